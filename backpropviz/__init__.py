@@ -1,0 +1,1 @@
+"""A step-through debugger for one training step of a convolutional network."""

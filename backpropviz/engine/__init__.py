@@ -1,0 +1,1 @@
+"""The mathematics: networks, their forward and backward pass, and each value's derivation."""

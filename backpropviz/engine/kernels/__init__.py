@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the fast arithmetic of the layers."""

@@ -1,0 +1,1 @@
+"""One family of layers a file: configuration, forward, vjp and nests."""

@@ -1,0 +1,1 @@
+"""From a state to a picture: pure functions, one figure a file."""
