@@ -1,0 +1,195 @@
+"""Bring a machine to where BackpropViz runs: shared libraries, virtual environment, packages."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from checks import run_checks
+from machine import Actions, Platform, RealActions, this_platform
+
+Purpose = Literal["run", "test"]
+
+ROOT = Path(__file__).resolve().parent.parent
+USAGE = """usage: python3 packaging/bootstrap.py run  [ARGS…]   set up, then start BackpropViz
+       python3 packaging/bootstrap.py test [ARGS…]   set up, then check it (ARGS: pytest's)"""
+WINDOWLESS = {
+    "explain",
+    "record",
+    "export",
+    "train",
+    "check",
+    "doctor",
+    "-h",
+    "--help",
+    "--version",
+}
+VENV_CHECK = """
+import importlib.util, sys
+sys.exit(sys.version_info < (3, 11) or importlib.util.find_spec("pip") is None)
+"""
+MACHINE_LACKS_SOMETHING = 4
+
+
+class CannotProvisionError(Exception):
+    """What the machine lacks, as one sentence that ends with what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioner:
+    """The set-up of one checkout on one machine."""
+
+    platform: Platform
+    actions: Actions
+    root: Path
+
+    @property
+    def venv(self) -> Path:
+        return self.root / ".venv"
+
+    @property
+    def python(self) -> Path:
+        """The Python of the checkout's virtual environment."""
+        return self.platform.venv_python(self.venv)
+
+    def require_display(self) -> None:
+        """Raise CannotProvisionError where no window can be opened."""
+        if not self.platform.has_display:
+            raise CannotProvisionError(
+                "There is no display to open the window on: start this in a desktop session, or "
+                "set DISPLAY (over ssh: `ssh -X`)."
+            )
+
+    def require_system_packages(self, *, window: bool) -> None:
+        """Install what Qt and venv need from the system, or raise with the line that does it."""
+        packages = self._missing_packages(window=window)
+        if not packages:
+            return
+        if not self.platform.has_apt:
+            raise CannotProvisionError(self._missing_elsewhere(window=window))
+        if not self.platform.is_root:
+            raise CannotProvisionError(
+                f"Some system packages are missing; type: {_apt_line(packages)}"
+            )
+        self.actions.say(f"Installing system packages: {' '.join(packages)}")
+        self._run_apt("update")
+        self._run_apt("install", "-y", "--no-install-recommends", *packages)
+        if left := self._missing_packages(window=window):
+            raise CannotProvisionError(
+                f"apt-get did not install {' '.join(left)}; see its lines above."
+            )
+
+    def require_environment(self, purpose: Purpose) -> None:
+        """Make the virtual environment and install into it, unless that has been done."""
+        if self._is_installed(purpose):
+            return
+        if not self._venv_works():
+            self.actions.say(f"Making the virtual environment {self.venv.name} …")
+            command = [self.platform.python, "-m", "venv", "--clear", str(self.venv)]
+            self._must(command, f"The virtual environment {self.venv} could not be made")
+        self.actions.say("Installing the Python packages (some 250 MB, once) …")
+        project = ".[test]" if purpose == "test" else "."
+        pip = [str(self.python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
+        self._must([*pip, "--editable", project], "The Python packages could not be installed")
+        self._stamp_path.write_text(self._stamp(purpose), "utf-8")
+
+    def _missing_packages(self, *, window: bool) -> list[str]:
+        missing = self._missing_libraries(window=window)
+        packages = list(missing.values())
+        if not self.actions.has_module("ensurepip") and not self._venv_works():
+            packages.append("python{}.{}-venv".format(*self.platform.python_version))
+        return packages
+
+    def _missing_libraries(self, *, window: bool) -> dict[str, str]:
+        wanted = self.platform.qt_libraries(window=window)
+        return {name: pack for name, pack in wanted.items() if not self.actions.can_load(name)}
+
+    def _missing_elsewhere(self, *, window: bool) -> str:
+        libraries = list(self._missing_libraries(window=window))
+        if libraries:
+            return (
+                f"Qt needs {', '.join(libraries)}: install them with this system's package manager."
+            )
+        return (
+            f"{self.platform.python} has no ensurepip: install Python from https://www.python.org."
+        )
+
+    def _run_apt(self, *arguments: str) -> None:
+        self._must(
+            ["apt-get", *arguments],
+            f"`apt-get {' '.join(arguments)}` failed",
+            DEBIAN_FRONTEND="noninteractive",
+        )
+
+    def _must(self, command: list[str], complaint: str, **variables: str) -> None:
+        if self.actions.run(command, variables) != 0:
+            raise CannotProvisionError(f"{complaint}; the lines above say why.")
+
+    def _venv_works(self) -> bool:
+        return (
+            self.python.exists() and self.actions.run([str(self.python), "-c", VENV_CHECK], {}) == 0
+        )
+
+    @property
+    def _stamp_path(self) -> Path:
+        return self.venv / "backpropviz-installed"
+
+    def _stamp(self, purpose: Purpose) -> str:
+        """Say what was installed: changed dependencies or a moved checkout make it another text."""
+        digest = hashlib.sha256((self.root / "pyproject.toml").read_bytes()).hexdigest()
+        return f"{purpose} {digest} {self.root}\n"
+
+    def _is_installed(self, purpose: Purpose) -> bool:
+        if not (self.python.exists() and self._stamp_path.exists()):
+            return False
+        done = self._stamp_path.read_text("utf-8")
+        # What the tests need includes what a run needs.
+        return done in {self._stamp(purpose), self._stamp("test")}
+
+
+def start(
+    arguments: list[str],
+    platform: Platform | None = None,
+    actions: Actions | None = None,
+    root: Path = ROOT,
+) -> int:
+    """Set up, then run or test; the exit code is the program's, the tests', or 4."""
+    actions = actions or RealActions(root)
+    match arguments:
+        case ["run" | "test" as purpose, *rest]:
+            provisioner = Provisioner(platform or this_platform(), actions, root)
+        case ["-h" | "--help"]:
+            print(USAGE)
+            return 0
+        case _:
+            actions.say(USAGE)
+            return 2
+    try:
+        return _run(provisioner, rest) if purpose == "run" else _test(provisioner, rest)
+    except CannotProvisionError as lack:
+        actions.say(str(lack))
+        return MACHINE_LACKS_SOMETHING
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(provisioner: Provisioner, arguments: list[str]) -> int:
+    window = not WINDOWLESS.intersection(arguments[:1])
+    if window:
+        provisioner.require_display()
+    provisioner.require_system_packages(window=window)
+    provisioner.require_environment("run")
+    command = [str(provisioner.python), "-m", "backpropviz", *arguments]
+    return provisioner.actions.run(command, {})
+
+
+def _test(provisioner: Provisioner, arguments: list[str]) -> int:
+    provisioner.require_system_packages(window=False)
+    provisioner.require_environment("test")
+    return run_checks(provisioner.python, provisioner.actions, arguments)
+
+
+def _apt_line(packages: list[str]) -> str:
+    return f"sudo apt-get update && sudo apt-get install -y {' '.join(packages)}"
