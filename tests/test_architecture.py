@@ -1,0 +1,56 @@
+"""The import contracts, and what start-up must not load."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+ROOT = Path(__file__).parent.parent
+QT = {"PySide6", "shiboken6", "pyqtgraph"}
+SLOW = {"scipy", "PIL", "pptx", "pyqtgraph"}
+
+
+def _loaded_by(statement: str) -> set[str]:
+    script = f"import sys\n{statement}\nprint(*{{m.partition('.')[0] for m in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def _public_modules(package: str) -> list[str]:
+    folder = ROOT / "backpropviz" / package
+    paths = (p.relative_to(ROOT).with_suffix("") for p in sorted(folder.rglob("*.py")))
+    return [".".join(p.parts).removesuffix(".__init__") for p in paths]
+
+
+def test_every_package_imports_only_from_those_below_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    status = lint_imports(no_cache=True)
+    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_importing_the_package_loads_no_qt_and_no_numerics() -> None:
+    assert _loaded_by("import backpropviz").isdisjoint(QT | SLOW | {"numpy"})
+
+
+@pytest.mark.parametrize(
+    "package", ["engine", "debugger", "importers", "storage", "scene", "figures"]
+)
+def test_below_paint_nothing_loads_qt_or_slow_libraries(package: str) -> None:
+    imports = "\n".join(f"import {module}" for module in _public_modules(package))
+    assert _loaded_by(imports).isdisjoint(QT | SLOW)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("backpropviz.__main__") is None, reason="no command line yet"
+)
+def test_starting_up_loads_no_qt_and_no_numerics() -> None:
+    assert _loaded_by("import backpropviz.__main__").isdisjoint(QT | SLOW | {"numpy"})
