@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +32,7 @@ _ORIENTATION_TAG = 0x0112
 _READABLE = "use PNG, JPEG, GIF, BMP, TIFF, WebP or AVIF"
 # Pillow logs what is wrong with a file; without a handler Python prints that on stderr.
 _SILENCE = logging.NullHandler()
+_STDERR = 2
 
 
 def picture_from_file(path: str | Path, source: str | None = None) -> Picture:
@@ -47,7 +51,25 @@ def picture_from_bytes(content: bytes, source: str) -> Picture:
         warnings.simplefilter("ignore")
         with _opened(content, source) as image:
             refuse_size(*image.size, source)
-            return _decoded(image, source)
+            with _quiet_libtiff() if image.format == "TIFF" else nullcontext():
+                return _decoded(image, source)
+
+
+@contextmanager
+def _quiet_libtiff() -> Iterator[None]:
+    """The C library prints what is wrong with a file on the process's stderr, past Python."""
+    try:
+        saved = os.dup(_STDERR)
+    except OSError:  # closed, as in a windowed program
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), _STDERR)
+        yield
+    finally:
+        os.dup2(saved, _STDERR)
+        os.close(saved)
 
 
 def _content(path: Path, name: str) -> bytes:
@@ -86,6 +108,8 @@ def _opened(content: bytes, source: str) -> Image.Image:
 
 def _decoded(image: Image.Image, source: str) -> Picture:
     mode = image.mode
+    if mode == "LAB":
+        raise UserError(f"{source} is stored in Lab colors, which are not read: save it as RGB.")
     try:
         notes = _frame_notes(image) + _depth_notes(image)
         upright, turned = _upright(image)
@@ -105,8 +129,10 @@ def _damaged(source: str) -> UserError:
 
 def _frame_notes(image: Image.Image) -> tuple[str, ...]:
     frames = int(getattr(image, "n_frames", 1))
+    if frames <= 1:
+        return ()
     image.seek(0)
-    return (f"first frame of {frames}",) if frames > 1 else ()
+    return (f"first frame of {frames}",)
 
 
 def _depth_notes(image: Image.Image) -> tuple[str, ...]:

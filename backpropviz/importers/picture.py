@@ -14,6 +14,7 @@ Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 
 MAX_PIXELS = 64_000_000
 _CHANNELS = (1, 2, 3, 4)
+_BLOCK_PIXELS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +60,7 @@ def picture_from_array(
     A picture from gray (H, W) or (H, W, 1), gray and alpha (…, 2), RGB (…, 3) or RGBA (…, 4).
 
     Integers of 8 bits keep their values; others are brought to 0…1, which a note tells.
-    Alpha is laid over white. The array is copied.
+    Alpha is laid over white (bytes stay bytes, rounded). The array is copied.
     """
     values = np.asarray(values)
     _refuse_shape(values, source)
@@ -134,8 +135,18 @@ def _over_white(picture: Picture) -> Picture:
     colors, alpha = picture.pixels[:, :, :-1], picture.pixels[:, :, -1:]
     if (alpha == picture.white).all():
         return replace(picture, pixels=colors.copy())
-    opacity = alpha.astype(np.float32) / np.float32(picture.white)
-    shown = colors.astype(np.float32) / np.float32(picture.white) * opacity + (1 - opacity)
-    # Rounding can leave white at 1 + 1e-7.
-    pixels = np.minimum(shown, np.float32(1))
+    pixels = np.empty_like(colors, order="C")
+    channels = pixels.shape[2]
+    layered = picture.pixels.reshape(-1, channels + 1)
+    _lay_over_white(pixels.reshape(-1, channels), layered, picture.white)
     return replace(picture, pixels=pixels, notes=(*picture.notes, "alpha over white"))
+
+
+def _lay_over_white(shown: Pixels, layered: Pixels, white: float) -> None:
+    """color·α + white·(1 − α), in blocks, since a large picture would need gigabytes at once."""
+    for start in range(0, len(shown), _BLOCK_PIXELS):
+        block = layered[start : start + _BLOCK_PIXELS].astype(np.float32)
+        opacity = block[:, -1:] / np.float32(white)
+        mixed = white - (white - block[:, :-1]) * opacity
+        rounded = np.rint(mixed) if shown.dtype == np.uint8 else np.clip(mixed, 0, 1)
+        shown[start : start + _BLOCK_PIXELS] = rounded

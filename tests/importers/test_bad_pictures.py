@@ -42,7 +42,9 @@ def sample(file_format: str) -> bytes:
     buffer = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6
-    options = {"exif": exif} if file_format not in ("GIF", "BMP") else {}
+    options: dict[str, Any] = {"exif": exif} if file_format not in ("GIF", "BMP") else {}
+    if file_format == "TIFF":
+        options["compression"] = "tiff_lzw"  # its C decoder would print on stderr
     Image.fromarray(pixels).save(buffer, file_format, **options)
     return buffer.getvalue()
 
@@ -186,3 +188,11 @@ def test_mutated_files_open_or_are_refused(
     assert refused > 0
     assert all(text.startswith("mutant ") and text.endswith(".") for text in sentences)
     assert capfd.readouterr().err == ""
+
+
+def test_lab_colors_are_refused_by_name() -> None:
+    buffer = io.BytesIO()
+    Image.new("LAB", (3, 2)).save(buffer, "TIFF")
+    with pytest.raises(UserError, match="Lab colors") as error:
+        picture_from_bytes(buffer.getvalue(), "print.tif")
+    sentence(error)

@@ -57,7 +57,7 @@ def test_a_photo_tells_its_whole_way_in_order() -> None:
 def test_notes_of_the_file_come_first() -> None:
     half_clear = np.full((2, 2, 4), 128, dtype=np.uint8)
     prepared = prepare(picture_from_array(half_clear), Preprocessing(3, 2, 2))
-    assert prepared.steps == ("alpha over white",)
+    assert prepared.steps == ("alpha over white", "values 0…255 scaled to 0…1")
 
 
 def test_center_crop_takes_the_middle() -> None:
