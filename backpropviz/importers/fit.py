@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
 from backpropviz.importers.picture import Picture
-from backpropviz.importers.preprocessing import Preprocessing
 from backpropviz.importers.resample import resize
 
 _Values: TypeAlias = NDArray[np.float64]

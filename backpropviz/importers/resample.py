@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.importers.preprocessing import Resample
+from backpropviz.engine.preprocessing import Resample
 
 _Values: TypeAlias = NDArray[np.float64]
 # Rows are converted to float64 in blocks of about 32 MB.

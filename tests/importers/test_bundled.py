@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.importers.bundled import PHOTOS, digit_set
 from backpropviz.importers.fit import prepare
 from backpropviz.importers.images import open_picture, picture_from_array
-from backpropviz.importers.preprocessing import Preprocessing
 
 
 def test_mnist_is_unchanged_bytes() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backpropviz.engine.preprocessing import Fit, Preprocessing, Resample
 from backpropviz.errors import UserError
 from backpropviz.importers.fit import Region, displayable, prepare
 from backpropviz.importers.images import open_picture, picture_from_array
 from backpropviz.importers.picture import Picture
-from backpropviz.importers.preprocessing import Fit, Preprocessing, Resample
 
 
 def gray(values: list[list[int]]) -> Picture:

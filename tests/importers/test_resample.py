@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backpropviz.importers.preprocessing import Resample
+from backpropviz.engine.preprocessing import Resample
 from backpropviz.importers.resample import resize
 
 ORACLE = {

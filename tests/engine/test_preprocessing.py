@@ -7,8 +7,8 @@ import math
 
 import pytest
 
+from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
-from backpropviz.importers.preprocessing import Preprocessing
 
 SHAPE = {"channels": 3, "height": 64, "width": 48}
 
