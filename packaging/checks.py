@@ -16,14 +16,14 @@ CHECKS = {
 VARIABLES = {"QT_QPA_PLATFORM": "offscreen"}
 
 
-def run_checks(python: Path, actions: Actions, pytest_arguments: list[str]) -> int:
+def run_checks(python: Path, actions: Actions, root: Path, pytest_arguments: list[str]) -> int:
     """Run every check and return 0 or 1; pytest is last, so that its summary closes the output."""
-    failed = [name for name, command in CHECKS.items() if not _passes(python, actions, command)]
+
+    def passes(command: list[str]) -> bool:
+        return actions.run([str(python), *command], VARIABLES, root) == 0
+
+    failed = [name for name, command in CHECKS.items() if not passes(command)]
     if failed:
         actions.say(f"Failed before the tests: {', '.join(failed)}.")
-    passed = _passes(python, actions, ["-m", "pytest", *pytest_arguments])
+    passed = passes(["-m", "pytest", *pytest_arguments])
     return 0 if passed and not failed else 1
-
-
-def _passes(python: Path, actions: Actions, command: list[str]) -> bool:
-    return actions.run([str(python), *command], VARIABLES) == 0

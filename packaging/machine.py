@@ -78,8 +78,11 @@ class Platform:
 class Actions(Protocol):
     """All that the set-up does outside its own process."""
 
-    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
-        """Run a command with more environment variables and return its exit code."""
+    def run(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> int:
+        """Run a command in a folder with more environment variables; return its exit code."""
+
+    def set_up(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> int:
+        """Run it with its output on stderr, since stdout is the program's alone."""
 
     def can_load(self, library: str) -> bool:
         """Return whether the dynamic linker finds a shared library."""
@@ -91,16 +94,26 @@ class Actions(Protocol):
         """Tell the person something, on stderr."""
 
 
-@dataclass(frozen=True, slots=True)
 class RealActions:
-    """The actions on this very machine, with the checkout as the working directory."""
+    """The actions on this very machine."""
 
-    root: Path
+    def run(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> int:
+        return self._exit_code(command, variables, folder, None)
 
-    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
+    def set_up(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> int:
+        return self._exit_code(command, variables, folder, sys.stderr.fileno())
+
+    def _exit_code(
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        folder: Path,
+        stdout: int | None,
+    ) -> int:
+        environment = {**os.environ, **variables}
         try:
             return subprocess.run(
-                command, cwd=self.root, env={**os.environ, **variables}, check=False
+                command, cwd=folder, env=environment, stdout=stdout, check=False
             ).returncode
         except OSError:
             return 127

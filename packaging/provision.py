@@ -124,13 +124,13 @@ class Provisioner:
         )
 
     def _must(self, command: list[str], complaint: str, **variables: str) -> None:
-        if self.actions.run(command, variables) != 0:
+        if self.actions.set_up(command, variables, self.root) != 0:
             raise CannotProvisionError(f"{complaint}; the lines above say why.")
 
     def _venv_works(self) -> bool:
-        return (
-            self.python.exists() and self.actions.run([str(self.python), "-c", VENV_CHECK], {}) == 0
-        )
+        if not self.python.exists():
+            return False
+        return self.actions.set_up([str(self.python), "-c", VENV_CHECK], {}, self.root) == 0
 
     @property
     def _stamp_path(self) -> Path:
@@ -156,7 +156,7 @@ def start(
     root: Path = ROOT,
 ) -> int:
     """Set up, then run or test; the exit code is the program's, the tests', or 4."""
-    actions = actions or RealActions(root)
+    actions = actions or RealActions()
     match arguments:
         case ["run" | "test" as purpose, *rest]:
             provisioner = Provisioner(platform or this_platform(), actions, root)
@@ -181,14 +181,15 @@ def _run(provisioner: Provisioner, arguments: list[str]) -> int:
         provisioner.require_display()
     provisioner.require_system_packages(window=window)
     provisioner.require_environment("run")
-    command = [str(provisioner.python), "-m", "backpropviz", *arguments]
-    return provisioner.actions.run(command, {})
+    # Files are named from where the person stands, and modules there (-P) are none of ours.
+    command = [str(provisioner.python), "-P", "-m", "backpropviz", *arguments]
+    return provisioner.actions.run(command, {}, Path.cwd())
 
 
 def _test(provisioner: Provisioner, arguments: list[str]) -> int:
     provisioner.require_system_packages(window=False)
     provisioner.require_environment("test")
-    return run_checks(provisioner.python, provisioner.actions, arguments)
+    return run_checks(provisioner.python, provisioner.actions, provisioner.root, arguments)
 
 
 def _apt_line(packages: list[str]) -> str:

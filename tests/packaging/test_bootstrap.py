@@ -68,15 +68,25 @@ def test_the_command_itself_says_that_there_is_no_display() -> None:
 def test_the_real_actions_ask_this_machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    actions = machine.RealActions(tmp_path)
+    actions = machine.RealActions()
     script = "import os, sys; sys.exit(int(os.environ['WANTED']))"
-    assert actions.run([sys.executable, "-c", script], {"WANTED": "7"}) == 7
-    assert actions.run([str(tmp_path / "none")], {}) == 127
+    assert actions.run([sys.executable, "-c", script], {"WANTED": "7"}, tmp_path) == 7
+    assert actions.run([str(tmp_path / "none")], {}, tmp_path) == 127
     assert not actions.can_load("libnone-at-all.so.9")
     assert actions.has_module("json")
     assert not actions.has_module("none_at_all")
     actions.say("a sentence")
     assert capsys.readouterr().err == "a sentence\n"
+
+
+def test_what_the_set_up_prints_stays_off_stdout(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    actions = machine.RealActions()
+    assert actions.set_up([sys.executable, "-c", "print('installing')"], {}, tmp_path) == 0
+    captured = capfd.readouterr()
+    assert captured.out == ""
+    assert captured.err.strip() == "installing"
 
 
 def test_this_platform_describes_this_python() -> None:

@@ -43,11 +43,13 @@ class FakeActions:
     apt_mends: bool = True
     commands: list[list[str]] = field(default_factory=list)
     variables: list[Mapping[str, str]] = field(default_factory=list)
+    folders: list[Path] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
-    def run(self, command: Sequence[str], variables: Mapping[str, str]) -> int:
+    def run(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> int:
         self.commands.append(list(command))
         self.variables.append(variables)
+        self.folders.append(folder)
         if any(word in command for word in self.failing):
             return 1
         if command[:2] == ["apt-get", "install"] and self.apt_mends:
@@ -58,6 +60,9 @@ class FakeActions:
             python.parent.mkdir(parents=True)
             python.touch()
         return 0
+
+    def set_up(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> int:
+        return self.run(command, variables, folder)
 
     def can_load(self, library: str) -> bool:
         return library in self.libraries
@@ -139,8 +144,20 @@ def test_mac_and_windows_need_no_display_and_no_libraries(
     platform = make_platform(system, is_root=False)
     actions = FakeActions(platform, libraries=set())
     assert start(["run", "photo.png"], platform, actions, root) == 0
-    assert actions.commands[-1] == [str(root / python), "-m", "backpropviz", "photo.png"]
+    assert actions.commands[-1] == [str(root / python), "-P", "-m", "backpropviz", "photo.png"]
     assert "apt-get" not in actions.words()
+
+
+def test_files_are_named_from_where_the_person_stands(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    platform = make_platform("Darwin")
+    actions = FakeActions(platform)
+    start(["run", "photo.png"], platform, actions, root)
+    assert actions.folders[-1] == elsewhere
+    assert set(actions.folders[:-1]) == {root}
 
 
 def test_a_run_without_a_display_is_one_sentence(root: Path) -> None:
@@ -186,7 +203,7 @@ def test_a_second_start_does_nothing_but_run(root: Path) -> None:
     start(["run"], platform, FakeActions(platform), root)
     again = FakeActions(platform)
     assert start(["run"], platform, again, root) == 0
-    assert again.commands == [[str(root / ".venv/bin/python"), "-m", "backpropviz"]]
+    assert again.commands == [[str(root / ".venv/bin/python"), "-P", "-m", "backpropviz"]]
     assert again.said == []
 
 
