@@ -47,6 +47,7 @@ from backpropviz.scene.marks import Ellipse, Mark, Rect
 _INDEX_DOWN, _EXPONENT_UP = 0.24, 0.40
 _TERM_PADDING, _TERM_ASCENT, _TERM_DESCENT = 0.13, 1.0, 0.46
 _SIGNS_OF_MATH = frozenset("∂∑∏∇∞√")
+_LEANING, _OVERHANG = frozenset("fFHIJKMNTUVWXYZ"), 0.07  # italics that reach past their advance
 
 
 def box_of(node: Node, setting: Setting) -> Box:
@@ -155,7 +156,8 @@ def _gap(before: Node, node: Node, placed: list[Placed], setting: Setting) -> fl
     earlier = placed[-2].node if len(placed) > 1 else None
     after_it = _margins(before, earlier, setting)[1]
     ahead = _margins(node, before, setting)[0]
-    return max(after_it, ahead) * setting.size
+    leans = isinstance(before, Symbol) and before.italic and before.text[-1:] in _LEANING
+    return (max(after_it, ahead) + (_OVERHANG if leans else 0.0)) * setting.size
 
 
 def _margins(node: Node, before: Node | None, setting: Setting) -> tuple[float, float]:

@@ -108,7 +108,7 @@ def _symbol(node: Symbol) -> str:
 def _name(text: str, italic: bool) -> str:
     if len(text) == 1 and (italic or not text.isalpha()):
         return _characters(text)
-    return rf"\mathit{{{_escaped(text)}}}" if italic else _upright(text)
+    return _styled("mathit", text) if italic else _upright(text)
 
 
 def _number(node: Number) -> str:
@@ -146,11 +146,13 @@ def _delimited(inner: str, left: str, right: str) -> str:
 
 
 def _upright(text: str) -> str:
-    return rf"\mathrm{{{_escaped(text)}}}"
+    return _styled("mathrm", text)
 
 
-def _escaped(text: str) -> str:
-    return "~".join(_characters(word).strip() for word in text.split())
+def _styled(command: str, text: str) -> str:
+    """A name or phrase; letters beyond ASCII exist in LaTeX's text mode only."""
+    escaped = "~".join(_characters(word).strip() for word in text.split())
+    return rf"\{command if escaped.isascii() else 'mbox'}{{{escaped}}}"
 
 
 def _characters(text: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from backpropviz.scene.equation import Role
@@ -115,7 +115,7 @@ def beside(left: Box, right: Box) -> Box:
     return around([(0.0, 0.0, left), (left.width, 0.0, right)])
 
 
-@cache
+@lru_cache(maxsize=256)
 def font(family: str, size: float, weight: int = 400, italic: bool = False) -> Font:
     """A font, made once."""
     return Font(family, size, weight, italic)

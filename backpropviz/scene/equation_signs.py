@@ -65,6 +65,8 @@ def _delimiter(text: str, half_height: float, setting: Setting) -> Box:
 
 
 Outline: TypeAlias = tuple[tuple[float, float], ...]
+OutlineOf: TypeAlias = Callable[[float, float, float], Outline]
+"""The points around a delimiter of a width, half height and line thickness."""
 
 
 def _parenthesis(width: float, half: float, rule: float) -> Outline:
@@ -95,14 +97,14 @@ def _upright_bar(width: float, half: float, rule: float) -> Outline:
     return ((left, -half), (left + rule, -half), (left + rule, half), (left, half))
 
 
-def _mirrored(outline: Callable[[float, float, float], Outline]) -> Callable[..., Outline]:
+def _mirrored(outline: OutlineOf) -> OutlineOf:
     def mirror(width: float, half: float, rule: float) -> Outline:
         return tuple((width - x, y) for x, y in outline(width, half, rule))
 
     return mirror
 
 
-_OUTLINES: Mapping[str, Callable[..., Outline]] = {
+_OUTLINES: Mapping[str, OutlineOf] = {
     "(": _parenthesis,
     ")": _mirrored(_parenthesis),
     "[": _bracket,

@@ -126,6 +126,7 @@ def test_parentheses_and_signs_in_text(tree: Node, text: str) -> None:
         (row(Symbol("a"), Words("one & all")), r"a~\mathrm{one~\&~all}"),
         (Symbol("…", italic=False), r"\dots"),
         (Symbol("ŷ"), r"\hat{y}"),
+        (Words("Größe"), r"~\mbox{Größe}"),
     ],
 )
 def test_latex_of_special_characters(tree: Node, latex: str) -> None:
