@@ -1,0 +1,108 @@
+"""The bundled fonts in Qt: registered for widgets, and as glyphs for scenes.
+
+A scene's text is set glyph by glyph at the advances of `scene.fonts`, unhinted, so that it takes
+exactly the room it was given; Qt's shaping (kerning, ligatures, font matching) has no part in it.
+Text with a character that the bundled fonts lack falls back to Qt's own layout and fonts.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache, lru_cache
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QGlyphRun, QPainter, QRawFont
+
+from backpropviz.assets import resource, resource_names
+from backpropviz.scene.fonts import font_file, text_start, text_width
+from backpropviz.scene.marks import Anchor, Font, Text
+
+_MAGNIFICATION = 8
+_UNHINTED = QFont.HintingPreference.PreferNoHinting
+
+
+@cache
+def register_fonts() -> tuple[str, ...]:
+    """Make the bundled families known to Qt, once; returns their names."""
+    families: dict[str, None] = {}
+    for name in resource_names("fonts", ".ttf"):
+        identifier = QFontDatabase.addApplicationFont(str(resource("fonts", name)))
+        families.update(dict.fromkeys(QFontDatabase.applicationFontFamilies(identifier)))
+    return tuple(families)
+
+
+@lru_cache(maxsize=256)
+def qfont(font: Font, magnification: int = 1) -> QFont:
+    """A bundled font for widgets and Qt's own layout: unhinted, no kerning, no ligatures.
+
+    Qt's fonts have whole pixel sizes; the magnification keeps a fraction.
+    """
+    register_fonts()
+    result = QFont(font.family)
+    result.setPixelSize(max(1, round(font.size * magnification)))
+    result.setWeight(QFont.Weight(font.weight))
+    result.setItalic(font.italic)
+    result.setHintingPreference(_UNHINTED)
+    result.setKerning(False)
+    for tag in ("liga", "clig", "calt", "dlig"):
+        result.setFeature(QFont.Tag(tag), 0)
+    return result
+
+
+def draw_text(painter: QPainter, text: Text, color: QColor) -> None:
+    """Paint one line of text on its baseline."""
+    run, shift = _OF_THIS_THREAD.set_text(text.text, text.font, text.anchor)
+    origin = QPointF(text.x + shift, text.y)
+    painter.setPen(color)
+    if run is not None:
+        painter.drawGlyphRun(origin, run)
+    else:
+        draw_selectable_text(painter, text, color)
+
+
+def draw_selectable_text(painter: QPainter, text: Text, color: QColor) -> None:
+    """Paint through Qt's layout: a PDF then holds text with its font, not outlines."""
+    painter.save()
+    painter.translate(text_start(text), text.y)
+    painter.scale(1 / _MAGNIFICATION, 1 / _MAGNIFICATION)
+    painter.setPen(color)
+    painter.setFont(qfont(text.font, _MAGNIFICATION))
+    painter.drawText(QPointF(0.0, 0.0), text.text)
+    painter.restore()
+
+
+class _Glyphs(threading.local):
+    """Raw fonts and glyph runs; Qt ties a raw font to the thread that made it."""
+
+    def __init__(self) -> None:
+        self.set_text = lru_cache(maxsize=8192)(self._set_text)
+        self.raw_font = lru_cache(maxsize=256)(_raw_font)
+
+    def _set_text(self, text: str, font: Font, anchor: Anchor) -> tuple[QGlyphRun | None, float]:
+        """The glyphs of a text (None where the font lacks one), and where they start from its x."""
+        shift = text_start(Text(0.0, 0.0, text, font, "", anchor))
+        raw_font = self.raw_font(font)
+        glyphs = raw_font.glyphIndexesForString(text)
+        if len(glyphs) != len(text) or 0 in glyphs:
+            return None, shift
+        run = QGlyphRun()
+        run.setRawFont(raw_font)
+        run.setGlyphIndexes(glyphs)
+        run.setPositions([QPointF(x, 0.0) for x in _starts(text, font)])
+        return run, shift
+
+
+def _raw_font(font: Font) -> QRawFont:
+    return QRawFont(str(font_file(font)), font.size, _UNHINTED)
+
+
+def _starts(text: str, font: Font) -> list[float]:
+    """Where each glyph begins, from the text's start."""
+    starts, x = [], 0.0
+    for character in text:
+        starts.append(x)
+        x += text_width(character, font)
+    return starts
+
+
+_OF_THIS_THREAD = _Glyphs()

@@ -1,0 +1,64 @@
+"""A grid of values as one image through the color map's lookup table, scaled without smoothing."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QImage, QPainter
+
+from backpropviz.scene.colormaps import MISSING_INDEX, indices, lookup_table, rgb
+from backpropviz.scene.marks import Pixels
+from backpropviz.scene.pixel_colors import true_colors
+
+PDF_UPSCALE = 8
+"""PDF viewers blur small images, so each value becomes a block of so many pixels."""
+
+
+def draw_pixels(painter: QPainter, pixels: Pixels, upscale: int = 1) -> None:
+    """Paint the grid with sharp cells, from an image with `upscale`² pixels a cell."""
+    image = image_of(pixels)
+    if upscale > 1:
+        image = upscaled(image, upscale)
+    target = QRectF(pixels.x, pixels.y, pixels.width, pixels.height)
+    painter.drawImage(target, image)
+
+
+def image_of(pixels: Pixels) -> QImage:
+    """One image pixel for each value."""
+    if pixels.values.ndim == 3:
+        return _image(true_colors(pixels), QImage.Format.Format_RGB888)
+    levels = indices(pixels.values, pixels.colormap, pixels.limits, pixels.missing)
+    # Qt scales 32-bit images several times faster than indexed ones.
+    colors = _packed_colors(pixels.colormap, pixels.missing_color)[levels]
+    return _image(colors, QImage.Format.Format_RGB32)
+
+
+def upscaled(image: QImage, factor: int) -> QImage:
+    """Every pixel as a block of factor × factor."""
+    return image.convertToFormat(QImage.Format.Format_RGB32).scaled(
+        image.width() * factor,
+        image.height() * factor,
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.FastTransformation,
+    )
+
+
+def _image(samples: NDArray[np.uint8] | NDArray[np.uint32], image_format: QImage.Format) -> QImage:
+    """An image that owns its samples (rows, columns[, channels])."""
+    contiguous = np.ascontiguousarray(samples)
+    height, width = contiguous.shape[:2]
+    stride = contiguous.strides[0]
+    # Qt only borrows the buffer; the copy outlives this call.
+    return QImage(contiguous.data, width, height, stride, image_format).copy()
+
+
+@lru_cache(maxsize=64)
+def _packed_colors(colormap: str, missing_color: str) -> NDArray[np.uint32]:
+    """0xFFRRGGBB by index."""
+    table = lookup_table(colormap).astype(np.uint32)
+    table[MISSING_INDEX] = rgb(missing_color)
+    places = np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    return np.uint32(0xFF000000) + table @ places
