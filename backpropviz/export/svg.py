@@ -1,0 +1,258 @@
+"""A scene as SVG text, written without Qt.
+
+Text stays text in the bundled families (with fallbacks, and with the length it was laid out for);
+every keyed mark has a `<title>`: its address and, where it is known, its value.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+from xml.sax.saxutils import escape, quoteattr
+
+from backpropviz.export.png import encode_colors
+from backpropviz.scene.colormaps import alpha
+from backpropviz.scene.fonts import text_width
+from backpropviz.scene.marks import (
+    Anchor,
+    Box,
+    Color,
+    Ellipse,
+    Group,
+    Line,
+    Mark,
+    Path,
+    Pixels,
+    Rect,
+    Scene,
+    Stroke,
+    Text,
+)
+from backpropviz.scene.numbers import full
+from backpropviz.scene.pixel_colors import pixel_colors
+from backpropviz.scene.shapes import (
+    HATCH_OPACITY,
+    HATCH_WIDTH,
+    Point,
+    arrowhead,
+    hatch_lines,
+    segments,
+    without_arrow_overlap,
+)
+
+MOST_RECTANGLES: Final = 4096
+"""Grids with more cells become an embedded image."""
+
+_FALLBACKS: Final = {
+    "Inter": "Inter, 'Helvetica Neue', Arial, sans-serif",
+    "Inter Display": "'Inter Display', Inter, 'Helvetica Neue', Arial, sans-serif",
+    "JetBrains Mono": "'JetBrains Mono', Consolas, 'DejaVu Sans Mono', monospace",
+    "STIX Two Text": "'STIX Two Text', 'Times New Roman', serif",
+    "STIX Two Math": "'STIX Two Math', 'Cambria Math', 'Times New Roman', serif",
+}
+_ANCHORS: Final = {Anchor.START: "start", Anchor.MIDDLE: "middle", Anchor.END: "end"}
+
+Values = dict[str, str]
+"""What is written at an address, for the titles."""
+
+
+def svg(scene: Scene) -> str:
+    """The whole picture as an SVG document."""
+    width, height = _number(scene.width), _number(scene.height)
+    values = {mark.key: mark.text for mark in scene.walk() if isinstance(mark, Text) and mark.key}
+    root = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" style="font-kerning:none;font-variant-ligatures:none">'
+    )
+    lines = [
+        root,
+        *([f"<title>{_escaped(scene.title)}</title>"] if scene.title else []),
+        f'<rect width="{width}" height="{height}"{_fill(scene.background)}/>',
+        *_elements(scene.marks, values),
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _elements(marks: Iterable[Mark], values: Values) -> Iterator[str]:
+    for mark in marks:
+        yield from _WRITERS[type(mark)](mark, values)
+
+
+def _rect(rect: Rect, values: Values) -> Iterator[str]:
+    place = _place(Box(rect.x, rect.y, rect.width, rect.height))
+    radius = f' rx="{_number(rect.radius)}"' if rect.radius else ""
+    if rect.hatch is None:
+        look = _fill(rect.fill) + _stroke(rect.stroke)
+        yield _element("rect", place + radius + look, rect.key, values)
+        return
+    yield _element("rect", place + radius + _fill(rect.fill), rect.key, values)
+    lines = " ".join(f"M{_points((start,))}L{_points((end,))}" for start, end in hatch_lines(rect))
+    color = _stroke(Stroke(rect.hatch_color or "#808080", HATCH_WIDTH))
+    opacity = f' opacity="{HATCH_OPACITY[rect.hatch]}" pointer-events="none"'
+    yield f'<path d="{lines}"{color}{opacity}/>'
+    if rect.stroke is not None:
+        yield f"<rect{place}{radius}{_fill(None)}{_stroke(rect.stroke)}/>"
+
+
+def _line(line: Line, values: Values) -> Iterator[str]:
+    names = ("x1", "y1", "x2", "y2")
+    ends = zip(names, (line.x1, line.y1, line.x2, line.y2), strict=True)
+    place = "".join(f' {name}="{_number(value)}"' for name, value in ends)
+    yield _element("line", place + _stroke(line.stroke), line.key, values)
+
+
+def _path(path: Path, values: Values) -> Iterator[str]:
+    start, parts = segments(without_arrow_overlap(path))
+    drawn = "".join(("L" if len(part) == 1 else "Q") + _points(part) for part in parts)
+    outline = f"M{_points((start,))}{drawn}{'Z' if path.closed else ''}"
+    look = f' d="{outline}"{_fill(path.fill)}{_stroke(path.stroke)}'
+    yield _element("path", look, path.key, values)
+    head = arrowhead(path)
+    if head is not None and path.stroke is not None:
+        yield f'<polygon points="{_points(head)}"{_fill(path.stroke.color)}/>'
+
+
+def _ellipse(ellipse: Ellipse, values: Values) -> Iterator[str]:
+    place = f' cx="{_number(ellipse.x)}" cy="{_number(ellipse.y)}"'
+    radii = f' rx="{_number(ellipse.radius_x)}" ry="{_number(ellipse.radius_y)}"'
+    look = _fill(ellipse.fill) + _stroke(ellipse.stroke)
+    yield _element("ellipse", place + radii + look, ellipse.key, values)
+
+
+def _text(text: Text, values: Values) -> Iterator[str]:
+    if not text.text:
+        return
+    font = text.font
+    length = _number(text_width(text.text, font))
+    attributes = (
+        f' x="{_number(text.x)}" y="{_number(text.y)}" text-anchor="{_ANCHORS[text.anchor]}"'
+        f" font-family={quoteattr(_FALLBACKS.get(font.family, font.family))}"
+        f' font-size="{_number(font.size)}" font-weight="{font.weight}"'
+        + (' font-style="italic"' if font.italic else "")
+        + (f' textLength="{length}" lengthAdjust="spacingAndGlyphs"' if len(text.text) > 1 else "")
+        + f' xml:space="preserve"{_fill(text.color)}'
+    )
+    title = _title(text.key, values.get(text.key, "")) if text.key else ""
+    yield f"<text{attributes}>{title}{_escaped(text.text)}</text>"
+
+
+def _pixels(pixels: Pixels, _values: Values) -> Iterator[str]:
+    if pixels.rows * pixels.columns > MOST_RECTANGLES:
+        yield _image(pixels)
+        return
+    colors = pixel_colors(pixels)
+    yield '<g shape-rendering="crispEdges">'
+    for row in range(pixels.rows):
+        for column in range(pixels.columns):
+            color = "#{:02X}{:02X}{:02X}".format(*colors[row, column])
+            attributes = _place(pixels.cell_box(row, column)) + _fill(color)
+            title = _pixel_title(pixels, row, column)
+            yield f"<rect{attributes}>{title}</rect>" if title else f"<rect{attributes}/>"
+    yield "</g>"
+
+
+def _pixel_title(pixels: Pixels, row: int, column: int) -> str:
+    if not pixels.key_pattern:
+        return ""
+    key = pixels.cell_key(row, column)
+    if pixels.missing is not None and pixels.missing[row, column]:
+        return f"<title>{_escaped(key)}: not computed yet</title>"
+    value = pixels.values[row, column]
+    return _title(key, full(value) if pixels.values.ndim == 2 else "")
+
+
+def _image(pixels: Pixels) -> str:
+    content = base64.b64encode(encode_colors(pixel_colors(pixels))).decode("ascii")
+    place = _place(Box(pixels.x, pixels.y, pixels.width, pixels.height))
+    return (
+        f'<image{place} preserveAspectRatio="none" style="image-rendering:pixelated" '
+        f'href="data:image/png;base64,{content}"/>'
+    )
+
+
+def _group(group: Group, values: Values) -> Iterator[str]:
+    moved = f"translate({_number(group.dx)} {_number(group.dy)})"
+    scaled = f" scale({_number(group.scale)})" if group.scale != 1 else ""
+    if group.clip is not None:
+        yield from _clip(group.clip)
+    yield f'<g transform="{moved}{scaled}">'
+    if group.key:
+        yield _title(group.key, values.get(group.key, ""))
+    yield from _elements(group.marks, values)
+    yield "</g>"
+    if group.clip is not None:
+        yield "</g>"
+
+
+def _clip(box: Box) -> Iterator[str]:
+    # Named by its geometry: equal names in one page, or in several pictures on it, do no harm.
+    numbers = (_number(value) for value in (box.x, box.y, box.width, box.height))
+    name = "clip_" + "_".join(numbers)
+    yield f'<clipPath id="{name}"><rect{_place(box)}/></clipPath>'
+    yield f'<g clip-path="url(#{name})">'
+
+
+def _element(name: str, attributes: str, key: str, values: Values) -> str:
+    if not key:
+        return f"<{name}{attributes}/>"
+    return f"<{name}{attributes}>{_title(key, values.get(key, ''))}</{name}>"
+
+
+def _title(key: str, value: str) -> str:
+    return f"<title>{_escaped(f'{key} = {value}' if value else key)}</title>"
+
+
+def _place(box: Box) -> str:
+    return (
+        f' x="{_number(box.x)}" y="{_number(box.y)}"'
+        f' width="{_number(box.width)}" height="{_number(box.height)}"'
+    )
+
+
+def _fill(color: Color | None) -> str:
+    if color is None:
+        return ' fill="none"'
+    return f' fill="{color[:7]}"' + _opacity("fill", color)
+
+
+def _stroke(stroke: Stroke | None) -> str:
+    if stroke is None:
+        return ""
+    width = f' stroke-width="{_number(stroke.width)}"' if stroke.width != 1 else ""
+    dashes = " ".join(_number(length) for length in stroke.dash)
+    dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+    return f' stroke="{stroke.color[:7]}"{_opacity("stroke", stroke.color)}{width}{dash}'
+
+
+def _opacity(kind: str, color: Color) -> str:
+    opaque = alpha(color)
+    return f' {kind}-opacity="{_number(opaque / 255)}"' if opaque < 255 else ""
+
+
+def _points(points: Iterable[Point]) -> str:
+    return " ".join(f"{_number(x)},{_number(y)}" for x, y in points)
+
+
+def _number(value: float) -> str:
+    """At most three decimals, no trailing zeros."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _escaped(text: str) -> str:
+    """Text for XML, without the control characters that XML cannot hold."""
+    return escape("".join(c for c in text if c >= " " or c in "\t\n"))
+
+
+# Each function takes the mark type under which it is listed.
+_WRITERS: Final[dict[type[Mark], Callable[[Any, Values], Iterator[str]]]] = {
+    Rect: _rect,
+    Line: _line,
+    Path: _path,
+    Ellipse: _ellipse,
+    Text: _text,
+    Pixels: _pixels,
+    Group: _group,
+}

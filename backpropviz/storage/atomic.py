@@ -1,0 +1,113 @@
+"""Files and folders that appear whole or not at all.
+
+The content is written to a sibling of the goal (same file system) and moved over it at the end; an
+error or a cancel on the way removes the sibling and leaves what was there.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from backpropviz.errors import UserError
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A fresh file with the goal's suffix; it becomes `path` when the block ends well."""
+    path = _absolute(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it.")
+    with _told_to_the_person(path):
+        temporary = _temporary_file(path)
+        try:
+            yield temporary
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path, *, overwrite: bool = False, replaced: str = "") -> Iterator[Path]:
+    """A fresh folder to fill; it becomes `path` when the block ends well.
+
+    A folder that holds files is written to only with `overwrite`: its files that match the pattern
+    `replaced`, and those of the new names, give way; all others stay.
+    """
+    path = _absolute(path)
+    _refuse_unless_free(path, overwrite=overwrite)
+    with _told_to_the_person(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.parent / _temporary_name(path)
+        temporary.mkdir()
+        try:
+            yield temporary
+            _move_folder(temporary, path, replaced)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file at once, or leave what was there."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a whole UTF-8 file at once, or leave what was there."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+@contextmanager
+def _told_to_the_person(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(
+            f"{path} cannot be written: {reason}; choose another place or make room."
+        ) from error
+
+
+def _absolute(path: Path) -> Path:
+    # A link stays a link: its goal is what is replaced.
+    return Path(path).expanduser().resolve()
+
+
+def _temporary_name(path: Path) -> str:
+    return f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}"
+
+
+def _temporary_file(path: Path) -> Path:
+    """A new empty file beside the goal, with the permissions that a plain `open` would give."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / _temporary_name(path)
+    temporary.touch(exist_ok=False)
+    if path.exists():
+        temporary.chmod(path.stat().st_mode & 0o777)
+    return temporary
+
+
+def _refuse_unless_free(path: Path, *, overwrite: bool) -> None:
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; name a folder.")
+    if not overwrite and path.is_dir() and any(path.iterdir()):
+        raise UserError(f"{path} is not empty; choose an empty folder or allow overwriting.")
+
+
+def _move_folder(temporary: Path, path: Path, replaced: str) -> None:
+    """Put the new folder in place of none or an empty one, or its files among those that stay."""
+    if not path.exists() or not any(path.iterdir()):
+        if path.exists():
+            path.rmdir()
+        temporary.replace(path)
+        return
+    names = {file.name for file in temporary.iterdir()}
+    for file in temporary.iterdir():
+        file.replace(path / file.name)
+    for stale in path.glob(replaced) if replaced else ():
+        if stale.name not in names:
+            stale.unlink()
