@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QThread, QTimer
-from PySide6.QtGui import QFontDatabase, QFontInfo
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QWidget
 
 from tests.leaks import find_leaks, new_leaks
 
@@ -74,18 +73,3 @@ def test_a_running_thread_is_found() -> None:
     worker.join()
     assert found == ["thread worker"]
     assert new_leaks(before) == []
-
-
-@pytest.mark.parametrize(
-    ("family", "styles"),
-    [
-        ("Inter", {"Regular", "Medium", "SemiBold"}),
-        ("Inter Display", {"SemiBold"}),
-        ("JetBrains Mono", {"Regular", "Medium", "SemiBold"}),
-        ("STIX Two Text", {"Regular", "Italic"}),
-        ("STIX Two Math", {"Regular"}),
-    ],
-)
-def test_qt_finds_the_bundled_fonts(family: str, styles: set[str]) -> None:
-    assert styles <= set(QFontDatabase.styles(family))
-    assert QFontInfo(QApplication.font()).family() == "Inter"
