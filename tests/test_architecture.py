@@ -18,8 +18,9 @@ SLOW = {"scipy", "PIL", "pptx", "pyqtgraph"}
 def _loaded_by(statement: str) -> set[str]:
     script = f"import sys\n{statement}\nprint(*{{m.partition('.')[0] for m in sys.modules}})"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    assert done.returncode == 0, done.stderr
     return set(done.stdout.split())
 
 
