@@ -1,0 +1,256 @@
+"""Sums of products over boxes of steps, added to the cells that they reach.
+
+A box's terms are products of operands. Loops that do not move the target are summed away first, by
+one matrix product where the operands allow it; what is left is added by shifted slices (for an
+input gradient that is kn2row: Vasudevan, Anderson, Gregg: Parallel multi channel convolution using
+general matrix multiplication, 2017).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.coverage import Cells, independent
+from backpropviz.engine.index import Index
+from backpropviz.engine.nest import Loops, Operand, Region, Values
+
+_CHUNK = 1 << 18
+"""Numbers that an operand or a result may take at once: they stay in a core's own cache."""
+
+
+def add_products(sums: Array, cells: Cells, values: Values, loops: Loops, region: Region) -> None:
+    """sums += the terms of a box of steps, at the cells that they reach within `cells`.
+
+    The products are formed in the dtype of `sums`.
+    """
+    for part in _by_floor(loops.target, region):
+        narrowed = narrow(loops.target, part, cells)
+        if narrowed is None:
+            continue
+        moving = {term.axis for index in loops.target for term in index.terms}
+        for piece in _pieces(narrowed, loops.operands, moving):
+            products = _products(values, loops.operands, piece, moving, sums.dtype)
+            _scatter(sums, cells, products, loops.target, piece)
+
+
+def _by_floor(target: tuple[Index, ...], region: Region) -> Iterator[Region]:
+    """The box cut where a rounded-down coordinate (a group) changes."""
+    cuts = {t.axis: t.floor for index in target for t in index.terms if t.floor > 1}
+    choices = [_cut(r, cuts.get(axis, 0)) for axis, r in enumerate(region)]
+    yield from itertools.product(*choices)
+
+
+def _cut(r: range, floor: int) -> list[range]:
+    if not floor:
+        return [r]
+    edges = [r.start, *range((r.start // floor + 1) * floor, r.stop, floor), r.stop]
+    return [range(a, b) for a, b in itertools.pairwise(edges)]
+
+
+def narrow(target: tuple[Index, ...], region: Region, cells: Cells) -> Region | None:
+    """The smallest box that holds all steps which reach `cells`; None where no step does."""
+    ranges = list(region)
+    for index, wanted in zip(target, cells, strict=True):
+        if index.divisor != 1:
+            continue
+        ends = [_ends(term.factor, term.floor, ranges[term.axis]) for term in index.terms]
+        low = index.offset + sum(e[0] for e in ends)
+        high = index.offset + sum(e[1] for e in ends)
+        if high < wanted.start or low >= wanted.stop:
+            return None
+        for term, (least, most) in zip(index.terms, ends, strict=True):
+            if term.floor == 1 and term.factor > 0:
+                r = ranges[term.axis]
+                first = -((high - most - wanted.start) // term.factor)
+                last = (wanted.stop - 1 - (low - least)) // term.factor
+                ranges[term.axis] = range(max(r.start, first), min(r.stop, last + 1))
+                if not ranges[term.axis]:
+                    return None
+    return tuple(ranges)
+
+
+def _ends(factor: int, floor: int, r: range) -> tuple[int, int]:
+    first, last = factor * (r.start // floor), factor * ((r.stop - 1) // floor)
+    return min(first, last), max(first, last)
+
+
+def _pieces(region: Region, operands: tuple[Operand, ...], moving: set[int]) -> Iterator[Region]:
+    """The box in parts small enough for the cache."""
+    parts = [moving, *({t.axis for i in o.index for t in i.terms} for o in operands)]
+    largest = max(math.prod(len(region[axis]) for axis in part) for part in parts)
+    if largest <= _CHUNK:
+        yield region
+        return
+    axis = max(range(len(region)), key=lambda a: len(region[a]))
+    r = region[axis]
+    length = max(1, len(r) * _CHUNK // largest)
+    for start in range(r.start, r.stop, length):
+        part = range(start, min(r.stop, start + length))
+        smaller = (*region[:axis], part, *region[axis + 1 :])
+        yield from _pieces(smaller, operands, moving)
+
+
+class _Factor(NamedTuple):
+    """An array whose dimensions are some of the loops."""
+
+    array: Array
+    axes: tuple[int, ...]
+
+
+def _products(
+    values: Values,
+    operands: tuple[Operand, ...],
+    region: Region,
+    kept: set[int],
+    dtype: np.dtype[np.generic],
+) -> Array:
+    """Π operands summed over the loops that are not kept: one dimension a loop, 1 where summed."""
+    blocks = [np.asarray(operand.block(values, region), dtype=dtype) for operand in operands]
+    factors = [_squeezed(block) for block in blocks]
+    varying = {axis for f in factors for axis in f.axes}
+    repeats = math.prod(len(r) for axis, r in enumerate(region) if axis not in varying | kept)
+    factors.sort(key=lambda f: f.array.size)
+    product = _contract([f for f in factors if f.axes], kept)
+    scale = math.prod(float(f.array) for f in factors if not f.axes) * repeats
+    array = product.array if scale == 1 else product.array * dtype.type(scale)
+    return _expanded(_Factor(array, product.axes), len(region))
+
+
+def _squeezed(block: Array) -> _Factor:
+    axes = tuple(axis for axis, size in enumerate(block.shape) if size > 1)
+    return _Factor(block.reshape(-1)[0] if not axes else block.squeeze(), axes)
+
+
+def _contract(factors: list[_Factor], kept: set[int]) -> _Factor:
+    if not factors:
+        return _Factor(np.ones(()), ())
+    axes = tuple(dict.fromkeys(axis for f in factors for axis in f.axes))
+    summed = tuple(axis for axis in axes if axis not in kept)
+    shared = len(factors) == 2 and set(factors[0].axes) & set(factors[1].axes)
+    if len(factors) == 2 and summed and shared == set(summed):
+        return _matrix_product(factors[0], factors[1], summed)
+    if len(factors) == 1:
+        only = factors[0]
+        places = tuple(only.axes.index(axis) for axis in summed)
+        left = tuple(axis for axis in only.axes if axis in kept)
+        return _Factor(only.array.sum(axis=places) if summed else only.array, left)
+    left = tuple(axis for axis in axes if axis in kept)
+    arguments = [item for f in factors for item in (f.array, list(f.axes))]
+    return _Factor(np.einsum(*arguments, list(left)), left)
+
+
+def _matrix_product(a: _Factor, b: _Factor, summed: tuple[int, ...]) -> _Factor:
+    places = ([a.axes.index(s) for s in summed], [b.axes.index(s) for s in summed])
+    left = tuple(axis for axis in (*a.axes, *b.axes) if axis not in summed)
+    return _Factor(np.tensordot(a.array, b.array, axes=places), left)
+
+
+def _expanded(product: _Factor, loops: int) -> Array:
+    order = sorted(range(len(product.axes)), key=lambda k: product.axes[k])
+    array = product.array.transpose(order)
+    return np.expand_dims(array, tuple(a for a in range(loops) if a not in product.axes))
+
+
+def _scatter(
+    sums: Array, cells: Cells, products: Array, target: tuple[Index, ...], region: Region
+) -> None:
+    products = np.broadcast_to(products, _moving_shape(products, target, region))
+    if not _is_sliceable(target, region):
+        _scatter_each(sums, cells, products, target, region)
+        return
+    vectors = [_vector_axis(index, region) for index in target]
+    moving = {t.axis for index in target for t in index.terms if len(region[t.axis]) > 1}
+    looped = sorted(moving - {v for v in vectors if v is not None})
+    for choice in itertools.product(*(region[axis] for axis in looped)):
+        fixed = dict(zip(looped, choice, strict=True))
+        _add_slice(sums, cells, products, target, _Placement(region, vectors, fixed))
+
+
+def _moving_shape(products: Array, target: tuple[Index, ...], region: Region) -> tuple[int, ...]:
+    """Loops that move the target but no operand are repeated, those that were summed stay 1."""
+    moving = {term.axis for index in target for term in index.terms}
+    return tuple(
+        len(region[axis]) if axis in moving else size for axis, size in enumerate(products.shape)
+    )
+
+
+def _is_sliceable(target: tuple[Index, ...], region: Region) -> bool:
+    plain = all(
+        index.divisor == 1
+        and all(
+            len(region[t.axis]) == 1 or (t.factor > 0 and _is_steady(t.floor, region[t.axis]))
+            for t in index.terms
+        )
+        for index in target
+    )
+    return plain and independent(_unfloored(target), region)
+
+
+def _is_steady(floor: int, r: range) -> bool:
+    """Whether a rounded-down coordinate is a plain one or stays the same."""
+    return floor == 1 or r.start // floor == (r.stop - 1) // floor
+
+
+def _unfloored(target: tuple[Index, ...]) -> tuple[Index, ...]:
+    return tuple(Index(tuple(t for t in index.terms if t.floor == 1)) for index in target)
+
+
+def _vector_axis(index: Index, region: Region) -> int | None:
+    """The longest loop that moves an index: it becomes a slice, the others are looped over."""
+    axes = [t.axis for t in index.terms if t.floor == 1 and len(region[t.axis]) > 1]
+    return max(axes, key=lambda axis: len(region[axis])) if axes else None
+
+
+class _Placement(NamedTuple):
+    """A box of steps: each dimension of the target follows one loop, other loops are fixed."""
+
+    region: Region
+    vectors: list[int | None]
+    fixed: dict[int, int]
+
+
+def _add_slice(
+    sums: Array, cells: Cells, products: Array, target: tuple[Index, ...], place: _Placement
+) -> None:
+    chosen: list[slice | int] = [0] * products.ndim
+    for axis, value in place.fixed.items():
+        chosen[axis] = value - place.region[axis].start
+    into: list[slice | int] = []
+    for index, wanted, vector in zip(target, cells, place.vectors, strict=True):
+        coordinates = [place.fixed.get(axis, r.start) for axis, r in enumerate(place.region)]
+        first = (index.at(tuple(coordinates)) or 0) - wanted.start
+        if vector is None:
+            if not 0 <= first < len(wanted):
+                return
+            into.append(first)
+            continue
+        step = sum(t.factor for t in index.terms if t.axis == vector and t.floor == 1)
+        skip = max(0, -(first // step))
+        count = min(len(place.region[vector]), -((first - len(wanted)) // step))
+        if count <= skip:
+            return
+        chosen[vector] = slice(skip, count)
+        into.append(slice(first + skip * step, first + (count - 1) * step + 1, step))
+    order = [v for v in place.vectors if v is not None]
+    ranks = np.argsort(np.argsort(order))
+    sums[tuple(into)] += products[tuple(chosen)].transpose(ranks)
+
+
+def _scatter_each(
+    sums: Array, cells: Cells, products: Array, target: tuple[Index, ...], region: Region
+) -> None:
+    inside: Array = np.True_  # type: ignore[assignment]
+    positions = []
+    for index, wanted in zip(target, cells, strict=True):
+        found, exact = index.over(region)
+        good = (found >= wanted.start) & (found < wanted.stop)
+        inside = inside & (good if exact is None else good & exact)
+        positions.append(found - wanted.start)
+    inside, products, *positions = np.broadcast_arrays(inside, products, *positions)
+    np.add.at(sums, tuple(p[inside] for p in positions), products[inside])
