@@ -1,0 +1,104 @@
+"""The one name for a value: `conv1.weight.grad[3,0,1,1]`.
+
+Grammar, read from the right since layer names may hold dots::
+
+    address  = [layer "."] quantity ["." part] ["[" index {"," index} "]"]
+    quantity = "input" | "input1" … | "output" | a parameter | a residual | "image" | "loss"
+    part     = "grad" | "decayed" | "step" | "next" | an optimizer's state, as it is after the
+               update or, with "_before", as it was
+
+`image` and `loss` stand alone: they belong to no layer.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from backpropviz.errors import UserError
+
+GRADIENT = "grad"
+OPTIMIZER_STATES = frozenset({"velocity", "moment1", "moment2", "square_average"})
+PARTS = (
+    frozenset({GRADIENT, "decayed", "step", "next"})
+    | OPTIMIZER_STATES
+    | {f"{state}_before" for state in OPTIMIZER_STATES}
+)
+
+_PATTERN = re.compile(r"^(?P<name>[^\[\]\s]+)(?:\[(?P<indices>[^\[\]]*)\])?$")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Address:
+    """A value (with indices) or a whole array (without)."""
+
+    layer: str
+    quantity: str
+    part: str = ""
+    indices: tuple[int, ...] = ()
+
+    @property
+    def array(self) -> Address:
+        """The array that the value lies in."""
+        return replace(self, indices=()) if self.indices else self
+
+    @property
+    def grad(self) -> Address:
+        """The gradient of the loss with respect to this value or array."""
+        return replace(self, part=GRADIENT)
+
+    @property
+    def is_gradient(self) -> bool:
+        """Whether it names ∂L/∂(something)."""
+        return self.part == GRADIENT
+
+    def of(self, part: str) -> Address:
+        """Another part of the same quantity: `step`, `next`, `velocity`, …"""
+        return replace(self, part=part)
+
+    def at(self, indices: tuple[int, ...]) -> Address:
+        """One value of the array."""
+        return replace(self, indices=indices)
+
+    @property
+    def name(self) -> str:
+        """The text without indices."""
+        return ".".join(piece for piece in (self.layer, self.quantity, self.part) if piece)
+
+    def __str__(self) -> str:
+        """The text that `parse` reads."""
+        return f"{self.name}[{','.join(map(str, self.indices))}]" if self.indices else self.name
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Address:
+    """Read an address.
+
+    Raises:
+        UserError: the text is not of the form `layer.quantity[.grad][i,j,…]`.
+    """
+    match = _PATTERN.match(text.strip())
+    if match is None:
+        raise _malformed(text)
+    names = match["name"].split(".")
+    if not all(names):
+        raise _malformed(text)
+    part = names.pop() if len(names) > 1 and names[-1] in PARTS else ""
+    return Address(".".join(names[:-1]), names[-1], part, _indices(match["indices"], text))
+
+
+def _indices(inside: str | None, text: str) -> tuple[int, ...]:
+    if inside is None:
+        return ()
+    try:
+        return tuple(int(index) for index in inside.split(","))
+    except ValueError:
+        raise _malformed(text) from None
+
+
+def _malformed(text: str) -> UserError:
+    return UserError(
+        f"“{text}” is not an address: write layer.quantity[.grad][indices], "
+        "for example conv1.weight.grad[0,0,1,1]."
+    )

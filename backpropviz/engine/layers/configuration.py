@@ -1,0 +1,92 @@
+"""Numbers in a layer's configuration: checked once, in words."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from backpropviz.engine.arrays import Shape, shape_text
+from backpropviz.engine.kernels.geometry import Window
+from backpropviz.errors import UserError
+
+Pair: TypeAlias = int | tuple[int, int]
+"""One number for both directions, or (vertical, horizontal)."""
+Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
+"""A number, (vertical, horizontal), ((top, bottom), (left, right)) or "same"."""
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether it is an int (not a bool) of at least `least`."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def positive(name: str, value: int) -> int:
+    """The value, if it is a whole number of at least 1."""
+    if not is_whole(value, 1):
+        raise UserError(f"{name} = {value!r} must be a whole number of at least 1.")
+    return value
+
+
+def pair(name: str, value: Pair, least: int = 1) -> tuple[int, int]:
+    """(vertical, horizontal) from one number or two."""
+    numbers = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(numbers) != 2 or not all(is_whole(number, least) for number in numbers):
+        raise UserError(f"{name} = {value!r} must be one or two whole numbers of at least {least}.")
+    return numbers
+
+
+def window(
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Padding = 0,
+    dilation: Pair = 1,
+    *,
+    ceil_mode: bool = False,
+) -> Window:
+    """The geometry of a sliding window; the stride is the kernel size unless given."""
+    kernel = pair("kernel_size", kernel_size)
+    steps = kernel if stride is None else pair("stride", stride)
+    spread = pair("dilation", dilation)
+    margins = _same(kernel, steps, spread) if padding == "same" else _margins(padding)
+    return Window(kernel, steps, margins, spread, ceil_mode)
+
+
+def image_shape(inputs: tuple[Shape, ...], what: str) -> tuple[int, int, int]:
+    """The one input's channels, height and width; `what` begins the sentence if it has others."""
+    (shape,) = single(inputs, what)
+    if len(shape) != 3:
+        raise UserError(
+            f"{what} needs channels × height × width, but its input is {shape_text(shape)}."
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def single(inputs: tuple[Shape, ...], what: str) -> tuple[Shape]:
+    """The inputs, if there is just one."""
+    if len(inputs) != 1:
+        raise UserError(
+            f"{what} has one input, but {len(inputs)} are given: join them by add or concat."
+        )
+    return (inputs[0],)
+
+
+def _same(
+    kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    if stride != (1, 1):
+        raise UserError(
+            f'padding "same" needs stride 1, but the stride is {stride[0]}, {stride[1]}: '
+            "give the padding as numbers."
+        )
+    down, across = ((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
+    return (down // 2, down - down // 2), (across // 2, across - across // 2)
+
+
+def _margins(padding: Padding) -> tuple[tuple[int, int], tuple[int, int]]:
+    if isinstance(padding, str):
+        raise UserError(
+            f"padding = {padding!r} must be a number, (vertical, horizontal), "
+            '((top, bottom), (left, right)) or "same".'
+        )
+    if isinstance(padding, tuple | list) and len(padding) == 2:
+        return pair("padding", padding[0], 0), pair("padding", padding[1], 0)
+    return (pair("padding", padding, 0),) * 2

@@ -1,0 +1,218 @@
+"""The nests of cross-entropy. Names: n sample, k class, t the target class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.index import Index, variables
+from backpropviz.engine.layers.protocol import LOSS, TARGET, LayerNests, Site
+from backpropviz.engine.layers.reduction import Reduction, reduction_factor
+from backpropviz.engine.nest import (
+    Axis,
+    Coordinates,
+    Factor,
+    Loops,
+    Nest,
+    Operand,
+    Region,
+    Rule,
+    Values,
+)
+from backpropviz.engine.operands import Cell
+
+
+def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
+    """Everything in order, from the logits to their gradient."""
+    shape = site.inputs[0]
+    return LayerNests(
+        (
+            _over_classes(
+                site,
+                "max",
+                Rule.MAX,
+                site.input(),
+                "The largest logit is subtracted from all of them.",
+            ),
+            _exponentials(site, shape),
+            _over_classes(
+                site, "normalizer", Rule.SUM, site.quantity("exp"), "All classes share this sum."
+            ),
+            _probabilities(site, shape),
+            _sample(site, shape[0]),
+            _loss(site, shape[0], reduction),
+        ),
+        (_gradient(site, shape, reduction),),
+    )
+
+
+def _over_classes(site: Site, name: str, rule: Rule, source: Address, remark: str) -> Nest:
+    """– | n | k."""
+    n, k = variables(2)
+    samples, classes = site.inputs[0]
+    axes = (Axis("n", samples), Axis("k", classes))
+    loops = Loops("sample", axes, 0, 1, (n,), (Cell(source, (n, k)),))
+    return Nest(site.quantity(name), (samples,), rule, (loops,), remark=remark)
+
+
+def _exponentials(site: Site, shape: Shape) -> Nest:
+    n, k = variables(2)
+    return Nest(
+        site.quantity("exp"),
+        shape,
+        Rule.FUNCTION,
+        (_each(shape, (Cell(site.input(), (n, k)), Cell(site.quantity("max"), (n,)))),),
+        "exp({0} − {1})",
+        lambda z, largest: np.exp(z - largest),
+        "Subtracting the largest changes no probability and keeps exp from overflowing.",
+    )
+
+
+def _probabilities(site: Site, shape: Shape) -> Nest:
+    n, k = variables(2)
+    operands = (Cell(site.quantity("exp"), (n, k)), Cell(site.quantity("normalizer"), (n,)))
+    return Nest(
+        site.quantity("probabilities"),
+        shape,
+        Rule.FUNCTION,
+        (_each(shape, operands),),
+        "{0} / {1}",
+        lambda power, normalizer: power / normalizer,
+        "The probabilities of all classes add up to 1.",
+    )
+
+
+def _sample(site: Site, samples: int) -> Nest:
+    (n,) = variables(1)
+    operands = (
+        Cell(site.quantity("normalizer"), (n,)),
+        TargetCell(site.input(), n),
+        Cell(site.quantity("max"), (n,)),
+    )
+    return Nest(
+        site.quantity("sample"),
+        (samples,),
+        Rule.FUNCTION,
+        (Loops("sample", (Axis("n", samples),), 0, 1, (n,), operands),),
+        "log({0}) − ({1} − {2})",
+        lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
+        "This is −log of the target class's probability.",
+    )
+
+
+def _loss(site: Site, samples: int, reduction: Reduction) -> Nest:
+    (n,) = variables(1)
+    factor = reduction_factor(reduction, samples)
+    operands: tuple[Operand, ...] = (Cell(site.quantity("sample"), (n,)), *factor)
+    loops = Loops("loss", (Axis("n", samples),), 0, 0, (), operands)
+    return Nest(LOSS, (), Rule.SUM, (loops,), remark=f"The {reduction} over the batch.")
+
+
+def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
+    n, k = variables(2)
+    factor = reduction_factor(reduction, shape[0])
+    operands: tuple[Operand, ...] = (
+        Cell(site.quantity("probabilities"), (n, k)),
+        IsTarget(n, k),
+        *factor,
+        Cell(LOSS.grad, ()),
+    )
+    return Nest(
+        site.input().grad,
+        shape,
+        Rule.FUNCTION,
+        (_each(shape, operands),),
+        "({0} − {1}) · {2}" + " · {3}" * len(factor),
+        lambda p, hit, *factors: np.asarray(
+            np.prod(np.broadcast_arrays(p - hit, *factors), axis=0)
+        ),
+        "The target class is raised, every other is lowered, in proportion to its probability.",
+    )
+
+
+def _each(shape: Shape, operands: tuple[Operand, ...]) -> Loops:
+    """– | n k | –."""
+    axes = (Axis("n", shape[0]), Axis("k", shape[1]))
+    return Loops("element", axes, 0, 2, variables(2), operands)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCell:
+    """An array's value at the sample's target class."""
+
+    address: Address
+    sample: Index
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """Empty: the class is not a map of the coordinates."""
+        return ()
+
+    @property
+    def label(self) -> str:
+        """A cell is called by its address."""
+        return ""
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The value and its address."""
+        n = coordinates[self.sample.axis]
+        cell = (n, int(values[TARGET][n]))
+        return Factor(self.address.at(cell), "", float(values[self.address][cell]))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The values of several samples."""
+        samples, _ = self.sample.over(region)
+        return values[self.address][samples, values[TARGET][samples]]
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Everywhere."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Everywhere."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class IsTarget:
+    """1 for the sample's target class, else 0."""
+
+    sample: Index
+    category: Index
+
+    @property
+    def address(self) -> Address | None:
+        """None: its value is not the target, but whether the target is this class."""
+        return None
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """The target that is asked for."""
+        return (self.sample,)
+
+    @property
+    def label(self) -> str:
+        """The condition."""
+        return "[k = t]"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """1 or 0, labelled with the question."""
+        category = coordinates[self.category.axis]
+        target = int(values[TARGET][coordinates[self.sample.axis]])
+        return Factor(None, f"[{category} = {target}]", float(category == target))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """1 where the class is the target."""
+        targets = values[TARGET][self.sample.over(region)[0]]
+        return np.asarray(self.category.over(region)[0] == targets, dtype=np.float64)
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Everywhere."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Everywhere."""
+        return None

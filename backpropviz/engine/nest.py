@@ -1,0 +1,171 @@
+"""An operation of a pass as its definition in loops.
+
+A nest is a perfectly nested loop with named axes. Its rule says how the terms of one element make
+its value:
+
+- SUM: initial + Σ terms, a term being the product of its operands
+- MAX: the largest term; the first in row-major order wins, NaN wins, padding never does
+- FUNCTION: one term, a function of its operands
+- COPY: one step for the whole tensor
+
+The same terms can be visited *by target* (finish one value, then the next) or *by source* (scatter
+each upstream value into all that it reaches). Each order has its own axes and its own affine maps
+from coordinates to cells.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+
+if TYPE_CHECKING:
+    from backpropviz.engine.index import Index
+
+Coordinates: TypeAlias = tuple[int, ...]
+Region: TypeAlias = tuple[range, ...]
+"""A box of loop coordinates: one range (of step 1) an axis."""
+Values: TypeAlias = Mapping[Address, Array]
+"""Arrays by address; a `Tape` is one."""
+
+
+class Rule(Enum):
+    """How terms make a value."""
+
+    SUM = "sum"
+    MAX = "max"
+    FUNCTION = "function"
+    COPY = "copy"
+
+
+class Presence(Enum):
+    """What became of a term whose indices were computed."""
+
+    PRESENT = "present"
+    PADDING = "padding"  # stopped at, gray, counts as 0 and never wins
+    ABSENT = "absent"  # no such source: passed without stopping
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A loop variable and how often it runs: 0 … size − 1."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """One operand of one term: a cell with its address, or a constant with its label."""
+
+    address: Address | None
+    label: str
+    value: float
+    presence: Presence = Presence.PRESENT
+
+
+class Operand(Protocol):
+    """What a term multiplies: it can be asked for one term or for a box of terms."""
+
+    @property
+    def address(self) -> Address | None:
+        """The array it reads, where there is just one."""
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """The cell it reads, as maps of the loop coordinates; empty for a constant."""
+
+    @property
+    def label(self) -> str:
+        """How it is written where it has no address, `1/4`."""
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The operand of one term."""
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The operand of all terms of a box: an axis a loop, of length 1 where it does not vary.
+
+        It is 0 where it is not present.
+        """
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Where the operand is not absent, as booleans of such a shape; None: everywhere."""
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Where the operand is present: neither absent nor padding; None: everywhere."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loops:
+    """One order of a nest's loops, outermost first, in three groups: channel | element | term."""
+
+    label: str
+    axes: tuple[Axis, ...]
+    channel_axes: int
+    element_axes: int
+    target: tuple[Index, ...]
+    operands: tuple[Operand, ...]
+    initial: Operand | None = None
+    locate: tuple[Index, ...] = ()
+    """This order's coordinates from those of the nest's other order."""
+
+    @property
+    def term_axes(self) -> int:
+        """Number of innermost axes that enumerate the terms of an element."""
+        return len(self.axes) - self.channel_axes - self.element_axes
+
+    @property
+    def sizes(self) -> Shape:
+        """How often each loop runs."""
+        return tuple(axis.size for axis in self.axes)
+
+    @property
+    def steps(self) -> int:
+        """Number of innermost steps."""
+        return math.prod(self.sizes)
+
+    def region(self, prefix: Coordinates) -> Region:
+        """The box of all steps that share the first coordinates."""
+        fixed = tuple(range(c, c + 1) for c in prefix)
+        return fixed + tuple(range(axis.size) for axis in self.axes[len(prefix) :])
+
+    def target_at(self, coordinates: Coordinates, shape: Shape) -> Coordinates | None:
+        """The indices of the value that a step adds to; None where it falls outside."""
+        cell = tuple(index.at(coordinates) for index in self.target)
+        inside = all(c is not None and 0 <= c < size for c, size in zip(cell, shape, strict=True))
+        return tuple(c for c in cell if c is not None) if inside else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nest:
+    """One operation: what it computes, by which rule, in which loop orders (by target first)."""
+
+    target: Address
+    shape: Shape
+    rule: Rule
+    orders: tuple[Loops, ...]
+    expression: str = ""
+    """A function's formula, its operands as `{0}`, `{1}`: `exp({0} − {1})`."""
+    function: Callable[..., Array] | None = None
+    remark: str = ""
+    """One sentence that explains the operation."""
+
+    @property
+    def by_target(self) -> Loops:
+        """The order that finishes one value, then the next."""
+        return self.orders[0]
+
+    def steps(self, order: int = 0) -> int:
+        """Number of leaf steps in an order; a copy has one."""
+        return 1 if self.rule is Rule.COPY else self.orders[order].steps
+
+    def element_at(self, indices: Coordinates) -> Coordinates:
+        """The channel and element coordinates, by target, of the value at `indices`."""
+        loops = self.by_target
+        found = {index.axis: i for index, i in zip(loops.target, indices, strict=True)}
+        return tuple(found[axis] for axis in range(loops.channel_axes + loops.element_axes))

@@ -1,0 +1,312 @@
+"""What the terms of a nest multiply: cells of arrays, constants, indicators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.index import Index
+from backpropviz.engine.nest import Coordinates, Factor, Operand, Presence, Region, Values
+
+PADDING_LABEL = "padding"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value of an array. Outside the array lies padding (a 0 that is stopped at) or nothing."""
+
+    address: Address
+    index: tuple[Index, ...]
+    outside: Presence = Presence.PADDING
+
+    @property
+    def label(self) -> str:
+        """A cell is called by its address."""
+        return ""
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The value and its address."""
+        array = values[self.address]
+        cell = tuple(index.at(coordinates) for index in self.index)
+        found = tuple(c for c in cell if c is not None)
+        if len(found) < len(cell):
+            return Factor(None, "", 0.0, Presence.ABSENT)
+        if not all(0 <= c < size for c, size in zip(found, array.shape, strict=True)):
+            return Factor(None, PADDING_LABEL, 0.0, self.outside)
+        return Factor(self.address.at(found), "", float(array[found]))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """A strided view where the maps allow it, else gathered."""
+        array = values[self.address]
+        view = _strided(array, self.index, region)
+        return _gathered(array, self.index, region) if view is None else view
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Where the maps divide without remainder and, if nothing lies outside, stay inside."""
+        if self.outside is Presence.ABSENT:
+            return self.inside(values, region)
+        return _all_of(_exact_masks(self.index, region))
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Where all indices exist and lie inside."""
+        masks = _exact_masks(self.index, region)
+        for index, size in zip(self.index, values[self.address].shape, strict=True):
+            found, _ = index.over(region)
+            if found.min() < 0 or found.max() >= size:
+                masks.append((found >= 0) & (found < size))
+        return _all_of(masks)
+
+
+def _exact_masks(maps: tuple[Index, ...], region: Region) -> list[Array]:
+    exact = (index.over(region)[1] for index in maps)
+    return [mask for mask in exact if mask is not None and not mask.all()]
+
+
+def _all_of(masks: list[Array]) -> Array | None:
+    return reduce(np.logical_and, masks) if masks else None
+
+
+def _gathered(array: Array, maps: tuple[Index, ...], region: Region) -> Array:
+    inside: Array | None = None
+    cells = []
+    for index, size in zip(maps, array.shape, strict=True):
+        found, exact = index.over(region)
+        good = (found >= 0) & (found < size)
+        good = good if exact is None else good & exact
+        inside = good if inside is None else inside & good
+        cells.append(np.where(good, found, 0))
+    gathered = array[tuple(cells)] if cells else array.reshape((1,) * len(region))
+    return gathered if inside is None else np.where(inside, gathered, array.dtype.type(0))
+
+
+def _strided(array: Array, maps: tuple[Index, ...], region: Region) -> Array | None:
+    """The cells without copying (but for padding), or None where a map is not plainly affine."""
+    if array.ndim == 0 or not all(_is_plain(index, region) for index in maps):
+        return None
+    first = tuple(r.start for r in region)
+    last = tuple(r.stop - 1 for r in region)
+    low = [_extreme(index, first, last, smallest=True) for index in maps]
+    high = [_extreme(index, first, last, smallest=False) for index in maps]
+    window = _padded_window(array, low, high)
+    strides = [0] * len(region)
+    start = [0] * array.ndim
+    for dimension, index in enumerate(maps):
+        start[dimension] = (index.at(first) or 0) - low[dimension]
+        for term in index.terms:
+            if len(region[term.axis]) > 1:
+                strides[term.axis] += term.factor * window.strides[dimension]
+    origin = window[tuple(slice(s, None) for s in start)]
+    used = {term.axis for index in maps for term in index.terms}
+    shape = tuple(len(r) if axis in used else 1 for axis, r in enumerate(region))
+    return as_strided(origin, shape=shape, strides=tuple(strides), writeable=False)
+
+
+def _is_plain(index: Index, region: Region) -> bool:
+    return index.divisor == 1 and all(t.floor == 1 or len(region[t.axis]) == 1 for t in index.terms)
+
+
+def _extreme(index: Index, first: Coordinates, last: Coordinates, *, smallest: bool) -> int:
+    total = index.offset
+    for term in index.terms:
+        ends = (first[term.axis] // term.floor, last[term.axis] // term.floor)
+        products = (term.factor * ends[0], term.factor * ends[1])
+        total += min(products) if smallest else max(products)
+    return total
+
+
+def _padded_window(array: Array, low: list[int], high: list[int]) -> Array:
+    """The cells from `low` to `high` (inclusive), zeros where they lie outside."""
+    inside = tuple(
+        slice(max(0, a), max(0, min(size, b + 1)))
+        for a, b, size in zip(low, high, array.shape, strict=True)
+    )
+    window = array[inside]
+    margins = [
+        (
+            min(b + 1, 0) - a if a < 0 else 0,
+            b + 1 - max(a, size) if b >= size else 0,
+        )
+        for a, b, size in zip(low, high, array.shape, strict=True)
+    ]
+    return np.pad(window, margins) if any(m != (0, 0) for m in margins) else window
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number that has no address: `1/4`, a learning rate."""
+
+    label: str
+    value: float
+
+    @property
+    def address(self) -> Address | None:
+        """None."""
+        return None
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """Empty."""
+        return ()
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The same for every term."""
+        return Factor(None, self.label, self.value)
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The same for every term."""
+        return np.full((1,) * len(region), self.value)
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Always there."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Always there."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """1/n, where n may differ between windows: padding is not counted, an edge cuts them."""
+
+    counts: Array
+    index: tuple[Index, ...]
+
+    @property
+    def address(self) -> Address | None:
+        """None."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """`1/4`, or `1/n` where windows differ."""
+        least, most = int(self.counts.min()), int(self.counts.max())
+        return f"1/{least}" if least == most else "1/n"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """One window's share."""
+        cell = tuple(index.at(coordinates) for index in self.index)
+        found = tuple(c for c in cell if c is not None)
+        inside = all(0 <= c < n for c, n in zip(found, self.counts.shape, strict=False))
+        if len(found) < len(cell) or not inside:
+            return Factor(None, "", 0.0, Presence.ABSENT)
+        count = int(self.counts[found])
+        return Factor(None, f"1/{count}", 1.0 / count)
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The shares of a box of terms."""
+        return _gathered(1.0 / self.counts, self.index, region)
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Whether there is a window, the upstream operand knows."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Whether there is a window, the upstream operand knows."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """1 where a cell is the winner of its window, else 0."""
+
+    switches: Address
+    window: tuple[Index, ...]
+    cell: tuple[Index, Index]
+    plane_width: int
+
+    @property
+    def address(self) -> Address | None:
+        """None: its value is not the switch, but whether the switch is this cell."""
+        return None
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """The window whose winner is asked for."""
+        return self.window
+
+    @property
+    def label(self) -> str:
+        """𝟏 in words."""
+        return "won"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """1 or 0, labelled with the outcome."""
+        switch = Cell(self.switches, self.window, Presence.ABSENT).at(values, coordinates)
+        row, column = (index.at(coordinates) for index in self.cell)
+        if switch.presence is not Presence.PRESENT or row is None or column is None:
+            return Factor(None, "", 0.0, Presence.ABSENT)
+        won = 0 <= column < self.plane_width and row * self.plane_width + column == switch.value
+        return Factor(None, "won" if won else "lost", float(won))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """1 for winners, 0 for losers."""
+        switch = _gathered(values[self.switches] + 1, self.window, region) - 1
+        (rows, _), (columns, _) = (index.over(region) for index in self.cell)
+        inside = (columns >= 0) & (columns < self.plane_width)
+        won: Array = (inside & (rows * self.plane_width + columns == switch)).astype(np.float64)
+        return won
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Whether there is a window, the upstream operand knows."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Whether there is a window, the upstream operand knows."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A different operand for each position along one loop axis.
+
+    The consumers of a value that was used twice, the parts that a concatenation joins.
+    """
+
+    axis: int
+    options: tuple[Operand, ...]
+
+    @property
+    def address(self) -> Address | None:
+        """None: it depends on the term."""
+        return None
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """That of the options, where they share it."""
+        first = self.options[0].index
+        return first if all(option.index == first for option in self.options) else ()
+
+    @property
+    def label(self) -> str:
+        """Empty: each term names its own."""
+        return ""
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The operand that the term's position chooses."""
+        return self.options[coordinates[self.axis]].at(values, coordinates)
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The chosen operands, stacked along the axis."""
+        chosen = [
+            self.options[position].block(values, self._single(region, position))
+            for position in region[self.axis]
+        ]
+        shape = np.broadcast_shapes(*(c.shape for c in chosen))
+        return np.concatenate([np.broadcast_to(c, shape) for c in chosen], axis=self.axis)
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Each option is there where it is chosen."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Each option is there where it is chosen."""
+        return None
+
+    def _single(self, region: Region, position: int) -> Region:
+        return (*region[: self.axis], range(position, position + 1), *region[self.axis + 1 :])
