@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    # Only annotations name it, so that the window can paint before NumPy is loaded.
+    import numpy as np
+    from numpy.typing import NDArray
 
 Color: TypeAlias = str
 """`#RRGGBB`, or `#RRGGBBAA` where it is translucent."""
