@@ -55,7 +55,8 @@ def _paint_pages(scenes: Iterable[Scene], file: QFile) -> None:
         if not painter.isActive():
             raise UserError("There is no frame to write; choose a range with at least one step.")
     finally:
-        painter.end()
+        if painter.isActive():
+            painter.end()
 
 
 def _paint_page(scene: Scene, painter: QPainter) -> None:

@@ -127,7 +127,7 @@ def overlay(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
 def outline(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """The thick outline on the cell's edge with a halo on both sides, if the state has one."""
     if cell.state is CellState.TIE:
-        return tie_frame(cell.box, theme, cell.word or _tie_tag(cell.box))
+        return tie_frame(cell.box, theme, _tie_tag(cell))
     width = _outline_width(cell)
     if not width:
         return ()
@@ -357,7 +357,9 @@ def _has_room_for_note(box: Box, font: Font) -> bool:
     return box.height >= cap_height(font) + cap_height(styles.NOTE) + 16
 
 
-def _tie_tag(box: Box) -> str:
-    """The whole sentence where the window is wide enough for it."""
-    whole = "tie: first wins"
-    return whole if text_width(whole, styles.CORNER_WORD) + 16 <= box.width else "first wins"
+def _tie_tag(cell: Cell) -> str:
+    """The tag, shortened or left out where the window is too narrow for it."""
+    width = cell.box.width
+    tags = (cell.word,) if cell.word else ("tie: first wins", "first wins")
+    fitting = (tag for tag in tags if text_width(tag, styles.CORNER_WORD) + 14 <= width)
+    return next(fitting, "")

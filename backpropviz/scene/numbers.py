@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 MINUS: Final = "\u2212"
 INFINITY: Final = "\u221e"
@@ -49,13 +51,13 @@ def fixed(value: float, decimals: int, *, signed: bool = False) -> str:
 def fitted(value: float, characters: int, *, signed: bool = False) -> str:
     """The most precise text (at most six decimals) in so many characters, or '' if none fits."""
     candidates = [shown(value, digits, signed=signed) for digits in range(6, -1, -1)]
-    candidates += [_scientific(value, digits, signed=signed) for digits in (2, 1)]
+    candidates.append(_scientific(value, 2, signed=signed))
     return next((text for text in candidates if len(text) <= characters), "")
 
 
-def full(value: float) -> str:
+def full(value: float | np.floating[Any]) -> str:
     """The shortest text that reads back as the same value of its own float width."""
-    word = _not_finite(value, signed=False)
+    word = _not_finite(float(value), signed=False)
     if word:
         return word
     # A NumPy scalar prints the digits of its own width, a Python float those of 64 bits.

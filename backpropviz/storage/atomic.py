@@ -6,6 +6,8 @@ error or a cancel on the way removes the sibling and leaves what was there.
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -40,7 +42,7 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaced: str = "") ->
     path = _absolute(path)
     _refuse_unless_free(path, overwrite=overwrite)
     with _told_to_the_person(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_parent(path)
         temporary = path.parent / _temporary_name(path)
         temporary.mkdir()
         try:
@@ -77,13 +79,19 @@ def _absolute(path: Path) -> Path:
     return Path(path).expanduser().resolve()
 
 
+def _make_parent(path: Path) -> None:
+    if path.parent.exists() and not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _temporary_name(path: Path) -> str:
     return f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}"
 
 
 def _temporary_file(path: Path) -> Path:
     """A new empty file beside the goal, with the permissions that a plain `open` would give."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_parent(path)
     temporary = path.parent / _temporary_name(path)
     temporary.touch(exist_ok=False)
     if path.exists():
