@@ -1,0 +1,167 @@
+"""Random layers with inputs, and a layer's pass without a network around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.layers.convolution import Conv2d
+from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.layers.protocol import Layer, LayerNests, Site
+from backpropviz.engine.layers.reshaping import Flatten, Reshape
+from backpropviz.errors import UserError
+
+EPSILON = {np.float32: 1.2e-7, np.float64: 2.3e-16}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, its inputs' shapes without the batch, the batch, and a seed for values."""
+
+    layer: Layer
+    shapes: tuple[Shape, ...]
+    batch: int
+    seed: int
+
+
+def _pairs(low: int, high: int) -> st.SearchStrategy[tuple[int, int]]:
+    return st.tuples(st.integers(low, high), st.integers(low, high))
+
+
+_PADDINGS = st.one_of(
+    st.integers(0, 2), _pairs(0, 2), st.tuples(_pairs(0, 2), _pairs(0, 2)), st.just("same")
+)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    padding = draw(_PADDINGS)
+    layer = Conv2d(
+        out_channels=groups * draw(st.integers(1, 2)),
+        kernel_size=draw(_pairs(1, 3)),
+        stride=1 if padding == "same" else draw(_pairs(1, 3)),
+        padding=padding,
+        dilation=draw(_pairs(1, 2)),
+        groups=groups,
+        bias=draw(st.booleans()),
+    )
+    channels = groups * draw(st.integers(1, 2))
+    return layer, ((channels, *draw(_pairs(1, 6))),)
+
+
+@st.composite
+def poolings(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    padding = draw(_PADDINGS)
+    geometry: dict[str, Any] = {
+        "kernel_size": draw(_pairs(1, 3)),
+        "stride": (1, 1) if padding == "same" else draw(st.none() | _pairs(1, 3)),
+        "padding": padding,
+        "dilation": draw(_pairs(1, 2)),
+        "ceil_mode": draw(st.booleans()),
+    }
+    shape = (draw(st.integers(1, 2)), *draw(_pairs(1, 6)))
+    if draw(st.booleans()):
+        return MaxPool2d(**geometry), (shape,)
+    return AvgPool2d(**geometry, count_include_pad=draw(st.booleans())), (shape,)
+
+
+_IMAGES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4))
+_FLAT = st.tuples(st.integers(1, 6))
+
+
+@st.composite
+def elementwise(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    slope = st.floats(-0.5, 0.5).map(LeakyReLU)
+    layer = draw(st.sampled_from([ReLU(), Sigmoid(), Tanh()]) | slope)
+    return layer, (draw(_IMAGES | _FLAT),)
+
+
+@st.composite
+def joins(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    shape, count = draw(_IMAGES | _FLAT), draw(st.integers(2, 3))
+    if draw(st.booleans()):
+        return Add(), (shape,) * count
+    return Concat(), tuple((draw(st.integers(1, 3)), *shape[1:]) for _ in range(count))
+
+
+@st.composite
+def others(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    if draw(st.booleans()):
+        return Dense(draw(st.integers(1, 4)), draw(st.booleans())), (draw(_FLAT),)
+    shape = draw(_IMAGES)
+    count = math.prod(shape)
+    wanted = draw(st.sampled_from([(count,), (1, count), (-1, shape[2]), (shape[2], -1, 1)]))
+    layer = draw(st.sampled_from([Flatten(), GlobalAvgPool2d(), Reshape(wanted)]))
+    return layer, (shape,)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Any layer that accepts its inputs."""
+    families = (convolutions(), convolutions(), poolings(), poolings())
+    layer, shapes = draw(st.one_of(*families, elementwise(), joins(), others()))
+    try:
+        layer.output_shape(shapes)
+    except UserError:
+        reject()
+    return Case(layer, shapes, draw(st.integers(1, 2)), draw(st.integers(0, 2**32 - 1)))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A layer's arrays under their addresses, from a given upstream gradient, and its nests."""
+
+    values: Mapping[Address, Array]
+    nests: LayerNests
+    site: Site
+
+
+def site_of(case: Case) -> Site:
+    inputs = tuple((case.batch, *shape) for shape in case.shapes)
+    output = (case.batch, *case.layer.output_shape(case.shapes))
+    return Site("layer", inputs, output, case.layer.parameter_shapes(case.shapes))
+
+
+def distinct(random: np.random.Generator, shape: Shape) -> Array:
+    """Values 0.1 apart, none of them near 0: no two of them tie and no kink is near."""
+    count = math.prod(shape)
+    values = (np.arange(count) - count // 2) * 0.1 + 0.05
+    return random.permutation(values).reshape(shape)
+
+
+def whole(random: np.random.Generator, shape: Shape) -> Array:
+    """Small whole numbers, so that sums are exact and windows tie."""
+    return random.integers(-3, 4, shape).astype(np.float64)
+
+
+def played(case: Case, dtype: type[np.floating[Any]] = np.float64) -> Pass:
+    """Run forward and vjp on random values: whole numbers for even seeds."""
+    random = np.random.default_rng(case.seed)
+    drawn = distinct if case.seed % 2 else whole
+    site = site_of(case)
+    inputs = tuple(drawn(random, shape).astype(dtype) for shape in site.inputs)
+    parameters = {k: drawn(random, s).astype(dtype) for k, s in site.parameters.items()}
+    output, residuals = case.layer.forward(inputs, parameters)
+    upstream = whole(random, site.output_shape).astype(dtype)
+    downstream, gradients = case.layer.vjp(upstream, residuals, parameters)
+    values = {site.output: output, site.output.grad: upstream}
+    for k, (given, gradient) in enumerate(zip(inputs, downstream, strict=True)):
+        values[site.input(k)], values[site.input(k).grad] = given, gradient
+    for name, parameter in parameters.items():
+        values[site.quantity(name)] = parameter
+        values[site.quantity(name).grad] = gradients[name]
+    for name, residual in residuals.items():
+        values.setdefault(site.quantity(name), residual)
+    return Pass(values, case.layer.nests(site), site)

@@ -1,0 +1,95 @@
+"""Whole networks for tests, and every operation of a recorded pass by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.initialize import initialize
+from backpropviz.engine.layers.activation import ReLU, Tanh
+from backpropviz.engine.layers.convolution import Conv2d
+from backpropviz.engine.layers.cross_entropy import CrossEntropy
+from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.layers.protocol import Loss
+from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.nest import Nest
+from backpropviz.engine.network import Network, Node, chain
+from backpropviz.engine.optimizer import Optimizer, Sgd
+from backpropviz.engine.program import operations
+from backpropviz.engine.record import record
+from backpropviz.engine.tape import Tape
+
+
+def lenet(loss: Loss | None = None, side: int = 28) -> Network:
+    layers = {
+        "conv1": Conv2d(6, 5, padding=2),
+        "relu1": ReLU(),
+        "pool1": MaxPool2d(2),
+        "conv2": Conv2d(16, 5),
+        "relu2": ReLU(),
+        "pool2": AvgPool2d(2),
+        "flatten": Flatten(),
+        "dense1": Dense(20),
+        "tanh": Tanh(),
+        "dense2": Dense(10),
+    }
+    return chain("lenet", (1, side, side), layers, loss or CrossEntropy())
+
+
+def branched(loss: Loss | None = None, shape: Shape = (2, 6, 7)) -> Network:
+    """A residual block, a concatenation, an input used twice by one layer, an image with two uses."""
+    nodes = (
+        Node("conv1", Conv2d(4, 3, padding=1, bias=False), ("image",)),
+        Node("relu1", ReLU(), ("conv1",)),
+        Node("conv2", Conv2d(4, 3, padding=1, groups=2), ("relu1",)),
+        Node("add1", Add(), ("conv2", "conv1")),
+        Node("twice", Add(), ("add1", "add1")),
+        Node("skip", Conv2d(2, 1), ("image",)),
+        Node("concat", Concat(), ("twice", "skip", "relu1")),
+        Node("pool", MaxPool2d(3, 2, 1, ceil_mode=True), ("concat",)),
+        Node("mean", GlobalAvgPool2d(), ("pool",)),
+        Node("flatten", Flatten(), ("mean",)),
+        Node("dense", Dense(5), ("flatten",)),
+    )
+    return Network("branched", shape, nodes, loss or CrossEntropy())
+
+
+def recorded(
+    network: Network,
+    target: object,
+    optimizer: Optimizer | None = None,
+    *,
+    batch: int = 2,
+    dtype: type[np.floating[Any]] = np.float64,
+    seed: int = 1,
+) -> Tape:
+    images = np.random.default_rng(seed).normal(size=(batch, *network.input_shape)).astype(dtype)
+    parameters = with_biases(initialize(network, seed=seed, dtype=dtype), seed)
+    return record(network, parameters, images, target, optimizer or Sgd(0.1))
+
+
+def with_biases(
+    parameters: Mapping[str, Mapping[str, Array]], seed: int
+) -> dict[str, dict[str, Array]]:
+    """Biases that are not 0, so that a forgotten one shows."""
+    random = np.random.default_rng(seed)
+    return {
+        layer: {
+            name: random.normal(size=p.shape).astype(p.dtype) if p.ndim == 1 else p
+            for name, p in own.items()
+        }
+        for layer, own in parameters.items()
+    }
+
+
+def nests_of(tape: Tape, iteration: int = 1) -> dict[Address, Nest]:
+    return {
+        operation.nest.target: operation.nest
+        for operation in operations(tape.network, tape.batch, tape.optimizer, iteration)
+    }
