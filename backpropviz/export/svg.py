@@ -190,7 +190,8 @@ def _clip(box: Box) -> Iterator[str]:
     # Named by its geometry: equal names in one page, or in several pictures on it, do no harm.
     numbers = (_number(value) for value in (box.x, box.y, box.width, box.height))
     name = "clip_" + "_".join(numbers)
-    yield f'<clipPath id="{name}"><rect{_place(box)}/></clipPath>'
+    # Inside `defs`, since viewers that know no clips would else draw the rectangle.
+    yield f'<defs><clipPath id="{name}"><rect{_place(box)}/></clipPath></defs>'
     yield f'<g clip-path="url(#{name})">'
 
 

@@ -7,19 +7,26 @@ hatching, border), then `overlay` (outline, words, number). `cells` does so for 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from backpropviz.scene import theme as styles
-from backpropviz.scene.colormaps import color_at, contrast_color, legible
-from backpropviz.scene.fonts import ascent, cap_height, centered_baseline, descent, text_width
+from backpropviz.scene.cell_state import (
+    HATCHED,
+    LARGE_CELL,
+    Cell,
+    CellState,
+    accent_color,
+    fill_color,
+    outline_width,
+    value_fill,
+)
+from backpropviz.scene.cell_text import note_marks, number_font, number_marks, word_marks
+from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import (
     Anchor,
     Box,
     Color,
     Ellipse,
-    Font,
     Hatch,
     Line,
     Mark,
@@ -30,63 +37,22 @@ from backpropviz.scene.marks import (
 )
 from backpropviz.scene.theme import Theme
 
+__all__ = [
+    "LARGE_CELL",
+    "Cell",
+    "CellState",
+    "body",
+    "cell",
+    "cells",
+    "framed",
+    "number_font",
+    "outline",
+    "overlay",
+    "tie_frame",
+    "value_fill",
+]
 
-class CellState(Enum):
-    """What is known of a cell's value, and its part in the current step."""
-
-    FINAL = "final"
-    IN_PROGRESS = "in progress"
-    CURRENT = "current"
-    MET = "met"
-    OPERAND = "operand"
-    NOT_COMPUTED = "not computed"
-    PADDING = "padding"
-    ABSENT = "absent"
-    WINNER = "winner"
-    LOSER = "loser"
-    TIE = "tie"
-    OVERRIDDEN = "overridden"
-    NOT_FINITE = "not finite"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a cell shows.
-
-    `fill` is the color of its value (needed by the states that have one). `word` stands in the
-    corner, or in a tie's tag; `note` is small text at the bottom, such as `was 1` or `o = 8`.
-    `accent` replaces the outline's color: a met cell or an operand is forward or backward, and
-    a winner backward, or forward where only the choice matters. `font` sets the number in one size
-    with its neighbors.
-    """
-
-    box: Box
-    state: CellState
-    text: str = ""
-    fill: Color | None = None
-    word: str = ""
-    note: str = ""
-    accent: Color | None = None
-    key: str = ""
-    font: Font | None = None
-
-
-LARGE_CELL: Final = 64
-"""Side from which a cell has room for a large number, a corner word and a note."""
-
-_OUTLINE_WIDTH: Final = {
-    CellState.IN_PROGRESS: 3.0,
-    CellState.CURRENT: 3.0,
-    CellState.MET: 2.0,
-    CellState.OPERAND: 4.0,
-    CellState.WINNER: 3.0,
-}
 _HALO: Final = 1.5
-_MARGIN: Final = 8.0
-_MASK_MARGIN: Final = 6.0
-_NUMBER_FONTS: Final = (styles.NUMBER_LARGE, styles.NUMBER_MEDIUM, styles.NUMBER_SMALL, styles.NOTE)
-_HATCHED: Final = (CellState.PADDING, CellState.LOSER, CellState.NOT_FINITE)
-_QUIET: Final = (CellState.PADDING, CellState.NOT_FINITE)
 
 
 def cell(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
@@ -96,7 +62,7 @@ def cell(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
 
 def cells(many: Iterable[Cell], theme: Theme) -> tuple[Mark, ...]:
     """Cells that may touch: all bodies, then outlines and text, thick outlines last."""
-    several = sorted(many, key=_outline_width)
+    several = sorted(many, key=outline_width)
     bodies = (mark for cell in several for mark in body(cell, theme))
     overlays = (mark for cell in several for mark in overlay(cell, theme))
     return *bodies, *overlays
@@ -110,7 +76,7 @@ def body(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     # The border is one pixel inside the box, so that its line is crisp.
     rect = Rect(
         *(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1),
-        fill=_fill(cell, theme),
+        fill=fill_color(cell, theme),
         stroke=stroke,
         hatch=hatch,
         hatch_color=hatch_color,
@@ -121,18 +87,23 @@ def body(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
 
 def overlay(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """Outline, ring, number, word and note: what may reach over the neighbors."""
-    return *outline(cell, theme), *_number(cell, theme), *_word(cell, theme), *_note(cell, theme)
+    return (
+        *outline(cell, theme),
+        *number_marks(cell, theme),
+        *word_marks(cell, theme),
+        *note_marks(cell, theme),
+    )
 
 
 def outline(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """The thick outline on the cell's edge with a halo on both sides, if the state has one."""
     if cell.state is CellState.TIE:
         return tie_frame(cell.box, theme, _tie_tag(cell))
-    width = _outline_width(cell)
+    width = outline_width(cell)
     if not width:
         return ()
     dash = (8.0, 4.0) if cell.state is CellState.IN_PROGRESS else ()
-    return framed(cell.box, _accent(cell, theme), theme, width, dash)
+    return framed(cell.box, accent_color(cell, theme), theme, width, dash)
 
 
 def framed(
@@ -164,31 +135,6 @@ def tie_frame(window: Box, theme: Theme, tag: str = "tie: first wins") -> tuple[
     return dashed, pill, Text(left + width / 2, baseline, tag, font, theme.loss, Anchor.MIDDLE)
 
 
-def number_font(
-    width: float, height: float, texts: Iterable[str], note: bool = False
-) -> Font | None:
-    """The largest number style in which all texts fit a cell of that size; None where none does."""
-    longest = max(texts, key=len, default="")
-    room = height - (styles.NOTE.size + 6 if note else 0)
-    for font in _NUMBER_FONTS:
-        if 2.25 * cap_height(font) <= room and text_width(longest, font) <= width - 6:
-            return font
-    return None
-
-
-def value_fill(value: float, colormap: str, limits: tuple[float, float]) -> Color:
-    """The color of a value in a cell."""
-    return color_at(colormap, value, limits)
-
-
-def _fill(cell: Cell, theme: Theme) -> Color:
-    if cell.state is CellState.LOSER:
-        return color_at(theme.diverging, 0.0, (-1.0, 1.0))
-    if cell.state in _QUIET or cell.state in {CellState.NOT_COMPUTED, CellState.ABSENT}:
-        return theme.stage
-    return cell.fill or theme.stage
-
-
 def _border(state: CellState, theme: Theme) -> Stroke:
     if state is CellState.NOT_COMPUTED:
         return Stroke(theme.border_strong, 1.0, (3.0, 3.0))
@@ -200,7 +146,7 @@ def _border(state: CellState, theme: Theme) -> Stroke:
 def _hatching(state: CellState, theme: Theme) -> tuple[Hatch | None, Color | None]:
     if state is CellState.NOT_FINITE:
         return Hatch.NOT_FINITE, theme.not_finite
-    if state in _HATCHED:
+    if state in HATCHED:
         return Hatch.PADDING, theme.border_strong
     return None, None
 
@@ -222,139 +168,6 @@ def _sign_of_state(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
         corner = ((right - size, top), (right, top), (right, top + size))
         return (Path(corner, fill=theme.update, closed=True),)
     return ()
-
-
-def _number(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
-    """The value, or the word for one that is not finite, and a winner's ring around it."""
-    if not cell.text or cell.state in {CellState.NOT_COMPUTED, CellState.ABSENT}:
-        return ()
-    font = cell.font or _own_font(cell)
-    if font is None:
-        return ()
-    box, large = cell.box, _is_large(cell.box)
-    stacked = bool(cell.note) and not large and _has_room_for_note(cell.box, font)
-    middle = box.y + box.height * (1 / 3 if stacked else 1 / 2)
-    x = box.x + box.width / 2
-    text = Text(
-        *(x, centered_baseline(middle, font), cell.text, font),
-        color=_ink(cell, theme),
-        anchor=Anchor.MIDDLE,
-        key=cell.key,
-    )
-    if cell.state in _HATCHED:
-        return _mask(text, middle, cell, theme), text
-    if cell.state is CellState.WINNER and large and text_width(cell.text, font) <= 26:
-        ring = Stroke(legible(_accent(cell, theme), _fill(cell, theme)), 1.5)
-        return Ellipse(x, middle, 16, 16, stroke=ring), text
-    return (text,)
-
-
-def _word(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
-    """The word in the corner: at the right for winner and loser, else at the left."""
-    if not cell.word or cell.state is CellState.TIE or not _is_large(cell.box):
-        return ()
-    box, outlined = cell.box, bool(_outline_width(cell))
-    competing = cell.state in {CellState.WINNER, CellState.LOSER}
-    font = styles.CORNER_WORD_QUIET if cell.state is CellState.LOSER else styles.CORNER_WORD
-    margin = _MARGIN
-    text = Text(
-        box.right - margin if competing else box.x + margin,
-        box.y + (15 if outlined else 16),
-        cell.word,
-        font,
-        _word_color(cell, theme),
-        Anchor.END if competing else Anchor.START,
-    )
-    if cell.state in _HATCHED:
-        return _mask(text, text.y - cap_height(font) / 2, cell, theme), text
-    return (text,)
-
-
-def _note(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
-    """Small text: at the bottom left of a large cell, centered under the number of a small one."""
-    font = styles.NOTE
-    if not cell.note or text_width(cell.note, font) > cell.box.width - 4:
-        return ()
-    box, large = cell.box, _is_large(cell.box)
-    if not large and not _has_room_for_note(box, cell.font or styles.NUMBER_SMALL):
-        return ()
-    text = Text(
-        box.x + _MARGIN if large else box.x + box.width / 2,
-        box.bottom - _MARGIN if large else centered_baseline(box.y + box.height * 0.735, font),
-        cell.note,
-        font,
-        _note_color(cell, theme),
-        Anchor.START if large else Anchor.MIDDLE,
-    )
-    if cell.state in _HATCHED:
-        return _mask(text, text.y - cap_height(font) / 2, cell, theme), text
-    return (text,)
-
-
-def _mask(text: Text, middle: float, cell: Cell, theme: Theme) -> Rect:
-    """A patch of the cell's fill that keeps the hatching away from a text."""
-    width = text_width(text.text, text.font) + 2 * _MASK_MARGIN
-    height = round((ascent(text.font) + descent(text.font)) * 0.85 + 2)
-    left = text.x - {Anchor.START: _MASK_MARGIN, Anchor.MIDDLE: width / 2}.get(
-        text.anchor, width - _MASK_MARGIN
-    )
-    inner = cell.box.inset(1)
-    x, y = max(inner.x, round(left)), max(inner.y, round(middle - height / 2))
-    right = min(inner.right, round(left + width))
-    bottom = min(inner.bottom, round(middle + height / 2))
-    return Rect(x, y, right - x, bottom - y, fill=_fill(cell, theme))
-
-
-def _ink(cell: Cell, theme: Theme) -> Color:
-    if cell.state is CellState.NOT_FINITE:
-        return theme.not_finite
-    if cell.state is CellState.PADDING:
-        return theme.text_tertiary
-    if cell.state is CellState.LOSER:
-        return theme.text_secondary
-    return contrast_color(_fill(cell, theme))
-
-
-def _word_color(cell: Cell, theme: Theme) -> Color:
-    if cell.state is CellState.WINNER:
-        return legible(_accent(cell, theme), _fill(cell, theme))
-    return theme.text_secondary if cell.state in _HATCHED else contrast_color(_fill(cell, theme))
-
-
-def _note_color(cell: Cell, theme: Theme) -> Color:
-    quiet = {*_HATCHED, CellState.NOT_COMPUTED, CellState.ABSENT}
-    return theme.text_secondary if cell.state in quiet else contrast_color(_fill(cell, theme))
-
-
-def _accent(cell: Cell, theme: Theme) -> Color:
-    if cell.accent is not None:
-        return cell.accent
-    if cell.state in {CellState.IN_PROGRESS, CellState.CURRENT}:
-        return theme.here
-    return theme.backward if cell.state is CellState.WINNER else theme.forward
-
-
-def _outline_width(cell: Cell) -> float:
-    """Width of the thick outline; 0 where the state has none, less where the cell is small."""
-    full = _OUTLINE_WIDTH.get(cell.state, 0.0)
-    side = min(cell.box.width, cell.box.height)
-    return full if side >= 24 else min(full, 2.0)
-
-
-def _own_font(cell: Cell) -> Font | None:
-    box = cell.box
-    font = number_font(box.width, box.height, (cell.text,), bool(cell.note) and not _is_large(box))
-    if font is styles.NUMBER_LARGE and cell.state in _QUIET:
-        font = styles.NUMBER_MEDIUM
-    return font
-
-
-def _is_large(box: Box) -> bool:
-    return min(box.width, box.height) >= LARGE_CELL
-
-
-def _has_room_for_note(box: Box, font: Font) -> bool:
-    return box.height >= cap_height(font) + cap_height(styles.NOTE) + 16
 
 
 def _tie_tag(cell: Cell) -> str:
