@@ -105,7 +105,10 @@ class Loss(Protocol):
     """What ends a network: prediction and target → one number."""
 
     kind: ClassVar[str]
-    reduction: str
+
+    @property
+    def reduction(self) -> str:
+        """How the losses of a batch become one: `mean` or `sum`."""
 
     def target(self, value: object, prediction: Shape) -> Array:
         """The target array of a batch, checked; `prediction` includes the batch.
