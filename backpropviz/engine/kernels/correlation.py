@@ -4,7 +4,7 @@
 - Adjacent kernel rows, not too many channels: the image is unfolded along x only, stored row by
   row, so that the KH rows under a window are adjacent in memory. Each output row is then one
   product over views that overlap: KH times less copying than a full unfolding, nothing to add up.
-- Otherwise a full unfolding (im2col), in blocks that fit the cache.
+- Otherwise a full unfolding (im2col), in blocks that fit the cache and join samples.
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.engine.kernels.geometry import Pair
-from backpropviz.engine.kernels.unfolding import Frame, columns, pad, padded_blocks, windows
+from backpropviz.engine.kernels.unfolding import (
+    BLOCK_BYTES,
+    SMALL_BLOCK_BYTES,
+    Frame,
+    columns,
+    pad,
+    padded_blocks,
+    unfold_windows,
+    windows,
+)
 from backpropviz.engine.kernels.workspace import Fresh
 
 Array = NDArray[Any]
 
-MOST_TERMS_BY_ROW = 1200
+MOST_TERMS_BY_ROW = 600
 """Terms of one output value above which the full unfolding was measured to be faster."""
 
 
@@ -68,7 +77,9 @@ def _by_row(
     matrix = matrix.reshape(groups, 1, f // groups, kh * c * kw)
     by_group = output.reshape(n, groups, f // groups, oh, ow).swapaxes(2, 3)
     row_bytes = groups * c * kw * ow * stride[0] * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, buffers):
+    for padded, samples, rows in padded_blocks(
+        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+    ):
         first, last = rows.start * stride[0], (rows.stop - 1) * stride[0] + kh
         part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
         part = part.reshape(-1, groups, c, kw, last - first, ow).transpose(0, 1, 4, 2, 3, 5)
@@ -99,13 +110,12 @@ def _by_block(
 ) -> None:
     stride, dilation = steps
     f, c, kh, kw = weight.shape
-    n, _, oh, ow = output.shape
+    oh, ow = output.shape[2:]
     matrix = weight.reshape(groups, f // groups, c * kh * kw)
-    by_group = output.reshape(n, groups, f // groups, oh * ow)
     row_bytes = groups * c * kh * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, buffers):
+    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
         part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
-        held = buffers.scratch("windows", part.shape, padded.dtype)
-        held[...] = part
-        cells = held.reshape(part.shape[0], groups, c * kh * kw, -1)
-        np.matmul(matrix, cells, out=by_group[samples, ..., rows.start * ow : rows.stop * ow])
+        cells = unfold_windows(part, groups, buffers)
+        values = buffers.scratch("values", (groups, f // groups, cells.shape[2]), output.dtype)
+        np.matmul(matrix, cells, out=values)
+        output[samples, :, rows] = values.reshape(f, -1, part.shape[4], ow).swapaxes(0, 1)

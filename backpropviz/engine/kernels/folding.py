@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.kernels.unfolding import Frame, padded_blocks
+from backpropviz.engine.kernels.unfolding import BLOCK_BYTES, Frame, padded_blocks
 from backpropviz.engine.kernels.workspace import Fresh
 
 Array = NDArray[Any]
@@ -35,7 +35,7 @@ def scatter(
     sources = upstream.reshape(n, groups, f // groups, oh * ow)
     whole = Frame((0, 0), (oh, ow))
     row_bytes = groups * c * kh * kw * ow * gradient.itemsize
-    for _, samples, rows in padded_blocks(upstream, whole, oh, row_bytes, buffers):
+    for _, samples, rows in padded_blocks(upstream, whole, oh, row_bytes, BLOCK_BYTES, buffers):
         source = sources[samples, ..., rows.start * ow : rows.stop * ow]
         shape = (source.shape[0], groups, c * kh * kw, source.shape[3])
         shares = buffers.scratch("shares", shape, gradient.dtype)

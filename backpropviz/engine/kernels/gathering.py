@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.engine.kernels.geometry import Pair
-from backpropviz.engine.kernels.unfolding import Frame, columns, padded_blocks, windows
+from backpropviz.engine.kernels.unfolding import (
+    BLOCK_BYTES,
+    SMALL_BLOCK_BYTES,
+    Frame,
+    columns,
+    padded_blocks,
+    unfold_windows,
+    windows,
+)
 from backpropviz.engine.kernels.workspace import Fresh
 
 Array = NDArray[Any]
@@ -27,11 +35,12 @@ def gather(
     """Write Σ_nyx upstream[n,f,y,x] · X[n,c,y·s+i·d,…], X framed, to `gradient`[f,c,i,j].
 
     At vertical stride 1 the image is unfolded along x only, since kernel row i then meets one run
-    of memory; otherwise along both axes. `cells @ upstream.T` is faster than the product's
-    transpose, so the sums come out as (…, F) and are turned at the end.
+    of memory. Where that does not hold, or each sample's sums would outweigh its positions, it is
+    unfolded along both axes and samples share a product. `cells @ upstream.T` is faster than the
+    transpose of that product, so the sums come out as (…, F) and are turned at the end.
     """
     f, c, kh, kw = gradient.shape
-    if stride[0] == 1:
+    if stride[0] == 1 and f // groups <= upstream.shape[2] * upstream.shape[3]:
         sums = _by_kernel_row(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
         ordered = sums.reshape(groups, kh, c, kw, f // groups).transpose(0, 4, 2, 1, 3)
     else:
@@ -55,7 +64,9 @@ def _by_kernel_row(
     sources = upstream.reshape(n, groups, 1, f // groups, oh * ow)
     sums = buffers.scratch("sums", (groups, kh, c * kw, f // groups), image.dtype)
     row_bytes = groups * c * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, buffers):
+    for padded, samples, rows in padded_blocks(
+        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+    ):
         first, last = rows.start, rows.stop + (kh - 1) * dilation[0]
         part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
         held = buffers.scratch("columns", part.shape, padded.dtype)
@@ -87,22 +98,22 @@ def _by_window(
 ) -> Array:
     stride, dilation = steps
     f, c, kh, kw = gradient.shape
-    n, _, oh, ow = upstream.shape
-    sources = upstream.reshape(n, groups, f // groups, oh * ow)
+    oh, ow = upstream.shape[2:]
     sums = buffers.scratch("sums", (groups, c * kh * kw, f // groups), image.dtype)
     row_bytes = groups * c * kh * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, buffers):
+    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
         part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
-        held = buffers.scratch("windows", part.shape, padded.dtype)
-        held[...] = part
-        cells = held.reshape(part.shape[0], groups, c * kh * kw, -1)
-        source = sources[samples, ..., rows.start * ow : rows.stop * ow].swapaxes(2, 3)
-        _accumulate(sums, cells, source, samples.start == rows.start == 0, buffers)
+        cells = unfold_windows(part, groups, buffers)
+        joined = upstream[samples, :, rows].swapaxes(0, 1)
+        source = buffers.scratch("source", joined.shape, joined.dtype)
+        source[...] = joined
+        source = source.reshape(groups, f // groups, -1).swapaxes(1, 2)
+        _accumulate(sums, cells[None], source[None], samples.start == rows.start == 0, buffers)
     return sums
 
 
 def _accumulate(sums: Array, cells: Array, source: Array, first: bool, buffers: Fresh) -> None:
-    """Add the samples' products to the sums, or start the sums with them."""
+    """Add the products, one or one a sample, to the sums, or start the sums with them."""
     products = buffers.scratch("products", (cells.shape[0], *sums.shape), sums.dtype)
     np.matmul(cells, source, out=products)
     if first:

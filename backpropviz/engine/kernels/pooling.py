@@ -84,11 +84,7 @@ def average_pool(
     rows, columns = window.output_size(h, w)
     output = buffers.result("output", (n, c, rows, columns), image.dtype)
     if rows * columns == 1 and window.dilation == (1, 1):
-        bottom, right = (
-            k - before for k, (before, _) in zip(window.kernel, window.padding, strict=True)
-        )
-        cells = image[:, :, :bottom, :right]
-        np.add.reduce(cells, axis=(2, 3), keepdims=True, out=output)
+        np.add.reduce(_only_window(image, window), axis=(2, 3), keepdims=True, out=output)
     else:
         output.fill(0)
         for tap in taps(image.shape, window):
@@ -112,6 +108,9 @@ def average_pool_gradient(
     np.divide(upstream, divisor, out=shares)
     gradient = buffers.result("input_gradient", input_shape, upstream.dtype)
     gradient.fill(0)
+    if upstream.shape[2:] == (1, 1) and window.dilation == (1, 1):
+        _only_window(gradient, window)[...] = shares
+        return gradient
     for tap in taps(input_shape, window):
         target = gradient[tap.source]
         np.add(target, shares[tap.target], out=target)
@@ -128,6 +127,12 @@ def window_counts(
     """
     counts = padded_counts if count_include_pad else inner_counts
     return np.multiply.outer(counts(height, window, 0), counts(width, window, 1))
+
+
+def _only_window(plane: Array, window: Window) -> Array:
+    """View the cells under the first window: one slice in place of a loop over its taps."""
+    (kh, kw), ((top, _), (left, _)) = window.kernel, window.padding
+    return plane[:, :, : max(0, kh - top), : max(0, kw - left)]
 
 
 def _divisor(

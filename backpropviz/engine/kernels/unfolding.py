@@ -17,11 +17,11 @@ from backpropviz.engine.kernels.workspace import Fresh
 
 Array = NDArray[Any]
 
-BLOCK_BYTES = 1 << 20
-"""Unfolded values held at once: they should stay in a core's second-level cache."""
+SMALL_BLOCK_BYTES = 1 << 20
+"""Unfolded values held at once where many small products read them: a core's own cache."""
 
-LARGE_BLOCK_BYTES = 1 << 22
-"""The same for one sample that is too large to be held as a whole."""
+BLOCK_BYTES = 1 << 22
+"""The same for one large product, and for a single sample before it is cut by rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ class Frame:
 
 
 def padded_blocks(
-    image: Array, frame: Frame, rows: int, row_bytes: int, buffers: Fresh
+    image: Array, frame: Frame, rows: int, row_bytes: int, block_bytes: int, buffers: Fresh
 ) -> Iterator[tuple[Array, slice, slice]]:
-    """Cut a batch into (padded samples, samples, output rows) whose unfolded rows fit the cache.
+    """Cut a batch into (padded samples, samples, output rows) whose rows unfold to a block.
 
     The cut depends on the shapes alone, so equal batches are always summed in equal order.
     """
     samples = image.shape[0]
     sample_bytes = rows * row_bytes
-    band = rows if sample_bytes <= LARGE_BLOCK_BYTES else max(1, LARGE_BLOCK_BYTES // row_bytes)
-    step = max(1, BLOCK_BYTES // max(1, sample_bytes))
+    band = rows if sample_bytes <= BLOCK_BYTES else max(1, BLOCK_BYTES // row_bytes)
+    step = max(1, block_bytes // sample_bytes)
     for start in range(0, samples, step):
         some = slice(start, min(start + step, samples))
         padded = pad(image[some], frame, buffers)
@@ -74,6 +74,14 @@ def windows(padded: Array, kernel: Pair, stride: Pair, dilation: Pair, output: P
     row = w * item
     strides = (c * h * row, h * row, dy * row, dx * item, sy * row, sx * item)
     return np.ndarray((n, c, kh, kw, oh, ow), padded.dtype, padded, 0, strides)
+
+
+def unfold_windows(view: Array, groups: int, buffers: Fresh) -> Array:
+    """Copy `windows` to matrices (G, C/G·KH·KW, N·OH·OW), one column for each output position."""
+    n, c, kh, kw, oh, ow = view.shape
+    held = buffers.scratch("windows", (c, kh, kw, n, oh, ow), view.dtype)
+    held[...] = view.transpose(1, 2, 3, 0, 4, 5)
+    return held.reshape(groups, c // groups * kh * kw, n * oh * ow)
 
 
 def columns(padded: Array, kernel_width: int, stride: int, dilation: int, output: int) -> Array:

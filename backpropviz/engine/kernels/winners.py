@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backpropviz.engine.kernels.geometry import Pair, Window
 from backpropviz.engine.kernels.taps import first_cells, taps
-from backpropviz.engine.kernels.unfolding import BLOCK_BYTES
+from backpropviz.engine.kernels.unfolding import SMALL_BLOCK_BYTES
 from backpropviz.engine.kernels.workspace import Fresh
 
 Array = NDArray[Any]
@@ -46,7 +46,7 @@ def disjoint_winners(
     First the columns of each window, in each of its rows, then the rows: at each comparison the
     earlier cell keeps a tie, so the first in row-major order wins. Switches are wrong where NaN is.
     """
-    samples = max(1, BLOCK_BYTES // max(1, image[0].nbytes))
+    samples = max(1, SMALL_BLOCK_BYTES // max(1, image[0].nbytes))
     for start in range(0, len(image), samples):
         some = slice(start, start + samples)
         _compare(image[some], window, output[some], switches[some], buffers)

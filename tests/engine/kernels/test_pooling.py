@@ -214,6 +214,17 @@ def test_a_window_over_everything_is_the_mean() -> None:
     image = np.random.default_rng(0).standard_normal((2, 3, 17, 13))
     output = pooling.average_pool(image, Window((17, 13)))
     np.testing.assert_allclose(output[:, :, 0, 0], image.mean(axis=(2, 3)), atol=1e-15)
+    gradient = pooling.average_pool_gradient(output, image.shape, Window((17, 13)))
+    np.testing.assert_array_equal(gradient, np.broadcast_to(output / (17 * 13), image.shape))
+
+
+def test_a_mean_over_padding_alone_is_zero_and_passes_nothing_back() -> None:
+    window = Window((2, 2), (9, 9), padded(2))
+    assert pooling.average_pool(np.ones((1, 1, 3, 3)), window).item() == 0
+    gradient = pooling.average_pool_gradient(np.ones((1, 1, 1, 1)), (1, 1, 3, 3), window)
+    assert not gradient.any()
+    with pytest.raises(UserError, match="a window of 2 rows covers no cell"):
+        pooling.average_pool(np.ones((1, 1, 3, 3)), window, count_include_pad=False)
 
 
 @given(poolings())
