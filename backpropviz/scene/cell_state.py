@@ -99,7 +99,8 @@ def accent_color(cell: Cell, theme: Theme) -> Color:
 
 
 def outline_width(cell: Cell) -> float:
-    """Width of the thick outline; 0 where the state has none, less where the cell is small."""
+    """Width of the thick outline; 0 where the state has none, at most 2 where the cell is small."""
     full = _OUTLINE_WIDTH.get(cell.state, 0.0)
-    side = min(cell.box.width, cell.box.height)
-    return full if side >= 24 else min(full, 2.0)
+    only_the_choice = cell.state is CellState.WINNER and cell.accent is not None
+    is_small = min(cell.box.width, cell.box.height) < 24
+    return min(full, 2.0) if only_the_choice or is_small else full

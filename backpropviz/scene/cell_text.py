@@ -8,6 +8,7 @@ from typing import Final
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cell_state import (
     HATCHED,
+    LARGE_CELL,
     Cell,
     CellState,
     accent_color,
@@ -31,7 +32,8 @@ def number_font(
     """The largest number style in which all texts fit a cell of that size; None where none does."""
     longest = max(texts, key=len, default="")
     room = height - (styles.NOTE.size + 6 if note else 0)
-    for font in _NUMBER_FONTS:
+    fonts = _NUMBER_FONTS[0 if min(width, height) >= LARGE_CELL else 2 if note else 1 :]
+    for font in fonts:
         if 2.25 * cap_height(font) <= room and text_width(longest, font) <= width - 6:
             return font
     return None
