@@ -142,14 +142,16 @@ def _pixels(pixels: Pixels, _values: Values) -> Iterator[str]:
     if pixels.rows * pixels.columns > MOST_RECTANGLES:
         yield _image(pixels)
         return
-    colors = pixel_colors(pixels)
+    size = _place(pixels.cell_box(0, 0)).partition(" width=")[2]
+    lefts = [_number(pixels.cell_box(0, column).x) for column in range(pixels.columns)]
     yield '<g shape-rendering="crispEdges">'
-    for row in range(pixels.rows):
-        for column in range(pixels.columns):
-            color = "#{:02X}{:02X}{:02X}".format(*colors[row, column])
-            attributes = _place(pixels.cell_box(row, column)) + _fill(color)
+    for row, colors in enumerate(pixel_colors(pixels).tolist()):
+        top = _number(pixels.cell_box(row, 0).y)
+        for column, (left, (red, green, blue)) in enumerate(zip(lefts, colors, strict=True)):
+            color = f"#{red:02X}{green:02X}{blue:02X}"
+            place = f'<rect x="{left}" y="{top}" width={size} fill="{color}"'
             title = _pixel_title(pixels, row, column)
-            yield f"<rect{attributes}>{title}</rect>" if title else f"<rect{attributes}/>"
+            yield f"{place}>{title}</rect>" if title else f"{place}/>"
     yield "</g>"
 
 
