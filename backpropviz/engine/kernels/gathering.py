@@ -114,7 +114,10 @@ def _by_window(
 
 def _accumulate(sums: Array, cells: Array, source: Array, first: bool, buffers: Fresh) -> None:
     """Add the products, one or one a sample, to the sums, or start the sums with them."""
-    products = buffers.scratch("products", (cells.shape[0], *sums.shape), sums.dtype)
+    if first and len(cells) == 1:
+        np.matmul(cells[0], source[0], out=sums)
+        return
+    products = buffers.scratch("products", (len(cells), *sums.shape), sums.dtype)
     np.matmul(cells, source, out=products)
     if first:
         np.add.reduce(products, axis=0, out=sums)
