@@ -16,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.coverage import Cells, independent
+from backpropviz.engine.coverage import Cells
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Loops, Operand, Region, Values
+from backpropviz.engine.scatter import scatter
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 19
 """Numbers that an operand or a result may take at once: they stay in a core's own cache."""
 
 
@@ -36,7 +37,7 @@ def add_products(sums: Array, cells: Cells, values: Values, loops: Loops, region
         moving = {term.axis for index in loops.target for term in index.terms}
         for piece in _pieces(narrowed, loops.operands, moving):
             products = _products(values, loops.operands, piece, moving, sums.dtype)
-            _scatter(sums, cells, products, loops.target, piece)
+            scatter(sums, cells, products, loops.target, piece)
 
 
 def _by_floor(target: tuple[Index, ...], region: Region) -> Iterator[Region]:
@@ -141,6 +142,8 @@ def _contract(factors: list[_Factor], kept: set[int]) -> _Factor:
         left = tuple(axis for axis in only.axes if axis in kept)
         return _Factor(only.array.sum(axis=places) if summed else only.array, left)
     left = tuple(axis for axis in axes if axis in kept)
+    if len(factors) == 2 and not summed and not shared:
+        return _Factor(np.multiply.outer(factors[0].array, factors[1].array), left)
     arguments = [item for f in factors for item in (f.array, list(f.axes))]
     return _Factor(np.einsum(*arguments, list(left)), left)
 
@@ -155,102 +158,3 @@ def _expanded(product: _Factor, loops: int) -> Array:
     order = sorted(range(len(product.axes)), key=lambda k: product.axes[k])
     array = product.array.transpose(order)
     return np.expand_dims(array, tuple(a for a in range(loops) if a not in product.axes))
-
-
-def _scatter(
-    sums: Array, cells: Cells, products: Array, target: tuple[Index, ...], region: Region
-) -> None:
-    products = np.broadcast_to(products, _moving_shape(products, target, region))
-    if not _is_sliceable(target, region):
-        _scatter_each(sums, cells, products, target, region)
-        return
-    vectors = [_vector_axis(index, region) for index in target]
-    moving = {t.axis for index in target for t in index.terms if len(region[t.axis]) > 1}
-    looped = sorted(moving - {v for v in vectors if v is not None})
-    for choice in itertools.product(*(region[axis] for axis in looped)):
-        fixed = dict(zip(looped, choice, strict=True))
-        _add_slice(sums, cells, products, target, _Placement(region, vectors, fixed))
-
-
-def _moving_shape(products: Array, target: tuple[Index, ...], region: Region) -> tuple[int, ...]:
-    """Loops that move the target but no operand are repeated, those that were summed stay 1."""
-    moving = {term.axis for index in target for term in index.terms}
-    return tuple(
-        len(region[axis]) if axis in moving else size for axis, size in enumerate(products.shape)
-    )
-
-
-def _is_sliceable(target: tuple[Index, ...], region: Region) -> bool:
-    plain = all(
-        index.divisor == 1
-        and all(
-            len(region[t.axis]) == 1 or (t.factor > 0 and _is_steady(t.floor, region[t.axis]))
-            for t in index.terms
-        )
-        for index in target
-    )
-    return plain and independent(_unfloored(target), region)
-
-
-def _is_steady(floor: int, r: range) -> bool:
-    """Whether a rounded-down coordinate is a plain one or stays the same."""
-    return floor == 1 or r.start // floor == (r.stop - 1) // floor
-
-
-def _unfloored(target: tuple[Index, ...]) -> tuple[Index, ...]:
-    return tuple(Index(tuple(t for t in index.terms if t.floor == 1)) for index in target)
-
-
-def _vector_axis(index: Index, region: Region) -> int | None:
-    """The longest loop that moves an index: it becomes a slice, the others are looped over."""
-    axes = [t.axis for t in index.terms if t.floor == 1 and len(region[t.axis]) > 1]
-    return max(axes, key=lambda axis: len(region[axis])) if axes else None
-
-
-class _Placement(NamedTuple):
-    """A box of steps: each dimension of the target follows one loop, other loops are fixed."""
-
-    region: Region
-    vectors: list[int | None]
-    fixed: dict[int, int]
-
-
-def _add_slice(
-    sums: Array, cells: Cells, products: Array, target: tuple[Index, ...], place: _Placement
-) -> None:
-    chosen: list[slice | int] = [0] * products.ndim
-    for axis, value in place.fixed.items():
-        chosen[axis] = value - place.region[axis].start
-    into: list[slice | int] = []
-    for index, wanted, vector in zip(target, cells, place.vectors, strict=True):
-        coordinates = [place.fixed.get(axis, r.start) for axis, r in enumerate(place.region)]
-        first = (index.at(tuple(coordinates)) or 0) - wanted.start
-        if vector is None:
-            if not 0 <= first < len(wanted):
-                return
-            into.append(first)
-            continue
-        step = sum(t.factor for t in index.terms if t.axis == vector and t.floor == 1)
-        skip = max(0, -(first // step))
-        count = min(len(place.region[vector]), -((first - len(wanted)) // step))
-        if count <= skip:
-            return
-        chosen[vector] = slice(skip, count)
-        into.append(slice(first + skip * step, first + (count - 1) * step + 1, step))
-    order = [v for v in place.vectors if v is not None]
-    ranks = np.argsort(np.argsort(order))
-    sums[tuple(into)] += products[tuple(chosen)].transpose(ranks)
-
-
-def _scatter_each(
-    sums: Array, cells: Cells, products: Array, target: tuple[Index, ...], region: Region
-) -> None:
-    inside: Array = np.True_  # type: ignore[assignment]
-    positions = []
-    for index, wanted in zip(target, cells, strict=True):
-        found, exact = index.over(region)
-        good = (found >= wanted.start) & (found < wanted.stop)
-        inside = inside & (good if exact is None else good & exact)
-        positions.append(found - wanted.start)
-    inside, products, *positions = np.broadcast_arrays(inside, products, *positions)
-    np.add.at(sums, tuple(p[inside] for p in positions), products[inside])

@@ -8,6 +8,7 @@ t = T it is the tape's own value. An element without any term is complete when i
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -19,7 +20,7 @@ from backpropviz.engine.boxes import join, runs, split, volume
 from backpropviz.engine.contraction import add_products, narrow
 from backpropviz.engine.coverage import Cells, reached
 from backpropviz.engine.derivation import block_values
-from backpropviz.engine.nest import Coordinates, Loops, Nest, Rule, Values
+from backpropviz.engine.nest import Coordinates, Loops, Nest, Region, Rule, Values
 
 _SMALL = 1 << 20
 """Boxes of up to so many terms are summed in float64, larger ones in the tape's dtype."""
@@ -113,7 +114,12 @@ def _of_cells(tape: Values, nest: Nest, order: int, steps_done: int, cells: Cell
 def _shown(tape: Values, nest: Nest, cells: Cells, complete: Array) -> Array:
     """The tape's values where complete, NaN elsewhere."""
     final = tape[nest.target].reshape(nest.shape)[tuple(slice(r.start, r.stop) for r in cells)]
-    return np.where(complete, final.astype(np.float64), np.nan)
+    if complete.all():
+        return final.astype(np.float64)
+    shown = np.full(final.shape, np.nan)
+    if complete.any():
+        np.copyto(shown, final, where=complete)
+    return shown
 
 
 def _elements_only(loops: Loops) -> Loops:
@@ -212,7 +218,7 @@ def _bounds(mask: Array) -> tuple[slice, ...] | None:
 
 def _sums(tape: Values, nest: Nest, loops: Loops, steps_done: int, cells: Cells) -> Array:
     """Σ of the terms so far of each cell; a scatter starts from nothing."""
-    regions = [run.region for run in runs(loops.sizes, 0, steps_done)]
+    regions = _along_sums([run.region for run in runs(loops.sizes, 0, steps_done)], loops)
     wanted = [narrow(loops.target, region, cells) for region in regions]
     work = sum(volume(region) for region in wanted if region is not None)
     dtype = np.dtype(np.float64) if work <= _SMALL else tape[nest.target].dtype
@@ -221,6 +227,28 @@ def _sums(tape: Values, nest: Nest, loops: Loops, steps_done: int, cells: Cells)
         if region is not None:
             add_products(sums, cells, tape, loops, region)
     return sums
+
+
+def _along_sums(regions: list[Region], loops: Loops) -> list[Region]:
+    """The same steps in boxes that are longer along a summed loop, so that fewer numbers are added.
+
+    “f' < f, all y” and “f' = f, y' < y” are also “f' ≤ f, y' < y” and “f' < f, y' ≥ y”: the filters
+    are summed in the matrix product, and each cell is added to once.
+    """
+    moving = {term.axis for index in loops.target for term in index.terms}
+    for number, (first, second) in enumerate(itertools.pairwise(regions)):
+        axis = next(a for a, (r, s) in enumerate(zip(first, second, strict=True)) if r != s)
+        inner = axis + 1
+        if axis in moving or inner == len(first) or first[inner + 1 :] != second[inner + 1 :]:
+            continue
+        if second[inner].start != first[inner].start or len(second[axis]) > 1:
+            continue
+        both = range(first[axis].start, second[axis].stop)
+        rest = range(second[inner].stop, first[inner].stop)
+        upper = (*second[:axis], both, *second[inner:])
+        lower = (*first[:inner], rest, *first[inner + 1 :])
+        return [*regions[:number], upper, lower, *_along_sums(regions[number + 2 :], loops)]
+    return regions
 
 
 def element_progress(
@@ -242,13 +270,6 @@ def element_progress(
     steps = contributions(tape, nest, order, indices)
     total, done = len(steps), int(np.searchsorted(steps, steps_done))
     return ElementProgress(value, done, total, complete)
-
-
-def _terms_done(tape: Values, nest: Nest, order: int, steps_done: int, indices: Coordinates) -> int:
-    """How many terms of an element are among the first steps of its other order."""
-    if nest.rule is Rule.COPY:
-        return 0
-    return int(np.searchsorted(contributions(tape, nest, order, indices), steps_done))
 
 
 def contributions(tape: Values, nest: Nest, order: int, indices: Coordinates) -> Array:
