@@ -84,7 +84,8 @@ _FLAT = st.tuples(st.integers(1, 6))
 @st.composite
 def elementwise(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
     slope = st.floats(-0.5, 0.5).map(LeakyReLU)
-    layer = draw(st.sampled_from([ReLU(), Sigmoid(), Tanh()]) | slope)
+    simple: st.SearchStrategy[Layer] = st.sampled_from([ReLU(), Sigmoid(), Tanh()])
+    layer = draw(simple | slope)
     return layer, (draw(_IMAGES | _FLAT),)
 
 
@@ -103,7 +104,8 @@ def others(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
     shape = draw(_IMAGES)
     count = math.prod(shape)
     wanted = draw(st.sampled_from([(count,), (1, count), (-1, shape[2]), (shape[2], -1, 1)]))
-    layer = draw(st.sampled_from([Flatten(), GlobalAvgPool2d(), Reshape(wanted)]))
+    layers: list[Layer] = [Flatten(), GlobalAvgPool2d(), Reshape(wanted)]
+    layer = draw(st.sampled_from(layers))
     return layer, (shape,)
 
 

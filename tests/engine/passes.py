@@ -16,7 +16,7 @@ from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.joining import Add, Concat
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import Loss
+from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.network import Network, Node, chain
@@ -27,7 +27,7 @@ from backpropviz.engine.tape import Tape
 
 
 def lenet(loss: Loss | None = None, side: int = 28) -> Network:
-    layers = {
+    layers: dict[str, Layer] = {
         "conv1": Conv2d(6, 5, padding=2),
         "relu1": ReLU(),
         "pool1": MaxPool2d(2),
@@ -43,7 +43,7 @@ def lenet(loss: Loss | None = None, side: int = 28) -> Network:
 
 
 def branched(loss: Loss | None = None, shape: Shape = (2, 6, 7)) -> Network:
-    """A residual block, a concatenation, an input used twice by one layer, an image with two uses."""
+    """A residual block, a concatenation, a layer fed twice by one value, an image with two uses."""
     nodes = (
         Node("conv1", Conv2d(4, 3, padding=1, bias=False), ("image",)),
         Node("relu1", ReLU(), ("conv1",)),

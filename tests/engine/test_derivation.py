@@ -9,12 +9,14 @@ import pytest
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.derivation import derive
+from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.protocol import Loss
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.nest import Presence
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
+from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
 from tests.engine.passes import branched, lenet, nests_of, recorded
 
@@ -109,9 +111,6 @@ def test_padding_counts_nothing_and_absent_terms_are_left_out() -> None:
 
 
 def test_the_tape_keeps_its_own_images() -> None:
-    from backpropviz.engine.initialize import initialize
-    from backpropviz.engine.record import record
-
     network = branched()
     images = np.ones((1, *network.input_shape))
     tape = record(network, initialize(network, dtype=np.float64), images, 2, Sgd())

@@ -26,7 +26,7 @@ CONV = {"weight": np.array([[[[2.0, 1.0], [-1.0, 1.0]]]]), "bias": np.array([-1.
 
 def tiny(layers: dict[str, Layer], further: dict[str, dict[str, Array]], dtype: type) -> Tape:
     network = chain("tiny", (1, 3, 3), {"conv1": Conv2d(1, 2), **layers}, SquaredError(half=True))
-    image = np.array([[IMAGE]], dtype=dtype)
+    image: Array = np.array([[IMAGE]], dtype=dtype)
     return record(network, {"conv1": CONV, **further}, image, 6, Sgd(0.5))
 
 
@@ -114,7 +114,7 @@ def test_tiny_dense(dtype: type) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_overlapping_windows_add_up(dtype: type) -> None:
     network = chain("overlap", (1, 3, 3), {"pool1": MaxPool2d(2, 1)}, SquaredError(half=True))
-    image = np.array([[[[3, 4, 2], [1, 5, 0], [8, 6, 4]]]], dtype=dtype)
+    image: Array = np.array([[[[3, 4, 2], [1, 5, 0], [8, 6, 4]]]], dtype=dtype)
     tape = record(network, {}, image, np.array([4, 3, 7, 2], dtype=float), Sgd())
     upstream = np.array([1, 2, 1, 4]) / 4
     assert_values(

@@ -37,9 +37,7 @@ class CrossEntropy:
                 f"{shape_text(prediction[1:])}: add a flatten or dense layer."
             )
         samples, classes = prediction
-        found = np.atleast_1d(np.asarray(value))
-        if found.dtype.kind not in "iu" or found.ndim != 1:
-            raise UserError(f"target {value!r} is no class: give a whole number for each image.")
+        found = _listed(value)
         if len(found) != samples:
             raise UserError(
                 f"{len(found)} targets do not fit {samples} images: give one class for each."
@@ -78,6 +76,22 @@ class CrossEntropy:
     def nests(self, site: Site) -> LayerNests:
         """max, exp, normalizer, probabilities, sample, loss; ∂X."""
         return cross_entropy_nests(site, self.reduction)
+
+
+def _listed(value: object) -> Array:
+    """One class or several, as an array with one dimension."""
+    try:
+        found = np.atleast_1d(np.asarray(value))
+    except ValueError:
+        raise UserError("the targets are no list: give a whole number for each image.") from None
+    if found.ndim > 1:
+        raise UserError(
+            f"targets of {shape_text(found.shape)} are no classes: give one number for each image."
+        )
+    for item in found:
+        if isinstance(item, bool | np.bool_) or not isinstance(item, int | np.integer):
+            raise UserError(f"target {item} is no class: give a whole number for each image.")
+    return found
 
 
 LOSSES = (CrossEntropy,)
