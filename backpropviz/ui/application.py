@@ -1,0 +1,89 @@
+"""The program with its window: from the first paint to the exit code.
+
+The shell (menus, start page) is painted before NumPy is loaded; what debugging needs is imported
+right after.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from backpropviz import __version__
+from backpropviz.errors import MachineError
+from backpropviz.ui.display import check_display
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from backpropviz.ui.main_window import MainWindow
+
+
+def run_window(files: tuple[str, ...], network: str | None, theme: str | None) -> int:
+    """Show the window until it is closed.
+
+    Raises:
+        MachineError: there is no display, or Qt lacks a library.
+    """
+    check_display()
+    try:
+        from PySide6.QtCore import QTimer
+
+        from backpropviz.ui.main_window import MainWindow
+    except ImportError as error:
+        raise MachineError(
+            f"Qt cannot be loaded ({error}): type “python -m backpropviz doctor” to see what is "
+            "missing."
+        ) from None
+    application = make_application()
+    window = MainWindow(theme)
+    _show_errors_in(window)
+    window.open_at_start(files, network)
+    window.show()
+    # Ctrl+C in the terminal reaches Python only when Python code runs now and then.
+    pulse = QTimer()
+    pulse.timeout.connect(window.pulse)
+    pulse.start(500)
+    return int(application.exec())
+
+
+def make_application() -> QApplication:
+    """The one application object, named, with its fonts."""
+    from PySide6.QtCore import Qt
+    from PySide6.QtGui import QGuiApplication
+    from PySide6.QtWidgets import QApplication
+
+    from backpropviz.paint.fonts import register_fonts
+
+    running = QApplication.instance()
+    if isinstance(running, QApplication):
+        return running
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
+        Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
+    )
+    application = QApplication(["backpropviz"])
+    application.setApplicationName("BackpropViz")
+    application.setApplicationVersion(__version__)
+    application.setOrganizationName("BackpropViz")
+    application.setDesktopFileName("backpropviz")
+    register_fonts()
+    return application
+
+
+def _show_errors_in(window: MainWindow) -> None:
+    """Tell an error that nothing caught in one sentence; Python prints it where asked for."""
+    prints_traceback = "--debug" in sys.argv
+    original = sys.excepthook
+
+    def hook(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            window.close()
+            return
+        if prints_traceback:
+            original(kind, error, traceback)
+        window.tell_error(error)
+
+    sys.excepthook = hook

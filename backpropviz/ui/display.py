@@ -1,0 +1,81 @@
+"""Whether this machine can show a window, asked before Qt, which would abort the process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from backpropviz.errors import MachineError
+
+_XCB_LIBRARIES: Final = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+
+
+def check_display(environment: Mapping[str, str] = os.environ) -> None:
+    """Pass where a window can be shown.
+
+    Raises:
+        MachineError: there is no display, or a library for it is missing; it says what to type.
+    """
+    if not sys.platform.startswith("linux") or environment.get("QT_QPA_PLATFORM"):
+        return
+    if _has_wayland(environment):
+        return
+    display = environment.get("DISPLAY", "")
+    if not display:
+        raise MachineError(
+            "There is no display here: run this on a desktop, or type "
+            "“xvfb-run python -m backpropviz” for a virtual one; the other commands "
+            "(explain, record, export) need none."
+        )
+    missing = [package for library, package in _XCB_LIBRARIES.items() if not _loads(library)]
+    if missing:
+        raise MachineError(
+            f"Qt needs {' and '.join(missing)} to show a window here: type "
+            f"“sudo apt install {' '.join(missing)}”."
+        )
+    if not _answers(display):
+        raise MachineError(
+            f"The display “{display}” does not answer: check DISPLAY, or type "
+            "“xvfb-run python -m backpropviz” for a virtual one."
+        )
+
+
+def _has_wayland(environment: Mapping[str, str]) -> bool:
+    name, folder = environment.get("WAYLAND_DISPLAY"), environment.get("XDG_RUNTIME_DIR")
+    if not name:
+        return False
+    return Path(name).is_absolute() or bool(folder and Path(folder, name).exists())
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server takes a connection."""
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(display.encode(), None)
+    works = xcb.xcb_connection_has_error(connection) == 0
+    xcb.xcb_disconnect(connection)
+    return works

@@ -1,0 +1,299 @@
+"""The window's shell: menus, start page, status bar. What debugging needs joins after the paint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QGuiApplication,
+)
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWidget, QWidget
+
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.action_set import ActionSet
+from backpropviz.ui.appearance import (
+    apply_theme,
+    choose_theme,
+    chosen_theme_name,
+    resolve_theme,
+)
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.mime import request_from
+from backpropviz.ui.recent import last_session_file
+from backpropviz.ui.requests import OpenRequest, request_for
+from backpropviz.ui.start_page import StartPage
+from backpropviz.ui.status_line import StatusLine
+
+if TYPE_CHECKING:
+    from backpropviz.ui.workbench import Workbench
+
+FIRST_SIZE = QSize(1440, 900)
+SMALLEST_SIZE = QSize(960, 640)
+_GEOMETRY = "window/geometry"
+
+
+class MainWindow(QMainWindow):
+    """The one window; `workbench` is None until the engine is loaded."""
+
+    ready = Signal()
+
+    def __init__(self, theme: str | None = None) -> None:
+        super().__init__()
+        self._theme_name = theme or chosen_theme_name()
+        self.theme: Theme = resolve_theme(self._theme_name)
+        self._dress()
+        self.workbench: Workbench | None = None
+        self._waiting: OpenRequest | None = None
+        self._dialogs: dict[str, QWidget] = {}
+        self._loader = Background(self)
+        self._loader.answered.connect(self._take_engine)
+        self._loader.failed.connect(self.tell_error)
+        self.actions_by_name = ActionSet(self)
+        self._build()
+        self._bind()
+        self._color()
+        self.enable_actions()
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
+
+    # Building
+
+    def _build(self) -> None:
+        self.setWindowTitle("BackpropViz")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(SMALLEST_SIZE)
+        self.setDockNestingEnabled(True)
+        for corner, area in (
+            (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea),
+            (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea),
+        ):
+            self.setCorner(corner, area)
+        self.menuBar().setFixedHeight(28)
+        self.menus = self.actions_by_name.fill(self.menuBar())
+        self.status = StatusLine(self)
+        self.setStatusBar(self.status)
+        self.start_page = StartPage(self)
+        self.start_page.painted.connect(self._after_first_paint)
+        self.start_page.requested.connect(self.open)
+        self.start_page.files_wanted.connect(self.choose_files)
+        self.start_page.resume_wanted.connect(self.resume)
+        self.pages = QStackedWidget(self)
+        self.pages.addWidget(self.start_page)
+        self.setCentralWidget(self.pages)
+        self.start_page.setFocus()
+        geometry = QSettings().value(_GEOMETRY)
+        if geometry is None or not self.restoreGeometry(geometry):
+            self.resize(FIRST_SIZE)
+
+    def _bind(self) -> None:
+        self.actions_by_name.bind(
+            {
+                "open": self.choose_files,
+                "open_example": self.open_example,
+                "open_lenet": self.open_lenet,
+                "resume": self.resume,
+                "quit": self.close,
+                "paste": self.paste,
+                "palette": self.show_palette,
+                "preferences": self.show_preferences,
+                "toggle_theme": self.toggle_theme,
+                "shortcuts": self.show_shortcuts,
+                "about": self.show_about,
+            }
+        )
+
+    def enable_actions(self) -> None:
+        """Enable what can be used now."""
+        self.actions_by_name.enable(
+            has_pass=self.workbench is not None and self.workbench.controller.opened is not None,
+            has_last_session=last_session_file().exists(),
+        )
+
+    # Loading the engine
+
+    def _after_first_paint(self) -> None:
+        QTimer.singleShot(0, self, self._load_engine)
+
+    def _load_engine(self) -> None:
+        if self.workbench is None and not self._loader.is_busy:
+            self._loader.run(_import_workbench)
+
+    def _take_engine(self, build: Callable[[MainWindow], Workbench]) -> None:
+        self.workbench = build(self)
+        self.workbench.controller.failed.connect(self.tell_error)
+        self.ready.emit()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.workbench.controller.open(waiting)
+        else:
+            self.workbench.fill_start_page()
+
+    # Opening
+
+    def open_at_start(self, files: tuple[str, ...], network: str | None) -> None:
+        """Open what the command line names, once the engine is there."""
+        if files or network:
+            self.open(request_for(files, network))
+
+    def open(self, request: OpenRequest) -> None:
+        """Open a network, an image or both; while the engine loads, the newest request waits."""
+        if self.workbench is None:
+            self._waiting = request
+            self.status.say(self.tr("Loading…"))
+            return
+        self.workbench.controller.open(request)
+
+    def open_example(self) -> None:
+        """Open the 3×3 example."""
+        self.open(OpenRequest(network="tiny-max"))
+
+    def open_lenet(self) -> None:
+        """Open LeNet on its example digit."""
+        self.open(OpenRequest(network="lenet"))
+
+    def resume(self) -> None:
+        """Open the session that was open when the window was closed."""
+        if last_session_file().exists():
+            self.open(OpenRequest(network=str(last_session_file())))
+
+    def choose_files(self) -> None:
+        """Ask for files and open them."""
+        names, _ = QFileDialog.getOpenFileNames(
+            self,
+            self.tr("Open an image, a network or a session"),
+            str(QSettings().value("folder/open", "")),
+            self.tr(
+                "All that can be opened (*.png *.jpg *.jpeg *.gif *.bmp *.tif *.tiff *.webp *.avif"
+                " *.json *.bpv);;All files (*)"
+            ),
+        )
+        if names:
+            QSettings().setValue("folder/open", names[0].rpartition("/")[0])
+            self.open(request_for(names))
+
+    def paste(self) -> None:
+        """Open the picture or the file on the clipboard."""
+        content = QGuiApplication.clipboard().mimeData()
+        request = request_from(content)
+        if request is None:
+            self.tell(self.tr("The clipboard holds no picture and no file: copy one first."))
+        else:
+            self.open(request)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls() or event.mimeData().hasImage():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        request = request_from(event.mimeData())
+        if request is not None:
+            event.acceptProposedAction()
+            self.open(request)
+
+    # Telling
+
+    def tell(self, text: str) -> None:
+        """Say a sentence that must be read: above the status bar until dismissed."""
+        from backpropviz.ui.notice import show_notice
+
+        self.status.say("")
+        show_notice(self, text, self.theme)
+
+    def tell_error(self, error: BaseException) -> None:
+        """Say what went wrong; the session is as it was."""
+        self.tell(sentence(error))
+
+    def pulse(self) -> None:
+        """Let Python run, so that it sees signals such as Ctrl+C."""
+
+    # Dialogs
+
+    def show_palette(self) -> None:
+        """Find an action, a layer or an address."""
+        from backpropviz.ui.palette import CommandPalette
+
+        CommandPalette(self).exec()
+
+    def show_preferences(self) -> None:
+        """Theme, speed, color map, motion."""
+        from backpropviz.ui.dialogs.preferences import PreferencesDialog
+
+        dialog = PreferencesDialog(self)
+        dialog.theme_chosen.connect(self.use_theme)
+        dialog.exec()
+        dialog.deleteLater()
+        if self.workbench is not None:
+            self.workbench.read_preferences()
+
+    def show_shortcuts(self) -> None:
+        """All keys on one sheet."""
+        from backpropviz.ui.dialogs.shortcuts import ShortcutSheet
+
+        dialog = ShortcutSheet(self)
+        dialog.exec()
+        dialog.deleteLater()
+
+    def show_about(self) -> None:
+        """Version, libraries, licenses."""
+        from backpropviz.ui.dialogs.about import AboutDialog
+
+        dialog = AboutDialog(self)
+        dialog.exec()
+        dialog.deleteLater()
+
+    # Theme
+
+    def use_theme(self, name: str) -> None:
+        """Take a theme and remember it: system, light or dark."""
+        choose_theme(name)
+        self._theme_name = name
+        self._change_theme()
+
+    def toggle_theme(self) -> None:
+        """From light to dark, or back."""
+        self.use_theme("light" if self.theme.name == "dark" else "dark")
+
+    def _follow_desktop(self) -> None:
+        if self._theme_name == "system":
+            self._change_theme()
+
+    def _change_theme(self) -> None:
+        self.theme = resolve_theme(self._theme_name)
+        self._dress()
+        self._color()
+        if self.workbench is not None:
+            self.workbench.use_theme(self.theme)
+
+    def _dress(self) -> None:
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, self.theme)
+
+    def _color(self) -> None:
+        self.actions_by_name.color(self.theme)
+        self.start_page.use_theme(self.theme)
+
+    # Closing
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        QSettings().setValue(_GEOMETRY, self.saveGeometry())
+        if self.workbench is not None:
+            self.workbench.close()
+        self._loader.stop()
+        event.accept()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.WindowStateChange and self.workbench is not None:
+            self.workbench.pause_if_minimized()
+
+
+def _import_workbench() -> object:
+    """Import all that debugging needs, on the loader's thread; returns what builds it."""
+    from backpropviz.ui.workbench import Workbench
+
+    return Workbench

@@ -1,0 +1,47 @@
+"""What a person prefers, kept between sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from PySide6.QtCore import QSettings
+
+INTERVALS_MS: Final = (2000, 1000, 500, 250, 125, 62, 31)
+"""Time from step to step while playing."""
+COLOR_MAPS: Final = (("", "as the theme"), ("vik", "vik"), ("puor", "PuOr"))
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """`diverging` is a color map's name, or empty for the theme's own."""
+
+    interval_ms: int = 250
+    diverging: str = ""
+    reduces_motion: bool = False
+
+
+def read_preferences() -> Preferences:
+    """What was chosen; what is damaged counts as not chosen."""
+    settings = QSettings()
+    standard = Preferences()
+    interval = str(settings.value("play/interval_ms", standard.interval_ms))
+    return Preferences(
+        int(interval) if interval.isdigit() and int(interval) in INTERVALS_MS else 250,
+        str(settings.value("view/diverging", standard.diverging)),
+        str(settings.value("view/reduces_motion", standard.reduces_motion)).lower() == "true",
+    )
+
+
+def write_preferences(preferences: Preferences) -> None:
+    """Remember."""
+    settings = QSettings()
+    settings.setValue("play/interval_ms", preferences.interval_ms)
+    settings.setValue("view/diverging", preferences.diverging)
+    settings.setValue("view/reduces_motion", preferences.reduces_motion)
+
+
+def speed_text(interval_ms: int) -> str:
+    """An interval as a speed: `2 steps/s`."""
+    rate = 1000 / interval_ms
+    return f"{rate:.0f} steps/s" if rate > 1 else "1 step/s" if rate == 1 else "1 step/2 s"

@@ -1,0 +1,91 @@
+"""The sessions of earlier times: what was open, where, and a small picture of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QStandardPaths
+
+MOST_RECENT: Final = 6
+_FILE, _LAST = "recent.json", "last-session.bpv"
+
+
+@dataclass(frozen=True, slots=True)
+class RecentSession:
+    """What is needed to open a session again; `thumbnail` is a PNG in base64."""
+
+    title: str
+    place: str
+    network: str
+    image: str = ""
+    target: str = ""
+    when: str = ""
+    thumbnail: str = ""
+
+    @property
+    def picture(self) -> bytes:
+        """The thumbnail as the content of a PNG file."""
+        try:
+            return base64.b64decode(self.thumbnail, validate=True)
+        except ValueError:
+            return b""
+
+
+def data_folder() -> Path:
+    """Where the program keeps what it remembers beside settings."""
+    place = QStandardPaths.StandardLocation.AppDataLocation
+    return Path(QStandardPaths.writableLocation(place))
+
+
+def last_session_file() -> Path:
+    """The session that was open when the window was closed the last time."""
+    return data_folder() / _LAST
+
+
+def read_recent() -> tuple[RecentSession, ...]:
+    """The newest first; a damaged list counts as empty."""
+    try:
+        entries = json.loads((data_folder() / _FILE).read_text(encoding="utf-8"))
+        return tuple(_entry(entry) for entry in entries)[:MOST_RECENT]
+    except (OSError, ValueError, TypeError):
+        return ()
+
+
+def remember(session: RecentSession) -> None:
+    """Put a session first; an older one of the same network and image gives way."""
+    same = session.network, session.image
+    others = [entry for entry in read_recent() if (entry.network, entry.image) != same]
+    entries = [asdict(entry) for entry in (session, *others)][:MOST_RECENT]
+    try:
+        data_folder().mkdir(parents=True, exist_ok=True)
+        (data_folder() / _FILE).write_text(json.dumps(entries), encoding="utf-8")
+    except OSError:
+        # A list of recent sessions is a comfort; a full or read-only disk must not disturb.
+        return
+
+
+def when_text(when: str, now: datetime) -> str:
+    """A moment in words: `today, 10:42`, `yesterday`, `12 November`."""
+    try:
+        moment = datetime.fromisoformat(when)
+    except ValueError:
+        return ""
+    days = (now.date() - moment.date()).days
+    if days == 0:
+        return f"today, {moment:%H:%M}"
+    if days == 1:
+        return "yesterday"
+    year = "" if moment.year == now.year else f" {moment.year}"
+    return f"{moment.day} {moment:%B}{year}"
+
+
+def _entry(values: object) -> RecentSession:
+    if not isinstance(values, dict):
+        raise TypeError("an entry is no object")
+    known = {field.name for field in fields(RecentSession)}
+    return RecentSession(**{k: str(v) for k, v in values.items() if k in known})

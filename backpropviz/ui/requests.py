@@ -1,0 +1,36 @@
+"""What a person asks to open, before any file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+_NETWORKS: Final = (".json", ".bpv")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """Names of a network and an image (empty: keep what is open), a target and a place.
+
+    `network` is a bundled name or a file (a session too); `image` is a file or `mnist:17`, or with
+    `content` the name of a pasted picture.
+    """
+
+    network: str = ""
+    image: str = ""
+    target: str = ""
+    place: str = ""
+    content: bytes = b""
+
+
+def request_for(files: Sequence[str], network: str | None = None) -> OpenRequest:
+    """What a list of files asks for: the last network and the last image of it."""
+    request = OpenRequest(network=network or "")
+    for name in files:
+        if Path(name).suffix.lower() in _NETWORKS:
+            request = replace(request, network=name)
+        else:
+            request = replace(request, image=name)
+    return request

@@ -1,0 +1,209 @@
+"""The first page: three ways in, the sessions of earlier times, and where files may be dropped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QPaintEvent, QPixmap
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from backpropviz.paint.fonts import qfont
+from backpropviz.scene.marks import Font
+from backpropviz.scene.theme import BODY_STRONG, LIGHT, PAGE_TITLE, Theme
+from backpropviz.ui.appearance import faint
+from backpropviz.ui.icons import icon
+from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.start_cards import DropStrip, RecentRow, StartCard
+
+PAGE_WIDTH: Final = 1128
+EXAMPLE, LENET, OWN = "example", "lenet", "own"
+_SUBTITLE: Final = Font("Inter", 16)
+
+
+class StartPage(QScrollArea):
+    """Emits what a person wants to open; pictures on the cards arrive later."""
+
+    painted = Signal()
+    requested = Signal(OpenRequest)
+    files_wanted = Signal()
+    resume_wanted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(self.tr("Start page"))
+        self._has_painted = False
+        self._colors: Theme = LIGHT
+        self._page = QWidget()
+        self._page.setObjectName("StartPage")
+        self.setWidget(self._page)
+        self._build()
+        self.refresh()
+
+    def _build(self) -> None:
+        column = QWidget()
+        column.setMaximumWidth(PAGE_WIDTH)
+        self._column = QVBoxLayout(column)
+        self._column.setContentsMargins(0, 64, 0, 40)
+        self._column.setSpacing(0)
+        self._add_head()
+        self._column.addSpacing(32)
+        self._column.addWidget(_heading(self.tr("Start")))
+        self._column.addSpacing(12)
+        self._add_cards()
+        self._column.addSpacing(40)
+        self._recent_title = _heading(self.tr("Recent sessions"))
+        self._column.addWidget(self._recent_title)
+        self._column.addSpacing(12)
+        self._recent = QGridLayout()
+        self._recent.setHorizontalSpacing(24)
+        self._recent.setVerticalSpacing(8)
+        self._column.addLayout(self._recent)
+        self._column.addSpacing(24)
+        self._strip = DropStrip(
+            self.tr("Drop an image, a network or a session anywhere in this window")
+        )
+        self._column.addWidget(self._strip)
+        self._column.addStretch(1)
+        row = QHBoxLayout(self._page)
+        row.setContentsMargins(40, 0, 40, 0)
+        row.addStretch(1)
+        row.addWidget(column, 100)
+        row.addStretch(1)
+
+    def _add_head(self) -> None:
+        title = QLabel(self.tr("Step through backpropagation"))
+        title.setFont(qfont(PAGE_TITLE))
+        self._subtitle = QLabel(
+            self.tr(
+                "Pause a training step anywhere, go forwards or backwards, and see where every "
+                "gradient comes from."
+            )
+        )
+        self._subtitle.setFont(qfont(_SUBTITLE))
+        self._subtitle.setWordWrap(True)
+        words = QVBoxLayout()
+        words.setSpacing(8)
+        words.addWidget(title)
+        words.addWidget(self._subtitle)
+        self._open = QPushButton(self.tr("Open") + "   Ctrl+O")
+        self._open.setFixedHeight(32)
+        self._open.setIconSize(QSize(16, 16))
+        self._open.setAccessibleName(self.tr("Open an image, a network or a session"))
+        self._open.clicked.connect(self.files_wanted)
+        self._resume = QPushButton(self.tr("Resume the last session"))
+        self._resume.setFixedHeight(32)
+        self._resume.setIconSize(QSize(16, 16))
+        self._resume.clicked.connect(self.resume_wanted)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addLayout(words, 1)
+        for button in (self._resume, self._open):
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignTop)
+        self._column.addLayout(row)
+
+    def _add_cards(self) -> None:
+        self._cards = {
+            EXAMPLE: StartCard(
+                self.tr("The 3×3 example"),
+                self.tr(
+                    "One image, one filter, one pool. Every number small enough to check in your "
+                    "head."
+                ),
+                self.tr("Start"),
+                self.tr("2 minutes"),
+                is_primary=True,
+            ),
+            LENET: StartCard(
+                self.tr("LeNet on a handwritten digit"),
+                self.tr("A trained network, one digit. Find the weights that are to blame."),
+                self.tr("Open"),
+            ),
+            OWN: StartCard(
+                self.tr("Your image or network"),
+                self.tr(
+                    "PNG, JPEG, WebP and others; a network as JSON or from BackpropViz (.bpv)."
+                ),
+                self.tr("Choose files"),
+                self.tr("stays on this computer"),
+            ),
+        }
+        row = QHBoxLayout()
+        row.setSpacing(24)
+        for card in self._cards.values():
+            row.addWidget(card, 1)
+        self._column.addLayout(row)
+        self._cards[EXAMPLE].chosen.connect(self._ask_for_example)
+        self._cards[LENET].chosen.connect(self._ask_for_lenet)
+        self._cards[OWN].chosen.connect(self.files_wanted)
+
+    def _ask_for_example(self) -> None:
+        self.requested.emit(OpenRequest(network="tiny-max"))
+
+    def _ask_for_lenet(self) -> None:
+        self.requested.emit(OpenRequest(network="lenet"))
+
+    def refresh(self) -> None:
+        """Read the recent sessions again."""
+        while (item := self._recent.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.setParent(None)
+                widget.deleteLater()
+        sessions = read_recent()
+        self._recent_title.setVisible(bool(sessions))
+        self._resume.setVisible(last_session_file().exists())
+        now = datetime.now().astimezone().replace(tzinfo=None)
+        for number, session in enumerate(sessions):
+            row = RecentRow(session, when_text(session.when, now))
+            row.use_theme(self._colors)
+            row.chosen.connect(self._reopen)
+            self._recent.addWidget(row, number // 2, number % 2)
+
+    def _reopen(self, session: RecentSession) -> None:
+        self.requested.emit(
+            OpenRequest(session.network, session.image, session.target, session.place)
+        )
+
+    def show_thumbnail(self, card: str, picture: QPixmap) -> None:
+        """Put a picture on a card."""
+        self._cards[card].show_thumbnail(picture)
+
+    def show_fact(self, card: str, text: str) -> None:
+        """A few words at a card's lower right."""
+        self._cards[card].show_fact(text)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = colors
+        self._page.setStyleSheet(f"#StartPage {{ background: {colors.stage}; }}")
+        self._subtitle.setStyleSheet(f"color: {colors.text_secondary};")
+        self._open.setIcon(icon("folder-open", colors.text, faint(colors)))
+        self._resume.setIcon(icon("history", colors.text, faint(colors)))
+        for themed in (*self._cards.values(), self._strip, *self._page.findChildren(RecentRow)):
+            themed.use_theme(colors)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._has_painted:
+            self._has_painted = True
+            self.painted.emit()
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setFont(qfont(BODY_STRONG))
+    return label
+

@@ -1,0 +1,61 @@
+"""The line at the bottom: orange while the pass is paused, and what it says."""
+
+from __future__ import annotations
+
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
+
+from backpropviz import __version__
+
+
+class StatusLine(QStatusBar):
+    """State and message at the left, facts of the pass at the right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.setFixedHeight(24)
+        self._state, self._message, self._facts = QLabel(), QLabel(), QLabel()
+        font = QFont(self._state.font())
+        font.setWeight(QFont.Weight.DemiBold)
+        self._state.setFont(font)
+        self._state.setContentsMargins(10, 0, 6, 0)
+        self._facts.setContentsMargins(0, 0, 10, 0)
+        ignored = QSizePolicy.Policy.Ignored
+        self._message.setSizePolicy(ignored, QSizePolicy.Policy.Preferred)
+        self.addWidget(self._state)
+        self.addWidget(self._message, 1)
+        self.addPermanentWidget(self._facts)
+        self.show_idle()
+
+    def show_idle(self) -> None:
+        """Nothing is open."""
+        self._set_mood("idle")
+        self._state.setText(self.tr("Ready"))
+        self._message.setText("")
+        self._facts.setText(f"BackpropViz {__version__}")
+
+    def show_pass(self, state: str, message: str, facts: str, *, is_paused: bool) -> None:
+        """A pass is open: where it stands and what it is."""
+        self._set_mood("paused" if is_paused else "idle")
+        self._state.setText(state)
+        self.say(message)
+        self._facts.setText(facts)
+
+    def say(self, message: str) -> None:
+        """A sentence beside the state."""
+        self._message.setText(message)
+        self._message.setToolTip(message)
+
+    @property
+    def message(self) -> str:
+        """What it says now."""
+        return self._message.text()
+
+    def _set_mood(self, mood: str) -> None:
+        if self.property("mood") == mood:
+            return
+        self.setProperty("mood", mood)
+        for widget in (self, self._state, self._message, self._facts):
+            widget.style().unpolish(widget)
+            widget.style().polish(widget)
