@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -115,13 +115,7 @@ class Network:
 def _check_names(nodes: tuple[Node, ...]) -> None:
     known = {IMAGE_NAME}
     for node in nodes:
-        if not _NAME.match(node.name) or node.name.rpartition(".")[2] in PARTS:
-            raise UserError(
-                f"“{node.name}” cannot name a layer: use letters, digits, _ and -, "
-                "beginning with a letter."
-            )
-        if node.name in known | {LOSS_NAME}:
-            raise UserError(f"the name “{node.name}” is used twice or reserved: choose another.")
+        check_name(node.name, known)
         if not node.inputs:
             raise UserError(f"{node.name}: it has no input; name an earlier layer or “image”.")
         for source in node.inputs:
@@ -136,6 +130,16 @@ def _check_names(nodes: tuple[Node, ...]) -> None:
         raise UserError(
             f"nothing uses the output of {', '.join(sorted(unread))}: remove or use it."
         )
+
+
+def check_name(name: str, taken: Collection[str]) -> None:
+    """Refuse a layer's name that an address could not hold, or that is taken."""
+    if not _NAME.fullmatch(name) or name.rpartition(".")[2] in PARTS:
+        raise UserError(
+            f"“{name}” cannot name a layer: use letters, digits, _ and -, beginning with a letter."
+        )
+    if name in taken or name == LOSS_NAME:
+        raise UserError(f"the name “{name}” is used twice or reserved: choose another.")
 
 
 def chain(name: str, input_shape: Shape, layers: Mapping[str, Layer], loss: Loss) -> Network:

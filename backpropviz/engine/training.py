@@ -1,0 +1,99 @@
+"""Training, one update after the other: each is a value, nothing is changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, freeze
+from backpropviz.engine.backprop import Parameters, backward, forward
+from backpropviz.engine.data import Batches
+from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.network import Network
+from backpropviz.engine.optimizer import Optimizer, OptimizerState
+
+Schedule: TypeAlias = Callable[[int], Optimizer]
+"""The optimizer of the n-th update (from 1): how a learning rate falls."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """Where training stands after `iteration` updates; `loss` is from before the last of them."""
+
+    parameters: Parameters
+    states: Mapping[Address, OptimizerState] = field(default_factory=dict)
+    iteration: int = 0
+    loss: float | None = None
+
+
+def train(
+    network: Network, start: Trained, batches: Batches, optimizer: Optimizer | Schedule
+) -> Iterator[Trained]:
+    """Train without end: the state after each further update; take as many as wanted.
+
+    Going on from any yielded state gives what would have come without the stop.
+    """
+    workspaces = layer_workspaces(network)
+    now = start
+    while True:
+        rule = optimizer(now.iteration + 1) if callable(optimizer) else optimizer
+        now = _updated(network, now, batches, rule, workspaces)
+        yield now
+
+
+def layer_workspaces(network: Network) -> Mapping[str, Workspace]:
+    """Buffers for repeated passes: results by layer, scratch in common."""
+    shared = Workspace()
+    return {node.name: shared.scope(node.name) for node in network.nodes}
+
+
+def _updated(
+    network: Network,
+    now: Trained,
+    batches: Batches,
+    optimizer: Optimizer,
+    workspaces: Mapping[str, Workspace],
+) -> Trained:
+    batch = batches.batch(now.iteration + 1)
+    target = network.loss.target(
+        batch.targets, (len(batch.images), *network.shapes[network.output])
+    )
+    run = forward(network, now.parameters, batch.images, target, workspaces)
+    gradients = backward(network, now.parameters, run, workspaces, needs_image=False).parameters
+    parameters: dict[str, dict[str, Array]] = {}
+    states: dict[Address, OptimizerState] = {}
+    for layer, own in now.parameters.items():
+        parameters[layer] = {}
+        for name, parameter in own.items():
+            address = Address(layer, name)
+            state = now.states.get(address) or optimizer.initial_state(parameter)
+            update = optimizer.update(parameter, gradients[layer][name], state, now.iteration + 1)
+            parameters[layer][name] = freeze(parameter + update.step)
+            states[address] = {part: freeze(update.parts[part]) for part in state}
+    return Trained(parameters, states, now.iteration + 1, float(run.loss))
+
+
+def predict(network: Network, parameters: Parameters, images: Array, size: int = 250) -> Array:
+    """The network's output for each image, computed in batches of `size`."""
+    workspaces = layer_workspaces(network)
+    outputs = []
+    for first in range(0, len(images), size):
+        values = images[first : first + size]
+        for_layer = {"image": values}
+        for node in network.nodes:
+            inputs = tuple(for_layer[source] for source in node.inputs)
+            for_layer[node.name], _ = node.layer.forward(
+                inputs, parameters.get(node.name, {}), workspaces[node.name]
+            )
+        outputs.append(for_layer[network.output].copy())
+    return np.concatenate(outputs)
+
+
+def accuracy(network: Network, parameters: Parameters, images: Array, labels: Array) -> float:
+    """The share of images whose largest output is the label's."""
+    guesses = predict(network, parameters, images).argmax(axis=1)
+    return float((guesses == labels).mean())

@@ -1,0 +1,181 @@
+"""`.bpv`: a zip with a manifest, a model and, in a session, what the debugger knew.
+
+Members: `manifest.json` (`format`, `kind`, `version`), `network.json` (docs/network-format.md
+without arrays), `parameters/conv1.weight.npy` …, `example/image.npy` with `example.json`, and in a
+session `session.json` and `session/NAME.npy` …. No member is a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.model import Example, Model
+from backpropviz.engine.network import Network
+from backpropviz.errors import UserError
+from backpropviz.storage.archive import (
+    DTYPES,
+    Archive,
+    opened_archive,
+    to_npy,
+    write_archive,
+)
+from backpropviz.storage.entry import Entry, parse_json
+from backpropviz.storage.network_json import model_from_json, model_to_json, target_from_json
+
+Kind: TypeAlias = Literal["model", "session", "run"]
+
+FORMAT = "backpropviz"
+VERSION = 1
+KINDS = ("model", "session", "run")
+LARGEST_JSON = 32_000_000
+_MANIFEST, _NETWORK, _EXAMPLE, _SESSION = (
+    "manifest.json",
+    "network.json",
+    "example.json",
+    "session.json",
+)
+_IMAGE = "example/image.npy"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """A model, the debugger's state as plain JSON, and further arrays by name."""
+
+    model: Model
+    state: Mapping[str, object]
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write a model with its parameters and example."""
+    write_archive(path, {_MANIFEST: _manifest("model"), **_model_members(model)})
+
+
+def save_session(
+    path: Path,
+    model: Model,
+    state: Mapping[str, object],
+    arrays: Mapping[str, Array] | None = None,
+) -> None:
+    """Write a session; the arrays are float32, float64, int64 or uint8."""
+    members = {_MANIFEST: _manifest("session"), **_model_members(model)}
+    members[_SESSION] = _json(state)
+    for name, array in sorted((arrays or {}).items()):
+        if not re.fullmatch(r"[\w-]{1,100}", name):
+            raise UserError(f"“{name}” cannot name an array: use letters, digits, _ and -.")
+        if array.dtype.name not in DTYPES:
+            raise UserError(f"{name} holds {array.dtype} values: use {', '.join(DTYPES)}.")
+        members[f"session/{name}.npy"] = to_npy(array)
+    write_archive(path, members)
+
+
+def load(path: Path) -> Model | Session:
+    """Read a `.bpv` file; of a run, its model.
+
+    Raises:
+        UserError: the file cannot be used; the sentence says which part of it and why.
+    """
+    with opened_archive(path) as archive:
+        kind = _kind(archive)
+        model = _model(archive, path.stem)
+        return _session(archive, model) if kind == "session" else model
+
+
+def load_model(path: Path) -> Model:
+    """Read the model out of a `.bpv` file of any kind; errors as for `load`."""
+    loaded = load(path)
+    return loaded.model if isinstance(loaded, Session) else loaded
+
+
+def summary(path: Path) -> Mapping[str, Entry]:
+    """The fields of the network in a `.bpv` file, without reading an array."""
+    with opened_archive(path) as archive:
+        _kind(archive)
+        return _document(archive, _NETWORK).members()
+
+
+def _manifest(kind: Kind) -> bytes:
+    return _json({"format": FORMAT, "kind": kind, "version": VERSION})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _model_members(model: Model) -> dict[str, bytes]:
+    members = {_NETWORK: _json(model_to_json(model))}
+    for layer, own in model.parameters.items():
+        for name, array in own.items():
+            members[_member(layer, name)] = to_npy(array)
+    if model.example is not None:
+        target = model.example.target
+        plain = target if isinstance(target, int) else list(target)
+        members[_EXAMPLE] = _json({"source": model.example.source, "target": plain})
+        members[_IMAGE] = to_npy(model.example.image)
+    return members
+
+
+def _member(layer: str, parameter: str) -> str:
+    return f"parameters/{layer}.{parameter}.npy"
+
+
+def _kind(archive: Archive) -> str:
+    manifest = _document(archive, _MANIFEST).members(required=("format", "kind", "version"))
+    manifest["format"].choice((FORMAT,))
+    if manifest["version"].integer(1, 10**6) > VERSION:
+        raise UserError("it was made by a newer BackpropViz: update the program to open it.")
+    return manifest["kind"].choice(KINDS)
+
+
+def _document(archive: Archive, name: str) -> Entry:
+    content = archive.read(name, LARGEST_JSON)
+    try:
+        document = parse_json(content)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    if not isinstance(document.value, dict):
+        raise UserError(f"{name} is not an object {{ … }}: save the file anew.")
+    return document
+
+
+def _model(archive: Archive, name: str) -> Model:
+    document = _document(archive, _NETWORK)
+    try:
+        model = model_from_json(document, name, parameters={})
+    except UserError as error:
+        raise UserError(f"{_NETWORK}: {error}") from None
+    parameters = _parameters(archive, model.network)
+    return replace(model, parameters=parameters, example=_example(archive, model))
+
+
+def _parameters(archive: Archive, network: Network) -> Parameters:
+    return {
+        node.name: {
+            name: archive.array(_member(node.name, name), shape)
+            for name, shape in network.parameter_shapes(node).items()
+        }
+        for node in network.nodes
+    }
+
+
+def _example(archive: Archive, model: Model) -> Example | None:
+    if _EXAMPLE not in archive.names:
+        return None
+    members = _document(archive, _EXAMPLE).members(("source", "target"), ("source", "target"))
+    image = archive.array(_IMAGE, (1, *model.network.input_shape))
+    target = target_from_json(members["target"], model.network, model.class_names)
+    return Example(members["source"].text(), image, target)
+
+
+def _session(archive: Archive, model: Model) -> Session:
+    state = {name: entry.value for name, entry in _document(archive, _SESSION).members().items()}
+    names = (n for n in archive.names if n.startswith("session/") and n.endswith(".npy"))
+    arrays = {n.removeprefix("session/").removesuffix(".npy"): archive.any_array(n) for n in names}
+    return Session(model, state, arrays)

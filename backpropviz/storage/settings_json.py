@@ -1,0 +1,63 @@
+"""The optimizer and the first parameters that a network file asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from backpropviz.engine.arrays import Array, Shape, freeze
+from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.fields import KIND_FIELD
+from backpropviz.engine.initialize import initialize
+from backpropviz.engine.network import Network
+from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_from_fields
+from backpropviz.storage.entry import Entry
+
+METHODS = ("he", "glorot", "lecun")
+DISTRIBUTIONS = ("normal", "uniform")
+
+
+def optimizer_from_json(entry: Entry | None) -> Optimizer:
+    """The optimizer; plain SGD with learning rate 0.01 where nothing is said."""
+    if entry is None:
+        return Sgd()
+    members = entry.members(required=(KIND_FIELD,))
+    fields = {name: member.value for name, member in members.items()}
+    return optimizer_from_fields(fields, entry.place)
+
+
+def initial_parameters(network: Network, members: Mapping[str, Entry]) -> Parameters:
+    """The numbers in the file; layers for which it has none start as `initialize` asks."""
+    shapes = {node.name: network.parameter_shapes(node) for node in network.nodes}
+    given = _given(members.get("parameters"), shapes)
+    drawn = _drawn(network, members.get("initialize"))
+    return {layer: given.get(layer, drawn[layer]) for layer in shapes}
+
+
+def _given(
+    entry: Entry | None, shapes: Mapping[str, Mapping[str, Shape]]
+) -> dict[str, dict[str, Array]]:
+    if entry is None:
+        return {}
+    layers = tuple(layer for layer, own in shapes.items() if own)
+    return {
+        layer: {
+            name: member.array(shapes[layer][name])
+            for name, member in own.members(tuple(shapes[layer]), tuple(shapes[layer])).items()
+        }
+        for layer, own in entry.members(layers).items()
+    }
+
+
+def _drawn(network: Network, entry: Entry | None) -> Mapping[str, Mapping[str, Array]]:
+    members = {} if entry is None else entry.members(("method", "distribution", "seed"))
+    method = members["method"].choice(METHODS) if "method" in members else METHODS[0]
+    distribution = (
+        members["distribution"].choice(DISTRIBUTIONS)
+        if "distribution" in members
+        else DISTRIBUTIONS[0]
+    )
+    seed = members["seed"].integer(0, 2**32 - 1) if "seed" in members else 0
+    drawn = initialize(network, f"{method}_{distribution}", seed=seed)
+    return {
+        layer: {name: freeze(array) for name, array in own.items()} for layer, own in drawn.items()
+    }
