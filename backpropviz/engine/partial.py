@@ -11,16 +11,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.boxes import join, runs, split, volume
+from backpropviz.engine.boxes import runs, split, volume
 from backpropviz.engine.contraction import add_products, narrow
 from backpropviz.engine.coverage import Cells, reached
-from backpropviz.engine.derivation import block_values
-from backpropviz.engine.nest import Coordinates, Loops, Nest, Region, Rule, Values
+from backpropviz.engine.element import element_by_target
+from backpropviz.engine.nest import Coordinates, Loops, Nest, Region, Values
 
 _SMALL = 1 << 20
 """Boxes of up to so many terms are summed in float64, larger ones in the tape's dtype."""
@@ -33,16 +32,6 @@ class Partial:
     values: Array
     computed: Array
     complete: Array
-
-
-@dataclass(frozen=True, slots=True)
-class ElementProgress:
-    """One element: t of its T terms have run; `value` is None while t = 0."""
-
-    value: float | None
-    done: int
-    total: int
-    complete: bool
 
 
 def plane_dimensions(shape: Shape) -> int:
@@ -141,52 +130,12 @@ def _by_target(tape: Values, nest: Nest, steps_done: int, cells: Cells) -> Parti
         cell = nest.by_target.target_at(prefix, nest.shape)
         if cell is not None and all(c in r for c, r in zip(cell, cells, strict=True)):
             here = tuple(c - r.start for c, r in zip(cell, cells, strict=True))
-            element = _element_by_target(tape, nest, prefix, terms)
+            element = element_by_target(tape, nest, prefix, terms)
             computed, complete = complete.copy(), complete.copy()
             computed[here], complete[here] = element.done > 0, element.complete
             if element.value is not None:
                 values[here] = element.value
     return Partial(values, computed, complete)
-
-
-def _element_by_target(
-    tape: Values, nest: Nest, prefix: Coordinates, terms: int
-) -> ElementProgress:
-    """An element whose first `terms` steps (absent ones included) have run."""
-    loops = nest.by_target
-    counted = _counted(tape, nest, prefix)
-    done, total = int(np.count_nonzero(counted[:terms])), int(np.count_nonzero(counted))
-    complete = done == total > 0 or terms == counted.size
-    if complete:
-        cell = loops.target_at(prefix, nest.shape)
-        value = float(tape[nest.target].reshape(nest.shape)[cell])
-        return ElementProgress(value, done, total, complete=True)
-    if not done:
-        return ElementProgress(None, 0, total, complete=False)
-    sizes = loops.sizes[len(prefix) :]
-    rows = runs(sizes, 0, terms)
-    fixed = tuple(range(c, c + 1) for c in prefix)
-    blocks = [block_values(tape, nest, loops, fixed + run.region).reshape(-1) for run in rows]
-    so_far = np.concatenate(blocks)[counted[:terms]]
-    if nest.rule is Rule.MAX:
-        return ElementProgress(float(np.max(so_far)), done, total, complete=False)
-    start = 0.0
-    if loops.initial is not None:
-        start = loops.initial.at(tape, prefix + (0,) * len(sizes)).value
-    return ElementProgress(float(start + np.sum(so_far)), done, total, complete=False)
-
-
-def _counted(tape: Values, nest: Nest, prefix: Coordinates) -> Array:
-    """Which steps of an element are its terms: not absent, and for a maximum no padding either."""
-    loops = nest.by_target
-    region = loops.region(prefix)
-    masks = [
-        operand.inside(tape, region) if nest.rule is Rule.MAX else operand.exists(tape, region)
-        for operand in loops.operands
-    ]
-    mask = reduce(np.logical_and, [m for m in masks if m is not None], np.array(True))
-    sizes = tuple(len(r) for r in region)
-    return np.broadcast_to(mask, sizes).reshape(-1)
 
 
 def _by_source(tape: Values, nest: Nest, order: int, steps_done: int, cells: Cells) -> Partial:
@@ -249,40 +198,3 @@ def _along_sums(regions: list[Region], loops: Loops) -> list[Region]:
         lower = (*first[:inner], rest, *first[inner + 1 :])
         return [*regions[:number], upper, lower, *_along_sums(regions[number + 2 :], loops)]
     return regions
-
-
-def element_progress(
-    tape: Values, nest: Nest, order: int, steps_done: int, indices: Coordinates
-) -> ElementProgress:
-    """One element after `steps_done` steps: its value so far, and t of T terms."""
-    if order == 0 and nest.rule is not Rule.COPY:
-        outer = _elements_only(nest.by_target)
-        prefix = nest.element_at(indices)
-        terms = nest.by_target.steps // outer.steps
-        run = min(max(steps_done - join(prefix, outer.sizes) * terms, 0), terms)
-        return _element_by_target(tape, nest, prefix, run)
-    cells = tuple(range(i, i + 1) for i in indices)
-    state = _of_cells(tape, nest, order, steps_done, cells)
-    computed, complete = bool(state.computed.all()), bool(state.complete.all())
-    value = float(state.values.reshape(-1)[0]) if computed else None
-    if nest.rule is Rule.COPY:
-        return ElementProgress(value, int(complete), 1, complete)
-    steps = contributions(tape, nest, order, indices)
-    total, done = len(steps), int(np.searchsorted(steps, steps_done))
-    return ElementProgress(value, done, total, complete)
-
-
-def contributions(tape: Values, nest: Nest, order: int, indices: Coordinates) -> Array:
-    """The numbers, ascending, of the steps in an order that are terms of one element."""
-    prefix = nest.element_at(indices)
-    region = nest.by_target.region(prefix)
-    counted = _counted(tape, nest, prefix)
-    loops = nest.orders[order]
-    if order == 0:
-        first = join(prefix, loops.sizes[: len(prefix)]) * counted.size
-        return first + np.flatnonzero(counted)
-    sizes = tuple(len(r) for r in region)
-    number = np.zeros((), dtype=np.int64)
-    for index, size in zip(loops.locate, loops.sizes, strict=True):
-        number = number * size + index.over(region)[0]
-    return np.sort(np.broadcast_to(number, sizes).reshape(-1)[counted])

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.boxes import join, runs, runs_backwards, split
+from backpropviz.engine.element import contributions, element_progress
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer, Site
 from backpropviz.engine.nest import Nest, Values
-from backpropviz.engine.partial import contributions, element_progress, progress
+from backpropviz.engine.partial import progress
 from tests.engine.brute_force import BruteForce, convolution_site, convolution_tape, finish
 
 SIZES = st.lists(st.integers(1, 4), min_size=0, max_size=4).map(tuple)

@@ -1,0 +1,180 @@
+"""Breakpoints: where to stop, and under what condition.
+
+A breakpoint names a phase, a layer, an array or one value (what is left out is not asked for), and
+may have a condition. Without one it stops where the named thing begins; one value scattered to by
+source stops at every term it takes. With one it stops at the step whose result, or term, meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from backpropviz.debugger.conditions import Condition, parse_condition
+from backpropviz.debugger.places import operation_of
+from backpropviz.debugger.search import Search
+from backpropviz.debugger.steps import Depth, depths_of
+from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.address import Address
+from backpropviz.engine.boxes import join
+from backpropviz.engine.element import contributing_terms, contributions
+from backpropviz.engine.nest import Rule
+from backpropviz.engine.program import Phase
+from backpropviz.engine.tape import Tape
+from backpropviz.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Breakpoint:
+    """Where to stop; the first `ignore` hits are passed, `hits` counts those met so far.
+
+    Raises:
+        UserError: it names nothing and has no condition, or the condition cannot be read.
+    """
+
+    phase: Phase | None = None
+    layer: str | None = None
+    address: Address | None = None
+    condition: str = ""
+    enabled: bool = True
+    ignore: int = 0
+    hits: int = 0
+
+    def __post_init__(self) -> None:
+        if self.condition:
+            parse_condition(self.condition)
+        elif self.phase is None and self.layer is None and self.address is None:
+            raise UserError("a breakpoint needs a place or a condition: give one of them.")
+
+    @property
+    def place(self) -> tuple[Phase | None, str | None, Address | None, str]:
+        """What makes it the same breakpoint, whatever its settings."""
+        return self.phase, self.layer, self.address, self.condition
+
+    def __str__(self) -> str:
+        """`backward › conv1 › conv1.weight.grad[0,0,1,1]: abs(term) > 5`."""
+        places = (self.phase and self.phase.value, self.layer, self.address and str(self.address))
+        where = " › ".join(place for place in places if place) or "anywhere"
+        return f"{where}: {self.condition}" if self.condition else where
+
+
+class Hit(NamedTuple):
+    """A step at which a breakpoint stops, and how deep one has to look to see why."""
+
+    k: int
+    depth: Depth
+
+
+@dataclass(frozen=True, eq=False)
+class Seeker:
+    """Looks for hits of breakpoints in one pass; `proceed` may raise to give up."""
+
+    timeline: Timeline
+    tape: Tape
+    forward: bool
+    proceed: Callable[[], None] = lambda: None
+
+    def nearest(self, found: Breakpoint, k: int) -> Hit | None:
+        """Forwards the first hit from step k on, backwards the last one up to step k."""
+        if found.condition:
+            hits = self._conditional(found, parse_condition(found.condition), k)
+            return next(hits, None)
+        if found.address is None:
+            return self._first(self._begins(found), k)
+        operation = operation_of(self.timeline, self.tape, found.address)
+        if operation is None or not self._in_scope(found, operation):
+            return None
+        return self._first(self._values(operation, found.address), k)
+
+    def _first(self, hits: list[Hit], k: int) -> Hit | None:
+        if self.forward:
+            return min((hit for hit in hits if hit.k >= k), default=None)
+        return max((hit for hit in hits if hit.k <= k), default=None)
+
+    def _begins(self, found: Breakpoint) -> list[Hit]:
+        by_layer = found.layer is not None
+        extents = self.timeline.layers if by_layer else self.timeline.phases
+        depth = Depth.LAYER if by_layer else Depth.PHASE
+        return [Hit(e.start, depth) for e in extents if self._in_scope(found, e.first)]
+
+    def _in_scope(self, found: Breakpoint, operation: int) -> bool:
+        own = self.timeline.operations[operation]
+        return found.phase in {None, own.phase} and found.layer in {None, own.layer}
+
+    def _values(self, operation: int, address: Address) -> list[Hit]:
+        """Where an array begins, where a value does, or the terms that are added to it."""
+        nest, start = self.timeline.nest(operation), self.timeline.starts[operation]
+        indices = self.tape.resolve(address).indices
+        if not indices or nest.rule is Rule.COPY or len(indices) != len(nest.shape):
+            return [Hit(start, Depth.TENSOR)]
+        order = self.timeline.orders[operation]
+        if order == 0:
+            return [Hit(self.timeline.position(operation, nest.element_at(indices)), Depth.ELEMENT)]
+        leaf = depths_of(nest, order)[-1]
+        return [Hit(start + int(s), leaf) for s in contributions(self.tape, nest, order, indices)]
+
+    def _conditional(self, found: Breakpoint, condition: Condition, k: int) -> Iterator[Hit]:
+        operations = self._operations(found)
+        for operation in operations if self.forward else reversed(operations):
+            start, stop = self.timeline.starts[operation], self.timeline.starts[operation + 1]
+            first, last = (max(k, start), stop) if self.forward else (start, min(k + 1, stop))
+            if first < last:
+                hit = self._in_operation(
+                    operation, found.address, condition, first - start, last - start
+                )
+                if hit is not None:
+                    yield Hit(start + hit.k, hit.depth)
+
+    def _operations(self, found: Breakpoint) -> list[int]:
+        if found.address is not None:
+            operation = operation_of(self.timeline, self.tape, found.address)
+            return [] if operation is None else [operation]
+        every = range(len(self.timeline.operations))
+        return [operation for operation in every if self._in_scope(found, operation)]
+
+    def _in_operation(
+        self, operation: int, address: Address | None, condition: Condition, start: int, stop: int
+    ) -> Hit | None:
+        """The nearest hit among the operation's own steps `start … stop − 1`."""
+        nest, order = self.timeline.nest(operation), self.timeline.orders[operation]
+        leaf = depths_of(nest, order)[-1]
+        if nest.rule is Rule.COPY:
+            meets = not condition.about_term and bool(condition.mask(self.tape[nest.target]).any())
+            return Hit(0, leaf) if meets else None
+        search = Search(self.tape, nest, order, condition, self.forward, self.proceed)
+        indices = () if address is None else self.tape.resolve(address).indices
+        if indices and len(indices) == len(nest.shape):
+            return self._of_one_value(search, indices, start, stop)
+        if condition.about_term:
+            step = None if nest.rule is Rule.FUNCTION else search.term(start, stop)
+            return None if step is None else Hit(step, leaf)
+        if order == 0:
+            step = search.result(start, stop)
+            return None if step is None else Hit(step, Depth.ELEMENT)
+        step = search.completion(start, stop)
+        return None if step is None else Hit(step, leaf)
+
+    def _of_one_value(
+        self, search: Search, indices: tuple[int, ...], start: int, stop: int
+    ) -> Hit | None:
+        nest, order, condition = search.nest, search.order, search.condition
+        leaf = depths_of(nest, order)[-1]
+        if condition.about_term:
+            if nest.rule is Rule.FUNCTION:
+                return None
+            steps, terms = contributing_terms(self.tape, nest, order, indices)
+            met = [Hit(int(s), leaf) for s in steps[condition.mask(terms)] if start <= s < stop]
+            return self._first(met, start if self.forward else stop - 1)
+        steps = contributions(self.tape, nest, order, indices)
+        if not bool(condition.mask(np.asarray(self.tape[nest.target][indices]))) or not len(steps):
+            return None
+        if order:
+            found = Hit(int(steps[-1]), leaf)
+        else:
+            element, sizes = nest.element_at(indices), search.loops.sizes
+            first = element + (0,) * (len(sizes) - len(element))
+            found = Hit(join(first, sizes), Depth.ELEMENT)
+        return found if start <= found.k < stop else None

@@ -1,0 +1,77 @@
+"""All that the debugger knows, without arrays: it is cheap to keep, compare, save and undo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from backpropviz.debugger.breakpoints import Breakpoint
+from backpropviz.debugger.steps import Depth, LoopOrder, Step
+from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.address import Address
+
+
+class StopReason(Enum):
+    """Why the debugger stands where it stands."""
+
+    START = "at the start"
+    END = "at the end"
+    STEP = "after a step"
+    JUMP = "after a jump"
+    BREAKPOINT = "at a breakpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A reason, with the place of the breakpoint that it was."""
+
+    reason: StopReason = StopReason.START
+    breakpoint: str = ""
+
+    def __str__(self) -> str:
+        """`at a breakpoint (conv1.weight.grad: value is nan)`."""
+        text = self.reason.value
+        return f"{text} ({self.breakpoint})" if self.breakpoint else text
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Position, wishes, and marks. `overrides` are operations whose loop order differs."""
+
+    k: int = 0
+    depth: Depth = Depth.TENSOR
+    order: LoopOrder = LoopOrder.TARGET
+    overrides: tuple[tuple[int, LoopOrder], ...] = ()
+    show_absent: bool = False
+    breakpoints: tuple[Breakpoint, ...] = ()
+    watches: tuple[Address, ...] = ()
+    pins: tuple[Address, ...] = ()
+    stopped: Stop = Stop()
+
+    def at(self, k: int, reason: StopReason, depth: Depth | None = None) -> SessionState:
+        """The same elsewhere."""
+        return replace(
+            self, k=k, depth=self.depth if depth is None else depth, stopped=Stop(reason)
+        )
+
+
+def timeline_of(timeline: Timeline, state: SessionState) -> Timeline:
+    """The timeline in the loop orders that the state asks for; itself where they are the same."""
+    return timeline.ordered(state.order, dict(state.overrides))
+
+
+def focus(timeline: Timeline, state: SessionState) -> Step | None:
+    """The block about to run, shown as it will be when it has run; None at the end."""
+    if state.k == timeline.steps:
+        return None
+    return timeline.step(state.k, state.depth)
+
+
+def focus_block(timeline: Timeline, state: SessionState) -> tuple[int, int]:
+    """Start and stop of the focus; (N, N) at the end."""
+    return timeline.block(state.k, state.depth)
+
+
+def shown_position(timeline: Timeline, state: SessionState) -> int:
+    """How many steps have run in what the screen shows: all up to the focus's end."""
+    return focus_block(timeline, state)[1]
