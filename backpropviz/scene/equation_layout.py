@@ -69,9 +69,11 @@ def layout_aligned(
     trees: Sequence[Node], style: EquationStyle, width: float, measure: Measure = text_width
 ) -> tuple[Laid, ...]:
     """Several equations, each broken at `width`, whose first relations stand in one column."""
-    columns = [_relation_x(_placed(tree, style, measure)) or 0.0 for tree in trees]
-    column = max(columns, default=0.0)
-    return tuple(layout_lines(tree, style, width, column, measure) for tree in trees)
+    placed = [_placed(tree, style, measure) for tree in trees]
+    column = max((_relation_x(parts) or 0.0 for parts in placed), default=0.0)
+    return tuple(
+        _laid(_broken(_shifted_to(parts, column), width), style.size) for parts in placed
+    )
 
 
 def _placed(tree: Node, style: EquationStyle, measure: Measure) -> list[Placed]:
