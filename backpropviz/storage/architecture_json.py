@@ -17,7 +17,10 @@ from backpropviz.storage.entry import Entry
 MOST_LAYERS = 2000
 MOST_PARAMETERS = 250_000_000
 MOST_OUTPUTS = 500_000_000
-LARGEST_FIELD = 1_000_000
+LARGEST_SIZE = 1_000_000
+# A window far larger than any input would keep the machine busy for nothing.
+LARGEST_WINDOW = 1024
+_WINDOW_FIELDS = ("kernel_size", "stride", "padding", "dilation")
 LONGEST_NAME = 100
 
 
@@ -92,20 +95,21 @@ def _plain(
     """The values as they stand, none so large that checking them would take long."""
     kept = {name: entry for name, entry in members.items() if name not in without}
     for name, entry in kept.items():
-        refuse_large(Entry(entry.value, f"{place}: {name}"))
+        most = LARGEST_WINDOW if name in _WINDOW_FIELDS else LARGEST_SIZE
+        _refuse_large(Entry(entry.value, f"{place}: {name}"), most)
     return {name: entry.value for name, entry in kept.items()}
 
 
-def refuse_large(entry: Entry, depth: int = 2) -> None:
+def _refuse_large(entry: Entry, most: int, depth: int = 2) -> None:
     """Refuse long texts and lists, large whole numbers and objects in a field of a layer."""
     value = entry.value
     if isinstance(value, str):
         entry.text(LONGEST_NAME)
     elif isinstance(value, int) and not isinstance(value, bool):
-        entry.integer(-LARGEST_FIELD, LARGEST_FIELD)
+        entry.integer(-most, most)
     elif isinstance(value, list) and depth and len(value) <= 100:
         for item in entry.items():
-            refuse_large(item, depth - 1)
+            _refuse_large(item, most, depth - 1)
     elif isinstance(value, list | dict):
         entry.refuse("use a number, a text, or a short list of them")
 

@@ -53,12 +53,14 @@ class Entry:
             self.refuse("use a list [ … ]")
         return [Entry(value, f"{self.place}[{k}]") for k, value in enumerate(self.value)]
 
-    def text(self, longest: int = LONGEST_TEXT) -> str:
-        """A text of bounded length."""
+    def text(self, longest: int = LONGEST_TEXT, *, lines: bool = False) -> str:
+        """A text of bounded length, in one line unless `lines`."""
         if not isinstance(self.value, str):
             self.refuse('use a text in quotes "…"')
         if len(self.value) > longest:
             self.refuse(f"use at most {longest} characters")
+        if not (self.value.replace("\n", "") if lines else self.value).isprintable():
+            self.refuse("remove what cannot be printed")
         return self.value
 
     def integer(self, least: int, most: int) -> int:

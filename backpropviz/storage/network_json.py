@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -46,6 +47,8 @@ FIELDS = (
 )
 LARGEST_FILE = 64_000_000
 _LINE_LENGTH = 100
+# Only what ships: a network file must not make the program read other files.
+_BUNDLED_PICTURE = re.compile(r"[a-z]+:[a-z0-9]+")
 _FROM_INPUT = ("channels", "height", "width")
 
 
@@ -102,7 +105,7 @@ def model_from_json(
         class_names=classes,
         optimizer=optimizer_from_json(members.get("optimizer")),
         example=_example(members.get("example"), network, classes, preprocessing, picture),
-        remark=members["remark"].text() if "remark" in members else "",
+        remark=members["remark"].text(lines=True) if "remark" in members else "",
     )
 
 
@@ -195,8 +198,10 @@ def _example(
     image = members["image"]
     if not isinstance(image.value, str):
         return Example("example", _numbers(image, network.input_shape)[None], target)
-    if picture is None:
-        image.refuse("a picture by name cannot be opened here: give its numbers")
+    if picture is None or not _BUNDLED_PICTURE.fullmatch(image.text(200)):
+        image.refuse(
+            "give its numbers, or a bundled picture such as mnist:17 where pictures are opened"
+        )
     try:
         return Example(image.text(200), picture(image.text(200), preprocessing), target)
     except UserError as error:

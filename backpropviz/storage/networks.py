@@ -72,7 +72,7 @@ def _card(name: str, path: Path) -> NetworkCard:
     network = network_from_json(members, name)
     shapes = (s for node in network.nodes for s in network.parameter_shapes(node).values())
     count = sum(math.prod(shape) for shape in shapes)
-    title, remark = (members[field].text() for field in ("title", "remark"))
+    title, remark = members["title"].text(), members["remark"].text(lines=True)
     return NetworkCard(name, title, remark, count, network.input_shape)
 
 

@@ -103,6 +103,16 @@ def test_a_class_is_named_or_numbered(tmp_path: Path) -> None:
         assert example.image.shape == (1, 1, 4, 4)
 
 
+def test_a_network_file_cannot_make_the_program_read_other_files(tmp_path: Path) -> None:
+    def picture(name: str, preprocessing: Preprocessing) -> Array:
+        raise AssertionError(f"{name} was opened for {preprocessing}")
+
+    for name in ("/etc/passwd", "seven.png", "C:\\x", "https://x/y"):
+        path = saved(tmp_path, small() | {"example": {"image": name, "target": 2}})
+        with pytest.raises(UserError, match=r"example\.image"):
+            load_network(path, picture)
+
+
 def test_a_picture_by_name_is_opened_by_who_can(tmp_path: Path) -> None:
     path = saved(tmp_path, small() | {"example": {"image": "mnist:17", "target": 2}})
     asked: list[str] = []
@@ -160,6 +170,8 @@ def changed(place: str, value: object) -> dict[str, Any]:
         ("layers.0.groups", 2, ["layers[0] (conv1)", "groups = 2"]),
         ("layers.0.out_channels", 10**9, ["layers[0] (conv1)", "out_channels"]),
         ("layers.0.padding", [[[[1]]]], ["layers[0] (conv1)", "padding"]),
+        ("layers.2.kernel_size", 5000, ["layers[2] (pool1)", "kernel_size", "5000", "1024"]),
+        ("layers.0.name", "a\n", ["layers[0].name", "'a\\n'"]),
         ("layers.0.name", "loss", ["layers[0] (loss)", "“loss”"]),
         ("layers.0.name", "a/b", ["layers[0] (a/b)", "a/b"]),
         ("layers.1.name", "conv1", ["layers[1] (conv1)", "conv1"]),
