@@ -129,8 +129,9 @@ def _group_hits(group: Group, frame: _Frame, x: float, y: float) -> Iterator[Hit
 
 def _pixel_hits(pixels: Pixels, frame: _Frame, x: float, y: float) -> Iterator[Hit]:
     place = pixel_at(pixels, x, y) if pixels.key_pattern else None
-    if place is not None:
-        yield Hit(pixels.cell_key(*place), frame.to_scene(pixels.cell_box(*place)))
+    key = "" if place is None else pixels.cell_key(*place)
+    if key and place is not None:
+        yield Hit(key, frame.to_scene(pixels.cell_box(*place)))
 
 
 def _covers(mark: Rect | Line | Path | Ellipse | Text, x: float, y: float) -> bool:
@@ -176,10 +177,12 @@ def _pixel_box(pixels: Pixels, key: str) -> Iterator[Box]:
     if match is None:
         return
     found = {name: int(text) for name, text in match.groupdict().items()}
-    row, column = found.get("row", 0), found.get("column", 0)
+    row = found.get("row", pixels.first_row) - pixels.first_row
+    column = found.get("column", pixels.first_column) - pixels.first_column
     if "index" in found:
         row, column = divmod(found["index"], pixels.columns)
-    if row < pixels.rows and column < pixels.columns and pixels.cell_key(row, column) == key:
+    inside = 0 <= row < pixels.rows and 0 <= column < pixels.columns
+    if inside and pixels.cell_key(row, column) == key:
         yield pixels.cell_box(row, column)
 
 

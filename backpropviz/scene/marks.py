@@ -171,6 +171,9 @@ class Pixels:
     missing: NDArray[np.bool_] | None = None
     missing_color: Color = "#FAFAFB"
     key_pattern: str = ""
+    first_row: int = 0
+    first_column: int = 0
+    length: int | None = None
 
     @property
     def rows(self) -> int:
@@ -184,7 +187,12 @@ class Pixels:
 
     def cell_key(self, row: int, column: int) -> str:
         """The address of one cell, as text."""
-        return self.key_pattern.format(row=row, column=column, index=row * self.columns + column)
+        index = row * self.columns + column
+        if self.length is not None and index >= self.length:
+            return ""
+        return self.key_pattern.format(
+            row=row + self.first_row, column=column + self.first_column, index=index
+        )
 
     def cell_box(self, row: int, column: int) -> Box:
         """Where one cell lies."""

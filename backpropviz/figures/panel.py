@@ -1,0 +1,277 @@
+"""One plane on the stage: cells with numbers where there is room, else a map; and its outlines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+
+import numpy as np
+
+from backpropviz.figures.planes import Plane
+from backpropviz.figures.scales import Scale
+from backpropviz.scene import theme as styles
+from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, value_fill
+from backpropviz.scene.fonts import centered_baseline
+from backpropviz.scene.layout import Grid
+from backpropviz.scene.marks import Anchor, Box, Color, Hatch, Mark, Pixels, Rect, Stroke, Text
+from backpropviz.scene.numbers import shown_group
+from backpropviz.scene.theme import Theme
+
+NUMBERED = 30
+"""Cells of at least this side (px) carry their number, if it fits."""
+LABELLED = 18
+"""Cells of at least this side have their row and column numbers beside them."""
+_DRAWN_SINGLY = 400
+"""Most cells that are drawn one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A block of cells with a thick edge; rows and columns may reach into the padding."""
+
+    rows: range
+    columns: range
+    color: Color
+    width: float = 2.0
+    dash: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What a single cell shows beside its value."""
+
+    state: CellState
+    word: str = ""
+    note: str = ""
+    accent: Color | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Rows and columns of padding around a plane."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
+NO_MARGINS = Margins()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """A plane with everything that is to be seen in it."""
+
+    plane: Plane
+    scale: Scale
+    margins: Margins = NO_MARGINS
+    outlines: tuple[Outline, ...] = ()
+    moods: Mapping[tuple[int, int], Mood] = field(default_factory=dict)
+    signed: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Rows with the padding."""
+        return self.plane.rows + self.margins.top + self.margins.bottom
+
+    @property
+    def columns(self) -> int:
+        """Columns with the padding."""
+        return self.plane.columns + self.margins.left + self.margins.right
+
+
+def panel_marks(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
+    """The panel on a grid of its rows and columns."""
+    side = min(grid.cell_width, grid.cell_height)
+    single = side >= NUMBERED and panel.rows * panel.columns <= _DRAWN_SINGLY
+    body = _numbered(panel, grid, theme) if single else _mapped(panel, grid, theme)
+    labels = _labels(panel, grid, theme) if side >= LABELLED else ()
+    return (*body, *_outlines(panel.outlines, panel, grid, theme), *labels)
+
+
+def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
+    texts = _texts(panel)
+    font = number_font(grid.cell_width, grid.cell_height, texts.values())
+    return (
+        cells(
+            (
+                _cell(panel, grid, row, column, texts.get((row, column), ""))
+                for row in range(-panel.margins.top, panel.plane.rows + panel.margins.bottom)
+                for column in range(-panel.margins.left, panel.plane.columns + panel.margins.right)
+                if not _is_behind_end(panel.plane, row, column)
+            ),
+            theme,
+        )
+        if font
+        else _mapped(panel, grid, theme)
+    )
+
+
+def _is_behind_end(plane: Plane, row: int, column: int) -> bool:
+    inside = 0 <= row < plane.rows and 0 <= column < plane.columns
+    return inside and plane.indices(row, column) is None
+
+
+def _texts(panel: Panel) -> dict[tuple[int, int], str]:
+    known = np.argwhere(panel.plane.computed)
+    values = [float(panel.plane.values[row, column]) for row, column in known]
+    texts = shown_group(values, signed=panel.signed)
+    return {(int(row), int(column)): text for (row, column), text in zip(known, texts, strict=True)}
+
+
+def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
+    plane = panel.plane
+    box = grid.cell(row + panel.margins.top, column + panel.margins.left)
+    if not (0 <= row < plane.rows and 0 <= column < plane.columns):
+        return Cell(box, CellState.PADDING, "0")
+    address = plane.address_of(row, column)
+    key = "" if address is None else str(address)
+    mood = panel.moods.get((row, column))
+    if not plane.computed[row, column]:
+        return Cell(box, CellState.NOT_COMPUTED, key=key)
+    value = float(plane.values[row, column])
+    if not isfinite(value):
+        return Cell(box, CellState.NOT_FINITE, text, key=key)
+    fill = value_fill(value, panel.scale.colormap, panel.scale.limits)
+    if mood is None:
+        return Cell(box, CellState.FINAL, text, fill, key=key)
+    return Cell(box, mood.state, text, fill, mood.word, mood.note, mood.accent, key)
+
+
+def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
+    """A map; the few cells with a state of their own lie over it."""
+    plane, margins = panel.plane, panel.margins
+    inner = grid.span(margins.top, margins.left, plane.rows, plane.columns)
+    pixels = Pixels(
+        inner.x,
+        inner.y,
+        inner.width,
+        inner.height,
+        np.nan_to_num(plane.values, nan=0.0) if not plane.computed.all() else plane.values,
+        panel.scale.colormap,
+        panel.scale.limits,
+        None if plane.computed.all() else ~plane.computed,
+        theme.stage,
+        plane.key_pattern,
+        plane.first_row,
+        plane.first_column,
+        plane.length if plane.wrapped else None,
+    )
+    edge = Rect(inner.x, inner.y, inner.width, inner.height, stroke=Stroke(theme.border_strong))
+    padding = () if margins == NO_MARGINS else (_padding(grid.box, theme),)
+    return (*padding, pixels, edge, *_dots(panel, grid, theme), *_special_cells(panel, grid, theme))
+
+
+def _padding(box: Box, theme: Theme) -> Rect:
+    return Rect(
+        box.x,
+        box.y,
+        box.width,
+        box.height,
+        fill=theme.stage,
+        stroke=Stroke(theme.border_strong),
+        hatch=Hatch.PADDING,
+        hatch_color=theme.border_strong,
+    )
+
+
+def _dots(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
+    """A dot for each cell that is not computed, where cells are large enough to have one."""
+    side = min(grid.cell_width, grid.cell_height)
+    missing = np.argwhere(~panel.plane.computed)
+    if side < 8 or len(missing) > _DRAWN_SINGLY:
+        return ()
+    margins = panel.margins
+    return tuple(
+        mark
+        for row, column in missing
+        if panel.plane.indices(int(row), int(column)) is not None
+        for mark in cells(
+            (
+                Cell(
+                    grid.cell(int(row) + margins.top, int(column) + margins.left),
+                    CellState.NOT_COMPUTED,
+                ),
+            ),
+            theme,
+        )
+    )
+
+
+def _special_cells(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
+    margins = panel.margins
+    special = (
+        (row, column, mood)
+        for (row, column), mood in panel.moods.items()
+        if mood.state is not CellState.FINAL
+    )
+    marks: list[Mark] = []
+    for row, column, mood in special:
+        box = grid.cell(row + margins.top, column + margins.left)
+        dash = (4.0, 2.0) if mood.state is CellState.IN_PROGRESS else ()
+        color = mood.accent or theme.here
+        marks.extend(framed(box.inset(-1), color, theme, 2.0 if box.width < 16 else 3.0, dash))
+    return tuple(marks)
+
+
+def _outlines(
+    outlines: Iterable[Outline], panel: Panel, grid: Grid, theme: Theme
+) -> tuple[Mark, ...]:
+    marks: list[Mark] = []
+    for outline in outlines:
+        box = outline_box(outline, panel, grid)
+        if box is not None:
+            marks.extend(framed(box, outline.color, theme, outline.width, outline.dash))
+    return tuple(marks)
+
+
+def outline_box(outline: Outline, panel: Panel, grid: Grid) -> Box | None:
+    """Where an outline lies, cut to what is shown; None where nothing of it is."""
+    margins = panel.margins
+    rows = _cut(outline.rows, -margins.top, panel.plane.rows + margins.bottom)
+    columns = _cut(outline.columns, -margins.left, panel.plane.columns + margins.right)
+    if not rows or not columns:
+        return None
+    return grid.span(
+        rows.start + margins.top, columns.start + margins.left, len(rows), len(columns)
+    )
+
+
+def _cut(wanted: range, first: int, stop: int) -> range:
+    return range(max(wanted.start, first), min(wanted.stop, stop))
+
+
+def _labels(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
+    """Row numbers at the left, column numbers above."""
+    plane, margins = panel.plane, panel.margins
+    columns = [
+        _label(
+            str(column + plane.first_column),
+            grid.cell(0, column + margins.left),
+            theme,
+            above=True,
+        )
+        for column in range(plane.columns)
+    ]
+    if plane.rows == 1:
+        return tuple(columns)
+    step = plane.whole[1] if plane.wrapped else 1
+    rows = [
+        _label(
+            str((row + plane.first_row) * step), grid.cell(row + margins.top, 0), theme, above=False
+        )
+        for row in range(plane.rows)
+    ]
+    return (*columns, *rows)
+
+
+def _label(text: str, cell: Box, theme: Theme, *, above: bool) -> Text:
+    font = styles.INDEX
+    if above:
+        return Text(
+            cell.x + cell.width / 2, cell.y - 8, text, font, theme.text_tertiary, Anchor.MIDDLE
+        )
+    baseline = centered_baseline(cell.y + cell.height / 2, font)
+    return Text(cell.x - 10, baseline, text, font, theme.text_tertiary, Anchor.END)

@@ -1,0 +1,199 @@
+"""The debugger's state, resolved against the tape: all that a figure of the current step may need.
+
+Figures read a `View` and nothing else; the same view gives the same picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from backpropviz.debugger.places import operation_of
+from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.steps import Depth
+from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.index import variables
+from backpropviz.engine.model import Model
+from backpropviz.engine.nest import Rule
+from backpropviz.engine.partial import plane_dimensions, progress
+from backpropviz.engine.tape import Tape
+from backpropviz.figures.explained_step import ALL, DepthName, ExplainedStep, Progress
+from backpropviz.figures.focus import Focus
+from backpropviz.figures.planes import Selection
+from backpropviz.figures.scales import Scales
+from backpropviz.figures.symbols import Notation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Status:
+    """What is known of a part of an array; where `computed` is false there is no value."""
+
+    values: Array
+    computed: Array
+    complete: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a person wants to see the pass; `lit` is the key that is hovered or pinned."""
+
+    lit: str = ""
+    ledger_by_size: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One moment of a pass. `scales` is kept from view to view of the same tape."""
+
+    model: Model
+    tape: Tape
+    timeline: Timeline
+    state: SessionState
+    scales: Scales
+    options: Options = field(default_factory=Options)
+
+    @cached_property
+    def notation(self) -> Notation:
+        """How the quantities of this pass are written."""
+        return Notation.of(self.tape)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step has run, so that nothing is in focus."""
+        return self.state.k >= self.timeline.steps
+
+    @cached_property
+    def depth(self) -> Depth:
+        """The effective depth."""
+        if self.is_done:
+            return Depth.PASS
+        return self.timeline.effective_depth(self.state.k, self.state.depth)
+
+    @cached_property
+    def block(self) -> tuple[int, int]:
+        """The steps in focus: start and stop."""
+        return self.timeline.block(self.state.k, self.depth)
+
+    @property
+    def position(self) -> int:
+        """How many steps have run: the focus is shown as it will be when it has run."""
+        return self.block[1]
+
+    @cached_property
+    def focus(self) -> Focus | None:
+        """The operation in focus; None at the depths that hold several, and at the end."""
+        if self.is_done or self.depth < Depth.TENSOR:
+            return None
+        number = self.timeline.operation_at(self.state.k)
+        return Focus(
+            self.timeline.operations[number],
+            self.timeline.orders[number],
+            self.timeline.coordinates(self.state.k),
+            self.depth,
+            self.position - self.timeline.starts[number],
+        )
+
+    def steps_done(self, address: Address) -> tuple[int, int]:
+        """How many steps of the operation that computes an array have run, and how many it has.
+
+        What is given (the image, the weights) is complete: 1 of 1.
+        """
+        number = operation_of(self.timeline, self.tape, address)
+        if number is None:
+            return 1, 1
+        start, stop = self.timeline.starts[number], self.timeline.starts[number + 1]
+        return min(max(self.position - start, 0), stop - start), stop - start
+
+    def plane_status(self, address: Address, selection: Selection) -> Status:
+        """What is known of a plane of an array at the shown position."""
+        return self.plane_statuses(address, (selection,))[0]
+
+    def plane_statuses(
+        self, address: Address, selections: Sequence[Selection]
+    ) -> tuple[Status, ...]:
+        """The same of several planes, at the cost of one look."""
+        origin = self.tape.resolve(address.array)
+        done, total = self.steps_done(origin)
+        if done in {0, total}:
+            return tuple(self._whole_status(origin, s, known=done == total) for s in selections)
+        return self._partial_statuses(origin, selections, done)
+
+    def _whole_status(self, origin: Address, selection: Selection, *, known: bool) -> Status:
+        part = tuple(slice(None) if s is None else s for s in selection)
+        values = np.asarray(self.tape[origin][part], dtype=np.float64)
+        mask = np.full(values.shape, known)
+        return Status(values if known else np.full(values.shape, np.nan), mask, mask)
+
+    def _partial_statuses(
+        self, origin: Address, selections: Sequence[Selection], done: int
+    ) -> tuple[Status, ...]:
+        number = self.timeline.computed_by(origin)
+        if number is None:
+            raise ValueError(f"{origin} is not computed by an operation")
+        nest = self.timeline.nest(number)
+        leading = plane_dimensions(nest.shape)
+        planes = [tuple(s or 0 for s in selection[:leading]) for selection in selections]
+        found = progress(self.tape, nest, self.timeline.orders[number], done, planes)
+        inner = tuple(
+            tuple(slice(None) if s is None else s for s in selection[leading:])
+            for selection in selections
+        )
+        return tuple(
+            Status(found.values[(k, *i)], found.computed[(k, *i)], found.complete[(k, *i)])
+            for k, i in enumerate(inner)
+        )
+
+    @cached_property
+    def explained(self) -> ExplainedStep:
+        """The step in focus with the derivation of its value, where it makes just one."""
+        name: DepthName = self.depth.title  # type: ignore[assignment]
+        focus = self.focus
+        if focus is None:
+            operation = None
+            if not self.is_done:
+                number = self.timeline.operation_at(self.state.k)
+                operation = self.timeline.operations[number]
+            return ExplainedStep(None, operation, name, self.tape, self.model)
+        if focus.target is None or focus.nest.rule is Rule.COPY:
+            return ExplainedStep(None, focus.operation, name, self.tape, self.model)
+        address = focus.nest.target.at(focus.target)
+        derivation = derive(self.tape, focus.nest, address)
+        return ExplainedStep(
+            derivation,
+            focus.operation,
+            name,
+            self.tape,
+            self.model,
+            self._term_progress(derivation),
+        )
+
+    def _term_progress(self, derivation: Derivation) -> Progress:
+        """Which terms have run, and which is the current one at term depth."""
+        focus = self.focus
+        if focus is None or focus.depth is not Depth.TERM:
+            return ALL
+        steps = _step_numbers(derivation, focus)
+        here = focus.steps_done - 1
+        current = np.flatnonzero(steps == here)
+        return Progress(int(current[0]) if current.size else None, steps <= here)
+
+
+def _step_numbers(derivation: Derivation, focus: Focus) -> Array:
+    """The number in the nest, in the chosen order, of each term of a derivation."""
+    loops = focus.loops
+    if focus.is_by_source:
+        found = [index.over(derivation.region)[0] for index in loops.locate]
+    else:
+        found = [along.over(derivation.region)[0] for along in variables(len(loops.axes))]
+    number = np.zeros((), dtype=np.int64)
+    for coordinate, size in zip(found, loops.sizes, strict=True):
+        number = number * size + coordinate
+    sizes = tuple(len(r) for r in derivation.region)
+    steps: Array = np.broadcast_to(number, sizes).reshape(-1)[derivation.positions]
+    return steps
