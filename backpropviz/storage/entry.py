@@ -31,17 +31,15 @@ class Entry:
         raise UserError(f"{place}{reprlib.repr(self.value)}: {remedy}.")
 
     def members(
-        self, allowed: Sequence[str] = (), required: Sequence[str] = ()
+        self, allowed: Sequence[str] | None = None, required: Sequence[str] = ()
     ) -> Mapping[str, Entry]:
-        """The fields of an object; `allowed` empty: any."""
+        """The fields of an object; `allowed` None: any."""
         if not isinstance(self.value, dict):
             self.refuse("use an object { … } with named fields")
         for name in self.value:
-            if allowed and name not in allowed:
-                known = ", ".join(allowed)
-                raise UserError(
-                    f"{self._begin}{reprlib.repr(name)} is not a field here: use {known}."
-                )
+            if allowed is not None and name not in allowed:
+                remedy = f"use {', '.join(allowed)}" if allowed else "leave it out"
+                raise UserError(f"{self._begin}{reprlib.repr(name)} is not a field here: {remedy}.")
         for name in required:
             if name not in self.value:
                 raise UserError(f"{self._begin}the field “{name}” is missing: add it.")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backpropviz.assets import resource
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
@@ -283,3 +284,68 @@ def test_the_example_in_the_documentation_is_a_network(tmp_path: Path) -> None:
     assert model.example is not None
     for field in FIELDS:
         assert f"`{field}`" in text, f"{field} is not documented"
+
+
+ODD_VALUES: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1e30,
+    7.5,
+    "",
+    "image",
+    "x" * 3000,
+    [],
+    [[]],
+    {},
+    [-1] * 3,
+]
+
+
+def odd(value: Any, random: np.random.Generator) -> Any:
+    """The document with one value somewhere inside replaced by an odd one, or left out."""
+    if isinstance(value, dict | list) and value and random.random() < 0.85:
+        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        key = keys[random.integers(len(keys))]
+        changed: Any = dict(value) if isinstance(value, dict) else list(value)
+        if random.random() < 0.1:
+            del changed[key]
+        else:
+            changed[key] = odd(changed[key], random)
+        return changed
+    return ODD_VALUES[random.integers(len(ODD_VALUES))]
+
+
+def test_odd_documents_give_sentences_and_nothing_else(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    names = ["tiny-max", "tiny-dense", "tiny-overlap"]
+    refused = longest = 0
+    for round_number in range(500):
+        name = names[round_number % len(names)]
+        document = json.loads(resource("networks", f"{name}.json").read_text(encoding="utf-8"))
+        try:
+            load_network(saved(tmp_path, odd(odd(document, random), random)))
+        except UserError as error:
+            longest = max(longest, len(str(error)))
+            refused += 1
+    assert refused > 250
+    assert longest < 1000
+
+
+def test_mutated_files_give_sentences_and_nothing_else(tmp_path: Path) -> None:
+    random = np.random.default_rng(9)
+    content = resource("networks", "tiny-dense.json").read_bytes()
+    path = tmp_path / "net.json"
+    refused = 0
+    for _ in range(400):
+        changed = bytearray(content)
+        for _ in range(int(random.integers(1, 4))):
+            at = int(random.integers(len(changed) - 8))
+            changed[at : at + int(random.integers(0, 8))] = random.bytes(int(random.integers(0, 3)))
+        path.write_bytes(bytes(changed))
+        try:
+            load_network(path)
+        except UserError:
+            refused += 1
+    assert refused > 200
