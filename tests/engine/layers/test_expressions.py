@@ -1,0 +1,72 @@
+"""The formula that is shown says what the function computes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backpropviz.engine.derivation import derive
+from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.layers.cross_entropy import CrossEntropy
+from backpropviz.engine.layers.joining import Add
+from backpropviz.engine.layers.protocol import Layer, Loss
+from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.nest import Nest, Rule, Values
+from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
+from tests.engine.layer_cases import Case, played
+from tests.engine.passes import branched, nests_of, recorded
+
+_PYTHON = str.maketrans({"·": "*", "−": "-", "√": "s", "[": "(", "]": ")"})
+_NAMES: dict[str, Any] = {"exp": math.exp, "log": math.log, "tanh": math.tanh, "max": max}
+
+
+def evaluated(expression: str, operands: list[float]) -> float:
+    """The formula worked out by Python."""
+    written = expression.format(*(f"({value!r})" for value in operands))
+    code = written.translate(_PYTHON).replace("²", "**2").replace("s(", "sqrt(")
+    return float(eval(code, {"__builtins__": {}}, _NAMES | {"sqrt": math.sqrt}))  # noqa: S307
+
+
+def assert_formula(values: Values, nest: Nest) -> None:
+    random = np.random.default_rng(1)
+    for _ in range(4):
+        indices = tuple(int(random.integers(size)) for size in nest.shape)
+        (term,) = derive(values, nest, nest.target.at(indices)).terms
+        operands = [factor.value for factor in term.operands]
+        assert evaluated(nest.expression, operands) == pytest.approx(term.value, abs=1e-14)
+
+
+@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU(0.2), Sigmoid(), Tanh()], ids=str)
+def test_an_activation_s_formula(layer: Layer) -> None:
+    run = played(Case(layer, ((2, 3, 4),), 2, 1))
+    for nest in (*run.nests.forward, *run.nests.backward):
+        assert_formula(run.values, nest)
+
+
+def test_a_sum_s_formula() -> None:
+    run = played(Case(Add(), ((2, 3, 4),) * 3, 2, 1))
+    assert_formula(run.values, run.nests.forward[0])
+
+
+@pytest.mark.parametrize(
+    "optimizer", [Sgd(), Sgd(0.1, 0.9, True, 0.1), Sgd(0.1, 0.9), Adam(weight_decay=0.1)], ids=str
+)
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (CrossEntropy("mean"), [1, 3]),
+        (CrossEntropy("sum"), [1, 3]),
+        (SquaredError(), [0.5] * 10),
+        (SquaredError(True, "sum"), [0.5] * 10),
+    ],
+    ids=str,
+)
+def test_the_formulas_of_a_whole_pass(loss: Loss, target: object, optimizer: Optimizer) -> None:
+    tape = recorded(branched(loss), target, optimizer)
+    for nest in nests_of(tape).values():
+        assert (nest.function is not None) == (nest.rule is Rule.FUNCTION)
+        if nest.rule is Rule.FUNCTION:
+            assert_formula(tape, nest)
