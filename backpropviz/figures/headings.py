@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from backpropviz.debugger.call_stack import call_stack
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Frame
@@ -11,18 +13,16 @@ from backpropviz.figures.slot_layout import Placed
 from backpropviz.figures.symbols import Notation
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
-from backpropviz.scene.colormaps import color_at
 from backpropviz.scene.equation import Node, Operator, Row, Symbol
 from backpropviz.scene.equation_layout import EquationStyle, Laid, layout
 from backpropviz.scene.fonts import elide, text_width
-from backpropviz.scene.marks import Anchor, Color, Group, Line, Mark, Rect, Stroke, Text
+from backpropviz.scene.marks import Anchor, Color, Group, Line, Mark, Pixels, Stroke, Text
 from backpropviz.scene.numbers import shown
 from backpropviz.scene.theme import Theme
 
 HEADER_HEIGHT = 36
 _MARGIN = 32
 _BASELINE = 23
-_LEGEND_STEPS = 24
 
 
 def header(view: View, width: float, theme: Theme) -> tuple[Mark, ...]:
@@ -100,21 +100,15 @@ def scale_legend(scale: Scale, x: float, y: float, theme: Theme) -> tuple[Mark, 
     """The color map with its two ends; its width is 168."""
     low, high = scale.limits
     bar_x, bar_width = x + 52, 64
-    step = bar_width / _LEGEND_STEPS
-    colors = (
-        color_at(scale.colormap, low + (high - low) * (k + 0.5) / _LEGEND_STEPS, scale.limits)
-        for k in range(_LEGEND_STEPS)
-    )
-    swatches = tuple(
-        Rect(bar_x + k * step, y + 2, step + 0.5, 12, fill=color) for k, color in enumerate(colors)
-    )
+    ramp = np.linspace(low, high, bar_width)[np.newaxis]
+    bar = Pixels(bar_x, y + 2, bar_width, 12, ramp, scale.colormap, scale.limits)
     middle: tuple[Mark, ...] = ()
     if scale.is_diverging:
         center = bar_x + bar_width / 2
         middle = (Line(center, y + 1, center, y + 15, Stroke(theme.text)),)
     font, ink = styles.INDEX, theme.text_secondary
     return (
-        *swatches,
+        bar,
         *middle,
         Text(bar_x - 6, y + 12, _end(low, scale), font, ink, Anchor.END),
         Text(bar_x + bar_width + 6, y + 12, _end(high, scale), font, ink),

@@ -99,7 +99,7 @@ def _of_many_terms(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[M
     left, right = _lower_halves(focus, lower)
     is_wide = body.width >= _TILES_FROM_WIDTH - 64
     tiles = target_tiles(view, focus, theme) if is_wide else ()
-    bottom = place_slots((*tiles, target_slot(view, focus, theme)), left)
+    bottom = place_slots((target_slot(view, focus, theme), *tiles), left)
     return (
         *placed_marks(top, view, theme),
         *total_marks(view, focus, top[-1], theme),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -14,7 +15,18 @@ from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, value_fill
 from backpropviz.scene.fonts import centered_baseline
 from backpropviz.scene.layout import Grid
-from backpropviz.scene.marks import Anchor, Box, Color, Hatch, Mark, Pixels, Rect, Stroke, Text
+from backpropviz.scene.marks import (
+    Anchor,
+    Box,
+    Color,
+    Ellipse,
+    Hatch,
+    Mark,
+    Pixels,
+    Rect,
+    Stroke,
+    Text,
+)
 from backpropviz.scene.numbers import shown_group
 from backpropviz.scene.theme import Theme
 
@@ -24,6 +36,7 @@ LABELLED = 18
 """Cells of at least this side have their row and column numbers beside them."""
 _DRAWN_SINGLY = 400
 """Most cells that are drawn one by one."""
+_LEAST_DOTTED, _MOST_DOTS = 8, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,7 @@ class Margins:
 NO_MARGINS = Margins()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """A plane with everything that is to be seen in it."""
 
@@ -70,6 +83,19 @@ class Panel:
     outlines: tuple[Outline, ...] = ()
     moods: Mapping[tuple[int, int], Mood] = field(default_factory=dict)
     signed: bool = False
+
+    @cached_property
+    def numbers(self) -> dict[tuple[int, int], str]:
+        """The text of every value that is computed, all with the same decimals."""
+        known = np.argwhere(self.plane.computed)
+        values = [float(self.plane.values[row, column]) for row, column in known]
+        texts = shown_group(values, signed=self.signed)
+        return {(int(r), int(c)): text for (r, c), text in zip(known, texts, strict=True)}
+
+    @property
+    def texts(self) -> Iterable[str]:
+        """All numbers."""
+        return self.numbers.values()
 
     @property
     def rows(self) -> int:
@@ -92,7 +118,7 @@ def panel_marks(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
 
 
 def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
-    texts = _texts(panel)
+    texts = panel.numbers
     font = number_font(grid.cell_width, grid.cell_height, texts.values())
     return (
         cells(
@@ -112,13 +138,6 @@ def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
 def _is_behind_end(plane: Plane, row: int, column: int) -> bool:
     inside = 0 <= row < plane.rows and 0 <= column < plane.columns
     return inside and plane.indices(row, column) is None
-
-
-def _texts(panel: Panel) -> dict[tuple[int, int], str]:
-    known = np.argwhere(panel.plane.computed)
-    values = [float(panel.plane.values[row, column]) for row, column in known]
-    texts = shown_group(values, signed=panel.signed)
-    return {(int(row), int(column)): text for (row, column), text in zip(known, texts, strict=True)}
 
 
 def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
@@ -178,25 +197,22 @@ def _padding(box: Box, theme: Theme) -> Rect:
 
 
 def _dots(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
-    """A dot for each cell that is not computed, where cells are large enough to have one."""
+    """A dot for each cell that is not computed, where there is room for so many."""
     side = min(grid.cell_width, grid.cell_height)
     missing = np.argwhere(~panel.plane.computed)
-    if side < 8 or len(missing) > _DRAWN_SINGLY:
+    if side < _LEAST_DOTTED or len(missing) > _MOST_DOTS:
         return ()
+    radius = min(2.5, side / 8)
+    is_ragged = panel.plane.length < panel.plane.values.size
     margins = panel.margins
-    return tuple(
-        mark
+    boxes = (
+        grid.cell(int(row) + margins.top, int(column) + margins.left)
         for row, column in missing
-        if panel.plane.indices(int(row), int(column)) is not None
-        for mark in cells(
-            (
-                Cell(
-                    grid.cell(int(row) + margins.top, int(column) + margins.left),
-                    CellState.NOT_COMPUTED,
-                ),
-            ),
-            theme,
-        )
+        if not is_ragged or panel.plane.indices(int(row), int(column)) is not None
+    )
+    return tuple(
+        Ellipse(b.x + b.width / 2, b.y + b.height / 2, radius, radius, fill=theme.text_tertiary)
+        for b in boxes
     )
 
 

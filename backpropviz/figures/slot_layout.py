@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from backpropviz.figures.panel import LABELLED
+from backpropviz.figures.panel import LABELLED, NUMBERED, Panel
 from backpropviz.figures.slots import Slot
+from backpropviz.scene.fonts import text_width
 from backpropviz.scene.layout import Grid
 from backpropviz.scene.marks import Box
+from backpropviz.scene.theme import NUMBER_SMALL
 
 GAP = 44
 """Room for a sign between slots."""
@@ -20,6 +22,8 @@ _TILE_GAP = 8
 _TILE_LABEL = 14
 _LEAST_WIDTH = 130
 _UNBOUNDED = 100_000
+_LEAST_NUMBERED_HEIGHT = NUMBERED - 4
+_MOST_NUMBERED = 100
 _WIDEST_EXTRA = 90
 _LARGEST_BY_COUNT = ((16, 72), (36, 56), (100, 46), (260, 34))
 
@@ -51,13 +55,20 @@ def _widths(slots: Sequence[Slot], box: Box) -> list[float]:
     """Every slot gets what it can use; what the small ones leave goes to the others."""
     room = box.width - GAP * (len(slots) - 1)
     wanted = [max(_LEAST_WIDTH, _natural_width(slot, box.height)) for slot in slots]
-    if sum(wanted) <= room:
-        return [float(w) for w in wanted]
-    widths = [0.0] * len(slots)
-    left, open_slots = room, sorted(range(len(slots)), key=lambda k: wanted[k])
-    for rank, k in enumerate(open_slots):
-        share = left / (len(slots) - rank)
-        widths[k] = min(wanted[k], share)
+    flexible = [k for k, width in enumerate(wanted) if width >= _UNBOUNDED]
+    bounded = sum(width for width in wanted if width < _UNBOUNDED)
+    if bounded + _LEAST_WIDTH * len(flexible) <= room:
+        share = (room - bounded) / max(1, len(flexible))
+        return [share if k in flexible else float(width) for k, width in enumerate(wanted)]
+    return _shared(wanted, room)
+
+
+def _shared(wanted: Sequence[float], room: float) -> list[float]:
+    """Equal shares, where those who want less leave the rest to the others."""
+    widths = [0.0] * len(wanted)
+    left = room
+    for rank, k in enumerate(sorted(range(len(wanted)), key=lambda k: wanted[k])):
+        widths[k] = min(wanted[k], left / (len(wanted) - rank))
         left -= widths[k]
     return widths
 
@@ -67,6 +78,8 @@ def _natural_width(slot: Slot, height: float) -> float:
     room = height - TITLE_HEIGHT - LABEL_ROOM
     if len(slot.panels) == 1:
         side = min(largest_cell(panel.rows * panel.columns), room // max(panel.rows, 1))
+        if side >= _LEAST_NUMBERED_HEIGHT:
+            side = max(side, number_width(panel))
         return LABEL_ROOM + max(1, side) * panel.columns
     return float(_UNBOUNDED)
 
@@ -74,6 +87,13 @@ def _natural_width(slot: Slot, height: float) -> float:
 def largest_cell(count: int) -> int:
     """The largest useful side of a cell (px) when a plane has so many."""
     return next((side for most, side in _LARGEST_BY_COUNT if count <= most), 24)
+
+
+def number_width(panel: Panel) -> int:
+    """The width that the panel's widest number needs in a cell, where all are to be shown."""
+    if panel.rows * panel.columns > _MOST_NUMBERED:
+        return 0
+    return math.ceil(max((text_width(t, NUMBER_SMALL) for t in panel.texts), default=0)) + 8
 
 
 def _grids(slot: Slot, column: Box) -> tuple[Grid, ...]:
@@ -92,14 +112,11 @@ def _single(slot: Slot, room: Box) -> Grid:
     if side < LABELLED:
         side = _side(panel.rows, panel.columns, room.width, room.height)
         return Grid(round(room.x), round(room.y), panel.rows, panel.columns, side, side)
-    return Grid(
-        round(room.x + LABEL_ROOM),
-        round(room.y + LABEL_ROOM),
-        panel.rows,
-        panel.columns,
-        side,
-        side,
-    )
+    across = side
+    if side >= _LEAST_NUMBERED_HEIGHT:
+        across = max(side, min(number_width(panel), int(free_width // panel.columns)))
+    x, y = round(room.x + LABEL_ROOM), round(room.y + LABEL_ROOM)
+    return Grid(x, y, panel.rows, panel.columns, across, side)
 
 
 def _side(rows: int, columns: int, width: float, height: float) -> int:
@@ -137,7 +154,7 @@ def _tile_side(slot: Slot, room: Box, across: int) -> float:
 
 def _with_common_cells(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
     """Small planes that all carry numbers have cells of one size, and compare by eye."""
-    sides = [p.grids[0].cell_width for p in placed if len(p.grids) == 1]
+    sides = [p.grids[0].cell_height for p in placed if len(p.grids) == 1]
     if len(sides) < len(placed) or min(sides, default=0) < LABELLED * 2:
         return placed
     return tuple(
@@ -146,4 +163,5 @@ def _with_common_cells(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
 
 
 def _resized(grid: Grid, side: int) -> Grid:
-    return Grid(grid.x, grid.y, grid.rows, grid.columns, side, side)
+    width = side if grid.cell_width == grid.cell_height else grid.cell_width
+    return Grid(grid.x, grid.y, grid.rows, grid.columns, width, side)

@@ -33,6 +33,7 @@ from backpropviz.scene.theme import Theme
 
 MOST_TILES = 64
 """Channels shown at once; where there are more, the stage says which ones it shows."""
+_DIMENSION_NAMES = (("sample", "channel"), ("filter", "channel"))
 _MET, _OPERAND = 2.0, 4.0
 _MOST_CELLS = 256
 _MOST_CELLS_AROUND = 64
@@ -101,7 +102,7 @@ def _operand_slot(view: View, focus: Focus, reader: CellOperand, theme: Theme) -
         _shape(array),
         _planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane),
         panels,
-        tuple(_tile_label(selection) for selection in chosen),
+        tuple(_tile_label(selection, array.shape) for selection in chosen),
         current=_current(chosen, near),
     )
 
@@ -245,19 +246,35 @@ def _current(chosen: Sequence[Selection], near: tuple[Extent, ...]) -> int:
     return next((k for k, selection in enumerate(chosen) if _is_on(selection, near)), 0)
 
 
-def _tile_label(selection: Selection) -> str:
-    fixed = [str(s) for s in selection if s is not None]
-    return " ".join(fixed[1:] if len(fixed) > 1 and len(selection) == 4 else fixed)
+def _tile_label(selection: Selection, shape: Shape) -> str:
+    """The indices that tell the tiles of one array apart."""
+    telling = (
+        str(s) for s, size in zip(selection, shape, strict=True) if s is not None and size > 1
+    )
+    return ",".join(telling)
 
 
 def _planes_remark(address: Address, shape: Shape, chosen: Sequence[Selection]) -> str:
-    leading = leading_dimensions(address, len(shape))
-    total = math.prod(shape[:leading])
-    if len(chosen) == 1 and len(shape) == 4 and shape[1] > 1:
-        return f"channel {chosen[0][1]} of {shape[1]}"
+    total = math.prod(shape[: leading_dimensions(address, len(shape))])
+    if len(chosen) == 1 and total > 1:
+        return _plane_name(address, chosen[0], shape)
     if 1 < len(chosen) < total and len(chosen) == MOST_TILES:
-        return f"the first {MOST_TILES} of {total} channels"
+        return f"the first {MOST_TILES} of {total}"
     return ""
+
+
+def _plane_name(address: Address, selection: Selection, shape: Shape) -> str:
+    """`filter 2 of 6`, `filter 2, channel 0`, `channel 3 of 16`, `sample 1 of 4`."""
+    first, second = _DIMENSION_NAMES[address.quantity in {"weight", "bias"}]
+    named = [
+        (word, s, size)
+        for word, s, size in zip((first, second), selection, shape, strict=False)
+        if s is not None and size > 1
+    ]
+    if len(named) == 1:
+        word, s, size = named[0]
+        return f"{word} {s} of {size}"
+    return ", ".join(f"{word} {s}" for word, s, _ in named)
 
 
 def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
@@ -276,7 +293,7 @@ def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
         _shape(view.tape[address]),
         _planes_remark(address, shape, chosen) or cut_remark(panels[0].plane),
         panels,
-        tuple(_tile_label(selection) for selection in chosen),
+        tuple(_tile_label(selection, shape) for selection in chosen),
         sign="→" if focus.nest.rule in {Rule.FUNCTION, Rule.COPY, Rule.MAX} else "=",
         current=_current(chosen, touched),
     )
@@ -332,9 +349,9 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
         address,
         view.notation.title(address, focus.operation.layer),
         _shape(view.tape[address]),
-        _planes_remark(address, shape, chosen),
+        _planes_remark(address, shape, chosen) or f"all {len(chosen)}",
         panels,
-        tuple(_tile_label(selection) for selection in chosen),
+        tuple(_tile_label(selection, shape) for selection in chosen),
         current=current,
     )
     return (slot,)

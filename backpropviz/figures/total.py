@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import isfinite
 
 from backpropviz.engine.boxes import join
-from backpropviz.engine.element import element_progress
 from backpropviz.figures.focus import Focus
 from backpropviz.figures.slot_layout import Placed
 from backpropviz.figures.view import View
@@ -31,21 +30,14 @@ def _cell_width(view: View, focus: Focus) -> float:
 
 
 def _text(view: View, focus: Focus) -> str:
-    value = _value(view, focus)
+    value = view.value
     signed = focus.nest.target.is_gradient
     return "" if value is None else shown(value, _SIGNIFICANT, signed=signed)
 
 
-def _value(view: View, focus: Focus) -> float | None:
-    if focus.target is None:
-        return None
-    found = element_progress(view.tape, focus.nest, focus.order, focus.steps_done, focus.target)
-    return found.value
-
-
 def total_marks(view: View, focus: Focus, before: Placed, theme: Theme) -> tuple[Mark, ...]:
     """At the right of the products, at the height of their middle."""
-    value = _value(view, focus)
+    value = view.value
     if value is None or focus.target is None:
         return ()
     extent = _extent(before)

@@ -18,12 +18,13 @@ from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.element import element_progress
 from backpropviz.engine.index import variables
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.partial import plane_dimensions, progress
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.explained_step import ALL, DepthName, ExplainedStep, Progress
+from backpropviz.figures.explained_step import ALL, ExplainedStep, Progress
 from backpropviz.figures.focus import Focus
 from backpropviz.figures.planes import Selection
 from backpropviz.figures.scales import Scales
@@ -150,24 +151,32 @@ class View:
         )
 
     @cached_property
+    def value(self) -> float | None:
+        """The one value that the focus makes, as far as it has come."""
+        focus = self.focus
+        if focus is None or focus.target is None:
+            return None
+        found = element_progress(self.tape, focus.nest, focus.order, focus.steps_done, focus.target)
+        return found.value
+
+    @cached_property
     def explained(self) -> ExplainedStep:
         """The step in focus with the derivation of its value, where it makes just one."""
-        name: DepthName = self.depth.title  # type: ignore[assignment]
         focus = self.focus
         if focus is None:
             operation = None
             if not self.is_done:
                 number = self.timeline.operation_at(self.state.k)
                 operation = self.timeline.operations[number]
-            return ExplainedStep(None, operation, name, self.tape, self.model)
+            return ExplainedStep(None, operation, self.depth, self.tape, self.model)
         if focus.target is None or focus.nest.rule is Rule.COPY:
-            return ExplainedStep(None, focus.operation, name, self.tape, self.model)
+            return ExplainedStep(None, focus.operation, self.depth, self.tape, self.model)
         address = focus.nest.target.at(focus.target)
         derivation = derive(self.tape, focus.nest, address)
         return ExplainedStep(
             derivation,
             focus.operation,
-            name,
+            self.depth,
             self.tape,
             self.model,
             self._term_progress(derivation),

@@ -103,8 +103,13 @@ def color_at(name: str, value: float, limits: tuple[float, float]) -> Color:
         return not_finite_color(name)
     low, high = limits
     fraction = (value - low) / (high - low) if high > low else _flat_fraction(name)
-    red, green, blue = np.rint(_interpolate(name, np.array([fraction])))[0].astype(int)
-    return f"#{red:02X}{green:02X}{blue:02X}"
+    return _level_colors(name)[round(min(max(fraction, 0.0), 1.0) * LAST_LEVEL)]
+
+
+@cache
+def _level_colors(name: str) -> tuple[Color, ...]:
+    """The lookup table as text, so that a cell and a pixel of one value have one color."""
+    return tuple(f"#{r:02X}{g:02X}{b:02X}" for r, g, b in lookup_table(name).tolist())
 
 
 def contrast(first: Color, second: Color) -> float:
