@@ -45,8 +45,8 @@ _STOPS: Final[dict[str, tuple[Color, ...]]] = {
 NAMES: Final = tuple(_STOPS)
 DIVERGING: Final = ("diverging-light", "diverging-dark", "vik", "PuOr")
 
-LAST_LEVEL: Final = 252
-"""Indices 0…252 are levels (126 is the exact center); two of the other three are states."""
+LAST_LEVEL: Final = 248
+"""Indices 0…248 are levels: 124 is the exact center, every eighth a stop; two others are states."""
 NOT_FINITE_INDEX: Final = 253
 MISSING_INDEX: Final = 254
 
