@@ -25,6 +25,7 @@ from backpropviz.engine.nest import (
     Rule,
     Values,
 )
+from backpropviz.engine.operands import Indicator
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +169,12 @@ def block_values(tape: Values, nest: Nest, loops: Loops, region: Region) -> Arra
     What is not present counts 0, or −∞ for a maximum.
     """
     sizes = tuple(len(r) for r in region)
-    blocks = [operand.block(tape, region) for operand in loops.operands]
-    if nest.function is not None:
-        result = nest.function(*(np.asarray(block, dtype=np.float64) for block in blocks))
-    else:
-        result = np.asarray(blocks[0], dtype=np.float64)
-        for block in blocks[1:]:
-            result = result * block
+    blocks = [np.asarray(operand.block(tape, region), np.float64) for operand in loops.operands]
+    with np.errstate(all="ignore"):  # an overflow of the pass is shown, not reported again
+        result = reduce(np.multiply, blocks) if nest.function is None else nest.function(*blocks)
+    for operand, block in zip(loops.operands, blocks, strict=True):
+        if isinstance(operand, Indicator):  # what lost takes nothing, not even 0 · ∞
+            result = np.where(block == 0, 0.0, result)
     result = np.broadcast_to(result, sizes)
     if nest.rule is Rule.MAX:
         inside = _mask([operand.inside(tape, region) for operand in loops.operands], region)

@@ -10,11 +10,13 @@ import pytest
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.initialize import initialize
+from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.protocol import Loss
+from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.nest import Presence
-from backpropviz.engine.network import Network
+from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
@@ -108,6 +110,20 @@ def test_padding_counts_nothing_and_absent_terms_are_left_out() -> None:
     back = derive(tape, nests[parse("conv1.input.grad")], parse("conv1.input.grad[0,0,0,0]"))
     assert len(back.terms) == 6 * 9
     assert {term.presence for term in back.terms} == {Presence.PRESENT}
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered")
+def test_a_pass_that_overflowed_is_derived_all_the_same() -> None:
+    layers: dict[str, Layer] = {"conv1": Conv2d(1, 2), "pool1": MaxPool2d(2, 1)}
+    network = chain("net", (1, 4, 4), layers, SquaredError(half=True))
+    images = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4)
+    images[0, 0, 0, 0] = np.inf
+    tape = record(network, initialize(network), images, [1] * 4, Sgd())
+    assert np.isinf(tape["pool1.output.grad"][0, 0, 0, 0])
+    nest = nests_of(tape)[parse("pool1.input.grad")]
+    for indices in np.ndindex(1, 1, 3, 3):
+        found = derive(tape, nest, nest.target.at(indices))
+        assert found.value == found.derived
 
 
 def test_the_tape_keeps_its_own_images() -> None:
