@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
@@ -14,7 +14,7 @@ from backpropviz.figures.scales import Scale
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, value_fill
 from backpropviz.scene.fonts import centered_baseline
-from backpropviz.scene.layout import Grid
+from backpropviz.scene.layout import Grid, bounds
 from backpropviz.scene.marks import (
     Anchor,
     Box,
@@ -37,6 +37,7 @@ LABELLED = 18
 _DRAWN_SINGLY = 400
 """Most cells that are drawn one by one."""
 _LEAST_DOTTED, _MOST_DOTS = 8, 200
+_LEAST_FRAMED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,19 +218,33 @@ def _dots(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
 
 
 def _special_cells(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
-    margins = panel.margins
-    special = (
-        (row, column, mood)
-        for (row, column), mood in panel.moods.items()
-        if mood.state is not CellState.FINAL
+    """The cells that the step is in: each framed, or where they are tiny all together."""
+    special = [(p, mood) for p, mood in panel.moods.items() if mood.state is not CellState.FINAL]
+    if grid.cell_width < _LEAST_FRAMED and len(special) > 1:
+        return _framed_together(special, panel, grid, theme)
+    return tuple(
+        mark
+        for (row, column), mood in special
+        for mark in _framed_cell(_cell_box(panel, grid, row, column), mood, theme)
     )
-    marks: list[Mark] = []
-    for row, column, mood in special:
-        box = grid.cell(row + margins.top, column + margins.left)
-        dash = (4.0, 2.0) if mood.state is CellState.IN_PROGRESS else ()
-        color = mood.accent or theme.here
-        marks.extend(framed(box.inset(-1), color, theme, 2.0 if box.width < 16 else 3.0, dash))
-    return tuple(marks)
+
+
+def _cell_box(panel: Panel, grid: Grid, row: int, column: int) -> Box:
+    return grid.cell(row + panel.margins.top, column + panel.margins.left)
+
+
+def _framed_cell(box: Box, mood: Mood, theme: Theme) -> tuple[Mark, ...]:
+    dash = (4.0, 2.0) if mood.state is CellState.IN_PROGRESS else ()
+    width = 2.0 if box.width < _LEAST_FRAMED else 3.0
+    return framed(box.inset(-1), mood.accent or theme.here, theme, width, dash)
+
+
+def _framed_together(
+    special: Sequence[tuple[tuple[int, int], Mood]], panel: Panel, grid: Grid, theme: Theme
+) -> tuple[Mark, ...]:
+    box = bounds([_cell_box(panel, grid, row, column) for (row, column), _ in special])
+    open_ones = [mood for _, mood in special if mood.state is CellState.IN_PROGRESS]
+    return _framed_cell(box, open_ones[0] if open_ones else special[0][1], theme)
 
 
 def _outlines(

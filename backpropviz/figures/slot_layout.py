@@ -22,6 +22,7 @@ _TILE_GAP = 8
 _TILE_LABEL = 14
 _LEAST_WIDTH = 130
 _UNBOUNDED = 100_000
+_LEAST_BESIDE_TILES = 310
 _LEAST_NUMBERED_HEIGHT = NUMBERED - 4
 _MOST_NUMBERED = 100
 _WIDEST_EXTRA = 90
@@ -56,6 +57,9 @@ def _widths(slots: Sequence[Slot], box: Box) -> list[float]:
     room = box.width - GAP * (len(slots) - 1)
     wanted = [max(_LEAST_WIDTH, _natural_width(slot, box.height)) for slot in slots]
     flexible = [k for k, width in enumerate(wanted) if width >= _UNBOUNDED]
+    if flexible:
+        most = max(_LEAST_BESIDE_TILES, room / len(slots))
+        wanted = [width if width >= _UNBOUNDED else min(width, most) for width in wanted]
     bounded = sum(width for width in wanted if width < _UNBOUNDED)
     if bounded + _LEAST_WIDTH * len(flexible) <= room:
         share = (room - bounded) / max(1, len(flexible))
@@ -110,7 +114,8 @@ def _single(slot: Slot, room: Box) -> Grid:
     free_width, free_height = room.width - LABEL_ROOM, room.height - LABEL_ROOM
     side = _side(panel.rows, panel.columns, free_width, free_height)
     if side < LABELLED:
-        side = _side(panel.rows, panel.columns, room.width, room.height)
+        whole = _side(panel.rows, panel.columns, room.width, room.height)
+        side = min(whole, LABELLED - 1)
         return Grid(round(room.x), round(room.y), panel.rows, panel.columns, side, side)
     across = side
     if side >= _LEAST_NUMBERED_HEIGHT:

@@ -15,8 +15,8 @@ import numpy as np
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Operand, Region, Rule
-from backpropviz.engine.operands import Cell as CellOperand
 from backpropviz.engine.operands import Choice
 from backpropviz.figures.expression import is_plain_sum
 from backpropviz.figures.extents import Extent, extents
@@ -63,7 +63,7 @@ class Slot:
 
 def operand_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     """A slot for every operand that is read from an array."""
-    readers = [c for operand in focus.loops.operands for c in _cells(operand)]
+    readers = [reader for operand in focus.loops.operands for reader in _readers(operand)]
     slots = [_operand_slot(view, focus, reader, theme) for reader in readers]
     joined = "+" if any(isinstance(o, Choice) for o in focus.loops.operands) else "×"
     sign = joined if focus.nest.rule is Rule.SUM else ","
@@ -72,18 +72,30 @@ def operand_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     return tuple(replace(slot, sign=sign if k else "") for k, slot in enumerate(slots))
 
 
-def _cells(operand: Operand) -> tuple[CellOperand, ...]:
-    if isinstance(operand, CellOperand):
-        return (operand,)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """An array that the operation reads, and by which maps, where they are affine."""
+
+    address: Address
+    index: tuple[Index, ...]
+
+    def cells(self, region: Region, shape: Shape) -> tuple[Extent, ...]:
+        """What a block of steps reads along each dimension; all, where it is not affine."""
+        if len(self.index) == len(shape):
+            return extents(self.index, region)
+        return tuple(Extent(tuple(range(size))) for size in shape)
+
+
+def _readers(operand: Operand) -> tuple[_Reader, ...]:
     if isinstance(operand, Choice):
-        return tuple(option for option in operand.options if isinstance(option, CellOperand))
-    return ()
+        return tuple(reader for option in operand.options for reader in _readers(option))
+    return () if operand.address is None else (_Reader(operand.address, operand.index),)
 
 
-def _operand_slot(view: View, focus: Focus, reader: CellOperand, theme: Theme) -> Slot:
+def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Slot:
     address, array = reader.address, view.tape[reader.address]
-    wide = extents(reader.index, focus.element_region)
-    near = extents(reader.index, focus.region)
+    wide = reader.cells(focus.element_region, array.shape)
+    near = reader.cells(focus.region, array.shape)
     margins = _margins(reader, focus, array.shape)
     color = role_color(role_of(address), theme)
     chosen = selections_of(address, array.shape, wide, is_element=focus.is_element)
@@ -168,11 +180,11 @@ def cut_remark(shown: Plane) -> str:
     return f"{rows}, {columns} of {shown.whole[0]}×{shown.whole[1]}"
 
 
-def _margins(reader: CellOperand, focus: Focus, shape: Shape) -> Margins:
+def _margins(reader: _Reader, focus: Focus, shape: Shape) -> Margins:
     """The padding that the operation ever reads, drawn from its first step to its last."""
     if len(shape) != 4 or reader.address.is_gradient:
         return NO_MARGINS
-    rows, columns = extents(reader.index, focus.region_at(Depth.TENSOR))[2:]
+    rows, columns = reader.cells(focus.region_at(Depth.TENSOR), shape)[2:]
     return Margins(
         max(0, -rows.hull.start),
         max(0, rows.hull.stop - shape[2]),
