@@ -13,7 +13,8 @@ from backpropviz.figures.ledger import ledger
 from backpropviz.figures.panel import panel_marks
 from backpropviz.figures.product_slot import has_product_map, product_slot
 from backpropviz.figures.slot_layout import Placed, place_slots
-from backpropviz.figures.slots import operand_slots, region_size, target_slot, target_tiles
+from backpropviz.figures.slots import operand_slots, region_size
+from backpropviz.figures.target_slots import target_slot, target_tiles
 from backpropviz.figures.total import total_marks, total_width
 from backpropviz.figures.view import View
 from backpropviz.figures.wires import wires

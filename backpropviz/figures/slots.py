@@ -18,16 +18,15 @@ from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Operand, Region, Rule
 from backpropviz.engine.operands import Choice
+from backpropviz.figures.cutting import cut, cut_remark
 from backpropviz.figures.expression import is_plain_sum
 from backpropviz.figures.extents import Extent, extents
 from backpropviz.figures.focus import Focus
-from backpropviz.figures.panel import NO_MARGINS, Margins, Mood, Outline, Panel
-from backpropviz.figures.planes import Plane, Selection, leading_dimensions, plane, selections
+from backpropviz.figures.panel import NO_MARGINS, Margins, Outline, Panel
+from backpropviz.figures.planes import Plane, Selection, leading_dimensions, plane
 from backpropviz.figures.roles import role_color
-from backpropviz.figures.scales import Scale
 from backpropviz.figures.symbols import role_of
 from backpropviz.figures.view import View
-from backpropviz.scene.cells import CellState
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import Theme
 
@@ -35,9 +34,6 @@ MOST_TILES = 64
 """Channels shown at once; where there are more, the stage says which ones it shows."""
 _DIMENSION_NAMES = (("sample", "channel"), ("filter", "channel"))
 _MET, _OPERAND = 2.0, 4.0
-_MOST_CELLS = 256
-_MOST_CELLS_AROUND = 64
-"""Longest side of a plane; a longer one is cut, at element depth close around the current cell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,15 +107,15 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
     return Slot(
         address,
         view.notation.title(address, focus.operation.layer),
-        _shape(array),
-        _planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane),
+        shape_of(array),
+        planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane),
         panels,
-        tuple(_tile_label(selection, array.shape) for selection in chosen),
-        current=_current(chosen, near),
+        tuple(tile_label(selection, array.shape) for selection in chosen),
+        current=current_panel(chosen, near),
     )
 
 
-def _shape(array: Array) -> str:
+def shape_of(array: Array) -> str:
     """The shape without the batch of one."""
     shape = array.shape[1:] if array.ndim > 1 and array.shape[0] == 1 else array.shape
     return shape_text(shape)
@@ -150,36 +146,6 @@ def plane_of(array: Array, address: Address, selection: Selection) -> Plane:
     return plane(address, selection, np.asarray(array[part], dtype=np.float64))
 
 
-def cut(shown: Plane, near: tuple[Extent, ...], focus: Focus) -> Plane:
-    """The plane itself, or of one that is too large the part around the current cells."""
-    if shown.wrapped or max(shown.rows, shown.columns) <= _MOST_CELLS_AROUND * 2:
-        return shown
-    most = _MOST_CELLS_AROUND if focus.is_element else _MOST_CELLS
-    if max(shown.rows, shown.columns) <= most:
-        return shown
-    free = [e.hull for s, e in zip(shown.selection, near, strict=True) if s is None]
-    rows, columns = (
-        _around(hull, size, most)
-        for hull, size in zip(free, (shown.rows, shown.columns), strict=True)
-    )
-    return shown.window(rows, columns)
-
-
-def _around(hull: range, size: int, most: int) -> range:
-    middle = (hull.start + hull.stop) // 2 if len(hull) < most else most // 2
-    first = max(0, min(middle - most // 2, size - most))
-    return range(first, min(size, first + most))
-
-
-def cut_remark(shown: Plane) -> str:
-    """What part of a plane is in sight."""
-    if not shown.is_cut:
-        return ""
-    rows = f"rows {shown.first_row}–{shown.first_row + shown.rows - 1}"
-    columns = f"columns {shown.first_column}–{shown.first_column + shown.columns - 1}"
-    return f"{rows}, {columns} of {shown.whole[0]}×{shown.whole[1]}"
-
-
 def _margins(reader: _Reader, focus: Focus, shape: Shape) -> Margins:
     """The padding that the operation ever reads, drawn from its first step to its last."""
     if len(shape) != 4 or reader.address.is_gradient:
@@ -208,7 +174,7 @@ def _operand_outlines(
         for rows, columns in blocks(shown, wide)
         if not (len(rows) == 1 and len(columns) == 1)
     ]
-    if all(found.is_single for found in near) and _is_on(shown.selection, near):
+    if all(found.is_single for found in near) and is_on(shown.selection, near):
         outlines.extend(
             Outline(rows, columns, color, _OPERAND) for rows, columns in blocks(shown, near)
         )
@@ -250,15 +216,17 @@ def _wrapped_blocks(shown: Plane, run: range) -> list[tuple[range, range]]:
     return found
 
 
-def _is_on(selection: Selection, cells: tuple[Extent, ...]) -> bool:
+def is_on(selection: Selection, cells: tuple[Extent, ...]) -> bool:
+    """Whether some of the cells may lie on a plane."""
     return all(s is None or s in found.cells for s, found in zip(selection, cells, strict=True))
 
 
-def _current(chosen: Sequence[Selection], near: tuple[Extent, ...]) -> int:
-    return next((k for k, selection in enumerate(chosen) if _is_on(selection, near)), 0)
+def current_panel(chosen: Sequence[Selection], near: tuple[Extent, ...]) -> int:
+    """Which of the planes the step is in; the first where it is in none."""
+    return next((k for k, selection in enumerate(chosen) if is_on(selection, near)), 0)
 
 
-def _tile_label(selection: Selection, shape: Shape) -> str:
+def tile_label(selection: Selection, shape: Shape) -> str:
     """The indices that tell the tiles of one array apart."""
     telling = (
         str(s) for s, size in zip(selection, shape, strict=True) if s is not None and size > 1
@@ -266,7 +234,8 @@ def _tile_label(selection: Selection, shape: Shape) -> str:
     return ",".join(telling)
 
 
-def _planes_remark(address: Address, shape: Shape, chosen: Sequence[Selection]) -> str:
+def planes_remark(address: Address, shape: Shape, chosen: Sequence[Selection]) -> str:
+    """Which planes are shown, where they are not all."""
     total = math.prod(shape[: leading_dimensions(address, len(shape))])
     if len(chosen) == 1 and total > 1:
         return _plane_name(address, chosen[0], shape)
@@ -287,127 +256,6 @@ def _plane_name(address: Address, selection: Selection, shape: Shape) -> str:
         word, s, size = named[0]
         return f"{word} {s} of {size}"
     return ", ".join(f"{word} {s}" for word, s, _ in named)
-
-
-def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
-    """The result, as far as it is known at the end of the block in focus."""
-    address, shape = focus.nest.target, focus.nest.shape
-    touched = extents(focus.loops.target, focus.region)
-    wide = extents(focus.loops.target, focus.element_region)
-    chosen = selections_of(address, shape, wide, is_element=False) or _first_plane(address, shape)
-    scale = view.scales.of(address, theme)
-    panels = tuple(
-        _target_panel(view, focus, selection, touched, scale, theme) for selection in chosen
-    )
-    return Slot(
-        address,
-        view.notation.title(address, focus.operation.layer),
-        _shape(view.tape[address]),
-        _planes_remark(address, shape, chosen) or cut_remark(panels[0].plane),
-        panels,
-        tuple(_tile_label(selection, shape) for selection in chosen),
-        sign="→" if focus.nest.rule in {Rule.FUNCTION, Rule.COPY, Rule.MAX} else "=",
-        current=_current(chosen, touched),
-    )
-
-
-def _first_plane(address: Address, shape: Shape) -> tuple[Selection, ...]:
-    leading = leading_dimensions(address, len(shape))
-    return ((*(0,) * leading, *(None,) * (len(shape) - leading)),)
-
-
-def _target_panel(
-    view: View,
-    focus: Focus,
-    selection: Selection,
-    touched: tuple[Extent, ...],
-    scale: Scale,
-    theme: Theme,
-) -> Panel:
-    known = view.plane_status(focus.nest.target, selection)
-    whole = plane(focus.nest.target, selection, known.values, known.computed, known.complete)
-    found = cut(whole, touched, focus)
-    return Panel(
-        found,
-        scale,
-        moods=_target_moods(found, selection, touched, focus),
-        outlines=_target_outlines(found, touched, focus, theme),
-        signed=focus.nest.target.is_gradient and found.values.size > 4,
-    )
-
-
-def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
-    """All planes of the result side by side, where it has more than one."""
-    address, shape = focus.nest.target, focus.nest.shape
-    leading = leading_dimensions(address, len(shape))
-    if math.prod(shape[:leading]) < 2:
-        return ()
-    everything = tuple(range(size) for size in shape[:leading])
-    chosen = tuple(islice(selections(shape, everything), MOST_TILES))
-    near = extents(focus.loops.target, focus.region)
-    current = _current(chosen, near)
-    scale = view.scales.of(address, theme)
-    panels = tuple(
-        Panel(
-            plane(address, selection, known.values, known.computed, known.complete),
-            scale,
-            outlines=_frame(known.values.shape, theme) if k == current else (),
-        )
-        for k, (selection, known) in enumerate(
-            zip(chosen, view.plane_statuses(address, chosen), strict=True)
-        )
-    )
-    slot = Slot(
-        address,
-        view.notation.title(address, focus.operation.layer),
-        _shape(view.tape[address]),
-        _planes_remark(address, shape, chosen) or f"all {len(chosen)}",
-        panels,
-        tuple(_tile_label(selection, shape) for selection in chosen),
-        current=current,
-    )
-    return (slot,)
-
-
-def _frame(shape: Shape, theme: Theme) -> tuple[Outline, ...]:
-    if len(shape) < 2:
-        return ()
-    return (Outline(range(shape[0]), range(shape[1]), theme.here, 2.0),)
-
-
-_MOST_MOODS = 100
-
-
-def _target_moods(
-    found: Plane, selection: Selection, touched: tuple[Extent, ...], focus: Focus
-) -> dict[tuple[int, int], Mood]:
-    """The cells that the block adds to: in progress, or complete."""
-    if not focus.is_element or not _is_on(selection, touched):
-        return {}
-    free = [e for s, e in zip(selection, touched, strict=True) if s is None]
-    if math.prod(len(e.cells) for e in free) > _MOST_MOODS:
-        return {}
-    moods: dict[tuple[int, int], Mood] = {}
-    for cell in product(*(e.cells for e in touched)):
-        place = found.cell(cell)
-        if place is not None and found.computed[place]:
-            done = bool(found.complete[place])
-            state = CellState.CURRENT if done else CellState.IN_PROGRESS
-            moods[place] = Mood(state, "" if done else "so far")
-    return moods
-
-
-def _target_outlines(
-    shown: Plane, touched: tuple[Extent, ...], focus: Focus, theme: Theme
-) -> tuple[Outline, ...]:
-    """Where the block adds to more cells than can be marked singly: the rectangle around them."""
-    free = [e for s, e in zip(shown.selection, touched, strict=True) if s is None]
-    many = math.prod(len(e.cells) for e in free) > _MOST_MOODS
-    if not focus.is_element or not many or not _is_on(shown.selection, touched):
-        return ()
-    return tuple(
-        Outline(rows, columns, theme.here, 3.0) for rows, columns in blocks(shown, touched)
-    )
 
 
 def region_size(region: Region) -> int:
