@@ -1,0 +1,129 @@
+"""The explanation of a step: sentence, reasons, three equations, counters, code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from backpropviz.debugger.steps import Depth
+from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.nest import Rule
+from backpropviz.engine.program import Operation, operations
+from backpropviz.engine.tape import Tape
+from backpropviz.figures.code import code_lines
+from backpropviz.figures.code_block import code_block
+from backpropviz.figures.counters import counter_row, counters
+from backpropviz.figures.explained_step import ALL, ExplainedStep
+from backpropviz.figures.folding import TermOrder
+from backpropviz.figures.formula import Formula, formula, in_symbols
+from backpropviz.figures.ledger import ledger
+from backpropviz.figures.roles import equation_style
+from backpropviz.figures.sentences import sentences
+from backpropviz.figures.stack import (
+    Part,
+    equations,
+    hairline,
+    paragraph,
+    space,
+    stacked,
+)
+from backpropviz.scene.marks import Box, Group, Scene
+from backpropviz.scene.theme import BODY, LABEL, SENTENCE, Theme
+
+__all__ = ["ExplainedStep", "derivation_scene", "explanation"]
+
+_PADDING = 16.0
+_SENTENCE_LINE, _BODY_LINE, _LABEL_LINE = 22.0, 20.0, 16.0
+_SCENE_WIDTH, _LEDGER_HEIGHT = 680.0, 340.0
+_MOST_TERMS = 6
+
+
+def explanation(step: ExplainedStep, width: float, theme: Theme) -> Scene:
+    """A step explained in a column of that width; as high as it needs to be."""
+    column = stacked(_parts(step, width, theme), _PADDING)
+    height = column.height + _PADDING
+    title = str(step.derivation.address) if step.derivation else "explanation"
+    return Scene(width, height, theme.panel, column.marks, title)
+
+
+def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
+    """One finished value explained, with its ledger, for a notebook."""
+    width = _SCENE_WIDTH
+    marks: tuple[Group, ...] = ()
+    top = _PADDING
+    if isinstance(derivation.tape, Tape):
+        step = ExplainedStep(
+            derivation, _operation(derivation.tape, derivation), Depth.ELEMENT, derivation.tape
+        )
+        column = stacked(_parts(step, width, theme), _PADDING)
+        marks = (Group(column.marks),)
+        top = column.height
+    box = Box(_PADDING, top + _PADDING, width - 2 * _PADDING, _LEDGER_HEIGHT)
+    card = ledger(derivation, ALL, box, theme, _order(derivation))
+    height = box.bottom + _PADDING
+    return Scene(width, height, theme.panel, (*marks, *card), str(derivation.address))
+
+
+def _operation(tape: Tape, derivation: Derivation) -> Operation | None:
+    found = operations(tape.network, tape.batch, tape.optimizer)
+    target = derivation.nest.target
+    return next((operation for operation in found if operation.nest.target == target), None)
+
+
+def _order(derivation: Derivation) -> TermOrder:
+    """A finished long sum begins with its largest terms."""
+    is_long = derivation.rule is Rule.SUM and derivation.term_values.size > _MOST_TERMS
+    return TermOrder.SIZE if is_long else TermOrder.POSITION
+
+
+def _parts(step: ExplainedStep, width: float, theme: Theme) -> Iterator[Part]:
+    inner = width - 2 * _PADDING
+    told = sentences(step)
+    yield paragraph(told.bold, SENTENCE, _SENTENCE_LINE, theme.text, inner, _PADDING)
+    if told.plain:
+        yield space(8)
+        text = " ".join(told.plain)
+        yield paragraph(text, BODY, _BODY_LINE, theme.text_secondary, inner, _PADDING)
+    yield from _equations(step, inner, theme)
+    found = counters(step, theme)
+    if found:
+        yield space(12)
+        yield hairline(inner, theme.border, _PADDING)
+        yield space(12)
+        yield counter_row(found, inner, _PADDING, theme)
+    lines = code_lines(step)
+    if lines:
+        yield space(12)
+        yield _label("As code", inner, theme)
+        yield space(2)
+        yield code_block(lines, inner, _PADDING, width, theme)
+
+
+def _equations(step: ExplainedStep, width: float, theme: Theme) -> Iterator[Part]:
+    style = equation_style(theme)
+    derivation, operation = step.derivation, step.operation
+    if derivation is None:
+        if operation is None or step.depth <= Depth.PHASE:
+            return
+        yield space(12)
+        yield _label("In symbols", width, theme)
+        yield from equations([in_symbols(operation.nest, step.tape)], style, width, _PADDING)
+        return
+    order = _order(derivation) if step.progress.current is None else TermOrder.POSITION
+    found = formula(derivation, step.progress, most=_MOST_TERMS, order=order)
+    trees = (found.symbols, found.indices, found.numbers)
+    laid = equations(trees, style, width, _PADDING)
+    for label, part in zip(_labels(found, order), laid, strict=True):
+        yield space(12)
+        yield _label(label, width, theme)
+        yield space(2)
+        yield part
+
+
+def _labels(found: Formula, order: TermOrder) -> tuple[str, str, str]:
+    where = f", where {found.where}" if found.where else ""
+    largest = ", largest first" if order is TermOrder.SIZE else ""
+    return "In symbols", f"With indices{where}", f"With numbers{largest}"
+
+
+def _label(text: str, width: float, theme: Theme) -> Part:
+    return paragraph(text, LABEL, _LABEL_LINE, theme.text_secondary, width, _PADDING)

@@ -1,0 +1,73 @@
+"""Numbers that are shown side by side, numbers in a sentence, decimals that are exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from backpropviz.scene.numbers import decimal_text, full, shown_group, with_sign
+
+_SENTENCE_DIGITS = 4
+_SMALL = 1e-3
+_LONGEST_FIXED = 9
+
+
+def group_texts(values: Iterable[float], digits: int = 3, *, signed: bool = False) -> list[str]:
+    """Texts with the same decimals, without zeros at the end that all of them have.
+
+    A group of small numbers shares its power of ten instead: `4.37e−5`, `−0.12e−5`.
+    """
+    group = [float(value) for value in values]
+    largest = max((abs(value) for value in group if math.isfinite(value)), default=0.0)
+    if 0 < largest < _SMALL:
+        exponent = math.floor(math.log10(largest))
+        return [_with_power(value, exponent, digits - 1, signed=signed) for value in group]
+    return without_common_zeros(shown_group(group, digits, signed=signed))
+
+
+def _with_power(value: float, exponent: int, decimals: int, *, signed: bool) -> str:
+    if value == 0 or not math.isfinite(value):
+        return shown_group([value], signed=signed)[0]
+    # Through decimal text: 10.0**exponent may underflow where the value does not.
+    mantissa = Decimal(repr(value)).scaleb(-exponent)
+    text = f"{mantissa:.{decimals}f}"
+    if not text.strip("-0."):
+        own = math.floor(math.log10(abs(value)))
+        return with_sign(f"{mantissa.scaleb(exponent - own):.0f}e{own}", signed=signed)
+    return with_sign(f"{text}e{exponent}", signed=signed)
+
+
+def without_common_zeros(texts: Sequence[str]) -> list[str]:
+    """`1.0000`, `0.9200` → `1.00`, `0.92`; the shown values stay what they are."""
+    decimals = [text for text in texts if "." in text and "e" not in text]
+    spare = min((len(text) - len(text.rstrip("0")) for text in decimals), default=0)
+    if not spare:
+        return list(texts)
+    return [text[:-spare].removesuffix(".") if text in decimals else text for text in texts]
+
+
+def exact_text(value: Decimal) -> str:
+    """A decimal with all its digits, with a power of ten where it would be long: `−3.7e−8`."""
+    text = decimal_text(value)
+    if len(text) <= _LONGEST_FIXED or not value.is_finite():
+        return text
+    power = value.adjusted()
+    mantissa = value.scaleb(-power).normalize()
+    short = with_sign(f"{mantissa:f}e{power}", signed=False)
+    return short if len(short) < len(text) else text
+
+
+def said(value: float, *, signed: bool = False) -> str:
+    """A number in a sentence: about four digits, no zeros at the end."""
+    return group_texts([value], _SENTENCE_DIGITS, signed=signed)[0]
+
+
+def said_exactly(value: float) -> str:
+    """A setting such as a learning rate: all its digits."""
+    return full(value)
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """`1 pixel`, `4 pixels`, `1,024 pixels`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

@@ -1,0 +1,146 @@
+"""Sentences about values of the forward pass and of the loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backpropviz.engine.nest import Rule
+from backpropviz.figures.number_groups import counted, said
+from backpropviz.figures.story import Sentences, Story
+
+_LINEAR_TEXT = "The same filter slides over every position; nothing is turned."
+
+
+def forward_sentences(story: Story) -> Sentences:
+    """How a value of the forward pass came about."""
+    if story.is_of_loss or story.address.quantity == "loss":
+        return _loss(story)
+    kind = story.kind
+    if kind == "conv2d":
+        return _convolution(story)
+    if kind == "dense":
+        return _dense(story)
+    if story.derivation.rule is Rule.MAX:
+        return _largest(story)
+    if kind in {"avg_pool2d", "global_avg_pool2d"}:
+        return _mean(story)
+    if kind in {"relu", "leaky_relu"}:
+        return _rectified(story)
+    return _remark(story)
+
+
+def _convolution(story: Story) -> Sentences:
+    padding = story.padding_count(0)
+    met = counted(len(story.derivation.positions) - padding, _pixel(story))
+    if padding:
+        met += f" and {counted(padding, 'padding cell')}"
+    verb = "adds" if story.is_complete else "has added"
+    bold = f"The filter lies over {met} here and {verb} up to {said(story.value)}."
+    start = story.derivation.initial
+    begins = (f"The sum starts at the bias, {said(start.value)}.",) if start else ()
+    return Sentences(bold, (*begins, _LINEAR_TEXT))
+
+
+def _pixel(story: Story) -> str:
+    layer = story.step.operation.layer if story.step.operation else ""
+    node = story.step.tape.network.by_name[layer]
+    return "pixel" if node.inputs[0] == "image" else "value"
+
+
+def _dense(story: Story) -> Sentences:
+    inputs = counted(len(story.derivation.positions), "input")
+    bold = f"{inputs.capitalize()}, each with a weight of its own, make {said(story.value)}."
+    if not story.is_complete:
+        bold = f"So far, the {inputs}, each with a weight of its own, make {said(story.value)}."
+    quiet = int(np.count_nonzero(story.all_values(1) == 0))
+    silent = (
+        (f"{counted(quiet, 'input')} of them {_be(quiet)} 0 and add nothing.",) if quiet else ()
+    )
+    start = story.derivation.initial
+    begins = (f"The sum starts at the bias, {said(start.value)}.",) if start else ()
+    return Sentences(bold, (*begins, *silent))
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _largest(story: Story) -> Sentences:
+    values = story.derivation.term_values
+    mask = story.step.progress.mask(values.size)
+    seen = values if mask is None else values[mask]
+    if not seen.size:
+        return Sentences("No value of the window has been compared yet.")
+    if not story.is_complete:
+        bold = f"The largest of the first {counted(seen.size, 'value')} is {said(story.value)}."
+    else:
+        count = counted(seen.size, "value")
+        bold = f"The largest of the {count} goes on: {said(story.value)}."
+    equal = int(np.count_nonzero(seen == seen.max()))
+    if equal > 1:
+        why = (
+            f"{equal} of them are equally large; the first in row-major order counts as the winner."
+        )
+    else:
+        why = "The others have no effect on anything that follows." if story.is_complete else ""
+    return Sentences(bold, (why,) if why else ())
+
+
+def _mean(story: Story) -> Sentences:
+    count = counted(len(story.derivation.positions), "value")
+    return Sentences(
+        f"{story.so_far}{'the' if story.so_far else 'The'} {count} of the window, each by its "
+        f"share, make {said(story.value)}.",
+        (story.derivation.nest.remark,),
+    )
+
+
+def _rectified(story: Story) -> Sentences:
+    before = story.derivation.terms[0].operands[0].value
+    if before > 0:
+        return Sentences(f"The value is positive, so it passes unchanged: {said(story.value)}.")
+    if before == 0:
+        return Sentences("The value is exactly 0 and stays 0.", ("Its slope is taken as 0, too.",))
+    if story.kind == "relu":
+        why = "As long as it is negative, a small change of it changes nothing."
+        return Sentences(f"The value is negative ({said(before)}), so it becomes 0.", (why,))
+    return Sentences(f"The value is negative, so it is scaled down to {said(story.value)}.")
+
+
+def _loss(story: Story) -> Sentences:
+    value, quantity = said(story.value), story.address.quantity
+    remark = story.derivation.nest.remark
+    plain = (remark,) if remark else ()
+    place = story.address.indices[-1] if story.address.indices else 0
+    match quantity:
+        case "loss":
+            start = "The loss is" if story.is_complete else "So far, the loss is"
+            return Sentences(f"{start} {value}.", plain)
+        case "max":
+            return Sentences(f"The largest logit is {value}.", plain)
+        case "exp":
+            return Sentences(f"Class {place} weighs {value} among the classes.", plain)
+        case "normalizer":
+            return Sentences(f"All classes together weigh {value}.", plain)
+        case "probabilities":
+            return Sentences(f"Class {place} gets the probability {value}.", plain)
+        case "sample":
+            return Sentences(f"This sample's loss is {value}.", plain)
+        case "difference":
+            return _difference(story)
+        case _:
+            return _remark(story)
+
+
+def _difference(story: Story) -> Sentences:
+    if story.value == 0:
+        return Sentences("The prediction is the target.", ("There is nothing to mend here.",))
+    side = "above" if story.value > 0 else "below"
+    return Sentences(f"The prediction is {said(abs(story.value))} {side} the target.")
+
+
+def _remark(story: Story) -> Sentences:
+    remark = story.derivation.nest.remark
+    if not remark:
+        return Sentences(f"{story.address} is {said(story.value)}.")
+    return Sentences(remark, (f"{story.address} is {said(story.value)}.",))
