@@ -84,17 +84,27 @@ def _ends(factor: int, floor: int, r: range) -> tuple[int, int]:
 def _pieces(region: Region, operands: tuple[Operand, ...], moving: set[int]) -> Iterator[Region]:
     """The box in parts small enough for the cache."""
     parts = [moving, *({t.axis for i in o.index for t in i.terms} for o in operands)]
-    largest = max(math.prod(len(region[axis]) for axis in part) for part in parts)
-    if largest <= _CHUNK:
+    largest = max(parts, key=lambda part: _extent(region, part))
+    count = -(-_extent(region, largest) // _CHUNK)
+    if count <= 1:
         yield region
         return
-    axis = max(range(len(region)), key=lambda a: len(region[a]))
+    axis = _axis_to_cut(region, largest, count)
     r = region[axis]
-    length = max(1, len(r) * _CHUNK // largest)
+    length = max(1, len(r) // count)
     for start in range(r.start, r.stop, length):
         part = range(start, min(r.stop, start + length))
-        smaller = (*region[:axis], part, *region[axis + 1 :])
-        yield from _pieces(smaller, operands, moving)
+        yield from _pieces((*region[:axis], part, *region[axis + 1 :]), operands, moving)
+
+
+def _extent(region: Region, axes: set[int]) -> int:
+    return math.prod(len(region[axis]) for axis in axes)
+
+
+def _axis_to_cut(region: Region, axes: set[int], count: int) -> int:
+    """The outermost loop that is long enough, so that inner ones stay contiguous in memory."""
+    long = [axis for axis in sorted(axes) if len(region[axis]) >= count]
+    return long[0] if long else max(axes, key=lambda axis: len(region[axis]))
 
 
 class _Factor(NamedTuple):
@@ -134,7 +144,8 @@ def _contract(factors: list[_Factor], kept: set[int]) -> _Factor:
     axes = tuple(dict.fromkeys(axis for f in factors for axis in f.axes))
     summed = tuple(axis for axis in axes if axis not in kept)
     shared = len(factors) == 2 and set(factors[0].axes) & set(factors[1].axes)
-    if len(factors) == 2 and summed and shared == set(summed):
+    is_matrix = len(factors) == 2 and summed and shared == set(summed)
+    if is_matrix and all(set(f.axes) - set(summed) for f in factors):
         return _matrix_product(factors[0], factors[1], summed)
     if len(factors) == 1:
         only = factors[0]

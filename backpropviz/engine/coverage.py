@@ -19,20 +19,26 @@ Cells = tuple[range, ...]
 def reached(values: Values, loops: Loops, start: int, stop: int, cells: Cells) -> Array:
     """Which cells have a term among steps `start … stop − 1`; absent ones do not count."""
     mask = np.zeros(tuple(len(r) for r in cells), dtype=np.bool_)
+    every = loops.region(())
+    some_absent = any(o.exists(values, every) is not None for o in loops.operands)
     for run in runs(loops.sizes, start, stop):
-        _mark(mask, values, loops, run.region, cells)
+        if some_absent or not independent(loops.target, run.region):
+            _mark_each(mask, values, loops, run.region, cells)
+        else:
+            _mark_product(mask, loops.target, run.region, cells)
     return mask
 
 
-def _mark(mask: Array, values: Values, loops: Loops, region: Region, cells: Cells) -> None:
-    exists = [operand.exists(values, region) for operand in loops.operands]
-    present = [e for e in exists if e is not None]
-    if present or not independent(loops.target, region):
-        _mark_each(mask, reduce(np.logical_and, present, np.array(True)), loops, region, cells)
+def _mark_product(mask: Array, target: tuple[Index, ...], region: Region, cells: Cells) -> None:
+    marks = [_marks(index, region, r) for index, r in zip(target, cells, strict=True)]
+    lengths = [m.stop - m.start if isinstance(m, slice) else len(m) for m in marks]
+    if min(lengths, default=1) <= 0:
         return
-    marks = [_marks(index, region, r) for index, r in zip(loops.target, cells, strict=True)]
-    if all(len(m) for m in marks):
-        mask[_selection(marks)] = True
+    if all(isinstance(m, slice) for m in marks):
+        mask[tuple(marks)] = True
+        return
+    wide = [np.arange(m.start, m.stop) if isinstance(m, slice) else m for m in marks]
+    mask[np.ix_(*wide)] = True
 
 
 def independent(target: tuple[Index, ...], region: Region) -> bool:
@@ -43,29 +49,35 @@ def independent(target: tuple[Index, ...], region: Region) -> bool:
     return all(count == 1 for count in moved.values())
 
 
-def _marks(index: Index, region: Region, cells: range) -> Array:
-    """The positions within `cells` that one index takes, ascending."""
+def _marks(index: Index, region: Region, cells: range) -> slice | Array:
+    """The positions within `cells` that one index takes: an interval, or a list with gaps."""
+    if (
+        len(index.terms) == 1
+        and index.divisor == 1 == index.terms[0].factor == index.terms[0].floor
+    ):
+        r = region[index.terms[0].axis]
+        first = max(r.start + index.offset, cells.start)
+        last = min(r.stop + index.offset, cells.stop)
+        return slice(first - cells.start, max(first, last) - cells.start)
     found, exact = index.over(region)
     found = found.reshape(-1) if exact is None else found[exact]
     inside = found[(found >= cells.start) & (found < cells.stop)] - cells.start
     marked = np.zeros(len(cells), dtype=np.bool_)
     marked[inside] = True
-    return np.flatnonzero(marked)
+    positions = np.flatnonzero(marked)
+    if len(positions) and int(positions[-1]) - int(positions[0]) + 1 == len(positions):
+        return slice(int(positions[0]), int(positions[-1]) + 1)
+    return positions
 
 
-def _selection(marks: list[Array]) -> tuple[slice | Array, ...]:
-    """Slices where every set is an interval (ten times faster to write), else an open mesh."""
-    if all(int(m[-1]) - int(m[0]) + 1 == len(m) for m in marks):
-        return tuple(slice(int(m[0]), int(m[-1]) + 1) for m in marks)
-    return np.ix_(*marks)
-
-
-def _mark_each(mask: Array, present: Array, loops: Loops, region: Region, cells: Cells) -> None:
+def _mark_each(mask: Array, values: Values, loops: Loops, region: Region, cells: Cells) -> None:
+    exists = [operand.exists(values, region) for operand in loops.operands]
+    present = reduce(np.logical_and, [e for e in exists if e is not None], np.array(True))
     positions = []
     for index, r in zip(loops.target, cells, strict=True):
         found, exact = index.over(region)
         present = present & (found >= r.start) & (found < r.stop)
         present = present if exact is None else present & exact
         positions.append(found - r.start)
-    spread = np.broadcast_arrays(present, *positions)
-    mask[tuple(p[spread[0]] for p in spread[1:])] = True
+    inside, *spread = np.broadcast_arrays(present, *positions)
+    mask[tuple(p[inside] for p in spread)] = True
