@@ -15,6 +15,7 @@ from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Sgd
@@ -25,7 +26,7 @@ from backpropviz.engine.tape import Tape
 
 def small_network() -> Network:
     """A convolution with padding and stride, pooling, a dense layer."""
-    layers = {
+    layers: dict[str, Layer] = {
         "conv1": Conv2d(2, 3, stride=2, padding=1),
         "relu1": ReLU(),
         "pool1": MaxPool2d(2, stride=1),

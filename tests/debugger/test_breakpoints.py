@@ -43,7 +43,7 @@ ON = small_pass()
 def all_steps(order: LoopOrder) -> list[tuple[int, int, Address | None, float, bool]]:
     """(k, operation, cell, term, present) of each step."""
     timeline, tape = small_pass(order=order).timeline, ON.tape
-    found = []
+    found: list[tuple[int, int, Address | None, float, bool]] = []
     for k in range(timeline.steps):
         operation = timeline.operation_at(k)
         nest = timeline.nest(operation)
@@ -77,7 +77,7 @@ def expected(mark: Breakpoint, order: LoopOrder) -> list[int]:  # noqa: C901
         if indices and address is not None and address.indices != indices:
             continue
         if condition.about_term:
-            if present and bool(condition.mask(np.float64(term))):
+            if present and bool(condition.mask(np.array(term))):
                 hits.append(k)
         elif o.nest.rule is Rule.COPY:
             if condition.mask(tape[o.nest.target]).any():
@@ -85,7 +85,7 @@ def expected(mark: Breakpoint, order: LoopOrder) -> list[int]:  # noqa: C901
         elif address is not None:
             last[address] = k
     for address, k in last.items():
-        if bool(condition.mask(np.float64(tape.value(address)))):
+        if bool(condition.mask(np.array(tape.value(address)))):
             by_target = timeline.orders[timeline.operation_at(k)] == 0
             hits.append(timeline.block(k, Depth.ELEMENT)[0] if by_target else k)
     return sorted(set(hits))
@@ -113,7 +113,7 @@ MARKS = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(MARKS, st.sampled_from(LoopOrder), st.data())
-def test_hits_are_those_of_a_walk(mark: Breakpoint, order: LoopOrder, data) -> None:
+def test_hits_are_those_of_a_walk(mark: Breakpoint, order: LoopOrder, data: st.DataObject) -> None:
     on = small_pass(order=order)
     k = data.draw(st.integers(0, on.timeline.steps - 1))
     hits = expected(mark, order)

@@ -88,7 +88,10 @@ def test_back_out_undoes_into(state: SessionState) -> None:
     if why_not(state, Into()):
         return
     inside = do(state, Into())
-    assert seen(inside)[1] > seen(state)[1]
+    before, after = seen(state)[1], seen(inside)[1]
+    assert before is not None
+    assert after is not None
+    assert after > before
     assert seen(do(inside, BackOut())) == seen(state)
 
 

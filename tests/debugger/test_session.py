@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,9 +36,10 @@ STATE = SessionState(
 )
 
 
-def saved() -> dict:
+def saved() -> dict[str, Any]:
     session = save(SUBJECT, timeline_of(ON.timeline, STATE), STATE)
-    return json.loads(json.dumps(to_json(session)))
+    read: dict[str, Any] = json.loads(json.dumps(to_json(session)))
+    return read
 
 
 def test_a_session_comes_back_as_it_was() -> None:

@@ -42,7 +42,9 @@ def test_there_is_no_step_beyond_the_last() -> None:
 
 
 @given(ORDERS, DEPTHS, st.data())
-def test_blocks_of_a_depth_tile_the_pass(order: LoopOrder, depth: Depth, data) -> None:
+def test_blocks_of_a_depth_tile_the_pass(
+    order: LoopOrder, depth: Depth, data: st.DataObject
+) -> None:
     timeline = small_pass(order=order).timeline
     k = data.draw(st.integers(0, timeline.steps - 1))
     start, stop = timeline.block(k, depth)
@@ -56,7 +58,9 @@ def test_blocks_of_a_depth_tile_the_pass(order: LoopOrder, depth: Depth, data) -
 
 
 @given(ORDERS, DEPTHS, st.data())
-def test_call_stack_frames_enclose_each_other(order: LoopOrder, depth: Depth, data) -> None:
+def test_call_stack_frames_enclose_each_other(
+    order: LoopOrder, depth: Depth, data: st.DataObject
+) -> None:
     timeline = small_pass(order=order).timeline
     k = data.draw(st.integers(0, timeline.steps - 1))
     frames = call_stack(timeline, k, depth)

@@ -18,14 +18,17 @@ from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer, Site
 from backpropviz.engine.nest import Nest, Values
-from backpropviz.engine.partial import progress
+from backpropviz.engine.partial import Partial, progress
 from tests.engine.brute_force import BruteForce, convolution_site, convolution_tape, finish
 
+Case = tuple[dict[Address, Array], tuple[Nest, ...]]
 SIZES = st.lists(st.integers(1, 4), min_size=0, max_size=4).map(tuple)
 
 
 @given(SIZES, st.data())
-def test_runs_cover_an_interval_of_steps_once_and_in_order(sizes: tuple[int, ...], data) -> None:
+def test_runs_cover_an_interval_of_steps_once_and_in_order(
+    sizes: tuple[int, ...], data: st.DataObject
+) -> None:
     total = math.prod(sizes)
     start = data.draw(st.integers(0, total))
     stop = data.draw(st.integers(start, total))
@@ -48,13 +51,13 @@ def test_runs_cover_an_interval_of_steps_once_and_in_order(sizes: tuple[int, ...
 
 
 @given(SIZES, st.data())
-def test_split_and_join_are_inverse(sizes: tuple[int, ...], data) -> None:
+def test_split_and_join_are_inverse(sizes: tuple[int, ...], data: st.DataObject) -> None:
     number = data.draw(st.integers(0, math.prod(sizes) - 1))
     assert join(split(number, sizes), sizes) == number
 
 
 @st.composite
-def convolutions(draw) -> tuple[Conv2d, Site]:
+def convolutions(draw: st.DrawFn) -> tuple[Conv2d, Site]:
     groups = draw(st.sampled_from((1, 1, 2)))
     layer = Conv2d(
         out_channels=groups * draw(st.integers(1, 2)),
@@ -92,7 +95,7 @@ def check_all_steps(tape: Values, nest: Nest, order: int, stride: int = 1) -> No
             run.step(coordinates)
 
 
-def check_state(state, run: BruteForce, final: Array, *, finished: bool) -> None:
+def check_state(state: Partial, run: BruteForce, final: Array, *, finished: bool) -> None:
     some = run.total > 0
     assert state.values.shape == state.computed.shape == state.complete.shape == run.nest.shape
     assert np.array_equal(state.computed[some], run.done[some] > 0)
@@ -161,14 +164,14 @@ def test_every_step_of_a_dense_layer() -> None:
 
 
 @pytest.fixture(name="case")
-def _case() -> tuple[dict[Address, Array], tuple[Nest, ...]]:
+def _case() -> Case:
     layer = Conv2d(4, kernel_size=3, padding=1)
     site = convolution_site(layer, "conv1", 1, 3, 5, 4)
     nests = layer.nests(site)
     return convolution_tape(layer, site, 3), (*nests.forward, *nests.backward)
 
 
-def test_planes_and_extents_are_parts_of_the_whole(case) -> None:
+def test_planes_and_extents_are_parts_of_the_whole(case: Case) -> None:
     tape, nests = case
     for nest in nests:
         if len(nest.shape) != 4:
@@ -185,7 +188,7 @@ def test_planes_and_extents_are_parts_of_the_whole(case) -> None:
                         np.testing.assert_allclose(getattr(part, name)[number], expected, 1e-13)
 
 
-def test_an_element_alone_is_as_in_its_map(case) -> None:
+def test_an_element_alone_is_as_in_its_map(case: Case) -> None:
     tape, nests = case
     for nest in nests:
         indices = tuple(size // 2 for size in nest.shape)
@@ -201,7 +204,7 @@ def test_an_element_alone_is_as_in_its_map(case) -> None:
                     assert alone.value == pytest.approx(whole.values[indices], rel=1e-12)
 
 
-def test_large_boxes_are_summed_in_pieces(case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_boxes_are_summed_in_pieces(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     tape, nests = case
     monkeypatch.setattr("backpropviz.engine.contraction._CHUNK", 16)
     for nest in nests:
@@ -209,7 +212,7 @@ def test_large_boxes_are_summed_in_pieces(case, monkeypatch: pytest.MonkeyPatch)
             check_all_steps(tape, nest, order, 53)
 
 
-def test_more_steps_than_there_are_cannot_have_run(case) -> None:
+def test_more_steps_than_there_are_cannot_have_run(case: Case) -> None:
     tape, nests = case
     with pytest.raises(ValueError, match="steps of"):
         progress(tape, nests[0], 0, nests[0].steps() + 1)
