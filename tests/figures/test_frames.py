@@ -1,0 +1,100 @@
+"""A range is a frame a block, both ends included, and each frame is what the screen shows there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.steps import Depth
+from backpropviz.engine.address import parse
+from backpropviz.errors import UserError
+from backpropviz.figures.frames import MOST_FRAMES, blocks_between, frames
+from backpropviz.figures.stage import stage
+from backpropviz.scene.theme import LIGHT
+from tests.figures.map_views import at, start
+
+SIZE = (960.0, 640.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "depth", "count"),
+    [
+        ("conv1.weight.grad[0,0,0,0]", "conv1.weight.grad[0,0,1,1]", Depth.ELEMENT, 4),
+        ("conv1.weight.grad[0,0,0,0]", "conv1.weight.grad[0,0,0,0]", Depth.ELEMENT, 1),
+        ("conv1.output", "conv1.weight.next", Depth.LAYER, 7),
+        (0, 104, Depth.PHASE, 4),
+        (0, 105, Depth.PHASE, 5),
+        (0, 15, Depth.TERM, 16),
+        (105, 105, Depth.TERM, 1),
+    ],
+)
+def test_a_frame_a_block_both_ends_included(
+    first: int | str, last: int | str, depth: Depth, count: int
+) -> None:
+    found = frames(start("tiny-max"), first, last, depth, SIZE, LIGHT)
+    assert found.count == len(found) == count
+    assert len({scene.title for scene in found}) <= count
+    assert sum(1 for _ in found) == count
+
+
+def test_frames_are_the_stage_at_each_block() -> None:
+    view = start("tiny-max")
+    found = frames(view, 39, 54, Depth.ELEMENT, SIZE, LIGHT)
+    assert found.positions == (39, 43, 47, 51)
+    for position, scene in zip(found.positions, found, strict=True):
+        there = at(view, position, Depth.ELEMENT)
+        expected = stage(there, *SIZE, LIGHT)
+        assert scene.title == expected.title
+        assert [type(m) for m in scene.walk()] == [type(m) for m in expected.walk()]
+
+
+def test_terms_without_a_source_have_no_frame_unless_asked_for() -> None:
+    view = start("tiny-max")
+    number = view.timeline.computed_by(parse("conv1.input.grad"))
+    assert number is not None
+    first, last = view.timeline.starts[number], view.timeline.starts[number + 1] - 1
+    kept = frames(view, first, last, Depth.TERM, SIZE, LIGHT)
+    assert kept.count == 16
+    asked = replace(view, state=replace(view.state, show_absent=True))
+    every = frames(asked, first, last, Depth.TERM, SIZE, LIGHT)
+    assert every.count == last - first + 1 == 36
+
+
+def test_a_huge_range_is_refused_with_its_count() -> None:
+    view = start("lenet")
+    steps = view.timeline.steps
+    with pytest.raises(UserError, match=f"{steps + 1:,} frames at depth term.*{MOST_FRAMES:,}"):
+        frames(view, 0, steps, Depth.TERM, SIZE, LIGHT)
+
+
+def test_a_range_that_runs_backwards_is_refused() -> None:
+    with pytest.raises(UserError, match="lies before"):
+        frames(start("tiny-max"), 50, 3, Depth.TERM, SIZE, LIGHT)
+
+
+@pytest.mark.parametrize("place", [-1, 106, "conv1.weight", "conv9.output"])
+def test_an_end_that_no_step_leads_to_is_refused(place: int | str) -> None:
+    with pytest.raises(UserError):
+        frames(start("tiny-max"), place, 105, Depth.TERM, SIZE, LIGHT)
+
+
+@pytest.mark.parametrize("depth", list(Depth))
+def test_blocks_are_counted_without_walking(depth: Depth) -> None:
+    view = start("tiny-max")
+    for first, last in ((0, 105), (0, 104), (17, 60), (40, 41)):
+        k, count = view.timeline.block(first, depth)[0], 0
+        while k <= last:
+            count += 1
+            if k == view.timeline.steps:
+                break
+            k = view.timeline.block(k, depth)[1]
+        assert blocks_between(view, first, last, depth) == count
+
+
+def test_drawing_waits_until_a_frame_is_asked_for() -> None:
+    found = frames(start("lenet"), 0, 4_000 * 25, Depth.ELEMENT, SIZE, LIGHT)
+    scene = next(iter(found))
+    assert (scene.width, scene.height) == SIZE
+    assert found.view.state.stopped.reason is StopReason.START
