@@ -13,6 +13,9 @@ from backpropviz.engine.boxes import join, runs, volume
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.nest import Coordinates, Nest, Rule, Values
 
+_SHORT = 1 << 12
+"""Up to so many terms, one box costs less than several smaller ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class ElementProgress:
@@ -59,17 +62,24 @@ def element_by_target(tape: Values, nest: Nest, prefix: Coordinates, terms: int)
         return ElementProgress(value, done, total, complete=True)
     if not done:
         return ElementProgress(None, 0, total, complete=False)
-    sizes = loops.sizes[len(prefix) :]
-    rows = runs(sizes, 0, terms)
-    fixed = tuple(range(c, c + 1) for c in prefix)
-    blocks = [block_values(tape, nest, loops, fixed + run.region).reshape(-1) for run in rows]
-    so_far = np.concatenate(blocks)[counted[:terms]]
+    so_far = _first_terms(tape, nest, prefix, terms)[counted[:terms]]
     if nest.rule is Rule.MAX:
         return ElementProgress(float(np.max(so_far)), done, total, complete=False)
     start = 0.0
     if loops.initial is not None:
-        start = loops.initial.at(tape, prefix + (0,) * len(sizes)).value
+        start = loops.initial.at(tape, prefix + (0,) * loops.term_axes).value
     return ElementProgress(float(start + np.sum(so_far)), done, total, complete=False)
+
+
+def _first_terms(tape: Values, nest: Nest, prefix: Coordinates, terms: int) -> Array:
+    """The first terms of an element in loop order; a short element is computed whole, in one go."""
+    loops = nest.by_target
+    sizes = loops.sizes[len(prefix) :]
+    if math.prod(sizes) <= _SHORT:
+        return block_values(tape, nest, loops, loops.region(prefix)).reshape(-1)[:terms]
+    fixed = tuple(range(c, c + 1) for c in prefix)
+    boxes = (fixed + run.region for run in runs(sizes, 0, terms))
+    return np.concatenate([block_values(tape, nest, loops, box).reshape(-1) for box in boxes])
 
 
 def _counted(tape: Values, nest: Nest, prefix: Coordinates) -> Array:

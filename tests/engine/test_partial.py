@@ -216,3 +216,18 @@ def test_more_steps_than_there_are_cannot_have_run(case: Case) -> None:
     tape, nests = case
     with pytest.raises(ValueError, match="steps of"):
         progress(tape, nests[0], 0, nests[0].steps() + 1)
+
+
+def test_huge_boxes_are_summed_in_the_tapes_own_dtype(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tape, nests = case
+    single = {address: array.astype(np.float32) for address, array in tape.items()}
+    for nest in nests:
+        for order in range(1, len(nest.orders)):
+            k = nest.steps(order) * 2 // 3
+            exact = progress(single, nest, order, k)
+            monkeypatch.setattr("backpropviz.engine.partial._SMALL", 0)
+            rough = progress(single, nest, order, k)
+            monkeypatch.undo()
+            np.testing.assert_allclose(rough.values, exact.values, rtol=1e-4, atol=1e-5)
