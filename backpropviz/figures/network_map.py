@@ -112,9 +112,19 @@ def _title(
     yield Text(measures.text_x, centered_baseline(middle, name_font), name, name_font, theme.text)
     x = measures.text_x + text_width(name, name_font) + 4
     is_told = row.name == IMAGE_NAME and measures is _SMALL
-    summary = "" if is_told else elide(row.summary, font, right - x)
+    summary = "" if is_told else _shortened(row.summary, font, right - x)
     if len(summary) > 2:
         yield Text(x, centered_baseline(middle, font), summary, font, theme.text_secondary)
+
+
+def _shortened(summary: str, font: Font, room: float) -> str:
+    """As many of the parts between commas as fit; the first one is cut if need be."""
+    parts = summary.split(", ")
+    for count in range(len(parts), 1, -1):
+        text = ", ".join(parts[:count])
+        if text_width(text, font) <= room:
+            return text
+    return elide(parts[0], font, room)
 
 
 def _shape(

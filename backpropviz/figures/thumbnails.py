@@ -212,9 +212,12 @@ def _reduced(
     plane: Array, known: NDArray[np.bool_], rows: int, columns: int
 ) -> tuple[Array, NDArray[np.bool_]]:
     """The plane in so many pixels, each the value of largest magnitude in its part."""
+    if not known.any():
+        return np.zeros((rows, columns)), np.zeros((rows, columns), bool)
     parts = [_starts(plane.shape[0], rows), _starts(plane.shape[1], columns)]
-    high = _over(np.maximum, np.where(known, plane, -np.inf), parts)
-    low = _over(np.minimum, np.where(known, plane, np.inf), parts)
+    complete = bool(known.all())
+    high = _over(np.maximum, plane if complete else np.where(known, plane, -np.inf), parts)
+    low = _over(np.minimum, plane if complete else np.where(known, plane, np.inf), parts)
     seen = _over(np.logical_or, known, parts)
     return np.where(seen, np.where(high >= -low, high, low), 0.0), seen
 

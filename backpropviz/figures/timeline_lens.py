@@ -108,9 +108,15 @@ def _places(cells: int, groups: int, room: float) -> tuple[tuple[float, ...], tu
     group_gap = min(_GROUP_GAP, _MOST_GAPS * room / groups) if per_group > 1 else 0.0
     pitch = (room - group_gap * (groups - 1)) / cells
     cell_gap = 0.0 if cells == 1 else 2.0 if pitch >= 24 else 1.0
-    lefts = tuple(MARGIN + k * pitch + k // per_group * group_gap for k in range(cells))
-    rights = tuple(left + pitch - cell_gap for left in lefts[:-1])
-    return lefts, (*rights, MARGIN + room)
+    # Whole pixels, so that all gaps look alike.
+    lefts = tuple(
+        float(round(MARGIN + k * pitch + k // per_group * group_gap)) for k in range(cells)
+    )
+    ends = (
+        following - (0 if k % per_group else round(group_gap)) - cell_gap
+        for k, following in enumerate(lefts[1:], start=1)
+    )
+    return lefts, (*ends, MARGIN + room)
 
 
 def group_text(group: Lens, number: int) -> str:
