@@ -89,7 +89,7 @@ def _pieces(region: Region, operands: tuple[Operand, ...], moving: set[int]) -> 
     if count <= 1:
         yield region
         return
-    axis = _axis_to_cut(region, largest, count)
+    axis = _axis_to_cut(region, largest, moving, count)
     r = region[axis]
     length = max(1, len(r) // count)
     for start in range(r.start, r.stop, length):
@@ -101,10 +101,15 @@ def _extent(region: Region, axes: set[int]) -> int:
     return math.prod(len(region[axis]) for axis in axes)
 
 
-def _axis_to_cut(region: Region, axes: set[int], count: int) -> int:
-    """The outermost loop that is long enough, so that inner ones stay contiguous in memory."""
+def _axis_to_cut(region: Region, axes: set[int], moving: set[int], count: int) -> int:
+    """The outermost loop that is long enough, so that inner ones stay contiguous in memory.
+
+    One that moves the target, if there is: a summed loop in parts would add to each cell anew.
+    """
     long = [axis for axis in sorted(axes) if len(region[axis]) >= count]
-    return long[0] if long else max(axes, key=lambda axis: len(region[axis]))
+    if not long:
+        return max(axes, key=lambda axis: len(region[axis]))
+    return next((axis for axis in long if axis in moving), long[0])
 
 
 class _Factor(NamedTuple):
