@@ -28,6 +28,11 @@ class ActionSet:
     def __getitem__(self, name: str) -> QAction:
         return self.by_name[name]
 
+    @staticmethod
+    def spec(name: str) -> ActionSpec:
+        """What the table says of an action."""
+        return _BY_NAME[name]
+
     def bind(self, handlers: Mapping[str, Callable[[], object]]) -> None:
         """Say what actions do; a handler must be a bound method."""
         for name, handler in handlers.items():
@@ -55,14 +60,14 @@ class ActionSet:
         """Tint the icons for a theme."""
         for spec in ACTIONS:
             if spec.icon:
-                tinted = icon(spec.icon, theme.text_secondary, faint(theme))
+                tinted = icon(spec.icon, theme.text, faint(theme), stroke=1.5)
                 self.by_name[spec.name].setIcon(tinted)
 
     def enable(self, *, has_pass: bool, has_last_session: bool) -> None:
         """Enable what can be used; commands say so for themselves."""
         there = {
             Needs.NOTHING: True,
-            Needs.PASS: has_pass,
+            Needs.TAPE: has_pass,
             Needs.LAST_SESSION: has_last_session,
         }
         for spec in ACTIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Final
 
 from PySide6.QtCore import QSettings, Qt
@@ -83,13 +84,8 @@ def faint(colors: Theme) -> str:
 
 def style_sheet(colors: Theme) -> str:
     """The sheet of one theme."""
-    roles = {
-        name: getattr(colors, name)
-        for name in (
-            "text text_secondary text_tertiary here update backward chrome panel stage field hover "
-            "selected border border_strong here_tint update_tint status_paused status_text "
-            "breakpoint"
-        ).split()
+    roles: dict[str, str] = {
+        name: value for name, value in asdict(colors).items() if value.startswith("#")
     }
     roles["faint"] = faint(colors)
     roles["strong_hover"] = "#343943" if colors.name == "light" else "#D5D8DD"

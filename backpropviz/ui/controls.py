@@ -36,6 +36,7 @@ class Segmented(QFrame):
         self.setAccessibleName(name)
         self.setFixedHeight(CONTROL_HEIGHT)
         self._values: list[object] = []
+        self._buttons: list[QToolButton] = []
         self._group = QButtonGroup(self)
         self._group.setExclusive(True)
         self._group.idClicked.connect(self._choose)
@@ -46,24 +47,24 @@ class Segmented(QFrame):
     def set_choices(self, choices: Sequence[tuple[str, object, str]]) -> None:
         """Offer these (text, value, help); the same ones again cost nothing."""
         if [value for _, value, _ in choices] == self._values and all(
-            self._group.button(k).text() == text for k, (text, _, _) in enumerate(choices)
+            self._buttons[k].text() == text for k, (text, _, _) in enumerate(choices)
         ):
             return
-        for button in self._group.buttons():
+        for button in self._buttons:
             self._group.removeButton(button)
             self._row.removeWidget(button)
             button.setParent(None)
             button.deleteLater()
         self._values = [value for _, value, _ in choices]
-        for number, (text, _, help_text) in enumerate(choices):
-            button = _segment(text, help_text)
+        self._buttons = [_segment(text, help_text) for text, _, help_text in choices]
+        for number, button in enumerate(self._buttons):
             self._group.addButton(button, number)
             self._row.addWidget(button)
 
     def set_value(self, value: object, possible: Sequence[object] | None = None) -> None:
         """Show a choice, and which choices are possible."""
         for number, own in enumerate(self._values):
-            button = self._group.button(number)
+            button = self._buttons[number]
             button.setChecked(own == value)
             button.setEnabled(possible is None or own in possible)
 
@@ -75,9 +76,7 @@ class Segmented(QFrame):
 
     def button(self, value: object) -> QToolButton:
         """The button of a choice."""
-        found = self._group.button(self._values.index(value))
-        assert isinstance(found, QToolButton)
-        return found
+        return self._buttons[self._values.index(value)]
 
     def _choose(self, number: int) -> None:
         self.chosen.emit(self._values[number])
@@ -110,7 +109,8 @@ class Chip(QToolButton):
         self._picture.hide()
 
     def sizeHint(self) -> QSize:
-        return self.layout().sizeHint()
+        layout = self.layout()
+        return super().sizeHint() if layout is None else layout.sizeHint()
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
@@ -128,6 +128,10 @@ class Chip(QToolButton):
         if picture is not None:
             self._picture.setPixmap(picture)
         self.updateGeometry()
+
+    def hide_label(self) -> None:
+        """Show the value alone; the label stays for the screen reader."""
+        self._label.hide()
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
@@ -164,6 +168,11 @@ class PanelHead(QFrame):
         self._row.addWidget(label)
         self._row.addStretch(1)
         self._buttons: list[tuple[QToolButton, str]] = []
+
+    def put_first(self, control: QWidget) -> None:
+        """A control in place of the title."""
+        self._row.setContentsMargins(12, 0, 10, 0)
+        self._row.insertWidget(0, control)
 
     def add_button(self, icon_name: str, help_text: str) -> QToolButton:
         """A small button at the right."""

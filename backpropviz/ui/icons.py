@@ -24,9 +24,7 @@ def icon(name: str, color: Color, disabled: Color, side: int = 0, stroke: float 
 
 
 @lru_cache(maxsize=1024)
-def pixmap(
-    name: str, color: Color, side: int, ratio: float = 1.0, stroke: float = 1.75
-) -> QPixmap:
+def pixmap(name: str, color: Color, side: int, ratio: float = 1.0, stroke: float = 1.75) -> QPixmap:
     """A bundled icon at `side` logical pixels; `stroke` is in units of its 24-pixel grid."""
     # Qt's SVG library loads at the first icon.
     from PySide6.QtSvg import QSvgRenderer

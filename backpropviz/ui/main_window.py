@@ -60,8 +60,6 @@ class MainWindow(QMainWindow):
         self.enable_actions()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
 
-    # Building
-
     def _build(self) -> None:
         self.setWindowTitle("BackpropViz")
         self.setAcceptDrops(True)
@@ -113,8 +111,6 @@ class MainWindow(QMainWindow):
             has_last_session=last_session_file().exists(),
         )
 
-    # Loading the engine
-
     def _after_first_paint(self) -> None:
         QTimer.singleShot(0, self, self._load_engine)
 
@@ -131,8 +127,6 @@ class MainWindow(QMainWindow):
             self.workbench.controller.open(waiting)
         else:
             self.workbench.fill_start_page()
-
-    # Opening
 
     def open_at_start(self, files: tuple[str, ...], network: str | None) -> None:
         """Open what the command line names, once the engine is there."""
@@ -194,8 +188,6 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.open(request)
 
-    # Telling
-
     def tell(self, text: str) -> None:
         """Say a sentence that must be read: above the status bar until dismissed."""
         from backpropviz.ui.notice import show_notice
@@ -210,13 +202,11 @@ class MainWindow(QMainWindow):
     def pulse(self) -> None:
         """Let Python run, so that it sees signals such as Ctrl+C."""
 
-    # Dialogs
-
     def show_palette(self) -> None:
         """Find an action, a layer or an address."""
-        from backpropviz.ui.palette import CommandPalette
+        from backpropviz.ui.palette import show_palette
 
-        CommandPalette(self).exec()
+        show_palette(self)
 
     def show_preferences(self) -> None:
         """Theme, speed, color map, motion."""
@@ -244,8 +234,6 @@ class MainWindow(QMainWindow):
         dialog = AboutDialog(self)
         dialog.exec()
         dialog.deleteLater()
-
-    # Theme
 
     def use_theme(self, name: str) -> None:
         """Take a theme and remember it: system, light or dark."""
@@ -276,8 +264,6 @@ class MainWindow(QMainWindow):
     def _color(self) -> None:
         self.actions_by_name.color(self.theme)
         self.start_page.use_theme(self.theme)
-
-    # Closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
         QSettings().setValue(_GEOMETRY, self.saveGeometry())

@@ -19,6 +19,7 @@ class Notice(QFrame):
 
     def __init__(self, window: QMainWindow, colors: Theme) -> None:
         super().__init__(window)
+        self._window = window
         self.setObjectName(_NAME)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setStyleSheet(
@@ -59,7 +60,7 @@ class Notice(QFrame):
 
     def place(self) -> None:
         """Stand at the middle of the lower edge, as high as the sentence needs."""
-        area = self.parentWidget().rect()
+        area = self._window.rect()
         width = min(_WIDEST, area.width() - 48)
         self.setFixedWidth(width)
         height = max(44, self.heightForWidth(width))

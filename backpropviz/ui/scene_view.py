@@ -54,7 +54,7 @@ class SceneView(QAbstractScrollArea):
         super().__init__(parent)
         self.describe: Callable[[str], str] = nothing_to_say
         self.preferred_key = ""
-        self.pinned_key = ""
+        self.pinned_keys: tuple[str, ...] = ()
         self.pinned_top = 0.0
         self._is_zoomable = is_zoomable
         self._scene: Scene | None = None
@@ -72,8 +72,6 @@ class SceneView(QAbstractScrollArea):
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         if not is_zoomable:
             self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
-    # What is shown
 
     @property
     def scene(self) -> Scene | None:
@@ -123,8 +121,6 @@ class SceneView(QAbstractScrollArea):
     def minimumSizeHint(self) -> QSize:
         return QSize(80, 60)
 
-    # Where things are
-
     def _to_scene(self, point: QPointF) -> QPointF:
         if point.y() < self.pinned_top:
             return point
@@ -169,8 +165,6 @@ class SceneView(QAbstractScrollArea):
         across.setSingleStep(24)
         down.setSingleStep(24)
 
-    # Painting
-
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self.viewport())
         if self._scene is None:
@@ -212,9 +206,10 @@ class SceneView(QAbstractScrollArea):
     def _paint_overlay(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors = self._colors
-        pinned = self._again(Hit(self.pinned_key, Box(0, 0, 0, 0))) if self.pinned_key else None
-        if pinned is not None:
-            self._outline(painter, pinned.box, colors.update, 0.0)
+        for key in self.pinned_keys:
+            box = find(self._scene, key) if self._scene is not None else None
+            if box is not None:
+                self._outline(painter, box, colors.update, 0.0)
         if self._hovered is not None:
             self._outline(painter, self._hovered.box, colors.text_secondary, 0.0)
         if self._focused is not None and self.hasFocus():
@@ -231,8 +226,6 @@ class SceneView(QAbstractScrollArea):
         painter.setPen(QPen(QColor(color), 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(self.view_box(box).adjusted(-gap, -gap, gap, gap), 2, 2)
-
-    # The pointer
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._pressed_at is not None and event.buttons() & Qt.MouseButton.LeftButton:
@@ -305,10 +298,10 @@ class SceneView(QAbstractScrollArea):
         self._hover(self._hit(event.position()), event.globalPosition().toPoint())
 
     def viewportEvent(self, event: QEvent) -> bool:
-        if isinstance(event, QNativeGestureEvent):
-            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-                self.set_zoom(self._zoom * (1 + event.value()), event.position())
-                return True
+        zooming = Qt.NativeGestureType.ZoomNativeGesture
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == zooming:
+            self.set_zoom(self._zoom * (1 + event.value()), event.position())
+            return True
         return super().viewportEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -325,12 +318,11 @@ class SceneView(QAbstractScrollArea):
         found = self._hit(QPointF(event.pos()))
         self.menu_requested.emit(found.key if found else "", event.globalPos())
 
-    # The keyboard
-
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             # While a cell has the focus, the arrows move it and Space acts on it.
-            if self._focused is not None and Qt.Key(event.key()) in (*DIRECTIONS, Qt.Key.Key_Space):
+            own = (*DIRECTIONS, Qt.Key.Key_Space)
+            if self._focused is not None and event.key() in own:
                 event.accept()
                 return True
         return super().event(event)

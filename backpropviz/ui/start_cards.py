@@ -38,7 +38,7 @@ class StartCard(QFrame):
     ) -> None:
         super().__init__()
         self._colors: Theme = LIGHT
-        self._picture = QPixmap()
+        self._picture, self._background = QPixmap(), ""
         self.setMinimumWidth(240)
         heading = _label(title, CARD_TITLE)
         heading.setWordWrap(True)
@@ -65,9 +65,9 @@ class StartCard(QFrame):
         column.addSpacing(8)
         column.addLayout(foot)
 
-    def show_thumbnail(self, picture: QPixmap) -> None:
+    def show_thumbnail(self, picture: QPixmap, background: str) -> None:
         """Put a picture above the words."""
-        self._picture = picture
+        self._picture, self._background = picture, background
         self.update()
 
     def show_fact(self, text: str) -> None:
@@ -94,7 +94,7 @@ class StartCard(QFrame):
         painter.fillPath(outline, QColor(self._colors.panel))
         painter.setClipPath(outline)
         top = QRectF(0, 0, self.width(), THUMBNAIL_HEIGHT)
-        painter.fillRect(top, QColor(self._colors.stage))
+        painter.fillRect(top, QColor(self._background or self._colors.stage))
         if not self._picture.isNull():
             self._paint_picture(painter, top)
         painter.setPen(QPen(QColor(self._colors.border), 1))
@@ -103,7 +103,7 @@ class StartCard(QFrame):
         painter.drawPath(outline)
 
     def _paint_picture(self, painter: QPainter, top: QRectF) -> None:
-        """The picture at its own size in the middle, over its edge's color."""
+        """The picture at its own size in the middle."""
         size = self._picture.deviceIndependentSize()
         x = (top.width() - size.width()) / 2
         painter.drawPixmap(round(x), 0, self._picture)

@@ -177,9 +177,9 @@ class StartPage(QScrollArea):
             OpenRequest(session.network, session.image, session.target, session.place)
         )
 
-    def show_thumbnail(self, card: str, picture: QPixmap) -> None:
+    def show_thumbnail(self, card: str, picture: QPixmap, background: str) -> None:
         """Put a picture on a card."""
-        self._cards[card].show_thumbnail(picture)
+        self._cards[card].show_thumbnail(picture, background)
 
     def show_fact(self, card: str, text: str) -> None:
         """A few words at a card's lower right."""
@@ -192,8 +192,11 @@ class StartPage(QScrollArea):
         self._subtitle.setStyleSheet(f"color: {colors.text_secondary};")
         self._open.setIcon(icon("folder-open", colors.text, faint(colors)))
         self._resume.setIcon(icon("history", colors.text, faint(colors)))
-        for themed in (*self._cards.values(), self._strip, *self._page.findChildren(RecentRow)):
-            themed.use_theme(colors)
+        for card in self._cards.values():
+            card.use_theme(colors)
+        for row in self._page.findChildren(RecentRow):
+            row.use_theme(colors)
+        self._strip.use_theme(colors)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -206,4 +209,3 @@ def _heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setFont(qfont(BODY_STRONG))
     return label
-

@@ -60,5 +60,5 @@ class PreferencesDialog(FramedDialog):
     def _set_map(self, name: str) -> None:
         write_preferences(replace(read_preferences(), diverging=name))
 
-    def _set_motion(self, reduces: bool) -> None:  # noqa: FBT001  (Qt calls it)
+    def _set_motion(self, reduces: bool) -> None:
         write_preferences(replace(read_preferences(), reduces_motion=reduces))

@@ -75,5 +75,3 @@ def _title(spec: ActionSpec) -> str:
     title = translated("Actions", spec.title).removesuffix("…")
     on_stage = spec.scope is Scope.STAGE and "stage" not in title
     return f"{title} (on the stage)" if on_stage else title
-
-

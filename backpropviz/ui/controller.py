@@ -1,0 +1,213 @@
+"""The only mutable object: it holds what is open, carries out commands, and tells the change once.
+
+Recording, opening and long searches run beside the window. A newer request makes older answers
+stale, and an error leaves everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+
+from backpropviz.debugger.commands import Command, Pass
+from backpropviz.debugger.history import History, Visit
+from backpropviz.debugger.marks import Continue, ContinueBack
+from backpropviz.debugger.state import StopReason
+from backpropviz.errors import UserError
+from backpropviz.figures.view import Options
+from backpropviz.ui.background import Background
+from backpropviz.ui.opened import Opened, keeping_place, record
+from backpropviz.ui.preferences import read_preferences
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.session_file import opened_session, saved_in
+from backpropviz.ui.subject import Subject, subject_for
+
+
+class _GivenUp(Exception):  # noqa: N818  (no error: the person went on)
+    """A search that nobody waits for any more."""
+
+
+class Controller(QObject):
+    """`state_changed(old, new)` carries `Opened`s; either is None where nothing is open."""
+
+    state_changed = Signal(object, object)
+    failed = Signal(object)
+    refused = Signal(str)
+    busy_changed = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.opened: Opened | None = None
+        self._search_number = 0
+        self._loader = Background(self)
+        self._loader.answered.connect(self._take)
+        self._loader.failed.connect(self._fail)
+        self._searcher = Background(self)
+        self._searcher.answered.connect(self._take)
+        self._searcher.failed.connect(self._fail_search)
+
+    def refusal(self, command: Command) -> str:
+        """Why a command cannot be used now; empty where it can."""
+        return self.opened.refusal(command) if self.opened else self.tr("Nothing is open.")
+
+    def dispatch(self, command: Command) -> None:
+        """Carry out a command, or tell why it cannot be done."""
+        if self.opened is None:
+            return
+        refusal = self.opened.refusal(command)
+        if refusal:
+            self.refused.emit(refusal)
+            return
+        self._stop_search()
+        if isinstance(command, Continue | ContinueBack) and _looks_at_values(self.opened):
+            self._search(self.opened, command)
+        else:
+            self._become(self.opened.after(command))
+
+    def jump(self, command: Command) -> None:
+        """A command that leads away: the place is remembered for `go_back`."""
+        before = self.opened
+        self.dispatch(command)
+        if before is not None and self.opened is not None and self.opened is not before:
+            self.opened = replace(self.opened, history=before.history.left(before.visit))
+
+    def go_back(self) -> None:
+        """To where the last jump started."""
+        self._revisit(History.back)
+
+    def go_forward(self) -> None:
+        """To where `go_back` came from."""
+        self._revisit(History.forward)
+
+    def _revisit(self, turn: Callable[[History, Visit], tuple[Visit, History] | None]) -> None:
+        opened = self.opened
+        found = turn(opened.history, opened.visit) if opened is not None else None
+        if opened is None or found is None:
+            self.refused.emit(self.tr("There was no jump to return from."))
+            return
+        visit, history = found
+        state = opened.state.at(visit.k, StopReason.JUMP, visit.depth)
+        self._become(replace(opened.at(state), history=history))
+
+    def see_with(self, options: Options) -> None:
+        """Change how the pass is seen."""
+        if self.opened is not None and options != self.opened.view.options:
+            self._become(self.opened.seen_with(options))
+
+    def use_diverging_map(self, name: str) -> None:
+        """Change the color map of signed values."""
+        if self.opened is not None:
+            self._become(self.opened.colored_by(name))
+
+    def open(self, request: OpenRequest) -> None:
+        """Open what a request names; the place is kept where the same network stays open."""
+        current = self.opened
+        self._load(lambda: _open(request, current), self.tr("Opening…"))
+
+    def change(self, make: Callable[[Subject], Subject]) -> None:
+        """Record the pass of a changed subject and keep the place."""
+        current = self.opened
+        if current is not None:
+            self._load(lambda: _changed(current, make), self.tr("Recording…"))
+
+    def close_pass(self) -> None:
+        """Nothing is open any more."""
+        self._loader.drop()
+        self._stop_search()
+        self._become(None)
+
+    def stop(self) -> None:
+        """Wait until no thread works for this controller."""
+        self._search_number += 1
+        self._loader.stop()
+        self._searcher.stop()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is being opened, recorded or searched for."""
+        return self._loader.is_busy or self._searcher.is_busy
+
+    def _load(self, job: Callable[[], object], what: str) -> None:
+        self._stop_search()
+        self.busy_changed.emit(what)
+        self._loader.run(job)
+
+    def _take(self, opened: Opened) -> None:
+        self.busy_changed.emit("")
+        self._become(opened)
+
+    def _fail(self, error: BaseException) -> None:
+        self.busy_changed.emit("")
+        self.failed.emit(error)
+
+    def _become(self, opened: Opened | None) -> None:
+        if opened is self.opened:
+            return
+        old, self.opened = self.opened, opened
+        self.state_changed.emit(old, opened)
+
+    def _search(self, current: Opened, command: Command) -> None:
+        number = self._search_number
+
+        def proceed() -> None:
+            if number != self._search_number:
+                raise _GivenUp
+
+        def job() -> Opened:
+            on = Pass(current.timeline, current.view.tape, proceed)
+            return current.at(command.apply(on, current.state))
+
+        self.busy_changed.emit(self.tr("Searching…"))
+        self._searcher.run(job)
+
+    def _stop_search(self) -> None:
+        if self._searcher.is_busy:
+            self._search_number += 1
+            self._searcher.drop()
+            self.busy_changed.emit("")
+
+    def _fail_search(self, error: BaseException) -> None:
+        if not isinstance(error, _GivenUp):
+            self._fail(error)
+
+
+def _looks_at_values(opened: Opened) -> bool:
+    """Whether running on has to search for a condition, which may take long."""
+    return any(mark.enabled and mark.condition for mark in opened.state.breakpoints)
+
+
+def _open(request: OpenRequest, current: Opened | None) -> Opened:
+    """Runs on the loader's thread."""
+    diverging = read_preferences().diverging
+    session = saved_in(request.network)
+    if session is not None:
+        opened = opened_session(session, request.network, diverging)
+        if request.image:
+            rest = replace(request, network="")
+            return keeping_place(record(subject_for(rest, opened.subject), diverging), opened)
+        return opened
+    subject = subject_for(request, current.subject if current else None)
+    opened = record(subject, diverging)
+    if current is not None:
+        opened = keeping_place(opened, current)
+    return _at_place(opened, request.place)
+
+
+def _changed(current: Opened, make: Callable[[Subject], Subject]) -> Opened:
+    """Runs on the loader's thread."""
+    new = record(make(current.subject), current.view.scales.diverging)
+    return keeping_place(new, current)
+
+
+def _at_place(opened: Opened, place: str) -> Opened:
+    """At a remembered place, if the pass has it."""
+    from backpropviz.ui.going import command_for
+
+    if not place:
+        return opened
+    try:
+        return opened.after(command_for(place, opened))
+    except UserError:
+        return opened

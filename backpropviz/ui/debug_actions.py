@@ -1,0 +1,348 @@
+"""What the actions of an open pass do, and when they can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QSettings
+from PySide6.QtWidgets import QFileDialog
+
+from backpropviz.debugger.marks import Continue
+from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.stepping import Over
+from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.ui.debug_commands import COMMANDS, breakpoint_here, other_order
+from backpropviz.ui.dialogs.ask import ask
+from backpropviz.ui.going import command_for
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.preferences import read_preferences, write_preferences
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.session_file import save_opened
+from backpropviz.ui.subject import Subject, read_target, target_text
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+
+class DebugActions(QObject):
+    """Handlers of the table's actions that need a pass."""
+
+    def __init__(self, workbench: Workbench, window: MainWindow) -> None:
+        super().__init__(workbench)
+        self._bench, self._window = workbench, window
+        self._actions = window.actions_by_name
+        self._actions.add_to_stage(workbench.stage)
+        for name in COMMANDS:
+            self._actions[name].triggered.connect(self._run_command)
+        self._actions.bind(self._handlers())
+        menu = window.menus["View"]
+        menu.addSeparator()
+        menu.addActions(list(workbench.docks.actions()))
+
+    def _handlers(self) -> dict[str, Callable[[], object]]:
+        stage, player, marks = self._bench.stage, self._bench.player, self._bench.marks
+        return {
+            "save": self.save,
+            "export": self.export,
+            "copy_frame": self.copy_frame,
+            "start_page": self._bench.controller.close_pass,
+            "copy_value": self.copy_value,
+            "fit_image": self.fit_image,
+            "learning_rate": self.ask_learning_rate,
+            "target": self.ask_target,
+            "zoom_in": stage.zoom_in,
+            "zoom_out": stage.zoom_out,
+            "zoom_reset": stage.zoom_reset,
+            "ledger_by_size": self.sort_ledger,
+            "network_details": self.show_network,
+            "next_panel": self.next_panel,
+            "previous_panel": self.previous_panel,
+            "play": player.toggle,
+            "go_to": self.ask_where,
+            "go_back": self._bench.controller.go_back,
+            "go_forward": self._bench.controller.go_forward,
+            "origin": self.go_to_origin,
+            "toggle_breakpoint": self.toggle_breakpoint,
+            "add_breakpoint": marks.add_breakpoint,
+            "add_watch": marks.add_watch,
+            "loop_order": self.change_order,
+            "faster": self.faster,
+            "slower": self.slower,
+            "float_width": self.change_float_width,
+            "sum_reduction": self.change_reduction,
+        }
+
+    @property
+    def _opened(self) -> Opened | None:
+        return self._bench.controller.opened
+
+    def allow(self, opened: Opened) -> None:
+        """Enable each command that is possible now; the others say why not."""
+        for name, make in COMMANDS.items():
+            self._actions.allow(name, opened.refusal(make()) or None)
+        self._actions["fit_image"].setEnabled(opened.subject.picture is not None)
+
+    def show_subject(self, subject: Subject) -> None:
+        """Tick what the subject says."""
+        self._actions["float_width"].setChecked(subject.settings.float_bits == 64)
+        loss = subject.model.network.loss
+        reduction = subject.settings.reduction or loss.reduction
+        self._actions["sum_reduction"].setChecked(reduction == "sum")
+
+    def _run_command(self) -> None:
+        self._bench.player.pause()
+        self._bench.controller.dispatch(COMMANDS[self.sender().objectName()]())
+
+    def play_on(self) -> None:
+        """One step of autoplay; breakpoints stop it."""
+        opened = self._opened
+        if opened is None or opened.view.is_done:
+            self._bench.player.pause()
+            return
+        after = opened.after(Over())
+        if any(mark.enabled and not mark.condition for mark in opened.state.breakpoints):
+            stop = opened.after(Continue())
+            if stop.state.stopped.reason is StopReason.BREAKPOINT and stop.state.k <= after.state.k:
+                self._bench.player.pause()
+                self._bench.controller.dispatch(Continue())
+                return
+        self._bench.controller.dispatch(Over())
+
+    def change_order(self) -> None:
+        """Interchange the loops."""
+        if self._opened is not None:
+            self._bench.controller.dispatch(other_order(self._opened))
+
+    def toggle_breakpoint(self) -> None:
+        """At what is in focus."""
+        command = breakpoint_here(self._opened) if self._opened is not None else None
+        if command is None:
+            self._window.status.say(self.tr("Step to a layer or deeper to set a breakpoint."))
+        else:
+            self._bench.controller.dispatch(command)
+
+    def go_to_origin(self) -> None:
+        """Where the focused, else the hovered or the last pinned value came from."""
+        opened, stage = self._opened, self._bench.stage
+        if opened is None:
+            return
+        pins = [str(pin) for pin in opened.state.pins[-1:]]
+        candidates = (stage.focused_key, stage.hovered_key, *pins)
+        key = next((candidate for candidate in candidates if candidate), "")
+        if key:
+            self._bench.pointing.go_to_origin(key)
+        else:
+            self._window.status.say(self.tr("Point at a value or pin it, then ask again."))
+
+    def ask_where(self) -> None:
+        """Go to an address, a step or a layer."""
+        opened = self._opened
+        if opened is None:
+            return
+        layers = [node.name for node in opened.view.tape.network.nodes]
+        text = ask(
+            self._window,
+            self.tr("Go to"),
+            self.tr("An address, a layer, or the number of a step."),
+            "",
+            self._refusal_of,
+            (*layers, *(str(address) for address in opened.view.tape)),
+        )
+        if text:
+            self.go_to_text(text)
+
+    def go_to_text(self, text: str) -> None:
+        """Go to an address, a step's number or a layer."""
+        if self._opened is None:
+            return
+        try:
+            self._bench.controller.jump(command_for(text, self._opened))
+        except UserError as error:
+            self._window.status.say(str(error))
+            self._bench.transport.show_opened(self._opened)
+
+    def _refusal_of(self, text: str) -> str:
+        if self._opened is None:
+            return ""
+        try:
+            return self._opened.refusal(command_for(text, self._opened))
+        except UserError as error:
+            return str(error)
+
+    def open_image(self, name: str) -> None:
+        """Another image for the open network."""
+        self._bench.controller.open(OpenRequest(image=name))
+
+    def open_network(self, name: str) -> None:
+        """Another network for the open image, where it suits."""
+        self._bench.controller.open(OpenRequest(network=name))
+
+    def set_target(self, text: str) -> None:
+        """Another target."""
+        self._bench.controller.change(lambda s: s.with_target(read_target(text, s)))
+
+    def ask_target(self) -> None:
+        """Ask for a class or numbers."""
+        opened = self._opened
+        if opened is None:
+            return
+        subject = opened.subject
+        names = subject.model.class_names
+        hint = self.tr("A class: {names}").format(names=", ".join(names[:20])) if names else ""
+        text = ask(
+            self._window,
+            self.tr("Target"),
+            hint or self.tr("Numbers separated by commas."),
+            target_text(subject),
+            lambda text: _refusal(lambda: read_target(text, subject)),
+            names,
+        )
+        if text is not None:
+            self.set_target(text)
+
+    def ask_learning_rate(self) -> None:
+        """Ask for another learning rate."""
+        opened = self._opened
+        if opened is None:
+            return
+        text = ask(
+            self._window,
+            self.tr("Learning rate"),
+            self.tr("The update is −learning rate × gradient, with the optimizer's state."),
+            f"{opened.subject.learning_rate:g}",
+            lambda text: _refusal(lambda: opened.subject.with_learning_rate(_rate(text))),
+        )
+        if text is not None:
+            self._bench.controller.change(lambda s: s.with_learning_rate(_rate(text)))
+
+    def change_float_width(self) -> None:
+        """32 or 64 bits."""
+        bits = 64 if self._actions["float_width"].isChecked() else 32
+        self._bench.controller.change(lambda s: s.with_float_bits(bits))
+
+    def change_reduction(self) -> None:
+        """Mean or sum over the batch."""
+        reduction = "sum" if self._actions["sum_reduction"].isChecked() else "mean"
+        self._bench.controller.change(lambda s: s.with_reduction(reduction))
+
+    def sort_ledger(self) -> None:
+        """Largest terms first, or in loop order."""
+        opened = self._opened
+        if opened is not None:
+            by_size = self._actions["ledger_by_size"].isChecked()
+            options = replace(opened.view.options, ledger_by_size=by_size)
+            self._bench.controller.see_with(options)
+
+    def set_interval(self, interval_ms: int) -> None:
+        """Play at another speed, and remember it."""
+        self._bench.player.set_interval(interval_ms)
+        write_preferences(replace(read_preferences(), interval_ms=interval_ms))
+        self._bench.transport.show_playing(self._bench.player.is_playing, interval_ms)
+
+    def faster(self) -> None:
+        """The next higher speed."""
+        self.set_interval(self._bench.player.faster())
+
+    def slower(self) -> None:
+        """The next lower speed."""
+        self.set_interval(self._bench.player.slower())
+
+    def next_panel(self) -> None:
+        """The keyboard to the next panel."""
+        self._bench.docks.focus_next(self._bench.stage, 1)
+
+    def previous_panel(self) -> None:
+        """The keyboard to the panel before."""
+        self._bench.docks.focus_next(self._bench.stage, -1)
+
+    def copy_value(self) -> None:
+        """Address and value of the focused, hovered or focus cell."""
+        stage, opened = self._bench.stage, self._opened
+        here = str(opened.focus_address) if opened and opened.focus_address else ""
+        self._bench.pointing.copy_value(stage.focused_key or stage.hovered_key or here)
+
+    def copy_frame(self) -> None:
+        """The stage as an image on the clipboard."""
+        from backpropviz.export.png import copy_image
+
+        scene = self._bench.stage.scene
+        if scene is not None:
+            copy_image(scene, 2.0)
+            self._window.status.say(self.tr("The frame is on the clipboard."))
+
+    def save(self) -> None:
+        """Ask for a file and save the session."""
+        opened = self._opened
+        if opened is None:
+            return
+        folder = str(QSettings().value("folder/save", ""))
+        first = str(Path(folder, f"{opened.subject.network_title}.bpv"))
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, self.tr("Save session"), first, self.tr("Sessions (*.bpv)")
+        )
+        if not name:
+            return
+        path = Path(name if name.endswith(".bpv") else f"{name}.bpv")
+        QSettings().setValue("folder/save", str(path.parent))
+        try:
+            save_opened(path, opened)
+        except BackpropVizError as error:
+            self._window.tell_error(error)
+        else:
+            self._window.status.say(self.tr("Saved as {name}.").format(name=path.name))
+
+    def export(self) -> None:
+        """Ask what to export, and write it."""
+        from backpropviz.ui.dialogs.export import ExportDialog
+
+        opened, stage = self._opened, self._bench.stage
+        if opened is None:
+            return
+        self._bench.player.pause()
+        size = stage.maximumViewportSize()
+        dialog = ExportDialog(
+            self._window, opened, (size.width(), size.height()), self._window.theme
+        )
+        dialog.exec()
+        if dialog.written:
+            self._window.status.say(self.tr("Written: {path}").format(path=dialog.written))
+        dialog.deleteLater()
+
+    def fit_image(self) -> None:
+        """Ask how the picture is brought to the input."""
+        from backpropviz.ui.dialogs.fitting import ask_fitting
+
+        opened = self._opened
+        if opened is None or opened.subject.picture is None:
+            return
+        chosen = ask_fitting(self._window, opened.subject, self._window.theme)
+        if chosen is not None and chosen != opened.subject.model.preprocessing:
+            self._bench.controller.change(lambda s: s.with_preprocessing(chosen))
+
+    def show_network(self) -> None:
+        """Layers, shapes, parameters."""
+        from backpropviz.ui.dialogs.network import NetworkDialog
+
+        if self._opened is not None:
+            dialog = NetworkDialog(self._window, self._opened)
+            dialog.exec()
+            dialog.deleteLater()
+
+
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"“{text}” is no number: give a learning rate such as 0.01.") from None
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except BackpropVizError as error:
+        return str(error)
+    return ""

@@ -1,0 +1,99 @@
+"""Where the docks stand, which are shown, and how the keyboard goes from one to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
+
+LEFT_WIDTH: Final = 256
+RIGHT_WIDTH: Final = 375
+_VERSION: Final = 1
+_KEY: Final = "window/docks"
+
+
+class Docks:
+    """The docks of a window by name: left and right own the upper area, the bottom its corners."""
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        left: Mapping[str, tuple[str, QWidget]],
+        right: Mapping[str, tuple[str, QWidget]],
+        bottom: Mapping[str, tuple[str, QWidget]],
+    ) -> None:
+        self._window = window
+        self.by_name: dict[str, QDockWidget] = {}
+        area = Qt.DockWidgetArea
+        self._add(left, area.LeftDockWidgetArea)
+        self._add(right, area.RightDockWidgetArea)
+        self._add(bottom, area.BottomDockWidgetArea)
+        self._left, self._right = list(left), list(right)
+
+    def _add(self, panels: Mapping[str, tuple[str, QWidget]], area: Qt.DockWidgetArea) -> None:
+        for name, (title, content) in panels.items():
+            dock = _dock(name, title, content, self._window)
+            self.by_name[name] = dock
+            self._window.addDockWidget(area, dock)
+            dock.hide()
+
+    def show(self) -> None:
+        """Show the docks as they were the last time, else at their first sizes."""
+        for dock in self.by_name.values():
+            dock.show()
+        state = QSettings().value(_KEY)
+        if state is None or not self._window.restoreState(state, _VERSION):
+            self._resize()
+
+    def hide(self) -> None:
+        """Remember the docks and hide them."""
+        self.remember()
+        for dock in self.by_name.values():
+            dock.hide()
+
+    def remember(self) -> None:
+        """Keep sizes and visibility for the next time."""
+        if any(dock.isVisible() for dock in self.by_name.values()):
+            QSettings().setValue(_KEY, self._window.saveState(_VERSION))
+
+    def actions(self) -> Sequence[QAction]:
+        """A checkable action for each dock."""
+        return [dock.toggleViewAction() for dock in self.by_name.values()]
+
+    def focus_next(self, stage: QWidget, by: int) -> None:
+        """Move the keyboard to the next (previous) panel, the stage among them."""
+        panels = [stage, *(d.widget() for d in self.by_name.values() if d.isVisible())]
+        focused = QApplication.focusWidget()
+        here = next(
+            (
+                number
+                for number, panel in enumerate(panels)
+                if focused is not None and (panel is focused or panel.isAncestorOf(focused))
+            ),
+            -1,
+        )
+        target = panels[(here + by) % len(panels)]
+        target.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _resize(self) -> None:
+        horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        left = [self.by_name[name] for name in self._left]
+        right = [self.by_name[name] for name in self._right]
+        self._window.resizeDocks([left[0], right[0]], [LEFT_WIDTH, RIGHT_WIDTH], horizontal)
+        self._window.resizeDocks(left, [380, 280], vertical)
+        self._window.resizeDocks(right, [440, 130, 110], vertical)
+
+
+def _dock(name: str, title: str, content: QWidget, window: QWidget) -> QDockWidget:
+    """A dock without a frame of its own: the panel's head is its title."""
+    result = QDockWidget(title, window)
+    result.setObjectName(name)
+    result.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetClosable)
+    bare = QWidget()
+    bare.setFixedHeight(0)
+    result.setTitleBarWidget(bare)
+    result.setWidget(content)
+    return result

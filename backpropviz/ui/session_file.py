@@ -1,0 +1,89 @@
+"""A session as a `.bpv` file: the model, the image that was used, and where the debugger stood."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from backpropviz.debugger.session import Session, save
+from backpropviz.debugger.session_json import from_json, to_json
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.model import Model
+from backpropviz.engine.run import Settings
+from backpropviz.errors import UserError
+from backpropviz.importers.images import open_picture
+from backpropviz.importers.picture import Picture
+from backpropviz.storage import model_file
+from backpropviz.storage.networks import load_file
+from backpropviz.ui.opened import Opened, record, restored, session_subject
+from backpropviz.ui.subject import Subject, read_target
+
+_IMAGE = "image"
+
+
+def save_opened(path: Path, opened: Opened) -> None:
+    """Write what is open; raises UserError where the disk refuses."""
+    session = save(session_subject(opened.subject), opened.timeline, opened.state)
+    image = {_IMAGE: opened.subject.image}
+    model_file.save_session(path, opened.subject.model, to_json(session), image)
+
+
+def saved_in(name: str) -> model_file.Session | None:
+    """The session in a file; None where the name is no `.bpv` file or the file holds a model only.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    path = Path(name).expanduser()
+    if path.suffix.lower() != ".bpv" or not path.exists():
+        return None
+    loaded = load_file(path)
+    return loaded if isinstance(loaded, model_file.Session) else None
+
+
+def opened_session(found: model_file.Session, name: str, diverging: str) -> Opened:
+    """Record the session's pass again and stand where it stood.
+
+    Raises:
+        UserError: the session is damaged; the sentence names the file.
+    """
+    try:
+        session = from_json(dict(found.state))
+        subject = _subject(found.model, session, found.arrays.get(_IMAGE))
+        return restored(record(subject, diverging), session)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+
+
+def _subject(model: Model, session: Session, image: Array | None) -> Subject:
+    if image is None:
+        if model.example is None:
+            raise UserError("the session holds no image: it is damaged.")
+        image = model.example.image
+    saved = session.subject
+    optimizer: Any = model.optimizer
+    rate = saved.settings.get("learning_rate")
+    if isinstance(rate, int | float):
+        optimizer = replace(optimizer, learning_rate=float(rate))
+    reduction = saved.settings.get("reduction")
+    settings = Settings(
+        float_bits=64 if saved.settings.get("float_bits") == 64 else 32,
+        reduction=reduction if isinstance(reduction, str) else None,
+        optimizer=optimizer,
+    )
+    name = saved.image or "image"
+    subject = Subject(saved.network, model, name, name, image, _picture(name), (), settings)
+    if saved.target is None:
+        raise UserError("the session names no target: it is damaged.")
+    return subject.with_target(read_target(saved.target, subject))
+
+
+def _picture(name: str) -> Picture | None:
+    """A bundled picture can be fitted anew; any other is known by its array only."""
+    if ":" not in name:
+        return None
+    try:
+        return open_picture(name)
+    except UserError:
+        return None

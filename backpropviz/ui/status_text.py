@@ -1,0 +1,63 @@
+"""What the status line says of a pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backpropviz.debugger.state import StopReason
+from backpropviz.engine.address import Address
+from backpropviz.scene.numbers import shown
+from backpropviz.ui.opened import Opened
+
+
+def state_text(opened: Opened) -> str:
+    """Paused, or at the end."""
+    return "Finished" if opened.view.is_done else "Paused"
+
+
+def message_text(opened: Opened) -> str:
+    """Why it stands here, and the path."""
+    stopped = opened.state.stopped
+    if stopped.reason is StopReason.BREAKPOINT:
+        return f"Breakpoint: {stopped.breakpoint}"
+    if opened.view.is_done:
+        return "The training step is complete: every value is final."
+    step = opened.step
+    if step is None:
+        return ""
+    what = str(opened.focus_address or step.layer or step.phase.value)
+    if stopped.reason is StopReason.START:
+        return f"At the start of the pass: {what}"
+    return f"{step.depth.title.capitalize()}: {what}"
+
+
+def facts_text(opened: Opened) -> str:
+    """What the network says of the image, loss, float width, batch and reduction."""
+    tape, subject = opened.view.tape, opened.subject
+    reduction = subject.settings.reduction or getattr(tape.network.loss, "reduction", "mean")
+    facts = [
+        *_reading(opened),
+        f"loss {shown(tape.loss, 4)}",
+        f"float{subject.settings.float_bits}",
+        f"batch {tape.batch}, {reduction}",
+    ]
+    return "     ".join(facts)
+
+
+def _reading(opened: Opened) -> list[str]:
+    """p(target), and the class that the network takes it for."""
+    tape, subject = opened.view.tape, opened.subject
+    address, target = Address("loss", "probabilities"), subject.target
+    if address not in tape or not isinstance(target, int):
+        return []
+    probabilities, names = tape[address][0], subject.model.class_names
+    best = int(np.argmax(probabilities))
+
+    def said(number: int) -> str:
+        name = names[number] if number < len(names) else str(number)
+        return f"p({name}) = {shown(float(probabilities[number]), 3)}"
+
+    if best == target:
+        return [f"reads it right: {said(target)}"]
+    name = names[best] if best < len(names) else str(best)
+    return [f"{said(target)}, reads it as {name}: {said(best)}"]

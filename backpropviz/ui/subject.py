@@ -1,0 +1,236 @@
+"""What a pass is recorded from: a model, an image with its way to the input, and the settings.
+
+All frozen and without Qt, so that it is put together on a worker's thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.model import Model
+from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.run import Settings, run
+from backpropviz.engine.tape import Tape
+from backpropviz.errors import UserError
+from backpropviz.importers.fit import prepare
+from backpropviz.importers.images import open_picture, picture_from_bytes
+from backpropviz.importers.picture import Picture
+from backpropviz.storage.networks import load_network
+from backpropviz.ui.requests import OpenRequest
+
+Target = int | tuple[float, ...]
+EXAMPLE: Final = "example"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Subject:
+    """Model, image and settings of a pass.
+
+    `image_source` opens the picture again; `picture` is None where the image is the network's own
+    array; `steps` say how the picture was brought to the input. `is_guessed`: nobody named the
+    target, so it is the network's answer.
+    """
+
+    network: str
+    model: Model
+    image_name: str
+    image_source: str
+    image: Array
+    picture: Picture | None
+    steps: tuple[str, ...]
+    settings: Settings
+    is_guessed: bool = False
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the target is a class."""
+        return self.model.network.loss.kind == "cross_entropy"
+
+    @property
+    def target(self) -> Target:
+        """The target of the pass."""
+        if self.settings.target is None:
+            raise UserError(f"{self.network_title} needs a target: choose one.")
+        return self.settings.target
+
+    @property
+    def network_title(self) -> str:
+        """A short name: the bundled one, or the file's."""
+        return Path(self.network).stem
+
+    @property
+    def learning_rate(self) -> float:
+        """How far the update goes."""
+        return (self.settings.optimizer or self.model.optimizer).learning_rate
+
+    def with_target(self, target: Target) -> Subject:
+        """Another target."""
+        settings = replace(self.settings, target=target)
+        return replace(self, settings=settings, is_guessed=False)
+
+    def with_learning_rate(self, rate: float) -> Subject:
+        """The same optimizer with another learning rate."""
+        optimizer: Any = self.settings.optimizer or self.model.optimizer
+        settings = replace(self.settings, optimizer=replace(optimizer, learning_rate=rate))
+        return replace(self, settings=settings)
+
+    def with_float_bits(self, bits: int) -> Subject:
+        """Computed in 32 or 64 bits."""
+        return replace(self, settings=replace(self.settings, float_bits=bits))
+
+    def with_reduction(self, reduction: str) -> Subject:
+        """The batch's losses averaged or summed."""
+        return replace(self, settings=replace(self.settings, reduction=reduction))
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Subject:
+        """The same picture brought to the input in another way."""
+        if self.picture is None:
+            raise UserError(f"{self.image_name} is no picture: open one to fit it.")
+        prepared = prepare(self.picture, preprocessing)
+        model = replace(self.model, preprocessing=preprocessing)
+        return replace(self, model=model, image=prepared.array, steps=prepared.steps)
+
+    def record(self) -> Tape:
+        """The pass."""
+        return run(self.model, self.image, self.settings)
+
+
+def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
+    """What a request asks for; what it leaves out is taken from what is open.
+
+    Raises:
+        UserError: a file cannot be used, or image, target and network do not fit.
+    """
+    picture = _picture(request)
+    if request.network or current is None:
+        network = request.network or _network_for(picture)
+        model = load_network(network, _read_example)
+    else:
+        network, model = current.network, current.model
+    keeps_network = current is not None and network == current.network
+    if picture is None and current is not None and not keeps_network:
+        picture = current.picture if _suits(current, model) else None
+    elif picture is None and current is not None:
+        picture = current.picture
+    settings = current.settings if current is not None and keeps_network else Settings()
+    subject = _with_image(
+        Subject(network, model, "", _source(request, current), _EMPTY, None, (), settings), picture
+    )
+    return _with_target(subject, request.target, keeps=keeps_network and not request.image)
+
+
+def read_target(text: str, subject: Subject) -> Target:
+    """A class by name or number, or numbers separated by commas.
+
+    Raises:
+        UserError: it does not fit the network; the sentence says what would.
+    """
+    names = subject.model.class_names
+    wanted = text.strip()
+    if wanted in names:
+        return names.index(wanted)
+    try:
+        numbers = tuple(float(piece) for piece in wanted.split(","))
+    except ValueError:
+        known = f"one of {', '.join(names)}" if names else "numbers separated by commas"
+        raise UserError(
+            f"“{wanted}” is no target of {subject.network_title}: give {known}."
+        ) from None
+    if subject.is_classifier and len(numbers) == 1 and numbers[0].is_integer():
+        return int(numbers[0])
+    return numbers
+
+
+def target_text(subject: Subject) -> str:
+    """The target in words: the class's name, or the numbers."""
+    target, names = subject.target, subject.model.class_names
+    if isinstance(target, int):
+        return names[target] if target < len(names) else str(target)
+    return ", ".join(f"{number:g}" for number in target)
+
+
+_EMPTY: Final = np.zeros((1, 1, 1, 1), dtype=np.float32)
+
+
+def _read_example(name: str, preprocessing: Preprocessing) -> Array:
+    return prepare(open_picture(name), preprocessing).array
+
+
+def _picture(request: OpenRequest) -> Picture | None:
+    if request.content:
+        return picture_from_bytes(request.content, request.image)
+    if not request.image or request.image == EXAMPLE:
+        return None
+    return open_picture(request.image)
+
+
+def _source(request: OpenRequest, current: Subject | None) -> str:
+    """The name that opens the picture again."""
+    if request.image:
+        return request.image
+    return current.image_source if current is not None else ""
+
+
+def _network_for(picture: Picture | None) -> str:
+    """Photos go to the network that knows photos, gray pictures to the one that reads digits."""
+    return "lenet" if picture is None or picture.channels == 1 else "tinyvgg"
+
+
+def _suits(current: Subject, model: Model) -> bool:
+    """Whether the open picture should stay for another network: not the old network's example."""
+    if current.picture is None:
+        return False
+    is_own = current.model.example is not None and (
+        current.picture.source == current.model.example.source
+    )
+    same_input = current.model.preprocessing == model.preprocessing
+    return same_input or not is_own
+
+
+def _with_image(subject: Subject, picture: Picture | None) -> Subject:
+    example = subject.model.example
+    if picture is None and example is not None and ":" in example.source:
+        picture = open_picture(example.source)
+    if picture is not None:
+        prepared = prepare(picture, subject.model.preprocessing)
+        return replace(
+            subject,
+            image_name=picture.source,
+            image_source=subject.image_source or picture.source,
+            image=prepared.array,
+            picture=picture,
+            steps=prepared.steps,
+        )
+    if example is None:
+        raise UserError(f"{subject.network_title} brings no example image: open a picture too.")
+    return replace(subject, image_name=example.source, image=example.image)
+
+
+def _with_target(subject: Subject, text: str, *, keeps: bool) -> Subject:
+    """The target that was asked for, else the known one, else the network's own answer."""
+    if text:
+        return subject.with_target(read_target(text, subject))
+    if keeps and subject.settings.target is not None:
+        return subject
+    example, names = subject.model.example, subject.model.class_names
+    if example is not None and subject.image_name == example.source:
+        return subject.with_target(example.target)
+    label = subject.picture.label if subject.picture is not None else None
+    if label in names:
+        return subject.with_target(names.index(label))
+    if not subject.is_classifier:
+        if example is None:
+            raise UserError(f"{subject.network_title} needs a target: give numbers.")
+        return subject.with_target(example.target)
+    return replace(subject.with_target(_answer(subject)), is_guessed=True)
+
+
+def _answer(subject: Subject) -> int:
+    """The class that the network itself gives the highest logit."""
+    tape = subject.with_target(0).record()
+    return int(np.argmax(tape[f"{tape.network.output}.output"][0]))

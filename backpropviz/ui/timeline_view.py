@@ -1,0 +1,75 @@
+"""The timeline as a widget: click or drag moves the playhead, hover tells what lies there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from backpropviz.figures.timeline import HEIGHT, TimelineFigure, timeline
+from backpropviz.figures.view import View
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.scene_view import SceneView
+
+
+class TimelineView(SceneView):
+    """Emits positions; while dragged, each position at most once."""
+
+    position_wanted = Signal(object)
+    """A Python int: a pass may have more steps than Qt's ints hold."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name_position: Callable[[int], str] = str
+        self._figure: TimelineFigure | None = None
+        self._wanted: int | None = None
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName(self.tr("Timeline"))
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def show_view(self, view: View, colors: Theme) -> None:
+        """Draw the timeline of a moment."""
+        self._figure = timeline(view, self.viewport().width(), colors)
+        self.show_scene(self._figure.scene, colors)
+        self.viewport().setAccessibleDescription(self._figure.scene.title)
+
+    def _at(self, point: QPointF) -> int | None:
+        return None if self._figure is None else self._figure.step_at(point.x(), point.y())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._wanted = None
+            self._want(self._at(event.position()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        position = self._at(event.position())
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._want(position)
+        if position is not None:
+            self._tell(position, event.globalPosition().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._wanted = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # The arrows step on the stage; here Home and End go to the ends.
+        if event.key() == Qt.Key.Key_Home:
+            self.position_wanted.emit(0)
+        elif event.key() == Qt.Key.Key_End and self._figure is not None:
+            self.position_wanted.emit(self._figure.step_at(float(self.width()), 0.0))
+        else:
+            super().keyPressEvent(event)
+
+    def _want(self, position: int | None) -> None:
+        if position is not None and position != self._wanted:
+            self._wanted = position
+            self.position_wanted.emit(position)
+
+    def _tell(self, position: int, at: QPoint) -> None:
+        near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
+        QToolTip.showText(at + QPoint(6, 12), self.name_position(position), self.viewport(), near)

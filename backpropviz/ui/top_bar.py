@@ -1,0 +1,187 @@
+"""The toolbar: what is debugged (image, network, target, loss), the way to anything, and export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction, QPixmap
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolBar, QWidget
+
+from backpropviz.paint.fonts import qfont
+from backpropviz.paint.render import render
+from backpropviz.scene.theme import LIGHT, ROW, Theme
+from backpropviz.storage.networks import bundled_networks
+from backpropviz.ui.action_set import ActionSet, key_text
+from backpropviz.ui.appearance import faint
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.icons import icon, pixmap
+from backpropviz.ui.image_thumbnail import image_thumbnail
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.subject import Subject, target_text
+
+_MOST_CLASSES = 24
+_THUMBNAIL = 18
+_SAMPLES = (
+    "mnist:17",
+    "mnist:1442",
+    "digits:3",
+    "photo:chelsea",
+    "photo:astronaut",
+    "photo:coffee",
+)
+
+
+class TopBar(QToolBar):
+    """Emits what a person chooses from the chips."""
+
+    image_wanted = Signal(str)
+    network_wanted = Signal(str)
+    target_wanted = Signal(str)
+
+    def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("TopBar")
+        self.setWindowTitle(self.tr("Toolbar"))
+        self.setMovable(False)
+        self.setFixedHeight(40)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self._actions = actions
+        self._colors: Theme = LIGHT
+        mode = Segmented(self.tr("Mode"))
+        mode.set_choices([(self.tr("Debug"), "debug", self.tr("Step through one training step."))])
+        mode.set_value("debug")
+        self.image = Chip(self.tr("Image"))
+        self.network = Chip(self.tr("Network"))
+        self.target = Chip(self.tr("Target"))
+        self.loss = Chip(self.tr("Loss"))
+        for widget in (mode, self.image, self.network, self.target, self.loss):
+            self.addWidget(widget)
+        spring = QWidget()
+        spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(spring)
+        self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
+        self.addWidget(self.search)
+        self._export = QPushButton(self.tr("Export"))
+        self._export.setObjectName("Primary")
+        self._export.setFixedHeight(CONTROL_HEIGHT)
+        self._export.setIconSize(QSize(15, 15))
+        self._export.clicked.connect(actions["export"].trigger)
+        self.addWidget(self._export)
+        self._fill_networks()
+        self._fill_loss()
+
+    def show_opened(self, opened: Opened) -> None:
+        """Show what is debugged."""
+        subject = opened.subject
+        self.image.show_value(_short(subject.image_name), self._thumbnail(opened))
+        self.network.show_value(_short(subject.network_title))
+        guessed = self.tr(" (its answer)") if subject.is_guessed else ""
+        self.target.show_value(_short(target_text(subject) + guessed))
+        self.loss.show_value(_loss_title(subject))
+        self._fill_images(subject)
+        self._fill_targets(subject)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = colors
+        for chip in (self.image, self.network, self.target, self.loss):
+            chip.use_theme(colors)
+        self._export.setIcon(icon("upload", colors.panel, faint(colors), 16, 2.0))
+        self.search.use_theme(colors)
+
+    def _thumbnail(self, opened: Opened) -> QPixmap:
+        ratio = self.devicePixelRatioF()
+        scene = image_thumbnail(opened, _THUMBNAIL, self._colors)
+        picture = QPixmap.fromImage(render(scene, ratio))
+        picture.setDevicePixelRatio(ratio)
+        return picture
+
+    def _fill_images(self, subject: Subject) -> None:
+        samples = [self._choice(name, name, self._choose_image) for name in _SAMPLES]
+        shared = self._actions
+        self.image.fill([shared["open"], shared["paste"], shared["fit_image"], None, *samples])
+
+    def _fill_networks(self) -> None:
+        cards = bundled_networks()
+        entries: list[QAction | None] = []
+        for card in cards:
+            entry = self._choice(f"{card.name}:  {card.title}", card.name, self._choose_network)
+            entry.setToolTip(card.description)
+            entries.append(entry)
+        details = self._actions["network_details"]
+        self.network.fill([*entries, None, self._actions["open"], details])
+
+    def _fill_targets(self, subject: Subject) -> None:
+        names: Sequence[str] = subject.model.class_names if subject.is_classifier else ()
+        entries: list[QAction | None] = [
+            self._choice(name, name, self._choose_target) for name in names[:_MOST_CLASSES]
+        ]
+        self.target.fill([*entries, *([None] if entries else []), self._actions["target"]])
+
+    def _fill_loss(self) -> None:
+        shared = self._actions
+        self.loss.fill(
+            [shared["sum_reduction"], shared["float_width"], None, shared["learning_rate"]]
+        )
+
+    def _choice(self, title: str, value: str, slot: object) -> QAction:
+        action = QAction(title.replace("&", "&&"), self)
+        action.setData(value)
+        action.triggered.connect(slot)
+        return action
+
+    def _choose_image(self) -> None:
+        self.image_wanted.emit(_chosen(self.sender()))
+
+    def _choose_network(self) -> None:
+        self.network_wanted.emit(_chosen(self.sender()))
+
+    def _choose_target(self) -> None:
+        self.target_wanted.emit(_chosen(self.sender()))
+
+
+class _SearchField(QPushButton):
+    """Looks like a field and opens the palette."""
+
+    def __init__(self, text: str, action: QAction) -> None:
+        super().__init__()
+        self.setObjectName("Chip")
+        self.setFixedHeight(CONTROL_HEIGHT)
+        self.setAccessibleName(text)
+        self.clicked.connect(action.trigger)
+        self._glyph, self._text, self._key = QLabel(), QLabel(text), QLabel()
+        self._key.setText(key_text("Ctrl+Shift+P"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(9, 0, 10, 0)
+        row.setSpacing(8)
+        for part in (self._glyph, self._text, self._key):
+            part.setFont(qfont(ROW))
+            part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            row.addWidget(part, int(part is self._text))
+
+    def sizeHint(self) -> QSize:
+        layout = self.layout()
+        return super().sizeHint() if layout is None else layout.sizeHint()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        ratio = self.devicePixelRatioF()
+        self._glyph.setPixmap(pixmap("search", colors.text_secondary, 14, ratio))
+        for part in (self._glyph, self._text, self._key):
+            part.setStyleSheet(f"color: {colors.text_secondary}; background: transparent;")
+
+
+def _chosen(sender: object) -> str:
+    return str(sender.data()) if isinstance(sender, QAction) else ""
+
+
+def _short(text: str) -> str:
+    name = text.replace("\\", "/").rpartition("/")[2]
+    return name if len(name) <= 22 else f"{name[:12]}…{name[-8:]}"
+
+
+def _loss_title(subject: Subject) -> str:
+    return {"cross_entropy": "cross-entropy", "squared_error": "squared error"}.get(
+        subject.model.network.loss.kind, subject.model.network.loss.kind
+    )

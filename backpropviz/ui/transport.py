@@ -1,0 +1,220 @@
+"""The row of step buttons, speed, depth, loop order and step number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+
+from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.paint.fonts import qfont
+from backpropviz.scene.theme import LIGHT, MONO_STRONG, ROW, Theme
+from backpropviz.ui.action_set import ActionSet
+from backpropviz.ui.appearance import faint
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.icons import icon
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.preferences import INTERVALS_MS, speed_text
+
+HEIGHT: Final = 48
+BACKWARD: Final = ("continue_back", "back_out", "back_into", "back_over")
+FORWARD: Final = ("step_over", "step_into", "step_out", "continue")
+DEPTHS: Final = tuple(depth for depth in Depth if depth is not Depth.PASS)
+_NARROW: Final = 1330
+
+
+class Transport(QFrame):
+    """Shows where the pass stands; emits wishes."""
+
+    depth_wanted = Signal(object)
+    order_wanted = Signal(object)
+    step_wanted = Signal(str)
+    interval_wanted = Signal(int)
+
+    def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("Panel")
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName(self.tr("Transport"))
+        self._colors: Theme = LIGHT
+        self._is_playing = False
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(14, 0, 16, 0)
+        self._row.setSpacing(4)
+        self._add_steps(actions, BACKWARD)
+        self._row.addWidget(_divider())
+        self._add_steps(actions, FORWARD)
+        self._row.addWidget(_divider())
+        self._add_play(actions["play"])
+        self._row.addSpacing(12)
+        self._add_depth()
+        self._row.addSpacing(12)
+        self._add_order()
+        self._row.addStretch(1)
+        self._add_step_field()
+
+    def _add_steps(self, actions: ActionSet, names: Sequence[str]) -> None:
+        for name in names:
+            self._row.addWidget(self._button(actions[name]))
+
+    def _button(self, action: QAction) -> QToolButton:
+        button = QToolButton()
+        button.setDefaultAction(action)
+        button.setFixedSize(32, 32)
+        button.setIconSize(QSize(20, 20))
+        button.setAccessibleName(action.text())
+        return button
+
+    def _add_play(self, action: QAction) -> None:
+        self._play = action
+        self._row.addWidget(self._button(action))
+        self._speed = Chip(self.tr("Speed"))
+        self._speed.hide_label()
+        actions = []
+        for interval in reversed(INTERVALS_MS):
+            entry = QAction(speed_text(interval), self._speed)
+            entry.setData(interval)
+            entry.triggered.connect(self._want_interval)
+            actions.append(entry)
+        self._speed.fill(actions)
+        self._row.addWidget(self._speed)
+
+    def _add_depth(self) -> None:
+        self._depth_label = _label(self.tr("Depth"))
+        self.depths = Segmented(self.tr("Depth"))
+        self.depths.set_choices([(_depth_title(d), d, _depth_help(d)) for d in DEPTHS])
+        self.depths.chosen.connect(self.depth_wanted)
+        self._row.addWidget(self._depth_label)
+        self._row.addSpacing(4)
+        self._row.addWidget(self.depths)
+
+    def _add_order(self) -> None:
+        self._order_label = _label(self.tr("Loop order"))
+        self.orders = Segmented(self.tr("Loop order"))
+        self.orders.chosen.connect(self.order_wanted)
+        self._row.addWidget(self._order_label)
+        self._row.addSpacing(4)
+        self._row.addWidget(self.orders)
+
+    def _add_step_field(self) -> None:
+        self._before = _label(self.tr("step"))
+        self.step = QLineEdit()
+        self.step.setObjectName("StepField")
+        self.step.setFont(qfont(MONO_STRONG))
+        self.step.setFixedHeight(CONTROL_HEIGHT)
+        self.step.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.step.setAccessibleName(self.tr("Step number"))
+        self.step.returnPressed.connect(self._want_step)
+        self.step.installEventFilter(self)
+        self._after = _label("")
+        for widget in (self._before, self.step, self._after):
+            self._row.addWidget(widget)
+            self._row.addSpacing(2)
+
+    def show_opened(self, opened: Opened) -> None:
+        """Show where a pass stands."""
+        timeline, state = opened.timeline, opened.state
+        available = None if opened.view.is_done else timeline.depths_at(state.k)
+        self.depths.set_value(opened.view.depth if available else state.depth, available)
+        self._show_order(opened)
+        number, total = opened.view.position, timeline.steps
+        self.step.setText(f"{number:,}")
+        width = self.step.fontMetrics().horizontalAdvance(f"{total:,}") + 20
+        self.step.setFixedWidth(max(34, width))
+        self._after.setText(self.tr("of {total}").format(total=f"{total:,}"))
+
+    def _show_order(self, opened: Opened) -> None:
+        number = opened.step.operation if opened.step is not None else -1
+        orders = opened.timeline.nest(number).orders if number >= 0 else ()
+        if not orders:
+            self.orders.hide()
+            self._order_label.hide()
+            return
+        by = self.tr("by {what}")
+        choices = list(zip(orders, LoopOrder, strict=False))
+        self.orders.set_choices(
+            [(by.format(what=loops.label), order, _order_help(order)) for loops, order in choices]
+        )
+        chosen = tuple(LoopOrder)[opened.timeline.orders[number]]
+        self.orders.set_value(chosen)
+        self.orders.show()
+        self._order_label.setVisible(self.width() >= _NARROW)
+
+    def show_playing(self, is_playing: bool, interval_ms: int) -> None:
+        """Show whether and how fast it plays."""
+        self._is_playing = is_playing
+        self._speed.show_value(speed_text(interval_ms))
+        self.use_theme(self._colors)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Tint the icons."""
+        self._colors = colors
+        name = "pause" if self._is_playing else "play"
+        self._play.setIcon(icon(name, colors.text, faint(colors), stroke=1.5))
+        self._speed.use_theme(colors)
+        for label in (self._before, self._after, self._depth_label, self._order_label):
+            label.setStyleSheet(f"color: {colors.text_secondary};")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        is_wide = self.width() >= _NARROW
+        self._depth_label.setVisible(is_wide)
+        self._order_label.setVisible(is_wide and self.orders.isVisibleTo(self))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.step and isinstance(event, QKeyEvent):
+            if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
+                self.step.undo()
+                self.step.clearFocus()
+                return True
+        return super().eventFilter(watched, event)
+
+    def _want_interval(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.interval_wanted.emit(int(action.data()))
+
+    def _want_step(self) -> None:
+        self.step_wanted.emit(self.step.text())
+        self.step.clearFocus()
+
+
+def _depth_title(depth: Depth) -> str:
+    return depth.title.capitalize()
+
+
+def _depth_help(depth: Depth) -> str:
+    return {
+        Depth.PHASE: "Step by forward, loss, backward and update.",
+        Depth.LAYER: "Step layer by layer.",
+        Depth.TENSOR: "Step by whole outputs, ∂L/∂W, ∂L/∂b and ∂L/∂X.",
+        Depth.CHANNEL: "Step by channels: one drawn plane.",
+        Depth.ELEMENT: "Step value by value.",
+        Depth.TERM: "Step by single multiply-accumulates.",
+    }[depth]
+
+
+def _order_help(order: LoopOrder) -> str:
+    if order is LoopOrder.TARGET:
+        return "Finish one value, then the next: what moves it?"
+    return "Take one upstream value and scatter it into all that it reaches."
+
+
+def _label(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setFont(qfont(ROW))
+    return label
+
+
+def _divider() -> QFrame:
+    line = QFrame()
+    line.setObjectName("Divider")
+    line.setFixedSize(1, 20)
+    holder = QFrame()
+    row = QHBoxLayout(holder)
+    row.setContentsMargins(6, 0, 6, 0)
+    row.addWidget(line)
+    return holder

@@ -1,0 +1,250 @@
+"""What the window has once something is open: stage, docks, toolbar, transport."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
+from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.figures.call_stack import call_stack
+from backpropviz.figures.explanation import explanation
+from backpropviz.figures.network_map import network_map
+from backpropviz.figures.view import View
+from backpropviz.scene.marks import Scene
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.controller import Controller
+from backpropviz.ui.debug_actions import DebugActions
+from backpropviz.ui.layout import Docks
+from backpropviz.ui.marks_panel import MarksPanels
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.panels import ScenePanel
+from backpropviz.ui.player import Player
+from backpropviz.ui.pointing import Pointing
+from backpropviz.ui.preferences import read_preferences
+from backpropviz.ui.recent import last_session_file
+from backpropviz.ui.remembering import remember_opened
+from backpropviz.ui.session_file import save_opened
+from backpropviz.ui.stage_view import StageView
+from backpropviz.ui.start_thumbnails import StartThumbnails
+from backpropviz.ui.status_text import facts_text, message_text, state_text
+from backpropviz.ui.timeline_view import TimelineView
+from backpropviz.ui.top_bar import TopBar
+from backpropviz.ui.transport import Transport
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+
+
+class Workbench(QObject):
+    """Made once, after the first paint; shows whatever the controller has open."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._colors: Theme = window.theme
+        self.controller = Controller(self)
+        self.player = Player(read_preferences().interval_ms, self)
+        self.marks = MarksPanels(self.controller, window)
+        self.thumbnails = StartThumbnails(window.start_page)
+        self._make_views()
+        self.docks = Docks(window, *self._panels())
+        self.pointing = Pointing(self.controller, window)
+        for canvas in (self.stage, self.network.canvas, self.stack.canvas, self.timeline):
+            self.pointing.watch(canvas)
+        self.pointing.watch(self.explanation.canvas)
+        self.actions = DebugActions(self, window)
+        self._connect()
+        self.use_theme(window.theme)
+        self.transport.show_playing(False, self.player.interval_ms)
+
+    def _make_views(self) -> None:
+        window = self._window
+        self.stage = StageView()
+        window.pages.addWidget(self.stage)
+        self.network = ScenePanel(self.tr("Network map"), network_map)
+        self.stack = ScenePanel(self.tr("Call stack"), call_stack)
+        self.explanation = ScenePanel(self.tr("Explanation"), _explanation)
+        self.transport = Transport(window.actions_by_name)
+        self.timeline = TimelineView()
+        self.bar = TopBar(window.actions_by_name)
+        self.bar.hide()
+        window.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.bar)
+
+    def _panels(self) -> tuple[dict[str, tuple[str, QWidget]], ...]:
+        bottom = QWidget()
+        bottom.setObjectName("Panel")
+        column = QVBoxLayout(bottom)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.transport)
+        column.addWidget(self.timeline)
+        bottom.setFocusProxy(self.timeline)
+        return (
+            {
+                "network": (self.tr("Network map"), self.network),
+                "stack": (self.tr("Call stack"), self.stack),
+            },
+            {
+                "explanation": (self.tr("Explanation"), self.explanation),
+                "values": (self.tr("Watches and variables"), self.marks.values),
+                "breakpoints": (self.tr("Breakpoints"), self.marks.breakpoints),
+            },
+            {"timeline": (self.tr("Transport and timeline"), bottom)},
+        )
+
+    def _connect(self) -> None:
+        controller = self.controller
+        controller.state_changed.connect(self._show)
+        controller.refused.connect(self._say)
+        controller.busy_changed.connect(self._say_busy)
+        self.player.ticked.connect(self._play_on)
+        self.player.changed.connect(self._show_playing)
+        self.timeline.position_wanted.connect(self._go_to)
+        self.timeline.name_position = self._position_name
+        self.timeline.resized.connect(self._redraw_timeline)
+        self.transport.depth_wanted.connect(self._set_depth)
+        self.transport.order_wanted.connect(self._set_order)
+        self.transport.step_wanted.connect(self.actions.go_to_text)
+        self.transport.interval_wanted.connect(self.actions.set_interval)
+        self.bar.image_wanted.connect(self.actions.open_image)
+        self.bar.network_wanted.connect(self.actions.open_network)
+        self.bar.target_wanted.connect(self.actions.set_target)
+
+    def _show(self, old: Opened | None, new: Opened | None) -> None:
+        """The one place where a new state reaches the panels."""
+        if new is None:
+            self._show_start_page()
+            return
+        if old is None:
+            self._show_docks()
+        if old is None or old.subject is not new.subject:
+            self.bar.show_opened(new)
+            self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
+            self.actions.show_subject(new.subject)
+        if old is not None and old.view.tape is not new.view.tape:
+            self.player.pause()
+        self._show_view(new)
+
+    def _show_view(self, opened: Opened) -> None:
+        view, colors = opened.view, self._colors
+        self.stage.show_view(view, colors)
+        self.network.show_view(view, colors)
+        self.stack.show_view(view, colors)
+        self.explanation.show_view(view, colors)
+        self.timeline.show_view(view, colors)
+        self.transport.show_opened(opened)
+        self.marks.show_opened(opened)
+        self.actions.allow(opened)
+        self._window.status.show_pass(
+            state_text(opened),
+            message_text(opened),
+            facts_text(opened),
+            is_paused=not view.is_done and not self.player.is_playing,
+        )
+
+    def _show_docks(self) -> None:
+        self._window.pages.setCurrentWidget(self.stage)
+        self.bar.show()
+        self.docks.show()
+        self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._window.enable_actions()
+
+    def _show_start_page(self) -> None:
+        self.player.pause()
+        self.docks.hide()
+        self.bar.hide()
+        self.stage.clear()
+        self._window.start_page.refresh()
+        self._window.pages.setCurrentWidget(self._window.start_page)
+        self._window.setWindowTitle("BackpropViz")
+        self._window.status.show_idle()
+        self._window.enable_actions()
+        self.fill_start_page()
+
+    def fill_start_page(self) -> None:
+        """Draw the pictures of the cards."""
+        self.thumbnails.fill(self._colors)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = colors
+        for panel in (self.network, self.stack, self.explanation, self.marks, self.bar):
+            panel.use_theme(colors)
+        self.transport.use_theme(colors)
+        opened = self.controller.opened
+        if opened is None:
+            self.fill_start_page()
+        else:
+            self.bar.show_opened(opened)
+            self._show_view(opened)
+
+    def read_preferences(self) -> None:
+        """Take what the preferences say now."""
+        chosen = read_preferences()
+        self.actions.set_interval(chosen.interval_ms)
+        self.controller.use_diverging_map(chosen.diverging)
+
+    def pause_if_minimized(self) -> None:
+        """Nobody watches a minimized window play."""
+        if self._window.isMinimized():
+            self.player.pause()
+
+    def close(self) -> None:
+        """Remember the session and the layout; wait for all threads."""
+        self.player.pause()
+        self.controller.stop()
+        self.thumbnails.stop()
+        opened = self.controller.opened
+        if opened is None:
+            return
+        self.docks.remember()
+        remember_opened(opened)
+        last_session_file().parent.mkdir(parents=True, exist_ok=True)
+        save_opened(last_session_file(), opened)
+
+    def _say(self, text: str) -> None:
+        self._window.status.say(text)
+
+    def _say_busy(self, text: str) -> None:
+        if text:
+            self._window.status.say(text)
+        elif self.controller.opened is not None:
+            self._window.status.say(message_text(self.controller.opened))
+
+    def _go_to(self, k: int) -> None:
+        self.player.pause()
+        self.controller.dispatch(GoTo(k))
+
+    def _set_depth(self, depth: Depth) -> None:
+        self.controller.dispatch(SetDepth(depth))
+
+    def _set_order(self, order: LoopOrder) -> None:
+        self.controller.dispatch(SetOrder(order))
+
+    def _play_on(self) -> None:
+        self.actions.play_on()
+
+    def _show_playing(self, is_playing: bool) -> None:
+        self.transport.show_playing(is_playing, self.player.interval_ms)
+        if self.controller.opened is not None and not is_playing:
+            self._show_view(self.controller.opened)
+
+    def _redraw_timeline(self) -> None:
+        if self.controller.opened is not None:
+            self.timeline.show_view(self.controller.opened.view, self._colors)
+
+    def _position_name(self, position: int) -> str:
+        opened = self.controller.opened
+        if opened is None or position >= opened.timeline.steps:
+            return self.tr("the end of the pass")
+        step = opened.timeline.step(position, Depth.TENSOR)
+        return self.tr("step {number}: {target}, {phase}").format(
+            number=f"{position + 1:,}", target=step.target, phase=step.phase.value
+        )
+
+
+def _explanation(view: View, width: float, colors: Theme) -> Scene:
+    return explanation(view.explained, width, colors)
