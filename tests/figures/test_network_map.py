@@ -121,8 +121,8 @@ def test_sign_shares_are_those_of_the_tape(name: str, order: LoopOrder) -> None:
             assert (name, row.name) == ("lenet", "image")
             continue
         own = ("weight.grad", "input.grad", "input1.grad")
-        names = [f"{row.name}.{quantity}" for quantity in own]
-        array = view.tape[next((n for n in names if n in view.tape), "image.grad")]
+        names = [parse(f"{row.name}.{quantity}") for quantity in own]
+        array = view.tape[next((n for n in names if n in view.tape), parse("image.grad"))]
         assert (row.counts.negative, row.counts.positive) == (
             int((array < 0).sum()),
             int((array > 0).sum()),

@@ -21,7 +21,7 @@ def texts(scene: Scene) -> list[str]:
 @pytest.mark.parametrize("kind", ["example", "digit", "own"])
 def test_cards_have_one_size_and_legible_text(kind: StartCard, theme: Theme) -> None:
     scene = start_card(kind, theme)
-    assert (scene.width, scene.height) == SIZE
+    assert [scene.width, scene.height] == list(SIZE)
     assert_text_is_legible(scene)
 
 
