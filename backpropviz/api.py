@@ -1,0 +1,143 @@
+"""The public Python functions: load, record, explain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from backpropviz.engine.address import Address, parse
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.model import Model
+from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.run import Settings, read_target, run
+from backpropviz.engine.tape import Tape
+
+if TYPE_CHECKING:
+    from backpropviz.engine.derivation import Derivation, Term
+    from backpropviz.engine.preprocessing import Preprocessing
+
+Target: TypeAlias = float | str | Sequence[float] | None
+"""A class by number or name, one number, or several."""
+
+
+def load_network(name_or_path: str | Path) -> Model:
+    """A bundled network by name (`lenet`), or one from a JSON or .bpv file.
+
+    Raises:
+        UserError: there is no such network, or the file cannot be used.
+    """
+    from backpropviz.storage.networks import load_network as load
+
+    return load(name_or_path, _prepared)
+
+
+def load_image(path_or_name: str | Path, model: Model) -> Array:
+    """A picture as the model's network takes it: (1, C, H, W) float32, read-only.
+
+    `path_or_name` is a file or `mnist:17`, `digits:3`, `photo:chelsea`; the model's preprocessing
+    says how it is cropped, resized, inverted and scaled.
+
+    Raises:
+        UserError: the picture cannot be read.
+    """
+    return _prepared(path_or_name, model.preprocessing)
+
+
+def record(
+    model: Model,
+    image: Array | None = None,
+    target: Target = None,
+    *,
+    float_bits: int = 32,
+    reduction: str | None = None,
+    optimizer: Optimizer | None = None,
+) -> Tape:
+    """One training step: every tensor and every gradient, by address.
+
+    `target` is a class by number or name, or numbers. Image and target default to the example that
+    the model brings. `tape["conv1.weight.grad"]` is a read-only array.
+
+    Raises:
+        UserError: image, target or settings do not fit the model.
+    """
+    return run(model, image, Settings(_target(target, model), float_bits, reduction, optimizer))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """A derived value: text when printed, a picture in a notebook, numbers by `to_json`."""
+
+    derivation: Derivation
+
+    @property
+    def address(self) -> Address:
+        """The value's name, under which it was computed."""
+        return self.derivation.address
+
+    @property
+    def value(self) -> float:
+        """The value: initial + Σ terms + residue, or the largest term."""
+        return self.derivation.value
+
+    @property
+    def terms(self) -> Sequence[Term]:
+        """The summands, candidates or the function's value, each with its operands."""
+        return self.derivation.terms
+
+    def __str__(self) -> str:
+        """The derivation as lines of text; long sums are folded."""
+        from backpropviz.figures.derivation_text import derivation_text
+
+        return derivation_text(self.derivation)
+
+    def __repr__(self) -> str:
+        """The same, so that an interactive session shows it."""
+        return str(self)
+
+    def _repr_svg_(self) -> str:
+        from backpropviz.export.svg import svg
+        from backpropviz.figures.explanation import derivation_scene
+        from backpropviz.scene.theme import LIGHT
+
+        return svg(derivation_scene(self.derivation, LIGHT))
+
+    def to_json(self) -> dict[str, Any]:
+        """address, value, initial, rule, terms, residue, formula: every term, none folded."""
+        from backpropviz.figures.derivation_text import derivation_json
+
+        return derivation_json(self.derivation)
+
+    def json(self) -> str:
+        """`to_json` as text; NaN and infinities are written as words."""
+        return json.dumps(self.to_json(), ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def explain(tape: Tape, address: str | Address) -> Explanation:
+    """How one value came about, term by term.
+
+    Raises:
+        UserError: the address names no single value, or one that was given, not computed.
+    """
+    from backpropviz.engine.explain import explain_value
+
+    return Explanation(explain_value(tape, parse(address) if isinstance(address, str) else address))
+
+
+def _prepared(path_or_name: str | Path, preprocessing: Preprocessing) -> Array:
+    from backpropviz.importers.fit import prepare
+    from backpropviz.importers.images import open_picture
+
+    return prepare(open_picture(path_or_name), preprocessing).array
+
+
+def _target(target: Target, model: Model) -> int | tuple[float, ...] | None:
+    if isinstance(target, str):
+        return read_target(target, model)
+    if target is None or isinstance(target, int | np.integer):
+        return None if target is None else int(target)
+    return (float(target),) if isinstance(target, float | np.floating) else tuple(target)

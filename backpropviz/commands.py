@@ -1,0 +1,252 @@
+"""What each command of the command line takes and does."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backpropviz.errors import UsageError, UserError
+
+if TYPE_CHECKING:
+    from backpropviz.debugger.steps import Depth, LoopOrder
+    from backpropviz.engine.model import Model
+    from backpropviz.engine.tape import Tape
+    from backpropviz.figures.view import View
+
+DEPTHS = ("pass", "phase", "layer", "tensor", "channel", "element", "term")
+LARGEST_SCALE = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of the command line."""
+
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+    summary: str
+
+
+def _open_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="*", metavar="FILE", help="an image, a network or a session")
+    parser.add_argument("--network", metavar="N", help="a bundled network or a file")
+    parser.add_argument("--theme", choices=("light", "dark", "system"), help="colors of the window")
+
+
+def _open(arguments: argparse.Namespace) -> int:
+    network, files = arguments.network, []
+    for name in arguments.files:
+        if not network and _is_bundled(name):
+            network = name
+        else:
+            _check_openable(name)
+            files.append(name)
+    from backpropviz.ui.application import run_window
+
+    return run_window(tuple(files), network, arguments.theme)
+
+
+def _is_bundled(name: str) -> bool:
+    from backpropviz.assets import resource_names
+
+    return not Path(name).exists() and name in {Path(n).stem for n in resource_names("networks")}
+
+
+def _check_openable(name: str) -> None:
+    """A mistyped command is told at once; what a data set has is looked up by the window."""
+    if ":" not in name and not Path(name).expanduser().exists():
+        raise UsageError(
+            f"“{name}” is neither a command nor a file: give {', '.join(COMMANDS)}, or a file."
+        )
+
+
+def _input_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--network", required=True, metavar="N", help="a bundled network or a file (.json, .bpv)"
+    )
+    parser.add_argument("--image", metavar="I", help="a file, or mnist:17, digits:3, photo:chelsea")
+    parser.add_argument(
+        "--target", metavar="T", help="a class by number or name, or numbers separated by commas"
+    )
+    parser.add_argument(
+        "--float",
+        choices=("32", "64"),
+        default="32",
+        dest="float_bits",
+        help="bits of a number (default 32)",
+    )
+    parser.add_argument(
+        "--reduction", choices=("mean", "sum"), help="of the batch's losses (default: the model's)"
+    )
+
+
+def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
+    """The model and the pass that the input arguments describe.
+
+    A sample that carries its label (`mnist:17`) needs no target.
+    """
+    from backpropviz import api
+    from backpropviz.importers.fit import prepare
+    from backpropviz.importers.images import open_picture
+
+    model = api.load_network(arguments.network)
+    image, target = None, arguments.target
+    if arguments.image is not None:
+        picture = open_picture(arguments.image)
+        image = prepare(picture, model.preprocessing).array
+        target = picture.label if target is None and picture.label in model.class_names else target
+    bits = int(arguments.float_bits)
+    tape = api.record(model, image, target, float_bits=bits, reduction=arguments.reduction)
+    return model, tape
+
+
+def _explain_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("address", metavar="ADDRESS", help="for example conv1.weight.grad[0,0,1,1]")
+    _input_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="every term, as JSON")
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from backpropviz import api
+
+    _, tape = recorded(arguments)
+    explanation = api.explain(tape, arguments.address)
+    print(explanation.json() if arguments.json else explanation)
+    return 0
+
+
+def _record_arguments(parser: argparse.ArgumentParser) -> None:
+    _input_arguments(parser)
+    parser.add_argument("-o", "--output", required=True, metavar="tape.npz", type=Path)
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    from backpropviz.storage.tape_file import save_tape
+
+    path: Path = arguments.output
+    if path.suffix.lower() != ".npz":
+        raise UsageError(f"{path} cannot hold a tape: name a file that ends in .npz.")
+    _, tape = recorded(arguments)
+    save_tape(tape, path)
+    print(f"{len(tape)} arrays, loss {tape.loss:.6g} → {path}")
+    return 0
+
+
+def _export_arguments(parser: argparse.ArgumentParser) -> None:
+    _input_arguments(parser)
+    place = "an address, or the number of a step"
+    parser.add_argument("--from", required=True, dest="first", metavar="A", help=place)
+    parser.add_argument("--to", required=True, dest="last", metavar="B", help=place)
+    parser.add_argument("--depth", required=True, choices=DEPTHS, help="a frame a block of it")
+    parser.add_argument("--order", choices=("target", "source"), default="target")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light")
+    parser.add_argument("--size", default="1920x1080", metavar="WxH", help="default 1920x1080")
+    parser.add_argument("--scale", type=_scale, default=1.0, metavar="2", help="pixels per pixel")
+    parser.add_argument("--format", choices=("png", "svg"), default="png", help="in a folder")
+    parser.add_argument("--overwrite", action="store_true", help="into a folder that holds files")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", type=Path)
+
+
+def _scale(text: str) -> float:
+    value = float(text)
+    if not (math.isfinite(value) and 0 < value <= LARGEST_SCALE):
+        raise ValueError
+    return value
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from backpropviz.export.frames import check_path, export_frames, frame_size
+
+    kind = check_path(arguments.output, 1)
+    size = frame_size(arguments.size, (1920, 1080))
+    view, depth = _view(arguments)
+    if kind in {"png", "pdf"} or arguments.format == "png":
+        _paint_without_display()
+    from backpropviz.figures.frames import frames
+    from backpropviz.scene.theme import theme
+
+    ends = (_place(arguments.first), _place(arguments.last))
+    found = frames(view, *ends, depth, size, theme(arguments.theme))
+    export_frames(
+        found,
+        found.count,
+        arguments.output,
+        frame_format=arguments.format,
+        scale=arguments.scale,
+        overwrite=arguments.overwrite,
+        progress=_progress if sys.stderr is not None and sys.stderr.isatty() else None,
+    )
+    plural = "" if found.count == 1 else "s"
+    print(f"{found.count:,} frame{plural} → {arguments.output}")
+    return 0
+
+
+def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
+    from backpropviz.debugger.state import SessionState
+    from backpropviz.debugger.steps import Depth, LoopOrder
+    from backpropviz.debugger.timeline import Timeline
+    from backpropviz.engine.program import operations
+    from backpropviz.figures.scales import Scales
+    from backpropviz.figures.view import View
+
+    model, tape = recorded(arguments)
+    order: LoopOrder = LoopOrder(arguments.order)
+    depth = Depth[arguments.depth.upper()]
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer), order)
+    state = SessionState(depth=depth, order=order)
+    return View(model, tape, timeline, state, Scales(tape)), depth
+
+
+def _place(text: str) -> int | str:
+    """A step's number, or an address."""
+    if not re.fullmatch(r"[0-9]+", text):
+        return text
+    if len(text) > len("1000000000000000000"):
+        raise UserError(f"there is no step {text[:20]}…: give a smaller number.")
+    return int(text)
+
+
+def _paint_without_display() -> None:
+    # A platform that the person has chosen may need a display, which this command does without.
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    from backpropviz.paint.application import painting_application
+
+    painting_application()
+
+
+def _progress(done: int, count: int) -> None:
+    end = "\n" if done == count else ""
+    print(f"\r{done:,} of {count:,} frames", end=end, file=sys.stderr, flush=True)
+
+
+def _no_arguments(_: argparse.ArgumentParser) -> None:
+    return None
+
+
+def _doctor(_: argparse.Namespace) -> int:
+    from backpropviz.doctor import report
+
+    lines, is_well = report()
+    print("\n".join(lines))
+    return 0 if is_well else 4
+
+
+COMMANDS = {
+    "open": Command(_open_arguments, _open, "Open the window, with files if any are named."),
+    "explain": Command(_explain_arguments, _explain, "Derive one value, term by term."),
+    "record": Command(
+        _record_arguments, _record, "Save every tensor of a pass under its address (.npz)."
+    ),
+    "export": Command(
+        _export_arguments, _export, "Write pictures of steps: .png, .svg, .pdf or a folder."
+    ),
+    "doctor": Command(
+        _no_arguments, _doctor, "Tell what this machine has and lacks, and how to mend it."
+    ),
+}

@@ -1,0 +1,40 @@
+"""What a person loads: a network with its parameters, and how an image is put into it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.network import Network
+from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.preprocessing import Preprocessing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """An image that comes with a model, already as the network takes it: (1,C,H,W)."""
+
+    source: str
+    image: Array
+    target: int | tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A network ready to be shown an image; `class_names` is empty for a regression."""
+
+    title: str
+    network: Network
+    parameters: Parameters
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    optimizer: Optimizer
+    example: Example | None = None
+    remark: str = ""
+    """One sentence: what it was trained on and how well it does."""
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained values."""
+        return sum(array.size for own in self.parameters.values() for array in own.values())
