@@ -12,7 +12,18 @@ from backpropviz.engine.nest import Axis, Nest, Operand, Rule, Values
 from backpropviz.engine.operands import Cell, Choice, Indicator, Share
 from backpropviz.figures.operand_nodes import WINDOW_NAMES, OperandWriter
 
-_LETTERS_OF_CONSTANTS = {"η": "lr", "λ": "decay", "μ": "momentum"}
+_CODE_OF = {
+    "η": "lr",
+    "λ": "decay",
+    "μ": "momentum",
+    "α": "alpha",
+    "β": "beta",
+    "ε": "eps",
+    "₁": "1",
+    "₂": "2",
+    "ᵗ": "**t",
+    "−": "-",
+}
 _SIGNS = (("·", "*"), ("−", "-"), ("²", "**2"), ("√", "sqrt"), ("½", "0.5"), ("≥", ">="))
 
 
@@ -182,9 +193,8 @@ def _loop_over(axes: Sequence[Axis]) -> str:
 def _constant(label: str, category: str) -> str:
     if label.startswith("["):
         return "(" + label.strip("[]").replace("k", category).replace("=", "==") + ")"
-    if " " in label:
-        return f"({label.replace('−', '-')})"
-    return _LETTERS_OF_CONSTANTS.get(label, label)
+    text = "".join(_CODE_OF.get(character, character) for character in label)
+    return f"({text})" if " " in label else text
 
 
 def _ascii(text: str) -> str:

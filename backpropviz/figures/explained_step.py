@@ -28,7 +28,7 @@ class Progress:
 
     def mask(self, count: int) -> Array | None:
         """Booleans of the terms that have run; None: all of them."""
-        if self.ran is None:
+        if self.ran is None or (isinstance(self.ran, int) and self.ran >= count):
             return None
         mask = np.arange(count) < self.ran if isinstance(self.ran, int) else self.ran
         return None if bool(mask.all()) else mask

@@ -116,7 +116,8 @@ def _value(written: WrittenSum, place: int, text: str) -> Node:
     if len(written.operands) > 1:
         return TermNode(Number(text), is_current)
     (factor,) = written.terms[place].operands
-    return TermNode(number_node(written.operands[0], factor, text), is_current)
+    known = "" if written.derivation.rule is Rule.MAX and factor.address is None else text
+    return TermNode(number_node(written.operands[0], factor, known), is_current)
 
 
 def _addends(written: WrittenSum, terms: list[Node]) -> Row:

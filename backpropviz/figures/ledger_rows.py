@@ -222,7 +222,7 @@ def _piece(
 def reason(derivation: Derivation, term: Term) -> str:
     """Why a term is what it is: padding, a loser, the winner, a factor of 0."""
     if term.presence is Presence.PADDING:
-        return "padding"
+        return "padding never wins" if derivation.rule is Rule.MAX else "padding"
     operands = derivation.nest.by_target.operands
     for operand, factor in zip(operands, term.operands, strict=True):
         if isinstance(operand, Indicator):

@@ -10,7 +10,7 @@ from functools import cached_property
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
 from backpropviz.engine.layers.cross_entropy_nests import TargetCell
-from backpropviz.engine.nest import Coordinates, Factor, Nest, Operand, Presence, Values
+from backpropviz.engine.nest import Coordinates, Factor, Nest, Operand, Presence, Rule, Values
 from backpropviz.engine.operands import PADDING_LABEL, Cell, Choice, Indicator, Share
 from backpropviz.figures.expression import expression_node
 from backpropviz.figures.index_text import Cells
@@ -93,7 +93,9 @@ class OperandWriter:
         if isinstance(operand, Indicator):
             return self._won(operand, coordinates)
         if factor.address is None:
-            return _padding() if factor.label == PADDING_LABEL else label_node(factor.label)
+            if factor.label != PADDING_LABEL:
+                return label_node(factor.label)
+            return PADDING if self.nest.rule is Rule.MAX else _padding()
         return self._quantity(factor.address, self.cells.of_address(factor.address))
 
     def abbreviated(self, address: Address) -> Node:
@@ -140,7 +142,7 @@ def won_node(cell: str, window: str) -> Node:
 def number_node(operand: Operand, factor: Factor, text: str) -> Node:
     """An operand's value; constants of the definition stay fractions."""
     if factor.address is None and factor.label == PADDING_LABEL:
-        return _padding()
+        return _padding() if text else PADDING
     if "/" in factor.label:
         return label_node(factor.label)
     key = "" if factor.address is None else str(factor.address)
@@ -171,5 +173,9 @@ def label_node(label: str) -> Node:
     return Symbol(label, italic=len(label) == 1)
 
 
+PADDING = Words("padding", Role.MUTED, small=True)
+"""Where a maximum looks: padding is no 0 there, it never wins."""
+
+
 def _padding() -> Node:
-    return row(Words("padding", Role.MUTED, small=True), Number("0", Role.MUTED))
+    return row(PADDING, Number("0", Role.MUTED))

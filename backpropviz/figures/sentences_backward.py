@@ -185,7 +185,7 @@ def _through_slope(story: Story) -> Sentences:
     if story.kind in {"relu", "leaky_relu"}:
         if kept > 0:
             bold = f"The value was positive, so the gradient passes unchanged: {value}."
-            return Sentences(bold, (f"relu's slope is 1 at {said(kept)}.",))
+            return Sentences(bold, (f"At {said(kept)} the slope is 1.",))
         at_zero = ("At exactly 0 the slope is taken as 0.",) if kept == 0 else ()
         if story.kind == "relu":
             bold = f"The value was {'0' if kept == 0 else 'negative'}, so no gradient passes."

@@ -69,6 +69,7 @@ def _largest(story: Story) -> Sentences:
     values = story.derivation.term_values
     mask = story.step.progress.mask(values.size)
     seen = values if mask is None else values[mask]
+    seen = seen[seen > -np.inf]
     if not seen.size:
         return Sentences("No value of the window has been compared yet.")
     if not story.is_complete:

@@ -112,8 +112,13 @@ class Story:
     def all_values(self, number: int) -> Array:
         """The operand `number` of every term."""
         block = self.operands[number].block(self.derivation.tape, self.derivation.region)
-        shape = tuple(len(r) for r in self.derivation.region)
-        return np.broadcast_to(block, shape).reshape(-1)[self.derivation.positions]
+        return self._of_terms(block)
+
+    def _of_terms(self, block: Array) -> Array:
+        """A block's entries at the terms that exist."""
+        derivation = self.derivation
+        flat = np.broadcast_to(block, tuple(len(r) for r in derivation.region)).reshape(-1)
+        return flat if flat.size == derivation.positions.size else flat[derivation.positions]
 
     def padding_count(self, number: int) -> int:
         """How many terms find no cell of operand `number`, but padding."""
@@ -121,8 +126,7 @@ class Story:
         inside = self.operands[number].inside(derivation.tape, derivation.region)
         if inside is None:
             return 0
-        shape = tuple(len(r) for r in derivation.region)
-        found = np.broadcast_to(inside, shape).reshape(-1)[derivation.positions]
+        found = self._of_terms(inside)
         return int(found.size - np.count_nonzero(found))
 
     @property
