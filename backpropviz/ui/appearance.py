@@ -110,7 +110,7 @@ QMenu::icon { left: 6px; }
 QMenu::indicator { width: 14px; height: 14px; left: 6px; }
 QToolTip { background: @panel; color: @text; border: 1px solid @border_strong; padding: 5px 7px;
   font-size: 12px; }
-QToolBar { border: none; border-bottom: 1px solid @border; padding: 0 12px; spacing: 8px; }
+QToolBar { border: none; border-bottom: 1px solid @border; padding: 0; spacing: 0; }
 QStatusBar { background: @chrome; border-top: 1px solid @border; font-size: 12px; }
 QStatusBar::item { border: none; }
 QStatusBar QLabel { font-size: 12px; color: @text_secondary; }
@@ -129,14 +129,15 @@ QDockWidget { border: none; }
 #Divider { background: @border_strong; max-width: 1px; min-width: 1px; border: none; }
 
 QPushButton { background: @field; border: 1px solid @border_strong; border-radius: 6px;
-  padding: 0 14px; min-height: 28px; font-size: 13px; font-weight: 500; }
+  padding: 0 14px; min-height: 26px; font-size: 13px; font-weight: 500; }
 QPushButton:hover { background: @hover; }
 QPushButton:pressed { background: @selected; }
 QPushButton:disabled { color: @faint; border-color: @border; }
 QPushButton:focus, QToolButton:focus, QLineEdit:focus, QSpinBox:focus,
 QDoubleSpinBox:focus { border: 2px solid @update; }
-QPushButton:focus { padding: 0 13px; min-height: 26px; }
+QPushButton:focus { padding: 0 13px; min-height: 24px; }
 QPushButton#Primary { background: @text; border: 1px solid @text; color: @panel; }
+QPushButton#Search { background: @field; padding: 0; font-weight: 400; }
 QPushButton#Primary:hover { background: @strong_hover; }
 QPushButton#Primary:disabled { background: @border_strong; border-color: @border_strong; }
 QPushButton#Primary:focus { border: 2px solid @update; }
@@ -158,6 +159,7 @@ QToolButton#Export:focus { border: 2px solid @update; }
 #Segmented { background: @hover; border-radius: 7px; }
 #Segmented QToolButton { border-radius: 5px; padding: 0 9px; color: @text_secondary;
   font-size: 12px; border: 1px solid transparent; }
+#Segmented[compact="true"] QToolButton { padding: 0 4px; }
 #Segmented QToolButton:hover { color: @text; }
 #Segmented QToolButton:checked { background: @selected; color: @text; font-weight: 600;
   border: 1px solid @border; }

@@ -10,9 +10,9 @@ import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from backpropviz import __version__
 from backpropviz.errors import MachineError
 from backpropviz.ui.display import check_display
+from backpropviz.version import __version__
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

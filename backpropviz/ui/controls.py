@@ -74,6 +74,16 @@ class Segmented(QFrame):
         number = self._group.checkedId()
         return self._values[number] if 0 <= number < len(self._values) else None
 
+    def set_compact(self, is_compact: bool) -> None:
+        """Take less room at the sides of each choice."""
+        if self.property("compact") == is_compact:
+            return
+        self.setProperty("compact", is_compact)
+        for button in self._buttons:
+            button.style().unpolish(button)
+            button.style().polish(button)
+            button.updateGeometry()
+
     def button(self, value: object) -> QToolButton:
         """The button of a choice."""
         return self._buttons[self._values.index(value)]

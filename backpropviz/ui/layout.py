@@ -9,8 +9,13 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
 
-LEFT_WIDTH: Final = 256
-RIGHT_WIDTH: Final = 375
+WIDTHS: Final = (256, 375)
+NARROW_WIDTHS: Final = (232, 330)
+"""Of the left and the right docks; the narrow ones leave room for the stage in a small window."""
+_NARROW: Final = 1440
+_STACK_HEIGHT: Final = 276
+_LISTS_HEIGHTS: Final = (124, 96)
+_BARS_HEIGHT: Final = 28 + 41 + 152 + 24
 _VERSION: Final = 1
 _KEY: Final = "window/docks"
 
@@ -82,9 +87,13 @@ class Docks:
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         left = [self.by_name[name] for name in self._left]
         right = [self.by_name[name] for name in self._right]
-        self._window.resizeDocks([left[0], right[0]], [LEFT_WIDTH, RIGHT_WIDTH], horizontal)
-        self._window.resizeDocks(left, [380, 280], vertical)
-        self._window.resizeDocks(right, [440, 130, 110], vertical)
+        size = self._window.size()
+        widths = WIDTHS if size.width() >= _NARROW else NARROW_WIDTHS
+        room = size.height() - _BARS_HEIGHT
+        self._window.resizeDocks([left[0], right[0]], list(widths), horizontal)
+        self._window.resizeDocks(left, [room - _STACK_HEIGHT, _STACK_HEIGHT], vertical)
+        lists = list(_LISTS_HEIGHTS)
+        self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
 
 
 def _dock(name: str, title: str, content: QWidget, window: QWidget) -> QDockWidget:

@@ -130,11 +130,10 @@ def _entries(window: MainWindow) -> list[Entry]:
     opened = bench.controller.opened if bench is not None else None
     if bench is None or opened is None:
         return found
-    for node in opened.view.tape.network.nodes:
-        found.append(_place(node.name, window.tr("layer"), bench.actions.go_to_text))
-    for address in opened.view.tape:
-        found.append(_place(str(address), window.tr("tensor"), bench.actions.go_to_text))
-    return found
+    go = bench.actions.go_to_text
+    layers = (_place(n.name, window.tr("layer"), go) for n in opened.view.tape.network.nodes)
+    tensors = (_place(str(a), window.tr("tensor"), go) for a in opened.view.tape)
+    return [*found, *layers, *tensors]
 
 
 def _place(words: str, note: str, go: Callable[[str], None]) -> Entry:

@@ -16,15 +16,22 @@ from backpropviz.ui.row_list import RowList
 from backpropviz.ui.scene_view import SceneView
 
 Figure = Callable[[View, float, Theme], Scene]
+KeyOfInterest = Callable[[View], str]
+"""The mark that must not be scrolled out of sight."""
+
+
+def no_key(_: View) -> str:
+    """A figure that is read from its top."""
+    return ""
 
 
 class ScenePanel(QFrame):
     """A head over a figure that fills the width and scrolls where it is higher."""
 
-    def __init__(self, title: str, figure: Figure, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str, figure: Figure, key_of_interest: KeyOfInterest = no_key) -> None:
+        super().__init__()
         self.setObjectName("Panel")
-        self._figure = figure
+        self._figure, self._key_of_interest = figure, key_of_interest
         self._view: View | None = None
         self._colors: Theme = LIGHT
         self.head = PanelHead(title)
@@ -52,6 +59,7 @@ class ScenePanel(QFrame):
             return
         width = self.canvas.viewport().width()
         self.canvas.show_scene(self._figure(self._view, width, self._colors), self._colors)
+        self.canvas.keep_in_sight(self._key_of_interest(self._view))
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show:

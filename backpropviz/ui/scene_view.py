@@ -114,6 +114,18 @@ class SceneView(QAbstractScrollArea):
         self.verticalScrollBar().setValue(round(top + self._zoom * (fixed.y() - top) - anchor.y()))
         self.viewport().update()
 
+    def keep_in_sight(self, key: str) -> None:
+        """Scroll down or up as far as a mark needs to be seen."""
+        box = find(self._scene, key) if key and self._scene is not None else None
+        if box is None:
+            return
+        down, height = self.verticalScrollBar(), self.viewport().height()
+        area = self.view_box(box)
+        if area.bottom() > height:
+            down.setValue(round(down.value() + area.bottom() - height))
+        elif area.top() < self.pinned_top:
+            down.setValue(round(down.value() + area.top() - self.pinned_top))
+
     def leave_cell(self) -> None:
         """Take the keyboard off the cells."""
         self._focus(None)

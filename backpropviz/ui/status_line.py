@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
 
-from backpropviz import __version__
+from backpropviz.version import __version__
 
 
 class StatusLine(QStatusBar):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBar, QWidget
 
 from backpropviz.paint.fonts import qfont
 from backpropviz.paint.render import render
@@ -18,7 +18,7 @@ from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon, pixmap
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.subject import Subject, target_text
+from backpropviz.ui.subject import EXAMPLE, Subject, target_text
 
 _MOST_CLASSES = 24
 _THUMBNAIL = 18
@@ -55,26 +55,30 @@ class TopBar(QToolBar):
         self.network = Chip(self.tr("Network"))
         self.target = Chip(self.tr("Target"))
         self.loss = Chip(self.tr("Loss"))
+        row = QFrame()
+        row.setObjectName("Chrome")
+        self._row = QHBoxLayout(row)
+        self._row.setContentsMargins(12, 0, 12, 0)
+        self._row.setSpacing(8)
         for widget in (mode, self.image, self.network, self.target, self.loss):
-            self.addWidget(widget)
-        spring = QWidget()
-        spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.addWidget(spring)
+            self._row.addWidget(widget)
+        self._row.addStretch(1)
         self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
-        self.addWidget(self.search)
-        self._export = QPushButton(self.tr("Export"))
+        self._row.addWidget(self.search)
+        self._export = QPushButton(" " + self.tr("Export"))
         self._export.setObjectName("Primary")
         self._export.setFixedHeight(CONTROL_HEIGHT)
         self._export.setIconSize(QSize(15, 15))
         self._export.clicked.connect(actions["export"].trigger)
-        self.addWidget(self._export)
+        self._row.addWidget(self._export)
+        self.addWidget(row)
         self._fill_networks()
         self._fill_loss()
 
     def show_opened(self, opened: Opened) -> None:
         """Show what is debugged."""
         subject = opened.subject
-        self.image.show_value(_short(subject.image_name), self._thumbnail(opened))
+        self.image.show_value(_image_title(subject), self._thumbnail(opened))
         self.network.show_value(_short(subject.network_title))
         guessed = self.tr(" (its answer)") if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
@@ -146,7 +150,7 @@ class _SearchField(QPushButton):
 
     def __init__(self, text: str, action: QAction) -> None:
         super().__init__()
-        self.setObjectName("Chip")
+        self.setObjectName("Search")
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setAccessibleName(text)
         self.clicked.connect(action.trigger)
@@ -179,6 +183,14 @@ def _chosen(sender: object) -> str:
 def _short(text: str) -> str:
     name = text.replace("\\", "/").rpartition("/")[2]
     return name if len(name) <= 22 else f"{name[:12]}…{name[-8:]}"
+
+
+def _image_title(subject: Subject) -> str:
+    """The picture's name; a network's own example is told by its size."""
+    if subject.image_name != EXAMPLE:
+        return _short(subject.image_name)
+    shape = subject.image.shape
+    return f"{shape[-2]}×{shape[-1]} image" if len(shape) == 4 else subject.image_name
 
 
 def _loss_title(subject: Subject) -> str:

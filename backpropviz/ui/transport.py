@@ -7,7 +7,15 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
 
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.paint.fonts import qfont
@@ -23,7 +31,7 @@ HEIGHT: Final = 48
 BACKWARD: Final = ("continue_back", "back_out", "back_into", "back_over")
 FORWARD: Final = ("step_over", "step_into", "step_out", "continue")
 DEPTHS: Final = tuple(depth for depth in Depth if depth is not Depth.PASS)
-_NARROW: Final = 1330
+_NARROW: Final = 1400
 
 
 class Transport(QFrame):
@@ -38,6 +46,7 @@ class Transport(QFrame):
         super().__init__(parent)
         self.setObjectName("Panel")
         self.setFixedHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(self.tr("Transport"))
         self._colors: Theme = LIGHT
         self._is_playing = False
@@ -162,14 +171,16 @@ class Transport(QFrame):
         super().resizeEvent(event)
         is_wide = self.width() >= _NARROW
         self._depth_label.setVisible(is_wide)
+        self._before.setVisible(is_wide)
         self._order_label.setVisible(is_wide and self.orders.isVisibleTo(self))
+        for control in (self.depths, self.orders):
+            control.set_compact(not is_wide)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self.step and isinstance(event, QKeyEvent):
-            if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
-                self.step.undo()
-                self.step.clearFocus()
-                return True
+        if watched is self.step and _is_escape(event):
+            self.step.undo()
+            self.step.clearFocus()
+            return True
         return super().eventFilter(watched, event)
 
     def _want_interval(self) -> None:
@@ -180,6 +191,12 @@ class Transport(QFrame):
     def _want_step(self) -> None:
         self.step_wanted.emit(self.step.text())
         self.step.clearFocus()
+
+
+def _is_escape(event: QEvent) -> bool:
+    if event.type() != QEvent.Type.KeyPress or not isinstance(event, QKeyEvent):
+        return False
+    return event.key() == Qt.Key.Key_Escape
 
 
 def _depth_title(depth: Depth) -> str:

@@ -64,8 +64,8 @@ class Workbench(QObject):
         window = self._window
         self.stage = StageView()
         window.pages.addWidget(self.stage)
-        self.network = ScenePanel(self.tr("Network map"), network_map)
-        self.stack = ScenePanel(self.tr("Call stack"), call_stack)
+        self.network = ScenePanel(self.tr("Network map"), network_map, _current_layer)
+        self.stack = ScenePanel(self.tr("Call stack"), call_stack, _current_level)
         self.explanation = ScenePanel(self.tr("Explanation"), _explanation)
         self.transport = Transport(window.actions_by_name)
         self.timeline = TimelineView()
@@ -130,13 +130,7 @@ class Workbench(QObject):
 
     def _show_view(self, opened: Opened) -> None:
         view, colors = opened.view, self._colors
-        self.stage.show_view(view, colors)
-        self.network.show_view(view, colors)
-        self.stack.show_view(view, colors)
-        self.explanation.show_view(view, colors)
-        self.timeline.show_view(view, colors)
         self.transport.show_opened(opened)
-        self.marks.show_opened(opened)
         self.actions.allow(opened)
         self._window.status.show_pass(
             state_text(opened),
@@ -144,6 +138,12 @@ class Workbench(QObject):
             facts_text(opened),
             is_paused=not view.is_done and not self.player.is_playing,
         )
+        self.marks.show_opened(opened)
+        self.timeline.show_view(view, colors)
+        self.stage.show_view(view, colors)
+        self.network.show_view(view, colors)
+        self.stack.show_view(view, colors)
+        self.explanation.show_view(view, colors)
 
     def _show_docks(self) -> None:
         self._window.pages.setCurrentWidget(self.stage)
@@ -244,6 +244,16 @@ class Workbench(QObject):
         return self.tr("step {number}: {target}, {phase}").format(
             number=f"{position + 1:,}", target=step.target, phase=step.phase.value
         )
+
+
+def _current_layer(view: View) -> str:
+    if view.is_done:
+        return ""
+    return f"layer:{view.timeline.operations[view.timeline.operation_at(view.state.k)].layer}"
+
+
+def _current_level(view: View) -> str:
+    return f"depth:{view.depth.title}"
 
 
 def _explanation(view: View, width: float, colors: Theme) -> Scene:

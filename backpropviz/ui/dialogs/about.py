@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from PySide6.QtCore import qVersion
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
-from backpropviz import __version__
 from backpropviz.assets import resource, resource_names
 from backpropviz.paint.fonts import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.version import __version__
 
 _LIBRARIES = ("PySide6-Essentials", "numpy", "scipy", "pillow", "pyqtgraph")
 
