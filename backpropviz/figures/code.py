@@ -40,6 +40,8 @@ def _of_value(step: ExplainedStep, derivation: Derivation) -> tuple[CodeLine, ..
         return (CodeLine(coder.copy(), value, True),)
     if rule is Rule.FUNCTION:
         return (CodeLine(f"{coder.target()} = {coder.function()}", value, True),)
+    if coder.is_one_product:
+        return (CodeLine(f"{coder.target()} = {coder.product()}", value, True),)
     is_complete = step.progress.mask(derivation.term_values.size) is None
     current = step.progress.current
     at_term = current is not None
@@ -77,6 +79,8 @@ def _of_tensor(nest: Nest, values: Values) -> tuple[CodeLine, ...]:
     loop = CodeLine(coder.outer_loop(), " × ".join(f"{axis.size:,}" for axis in coder.outer_axes))
     if nest.rule is Rule.FUNCTION:
         return (loop, CodeLine(f"    {coder.target()} = {coder.function()}"))
+    if coder.is_one_product:
+        return (loop, CodeLine(f"    {coder.target()} = {coder.product()}"))
     return (
         loop,
         CodeLine(f"    {coder.start()}"),

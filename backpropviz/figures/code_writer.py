@@ -92,8 +92,18 @@ class Coder:
 
     def body(self) -> str:
         """What the loop does with a term."""
-        term = " * ".join(self.operand(operand) for operand in self.nest.by_target.operands)
+        term = self.product()
         return f"best = max(best, {term})" if self.nest.rule is Rule.MAX else f"total += {term}"
+
+    def product(self) -> str:
+        """A term."""
+        return " * ".join(self.operand(operand) for operand in self.nest.by_target.operands)
+
+    @property
+    def is_one_product(self) -> bool:
+        """Whether the loop over terms would run just once."""
+        is_sum = self.nest.rule is Rule.SUM and self.nest.by_target.initial is None
+        return is_sum and all(axis.size == 1 for axis in self.term_axes)
 
     def target(self) -> str:
         """The value that is computed."""

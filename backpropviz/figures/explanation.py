@@ -35,6 +35,8 @@ _PADDING = 16.0
 _SENTENCE_LINE, _BODY_LINE, _LABEL_LINE = 22.0, 20.0, 16.0
 _SCENE_WIDTH, _LEDGER_HEIGHT = 680.0, 340.0
 _MOST_TERMS = 6
+_TERMS, _SMALLEST_SCALE = (_MOST_TERMS, 4, 3), 0.9
+"""Fewer terms are written out where they would have to be made smaller."""
 
 
 def explanation(step: ExplainedStep, width: float, theme: Theme) -> Scene:
@@ -109,9 +111,12 @@ def _equations(step: ExplainedStep, width: float, theme: Theme) -> Iterator[Part
         yield from equations([in_symbols(operation.nest, step.tape)], style, width, _PADDING)
         return
     order = _order(derivation) if step.progress.current is None else TermOrder.POSITION
-    found = formula(derivation, step.progress, most=_MOST_TERMS, order=order)
-    trees = (found.symbols, found.indices, found.numbers)
-    laid = equations(trees, style, width, _PADDING)
+    for most in _TERMS:
+        found = formula(derivation, step.progress, most=most, order=order)
+        trees = (found.symbols, found.indices, found.numbers)
+        laid = equations(trees, style, width, _PADDING)
+        if all(part.scale >= _SMALLEST_SCALE for part in laid):
+            break
     for label, part in zip(_labels(found, order), laid, strict=True):
         yield space(12)
         yield _label(label, width, theme)

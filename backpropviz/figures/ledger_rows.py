@@ -126,7 +126,7 @@ class _Rows:
             group_texts([term.operands[k].value for term in self.terms], _DIGITS)
             for k in range(len(self.operands))
         )
-        return list(zip(*columns, strict=True))
+        return list(zip(*map(_aligned, columns), strict=True))
 
     def _start(self, operand: Operand, initial: Factor, running: _Running) -> LedgerRow:
         text = self.folded.initial
@@ -176,8 +176,14 @@ class _Rows:
             if k:
                 yield Piece(" × ", Role.MUTED)
             key = str(factor.address) if factor.address else ""
-            text = factor.label if "/" in factor.label else texts[k]
+            text = factor.label.rjust(len(texts[k])) if "/" in factor.label else texts[k]
             yield Piece(text, role_of_operand(operand, factor), key)
+
+
+def _aligned(texts: list[str]) -> list[str]:
+    """Right-aligned in a font whose characters are equally wide."""
+    width = max(map(len, texts), default=0)
+    return [text.rjust(width) for text in texts]
 
 
 class _Running:

@@ -10,7 +10,7 @@ from backpropviz.scene.numbers import decimal_text, full, shown_group, with_sign
 
 _SENTENCE_DIGITS = 4
 _SMALL = 1e-3
-_LONGEST_FIXED = 9
+_LONGEST_FIXED = 7
 
 
 def group_texts(values: Iterable[float], digits: int = 3, *, signed: bool = False) -> list[str]:
@@ -20,22 +20,38 @@ def group_texts(values: Iterable[float], digits: int = 3, *, signed: bool = Fals
     """
     group = [float(value) for value in values]
     largest = max((abs(value) for value in group if math.isfinite(value)), default=0.0)
-    if 0 < largest < _SMALL:
-        exponent = math.floor(math.log10(largest))
-        return [_with_power(value, exponent, digits - 1, signed=signed) for value in group]
+    # What rounds up to the next power of ten has that one's exponent.
+    rounded = f"{largest:.{digits - 1}e}"
+    if 0 < float(rounded) < _SMALL:
+        exponent = int(rounded.partition("e")[2])
+        return _with_power(group, exponent, digits - 1, signed=signed)
     return without_common_zeros(shown_group(group, digits, signed=signed))
 
 
-def _with_power(value: float, exponent: int, decimals: int, *, signed: bool) -> str:
+def _with_power(group: Sequence[float], exponent: int, decimals: int, *, signed: bool) -> list[str]:
+    """Mantissas with the same decimals and exponent; what they would hide has its own exponent."""
+    mantissas = [_mantissa(value, exponent, decimals) for value in group]
+    shown = iter(without_common_zeros([text for text in mantissas if text]))
+    return [
+        with_sign(f"{next(shown)}e{exponent}", signed=signed) if text else _alone(value, signed)
+        for value, text in zip(group, mantissas, strict=True)
+    ]
+
+
+def _mantissa(value: float, exponent: int, decimals: int) -> str:
+    """The text, or '' for what is 0, not finite, or too small to be seen beside the others."""
+    if value == 0 or not math.isfinite(value):
+        return ""
+    # Through decimal text: 10.0**exponent may underflow where the value does not.
+    text = f"{Decimal(repr(value)).scaleb(-exponent):.{decimals}f}"
+    return text if text.strip("-0.") else ""
+
+
+def _alone(value: float, signed: bool) -> str:
     if value == 0 or not math.isfinite(value):
         return shown_group([value], signed=signed)[0]
-    # Through decimal text: 10.0**exponent may underflow where the value does not.
-    mantissa = Decimal(repr(value)).scaleb(-exponent)
-    text = f"{mantissa:.{decimals}f}"
-    if not text.strip("-0."):
-        own = math.floor(math.log10(abs(value)))
-        return with_sign(f"{mantissa.scaleb(exponent - own):.0f}e{own}", signed=signed)
-    return with_sign(f"{text}e{exponent}", signed=signed)
+    mantissa, power = f"{value:.0e}".split("e")
+    return with_sign(f"{mantissa}e{int(power)}", signed=signed)
 
 
 def without_common_zeros(texts: Sequence[str]) -> list[str]:

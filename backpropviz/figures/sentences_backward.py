@@ -181,22 +181,26 @@ def _why_dense_input(story: Story) -> tuple[str, ...]:
 
 def _through_slope(story: Story) -> Sentences:
     upstream, kept = (factor.value for factor in story.derivation.terms[0].operands[:2])
-    value = said(story.value)
-    if story.kind in {"relu", "leaky_relu"}:
-        if kept > 0:
-            bold = f"The value was positive, so the gradient passes unchanged: {value}."
-            return Sentences(bold, (f"At {said(kept)} the slope is 1.",))
-        at_zero = ("At exactly 0 the slope is taken as 0.",) if kept == 0 else ()
-        if story.kind == "relu":
-            bold = f"The value was {'0' if kept == 0 else 'negative'}, so no gradient passes."
-            why = f"The upstream {said(upstream)} is multiplied by the slope, 0."
-            return Sentences(bold, (*at_zero, why))
+    if story.kind == "relu" and kept <= 0:
+        return _stopped(upstream, kept)
     if upstream == 0:
         return Sentences("Nothing comes from upstream, so nothing passes.")
+    value = said(story.value)
+    if story.kind in {"relu", "leaky_relu"} and kept > 0:
+        bold = f"The value was positive, so the gradient passes unchanged: {value}."
+        return Sentences(bold, (f"At {said(kept)} the slope is 1.",))
     slope = said(story.value / upstream)
     return Sentences(
         f"The slope here is {slope}; it turns the upstream {said(upstream)} into {value}."
     )
+
+
+def _stopped(upstream: float, kept: float) -> Sentences:
+    why = f"The upstream {said(upstream)} is multiplied by the slope, 0."
+    if kept < 0:
+        return Sentences("The value was negative, so no gradient passes.", (why,))
+    at_zero = "At exactly 0 the slope is taken as 0."
+    return Sentences("The value was 0, so no gradient passes.", (at_zero, why))
 
 
 def _accumulated(story: Story) -> Sentences:

@@ -17,10 +17,11 @@ _BASELINE: Final = 0.72
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Marks that begin at y = 0, and the height that they take."""
+    """Marks that begin at y = 0, the height that they take, and how far they were scaled down."""
 
     marks: tuple[Mark, ...]
     height: float
+    scale: float = 1.0
 
 
 def space(height: float) -> Part:
@@ -59,7 +60,7 @@ def _equation(laid: Laid, width: float, x: float) -> Part:
     scale = min(1.0, width / laid.width) if laid.width else 1.0
     ascent, descent = round(laid.ascent * scale), round(laid.descent * scale)
     group = Group(laid.marks, dx=x, dy=float(ascent), scale=scale)
-    return Part((group,), float(ascent + descent))
+    return Part((group,), float(ascent + descent), scale)
 
 
 def stacked(parts: Iterable[Part], top: float = 0.0) -> Part:
