@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.arrays import Array, freeze
 from backpropviz.errors import UserError
 
 Change: TypeAlias = Callable[[Array, np.random.Generator], Array]
@@ -56,12 +57,18 @@ class Batches:
     def batch(self, iteration: int) -> Batch:
         """What the `iteration`-th update (from 1) sees."""
         epoch, place = divmod(iteration - 1, self.per_epoch)
-        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.images))
+        order = _order(self.seed, epoch, len(self.images))
         chosen = order[place * self.size : (place + 1) * self.size]
         images = self.images[chosen]
         if self.change is not None:
             images = self.change(images, np.random.default_rng((self.seed, epoch, place + 1)))
         return Batch(images, self.targets[chosen])
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, count: int) -> Array:
+    """The order of an epoch; kept, since it takes a tenth of the time of a small update."""
+    return freeze(np.random.default_rng((seed, epoch)).permutation(count))
 
 
 def split(count: int, held_out: int, seed: int) -> tuple[Array, Array]:

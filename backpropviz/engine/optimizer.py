@@ -93,7 +93,9 @@ class Sgd:
             gradient = parts["decayed"] = gradient + self.weight_decay * parameter
         direction = gradient
         if self.momentum:
-            velocity = parts["velocity"] = self.momentum * state["velocity"] + gradient
+            velocity = self.momentum * state["velocity"]
+            velocity += gradient
+            parts["velocity"] = velocity
             direction = gradient + self.momentum * velocity if self.nesterov else velocity
         return Update(parts, -self.learning_rate * direction)
 
