@@ -82,18 +82,31 @@ class Cells:
         """A cell inside or outside an array: `−1,3`."""
         return self.of_address(address.at(tuple(cell)))
 
-    def dropped(self, address: Address) -> set[int]:
+    def dropped(self, address: Address) -> frozenset[int]:
         """The dimensions that are not written."""
-        shape = self.values[address.array].shape
-        leading = leading_dimensions(address, len(shape))
-        batch = {0} if leading and address.quantity not in PARAMETERS and shape[0] == 1 else set()
-        return batch | ({n for n in leading if shape[n] == 1} if self._is_single else set())
+        known = self._dropped.get((address.layer, address.quantity, address.part))
+        return self._dropped_of(address.array) if known is None else known
+
+    @cached_property
+    def _dropped(self) -> dict[tuple[str, str, str], frozenset[int]]:
+        """The same for every array of the nest."""
+        return {(a.layer, a.quantity, a.part): self._dropped_of(a) for a in self._arrays}
+
+    def _dropped_of(self, array: Address) -> frozenset[int]:
+        shape = self.values[array].shape
+        leading = leading_dimensions(array, len(shape))
+        batch = {0} if leading and array.quantity not in PARAMETERS and shape[0] == 1 else set()
+        single = {n for n in leading if shape[n] == 1} if self._is_single else set()
+        return frozenset(batch | single)
+
+    @cached_property
+    def _arrays(self) -> tuple[Address, ...]:
+        return (self.nest.target, *_addresses(self.nest.by_target.operands))
 
     @cached_property
     def _is_single(self) -> bool:
         """Whether no array of the nest has more than one channel."""
-        arrays = [self.nest.target, *_addresses(self.nest.by_target.operands)]
-        for address in arrays:
+        for address in self._arrays:
             shape = self.values[address].shape
             channels = leading_dimensions(address, len(shape)) - {0}
             is_parameter = address.quantity in PARAMETERS
