@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from backpropviz.debugger.steps import Depth
@@ -78,3 +79,12 @@ def test_a_notebook_shows_explanation_and_ledger(address: str, theme: Theme) -> 
     assert_text_is_legible(scene)
     assert "Ledger" in texts(scene)
     assert scene.title == address
+
+
+def test_terms_that_ran_by_source_are_told_from_those_that_did_not() -> None:
+    ran = np.array([False, False, True, True])
+    step = step_at(tiny(), "conv1.input.grad[0,0,1,1]", Progress(2, ran))
+    scene = explanation(step, 375, LIGHT)
+    assert_text_is_legible(scene)
+    assert "so far" in texts(scene)
+    assert "Term 3 of 4 adds" in " ".join(texts(scene))
