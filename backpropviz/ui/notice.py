@@ -60,11 +60,13 @@ class Notice(QFrame):
 
     def place(self) -> None:
         """Stand at the middle of the lower edge, as high as the sentence needs."""
-        area = self._window.rect()
+        center = self._window.centralWidget()
+        area = self._window.rect() if center is None else center.geometry()
         width = min(_WIDEST, area.width() - 48)
         self.setFixedWidth(width)
         height = max(44, self.heightForWidth(width))
-        self.setGeometry((area.width() - width) // 2, area.height() - height - 36, width, height)
+        x = area.x() + (area.width() - width) // 2
+        self.setGeometry(x, area.bottom() - height - 16, width, height)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
@@ -56,6 +56,10 @@ class Workbench(QObject):
             self.pointing.watch(canvas)
         self.pointing.watch(self.explanation.canvas)
         self.actions = DebugActions(self, window)
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(0)
+        self._idle.timeout.connect(self._show_side_panels)
         self._connect()
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
@@ -138,12 +142,18 @@ class Workbench(QObject):
             facts_text(opened),
             is_paused=not view.is_done and not self.player.is_playing,
         )
-        self.marks.show_opened(opened)
         self.timeline.show_view(view, colors)
         self.stage.show_view(view, colors)
-        self.network.show_view(view, colors)
-        self.stack.show_view(view, colors)
-        self.explanation.show_view(view, colors)
+        self._idle.start()
+
+    def _show_side_panels(self) -> None:
+        """When the stage is painted and no further step waits, the panels around it follow."""
+        opened = self.controller.opened
+        if opened is None:
+            return
+        for panel in (self.stack, self.explanation, self.network):
+            panel.show_view(opened.view, self._colors)
+        self.marks.show_opened(opened)
 
     def _show_docks(self) -> None:
         self._window.pages.setCurrentWidget(self.stage)
@@ -195,6 +205,7 @@ class Workbench(QObject):
     def close(self) -> None:
         """Remember the session and the layout; wait for all threads."""
         self.player.pause()
+        self._idle.stop()
         self.controller.stop()
         self.thumbnails.stop()
         opened = self.controller.opened

@@ -106,7 +106,7 @@ class ExportDialog(FramedDialog):
             (self.tr("Export"), self._what),
             (self.tr("From"), self._first),
             (self.tr("To"), self._last),
-            (self.tr("A frame for each"), self._depth),
+            (self.tr("Depth"), self._depth),
             (self.tr("Format"), self._format),
             (self.tr("Frame"), self._size),
             (self.tr("Scale"), self._scale),
@@ -142,7 +142,8 @@ class ExportDialog(FramedDialog):
             self.say(str(error))
             self._export.setEnabled(False)
             return
-        self.say(self.tr("{n} frames").format(n=f"{count:,}") if is_range else "")
+        frames_text = self.tr("1 frame") if count == 1 else self.tr("{n} frames")
+        self.say(frames_text.format(n=f"{count:,}") if is_range else "")
         self._export.setEnabled(True)
         self.adjustSize()
 

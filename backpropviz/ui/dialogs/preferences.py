@@ -22,7 +22,7 @@ from backpropviz.ui.preferences import (
 class PreferencesDialog(FramedDialog):
     """Each choice holds at once and is remembered."""
 
-    theme_chosen = Signal(str)
+    theme_chosen = Signal(object)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, parent.tr("Preferences"))

@@ -37,7 +37,7 @@ class ShortcutSheet(FramedDialog):
         close = self.add_button(self.tr("Close"), is_primary=True)
         close.clicked.connect(self.accept)
         available = parent.window().size()
-        self.resize(min(1120, available.width() - 60), min(680, available.height() - 60))
+        self.resize(min(1120, available.width() - 60), min(760, available.height() - 60))
 
 
 def _column(menus: tuple[str, ...]) -> QVBoxLayout:
@@ -56,7 +56,7 @@ def _column(menus: tuple[str, ...]) -> QVBoxLayout:
 def _rows(menu: str) -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(16)
-    grid.setVerticalSpacing(4)
+    grid.setVerticalSpacing(3)
     grid.setColumnStretch(0, 1)
     specs = [spec for spec in ACTIONS if spec.menu == menu and spec.keys]
     for row, spec in enumerate(specs):

@@ -1,0 +1,265 @@
+"""Stepping by keys, buttons and pointer changes the state, and the window shows what it says."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth
+from backpropviz.debugger.state import SessionState, StopReason
+from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.engine.address import parse
+from backpropviz.scene.hit import find
+from backpropviz.scene.marks import Text
+from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.workbench import Workbench
+from tests.ui.conftest import Open
+
+WEIGHT = "conv1.weight.grad[0,0,0,1]"
+
+
+def bench_of(window: MainWindow) -> Workbench:
+    assert window.workbench is not None
+    return window.workbench
+
+
+def state_of(window: MainWindow) -> SessionState:
+    opened = bench_of(window).controller.opened
+    assert opened is not None
+    return opened.state
+
+
+def go(window: MainWindow, place: str, depth: Depth) -> None:
+    bench_of(window).controller.dispatch(GoToAddress(parse(place), depth))
+
+
+def test_actions_step_forward_and_back(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.TERM)
+    before = state_of(window).k
+    window.actions_by_name["step_over"].trigger()
+    assert state_of(window).k == before + 1
+    window.actions_by_name["back_over"].trigger()
+    assert state_of(window).k == before
+    window.actions_by_name["step_out"].trigger()
+    assert state_of(window).depth is Depth.ELEMENT
+    assert state_of(window).k == before + 4
+
+
+def test_the_arrows_step_on_the_stage(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    window.activateWindow()
+    stage = bench_of(window).stage
+    stage.setFocus()
+    QApplication.processEvents()
+    before = state_of(window).k
+    QTest.keyClick(stage, Qt.Key.Key_Right)
+    assert state_of(window).k > before
+    QTest.keyClick(stage, Qt.Key.Key_Left)
+    assert state_of(window).k == before
+
+
+def test_the_keys_of_a_debugger_step(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    window.activateWindow()
+    stage = bench_of(window).stage
+    stage.setFocus()
+    QApplication.processEvents()
+    QTest.keyClick(stage, Qt.Key.Key_F10)
+    over = state_of(window).k
+    assert over > 0
+    QTest.keyClick(stage, Qt.Key.Key_F10, Qt.KeyboardModifier.ControlModifier)
+    assert state_of(window).k == 0
+    QTest.keyClick(stage, Qt.Key.Key_F11)
+    QTest.keyClick(stage, Qt.Key.Key_F11)
+    assert state_of(window).depth is Depth.ELEMENT
+    QTest.keyClick(stage, Qt.Key.Key_Period)
+    assert 0 < state_of(window).k < over
+    QTest.keyClick(stage, Qt.Key.Key_F9)
+    assert len(state_of(window).breakpoints) == 1
+
+
+def test_a_leaf_cannot_be_stepped_into_and_says_why(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.TERM)
+    into = window.actions_by_name["step_into"]
+    assert not into.isEnabled()
+    assert "finest" in into.toolTip()
+    bench_of(window).controller.dispatch(SetDepth(Depth.ELEMENT))
+    assert into.isEnabled()
+    assert "Go one depth deeper" in into.toolTip()
+
+
+def test_the_stage_shows_what_the_state_says(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.TERM)
+    for _ in range(2):
+        window.actions_by_name["step_over"].trigger()
+    stage = bench_of(window).stage
+    assert stage.scene is not None
+    assert "term 3 of 4" in stage.scene.title
+    assert find(stage.scene, WEIGHT) is not None
+    texts = {mark.text for mark in stage.scene.walk() if isinstance(mark, Text)}
+    assert "8" in texts
+    assert bench_of(window).transport.depths.value is Depth.TERM
+    assert bench_of(window).transport.step.text() == f"{state_of(window).k + 1:,}"
+
+
+def test_side_panels_follow(window: MainWindow, open_in: Open, qtbot: QtBot) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.ELEMENT)
+    bench = bench_of(window)
+    qtbot.waitUntil(lambda: bench.explanation.canvas.scene is not None)
+    qtbot.waitUntil(lambda: _title(bench) == WEIGHT)
+    scene = bench.stack.canvas.scene
+    assert scene is not None
+    assert find(scene, "depth:element") is not None
+
+
+def _title(bench: Workbench) -> str:
+    scene = bench.explanation.canvas.scene
+    return "" if scene is None else scene.title
+
+
+def test_breakpoints_stop_and_are_listed(window: MainWindow, open_in: Open, qtbot: QtBot) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.ELEMENT)
+    window.actions_by_name["toggle_breakpoint"].trigger()
+    bench_of(window).controller.dispatch(GoTo(0))
+    window.actions_by_name["continue"].trigger()
+    assert state_of(window).stopped.reason is StopReason.BREAKPOINT
+    rows = bench_of(window).marks.breakpoints.rows
+    qtbot.waitUntil(lambda: bool(rows.rows) and rows.rows[0].right == "stopped here")
+    assert rows.rows[0].left == WEIGHT
+    rows.switched.emit("0")
+    assert not state_of(window).breakpoints[0].enabled
+    rows.removed.emit("0")
+    assert state_of(window).breakpoints == ()
+
+
+def test_conditions_are_searched_beside_the_window(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    from backpropviz.debugger.breakpoints import Breakpoint
+    from backpropviz.debugger.marks import ToggleBreakpoint
+
+    open_in(network="tiny-max")
+    controller = bench_of(window).controller
+    address = parse("conv1.weight.grad")
+    controller.dispatch(ToggleBreakpoint(Breakpoint(address=address, condition="abs(term) > 5")))
+    with qtbot.waitSignal(controller.state_changed):
+        window.actions_by_name["continue"].trigger()
+    opened = controller.opened
+    assert opened is not None
+    assert opened.state.stopped.reason is StopReason.BREAKPOINT
+    assert opened.state.depth is Depth.TERM
+
+
+def test_watches_tell_not_computed_so_far_and_final(window: MainWindow, open_in: Open) -> None:
+    from backpropviz.debugger.marks import AddWatch
+    from backpropviz.ui.lists import watch_rows
+
+    open_in(network="tiny-max")
+    controller = bench_of(window).controller
+    controller.dispatch(AddWatch(parse(WEIGHT)))
+    seen = []
+    go(window, WEIGHT, Depth.TERM)
+    start = state_of(window).k
+    for k in (0, start + 2, start + 3):
+        controller.dispatch(GoTo(k))
+        assert controller.opened is not None
+        seen.append(watch_rows(controller.opened)[0].right)
+    assert seen == ["not computed yet", "8 so far", "8"]
+
+
+def test_the_loop_order_is_named_by_the_nest(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.TERM)
+    orders = bench_of(window).transport.orders
+    assert orders.button(LoopOrder.TARGET).text() == "by weight"
+    orders.button(LoopOrder.SOURCE).click()
+    assert state_of(window).order is LoopOrder.SOURCE
+    assert orders.button(LoopOrder.SOURCE).text() == "by position"
+    assert orders.value is LoopOrder.SOURCE
+
+
+def test_the_timeline_can_be_dragged(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    timeline = bench_of(window).timeline
+    middle = timeline.viewport().rect().center()
+    QTest.mousePress(timeline.viewport(), Qt.MouseButton.LeftButton, pos=middle)
+    first = state_of(window).k
+    assert first > 0
+    QTest.mouseRelease(timeline.viewport(), Qt.MouseButton.LeftButton, pos=middle)
+
+
+def test_a_click_pins_and_enter_walks_over_cells(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.ELEMENT)
+    stage = bench_of(window).stage
+    assert stage.scene is not None
+    box = find(stage.scene, WEIGHT)
+    assert box is not None
+    at = stage.view_box(box).center().toPoint()
+    QTest.mouseClick(stage.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert state_of(window).pins == (parse(WEIGHT),)
+    QTest.keyClick(stage, Qt.Key.Key_Return)
+    assert stage.focused_key == WEIGHT
+    QTest.keyClick(stage, Qt.Key.Key_Left)
+    assert stage.focused_key == "conv1.weight.grad[0,0,0,0]"
+    QTest.keyClick(stage, Qt.Key.Key_Escape)
+    assert stage.focused_key == ""
+
+
+def test_hovering_describes_a_cell(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.ELEMENT)
+    text = bench_of(window).pointing.describe("conv1.output.grad[0,0,1,0]")
+    assert "= 2" in text
+    assert "conv1.weight.grad[0,0,1,1] = not computed yet" in bench_of(window).pointing.describe(
+        "conv1.weight.grad[0,0,1,1]"
+    )
+    assert "feeds conv1" in bench_of(window).pointing.describe("image[0,0,1,1]")
+
+
+def test_zoom_keeps_the_point_under_the_pointer(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.ELEMENT)
+    stage = bench_of(window).stage
+    assert stage.scene is not None
+    box = find(stage.scene, WEIGHT)
+    assert box is not None
+    before = stage.view_box(box).center()
+    stage.set_zoom(2.0, QPointF(before))
+    after = stage.view_box(box).center()
+    assert (after - before).manhattanLength() <= 2.0
+    stage.zoom_reset()
+    assert stage.zoom == 1.0
+
+
+def test_playing_steps_on_and_stops_at_the_end(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    opened = open_in(network="tiny-max")
+    bench = bench_of(window)
+    bench.controller.dispatch(SetDepth(Depth.PHASE))
+    bench.player.set_interval(1)
+    with qtbot.waitSignal(bench.player.changed, check_params_cb=lambda playing: not playing):
+        bench.player.toggle()
+    assert state_of(window).k == opened.timeline.steps
+    assert not bench.player.is_playing
+
+
+def test_going_by_text_and_back(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    bench = bench_of(window)
+    bench.actions.go_to_text("pool1")
+    there = state_of(window).k
+    assert there > 0
+    bench.actions.go_to_text("no.such[1]")
+    assert state_of(window).k == there
+    assert "no.such" in window.status.message
+    window.actions_by_name["go_back"].trigger()
+    assert state_of(window).k == 0
