@@ -83,6 +83,8 @@ class Panel:
     margins: Margins = NO_MARGINS
     outlines: tuple[Outline, ...] = ()
     moods: Mapping[tuple[int, int], Mood] = field(default_factory=dict)
+    notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    """Small text at the bottom of large cells: the weight that a gradient belongs to."""
     signed: bool = False
 
     @cached_property
@@ -148,16 +150,16 @@ def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
         return Cell(box, CellState.PADDING, "0")
     address = plane.address_of(row, column)
     key = "" if address is None else str(address)
-    mood = panel.moods.get((row, column))
+    mood, note = panel.moods.get((row, column)), panel.notes.get((row, column), "")
     if not plane.computed[row, column]:
-        return Cell(box, CellState.NOT_COMPUTED, key=key)
+        return Cell(box, CellState.NOT_COMPUTED, note=note, key=key)
     value = float(plane.values[row, column])
     if not isfinite(value):
         return Cell(box, CellState.NOT_FINITE, text, key=key)
     fill = value_fill(value, panel.scale.colormap, panel.scale.limits)
     if mood is None:
-        return Cell(box, CellState.FINAL, text, fill, key=key)
-    return Cell(box, mood.state, text, fill, mood.word, mood.note, mood.accent, key)
+        return Cell(box, CellState.FINAL, text, fill, note=note, key=key)
+    return Cell(box, mood.state, text, fill, mood.word, mood.note or note, mood.accent, key)
 
 
 def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:

@@ -24,6 +24,7 @@ from backpropviz.figures.extents import Extent, extents
 from backpropviz.figures.focus import Focus
 from backpropviz.figures.panel import NO_MARGINS, Margins, Outline, Panel
 from backpropviz.figures.planes import Plane, Selection, leading_dimensions, plane
+from backpropviz.figures.pool_moods import pool_moods
 from backpropviz.figures.roles import role_color
 from backpropviz.figures.symbols import role_of
 from backpropviz.figures.view import View
@@ -101,6 +102,7 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
             view.scales.of(address, theme),
             margins if selection.count(None) == 2 else NO_MARGINS,
             _operand_outlines(shown, wide, near, focus, color),
+            pool_moods(view, address, shown),
         )
         for selection, shown in ((s, cut(plane_of(array, address, s), near, focus)) for s in chosen)
     )

@@ -27,9 +27,11 @@ from backpropviz.figures.slots import (
 )
 from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState
+from backpropviz.scene.numbers import shown_group
 from backpropviz.scene.theme import Theme
 
 _MOST_MOODS = 100
+_MOST_NOTED = 9
 
 
 def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
@@ -75,6 +77,7 @@ def _target_panel(
         scale,
         moods=_target_moods(found, selection, touched, focus),
         outlines=_target_outlines(found, touched, focus, theme),
+        notes=_weights(view, found),
         signed=focus.nest.target.is_gradient and found.values.size > 4,
     )
 
@@ -116,6 +119,19 @@ def _frame(shape: Shape, theme: Theme) -> tuple[Outline, ...]:
     if len(shape) < 2:
         return ()
     return (Outline(range(shape[0]), range(shape[1]), theme.here, 2.0),)
+
+
+def _weights(view: View, found: Plane) -> dict[tuple[int, int], str]:
+    """Under each gradient of a small filter the weight that it belongs to: `W = 2`."""
+    address = found.address
+    is_weight = address is not None and address.is_gradient and address.quantity == "weight"
+    if address is None or not is_weight or found.values.size > _MOST_NOTED:
+        return {}
+    weight = address.of("")
+    letter = view.notation.letter(weight).text
+    part = tuple(slice(None) if s is None else s for s in found.selection)
+    texts = shown_group(view.tape[weight][part].reshape(-1).tolist())
+    return {divmod(k, found.columns): f"{letter} = {text}" for k, text in enumerate(texts)}
 
 
 def _target_moods(
