@@ -11,14 +11,30 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from backpropviz.scene.style import Color, Font
+
 if TYPE_CHECKING:
     # Only annotations name it, so that the window can paint before NumPy is loaded.
     import numpy as np
     from numpy.typing import NDArray
 
-Color: TypeAlias = str
-"""`#RRGGBB`, or `#RRGGBBAA` where it is translucent."""
-
+__all__ = [
+    "Anchor",
+    "Box",
+    "Color",
+    "Ellipse",
+    "Font",
+    "Group",
+    "Hatch",
+    "Line",
+    "Mark",
+    "Path",
+    "Pixels",
+    "Rect",
+    "Scene",
+    "Stroke",
+    "Text",
+]
 
 @dataclass(frozen=True, slots=True)
 class Box:
@@ -72,16 +88,6 @@ class Stroke:
     color: Color
     width: float = 1.0
     dash: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Font:
-    """A bundled family with its size in pixels; `weight` is CSS's (400, 500, 600)."""
-
-    family: str
-    size: float
-    weight: int = 400
-    italic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from backpropviz.scene.marks import Color, Font
+from backpropviz.scene.style import Color, Font
 
 ThemeName = Literal["light", "dark"]
 
