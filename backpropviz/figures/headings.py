@@ -21,6 +21,8 @@ from backpropviz.scene.numbers import shown
 from backpropviz.scene.theme import Theme
 
 HEADER_HEIGHT = 36
+_OVERHANG = 14
+"""How far a title may reach past its slot: less than the gap to the next, and than the margin."""
 _MARGIN = 32
 _BASELINE = 23
 
@@ -130,15 +132,15 @@ def slot_heading(placed: Placed, notation: Notation, theme: Theme) -> tuple[Mark
         laid = symbol_marks(slot.address, notation, theme.text)
         marks.append(Group(laid.marks, x, round(baseline)))
         x += laid.width + 10
-    room = box.right + 24 - x
+    room = box.right + _OVERHANG - x
     title = elide(slot.title, styles.BODY_STRONG, room)
     marks.append(Text(x, baseline, title, styles.BODY_STRONG, theme.text))
     x += text_width(title, styles.BODY_STRONG) + 8
-    fits = x + text_width(slot.shape, styles.INDEX) <= box.right + 24
+    fits = x + text_width(slot.shape, styles.INDEX) <= box.right + _OVERHANG
     if fits:
         marks.append(Text(x, baseline, slot.shape, styles.INDEX, theme.text_tertiary))
     words = [slot.remark] if fits else [slot.shape, slot.remark]
-    remark = elide(" · ".join(w for w in words if w), styles.ROW, box.width + 24)
+    remark = elide(" · ".join(w for w in words if w), styles.ROW, box.width + _OVERHANG)
     if remark:
         marks.append(Text(box.x, baseline + 20, remark, styles.ROW, theme.text_secondary))
     return tuple(marks)

@@ -19,7 +19,7 @@ from backpropviz.figures.total import total_marks, total_width
 from backpropviz.figures.view import View
 from backpropviz.figures.wires import wires
 from backpropviz.scene import theme as styles
-from backpropviz.scene.fonts import centered_baseline
+from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Anchor, Box, Mark, Text
 from backpropviz.scene.theme import Theme
 
@@ -137,15 +137,18 @@ def placed_marks(
         marks.extend(slot_heading(one, view.notation, theme))
         for k, (panel, grid) in enumerate(zip(one.slot.panels, one.grids, strict=True)):
             if len(one.slot.panels) > 1:
-                marks.append(_tile_label(one.slot.labels[k], grid.box, theme))
+                marks.extend(_tile_label(one.slot.labels[k], grid.box, theme))
             marks.extend(panel_marks(panel, grid, theme))
         if number and one.slot.sign and signs:
             marks.append(_sign(placed[number - 1], one, theme))
     return tuple(marks)
 
 
-def _tile_label(text: str, box: Box, theme: Theme) -> Text:
-    return Text(box.x, box.y - 4, text, styles.NOTE, theme.text_tertiary)
+def _tile_label(text: str, box: Box, theme: Theme) -> tuple[Text, ...]:
+    """Which channel a tile is; left out where the tile is narrower than its label."""
+    if text_width(text, styles.NOTE) > box.width + 4:
+        return ()
+    return (Text(box.x, box.y - 4, text, styles.NOTE, theme.text_tertiary),)
 
 
 def _sign(before: Placed, after: Placed, theme: Theme) -> Text:

@@ -175,11 +175,12 @@ def _incoming(end: End, chip: Box, number: int) -> tuple[Mark, ...]:
     """Down from the cell along a border, into the product's top or its side."""
     x = _edge_x(end.box, chip)
     stroke = Stroke(end.color, _WIRE)
-    inside = chip.x + _CLEARANCE < x < chip.right - _CLEARANCE
+    inside = chip.x <= x <= chip.right
     above = end.box.bottom < chip.y
     if inside and above:
         points = ((x, end.box.bottom), (x, chip.y))
-        label = Text(x + 8, chip.y - 12, end.label, styles.MONO, end.color)
+        height = chip.y - 12 - 16 * number
+        label = Text(x + 8, height, end.label, styles.MONO, end.color)
         return Path(points, stroke), *_if_room(label, chip.right + 80)
     y = chip.y + chip.height / 2 + 6 * number - (6 if number else 0)
     side = chip.x if x < chip.x else chip.right

@@ -1,0 +1,194 @@
+"""One channel of a pooling: its windows, who won them, and which of their steps have run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.network import Node
+from backpropviz.engine.tape import Tape
+
+Pixel = tuple[int, int]
+SWITCHES = "switches"
+POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d"})
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A window's cell: its place (i, j) in the window, and its pixel, if it lies in the plane."""
+
+    place: Pixel
+    pixel: Pixel | None
+
+
+@dataclass(frozen=True, eq=False)
+class PooledPlane:
+    """A sample's channel before and after a pooling; `switches` are the winners, none in a mean."""
+
+    layer: str
+    sample: int
+    channel: int
+    window: Window
+    values: Array
+    output: Array
+    switches: Array | None
+
+    @property
+    def count(self) -> Pixel:
+        """Rows and columns of windows."""
+        return int(self.output.shape[0]), int(self.output.shape[1])
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a cell may lie in several windows, so that they cannot be drawn apart."""
+        return any(
+            n > 1 and stride < extent
+            for n, stride, extent in zip(
+                self.count, self.window.stride, self.window.extent, strict=True
+            )
+        )
+
+    def taps(self, y: int, x: int) -> list[Tap]:
+        """The cells of a window in row-major order."""
+        rows, columns = self.window.kernel
+        places = ((i, j) for i in range(rows) for j in range(columns))
+        return [Tap(place, self.pixel((y, x), place)) for place in places]
+
+    def pixel(self, window: Pixel, place: Pixel) -> Pixel | None:
+        """The cell of the plane under a window's place; None in the padding or beyond."""
+        row, column = self._position(window, place)
+        rows, columns = self.values.shape
+        return (row, column) if 0 <= row < rows and 0 <= column < columns else None
+
+    def corner(self, window: Pixel) -> Pixel:
+        """Where a window starts; it may lie in the padding."""
+        return self._position(window, (0, 0))
+
+    def _position(self, window: Pixel, place: Pixel) -> Pixel:
+        (sy, sx), (dy, dx) = self.window.stride, self.window.dilation
+        (top, _), (left, _) = self.window.padding
+        return window[0] * sy + place[0] * dy - top, window[1] * sx + place[1] * dx - left
+
+    def winner(self, y: int, x: int) -> Pixel | None:
+        """The cell that won a window: its switch. None in a mean."""
+        if self.switches is None:
+            return None
+        row, column = divmod(int(self.switches[y, x]), int(self.values.shape[1]))
+        return row, column
+
+    def is_tie(self, y: int, x: int) -> bool:
+        """Whether several cells of a window share its maximum."""
+        if self.switches is None:
+            return False
+        largest = float(self.output[y, x])
+        pixels = (tap.pixel for tap in self.taps(y, x))
+        return sum(p is not None and float(self.values[p]) == largest for p in pixels) > 1
+
+    def winning_place(self, y: int, x: int) -> Pixel | None:
+        """The winner's place (i, j) in its window."""
+        winner = self.winner(y, x)
+        if winner is None:
+            return None
+        corner, dilation = self.corner((y, x)), self.window.dilation
+        i, j = ((w - c) // d for w, c, d in zip(winner, corner, dilation, strict=True))
+        return i, j
+
+    @cached_property
+    def won(self) -> dict[Pixel, list[Pixel]]:
+        """The windows that each winner won, in row-major order."""
+        found: dict[Pixel, list[Pixel]] = {}
+        if self.switches is not None:
+            rows, columns = np.divmod(self.switches, self.values.shape[1])
+            pixels = zip(rows.ravel().tolist(), columns.ravel().tolist(), strict=True)
+            for number, pixel in enumerate(pixels):
+                found.setdefault(pixel, []).append(divmod(number, self.count[1]))
+        return found
+
+    def windows_of(self, u: int, v: int) -> list[Pixel]:
+        """The windows that a cell lies in."""
+        ranges = [self._reaching(position, axis) for axis, position in enumerate((u, v))]
+        return [(y, x) for y in ranges[0] for x in ranges[1]]
+
+    def _reaching(self, position: int, axis: int) -> list[int]:
+        shape = self.window
+        found = []
+        for tap in range(shape.kernel[axis]):
+            offset = position + shape.padding[axis][0] - tap * shape.dilation[axis]
+            window, rest = divmod(offset, shape.stride[axis])
+            if rest == 0 and 0 <= window < self.count[axis]:
+                found.append(window)
+        return sorted(found)
+
+    def share(self, y: int, x: int, *, counts_padding: bool) -> int:
+        """How many cells share a window's gradient in a mean, as the engine counts them."""
+        shape = self.window
+        sizes = []
+        for axis, window in enumerate((y, x)):
+            before, after = shape.padding[axis] if counts_padding else (0, 0)
+            start = window * shape.stride[axis] - shape.padding[axis][0]
+            positions = (start + k * shape.dilation[axis] for k in range(shape.kernel[axis]))
+            limit = self.values.shape[axis] + after
+            sizes.append(sum(-before <= p < limit for p in positions))
+        return math.prod(sizes)
+
+    def covered(self, axis: int, windows: range) -> range:
+        """The rows (axis 0) or columns that some windows cover, padding included."""
+        stride, (before, _) = self.window.stride[axis], self.window.padding[axis]
+        last = (windows.stop - 1) * stride - before
+        return range(windows.start * stride - before, last + self.window.extent[axis])
+
+    def winning_steps(self, sizes: tuple[int, ...], *, by_cell: bool) -> Array | None:
+        """For each window, the number of the step that hands its upstream value to its winner.
+
+        `sizes` are those of the loops n c | u v | i j (by cell) or n c | y x | i j.
+        """
+        if self.switches is None:
+            return None
+        winners = np.divmod(self.switches.astype(np.int64), self.values.shape[1])
+        windows = np.indices(self.count)
+        shape = self.window
+        places = [
+            (w + before - n * stride) // dilation
+            for w, n, stride, dilation, (before, _) in zip(
+                winners, windows, shape.stride, shape.dilation, shape.padding, strict=True
+            )
+        ]
+        number = np.int64(self.sample * sizes[1] + self.channel)
+        for position, size in zip(
+            (*(winners if by_cell else windows), *places), sizes[2:], strict=True
+        ):
+            number = number * size + position
+        return np.asarray(number)
+
+
+def is_pooling(tape: Tape, layer: str) -> bool:
+    """Whether a layer pools."""
+    node = tape.network.by_name.get(layer)
+    return node is not None and node.layer.kind in POOLINGS
+
+
+def counts_padding(node: Node) -> bool:
+    """Whether a mean's divisor counts cells in the padding."""
+    return bool(getattr(node.layer, "count_include_pad", True))
+
+
+def pooled_plane(tape: Tape, layer: str, sample: int, channel: int) -> PooledPlane:
+    """The facts of one channel of one image."""
+    switches = Address(layer, SWITCHES)
+    values = tape[Address(layer, "input")][sample, channel]
+    window = getattr(tape.network.by_name[layer].layer, "window", None)
+    return PooledPlane(
+        layer,
+        sample,
+        channel,
+        window or Window((values.shape[0], values.shape[1])),
+        np.asarray(values, dtype=np.float64),
+        np.asarray(tape[Address(layer, "output")][sample, channel], dtype=np.float64),
+        tape[switches][sample, channel] if switches in tape else None,
+    )
