@@ -23,6 +23,7 @@ from backpropviz.version import __version__
 INTERRUPTED = 130
 LATER = ("train", "check")
 _DEBUG = "--debug"
+_LONGEST_SENTENCE = 800
 _NUMBERS = re.compile(r"-[\d.].*")
 
 
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if _DEBUG in words:
             traceback.print_exc()
         told = _told(error)
-        print(f"backpropviz: {told}", file=sys.stderr)
+        print(f"backpropviz: {_on_one_line(str(told))}", file=sys.stderr)
         return told.exit_code
 
 
@@ -85,6 +86,15 @@ def _told(error: Exception) -> BackpropVizError:
     )
 
 
+def _on_one_line(sentence: str) -> str:
+    """A sentence without control characters, that quotes a long name by its two ends."""
+    plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in sentence)
+    if len(plain) <= _LONGEST_SENTENCE:
+        return plain
+    half = _LONGEST_SENTENCE // 2
+    return f"{plain[:half]} … {plain[-half:]}"
+
+
 def _without_reader() -> int:
     """The reader (head, less) has had enough: nothing is wrong, and Python need not flush."""
     try:
@@ -105,8 +115,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports wrong usage as one sentence with exit code 2."""
 
     def error(self, message: str) -> NoReturn:
-        plain = " ".join(message.split())
-        raise UsageError(f"{plain}. “{self.prog} --help” shows what can be written.")
+        raise UsageError(f"{message}. “{self.prog} --help” shows what can be written.")
 
 
 def _with_signs(words: list[str]) -> list[str]:

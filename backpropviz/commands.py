@@ -123,7 +123,13 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _record_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="tape.npz", type=Path)
+    parser.add_argument("-o", "--output", required=True, metavar="tape.npz", type=_output)
+
+
+def _output(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError
+    return Path(text)
 
 
 def _record(arguments: argparse.Namespace) -> int:
@@ -150,7 +156,7 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", type=_scale, default=1.0, metavar="2", help="pixels per pixel")
     parser.add_argument("--format", choices=("png", "svg"), default="png", help="in a folder")
     parser.add_argument("--overwrite", action="store_true", help="into a folder that holds files")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", type=Path)
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", type=_output)
 
 
 def _scale(text: str) -> float:

@@ -46,7 +46,7 @@ def torch_updates(model: Model, batches: Batches, rule: Sgd) -> Iterator[float]:
         chosen = torch.from_numpy(order[place * batches.size : (place + 1) * batches.size])
         optimizer.zero_grad()
         loss = criterion(network(images[chosen]), targets[chosen])
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         iteration += 1
         yield float(loss.detach())

@@ -1,0 +1,148 @@
+"""From a step to its painted frame: state → view → stage and explanation → images.
+
+Run by `python -m tests.benchmarks.frame`. LeNet on its example at 1920×1080 without a display:
+random places at every depth in both loop orders, each reached from another one. `python -m
+tests.benchmarks.frame profile` shows where the time of the slowest frames goes.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+import cProfile
+import pstats
+import random
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.program import operations
+from backpropviz.engine.run import run
+from backpropviz.figures.explanation import explanation
+from backpropviz.figures.scales import Scales
+from backpropviz.figures.stage import stage
+from backpropviz.figures.view import View
+from backpropviz.paint.application import painting_application
+from backpropviz.paint.render import render
+from backpropviz.scene.theme import LIGHT
+from backpropviz.storage.networks import load_network
+from tests.benchmarks.timing import percentile, seconds, verdict
+
+SIZE = (1920, 1080)
+EXPLANATION_WIDTH = 420
+FRAMES_PER_DEPTH = 60
+BOUND_MS = 16.0
+PARTS = ("view", "stage scene", "stage paint", "explanation scene", "explanation paint")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What one frame took, part by part."""
+
+    state: SessionState
+    name: str
+    times_ms: tuple[float, ...]
+
+    @property
+    def total_ms(self) -> float:
+        """Step to painted frame."""
+        return sum(self.times_ms)
+
+
+def opened(network: str) -> View:
+    """The network's example, at the start of its pass."""
+    model = load_network(network)
+    tape = run(model)
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer))
+    return View(model, tape, timeline, SessionState(), Scales(tape))
+
+
+def frame(view: View, state: SessionState) -> Frame:
+    """Draw the frame of a state and take the time of each part."""
+    timeline = view.timeline.ordered(state.order, {})
+    times: list[float] = []
+    made: dict[str, object] = {}
+
+    def part(name: str, make: object) -> None:
+        def keep() -> None:
+            made[name] = make()  # type: ignore[operator]
+
+        times.append(1e3 * seconds(keep))
+
+    part("view", lambda: replace(view, state=state, timeline=timeline_of(timeline, state)))
+    now: View = made["view"]  # type: ignore[assignment]
+    part("stage", lambda: stage(now, *SIZE, LIGHT))
+    part("painted", lambda: render(made["stage"]))  # type: ignore[arg-type]
+    part("told", lambda: explanation(now.explained, EXPLANATION_WIDTH, LIGHT))
+    part("written", lambda: render(made["told"]))  # type: ignore[arg-type]
+    number = now.timeline.operation_at(state.k)
+    target = now.timeline.nest(number).target
+    return Frame(state, f"{target} {now.depth.title} by {state.order.value}", tuple(times))
+
+
+def states(view: View, count: int) -> Iterator[SessionState]:
+    """Random places, every tensor as likely as another, at every depth in both orders."""
+    chosen = random.Random(1)
+    for order in LoopOrder:
+        timeline = view.timeline.ordered(order, {})
+        for depth in Depth:
+            for _ in range(count):
+                extent = chosen.choice(timeline.tensors)
+                k = chosen.randrange(extent.start, extent.stop)
+                yield SessionState(k=k, depth=depth, order=order)
+
+
+def report(frames: list[Frame]) -> None:
+    """Median, 99th percentile and the slowest."""
+    totals = [found.total_ms for found in frames]
+    p99 = percentile(totals, 0.99)
+    print(
+        f"step to painted frame, {len(frames)} places: p50 {statistics.median(totals):.2f}  "
+        f"p99 {p99:.2f} ms, {verdict(p99, BOUND_MS)}   max {max(totals):.2f}"
+    )
+    for number, name in enumerate(PARTS):
+        own = [found.times_ms[number] for found in frames]
+        print(f"  {name:18} p50 {statistics.median(own):6.2f}  p99 {percentile(own, 0.99):6.2f} ms")
+    by_depth: dict[Depth, list[float]] = defaultdict(list)
+    for found in frames:
+        by_depth[found.state.depth].append(found.total_ms)
+    for depth, own in by_depth.items():
+        print(
+            f"  at {depth.title:15} p50 {statistics.median(own):6.2f}  "
+            f"p99 {percentile(own, 0.99):6.2f} ms"
+        )
+    print("  slowest:")
+    for found in sorted(frames, key=lambda f: -f.total_ms)[:8]:
+        parts = " + ".join(f"{time:.1f}" for time in found.times_ms)
+        print(f"    {found.total_ms:6.2f} ms = {parts}   step {found.state.k:,} {found.name}")
+
+
+def main(words: list[str]) -> None:
+    """A warm-up, then each place once."""
+    application = painting_application()
+    view = opened("lenet")
+    for state in states(view, 4):
+        frame(view, state)
+    frames = [frame(view, state) for state in states(view, FRAMES_PER_DEPTH)]
+    report(frames)
+    if "profile" in words:
+        slowest = [found.state for found in sorted(frames, key=lambda f: -f.total_ms)[:20]]
+        profile = cProfile.Profile()
+        profile.enable()
+        for state in slowest:
+            frame(view, state)
+        profile.disable()
+        pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
+    del application
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
