@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from hypothesis import reject
@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, LeakyReLU, ReLU, Sigmoid, Tanh
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.joining import Add, Concat
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer, LayerNests, Site
 from backpropviz.engine.layers.reshaping import Flatten, Reshape
+from backpropviz.engine.ties import TieRule
 from backpropviz.errors import UserError
 
 EPSILON = {np.float32: 1.2e-7, np.float64: 2.3e-16}
@@ -56,6 +57,7 @@ def convolutions(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
         dilation=draw(_pairs(1, 2)),
         groups=groups,
         bias=draw(st.booleans()),
+        flip=draw(st.booleans()),
     )
     channels = groups * draw(st.integers(1, 2))
     return layer, ((channels, *draw(_pairs(1, 6))),)
@@ -73,7 +75,7 @@ def poolings(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
     }
     shape = (draw(st.integers(1, 2)), *draw(_pairs(1, 6)))
     if draw(st.booleans()):
-        return MaxPool2d(**geometry), (shape,)
+        return MaxPool2d(**geometry, ties=draw(st.sampled_from(get_args(TieRule)))), (shape,)
     return AvgPool2d(**geometry, count_include_pad=draw(st.booleans())), (shape,)
 
 
@@ -84,7 +86,8 @@ _FLAT = st.tuples(st.integers(1, 6))
 @st.composite
 def elementwise(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
     slope = st.floats(-0.5, 0.5).map(LeakyReLU)
-    simple: st.SearchStrategy[Layer] = st.sampled_from([ReLU(), Sigmoid(), Tanh()])
+    rectifiers = [ReLU(at_zero) for at_zero in SLOPES_AT_ZERO]
+    simple: st.SearchStrategy[Layer] = st.sampled_from([*rectifiers, Sigmoid(), Tanh()])
     layer = draw(simple | slope)
     return layer, (draw(_IMAGES | _FLAT),)
 

@@ -70,6 +70,7 @@ def convolutions(draw: st.DrawFn) -> tuple[Conv2d, Site]:
         dilation=(draw(st.integers(1, 2)), 1),
         groups=groups,
         bias=draw(st.booleans()),
+        flip=draw(st.booleans()),
     )
     (kh, kw) = layer.window.extent
     channels = groups * draw(st.integers(1, 2))
@@ -123,6 +124,8 @@ def test_every_step_of_a_convolution(case: tuple[Conv2d, Site], seed: int, strid
     [
         MaxPool2d(2, stride=1),
         MaxPool2d(3, stride=2, padding=1),
+        MaxPool2d(3, stride=2, padding=1, ties="all"),
+        MaxPool2d(2, stride=1, ties="shared"),
         AvgPool2d(2, stride=2),
         AvgPool2d(3, stride=2, padding=1, count_include_pad=False),
         AvgPool2d(2, stride=3),
@@ -132,7 +135,7 @@ def test_every_step_of_a_convolution(case: tuple[Conv2d, Site], seed: int, strid
 def test_every_step_of_a_pooling(layer: Layer) -> None:
     site = convolution_site(layer, "pool1", 2, 2, 5, 4)
     random = np.random.default_rng(0)
-    image = random.normal(size=site.inputs[0])
+    image = np.round(random.normal(size=site.inputs[0]))
     output, residuals = layer.forward((image,), {})
     tape: dict[Address, Array] = {
         site.input(): image,

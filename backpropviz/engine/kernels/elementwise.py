@@ -21,6 +21,17 @@ def relu(values: Array, out: Array | None = None) -> Array:
     return np.asarray(np.maximum(values, values.dtype.type(0), out=out))
 
 
+def rectifier_gradient(
+    upstream: Array, values: Array, at_zero: float, out: Array | None = None
+) -> Array:
+    """As `relu_gradient`, but at exactly 0 the slope is `at_zero` > 0; `values` is the input."""
+    zero = np.equal(values, 0)
+    there = upstream[zero] * upstream.dtype.type(at_zero)
+    gradient = relu_gradient(upstream, values, out)
+    gradient[zero] = there
+    return gradient
+
+
 def relu_gradient(upstream: Array, values: Array, out: Array | None = None) -> Array:
     """Pass upstream where x > 0 and give exactly 0 elsewhere: ReLU′(0) = 0, as in PyTorch.
 

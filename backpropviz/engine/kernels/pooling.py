@@ -64,12 +64,48 @@ def max_pool_gradient(
 
 def ties(image: Array, output: Array, window: Window) -> NDArray[np.bool_]:
     """Tell for each window whether more than one of its cells holds the winning value."""
-    count = np.zeros(output.shape, np.int64)
-    nan = np.isnan(output)
+    return tied_counts(image, output, window) > 1
+
+
+def tied_counts(
+    image: Array, output: Array, window: Window, workspace: Workspace | None = None
+) -> NDArray[np.int64]:
+    """Count for each window the cells that hold the winning value: 1 where there is no tie."""
+    count = (workspace or FRESH).result("tied", output.shape, np.dtype(np.int64))
+    count.fill(0)
     for tap in taps(image.shape, window):
-        values, best = image[tap.source], output[tap.target]
-        count[tap.target] += (values == best) | (np.isnan(values) & nan[tap.target])
-    return count > 1
+        counted = count[tap.target]
+        np.add(counted, _holds_best(image[tap.source], output[tap.target]), out=counted)
+    return count
+
+
+def tied_gradient(
+    upstream: Array,
+    image: Array,
+    output: Array,
+    window: Window,
+    counts: Switches | None = None,
+    workspace: Workspace | None = None,
+) -> Array:
+    """Add each upstream value to every cell that holds its window's largest value.
+
+    With `counts`, of `tied_counts`, each of them takes an even part.
+    """
+    buffers = workspace or FRESH
+    gradient = buffers.result("input_gradient", image.shape, upstream.dtype)
+    gradient.fill(0)
+    parts = buffers.scratch("parts", upstream.shape, upstream.dtype)
+    np.divide(upstream, 1 if counts is None else counts.astype(upstream.dtype), out=parts)
+    for tap in taps(image.shape, window):
+        target = gradient[tap.source]
+        won = _holds_best(image[tap.source], output[tap.target])
+        np.add(target, parts[tap.target], out=target, where=won)
+    return gradient
+
+
+def _holds_best(values: Array, best: Array) -> NDArray[np.bool_]:
+    """Tell where a cell equals the largest value of its window; NaN is larger than any number."""
+    return np.asarray((values == best) | (np.isnan(values) & np.isnan(best)))
 
 
 def average_pool(

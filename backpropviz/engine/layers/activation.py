@@ -42,6 +42,10 @@ class Activation(ABC):
         """What the formulas use besides the values."""
         return ()
 
+    def slope_formula(self) -> str:
+        """The formula of the backward pass; a convention may change it."""
+        return self.slope_expression
+
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input."""
         return single(inputs, "an activation")[0]
@@ -93,29 +97,49 @@ class Activation(ABC):
             site.input().grad,
             site.inputs[0],
             (site.output.grad, kept, *self.constants()),
-            self.slope_expression,
+            self.slope_formula(),
             lambda g, x, *_: self.pull_back(g, x),
             "The slope of the function where it stands scales the upstream gradient.",
         )
         return LayerNests((forward,), (backward,))
 
 
+SLOPES_AT_ZERO: Mapping[float, str] = {
+    0.0: "{0} · [{1} > 0]",
+    0.5: "{0} · ([{1} > 0] + [{1} ≥ 0]) / 2",
+    1.0: "{0} · [{1} ≥ 0]",
+}
+"""ReLU′(0), where left and right differ, and the formula of the slope that has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReLU(Activation):
-    """max(x, 0), with slope 0 at 0."""
+    """max(x, 0), with slope 0 at 0 as in PyTorch; `at_zero` may choose ½ or 1 instead."""
 
     kind: ClassVar[str] = "relu"
     kept: ClassVar[str] = "input"
     expression: ClassVar[str] = "max({0}, 0)"
-    slope_expression: ClassVar[str] = "{0} · [{1} > 0]"
+    slope_expression: ClassVar[str] = SLOPES_AT_ZERO[0.0]
     remark: ClassVar[str] = "What is negative becomes 0."
+    at_zero: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a slope that lies on neither side nor in the middle."""
+        if self.at_zero not in SLOPES_AT_ZERO:
+            raise UserError(f"at_zero = {self.at_zero} must be 0, 0.5 or 1.")
+
+    def slope_formula(self) -> str:
+        """The slope's formula with its value at 0: the mean of both sides is ½ there."""
+        return SLOPES_AT_ZERO[self.at_zero]
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """max(x, 0)."""
         return kernel.relu(values, out)
 
     def pull_back(self, upstream: Array, kept: Array, out: Array | None = None) -> Array:
-        """upstream where x > 0, else 0."""
+        """upstream where x > 0, `at_zero` · upstream where x = 0, else 0."""
+        if self.at_zero:
+            return kernel.rectifier_gradient(upstream, kept, self.at_zero, out)
         return kernel.relu_gradient(upstream, kept, out)
 
 

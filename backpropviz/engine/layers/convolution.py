@@ -2,6 +2,8 @@
 
 Forward is cross-correlation. ∂L/∂W correlates the input with the upstream gradient, unflipped; only
 ∂L/∂X uses the kernel turned by 180° (Goodfellow, Bengio, Courville: Deep Learning, section 9.5).
+With `flip` forward is a convolution in the mathematical sense: the turn moves from ∂L/∂X to the
+forward pass, and ∂L/∂W comes out turned with it.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
+
+import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels import convolution as kernel
@@ -25,7 +29,8 @@ from backpropviz.errors import UserError
 class Conv2d:
     """o[n,f,y,x] = b[f] + Σ_{c,i,j} X[n,c,y·s+i·d−p,x·s+j·d−p] · W[f,c,i,j].
 
-    Padding is a number, (vertical, horizontal), ((top, bottom), (left, right)) or "same".
+    Padding is a number, (vertical, horizontal), ((top, bottom), (left, right)) or "same". With
+    `flip`, W[f,c,i,j] meets the pixel of cell (KH−1−i, KW−1−j) instead.
     """
 
     kind: ClassVar[str] = "conv2d"
@@ -36,6 +41,7 @@ class Conv2d:
     dilation: Pair = 1
     groups: int = 1
     bias: bool = True
+    flip: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what can be refused without knowing the input."""
@@ -76,10 +82,11 @@ class Conv2d:
         parameters: LayerParameters,
         workspace: Workspace | None = None,
     ) -> tuple[Array, Residuals]:
-        """Cross-correlate; the input is kept."""
+        """Cross-correlate, with `flip` with the turned kernel; the input is kept."""
         (image,) = inputs
+        weight = self._laid(parameters["weight"])
         output = kernel.cross_correlate(
-            image, parameters["weight"], parameters.get("bias"), self.window, self.groups, workspace
+            image, weight, parameters.get("bias"), self.window, self.groups, workspace
         )
         return output, {"input": image}
 
@@ -93,12 +100,11 @@ class Conv2d:
         needs_inputs: bool = True,
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
         """∂W by correlation, ∂b by summation, ∂X by full convolution."""
-        image, weight = residuals["input"], parameters["weight"]
-        gradients = {
-            "weight": kernel.weight_gradient(
-                image, upstream, self.window, self.groups, weight.shape, workspace
-            )
-        }
+        image, weight = residuals["input"], self._laid(parameters["weight"])
+        by_cell = kernel.weight_gradient(
+            image, upstream, self.window, self.groups, weight.shape, workspace
+        )
+        gradients = {"weight": self._laid(by_cell)}
         if self.bias:
             gradients["bias"] = kernel.bias_gradient(upstream, workspace)
         if not needs_inputs:
@@ -110,11 +116,20 @@ class Conv2d:
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂W, ∂b, ∂X."""
-        loops = ConvolutionLoops(site, self.window, self.groups)
+        loops = ConvolutionLoops(site, self.window, self.groups, flip=self.flip)
         bias = (loops.bias_gradient(),) if self.bias else ()
         return LayerNests(
             (loops.output(),), (loops.weight_gradient(), *bias, loops.input_gradient())
         )
+
+    def _laid(self, weight: Array) -> Array:
+        """Kernels as they lie on the image, and the way back: a half turn undoes itself."""
+        return turned(weight) if self.flip else weight
+
+
+def turned(weight: Array) -> Array:
+    """Kernels (F, C, KH, KW) turned by 180°; contiguous, as matrix products want them."""
+    return np.ascontiguousarray(weight[:, :, ::-1, ::-1])
 
 
 LAYERS = (Conv2d,)

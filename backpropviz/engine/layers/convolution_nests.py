@@ -1,7 +1,8 @@
 """The four nests of a convolution, as they stand in a textbook.
 
 Names: n sample, f filter, c channel, y x output position, i j kernel cell, u v pixel; with groups,
-c (or, seen from a pixel, f) counts within the group.
+c (or, seen from a pixel, f) counts within the group. i j always index the weight; where the kernel
+is flipped, they lie on cell KH−1−i, KW−1−j of the window.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from backpropviz.engine.operands import Cell
 class ConvolutionLoops:
     """Builds the nests of one convolution from its geometry and shapes."""
 
-    def __init__(self, site: Site, window: Window, groups: int) -> None:
+    def __init__(self, site: Site, window: Window, groups: int, *, flip: bool = False) -> None:
         """Name the axes."""
         self.site = site
         self.window = window
+        self.flip = flip
         batch, filters, rows, columns = site.output_shape
         _, channels, height, width = site.inputs[0]
         self.filters_per_group = filters // groups
@@ -49,7 +51,12 @@ class ConvolutionLoops:
             self.site.output_shape,
             Rule.SUM,
             (loops,),
-            remark="The same filter slides over every position (cross-correlation: not turned).",
+            remark="The same filter slides over every position "
+            + (
+                "(convolution: turned by 180°)."
+                if self.flip
+                else "(cross-correlation: not turned)."
+            ),
         )
 
     def weight_gradient(self) -> Nest:
@@ -60,7 +67,8 @@ class ConvolutionLoops:
             Rule.SUM,
             (self._gradient_by_weight(), self._gradient_by_position()),
             remark="The weight met one pixel at every position, so its gradient gathers one "
-            "product from each; nothing is turned.",
+            "product from each; "
+            + ("the pixel is that of the turned kernel." if self.flip else "nothing is turned."),
         )
 
     def _gradient_by_weight(self) -> Loops:
@@ -125,13 +133,14 @@ class ConvolutionLoops:
             Rule.SUM,
             (self._downstream_by_pixel(), self._downstream_by_position()),
             remark="A pixel reached the output through every filter and every kernel cell that "
-            "met it; seen from the pixel the kernel is turned by 180°.",
+            "met it; seen from the pixel the kernel is "
+            + ("not turned." if self.flip else "turned by 180°."),
         )
 
     def _downstream_by_pixel(self) -> Loops:
         n, c, u, v, f, i, j = variables(7)
         filters = self._filter_of(c, f)
-        y, x = reached(self.window, u, v, i, j)
+        y, x = reached(self.window, u, v, *self._lies(i, j))
         upstream = Cell(self.site.output.grad, (n, filters, y, x), Presence.ABSENT)
         return Loops(
             label="pixel",
@@ -150,7 +159,7 @@ class ConvolutionLoops:
             axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
             channel_axes=2,
             element_axes=2,
-            target=(n, self._channel_of(f, c), *under(self.window, y, x, i, j)),
+            target=(n, self._channel_of(f, c), *self._under(y, x, i, j)),
             operands=(self._upstream(n, f, y, x), self._weight(f, c, i, j)),
             locate=self._position_coordinates(),
         )
@@ -160,7 +169,7 @@ class ConvolutionLoops:
         n, f, y, x, c, i, j = variables(7)
         size = self.filters_per_group
         member = f if size == self.f.size else f - f // size * size
-        return (n, self._channel_of(f, c), *under(self.window, y, x, i, j), member, i, j)
+        return (n, self._channel_of(f, c), *self._under(y, x, i, j), member, i, j)
 
     def _position_coordinates(self) -> tuple[Index, ...]:
         """n f y x c i j, in the variables of the order by pixel."""
@@ -168,7 +177,7 @@ class ConvolutionLoops:
         return (
             n,
             self._filter_of(c, f),
-            *reached(self.window, u, v, i, j),
+            *reached(self.window, u, v, *self._lies(i, j)),
             self._in_group(c),
             i,
             j,
@@ -181,7 +190,18 @@ class ConvolutionLoops:
         return Cell(self.site.quantity("weight"), (f, c, i, j))
 
     def _pixel(self, n: Index, f: Index, c: Index, y: Index, x: Index, i: Index, j: Index) -> Cell:
-        return Cell(self.site.input(), (n, self._channel_of(f, c), *under(self.window, y, x, i, j)))
+        return Cell(self.site.input(), (n, self._channel_of(f, c), *self._under(y, x, i, j)))
+
+    def _under(self, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:
+        """The pixel that kernel cell (i, j) meets at position (y, x)."""
+        return under(self.window, y, x, *self._lies(i, j))
+
+    def _lies(self, i: Index, j: Index) -> tuple[Index, Index]:
+        """The cell of the window on which kernel cell (i, j) lies."""
+        if not self.flip:
+            return i, j
+        rows, columns = self.window.kernel
+        return i * -1 + (rows - 1), j * -1 + (columns - 1)
 
     def _channel_of(self, f: Index, c: Index) -> Index:
         """The input channel that member c of filter f's group is."""

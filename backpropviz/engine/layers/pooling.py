@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels import pooling as kernel
@@ -14,6 +14,8 @@ from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.configuration import Padding, Pair, image_shape, window
 from backpropviz.engine.layers.pooling_nests import PoolingLoops
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.ties import TieRule
+from backpropviz.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class MaxPool2d:
 
     Only the winner (the first in row-major order) receives the upstream gradient; its flat index in
     the unpadded plane is the residual `switches`. The stride is the kernel size unless given.
+    `ties` may instead give the whole to every cell that holds the largest value ("all") or share it
+    out evenly among them ("shared"); then the residual `tied` counts these cells.
     """
 
     kind: ClassVar[str] = "max_pool2d"
@@ -30,10 +34,13 @@ class MaxPool2d:
     padding: Padding = 0
     dilation: Pair = 1
     ceil_mode: bool = False
+    ties: TieRule = "first"
 
     def __post_init__(self) -> None:
         """Refuse what can be refused without knowing the input."""
         _ = self.window
+        if self.ties not in get_args(TieRule):
+            raise UserError(f"ties = “{self.ties}” must be “first”, “all” or “shared”.")
 
     @cached_property
     def window(self) -> Window:
@@ -59,10 +66,14 @@ class MaxPool2d:
         parameters: LayerParameters,
         workspace: Workspace | None = None,
     ) -> tuple[Array, Residuals]:
-        """The winners; where they stood is kept."""
+        """The winners; where they stood is kept, and how many they are if ties matter."""
         (image,) = inputs
         output, switches = kernel.max_pool(image, self.window, workspace)
-        return output, {"input": image, "switches": switches}
+        kept = {"input": image, "switches": switches}
+        if self.ties != "first":
+            kept["output"] = output
+            kept["tied"] = kernel.tied_counts(image, output, self.window, workspace)
+        return output, kept
 
     def vjp(
         self,
@@ -73,17 +84,23 @@ class MaxPool2d:
         *,
         needs_inputs: bool = True,
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-        """Each upstream value is added to its winner."""
+        """Each upstream value is added to its winner, or as `ties` says to all that hold it."""
         if not needs_inputs:
             return (), {}
-        shape, switches = residuals["input"].shape, residuals["switches"]
-        gradient = kernel.max_pool_gradient(upstream, switches, shape, workspace)
+        image = residuals["input"]
+        if self.ties == "first":
+            switches = residuals["switches"]
+            return (kernel.max_pool_gradient(upstream, switches, image.shape, workspace),), {}
+        counts = residuals["tied"] if self.ties == "shared" else None
+        gradient = kernel.tied_gradient(
+            upstream, image, residuals["output"], self.window, counts, workspace
+        )
         return (gradient,), {}
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
         loops = PoolingLoops(site, self.window)
-        return LayerNests((loops.largest(),), (loops.winner_gradient(),))
+        return LayerNests((loops.largest(),), (loops.winner_gradient(self.ties),))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ Names: n sample, c channel, y x window, i j cell of the window, u v cell of the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.geometry import Window
@@ -12,6 +14,16 @@ from backpropviz.engine.layers.protocol import Site
 from backpropviz.engine.layers.sliding import reached, under
 from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Presence, Rule
 from backpropviz.engine.operands import Cell, Indicator, Share
+from backpropviz.engine.ties import TiedIndicator, TieRule
+
+_REMARKS: Mapping[TieRule, str] = {
+    "first": "The winner takes the whole upstream gradient of its window; the others, which did "
+    "not reach the loss, take nothing.",
+    "all": "Every cell that holds the largest value takes the whole upstream gradient of its "
+    "window (tie rule: all); the others take nothing.",
+    "shared": "The cells that hold the largest value share the upstream gradient of their window "
+    "evenly (tie rule: shared); the others take nothing.",
+}
 
 
 class PoolingLoops:
@@ -37,15 +49,10 @@ class PoolingLoops:
         share = Share(counts, (y, x))
         return self._output(Rule.SUM, (share,), "Every value of the window has an equal share.")
 
-    def winner_gradient(self) -> Nest:
-        """upstream · [the cell won]."""
+    def winner_gradient(self, ties: TieRule = "first") -> Nest:
+        """upstream · [the cell won], or the part of it that the tie rule gives."""
         by_cell, by_window = self._names()
-        return self._gradient(
-            self._won(by_cell),
-            self._won(by_window),
-            "The winner takes the whole upstream gradient of its window; the others, which did not "
-            "reach the loss, take nothing.",
-        )
+        return self._gradient(self._won(by_cell, ties), self._won(by_window, ties), _REMARKS[ties])
 
     def share_gradient(self, counts: Array) -> Nest:
         """upstream · 1/n."""
@@ -109,6 +116,10 @@ class PoolingLoops:
     def _upstream(self, names: tuple[Index, ...]) -> Cell:
         return Cell(self.site.output.grad, names[:4], Presence.ABSENT)
 
-    def _won(self, names: tuple[Index, ...]) -> Indicator:
-        switches = self.site.quantity("switches")
-        return Indicator(switches, names[:4], (names[4], names[5]), self.pixels[1].size)
+    def _won(self, names: tuple[Index, ...], ties: TieRule) -> Indicator:
+        site, width = self.site, self.pixels[1].size
+        switches, window, cell = site.quantity("switches"), names[:4], (names[4], names[5])
+        if ties == "first":
+            return Indicator(switches, window, cell, width)
+        tied, shared = site.quantity("tied"), ties == "shared"
+        return TiedIndicator(switches, window, cell, width, site.input(), site.output, tied, shared)

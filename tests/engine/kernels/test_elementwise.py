@@ -54,6 +54,17 @@ def test_relu_gradient_stops_values_that_are_not_finite() -> None:
     np.testing.assert_array_equal(gradient, [0, 0, 0, np.nan])
 
 
+@pytest.mark.parametrize("at_zero", [0.5, 1.0])
+def test_rectifier_gradient_differs_at_zero_only(at_zero: float) -> None:
+    upstream, values = np.array([3.0, -2.0, 7.0, np.inf]), np.array([-1.0, 0.0, 2.0, -0.0])
+    expected = [0, -2 * at_zero, 7, np.inf]
+    found = elementwise.rectifier_gradient(upstream, values, at_zero)
+    np.testing.assert_array_equal(found, expected)
+    again = elementwise.rectifier_gradient(upstream, values, at_zero, out=upstream)
+    assert again is upstream
+    np.testing.assert_array_equal(again, expected)
+
+
 def test_relu_gradient_by_blocks_in_place_and_by_views() -> None:
     values = draw_array(3, (3, 50_000)).astype(np.float32)
     upstream = draw_array(4, (3, 50_000)).astype(np.float32)

@@ -19,7 +19,7 @@ from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from tests.engine.layer_cases import Case, played
 from tests.engine.passes import branched, nests_of, recorded
 
-_PYTHON = str.maketrans({"·": "*", "−": "-", "√": "s", "[": "(", "]": ")"})
+_PYTHON = str.maketrans({"·": "*", "−": "-", "√": "s", "[": "(", "]": ")", "≥": ">="})
 _NAMES: dict[str, Any] = {"exp": math.exp, "log": math.log, "tanh": math.tanh, "max": max}
 
 
@@ -32,16 +32,19 @@ def evaluated(expression: str, operands: list[float]) -> float:
 
 def assert_formula(values: Values, nest: Nest) -> None:
     random = np.random.default_rng(1)
-    for _ in range(4):
+    for _ in range(8):
         indices = tuple(int(random.integers(size)) for size in nest.shape)
         (term,) = derive(values, nest, nest.target.at(indices)).terms
         operands = [factor.value for factor in term.operands]
         assert evaluated(nest.expression, operands) == pytest.approx(term.value, abs=1e-14)
 
 
-@pytest.mark.parametrize("layer", [ReLU(), LeakyReLU(0.2), Sigmoid(), Tanh()], ids=str)
-def test_an_activation_s_formula(layer: Layer) -> None:
-    run = played(Case(layer, ((2, 3, 4),), 2, 1))
+@pytest.mark.parametrize(
+    "layer", [ReLU(), ReLU(0.5), ReLU(1.0), LeakyReLU(0.2), Sigmoid(), Tanh()], ids=str
+)
+@pytest.mark.parametrize("seed", [1, 2], ids=["distinct", "whole"])
+def test_an_activation_s_formula(layer: Layer, seed: int) -> None:
+    run = played(Case(layer, ((2, 3, 4),), 2, seed))
     for nest in (*run.nests.forward, *run.nests.backward):
         assert_formula(run.values, nest)
 

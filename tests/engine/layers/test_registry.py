@@ -91,7 +91,27 @@ def test_defaults_may_be_left_out() -> None:
         (
             layer_from_fields,
             {"kind": "relu", "slope": 1},
-            "here: “slope” is not a field of relu; it has none.",
+            "here: “slope” is not a field of relu; it has at_zero.",
+        ),
+        (
+            layer_from_fields,
+            {"kind": "tanh", "slope": 1},
+            "here: “slope” is not a field of tanh; it has none.",
+        ),
+        (
+            layer_from_fields,
+            {"kind": "relu", "at_zero": 0.25},
+            "here: at_zero = 0.25 must be 0, 0.5 or 1.",
+        ),
+        (
+            layer_from_fields,
+            {"kind": "max_pool2d", "kernel_size": 2, "ties": "last"},
+            "here: ties = 'last' must be “first” or “all” or “shared”.",
+        ),
+        (
+            layer_from_fields,
+            {"kind": "conv2d", "out_channels": 1, "kernel_size": 2, "flip": 1},
+            "here: flip = 1 must be true or false.",
         ),
         (
             layer_from_fields,
