@@ -1,0 +1,63 @@
+"""Places where the loss has a corner: what a finite difference must not step across.
+
+A layer family that has corners offers a `KinkFinder` for each of its kinds, in `KINKS` of its
+module in `backpropviz.engine.layers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.layers.protocol import Layer, Residuals
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A unit whose input crossed 0, from its value in one pass to that in the other."""
+
+    address: Address
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class WinnerChange:
+    """A window (the address of its output) that another cell won in the other pass."""
+
+    address: Address
+    before: Address
+    after: Address
+
+
+@dataclass(frozen=True, slots=True)
+class AtZero:
+    """A unit whose input is exactly 0: its slope there is a convention."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A window that several cells win; the first of them takes all by convention."""
+
+    address: Address
+    cells: tuple[Address, ...]
+
+
+Crossing: TypeAlias = Flip | WinnerChange
+Corner: TypeAlias = AtZero | Tie
+
+
+class KinkFinder(Protocol):
+    """How a kind of layer finds its corners in the residuals of its passes."""
+
+    def between(
+        self, name: str, base: Residuals, minus: Residuals, plus: Residuals
+    ) -> Iterator[Crossing]:
+        """The corners that lie between two passes on both sides of a base, in row-major order."""
+
+    def at(self, name: str, layer: Layer, base: Residuals) -> Iterator[Corner]:
+        """The corners on which the base itself stands."""

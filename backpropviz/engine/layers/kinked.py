@@ -1,0 +1,92 @@
+"""The corners of rectifiers (input 0) and of max-pooling (two cells alike)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.kernels.pooling import ties
+from backpropviz.engine.kernels.taps import taps
+from backpropviz.engine.kink import AtZero, Corner, Crossing, Flip, KinkFinder, Tie, WinnerChange
+from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.layers.protocol import Layer, Residuals
+from backpropviz.engine.nest import Coordinates
+
+
+class RectifierKinks:
+    """The slope changes at 0 and belongs to the left side there: on x ≤ 0 nothing changes."""
+
+    def between(
+        self, name: str, base: Residuals, minus: Residuals, plus: Residuals
+    ) -> Iterator[Crossing]:
+        """Units that are on both sides of 0, or leave an exact 0 upwards."""
+        low, here, high = minus["input"], base["input"], plus["input"]
+        lowest = np.minimum(np.minimum(low, high), here)
+        highest = np.maximum(np.maximum(low, high), here)
+        crossed = (highest > 0) & ((lowest < 0) | (here == 0))
+        for cell in _cells(crossed):
+            before, after = float(low[cell]), float(high[cell])
+            yield Flip(Address(name, "input", "", cell), before, after)
+
+    def at(self, name: str, layer: Layer, base: Residuals) -> Iterator[Corner]:
+        """Units whose input is exactly 0."""
+        for cell in _cells(base["input"] == 0):
+            yield AtZero(Address(name, "input", "", cell))
+
+
+class MaxPoolKinks:
+    """The slope changes where another cell of the window becomes the largest."""
+
+    def between(
+        self, name: str, base: Residuals, minus: Residuals, plus: Residuals
+    ) -> Iterator[Crossing]:
+        """Windows that not all passes give to the same cell."""
+        low, here, high = (r["switches"] for r in (minus, base, plus))
+        for window in _cells((low != here) | (high != here)):
+            other = low if low[window] != high[window] else here
+            winners = (_winner(name, base, window, int(s[window])) for s in (other, high))
+            yield WinnerChange(Address(name, "output", "", window), *winners)
+
+    def at(self, name: str, layer: Layer, base: Residuals) -> Iterator[Corner]:
+        """Windows in which more than one cell holds the largest value."""
+        geometry, image = cast("MaxPool2d", layer).window, base["input"]
+        planes = image.reshape(*image.shape[:2], -1)
+        switches = base["switches"]
+        flat = switches.reshape(*image.shape[:2], -1)
+        output = np.take_along_axis(planes, flat, axis=2).reshape(switches.shape)
+        tied = ties(image, output, geometry)
+        cells: dict[Coordinates, list[Address]] = {window: [] for window in _cells(tied)}
+        numbers = np.arange(image.size).reshape(image.shape)
+        for tap in taps(image.shape, geometry):
+            here = np.full(switches.shape, -1)
+            here[tap.target] = numbers[tap.source]
+            equal = np.zeros(switches.shape, dtype=bool)
+            equal[tap.target] = image[tap.source] == output[tap.target]
+            for window in _cells(tied & equal):
+                cells[window].append(_numbered(name, int(here[window]), image.shape))
+        for window, found in cells.items():
+            yield Tie(Address(name, "output", "", window), tuple(found))
+
+
+def _winner(name: str, base: Residuals, window: Coordinates, switch: int) -> Address:
+    row, column = divmod(switch, base["input"].shape[3])
+    return Address(name, "input", "", (*window[:2], row, column))
+
+
+def _numbered(name: str, number: int, shape: Shape) -> Address:
+    return Address(name, "input", "", tuple(int(i) for i in np.unravel_index(number, shape)))
+
+
+def _cells(mask: Array) -> Iterator[Coordinates]:
+    return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
+
+
+KINKS: dict[str, KinkFinder] = {
+    "relu": RectifierKinks(),
+    "leaky_relu": RectifierKinks(),
+    "max_pool2d": MaxPoolKinks(),
+}
