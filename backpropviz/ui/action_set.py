@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
-from backpropviz.scene.theme import Theme
+from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.actions import ACTIONS, MENUS, ActionSpec, Needs, Scope
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon
 
 
-class ActionSet:
+class ActionSet(QObject):
     """The QActions of one window by name."""
 
     def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
         self.by_name: Mapping[str, QAction] = {
             spec.name: _qaction(spec, window) for spec in ACTIONS
         }
+        self._theme: Theme = LIGHT
+        self._colored: set[str] = set()
         for spec in ACTIONS:
             if spec.scope is Scope.WINDOW:
                 window.addAction(self.by_name[spec.name])
@@ -39,10 +42,14 @@ class ActionSet:
             self.by_name[name].triggered.connect(handler)
 
     def add_to_stage(self, stage: QWidget) -> None:
-        """Give the stage the keys that work there alone."""
+        """Give the stage the keys that work there alone; before, they work nowhere."""
+        from PySide6.QtCore import Qt
+
         for spec in ACTIONS:
             if spec.scope is Scope.STAGE:
-                stage.addAction(self.by_name[spec.name])
+                action = self.by_name[spec.name]
+                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                stage.addAction(action)
 
     def fill(self, menu_bar: QMenuBar) -> Mapping[str, QMenu]:
         """Build the menus; returns them by title."""
@@ -50,18 +57,29 @@ class ActionSet:
         for title in MENUS:
             menus[title] = menu_bar.addMenu(translated("Menus", title))
             menus[title].setToolTipsVisible(True)
+            menus[title].aboutToShow.connect(self._color_all)
         for spec in ACTIONS:
             if spec.begins_section:
                 menus[spec.menu].addSeparator()
             menus[spec.menu].addAction(self.by_name[spec.name])
         return menus
 
-    def color(self, theme: Theme) -> None:
-        """Tint the icons for a theme."""
-        for spec in ACTIONS:
+    def use_theme(self, theme: Theme) -> None:
+        """Tint the icons that are seen; those in the menus are drawn when a menu opens."""
+        shown, self._theme, self._colored = self._colored, theme, set()
+        self.color(shown)
+
+    def color(self, names: Iterable[str]) -> None:
+        """Draw the icons of some actions in the theme's colors."""
+        for name in set(names) - self._colored:
+            spec = _BY_NAME[name]
             if spec.icon:
-                tinted = icon(spec.icon, theme.text, faint(theme), stroke=1.5)
-                self.by_name[spec.name].setIcon(tinted)
+                tinted = icon(spec.icon, self._theme.text, faint(self._theme), stroke=1.5)
+                self.by_name[name].setIcon(tinted)
+            self._colored.add(name)
+
+    def _color_all(self) -> None:
+        self.color(_BY_NAME)
 
     def enable(self, *, has_pass: bool, has_last_session: bool) -> None:
         """Enable what can be used; commands say so for themselves."""
@@ -107,11 +125,6 @@ def _qaction(spec: ActionSpec, window: QWidget) -> QAction:
     action = QAction(translated("Actions", spec.title), window)
     action.setObjectName(spec.name)
     action.setShortcuts([QKeySequence(key) for key in spec.keys])
-    context = Qt.ShortcutContext
-    in_window = spec.scope is Scope.WINDOW
-    action.setShortcutContext(
-        context.WindowShortcut if in_window else context.WidgetWithChildrenShortcut
-    )
     action.setToolTip(tool_tip(spec))
     action.setCheckable(spec.is_checkable)
     # Qt would move "Preferences", "Quit" and "About" by their words on macOS alone.

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Final
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtWidgets import QApplication
 
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, Theme, theme
 
 THEME_CHOICES: Final = ("system", "light", "dark")
 _THEME_KEY: Final = "theme"
+_DESKTOP: Final = "backpropvizDesktop"
 
 
 def chosen_theme_name() -> str:
@@ -31,8 +32,25 @@ def resolve_theme(name: str) -> Theme:
     """The theme of that name; `system` asks the desktop."""
     if name in {"light", "dark"}:
         return theme("dark" if name == "dark" else "light")
-    scheme = QGuiApplication.styleHints().colorScheme()
-    return theme("dark" if scheme == Qt.ColorScheme.Dark else "light")
+    application = QGuiApplication.instance()
+    is_dark = application is not None and application.property(_DESKTOP) == "dark"
+    return theme("dark" if is_dark else "light")
+
+
+def note_desktop(application: QApplication) -> None:
+    """Before the first palette of ours: see whether the desktop's is dark."""
+    ground = application.palette().color(QPalette.ColorRole.Window)
+    application.setProperty(_DESKTOP, "dark" if ground.lightness() < 128 else "light")
+
+
+def remember_desktop() -> None:
+    """After the desktop has changed: see which scheme it has now."""
+    from PySide6.QtCore import Qt
+
+    application = QGuiApplication.instance()
+    if application is not None:
+        is_dark = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+        application.setProperty(_DESKTOP, "dark" if is_dark else "light")
 
 
 def apply_theme(application: QApplication, colors: Theme) -> None:
@@ -40,7 +58,7 @@ def apply_theme(application: QApplication, colors: Theme) -> None:
     if application.property("backpropvizTheme") == colors.name:
         return
     application.setProperty("backpropvizTheme", colors.name)
-    application.setStyle(QStyleFactory.create("Fusion"))
+    application.setStyle("Fusion")
     application.setFont(qfont(BODY))
     application.setPalette(_palette(colors))
     application.setStyleSheet(style_sheet(colors))
@@ -128,6 +146,11 @@ QDockWidget { border: none; }
 #Hairline { background: @border; max-height: 1px; min-height: 1px; border: none; }
 #Divider { background: @border_strong; max-width: 1px; min-width: 1px; border: none; }
 
+#StartPage { background: @stage; }
+#Card { background: @panel; border: 1px solid @border; border-radius: 12px; }
+#Secondary { color: @text_secondary; }
+#Tertiary { color: @text_tertiary; }
+#Plain, #Secondary, #Tertiary { background: transparent; }
 QPushButton { background: @field; border: 1px solid @border_strong; border-radius: 6px;
   padding: 0 14px; min-height: 26px; font-size: 13px; font-weight: 500; }
 QPushButton:hover { background: @hover; }
@@ -141,6 +164,15 @@ QPushButton#Search { background: @field; padding: 0; font-weight: 400; }
 QPushButton#Primary:hover { background: @strong_hover; }
 QPushButton#Primary:disabled { background: @border_strong; border-color: @border_strong; }
 QPushButton#Primary:focus { border: 2px solid @update; }
+
+QPushButton#RecentRow { background: @panel; border: 1px solid @border; border-radius: 8px;
+  padding: 0; }
+QPushButton#RecentRow:hover { background: @hover; }
+QPushButton#RecentRow:focus { border: 2px solid @update; }
+QPushButton#DropStrip { background: transparent; border: 1px dashed @border_strong;
+  border-radius: 10px; color: @text_secondary; font-weight: 400; }
+QPushButton#DropStrip:hover { background: @hover; }
+QPushButton#DropStrip:focus { border: 2px solid @update; }
 
 QToolButton { border: 1px solid transparent; border-radius: 6px; background: transparent;
   font-size: 12px; }

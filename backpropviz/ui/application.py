@@ -50,24 +50,21 @@ def run_window(files: tuple[str, ...], network: str | None, theme: str | None) -
 
 def make_application() -> QApplication:
     """The one application object, named, with its fonts."""
-    from PySide6.QtCore import Qt
-    from PySide6.QtGui import QGuiApplication
     from PySide6.QtWidgets import QApplication
 
-    from backpropviz.paint.fonts import register_fonts
+    from backpropviz.paint.families import register_fonts
+    from backpropviz.ui.appearance import note_desktop
 
     running = QApplication.instance()
     if isinstance(running, QApplication):
         return running
-    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(
-        Qt.HighDpiScaleFactorRoundingPolicy.PassThrough
-    )
     application = QApplication(["backpropviz"])
     application.setApplicationName("BackpropViz")
     application.setApplicationVersion(__version__)
     application.setOrganizationName("BackpropViz")
     application.setDesktopFileName("backpropviz")
     register_fonts()
+    note_desktop(application)
     return application
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Mapping
@@ -58,6 +57,8 @@ def _has_wayland(environment: Mapping[str, str]) -> bool:
 
 
 def _loads(library: str) -> bool:
+    import ctypes
+
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -67,6 +68,8 @@ def _loads(library: str) -> bool:
 
 def _answers(display: str) -> bool:
     """Whether an X server takes a connection."""
+    import ctypes
+
     try:
         xcb = ctypes.CDLL("libxcb.so.1")
     except OSError:

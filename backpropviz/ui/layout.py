@@ -32,7 +32,9 @@ class Docks:
     ) -> None:
         self._window = window
         self.by_name: dict[str, QDockWidget] = {}
-        area = Qt.DockWidgetArea
+        area, corner = Qt.DockWidgetArea, Qt.Corner
+        window.setCorner(corner.BottomLeftCorner, area.BottomDockWidgetArea)
+        window.setCorner(corner.BottomRightCorner, area.BottomDockWidgetArea)
         self._add(left, area.LeftDockWidgetArea)
         self._add(right, area.RightDockWidgetArea)
         self._add(bottom, area.BottomDockWidgetArea)

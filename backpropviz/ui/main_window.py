@@ -1,18 +1,17 @@
-"""The window's shell: menus, start page, status bar. What debugging needs joins after the paint."""
+"""The window's shell: menus, start page, status bar. What debugging needs joins after the paint.
+
+Nothing up to the first paint touches Qt's `Qt` namespace: making its enumerations in Python takes
+as long as a sixth of a bare window.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSettings, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import (
-    QCloseEvent,
-    QDragEnterEvent,
-    QDropEvent,
-    QGuiApplication,
-)
-from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtCore import QEvent, QSettings, QSize, QTimer, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
 
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.action_set import ActionSet
@@ -20,16 +19,18 @@ from backpropviz.ui.appearance import (
     apply_theme,
     choose_theme,
     chosen_theme_name,
+    remember_desktop,
     resolve_theme,
 )
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.mime import request_from
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
 from backpropviz.ui.start_page import StartPage
 from backpropviz.ui.status_line import StatusLine
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+
     from backpropviz.ui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
@@ -58,18 +59,12 @@ class MainWindow(QMainWindow):
         self._bind()
         self._color()
         self.enable_actions()
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
 
     def _build(self) -> None:
         self.setWindowTitle("BackpropViz")
         self.setAcceptDrops(True)
         self.setMinimumSize(SMALLEST_SIZE)
         self.setDockNestingEnabled(True)
-        for corner, area in (
-            (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.BottomDockWidgetArea),
-            (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.BottomDockWidgetArea),
-        ):
-            self.setCorner(corner, area)
         self.menuBar().setFixedHeight(28)
         self.menus = self.actions_by_name.fill(self.menuBar())
         self.status = StatusLine(self)
@@ -115,6 +110,7 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(0, self, self._load_engine)
 
     def _load_engine(self) -> None:
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
         if self.workbench is None and not self._loader.is_busy:
             self._loader.run(_import_workbench)
 
@@ -156,6 +152,8 @@ class MainWindow(QMainWindow):
 
     def choose_files(self) -> None:
         """Ask for files and open them."""
+        from PySide6.QtWidgets import QFileDialog
+
         names, _ = QFileDialog.getOpenFileNames(
             self,
             self.tr("Open an image, a network or a session"),
@@ -171,6 +169,8 @@ class MainWindow(QMainWindow):
 
     def paste(self) -> None:
         """Open the picture or the file on the clipboard."""
+        from backpropviz.ui.mime import request_from
+
         content = QGuiApplication.clipboard().mimeData()
         request = request_from(content)
         if request is None:
@@ -183,6 +183,8 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
+        from backpropviz.ui.mime import request_from
+
         request = request_from(event.mimeData())
         if request is not None:
             event.acceptProposedAction()
@@ -246,6 +248,7 @@ class MainWindow(QMainWindow):
         self.use_theme("light" if self.theme.name == "dark" else "dark")
 
     def _follow_desktop(self) -> None:
+        remember_desktop()
         if self._theme_name == "system":
             self._change_theme()
 
@@ -262,7 +265,7 @@ class MainWindow(QMainWindow):
             apply_theme(application, self.theme)
 
     def _color(self) -> None:
-        self.actions_by_name.color(self.theme)
+        self.actions_by_name.use_theme(self.theme)
         self.start_page.use_theme(self.theme)
 
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout
 
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY
 from backpropviz.ui.action_set import key_text, translated
 from backpropviz.ui.actions import ACTIONS

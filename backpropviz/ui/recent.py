@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +27,8 @@ class RecentSession:
     @property
     def picture(self) -> bytes:
         """The thumbnail as the content of a PNG file."""
+        import base64
+
         try:
             return base64.b64decode(self.thumbnail, validate=True)
         except ValueError:
@@ -49,6 +48,10 @@ def last_session_file() -> Path:
 
 def read_recent() -> tuple[RecentSession, ...]:
     """The newest first; a damaged list counts as empty."""
+    if not (data_folder() / _FILE).exists():
+        return ()
+    import json
+
     try:
         entries = json.loads((data_folder() / _FILE).read_text(encoding="utf-8"))
         return tuple(_entry(entry) for entry in entries)[:MOST_RECENT]
@@ -58,6 +61,8 @@ def read_recent() -> tuple[RecentSession, ...]:
 
 def remember(session: RecentSession) -> None:
     """Put a session first; an older one of the same network and image gives way."""
+    import json
+
     same = session.network, session.image
     others = [entry for entry in read_recent() if (entry.network, entry.image) != same]
     entries = [asdict(entry) for entry in (session, *others)][:MOST_RECENT]
@@ -69,8 +74,11 @@ def remember(session: RecentSession) -> None:
         return
 
 
-def when_text(when: str, now: datetime) -> str:
-    """A moment in words: `today, 10:42`, `yesterday`, `12 November`."""
+def when_text(when: str, today: str = "") -> str:
+    """A moment in words: `today, 10:42`, `yesterday`, `12 November`; `today` is the clock's."""
+    from datetime import datetime
+
+    now = datetime.fromisoformat(today) if today else datetime.now().astimezone()
     try:
         moment = datetime.fromisoformat(when)
     except ValueError:

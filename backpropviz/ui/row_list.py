@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, MONO_STRONG, Theme
 
 ROW_HEIGHT = 24

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
     QGridLayout,
@@ -17,14 +16,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.paint.fonts import qfont
-from backpropviz.scene.marks import Font
-from backpropviz.scene.theme import BODY_STRONG, LIGHT, PAGE_TITLE, Theme
+from backpropviz.paint.families import qfont
+from backpropviz.scene.style import Font
+from backpropviz.scene.theme import BODY_STRONG, PAGE_TITLE, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon
 from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.start_cards import DropStrip, RecentRow, StartCard
+from backpropviz.ui.start_cards import RecentRow, StartCard
 
 PAGE_WIDTH: Final = 1128
 EXAMPLE, LENET, OWN = "example", "lenet", "own"
@@ -42,10 +41,8 @@ class StartPage(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(self.tr("Start page"))
         self._has_painted = False
-        self._colors: Theme = LIGHT
         self._page = QWidget()
         self._page.setObjectName("StartPage")
         self.setWidget(self._page)
@@ -74,9 +71,13 @@ class StartPage(QScrollArea):
         self._recent.setColumnStretch(1, 1)
         self._column.addLayout(self._recent)
         self._column.addSpacing(24)
-        self._strip = DropStrip(
-            self.tr("Drop an image, a network or a session anywhere in this window")
+        self._strip = QPushButton(
+            "  " + self.tr("Drop an image, a network or a session anywhere in this window")
         )
+        self._strip.setObjectName("DropStrip")
+        self._strip.setFixedHeight(44)
+        self._strip.setIconSize(QSize(16, 16))
+        self._strip.clicked.connect(self.files_wanted)
         self._column.addWidget(self._strip)
         self._column.addStretch(1)
         row = QHBoxLayout(self._page)
@@ -94,6 +95,7 @@ class StartPage(QScrollArea):
                 "gradient comes from."
             )
         )
+        self._subtitle.setObjectName("Secondary")
         self._subtitle.setFont(qfont(_SUBTITLE))
         self._subtitle.setWordWrap(True)
         self._open = QPushButton("  " + self.tr("Open") + "   Ctrl+O")
@@ -109,7 +111,7 @@ class StartPage(QScrollArea):
         row.setSpacing(8)
         row.addWidget(title, 1)
         for button in (self._resume, self._open):
-            row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+            row.addWidget(button)
         self._column.addLayout(row)
         self._column.addSpacing(8)
         self._column.addWidget(self._subtitle)
@@ -165,10 +167,8 @@ class StartPage(QScrollArea):
         sessions = read_recent()
         self._recent_title.setVisible(bool(sessions))
         self._resume.setVisible(last_session_file().exists())
-        now = datetime.now().astimezone().replace(tzinfo=None)
         for number, session in enumerate(sessions):
-            row = RecentRow(session, when_text(session.when, now))
-            row.use_theme(self._colors)
+            row = RecentRow(session, when_text(session.when))
             row.chosen.connect(self._reopen)
             self._recent.addWidget(row, number // 2, number % 2)
 
@@ -187,16 +187,14 @@ class StartPage(QScrollArea):
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
-        self._colors = colors
-        self._page.setStyleSheet(f"#StartPage {{ background: {colors.stage}; }}")
-        self._subtitle.setStyleSheet(f"color: {colors.text_secondary};")
-        self._open.setIcon(icon("folder-open", colors.text, faint(colors)))
-        self._resume.setIcon(icon("history", colors.text, faint(colors)))
+        for button, name, color in (
+            (self._open, "folder-open", colors.text),
+            (self._resume, "history", colors.text),
+            (self._strip, "download", colors.text_secondary),
+        ):
+            button.setIcon(icon(name, color, faint(colors), 16))
         for card in self._cards.values():
             card.use_theme(colors)
-        for row in self._page.findChildren(RecentRow):
-            row.use_theme(colors)
-        self._strip.use_theme(colors)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -53,9 +53,11 @@ class StatusLine(QStatusBar):
         return self._message.text()
 
     def _set_mood(self, mood: str) -> None:
-        if self.property("mood") == mood:
-            return
+        before = self.property("mood")
         self.setProperty("mood", mood)
+        if before in {None, mood}:
+            # Not polished yet, or as it was.
+            return
         for widget in (self, self._state, self._message, self._facts):
             widget.style().unpolish(widget)
             widget.style().polish(widget)

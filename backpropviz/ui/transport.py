@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO_STRONG, ROW, Theme
 from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.appearance import faint
@@ -66,6 +66,7 @@ class Transport(QFrame):
         self._add_step_field()
 
     def _add_steps(self, actions: ActionSet, names: Sequence[str]) -> None:
+        actions.color(names)
         for name in names:
             self._row.addWidget(self._button(actions[name]))
 

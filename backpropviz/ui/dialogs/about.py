@@ -9,7 +9,7 @@ from PySide6.QtCore import qVersion
 from PySide6.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from backpropviz.assets import resource, resource_names
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.version import __version__

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.dialogs.frame import FramedDialog
 

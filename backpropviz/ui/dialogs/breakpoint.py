@@ -9,7 +9,7 @@ from backpropviz.debugger.marks import ToggleBreakpoint
 from backpropviz.engine.address import parse
 from backpropviz.engine.program import Phase
 from backpropviz.errors import UserError
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.dialogs.frame import FramedDialog, form
 from backpropviz.ui.opened import Opened

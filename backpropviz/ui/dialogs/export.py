@@ -15,7 +15,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.errors import UserError
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
 from backpropviz.figures.frames import FrameRange, frames
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Segmented

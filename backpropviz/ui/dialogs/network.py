@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from backpropviz.engine.arrays import shape_text
 from backpropviz.engine.network import Network, Node
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.opened import Opened

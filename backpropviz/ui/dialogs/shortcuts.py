@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, MONO, ROW
 from backpropviz.ui.action_set import key_text, translated
 from backpropviz.ui.actions import ACTIONS, ActionSpec, Scope
