@@ -138,7 +138,7 @@ def placed_marks(
         for k, (panel, grid) in enumerate(zip(one.slot.panels, one.grids, strict=True)):
             if len(one.slot.panels) > 1:
                 marks.extend(_tile_label(one.slot.labels[k], grid.box, theme))
-            marks.extend(panel_marks(panel, grid, theme))
+            marks.extend(panel_marks(panel, grid, theme, is_tile=len(one.grids) > 1))
         if number and one.slot.sign and signs:
             marks.append(_sign(placed[number - 1], one, theme))
     return tuple(marks)

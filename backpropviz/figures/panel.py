@@ -36,7 +36,7 @@ LABELLED = 18
 """Cells of at least this side have their row and column numbers beside them."""
 _DRAWN_SINGLY = 400
 """Most cells that are drawn one by one."""
-_LEAST_DOTTED, _MOST_DOTS = 8, 200
+_LEAST_DOT_DISTANCE, _MOST_DOTS = 12, 600
 _LEAST_FRAMED = 16
 
 
@@ -111,12 +111,14 @@ class Panel:
         return self.plane.columns + self.margins.left + self.margins.right
 
 
-def panel_marks(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
-    """The panel on a grid of its rows and columns."""
+def panel_marks(
+    panel: Panel, grid: Grid, theme: Theme, *, is_tile: bool = False
+) -> tuple[Mark, ...]:
+    """The panel on a grid of its rows and columns; a tile has no row and column numbers."""
     side = min(grid.cell_width, grid.cell_height)
     single = side >= NUMBERED and panel.rows * panel.columns <= _DRAWN_SINGLY
     body = _numbered(panel, grid, theme) if single else _mapped(panel, grid, theme)
-    labels = _labels(panel, grid, theme) if side >= LABELLED else ()
+    labels = () if is_tile or side < LABELLED else _labels(panel, grid, theme)
     return (*body, *_outlines(panel.outlines, panel, grid, theme), *labels)
 
 
@@ -200,17 +202,17 @@ def _padding(box: Box, theme: Theme) -> Rect:
 
 
 def _dots(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
-    """A dot for each cell that is not computed, where there is room for so many."""
+    """Dots where nothing is computed: one a cell, or in small cells one every few cells."""
     side = min(grid.cell_width, grid.cell_height)
+    step = -(-_LEAST_DOT_DISTANCE // side)
     missing = np.argwhere(~panel.plane.computed)
-    if side < _LEAST_DOTTED or len(missing) > _MOST_DOTS:
-        return ()
-    radius = min(2.5, side / 8)
+    on_lattice = missing[(missing % step == step // 2).all(axis=1)]
+    radius = min(2.5, max(1.0, side / 8))
     is_ragged = panel.plane.length < panel.plane.values.size
     margins = panel.margins
     boxes = (
         grid.cell(int(row) + margins.top, int(column) + margins.left)
-        for row, column in missing
+        for row, column in on_lattice[:_MOST_DOTS]
         if not is_ragged or panel.plane.indices(int(row), int(column)) is not None
     )
     return tuple(

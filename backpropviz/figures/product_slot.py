@@ -12,6 +12,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.nest import Region, Rule
 from backpropviz.figures.focus import Focus
+from backpropviz.figures.number_groups import counted
 from backpropviz.figures.panel import Mood, Panel
 from backpropviz.figures.planes import Selection, plane
 from backpropviz.figures.scales import Scale
@@ -56,7 +57,7 @@ def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     return Slot(
         None,
         "products",
-        f"{count:,} terms".replace(",", " "),
+        counted(count, "term"),
         "their sum is this one value",
         panels,
         tuple(" ".join(map(str, first)) for first in chosen),

@@ -23,6 +23,7 @@ _TILE_LABEL = 14
 _LEAST_WIDTH = 130
 _UNBOUNDED = 100_000
 _LEAST_BESIDE_TILES = 310
+_LARGEST_TILE_CELL = 26
 _LEAST_NUMBERED_HEIGHT = NUMBERED - 4
 _MOST_NUMBERED = 100
 _WIDEST_EXTRA = 90
@@ -154,7 +155,7 @@ def _tile_side(slot: Slot, room: Box, across: int) -> float:
     down = math.ceil(count / across)
     width = (room.width - (across - 1) * _TILE_GAP) / across / columns
     height = (room.height - down * (_TILE_GAP + _TILE_LABEL)) / down / rows
-    return min(width, height, LABELLED - 2)
+    return min(width, height, _LARGEST_TILE_CELL)
 
 
 def _with_common_cells(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:

@@ -6,13 +6,13 @@ from math import isfinite
 
 from backpropviz.engine.boxes import join
 from backpropviz.figures.focus import Focus
+from backpropviz.figures.number_groups import group_texts
 from backpropviz.figures.slot_layout import Placed
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import Cell, CellState, cell, value_fill
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Anchor, Box, Mark, Path, Stroke, Text
-from backpropviz.scene.numbers import shown
 from backpropviz.scene.theme import Theme
 
 _ARROW = 30
@@ -32,7 +32,7 @@ def _cell_width(view: View, focus: Focus) -> float:
 def _text(view: View, focus: Focus) -> str:
     value = view.value
     signed = focus.nest.target.is_gradient
-    return "" if value is None else shown(value, _SIGNIFICANT, signed=signed)
+    return "" if value is None else group_texts([value], _SIGNIFICANT, signed=signed)[0]
 
 
 def total_marks(view: View, focus: Focus, before: Placed, theme: Theme) -> tuple[Mark, ...]:
