@@ -1,0 +1,71 @@
+"""Lesson files: the text of a bundled lesson by its name, or of any file by its path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backpropviz.assets import resource, resource_names
+from backpropviz.errors import UserError
+
+FOLDER, SUFFIX = "lessons", ".toml"
+LARGEST_BYTES = 1_000_000
+_FIRST = (
+    "one-filter-many-positions",
+    "which-way-to-go",
+    "dense-and-filter-weights",
+    "derivative-of-max-pooling",
+    "average-pooling",
+    "why-not-nudge-everything",
+    "turned-by-180-degrees",
+    "from-gradient-to-update",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LessonText:
+    """A lesson as it is written; `file` is what its errors begin with."""
+
+    file: str
+    text: str
+
+
+def bundled_lesson_names() -> tuple[str, ...]:
+    """Those that ship, in the order in which they build on one another."""
+    found = [Path(name).stem for name in resource_names(FOLDER, SUFFIX)]
+    return (*(n for n in _FIRST if n in found), *(n for n in found if n not in _FIRST))
+
+
+def lesson_text(name_or_path: str | Path) -> LessonText:
+    """The text of a bundled lesson, or of a file.
+
+    Raises:
+        UserError: there is no such lesson, or the file cannot be read.
+    """
+    name = str(name_or_path)
+    if name in bundled_lesson_names():
+        path = resource(FOLDER, f"{name}{SUFFIX}")
+        return LessonText(path.name, _read(path, path.name))
+    path = Path(name_or_path).expanduser()
+    if not path.exists():
+        raise UserError(
+            f"{name}: there is no such lesson or file; the bundled lessons are "
+            f"{', '.join(bundled_lesson_names())}; or give the path of a {SUFFIX} file."
+        )
+    return LessonText(name, _read(path, name))
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{name} cannot be read: {reason}; choose another file.") from None
+    if len(data) > LARGEST_BYTES:
+        raise UserError(f"{name} is larger than a lesson may be (1 MB): choose another file.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{name}, line {line}: this is not UTF-8 text: save it as UTF-8.") from None
