@@ -19,6 +19,7 @@ from backpropviz.figures.class_bars import (
 )
 from backpropviz.figures.cross_entropy_stage import class_names
 from backpropviz.figures.facts import FACT_HEIGHT, Fact, fact_marks
+from backpropviz.figures.number_groups import said
 from backpropviz.figures.overview_parts import array_thumbnail, statistics
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
@@ -72,7 +73,7 @@ def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
     steps = [a for a in tape if a.part == "step"]
     if steps:
         largest = max(steps, key=lambda a: _size(view, a))
-        text = shown(_size(view, largest), 4)
+        text = said(_size(view, largest))
         facts.append(Fact(f"largest step, in {largest.of('').name}", text, theme.update))
     return tuple(facts)
 

@@ -11,16 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from backpropviz.figures.pooled_plane import Pixel
+from backpropviz.figures.pooling_pills import PILL_HEIGHT, pill_colors, pill_marks, pill_of
 from backpropviz.figures.pooling_shown import PoolingShown
 from backpropviz.figures.pooling_windows import (
-    PILL_HEIGHT,
     current_outline,
     gradient_cell,
     page_of,
-    pill_colors,
-    pill_marks,
-    pill_text,
-    pill_width,
     with_common_font,
 )
 from backpropviz.figures.scales import Scale
@@ -34,6 +30,7 @@ from backpropviz.scene.theme import Theme
 _COLUMN_GUTTER = 18
 _ROW_GUTTER = 32
 _ROUTE = 1.75
+_MOST_WINDOWS = 5
 _SIZES = ((84, 76), (72, 72), (58, 48), (52, 42))
 
 
@@ -74,18 +71,20 @@ def _extent(rows: int, columns: int, cell: tuple[int, int]) -> tuple[float, floa
 def gutter_layout(shown: PoolingShown, room: Box) -> GutterLayout | None:
     """As many windows as fit around the current one; None where not even one fits."""
     count = shown.plane.count
+    wanted = tuple(min(n, _MOST_WINDOWS) for n in count)
     for size in _SIZES:
         most = tuple(_most_windows(shown, axis, size, room) for axis in (0, 1))
-        is_last = size == _SIZES[-1]
-        if min(most) >= 1 and (is_last or all(m >= n for m, n in zip(most, count, strict=True))):
-            near = shown.nearest_window
-            windows = tuple(
-                page_of(n, min(m, n), w) for n, m, w in zip(count, most, near, strict=True)
-            )
-            rows, columns = (shown.plane.covered(axis, windows[axis]) for axis in (0, 1))
-            pages = (windows[0], windows[1])
-            return GutterLayout(round(room.x), round(room.y), rows, columns, pages, size)
-    return None
+        is_last = size == _SIZES[-1] and min(most) >= 1
+        if is_last or all(m >= n for m, n in zip(most, wanted, strict=True)):
+            break
+    else:
+        return None
+    pages = [
+        page_of(n, min(m, _MOST_WINDOWS), w)
+        for n, m, w in zip(count, most, shown.nearest_window, strict=True)
+    ]
+    rows, columns = (shown.plane.covered(axis, pages[axis]) for axis in (0, 1))
+    return GutterLayout(round(room.x), round(room.y), rows, columns, (pages[0], pages[1]), size)
 
 
 def _most_windows(shown: PoolingShown, axis: int, size: tuple[int, int], room: Box) -> int:
@@ -163,9 +162,10 @@ def _pill_box(laid: GutterLayout, middle: Pixel, width: float) -> Box:
 
 
 def _pill(shown: PoolingShown, laid: GutterLayout, window: Pixel, theme: Theme) -> Iterator[Mark]:
-    text = pill_text(shown, window)
-    box = _pill_box(laid, _middle_cell(shown, window), pill_width(text))
-    yield from pill_marks(shown, window, text, box, theme)
+    pitch = shown.plane.window.stride[1] * (laid.cell_size[0] + _COLUMN_GUTTER)
+    pill = pill_of(shown, window, pitch - 6)
+    box = _pill_box(laid, _middle_cell(shown, window), pill.width)
+    yield from pill_marks(shown, window, pill, box, theme)
     if shown.plane.is_tie(*window) and (shown.is_backward or shown.is_applied(*window)):
         edge = box.inset(-2.5)
         dashed = Stroke(theme.loss, 1.5, (4.0, 3.0))

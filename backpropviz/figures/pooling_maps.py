@@ -180,16 +180,20 @@ def _moods(settled: set[Pixel], theme: Theme) -> dict[Pixel, Mood]:
 def _rings(
     shown: PoolingShown, settled: set[Pixel], values: Plane, grid: Grid, theme: Theme
 ) -> tuple[Mark, ...]:
-    """A veil over the map, and the winners above it."""
+    """A veil over the map and the winners above it; where cells have numbers, rings alone."""
     if not settled or len(settled) > _MOST_RINGS:
         return ()
     scale = shown.view.scales.of(shown.forward_address, theme)
+    large = grid.cell_width >= NUMBERED
     inset = 2.0 if grid.cell_width >= 12 else 1.0 if grid.cell_width >= 6 else 0.0
-    stroke = Stroke(theme.forward, 1.25) if grid.cell_width >= 6 else None
-    marks: list[Mark] = [_veil(block, values, grid, theme) for block in shown.visited]
+    stroke = Stroke(theme.forward, 2.0 if large else 1.25) if inset else None
+    marks: list[Mark] = []
+    if not large:
+        marks += [_veil(block, values, grid, theme) for block in shown.visited]
     for row, column in settled:
         cell = grid.cell(row, column).inset(inset)
-        fill = value_fill(float(values.values[row, column]), scale.colormap, scale.limits)
+        value = float(values.values[row, column])
+        fill = None if large else value_fill(value, scale.colormap, scale.limits)
         edges = (cell.x, cell.y, cell.width, cell.height)
         marks.append(Rect(*edges, fill=fill, stroke=stroke, radius=1.5 if stroke else 0.0))
     return tuple(marks)

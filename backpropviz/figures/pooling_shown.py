@@ -48,25 +48,25 @@ class PoolingShown:
         """Whether the loops finish one cell after the other."""
         return self.is_backward and not self.focus.is_by_source
 
-    @property
+    @cached_property
     def forward_address(self) -> Address:
         """The map that is pooled."""
         return Address(self.plane.layer, "input")
 
-    @property
+    @cached_property
     def window_address(self) -> Address:
         """What a pill shows: a window's upstream gradient, or its output."""
         output = Address(self.plane.layer, "output")
         return output.grad if self.is_backward else output
 
-    @property
+    @cached_property
     def cell_address(self) -> Address:
         """What a cell shows: the gradient it received, or its value."""
         return self.forward_address.grad if self.is_backward else self.forward_address
 
     def at(self, address: Address, pixel: Pixel) -> str:
         """A key in the shown channel."""
-        return str(address.at((self.plane.sample, self.plane.channel, *pixel)))
+        return f"{address.name}[{self.plane.sample},{self.plane.channel},{pixel[0]},{pixel[1]}]"
 
     @cached_property
     def letter(self) -> str:

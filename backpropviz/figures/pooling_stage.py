@@ -121,6 +121,8 @@ def _words(shown: PoolingShown, region: Region) -> str:
     running = _running(shown)
     if running:
         return running
+    if shown.is_mean:
+        return _shares(shown, region)
     ties = shown_ties(shown, region.windows)
     if not ties:
         return ""
@@ -129,6 +131,15 @@ def _words(shown: PoolingShown, region: Region) -> str:
     if len(ties) == 1:
         return f"Several cells are {largest}: a tie, so the first in row-major order {takes}."
     return f"Dashed: several cells share the maximum, so the first in row-major order {takes}."
+
+
+def _shares(shown: PoolingShown, region: Region) -> str:
+    """What each cell of a mean is worth."""
+    windows = ((y, x) for y in region.windows[0] for x in region.windows[1])
+    labels = list(dict.fromkeys(shown.share_label(*window) for window in windows))
+    share = f"× {labels[0]}" if len(labels) == 1 else f"shares {', '.join(labels)}"
+    handed = "its upstream gradient" if shown.is_backward else "its cells' values"
+    return f"Each window hands on {handed} in equal parts: {share}."
 
 
 def _running(shown: PoolingShown) -> str:

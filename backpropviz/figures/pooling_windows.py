@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from backpropviz.debugger.steps import Depth
 from backpropviz.figures.pooled_plane import Pixel
+from backpropviz.figures.pooling_pills import PILL_HEIGHT, pill_colors, pill_marks, pill_of
 from backpropviz.figures.pooling_shown import PoolingShown
 from backpropviz.figures.scales import Scale
 from backpropviz.scene import theme as styles
@@ -25,17 +26,17 @@ from backpropviz.scene.cells import (
     value_fill,
 )
 from backpropviz.scene.fonts import centered_baseline, text_width
-from backpropviz.scene.marks import Anchor, Box, Color, Ellipse, Mark, Path, Rect, Stroke, Text
+from backpropviz.scene.marks import Anchor, Box, Color, Mark, Path, Rect, Stroke, Text
 from backpropviz.scene.numbers import fixed
 from backpropviz.scene.theme import Theme
 
-PILL_HEIGHT = 20
 GUTTER = 14
 _BELOW_PILL = 9
 _BELOW_WINDOW = 24
 _BETWEEN = 20
 _ROUTE = 1.75
 _MOST_TAGS = 4
+_MOST_WINDOWS = (4, 5)
 _SIZES = ((84, 76), (72, 72), (58, 48), (52, 42))
 _SMALLEST = (46, 38)
 
@@ -95,20 +96,20 @@ def _window_size(kernel: Pixel, cell: tuple[int, int]) -> tuple[float, float]:
 
 
 def window_layout(shown: PoolingShown, room: Box) -> WindowLayout | None:
-    """As many windows as fit, in cells as large as fit all; None where not even one fits."""
+    """Windows that are easily seen at once, their cells as large as fit; None if none fits."""
     kernel, count = shown.plane.window.kernel, shown.plane.count
-    for cell in _SIZES:
+    wanted = tuple(min(n, most) for n, most in zip(count, _MOST_WINDOWS, strict=True))
+    for cell in (*_SIZES, _SMALLEST):
         fits = _capacity(kernel, cell, room)
-        if fits[0] >= count[0] and fits[1] >= count[1]:
-            page = Page(range(count[0]), range(count[1]), cell)
-            return WindowLayout(round(room.x), round(room.y), kernel, page)
-    cell = _SIZES[-1] if min(_capacity(kernel, _SIZES[-1], room)) >= 1 else _SMALLEST
-    fits = _capacity(kernel, cell, room)
-    if min(fits) < 1:
+        is_last = cell in {_SIZES[-1], _SMALLEST} and min(fits) >= 1
+        if is_last or all(f >= n for f, n in zip(fits, wanted, strict=True)):
+            break
+    else:
         return None
     near = shown.nearest_window
     rows, columns = (
-        page_of(n, size, place) for n, size, place in zip(count, fits, near, strict=True)
+        page_of(n, min(size, most), place)
+        for n, size, most, place in zip(count, fits, _MOST_WINDOWS, near, strict=True)
     )
     return WindowLayout(round(room.x), round(room.y), kernel, Page(rows, columns, cell))
 
@@ -208,10 +209,11 @@ def _over_window(
 ) -> Iterator[Mark]:
     """Route, pill, and the frame of what is in focus."""
     settled = shown.is_applied(*window)
-    pill, width = _pill_text(shown, window)
+    pill = pill_of(shown, window, laid.window(*window).width + _BETWEEN - 6)
+    place = laid.pill(window, pill.width)
     if not shown.is_mean and settled:
-        yield from _route(shown, laid, window, laid.pill(window, width), theme)
-    yield from pill_marks(shown, window, pill, laid.pill(window, width), theme)
+        yield from _route(shown, laid, window, place, theme)
+    yield from pill_marks(shown, window, pill, place, theme)
     yield from _focus_frames(shown, laid, window, theme)
 
 
@@ -236,53 +238,6 @@ def shown_ties(shown: PoolingShown, windows: tuple[range, range]) -> list[Pixel]
     """The settled windows of a page that were tied."""
     everywhere = ((y, x) for y in windows[0] for x in windows[1])
     return [w for w in everywhere if shown.is_applied(*w) and shown.plane.is_tie(*w)]
-
-
-def _pill_text(shown: PoolingShown, window: Pixel) -> tuple[str, float]:
-    text = pill_text(shown, window)
-    return text, pill_width(text)
-
-
-def pill_text(shown: PoolingShown, window: Pixel) -> str:
-    """A window's upstream gradient, or its output as far as it is known."""
-    if shown.upstream is not None:
-        text = fixed(float(shown.upstream[window]), shown.decimals, signed=True)
-        return f"{text} × {shown.share_label(*window)}" if shown.is_mean else text
-    if not shown.known.computed[window]:
-        return ""
-    text = fixed(float(shown.known.values[window]), shown.decimals)
-    return text if shown.known.complete[window] else f"{text} so far"
-
-
-def pill_width(text: str) -> float:
-    """Room for the text, an even number."""
-    return 2 * math.ceil((text_width(text, styles.NUMBER_SMALL) + 18) / 2) if text else 36
-
-
-def pill_marks(
-    shown: PoolingShown, window: Pixel, text: str, box: Box, theme: Theme
-) -> Iterator[Mark]:
-    """The text in a rounded frame; a dot where it is not computed yet."""
-    key = shown.at(shown.window_address, window)
-    color, tint = pill_colors(shown, theme)
-    edges = (box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1)
-    middle = (box.x + box.width / 2, box.y + box.height / 2)
-    if not text:
-        dashed = Stroke(theme.border_strong, 1.0, (3.0, 3.0))
-        yield Rect(*edges, fill=theme.stage, stroke=dashed, radius=9.5, key=key)
-        yield Ellipse(*middle, 2.5, 2.5, fill=theme.text_tertiary)
-        return
-    yield Rect(*edges, fill=tint, stroke=Stroke(color), radius=9.5, key=key)
-    font = styles.NUMBER_SMALL
-    baseline = centered_baseline(middle[1], font)
-    yield Text(middle[0], baseline, text, font, color, Anchor.MIDDLE, key)
-
-
-def pill_colors(shown: PoolingShown, theme: Theme) -> tuple[Color, Color]:
-    """Line and tint."""
-    if shown.is_backward:
-        return theme.backward, theme.backward_tint
-    return theme.forward, theme.forward_tint
 
 
 def _route(

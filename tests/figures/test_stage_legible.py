@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pytest
@@ -32,11 +33,13 @@ def views(name: str, order: LoopOrder, settings: Settings | None, places: int) -
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer), order)
     scales = Scales(tape)
     random = np.random.default_rng(7)
+    seen = set()
     for number, (start, stop) in enumerate(zip(timeline.starts, timeline.starts[1:], strict=False)):
         inside = {start, stop - 1, *map(int, random.integers(start, stop, places))}
-        depths = timeline.depths_at(timeline.starts[number])
-        for k in sorted(inside):
-            for depth in depths:
+        for k, depth in product(sorted(inside), timeline.depths_at(timeline.starts[number])):
+            block = (depth, timeline.block(k, depth))
+            if block not in seen:
+                seen.add(block)
                 yield View(model, tape, timeline, SessionState(k, depth), scales)
     yield View(model, tape, timeline, SessionState(timeline.steps), scales)
 
@@ -55,7 +58,7 @@ def problems(view: View) -> Iterator[str]:
 def test_every_operation_of_a_tiny_network_is_legible_at_every_depth(
     name: str, order: LoopOrder
 ) -> None:
-    found = [line for view in views(name, order, None, 2) for line in problems(view)]
+    found = [line for view in views(name, order, None, 1) for line in problems(view)]
     assert not found, "\n".join(found[:_MOST_PROBLEMS])
 
 
