@@ -55,7 +55,7 @@ class KinkFinder(Protocol):
     """How a kind of layer finds its corners in the residuals of its passes."""
 
     def between(
-        self, name: str, base: Residuals, minus: Residuals, plus: Residuals
+        self, name: str, layer: Layer, base: Residuals, minus: Residuals, plus: Residuals
     ) -> Iterator[Crossing]:
         """The corners that lie between two passes on both sides of a base, in row-major order."""
 

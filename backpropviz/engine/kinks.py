@@ -36,7 +36,7 @@ def kinks_between(
         finder = kink_finders().get(node.layer.kind)
         runs = tuple(run.residuals[node.name] for run in (base, minus, plus))
         if finder is not None and not (runs[0] is runs[1] is runs[2]):
-            yield from finder.between(node.name, *runs)
+            yield from finder.between(node.name, node.layer, *runs)
 
 
 def kinks_at(network: Network, base: Forward) -> Iterator[Corner]:

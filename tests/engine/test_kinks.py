@@ -61,6 +61,20 @@ def test_a_unit_at_zero_is_a_kink_for_those_that_move_it_up() -> None:
     assert list(kinks_between(point.network, base, base, down)) == []
 
 
+@pytest.mark.parametrize(
+    ("at_zero", "up", "down"), [(0.0, True, False), (0.5, True, True), (1.0, False, True)]
+)
+def test_which_way_from_zero_is_a_kink_follows_the_slope_there(
+    at_zero: float, up: bool, down: bool
+) -> None:
+    point = units([0.0], ReLU(at_zero=at_zero))
+    moved = [changed(point, place(point, parse("image[0,0]")), v) for v in (0.5, -0.5)]
+    base = point.forward
+    found = [list(kinks_between(point.network, base, base, run)) for run in moved]
+    assert [bool(kinks) for kinks in found] == [up, down]
+    assert crossings(point, "image[0,0]", 0.5) == [Flip(parse("relu1.input[0,0]"), -0.5, 0.5)]
+
+
 def test_a_smooth_activation_has_no_kinks() -> None:
     point = units([0.0, 0.1], Tanh())
     assert crossings(point, "image[0,1]", 5.0) == []

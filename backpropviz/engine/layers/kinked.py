@@ -18,16 +18,18 @@ from backpropviz.engine.nest import Coordinates
 
 
 class RectifierKinks:
-    """The slope changes at 0 and belongs to the left side there: on x ≤ 0 nothing changes."""
+    """The slope changes at 0; at 0 it is that of the left side, unless the layer says `at_zero`."""
 
     def between(
-        self, name: str, base: Residuals, minus: Residuals, plus: Residuals
+        self, name: str, layer: Layer, base: Residuals, minus: Residuals, plus: Residuals
     ) -> Iterator[Crossing]:
-        """Units that are on both sides of 0, or leave an exact 0 upwards."""
+        """Units that are on both sides of 0, or leave an exact 0 to where the slope is another."""
         low, here, high = minus["input"], base["input"], plus["input"]
         lowest = np.minimum(np.minimum(low, high), here)
         highest = np.maximum(np.maximum(low, high), here)
-        crossed = (highest > 0) & ((lowest < 0) | (here == 0))
+        at_zero = getattr(layer, "at_zero", 0.0)
+        leaves = ((highest > 0) & (at_zero < 1)) | ((lowest < 0) & (at_zero > 0))
+        crossed = ((lowest < 0) & (highest > 0)) | ((here == 0) & leaves)
         for cell in _cells(crossed):
             before, after = float(low[cell]), float(high[cell])
             yield Flip(Address(name, "input", "", cell), before, after)
@@ -42,7 +44,7 @@ class MaxPoolKinks:
     """The slope changes where another cell of the window becomes the largest."""
 
     def between(
-        self, name: str, base: Residuals, minus: Residuals, plus: Residuals
+        self, name: str, layer: Layer, base: Residuals, minus: Residuals, plus: Residuals
     ) -> Iterator[Crossing]:
         """Windows that not all passes give to the same cell."""
         low, here, high = (r["switches"] for r in (minus, base, plus))
