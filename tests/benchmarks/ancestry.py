@@ -1,0 +1,57 @@
+"""How long it takes to tell where a value came from and what it feeds: `pytest -s`.
+
+The aim is 100 ms for any value of LeNet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from backpropviz.debugger.ancestry import Ancestry
+from backpropviz.debugger.ancestry_graph import ancestry_graph
+from backpropviz.debugger.feeds import feeds
+from backpropviz.engine.address import Address
+from backpropviz.engine.program import operations
+from backpropviz.engine.record import record
+from backpropviz.engine.tape import Tape
+from backpropviz.storage.networks import load_network
+
+COUNT = 200
+pytestmark = pytest.mark.benchmark
+
+
+def _addresses(tape: Tape, seed: int = 0) -> list[Address]:
+    """Random values of random arrays, so that small arrays are asked for as often as large ones."""
+    random = np.random.default_rng(seed)
+    arrays = [address for address in tape if tape[address].size]
+    chosen = (arrays[int(random.integers(len(arrays)))] for _ in range(COUNT))
+    return [a.at(tuple(int(random.integers(n)) for n in tape[a].shape)) for a in chosen]
+
+
+def _print(name: str, work: Callable[[Address], object], addresses: list[Address]) -> None:
+    times = []
+    for address in addresses:
+        start = time.perf_counter()
+        work(address)
+        times.append((time.perf_counter() - start) * 1e3)
+    slowest = addresses[int(np.argmax(times))]
+    print(f"{name:32} median {np.median(times):7.2f} ms, worst {max(times):7.2f} ms ({slowest})")
+
+
+@pytest.mark.parametrize("name", ["lenet", "tinyvgg"])
+def test_ancestry(name: str) -> None:
+    model = load_network(name)
+    assert model.example is not None
+    image, target = model.example.image, model.example.target
+    tape = record(model.network, model.parameters, image, target, model.optimizer)
+    ancestry = Ancestry(tape, operations(tape.network, tape.batch, tape.optimizer))
+    addresses = _addresses(tape)
+    print()
+    _print(f"{name}: parentage", ancestry.parentage, addresses)
+    _print(f"{name}: main path", ancestry.main_path, addresses)
+    _print(f"{name}: graph of 40", lambda a: ancestry_graph(ancestry, a), addresses)
+    _print(f"{name}: feeds", lambda a: feeds(ancestry, a), addresses)
