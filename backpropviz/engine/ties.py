@@ -13,55 +13,92 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
 from backpropviz.engine.operands import Cell, Indicator
 
 TieRule: TypeAlias = Literal["first", "all", "shared"]
-"""Who takes the upstream gradient of a tied window: the first in row-major order, each, or a part
-for each."""
+"""Who takes the upstream gradient of a tied window: the first in row-major order, each the whole,
+or each an even part."""
 
 
 @dataclass(frozen=True, slots=True)
 class TiedIndicator(Indicator):
-    """1 where a cell holds its window's largest value (1/k if k cells share it), else 0."""
+    """1 where a cell holds its window's largest value, be it alone or one of several; else 0."""
 
     source: Address
     largest: Address
     tied: Address
-    shared: bool
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """0, 1 or 1/k, labelled with the outcome."""
-        best = self._largest().at(values, coordinates)
-        cell = self._cell().at(values, coordinates)
+        """1 or 0, labelled with the outcome."""
+        best = self._best.at(values, coordinates)
+        cell = self._own.at(values, coordinates)
         if Presence.ABSENT in {best.presence, cell.presence}:
             return Factor(None, "", 0.0, Presence.ABSENT)
-        won = cell.presence is Presence.PRESENT and _same(cell.value, best.value)
-        if not won:
+        if cell.presence is not Presence.PRESENT or not _same(cell.value, best.value):
             return Factor(None, "lost", 0.0)
-        count = int(self._count().at(values, coordinates).value)
-        if count == 1:
-            return Factor(None, "won", 1.0)
-        part = 1.0 / count if self.shared else 1.0
-        return Factor(None, f"tied 1/{count}" if self.shared else "tied", part)
+        count = Cell(self.tied, self.window).at(values, coordinates).value
+        return Factor(None, "tied" if count > 1 else "won", 1.0)
 
     def block(self, values: Values, region: Region) -> Array:
-        """What each cell of a box of terms takes."""
-        cell, best = self._cell(), self._largest()
-        won = _same(cell.block(values, region), best.block(values, region))
-        for mask in (cell.inside(values, region), best.inside(values, region)):
+        """1 for all that hold the largest value, 0 for losers."""
+        own, best = self._own, self._best
+        won = _same(own.block(values, region), best.block(values, region))
+        for mask in (own.inside(values, region), best.inside(values, region)):
             won = won if mask is None else won & mask
-        taken: Array = won.astype(np.float64)
-        return taken / np.maximum(self._count().block(values, region), 1) if self.shared else taken
+        return won.astype(np.float64)
 
-    def _cell(self) -> Cell:
+    @property
+    def _own(self) -> Cell:
         return Cell(self.source, (*self.window[:2], *self.cell))
 
-    def _largest(self) -> Cell:
+    @property
+    def _best(self) -> Cell:
         return Cell(self.largest, self.window, Presence.ABSENT)
 
-    def _count(self) -> Cell:
-        return Cell(self.tied, self.window, Presence.ABSENT)
+
+@dataclass(frozen=True, slots=True)
+class TiedShare:
+    """1/k, where k cells hold the largest value of a window; 1/1 where there is no tie."""
+
+    tied: Address
+    window: tuple[Index, ...]
+
+    @property
+    def address(self) -> Address | None:
+        """None: its value is not the count, but one over it."""
+        return None
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """The window whose winners are counted."""
+        return self.window
+
+    @property
+    def label(self) -> str:
+        """1/k, since windows differ."""
+        return "1/k"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """One window's share."""
+        count = Cell(self.tied, self.window, Presence.ABSENT).at(values, coordinates)
+        if count.presence is not Presence.PRESENT:
+            return Factor(None, "", 0.0, Presence.ABSENT)
+        return Factor(None, f"1/{int(count.value)}", 1 / count.value)
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The shares of a box of terms; where there is no window, the upstream operand is 0."""
+        counts = Cell(self.tied, self.window, Presence.ABSENT).block(values, region)
+        return np.asarray(1 / np.maximum(counts, 1))
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Whether there is a window, the upstream operand knows."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Whether there is a window, the upstream operand knows."""
+        return None
 
 
 def _same(a: Array | float, b: Array | float) -> Array:

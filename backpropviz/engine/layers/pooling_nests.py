@@ -14,7 +14,7 @@ from backpropviz.engine.layers.protocol import Site
 from backpropviz.engine.layers.sliding import reached, under
 from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Presence, Rule
 from backpropviz.engine.operands import Cell, Indicator, Share
-from backpropviz.engine.ties import TiedIndicator, TieRule
+from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
 
 _REMARKS: Mapping[TieRule, str] = {
     "first": "The winner takes the whole upstream gradient of its window; the others, which did "
@@ -50,7 +50,7 @@ class PoolingLoops:
         return self._output(Rule.SUM, (share,), "Every value of the window has an equal share.")
 
     def winner_gradient(self, ties: TieRule = "first") -> Nest:
-        """upstream · [the cell won], or the part of it that the tie rule gives."""
+        """upstream · [the cell won], and where ties are shared · 1/k."""
         by_cell, by_window = self._names()
         return self._gradient(self._won(by_cell, ties), self._won(by_window, ties), _REMARKS[ties])
 
@@ -58,8 +58,8 @@ class PoolingLoops:
         """upstream · 1/n."""
         by_cell, by_window = self._names()
         return self._gradient(
-            Share(counts, by_cell[2:4]),
-            Share(counts, by_window[2:4]),
+            (Share(counts, by_cell[2:4]),),
+            (Share(counts, by_window[2:4]),),
             "Every cell had an equal share in the mean, so it takes one of the gradient.",
         )
 
@@ -78,7 +78,9 @@ class PoolingLoops:
         )
         return Nest(self.site.output, self.site.output_shape, rule, (loops,), remark=remark)
 
-    def _gradient(self, of_cell: Operand, of_window: Operand, remark: str) -> Nest:
+    def _gradient(
+        self, of_cell: tuple[Operand, ...], of_window: tuple[Operand, ...], remark: str
+    ) -> Nest:
         """By cell n c | u v | i j, or by window n c | y x | i j."""
         n, c, _, _, i, j = variables(6)
         by_cell, by_window = self._names()
@@ -89,7 +91,7 @@ class PoolingLoops:
             channel_axes=2,
             element_axes=2,
             target=(n, c, *by_cell[4:6]),
-            operands=(self._upstream(by_cell), of_cell),
+            operands=(self._upstream(by_cell), *of_cell),
             locate=(n, c, u, v, i, j),
         )
         windows = Loops(
@@ -98,7 +100,7 @@ class PoolingLoops:
             channel_axes=2,
             element_axes=2,
             target=(n, c, u, v),
-            operands=(self._upstream(by_window), of_window),
+            operands=(self._upstream(by_window), *of_window),
             locate=(n, c, y, x, i, j),
         )
         return Nest(
@@ -116,10 +118,11 @@ class PoolingLoops:
     def _upstream(self, names: tuple[Index, ...]) -> Cell:
         return Cell(self.site.output.grad, names[:4], Presence.ABSENT)
 
-    def _won(self, names: tuple[Index, ...], ties: TieRule) -> Indicator:
+    def _won(self, names: tuple[Index, ...], ties: TieRule) -> tuple[Operand, ...]:
         site, width = self.site, self.pixels[1].size
         switches, window, cell = site.quantity("switches"), names[:4], (names[4], names[5])
         if ties == "first":
-            return Indicator(switches, window, cell, width)
-        tied, shared = site.quantity("tied"), ties == "shared"
-        return TiedIndicator(switches, window, cell, width, site.input(), site.output, tied, shared)
+            return (Indicator(switches, window, cell, width),)
+        tied = site.quantity("tied")
+        won = TiedIndicator(switches, window, cell, width, site.input(), site.output, tied)
+        return (won, TiedShare(tied, window)) if ties == "shared" else (won,)

@@ -77,7 +77,7 @@ def test_losers_take_nothing_of_an_infinite_upstream() -> None:
     [
         ("first", [("won", 18)]),
         ("all", [("tied", 18)]),
-        ("shared", [("tied 1/2", 3), ("tied 1/3", 4)]),
+        ("shared", [("tied · 1/2", 3), ("tied · 1/3", 4)]),
     ],
 )
 def test_the_terms_say_who_tied(rule: TieRule, labels: list[tuple[str, float]]) -> None:
@@ -96,7 +96,8 @@ def test_the_terms_say_who_tied(rule: TieRule, labels: list[tuple[str, float]]) 
     found = derive(values, nest, nest.target.at((0, 0, 0, 1)))
     told: dict[str, float] = {}
     for term in found.terms:
-        told[term.operands[1].label] = told.get(term.operands[1].label, 0) + term.value
+        label = " · ".join(operand.label for operand in term.operands[1:])
+        told[label] = told.get(label, 0) + term.value
     assert sorted(told.items()) == labels
     assert found.residue == 0
     lost = derive(values, nest, nest.target.at((0, 0, 1, 2)))
