@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -50,10 +51,10 @@ class NudgeCost:
 def nudge_cost(point: BasePoint, clock: Clock, *, batches: int = 1, repeats: int = 7) -> NudgeCost:
     """Measure whole passes, each `repeats` times; the median counts."""
     network, own, base = point.network, point.parameters, point.forward
-    count = sum(array.size for arrays in own.values() for array in arrays.values())
+    shapes = (s for node in network.nodes for s in network.parameter_shapes(node).values())
     ahead = _timed(lambda: forward(network, own, point.images, base.target), clock, repeats)
     back = _timed(lambda: backward(network, own, base), clock, repeats)
-    return NudgeCost(count, batches, median(ahead), median(back))
+    return NudgeCost(sum(map(math.prod, shapes)), batches, median(ahead), median(back))
 
 
 def _timed(work: Callable[[], object], clock: Clock, repeats: int) -> Iterator[float]:
