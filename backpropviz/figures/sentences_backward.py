@@ -167,8 +167,13 @@ def _why_pixel(story: Story) -> tuple[str, ...]:
     each = "each hands back its upstream gradient times the weight it met"
     return (
         f"It went into the output by {ways}, and {each}; {_not_zero(nonzero, terms.size)}.",
-        f"Seen from the {noun}, the kernel is turned by 180°: only here.",
+        f"Seen from the {noun}, the kernel is {_as_seen(story)}.",
     )
+
+
+def _as_seen(story: Story) -> str:
+    turned_forwards = "not turned: the forward pass has turned it"
+    return turned_forwards if story.chosen("flip") else "turned by 180°: only here"
 
 
 def _why_dense_input(story: Story) -> tuple[str, ...]:
@@ -181,7 +186,8 @@ def _why_dense_input(story: Story) -> tuple[str, ...]:
 
 def _through_slope(story: Story) -> Sentences:
     upstream, kept = (factor.value for factor in story.derivation.terms[0].operands[:2])
-    if story.kind == "relu" and kept <= 0:
+    is_chosen = kept == 0 and bool(story.chosen("at_zero"))
+    if story.kind == "relu" and kept <= 0 and not is_chosen:
         return _stopped(upstream, kept)
     if upstream == 0:
         return Sentences("Nothing comes from upstream, so nothing passes.")
@@ -190,9 +196,8 @@ def _through_slope(story: Story) -> Sentences:
         bold = f"The value was positive, so the gradient passes unchanged: {value}."
         return Sentences(bold, (f"At {said(kept)} the slope is 1.",))
     slope = said(story.value / upstream)
-    return Sentences(
-        f"The slope here is {slope}; it turns the upstream {said(upstream)} into {value}."
-    )
+    bold = f"The slope here is {slope}; it turns the upstream {said(upstream)} into {value}."
+    return Sentences(bold, ("At exactly 0 any slope from 0 to 1 would do.",) if is_chosen else ())
 
 
 def _stopped(upstream: float, kept: float) -> Sentences:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from backpropviz.engine.nest import Rule
@@ -9,6 +11,12 @@ from backpropviz.figures.number_groups import counted, said
 from backpropviz.figures.story import Sentences, Story
 
 _LINEAR_TEXT = "The same filter slides over every position; nothing is turned."
+_TURNED_TEXT = "The same filter slides over every position, turned by 180°: a true convolution."
+_TIE_TEXTS: Mapping[object, str] = {
+    "first": "the first in row-major order counts as the winner",
+    "all": "each of them counts as a winner",
+    "shared": "they share the gradient on the way back",
+}
 
 
 def forward_sentences(story: Story) -> Sentences:
@@ -38,7 +46,7 @@ def _convolution(story: Story) -> Sentences:
     bold = f"The filter lies over {met} here and {verb} up to {said(story.value)}."
     start = story.derivation.initial
     begins = (f"The sum starts at the bias, {said(start.value)}.",) if start else ()
-    return Sentences(bold, (*begins, _LINEAR_TEXT))
+    return Sentences(bold, (*begins, _TURNED_TEXT if story.chosen("flip") else _LINEAR_TEXT))
 
 
 def _pixel(story: Story) -> str:
@@ -79,9 +87,7 @@ def _largest(story: Story) -> Sentences:
         bold = f"The largest of the {count} goes on: {said(story.value)}."
     equal = int(np.count_nonzero(seen == seen.max()))
     if equal > 1:
-        why = (
-            f"{equal} of them are equally large; the first in row-major order counts as the winner."
-        )
+        why = f"{equal} of them are equally large; {_TIE_TEXTS[story.chosen('ties')]}."
     else:
         why = "The others have no effect on anything that follows." if story.is_complete else ""
     return Sentences(bold, (why,) if why else ())
@@ -101,7 +107,9 @@ def _rectified(story: Story) -> Sentences:
     if before > 0:
         return Sentences(f"The value is positive, so it passes unchanged: {said(story.value)}.")
     if before == 0:
-        return Sentences("The value is exactly 0 and stays 0.", ("Its slope is taken as 0, too.",))
+        at_zero = story.chosen("at_zero")
+        slope = f"{at_zero:g}." if isinstance(at_zero, float) and at_zero else "0, too."
+        return Sentences("The value is exactly 0 and stays 0.", (f"Its slope is taken as {slope}",))
     if story.kind == "relu":
         why = "As long as it is negative, a small change of it changes nothing."
         return Sentences(f"The value is negative ({said(before)}), so it becomes 0.", (why,))

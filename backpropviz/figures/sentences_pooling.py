@@ -28,6 +28,8 @@ def winner_sentences(story: Story) -> Sentences:
     won = [term for term in terms if term.operands[1].value]
     if not won:
         return _lost(story, terms)
+    if any(term.operands[1].label == "tied" for term in won):
+        return _tied(story, won, windows)
     if windows == 1:
         bold = f"It won its window, so it takes the whole upstream gradient: {said(story.value)}."
     else:
@@ -37,6 +39,18 @@ def winner_sentences(story: Story) -> Sentences:
             f"It won {len(won)} of its {windows} windows and {verb} {theirs}: {said(story.value)}."
         )
     return Sentences(bold, (_WINNER,))
+
+
+def _tied(story: Story, won: list[Term], windows: int) -> Sentences:
+    """A cell that shares its rank with others, where not just the first of them counts."""
+    remark = story.derivation.nest.remark
+    if windows > 1:
+        bold = f"It won or tied {len(won)} of its {windows} windows and adds up what it takes: "
+        return Sentences(f"{bold}{said(story.value)}.", (remark,))
+    is_shared = len(won[0].operands) > 2
+    part = won[0].operands[2].label if is_shared else "the whole"
+    bold = f"It tied for its window and takes {part} of the upstream gradient: {said(story.value)}."
+    return Sentences(bold, (remark,))
 
 
 def _lost(story: Story, terms: list[Term]) -> Sentences:

@@ -73,6 +73,12 @@ class Story:
         operation = self.step.operation
         return self.kind_of(operation.layer) if operation else ""
 
+    def chosen(self, option: str) -> object:
+        """What the layer chose where mathematics leaves a choice; None where it has none."""
+        operation = self.step.operation
+        node = self.step.tape.network.by_name.get(operation.layer) if operation else None
+        return None if node is None else getattr(node.layer, option, None)
+
     def kind_of(self, layer: str) -> str:
         """The kind of a layer; '' for the image and the loss."""
         node = self.step.tape.network.by_name.get(layer)

@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.steps import Depth
+from backpropviz.engine.layers.activation import ReLU
+from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.ties import TieRule
 from backpropviz.figures.explained_step import ExplainedStep, Progress
 from backpropviz.figures.sentences import sentences
 from tests.figures.passes import branching, lenet, tiny, with_value
@@ -77,6 +81,37 @@ def test_a_tie_names_the_rule() -> None:
         tape, "pool1.input.grad[0,0,0,1]"
     )
     assert "3 of them are equally large" in told(tape, "pool1.output[0,0,0,0]")
+
+
+@pytest.mark.parametrize(
+    ("rule", "forward", "backward"),
+    [
+        ("all", "each of them counts as a winner", "takes the whole of the upstream gradient: 3."),
+        ("shared", "they share the gradient", "takes 1/3 of the upstream gradient: 1."),
+    ],
+)
+def test_another_rule_for_ties_is_told(rule: TieRule, forward: str, backward: str) -> None:
+    tape = pooled([[3, 3], [1, 3]], MaxPool2d(2, ties=rule))
+    assert forward in told(tape, "pool1.output[0,0,0,0]")
+    text = told(tape, "pool1.input.grad[0,0,0,1]")
+    assert text.startswith(f"It tied for its window and {backward}")
+    assert f"tie rule: {rule}" in text
+    overlapping = pooled([[1, 5, 5], [0, 5, 2]], MaxPool2d(2, 1, ties=rule))
+    text = told(overlapping, "pool1.input.grad[0,0,0,1]")
+    assert text.startswith("It won or tied 2 of its 2 windows and adds up what it takes")
+
+
+def test_a_slope_chosen_at_zero_and_a_kernel_turned_forwards_are_told() -> None:
+    layers: dict[str, Layer] = {"conv1": Conv2d(1, 2, bias=False, flip=True), "relu1": ReLU(0.5)}
+    network = chain("other", (1, 2, 2), layers, SquaredError(half=True))
+    parameters = {"conv1": {"weight": np.array([[[[1, 2], [3, 4]]]], dtype=np.float32)}}
+    image = np.zeros((1, 1, 2, 2), dtype=np.float32)
+    tape = record(network, parameters, image, (-2.0,), Sgd(0.1))
+    assert "turned by 180°: a true convolution" in told(tape, "conv1.output[0,0,0,0]")
+    assert "Its slope is taken as 0.5." in told(tape, "relu1.output[0,0,0,0]")
+    text = told(tape, "relu1.input.grad[0,0,0,0]")
+    assert text.startswith("The slope here is 0.5; it turns the upstream 2 into 1.")
+    assert "the kernel is not turned" in told(tape, "conv1.input.grad[0,0,0,0]")
 
 
 def test_overlapping_windows_add_up() -> None:
