@@ -39,7 +39,7 @@ def _moods(pooled: PooledPlane, plane: Plane, letter: str) -> dict[Pixel, Mood]:
     for row in range(plane.rows):
         for column in range(plane.columns):
             pixel = (row + plane.first_row, column + plane.first_column)
-            if not plane.complete[row, column] or not pooled.windows_of(*pixel):
+            if not plane.complete[row, column] or not pooled.is_reached(*pixel):
                 continue
             won = pixel in pooled.won
             text = texts[pixel[0] * pooled.values.shape[1] + pixel[1]]

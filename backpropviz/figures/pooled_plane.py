@@ -110,6 +110,19 @@ class PooledPlane:
                 found.setdefault(pixel, []).append(divmod(number, self.count[1]))
         return found
 
+    def is_reached(self, u: int, v: int) -> bool:
+        """Whether a cell lies in any window."""
+        rows, columns = self._reached
+        return u in rows and v in columns
+
+    @cached_property
+    def _reached(self) -> tuple[frozenset[int], frozenset[int]]:
+        rows, columns = (
+            frozenset(p for p in range(n) if self._reaching(p, axis))
+            for axis, n in enumerate(self.values.shape)
+        )
+        return rows, columns
+
     def windows_of(self, u: int, v: int) -> list[Pixel]:
         """The windows that a cell lies in."""
         ranges = [self._reaching(position, axis) for axis, position in enumerate((u, v))]

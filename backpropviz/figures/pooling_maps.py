@@ -186,16 +186,16 @@ def _rings(
     scale = shown.view.scales.of(shown.forward_address, theme)
     large = grid.cell_width >= NUMBERED
     inset = 2.0 if grid.cell_width >= 12 else 1.0 if grid.cell_width >= 6 else 0.0
+    side = grid.cell_width - 2 * inset
     stroke = Stroke(theme.forward, 2.0 if large else 1.25) if inset else None
     marks: list[Mark] = []
     if not large:
         marks += [_veil(block, values, grid, theme) for block in shown.visited]
     for row, column in settled:
-        cell = grid.cell(row, column).inset(inset)
+        x, y = grid.x + column * grid.cell_width + inset, grid.y + row * grid.cell_height + inset
         value = float(values.values[row, column])
         fill = None if large else value_fill(value, scale.colormap, scale.limits)
-        edges = (cell.x, cell.y, cell.width, cell.height)
-        marks.append(Rect(*edges, fill=fill, stroke=stroke, radius=1.5 if stroke else 0.0))
+        marks.append(Rect(x, y, side, side, fill, stroke, radius=1.5 if stroke else 0.0))
     return tuple(marks)
 
 
@@ -236,22 +236,22 @@ def _map(
     panel = Panel(
         values,
         shown.view.scales.of(address, theme),
-        outlines=_frame(region, values, theme),
-        moods=_current(shown, values),
+        outlines=(*_frame(region, values, theme), *_current(shown, values, theme)),
     )
     shape = (values.rows, values.columns)
     caption = _caption(shown, address, shape, "", box, theme)
     return (*caption, *panel_marks(panel, grid, theme)), grid
 
 
-def _current(shown: PoolingShown, values: Plane) -> dict[Pixel, Mood]:
-    """The value in focus."""
+def _current(shown: PoolingShown, values: Plane, theme: Theme) -> tuple[Outline, ...]:
+    """Around the value in focus, dashed while it is in progress."""
     is_result = values.address == shown.focus.nest.target
     place = shown.current_cell if is_result and shown.is_backward else shown.current_window
     if place is None or not values.computed[place]:
-        return {}
-    done = bool(values.complete[place])
-    return {place: Mood(CellState.CURRENT if done else CellState.IN_PROGRESS)}
+        return ()
+    dash = () if values.complete[place] else (4.0, 2.0)
+    row, column = place
+    return (Outline(range(row, row + 1), range(column, column + 1), theme.here, 3.0, dash),)
 
 
 def _arrow(left: Grid, right: Grid, color: Color) -> tuple[Mark, ...]:

@@ -31,7 +31,7 @@ from backpropviz.scene.numbers import fixed
 from backpropviz.scene.theme import Theme
 
 GUTTER = 14
-_BELOW_PILL = 9
+_BELOW_PILL = 12
 _BELOW_WINDOW = 24
 _BETWEEN = 20
 _ROUTE = 1.75
@@ -176,7 +176,7 @@ def gradient_cell(
         return Cell(box, CellState.NOT_FINITE, fixed(value, shown.decimals), key=key)
     text = text or fixed(value, shown.decimals, signed=True)
     fill = value_fill(value, scale.colormap, scale.limits)
-    if shown.is_mean or not shown.plane.windows_of(*pixel):
+    if shown.is_mean or not shown.plane.is_reached(*pixel):
         return Cell(box, CellState.FINAL, text, fill, note=note, key=key)
     if pixel in shown.plane.won:
         accent = None if large else theme.backward
@@ -252,7 +252,7 @@ def _route(
     edge = box.right + 2 if at_left else box.x - 2
     lane = edge + (GUTTER - 5 if at_left else 5 - GUTTER)
     start = min(max(lane, pill.x + 8), pill.right - 8)
-    turn = pill.bottom + _BELOW_PILL / 2
+    turn = pill.bottom + (_BELOW_PILL / 2 if shown.is_backward else _BELOW_PILL - 2)
     height = box.y + box.height / 2
     points = [(start, pill.bottom), (start, turn), (lane, turn), (lane, height), (edge, height)]
     if start == lane:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,14 +12,17 @@ import pytest
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import LoopOrder
 from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.program import operations
 from backpropviz.engine.run import Settings, run
+from backpropviz.engine.tape import Tape
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.storage.networks import load_network
+from tests.engine.passes import branched, recorded
 from tests.scene_checks import texts_outside, texts_that_overlap
 
 SIZES = ((560, 480), (649, 556), (968, 756), (1289, 836))
@@ -28,8 +32,7 @@ _MOST_PROBLEMS = 20
 
 def views(name: str, order: LoopOrder, settings: Settings | None, places: int) -> Iterator[View]:
     """Every operation at every depth, at the first, the last and some random steps; and the end."""
-    model = load_network(name)
-    tape = run(model, settings=settings)
+    model, tape = _pass(name, settings)
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer), order)
     scales = Scales(tape)
     random = np.random.default_rng(7)
@@ -42,6 +45,15 @@ def views(name: str, order: LoopOrder, settings: Settings | None, places: int) -
                 seen.add(block)
                 yield View(model, tape, timeline, SessionState(k, depth), scales)
     yield View(model, tape, timeline, SessionState(timeline.steps), scales)
+
+
+def _pass(name: str, settings: Settings | None) -> tuple[Model, Tape]:
+    """A bundled network on its example, or one with joins on two random images."""
+    if name == "joined":
+        tape = recorded(branched(), [1, 2])
+        return replace(load_network("lenet"), network=tape.network, class_names=()), tape
+    model = load_network(name)
+    return model, run(model, settings=settings)
 
 
 def problems(view: View) -> Iterator[str]:
@@ -72,7 +84,7 @@ def test_every_update_with_a_state_is_legible(optimizer: Sgd | Adam) -> None:
 
 
 @pytest.mark.parametrize("order", list(LoopOrder))
-@pytest.mark.parametrize("name", ["lenet", "mlp"])
+@pytest.mark.parametrize("name", ["lenet", "mlp", "joined"])
 def test_places_all_over_a_real_network_are_legible(name: str, order: LoopOrder) -> None:
     found = [line for view in views(name, order, None, 0) for line in problems(view)]
     assert not found, "\n".join(found[:_MOST_PROBLEMS])
