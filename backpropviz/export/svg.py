@@ -139,9 +139,14 @@ def _text(text: Text, values: Values) -> Iterator[str]:
 
 
 def _pixels(pixels: Pixels, _values: Values) -> Iterator[str]:
-    if pixels.rows * pixels.columns > MOST_RECTANGLES:
-        yield _image(pixels)
-        return
+    is_small = pixels.rows * pixels.columns <= MOST_RECTANGLES
+    yield from _cells(pixels) if is_small else (_image(pixels),)
+    look = f' r="{_number(pixels.dot_radius)}"{_fill(pixels.dot_color)} pointer-events="none"/>'
+    for x, y in pixels.dot_centers:
+        yield f'<circle cx="{_number(x)}" cy="{_number(y)}"{look}'
+
+
+def _cells(pixels: Pixels) -> Iterator[str]:
     size = _place(pixels.cell_box(0, 0)).partition(" width=")[2]
     lefts = [_number(pixels.cell_box(0, column).x) for column in range(pixels.columns)]
     yield '<g shape-rendering="crispEdges">'

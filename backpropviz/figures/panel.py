@@ -9,6 +9,7 @@ from math import isfinite
 
 import numpy as np
 
+from backpropviz.engine.arrays import Array
 from backpropviz.figures.planes import Plane
 from backpropviz.figures.scales import Scale
 from backpropviz.scene import theme as styles
@@ -19,7 +20,6 @@ from backpropviz.scene.marks import (
     Anchor,
     Box,
     Color,
-    Ellipse,
     Hatch,
     Mark,
     Pixels,
@@ -182,10 +182,13 @@ def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
         plane.first_row,
         plane.first_column,
         plane.length if plane.wrapped else None,
+        _dotted(panel, grid),
+        min(2.5, max(1.0, min(grid.cell_width, grid.cell_height) / 8)),
+        theme.text_tertiary,
     )
     edge = Rect(inner.x, inner.y, inner.width, inner.height, stroke=Stroke(theme.border_strong))
     padding = () if margins == NO_MARGINS else (_padding(grid.box, theme),)
-    return (*padding, pixels, edge, *_dots(panel, grid, theme), *_special_cells(panel, grid, theme))
+    return (*padding, pixels, edge, *_special_cells(panel, grid, theme))
 
 
 def _padding(box: Box, theme: Theme) -> Rect:
@@ -201,24 +204,19 @@ def _padding(box: Box, theme: Theme) -> Rect:
     )
 
 
-def _dots(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
-    """Dots where nothing is computed: one a cell, or in small cells one every few cells."""
-    side = min(grid.cell_width, grid.cell_height)
-    step = -(-_LEAST_DOT_DISTANCE // side)
-    missing = np.argwhere(~panel.plane.computed)
-    on_lattice = missing[(missing % step == step // 2).all(axis=1)]
-    radius = min(2.5, max(1.0, side / 8))
-    is_ragged = panel.plane.length < panel.plane.values.size
-    margins = panel.margins
-    boxes = (
-        grid.cell(int(row) + margins.top, int(column) + margins.left)
-        for row, column in on_lattice[:_MOST_DOTS]
-        if not is_ragged or panel.plane.indices(int(row), int(column)) is not None
-    )
-    return tuple(
-        Ellipse(b.x + b.width / 2, b.y + b.height / 2, radius, radius, fill=theme.text_tertiary)
-        for b in boxes
-    )
+def _dotted(panel: Panel, grid: Grid) -> Array | None:
+    """Cells with a dot since nothing is computed: each one, or of small cells one every few."""
+    plane = panel.plane
+    step = -(-_LEAST_DOT_DISTANCE // min(grid.cell_width, grid.cell_height))
+    on_lattice = slice(step // 2, None, step)
+    missing = np.zeros_like(plane.computed)
+    missing[on_lattice, on_lattice] = ~plane.computed[on_lattice, on_lattice]
+    if plane.length < plane.values.size:
+        for row, column in np.argwhere(missing).tolist():
+            missing[row, column] = plane.indices(row, column) is not None
+    places = np.flatnonzero(missing)
+    missing.reshape(-1)[places[_MOST_DOTS:]] = False
+    return missing if places.size else None
 
 
 def _special_cells(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:

@@ -6,9 +6,10 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QImage, QPainter
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QImage, QPainter, QPen, QPolygonF
 
+from backpropviz.paint.pens import qcolor
 from backpropviz.scene.colormaps import MISSING_INDEX, indices, lookup_table, rgb
 from backpropviz.scene.marks import Pixels
 from backpropviz.scene.pixel_colors import true_colors
@@ -24,6 +25,17 @@ def draw_pixels(painter: QPainter, pixels: Pixels, upscale: int = 1) -> None:
         image = upscaled(image, upscale)
     target = QRectF(pixels.x, pixels.y, pixels.width, pixels.height)
     painter.drawImage(target, image)
+    _draw_dots(painter, pixels)
+
+
+def _draw_dots(painter: QPainter, pixels: Pixels) -> None:
+    """All at once, as points of a round pen: several times faster than as circles."""
+    centers = pixels.dot_centers
+    if centers:
+        pen = QPen(qcolor(pixels.dot_color), 2 * pixels.dot_radius)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in centers]))
 
 
 def image_of(pixels: Pixels) -> QImage:

@@ -36,6 +36,7 @@ __all__ = [
     "Text",
 ]
 
+
 @dataclass(frozen=True, slots=True)
 class Box:
     """An axis-parallel rectangle: a clip, an extent, a layout slot."""
@@ -164,7 +165,7 @@ class Pixels:
     `values` is 2-D (rows, columns), or 3-D (rows, columns, 3) in 0…1 for a true-color photograph.
     `missing` marks the cells that are not computed yet. `limits` are the values at the two ends of
     the color map. `key_pattern` names a cell: `{row}`, `{column}` and `{index}` (row · columns +
-    column) are filled in.
+    column) are filled in. `dots` are the cells with a dot of `dot_radius` in their middle.
     """
 
     x: float
@@ -180,6 +181,9 @@ class Pixels:
     first_row: int = 0
     first_column: int = 0
     length: int | None = None
+    dots: NDArray[np.bool_] | None = None
+    dot_radius: float = 0.0
+    dot_color: Color = "#8A8F98"
 
     @property
     def rows(self) -> int:
@@ -204,6 +208,16 @@ class Pixels:
         """Where one cell lies."""
         width, height = self.width / self.columns, self.height / self.rows
         return Box(self.x + column * width, self.y + row * height, width, height)
+
+    @property
+    def dot_centers(self) -> tuple[tuple[float, float], ...]:
+        """Where the dots are, row by row."""
+        if self.dots is None:
+            return ()
+        width, height = self.width / self.columns, self.height / self.rows
+        rows, columns = self.dots.nonzero()
+        xs = (self.x + (columns + 0.5) * width).tolist()
+        return tuple(zip(xs, (self.y + (rows + 0.5) * height).tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
