@@ -157,7 +157,7 @@ def _replaced(value: Any, chosen: random.Random) -> Any:
     if isinstance(value, list) and value and chosen.random() < 0.9:
         at = chosen.randrange(len(value))
         return [*value[:at], _replaced(value[at], chosen), *value[at + 1 :]]
-    odd = (
+    odd: tuple[Any, ...] = (
         None,
         True,
         -1,
