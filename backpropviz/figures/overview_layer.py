@@ -15,7 +15,7 @@ from backpropviz.figures.captions import CAPTION_HEIGHT, REMARK_HEIGHT, Caption,
 from backpropviz.figures.overview_parts import array_thumbnail, is_computed, statistics
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
-from backpropviz.scene.fonts import elide
+from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Box, Mark, Text
 from backpropviz.scene.theme import Theme
 
@@ -147,9 +147,10 @@ def _tile(
     y = box.y + _HEADING
     yield from array_thumbnail(view, address, box.x, y, size, theme)
     for number, text in enumerate(_facts(view, address)):
-        fitting = elide(text, styles.INDEX, box.width)
         baseline = y + size + 17 + 17 * number
-        yield Text(box.x, baseline, fitting, styles.INDEX, theme.text_secondary)
+        # A number that is cut is another number.
+        if text_width(text, styles.INDEX) <= box.width:
+            yield Text(box.x, baseline, text, styles.INDEX, theme.text_secondary)
 
 
 def _facts(view: View, address: Address) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ _PROBABILITIES = Address("loss", "probabilities")
 _PREDICTION = Address("loss", "input")
 _LABEL_WIDTH = 76
 _LARGEST, _SMALLEST = 150, 22
+_LEAST_TILE = 8
 _NAME = 18
 _MOST_CLASSES = 10
 _BARS_WIDTH = 380
@@ -149,7 +150,10 @@ def _layer_rows(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
     width = (box.width - _LABEL_WIDTH) / across
     height = box.height / bands
     size = int(min(width - 8, (height - _NAME - 24) / 3 - 6, _LARGEST))
-    if size < 8:
+    if size < _LEAST_TILE:
+        text = f"{len(columns)} layers have no room here: enlarge the stage to see them"
+        fitting = elide(text, styles.LABEL, box.width)
+        yield Text(box.x, box.y + 12, fitting, styles.LABEL, theme.text_secondary)
         return
     for band in range(bands):
         part = columns[band * across : (band + 1) * across]

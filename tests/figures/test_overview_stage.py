@@ -19,6 +19,7 @@ from backpropviz.figures.view import View
 from backpropviz.scene.marks import Path, Scene
 from backpropviz.scene.theme import DARK, LIGHT
 from tests.engine.passes import branched, recorded
+from tests.figures.map_views import start
 from tests.figures.stages import at, of_network, texts
 from tests.scene_checks import assert_text_is_legible
 
@@ -143,3 +144,20 @@ def test_joined_networks_are_legible(joined: View, size: tuple[int, int]) -> Non
         for depth in (Depth.LAYER, Depth.PHASE, Depth.PASS):
             view = replace(joined, state=SessionState(extent.start, depth))
             assert_text_is_legible(stage(view, *size, DARK))
+
+
+@pytest.mark.parametrize("size", [(420, 300), (560, 480), (1289, 836)])
+def test_a_deep_network_hides_no_layer_silently(size: tuple[int, int]) -> None:
+    view = start("deep")
+    outputs = {f"{node.name}.output" for node in view.tape.network.nodes}
+    for depth in (Depth.PHASE, Depth.PASS):
+        scene = stage(replace(view, state=SessionState(0, depth)), *size, LIGHT)
+        assert_text_is_legible(scene)
+        hidden = outputs - keys(scene)
+        assert bool(hidden) == any("no room here" in text for text in texts(scene))
+
+
+def test_a_range_is_shown_whole_or_not_at_all() -> None:
+    view = start("deep")
+    scene = stage(replace(view, state=SessionState(0, Depth.PHASE)), 649, 556, LIGHT)
+    assert not any(text.endswith("…") and text[0] in "−0123456789" for text in texts(scene))
