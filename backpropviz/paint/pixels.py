@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage, QPainter, QPen, QPolygonF
 
 from backpropviz.paint.pens import qcolor
 from backpropviz.scene.colormaps import MISSING_INDEX, indices, lookup_table, rgb
-from backpropviz.scene.marks import Pixels
+from backpropviz.scene.marks import Color, Pixels
 from backpropviz.scene.pixel_colors import true_colors
 
 PDF_UPSCALE = 8
@@ -25,17 +25,51 @@ def draw_pixels(painter: QPainter, pixels: Pixels, upscale: int = 1) -> None:
         image = upscaled(image, upscale)
     target = QRectF(pixels.x, pixels.y, pixels.width, pixels.height)
     painter.drawImage(target, image)
-    _draw_dots(painter, pixels)
+    if pixels.dots is not None:
+        _draw_dots(painter, pixels, target, in_pdf=upscale > 1)
 
 
-def _draw_dots(painter: QPainter, pixels: Pixels) -> None:
-    """All at once, as points of a round pen: several times faster than as circles."""
-    centers = pixels.dot_centers
-    if centers:
-        pen = QPen(qcolor(pixels.dot_color), 2 * pixels.dot_radius)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        painter.setPen(pen)
-        painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in centers]))
+def _draw_dots(painter: QPainter, pixels: Pixels, target: QRectF, *, in_pdf: bool) -> None:
+    """By an image kept for all grids with the same dots, where it falls on whole pixels."""
+    device = painter.deviceTransform()
+    on_device = device.mapRect(target)
+    sides = (on_device.x(), on_device.y(), on_device.width(), on_device.height())
+    if in_pdf or device.isRotating() or any(side % 1 for side in sides):
+        _dot(painter, pixels.dot_centers, pixels.dot_radius, pixels.dot_color)
+        return
+    mask = pixels.dots
+    if mask is None:
+        return
+    radius = pixels.dot_radius * device.m11()
+    size = round(on_device.width()), round(on_device.height())
+    painter.drawImage(
+        target, _dots_image(mask.tobytes(), mask.shape, size, radius, pixels.dot_color)
+    )
+
+
+@lru_cache(maxsize=64)
+def _dots_image(
+    mask: bytes, shape: tuple[int, int], size: tuple[int, int], radius: float, color: Color
+) -> QImage:
+    dots = np.frombuffer(mask, dtype=np.bool_).reshape(shape)
+    grid = Pixels(0, 0, *size, np.empty(shape), "", (0, 1), dots=dots)
+    image = QImage(*size, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _dot(painter, grid.dot_centers, radius, color)
+    painter.end()
+    return image
+
+
+def _dot(
+    painter: QPainter, centers: tuple[tuple[float, float], ...], radius: float, color: Color
+) -> None:
+    """As points of a round pen: faster than as circles."""
+    pen = QPen(qcolor(color), 2 * radius)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
+    painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in centers]))
 
 
 def image_of(pixels: Pixels) -> QImage:

@@ -32,7 +32,7 @@ def test_the_middle_of_a_missing_cell_is_dotted() -> None:
     for x, y in GRID.dot_centers:
         assert image.pixelColor(int(x), int(y)) == QColor("#FF0000")
         assert image.pixelColor(int(x) + 5, int(y)) == QColor("#FFFFFF")
-    assert image.pixelColor(40, 30) == QColor("#000000")
+    assert image.pixelColor(40, 30).lightness() < 20
 
 
 def test_svg_has_a_circle_for_each() -> None:
