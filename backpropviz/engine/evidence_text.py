@@ -50,9 +50,10 @@ def evidence_text(found: Evidence) -> str:
 def _at_corner(found: Evidence) -> str:
     slopes = found.verdicts[0].slopes
     told = "; ".join(f"{_names(found, [v])} {_gives(v)}" for v in found.verdicts)
+    left, right = (_number(slope, slopes) for slope in (slopes.left, slopes.right))
     return (
-        f"The loss has a corner at {found.address}: its slope is {_number(slopes.left, slopes)} to the "
-        f"left and {_number(slopes.right, slopes)} to the right. {told[0].upper()}{told[1:]}."
+        f"The loss has a corner at {found.address}: its slope is {left} to the left and {right} "
+        f"to the right. {told[0].upper()}{told[1:]}."
     )
 
 
