@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import Rule
@@ -116,7 +117,7 @@ class _Card:
     def _rows_top(self) -> float:
         return self.inner.y + _TITLE + _HEADING
 
-    @property
+    @cached_property
     def _row_height(self) -> float:
         room = self.inner.bottom - self._rows_top - len(self._footer_lines()) * _LINE - 4
         fitting = room / max(1, len(self.content.rows))

@@ -25,7 +25,7 @@ from backpropviz.figures.slots import (
     shape_of,
     tile_label,
 )
-from backpropviz.figures.view import View
+from backpropviz.figures.view import Status, View
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.numbers import shown_group
 from backpropviz.scene.theme import Theme
@@ -42,7 +42,8 @@ def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     chosen = selections_of(address, shape, wide, is_element=False) or _first_plane(address, shape)
     scale = view.scales.of(address, theme)
     panels = tuple(
-        _target_panel(view, focus, selection, touched, scale, theme) for selection in chosen
+        _target_panel(view, focus, selection, known, touched, scale, theme)
+        for selection, known in zip(chosen, view.plane_statuses(address, chosen), strict=True)
     )
     return Slot(
         address,
@@ -65,11 +66,11 @@ def _target_panel(
     view: View,
     focus: Focus,
     selection: Selection,
+    known: Status,
     touched: tuple[Extent, ...],
     scale: Scale,
     theme: Theme,
 ) -> Panel:
-    known = view.plane_status(focus.nest.target, selection)
     whole = plane(focus.nest.target, selection, known.values, known.computed, known.complete)
     found = cut(whole, touched, focus)
     return Panel(
