@@ -209,6 +209,8 @@ def _element(name: str, attributes: str, key: str, values: Values) -> str:
 
 
 def _title(key: str, value: str) -> str:
+    if ":" in key:  # a command of the window, no address
+        return ""
     return f"<title>{_escaped(f'{key} = {value}' if value else key)}</title>"
 
 

@@ -20,6 +20,7 @@ from backpropviz.scene.marks import Anchor, Font, Text
 __all__ = ["draw_selectable_text", "draw_text", "qfont", "register_fonts"]
 
 _MAGNIFICATION = 8
+_LARGEST_GLYPH = 60
 
 
 def draw_text(painter: QPainter, text: Text, color: QColor) -> None:
@@ -27,10 +28,20 @@ def draw_text(painter: QPainter, text: Text, color: QColor) -> None:
     run, shift = _OF_THIS_THREAD.set_text(text.text, text.font, text.anchor)
     origin = QPointF(text.x + shift, text.y)
     painter.setPen(color)
-    if run is not None:
-        painter.drawGlyphRun(origin, run)
-    else:
+    if run is None:
         draw_selectable_text(painter, text, color)
+    elif text.font.size * painter.deviceTransform().m11() > _LARGEST_GLYPH:
+        _fill_outlines(painter, origin, run, color)
+    else:
+        painter.drawGlyphRun(origin, run)
+
+
+def _fill_outlines(painter: QPainter, origin: QPointF, run: QGlyphRun, color: QColor) -> None:
+    """Qt paints no glyph run of a font made from a file above 64 pixels, and says nothing."""
+    raw_font = run.rawFont()
+    for glyph, place in zip(run.glyphIndexes(), run.positions(), strict=True):
+        outline = raw_font.pathForGlyph(glyph)
+        painter.fillPath(outline.translated(origin + place), color)
 
 
 def draw_selectable_text(painter: QPainter, text: Text, color: QColor) -> None:
