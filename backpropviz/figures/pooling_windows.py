@@ -36,8 +36,10 @@ _BELOW_WINDOW = 24
 _BETWEEN = 20
 _ROUTE = 1.75
 _MOST_TAGS = 4
-_MOST_WINDOWS = (4, 5)
-_SIZES = ((84, 76), (72, 72), (58, 48), (52, 42))
+_MOST_WINDOWS = (4, 4)
+_SIZES = ((84, 76), (72, 72), (62, 54), (58, 48), (52, 42))
+_SIZES_OF_PAGES = _SIZES[2:]
+"""Where many windows are seen, the words winner and loser would only be noise."""
 _SMALLEST = (46, 38)
 
 
@@ -99,7 +101,8 @@ def window_layout(shown: PoolingShown, room: Box) -> WindowLayout | None:
     """Windows that are easily seen at once, their cells as large as fit; None if none fits."""
     kernel, count = shown.plane.window.kernel, shown.plane.count
     wanted = tuple(min(n, most) for n, most in zip(count, _MOST_WINDOWS, strict=True))
-    for cell in (*_SIZES, _SMALLEST):
+    is_whole = all(n <= most for n, most in zip(count, _MOST_WINDOWS, strict=True))
+    for cell in (*(_SIZES if is_whole else _SIZES_OF_PAGES), _SMALLEST):
         fits = _capacity(kernel, cell, room)
         is_last = cell in {_SIZES[-1], _SMALLEST} and min(fits) >= 1
         if is_last or all(f >= n for f, n in zip(fits, wanted, strict=True)):
