@@ -22,16 +22,17 @@ def test_a_term_of_the_filter_gradient() -> None:
         ("total = 0", "", False),
         ("for y, x in ndindex(2, 2):", "y=1 x=0", False),
         ("    total += g[y,x] * X[y,x+1]", "8", True),
-        ("W.grad[0,0,0,1] = total", "not yet", False),
+        ("W_grad[0,0,0,1] = total", "not yet", False),
     ]
 
 
 def test_a_finished_value_stands_on_the_last_line() -> None:
     lines = code(lenet(), "conv1.weight.grad[2,0,3,1]")
     assert lines[1] == ("for y, x in ndindex(28, 28):", "×784", False)
-    assert lines[2][0] == "    total += g[2,y,x] * X[0,y+1,x-1]"
-    assert lines[3][0] == "W.grad[2,0,3,1] = total"
-    assert [current for _, _, current in lines] == [False, False, False, True]
+    assert lines[2][0] == "    if y+1 < 28 and 0 <= x-1:"
+    assert lines[3][0] == "        total += g[2,y,x] * X[0,y+1,x-1]"
+    assert lines[4][0] == "W_grad[2,0,3,1] = total"
+    assert [current for _, _, current in lines] == [False, False, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_a_finished_value_stands_on_the_last_line() -> None:
         ("conv1.output[0,0,1,0]", "total = b"),
         ("pool1.output[0,0,0,0]", "    best = max(best, o[i,j])"),
         ("pool1.input.grad[0,0,1,0]", "    total += g[y,x] * (switches[y,x] == 2)"),
-        ("conv1.weight.step[0,0,0,1]", "W.step[0,0,0,1] = -lr * W.grad[0,1]"),
+        ("conv1.weight.step[0,0,0,1]", "W_step[0,0,0,1] = -lr * W_grad[0,1]"),
     ],
 )
 def test_lines_of_other_rules(address: str, line: str) -> None:
@@ -51,9 +52,9 @@ def test_lines_of_other_rules(address: str, line: str) -> None:
     ("address", "line"),
     [
         ("flatten.output[0,0]", "x = p.reshape(2, 3)"),
-        ("both.output[0,0,0,0]", "h = concatenate([A, B], axis=1)"),
-        ("both.input2.grad[0,0,0,0]", "B.grad = g[:, 4:8]"),
-        ("sum.input1.grad[0,0,0,0]", "A.grad = g"),
+        ("both.output[0,0,0,0]", "h = np.concatenate([A, B], axis=1)"),
+        ("both.input2.grad[0,0,0,0]", "B_grad = g[:, 4:8]"),
+        ("sum.input1.grad[0,0,0,0]", "A_grad = g"),
     ],
 )
 def test_copies_are_one_line(address: str, line: str) -> None:
@@ -73,7 +74,7 @@ def test_a_tensor_has_both_loops_and_no_current_line() -> None:
         "    total = 0",
         "    for y, x in ndindex(2, 2):",
         "        total += g[y,x] * X[y+i,x+j]",
-        "    W.grad[i,j] = total",
+        "    W_grad[i,j] = total",
     ]
     assert not any(line.is_current for line in lines)
 

@@ -1,0 +1,145 @@
+"""A program that computes a step's tensor or value from a recorded pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import shape_text
+from backpropviz.engine.nest import Nest, Operand, Values
+from backpropviz.engine.operands import Choice
+from backpropviz.engine.ties import TiedIndicator, TiedShare
+from backpropviz.figures.symbols import Notation
+
+TAPE_FILE: Final = "tape.npz"
+_MATH = ("exp", "inf", "log", "sqrt", "tanh")
+
+
+class CodeVersion(Enum):
+    """How a step is written; the value is its name in a switch."""
+
+    LOOPS = "Loops"
+    NUMPY = "NumPy"
+    TORCH = "PyTorch"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeLine:
+    """A line, what it comes to at this moment, and whether the program stands on it."""
+
+    text: str
+    note: str = ""
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is loaded first, the lines that matter, and the expression of their result.
+
+    Without a result the lines only say why there is none.
+    """
+
+    setup: tuple[str, ...]
+    core: tuple[CodeLine, ...]
+    result: str
+
+    @property
+    def source(self) -> str:
+        """All of it, ready to run beside `tape.npz`, a pass as `backpropviz record` writes it."""
+        lines = [*self.setup, "", *(line.text for line in self.core)]
+        return "\n".join([*lines, *([f"print({self.result})"] if self.result else []), ""])
+
+
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The variables of a nest's arrays: `W`, `W_grad`, `v_old`; an upstream gradient is `g`."""
+
+    nest: Nest
+    values: Values
+
+    def of(self, address: Address) -> str:
+        """The variable of an array."""
+        array = address.array
+        if array.is_gradient and array != self.nest.target and self.nest.target.is_gradient:
+            return "g"
+        if array.quantity in {"switches", "tied"}:
+            return array.quantity
+        letter = Notation.of(self.values).letter(array)
+        plain = letter.text.removeprefix("Δ").replace("ℓ", "sample")
+        if array.part in {"step", "next"}:
+            return f"{plain}_{array.part}"
+        if array.is_gradient:
+            return f"{plain}_grad"
+        return f"{plain}_old" if letter.superscript == "old" else plain
+
+
+def arrays_of(operands: Iterable[Operand | None]) -> tuple[Address, ...]:
+    """Every array that operands read, each once, in order."""
+    found: dict[Address, None] = {}
+    for operand in operands:
+        if operand is None:
+            continue
+        if isinstance(operand, Choice):
+            found.update(dict.fromkeys(arrays_of(operand.options)))
+        elif isinstance(operand, TiedIndicator):
+            found.update(dict.fromkeys((operand.source, operand.largest)))
+        elif isinstance(operand, TiedShare):
+            found[operand.tied] = None
+        elif operand.address is not None:
+            found[operand.address.array] = None
+        found.update(dict.fromkeys(_asked_by(operand)))
+    return tuple(found)
+
+
+def _asked_by(operand: Operand) -> tuple[Address, ...]:
+    """What an operand looks at without reading its value: the switches, the target class."""
+    switches = getattr(operand, "switches", None)
+    if switches is not None and not isinstance(operand, TiedIndicator):
+        return (switches,)
+    return (Address("loss", "target"),) if hasattr(operand, "sample") else ()
+
+
+def load(name: str, address: Address, part: str = "") -> str:
+    """`X = tape["conv1.input"][0]`."""
+    return f'{name} = tape["{address.array}"]{part}'
+
+
+def opening(core: Sequence[str], *, torch: bool = False) -> list[str]:
+    """The imports that lines need, and the tape."""
+    text = "\n".join(core)
+    lines = []
+    used = [name for name in _MATH if _calls(name, text)]
+    if used and not torch:
+        lines.append(f"from math import {', '.join(used)}")
+    lines += ["import numpy as np"]
+    if torch:
+        lines.append("import torch")
+        lines += ["import torch.nn.functional as F"] if _calls("F", text) else []
+    if _calls("ndindex", text):
+        lines.append("from numpy import ndindex")
+    if _calls("sliding_window_view", text):
+        lines.append("from numpy.lib.stride_tricks import sliding_window_view")
+    return [*lines, "", f'tape = np.load("{TAPE_FILE}")']
+
+
+def _calls(name: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+
+
+def indexed(name: str, indices: tuple[int, ...] | None) -> str:
+    """`W_grad[0,0,0,1]`."""
+    return f"{name}[{','.join(map(str, indices))}]" if indices else name
+
+
+def hyperparameters(text: str, known: Mapping[str, float]) -> list[str]:
+    """Assignments of the settings that lines name: `lr = 0.01`."""
+    return [f"{name} = {value!r}" for name, value in known.items() if _calls(name, text)]
+
+
+def with_shape(text: str, shape: Sequence[int]) -> CodeLine:
+    """A line that makes an array, with the array's shape beside it."""
+    return CodeLine(text, shape_text(tuple(shape)))
