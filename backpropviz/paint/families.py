@@ -22,13 +22,22 @@ def register_fonts() -> tuple[str, ...]:
     return tuple(families)
 
 
+@cache
+def register_family(family: str) -> None:
+    """Make one bundled family known to Qt, once."""
+    stem = family.replace(" ", "")
+    for name in resource_names("fonts", ".ttf"):
+        if name.startswith(f"{stem}-"):
+            QFontDatabase.addApplicationFont(str(resource("fonts", name)))
+
+
 @lru_cache(maxsize=256)
 def qfont(font: Font, magnification: int = 1) -> QFont:
     """A bundled font for widgets and Qt's own layout: unhinted, no kerning, no ligatures.
 
     Qt's fonts have whole pixel sizes; the magnification keeps a fraction.
     """
-    register_fonts()
+    register_family(font.family)
     result = QFont(font.family)
     result.setPixelSize(max(1, round(font.size * magnification)))
     result.setWeight(QFont.Weight(font.weight))

@@ -14,7 +14,7 @@ from backpropviz.scene.style import Color, Font
 ThemeName = Literal["light", "dark"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Theme:
     """Every color role, and the names of the color maps that suit the surfaces."""
 

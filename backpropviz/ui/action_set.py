@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+from PySide6.QtWidgets import QMenu, QWidget
 
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.actions import ACTIONS, MENUS, ActionSpec, Needs, Scope
+from backpropviz.ui.actions import ACTIONS, ActionSpec, Needs, Scope
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon
 
@@ -51,18 +51,15 @@ class ActionSet(QObject):
                 action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                 stage.addAction(action)
 
-    def fill(self, menu_bar: QMenuBar) -> Mapping[str, QMenu]:
-        """Build the menus; returns them by title."""
-        menus: dict[str, QMenu] = {}
-        for title in MENUS:
-            menus[title] = menu_bar.addMenu(translated("Menus", title))
-            menus[title].setToolTipsVisible(True)
-            menus[title].aboutToShow.connect(self._color_all)
+    def fill(self, menus: Mapping[str, QMenu]) -> None:
+        """Fill the menus, by title."""
+        for menu in menus.values():
+            menu.setToolTipsVisible(True)
+            menu.aboutToShow.connect(self._color_all)
         for spec in ACTIONS:
             if spec.begins_section:
                 menus[spec.menu].addSeparator()
             menus[spec.menu].addAction(self.by_name[spec.name])
-        return menus
 
     def use_theme(self, theme: Theme) -> None:
         """Tint the icons that are seen; those in the menus are drawn when a menu opens."""

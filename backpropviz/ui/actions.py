@@ -43,8 +43,6 @@ class ActionSpec:
     begins_section: bool = False
 
 
-MENUS: Final = ("File", "Edit", "View", "Debug", "Help")
-
 _PASS, _COMMAND = Needs.TAPE, Needs.COMMAND
 
 

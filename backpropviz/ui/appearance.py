@@ -170,7 +170,7 @@ QPushButton#RecentRow { background: @panel; border: 1px solid @border; border-ra
 QPushButton#RecentRow:hover { background: @hover; }
 QPushButton#RecentRow:focus { border: 2px solid @update; }
 QPushButton#DropStrip { background: transparent; border: 1px dashed @border_strong;
-  border-radius: 10px; color: @text_secondary; font-weight: 400; }
+  min-height: 42px;  border-radius: 10px; color: @text_secondary; font-weight: 400; }
 QPushButton#DropStrip:hover { background: @hover; }
 QPushButton#DropStrip:focus { border: 2px solid @update; }
 

@@ -52,7 +52,6 @@ def make_application() -> QApplication:
     """The one application object, named, with its fonts."""
     from PySide6.QtWidgets import QApplication
 
-    from backpropviz.paint.families import register_fonts
     from backpropviz.ui.appearance import note_desktop
 
     running = QApplication.instance()
@@ -63,7 +62,6 @@ def make_application() -> QApplication:
     application.setApplicationVersion(__version__)
     application.setOrganizationName("BackpropViz")
     application.setDesktopFileName("backpropviz")
-    register_fonts()
     note_desktop(application)
     return application
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QSettings, QSize, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
 
 from backpropviz.scene.theme import Theme
-from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.appearance import (
     apply_theme,
     choose_theme,
@@ -22,7 +21,7 @@ from backpropviz.ui.appearance import (
     remember_desktop,
     resolve_theme,
 )
-from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.menus import MENUS
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
 from backpropviz.ui.start_page import StartPage
@@ -31,6 +30,8 @@ from backpropviz.ui.status_line import StatusLine
 if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 
+    from backpropviz.ui.action_set import ActionSet
+    from backpropviz.ui.background import Background
     from backpropviz.ui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
@@ -42,6 +43,8 @@ class MainWindow(QMainWindow):
     """The one window; `workbench` is None until the engine is loaded."""
 
     ready = Signal()
+    actions_by_name: ActionSet
+    """From the first paint on."""
 
     def __init__(self, theme: str | None = None) -> None:
         super().__init__()
@@ -50,15 +53,8 @@ class MainWindow(QMainWindow):
         self._dress()
         self.workbench: Workbench | None = None
         self._waiting: OpenRequest | None = None
-        self._dialogs: dict[str, QWidget] = {}
-        self._loader = Background(self)
-        self._loader.answered.connect(self._take_engine)
-        self._loader.failed.connect(self.tell_error)
-        self.actions_by_name = ActionSet(self)
+        self._loader: Background | None = None
         self._build()
-        self._bind()
-        self._color()
-        self.enable_actions()
 
     def _build(self) -> None:
         self.setWindowTitle("BackpropViz")
@@ -66,7 +62,10 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST_SIZE)
         self.setDockNestingEnabled(True)
         self.menuBar().setFixedHeight(28)
-        self.menus = self.actions_by_name.fill(self.menuBar())
+        self.menus = {
+            title: self.menuBar().addMenu(QCoreApplication.translate("Menus", title))
+            for title in MENUS
+        }
         self.status = StatusLine(self)
         self.setStatusBar(self.status)
         self.start_page = StartPage(self)
@@ -107,12 +106,23 @@ class MainWindow(QMainWindow):
         )
 
     def _after_first_paint(self) -> None:
-        QTimer.singleShot(0, self, self._load_engine)
+        QTimer.singleShot(0, self, self._go_on)
 
-    def _load_engine(self) -> None:
+    def _go_on(self) -> None:
+        """After the first paint: what keys and menus do, and then the engine."""
+        from backpropviz.ui.action_set import ActionSet
+        from backpropviz.ui.background import Background
+
+        self.actions_by_name = ActionSet(self)
+        self.actions_by_name.fill(self.menus)
+        self._bind()
+        self._color()
+        self.enable_actions()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
-        if self.workbench is None and not self._loader.is_busy:
-            self._loader.run(_import_workbench)
+        self._loader = Background(self)
+        self._loader.answered.connect(self._take_engine)
+        self._loader.failed.connect(self.tell_error)
+        self._loader.run(_import_workbench)
 
     def _take_engine(self, build: Callable[[MainWindow], Workbench]) -> None:
         self.workbench = build(self)
@@ -199,6 +209,8 @@ class MainWindow(QMainWindow):
 
     def tell_error(self, error: BaseException) -> None:
         """Say what went wrong; the session is as it was."""
+        from backpropviz.ui.background import sentence
+
         self.tell(sentence(error))
 
     def pulse(self) -> None:
@@ -272,7 +284,8 @@ class MainWindow(QMainWindow):
         QSettings().setValue(_GEOMETRY, self.saveGeometry())
         if self.workbench is not None:
             self.workbench.close()
-        self._loader.stop()
+        if self._loader is not None:
+            self._loader.stop()
         event.accept()
 
     def changeEvent(self, event: QEvent) -> None:

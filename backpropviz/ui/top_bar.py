@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBar
 from backpropviz.paint.families import qfont
 from backpropviz.paint.render import render
 from backpropviz.scene.theme import LIGHT, ROW, Theme
-from backpropviz.storage.networks import bundled_networks
 from backpropviz.ui.action_set import ActionSet, key_text
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
@@ -47,6 +46,7 @@ class TopBar(QToolBar):
         self.setFixedHeight(40)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._actions = actions
+        self._has_networks = False
         self._colors: Theme = LIGHT
         mode = Segmented(self.tr("Mode"))
         mode.set_choices([(self.tr("Debug"), "debug", self.tr("Step through one training step."))])
@@ -72,7 +72,7 @@ class TopBar(QToolBar):
         self._export.clicked.connect(actions["export"].trigger)
         self._row.addWidget(self._export)
         self.addWidget(row)
-        self._fill_networks()
+        self.network.menu().aboutToShow.connect(self._fill_networks)
         self._fill_loss()
 
     def show_opened(self, opened: Opened) -> None:
@@ -107,6 +107,12 @@ class TopBar(QToolBar):
         self.image.fill([shared["open"], shared["paste"], shared["fit_image"], None, *samples])
 
     def _fill_networks(self) -> None:
+        """When the menu is first opened: the bundled files are read for their titles."""
+        if self._has_networks:
+            return
+        from backpropviz.storage.networks import bundled_networks
+
+        self._has_networks = True
         cards = bundled_networks()
         entries: list[QAction | None] = []
         for card in cards:

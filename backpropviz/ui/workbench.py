@@ -9,9 +9,6 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.figures.call_stack import call_stack
-from backpropviz.figures.explanation import explanation
-from backpropviz.figures.network_map import network_map
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
@@ -25,10 +22,7 @@ from backpropviz.ui.player import Player
 from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.recent import last_session_file
-from backpropviz.ui.remembering import remember_opened
-from backpropviz.ui.session_file import save_opened
 from backpropviz.ui.stage_view import StageView
-from backpropviz.ui.start_thumbnails import StartThumbnails
 from backpropviz.ui.status_text import facts_text, message_text, state_text
 from backpropviz.ui.timeline_view import TimelineView
 from backpropviz.ui.top_bar import TopBar
@@ -36,6 +30,7 @@ from backpropviz.ui.transport import Transport
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.start_thumbnails import StartThumbnails
 
 
 class Workbench(QObject):
@@ -48,7 +43,7 @@ class Workbench(QObject):
         self.controller = Controller(self)
         self.player = Player(read_preferences().interval_ms, self)
         self.marks = MarksPanels(self.controller, window)
-        self.thumbnails = StartThumbnails(window.start_page)
+        self.thumbnails: StartThumbnails | None = None
         self._make_views()
         self.docks = Docks(window, *self._panels())
         self.pointing = Pointing(self.controller, window)
@@ -68,8 +63,8 @@ class Workbench(QObject):
         window = self._window
         self.stage = StageView()
         window.pages.addWidget(self.stage)
-        self.network = ScenePanel(self.tr("Network map"), network_map, _current_layer)
-        self.stack = ScenePanel(self.tr("Call stack"), call_stack, _current_level)
+        self.network = ScenePanel(self.tr("Network map"), _network_map, _current_layer)
+        self.stack = ScenePanel(self.tr("Call stack"), _call_stack, _current_level)
         self.explanation = ScenePanel(self.tr("Explanation"), _explanation)
         self.transport = Transport(window.actions_by_name)
         self.timeline = TimelineView()
@@ -176,6 +171,10 @@ class Workbench(QObject):
 
     def fill_start_page(self) -> None:
         """Draw the pictures of the cards."""
+        from backpropviz.ui.start_thumbnails import StartThumbnails
+
+        if self.thumbnails is None:
+            self.thumbnails = StartThumbnails(self._window.start_page)
         self.thumbnails.fill(self._colors)
 
     def use_theme(self, colors: Theme) -> None:
@@ -186,7 +185,8 @@ class Workbench(QObject):
         self.transport.use_theme(colors)
         opened = self.controller.opened
         if opened is None:
-            self.fill_start_page()
+            if self.thumbnails is not None:
+                self.fill_start_page()
         else:
             self.bar.show_opened(opened)
             self._show_view(opened)
@@ -207,12 +207,17 @@ class Workbench(QObject):
         self.player.pause()
         self._idle.stop()
         self.controller.stop()
-        self.thumbnails.stop()
+        if self.thumbnails is not None:
+            self.thumbnails.stop()
         opened = self.controller.opened
         if opened is None:
             return
         self.docks.remember()
+        from backpropviz.ui.remembering import remember_opened
+
         remember_opened(opened)
+        from backpropviz.ui.session_file import save_opened
+
         last_session_file().parent.mkdir(parents=True, exist_ok=True)
         save_opened(last_session_file(), opened)
 
@@ -267,5 +272,22 @@ def _current_level(view: View) -> str:
     return f"depth:{view.depth.title}"
 
 
+# The figures around the stage are imported when they are first drawn: the stage comes first.
+
+
+def _network_map(view: View, width: float, colors: Theme) -> Scene:
+    from backpropviz.figures.network_map import network_map
+
+    return network_map(view, width, colors)
+
+
+def _call_stack(view: View, width: float, colors: Theme) -> Scene:
+    from backpropviz.figures.call_stack import call_stack
+
+    return call_stack(view, width, colors)
+
+
 def _explanation(view: View, width: float, colors: Theme) -> Scene:
+    from backpropviz.figures.explanation import explanation
+
     return explanation(view.explained, width, colors)
