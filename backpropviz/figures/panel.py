@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import isfinite
 
 import numpy as np
@@ -114,11 +114,44 @@ class Panel:
 def panel_marks(
     panel: Panel, grid: Grid, theme: Theme, *, is_tile: bool = False
 ) -> tuple[Mark, ...]:
-    """The panel on a grid of its rows and columns; a tile has no row and column numbers."""
+    """The panel on a grid of its rows and columns; a tile has no row and column numbers.
+
+    From step to step most panels stay as they are, so the marks of the last ones are kept.
+    """
+    return _kept_marks(_Content(panel, grid, theme, is_tile))
+
+
+class _Content:
+    """All that a panel's marks depend on, equal where what is seen is equal."""
+
+    __slots__ = ("_key", "grid", "is_tile", "panel", "theme")
+
+    def __init__(self, panel: Panel, grid: Grid, theme: Theme, is_tile: bool) -> None:
+        self.panel, self.grid, self.theme, self.is_tile = panel, grid, theme, is_tile
+        plane = panel.plane
+        self._key = (
+            *(plane.values.tobytes(), plane.computed.tobytes(), plane.values.shape),
+            *(plane.address, plane.selection, plane.pattern, plane.wrapped, plane.length),
+            *(plane.first_row, plane.first_column, plane.whole),
+            *(panel.scale, panel.margins, panel.outlines, panel.signed),
+            *(tuple(panel.moods.items()), tuple(panel.notes.items())),
+            *(grid, theme.name, is_tile),
+        )
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and self._key == other._key
+
+
+@lru_cache(maxsize=256)
+def _kept_marks(content: _Content) -> tuple[Mark, ...]:
+    panel, grid, theme = content.panel, content.grid, content.theme
     side = min(grid.cell_width, grid.cell_height)
     single = side >= NUMBERED and panel.rows * panel.columns <= _DRAWN_SINGLY
     body = _numbered(panel, grid, theme) if single else _mapped(panel, grid, theme)
-    labels = () if is_tile or side < LABELLED else _labels(panel, grid, theme)
+    labels = () if content.is_tile or side < LABELLED else _labels(panel, grid, theme)
     return (*body, *_outlines(panel.outlines, panel, grid, theme), *labels)
 
 

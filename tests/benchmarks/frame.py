@@ -1,8 +1,8 @@
 """From a step to its painted frame: state → view → stage and explanation → images.
 
 Run by `python -m tests.benchmarks.frame`. LeNet on its example at 1920×1080 without a display:
-random places at every depth in both loop orders, each reached from another one. `python -m
-tests.benchmarks.frame profile` shows where the time of the slowest frames goes.
+random places at every depth in both loop orders, each reached by a jump and left by a step.
+`python -m tests.benchmarks.frame profile` shows where the time of the slowest frames goes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ import pstats
 import random
 import statistics
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TypeVar
+
+from PySide6.QtGui import QImage, QPainter
 
 from backpropviz.debugger.state import SessionState, timeline_of
 from backpropviz.debugger.steps import Depth, LoopOrder
@@ -31,15 +36,17 @@ from backpropviz.figures.scales import Scales
 from backpropviz.figures.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.paint.application import painting_application
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import draw
+from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT
 from backpropviz.storage.networks import load_network
-from tests.benchmarks.timing import percentile, seconds, verdict
+from tests.benchmarks.timing import percentile, verdict
 
 SIZE = (1920, 1080)
 EXPLANATION_WIDTH = 420
 FRAMES_PER_DEPTH = 60
 BOUND_MS = 16.0
+T = TypeVar("T")
 PARTS = ("view", "stage scene", "stage paint", "explanation scene", "explanation paint")
 
 
@@ -50,6 +57,7 @@ class Frame:
     state: SessionState
     name: str
     times_ms: tuple[float, ...]
+    processor_ms: float
 
     @property
     def total_ms(self) -> float:
@@ -65,27 +73,51 @@ def opened(network: str) -> View:
     return View(model, tape, timeline, SessionState(), Scales(tape))
 
 
-def frame(view: View, state: SessionState) -> Frame:
+class Canvas:
+    """Images to paint on, kept from frame to frame as the window keeps its own."""
+
+    def __init__(self) -> None:
+        self._images: dict[tuple[int, int], QImage] = {}
+
+    def paint(self, scene: Scene) -> Scene:
+        """Paint a whole scene, and hand it back."""
+        size = (round(scene.width), round(scene.height))
+        image = self._images.get(size)
+        if image is None:
+            image = self._images[size] = QImage(*size, QImage.Format.Format_ARGB32_Premultiplied)
+        painter = QPainter(image)
+        draw(scene, painter)
+        painter.end()
+        return scene
+
+
+def frame(view: View, state: SessionState, canvas: Canvas) -> Frame:
     """Draw the frame of a state and take the time of each part."""
     timeline = view.timeline.ordered(state.order, {})
-    times: list[float] = []
-    made: dict[str, object] = {}
+    begin_s = time.process_time()
+    marks = [time.perf_counter()]
 
-    def part(name: str, make: object) -> None:
-        def keep() -> None:
-            made[name] = make()  # type: ignore[operator]
+    def part(made: T) -> T:
+        marks.append(time.perf_counter())
+        return made
 
-        times.append(1e3 * seconds(keep))
+    now = part(replace(view, state=state, timeline=timeline_of(timeline, state)))
+    scene = part(stage(now, *SIZE, LIGHT))
+    part(canvas.paint(scene))
+    told = part(explanation(now.explained, EXPLANATION_WIDTH, LIGHT))
+    part(canvas.paint(told))
+    processor_ms = 1e3 * (time.process_time() - begin_s)
+    target = timeline.nest(timeline.operation_at(state.k)).target
+    name = f"{target} {now.depth.title} by {state.order.value}"
+    times = tuple(1e3 * (after - before) for before, after in pairwise(marks))
+    return Frame(state, name, times, processor_ms)
 
-    part("view", lambda: replace(view, state=state, timeline=timeline_of(timeline, state)))
-    now: View = made["view"]  # type: ignore[assignment]
-    part("stage", lambda: stage(now, *SIZE, LIGHT))
-    part("painted", lambda: render(made["stage"]))  # type: ignore[arg-type]
-    part("told", lambda: explanation(now.explained, EXPLANATION_WIDTH, LIGHT))
-    part("written", lambda: render(made["told"]))  # type: ignore[arg-type]
-    number = now.timeline.operation_at(state.k)
-    target = now.timeline.nest(number).target
-    return Frame(state, f"{target} {now.depth.title} by {state.order.value}", tuple(times))
+
+def next_state(view: View, state: SessionState) -> SessionState:
+    """The state after a step over; the same at the end."""
+    timeline = view.timeline.ordered(state.order, {})
+    stop = timeline.block(state.k, state.depth)[1]
+    return state if stop >= timeline.steps else replace(state, k=stop)
 
 
 def states(view: View, count: int) -> Iterator[SessionState]:
@@ -100,13 +132,18 @@ def states(view: View, count: int) -> Iterator[SessionState]:
                 yield SessionState(k=k, depth=depth, order=order)
 
 
-def report(frames: list[Frame]) -> None:
+def report(title: str, frames: list[Frame]) -> None:
     """Median, 99th percentile and the slowest."""
     totals = [found.total_ms for found in frames]
     p99 = percentile(totals, 0.99)
     print(
-        f"step to painted frame, {len(frames)} places: p50 {statistics.median(totals):.2f}  "
+        f"{title} to painted frame, {len(frames)} places: p50 {statistics.median(totals):.2f}  "
         f"p99 {p99:.2f} ms, {verdict(p99, BOUND_MS)}   max {max(totals):.2f}"
+    )
+    processor = [found.processor_ms for found in frames]
+    print(
+        f"  processor time alone, whatever else runs: p50 {statistics.median(processor):.2f}  "
+        f"p99 {percentile(processor, 0.99):.2f} ms"
     )
     for number, name in enumerate(PARTS):
         own = [found.times_ms[number] for found in frames]
@@ -126,19 +163,23 @@ def report(frames: list[Frame]) -> None:
 
 
 def main(words: list[str]) -> None:
-    """A warm-up, then each place once."""
+    """At each place the frame of a jump to it, and then that of a step from it."""
     application = painting_application()
-    view = opened("lenet")
+    canvas, view = Canvas(), opened("lenet")
     for state in states(view, 4):
-        frame(view, state)
-    frames = [frame(view, state) for state in states(view, FRAMES_PER_DEPTH)]
-    report(frames)
+        frame(view, state, canvas)
+    jumps, steps = [], []
+    for state in states(view, FRAMES_PER_DEPTH):
+        jumps.append(frame(view, state, canvas))
+        steps.append(frame(view, next_state(view, state), canvas))
+    report("step", steps)
+    report("jump", jumps)
     if "profile" in words:
-        slowest = [found.state for found in sorted(frames, key=lambda f: -f.total_ms)[:20]]
+        slowest = [found.state for found in sorted(steps, key=lambda f: -f.total_ms)[:20]]
         profile = cProfile.Profile()
         profile.enable()
         for state in slowest:
-            frame(view, state)
+            frame(view, state, canvas)
         profile.disable()
         pstats.Stats(profile).sort_stats("cumulative").print_stats(60)
     del application
