@@ -1,0 +1,113 @@
+"""Exporting from the dialog: one frame, a range, a cancel, and a place that cannot be written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from backpropviz.debugger.going import GoToAddress
+from backpropviz.debugger.steps import Depth
+from backpropviz.engine.address import parse
+from backpropviz.ui.dialogs.export import ExportDialog
+from backpropviz.ui.main_window import MainWindow
+from tests.ui.conftest import LONG_MS, Open
+
+
+@pytest.fixture
+def dialog(window: MainWindow, open_in: Open) -> Iterator[ExportDialog]:
+    open_in(network="tiny-max")
+    assert window.workbench is not None
+    controller = window.workbench.controller
+    controller.dispatch(GoToAddress(parse("conv1.weight.grad[0,0,0,0]"), Depth.TERM))
+    assert controller.opened is not None
+    made = ExportDialog(window, controller.opened, (900, 600), window.theme)
+    yield made
+    made.close()
+    made.deleteLater()
+
+
+def choose(dialog: ExportDialog, what: str, kind: str) -> None:
+    dialog._what.button(what).click()
+    dialog._format.button(kind).click()
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_one_frame(
+    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path, kind: str, start: bytes
+) -> None:
+    choose(dialog, "one", kind)
+    path = tmp_path / f"frame.{kind}"
+    with qtbot.waitSignal(dialog.accepted, timeout=LONG_MS):
+        dialog.start(path)
+    content = path.read_bytes()
+    assert content.startswith(start) or (kind == "svg" and content.startswith(b"<svg"))
+    assert dialog.written == str(path)
+
+
+def test_a_range_is_a_page_a_frame(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+    choose(dialog, "range", "pdf")
+    first = dialog._opened.state.k + 1
+    dialog._first.setText(str(first))
+    dialog._last.setText(str(first + 9))
+    assert dialog.frame_range().count == 10
+    assert "10 frames" in dialog.remark.text()
+    path = tmp_path / "ten.pdf"
+    with qtbot.waitSignal(dialog.accepted, timeout=LONG_MS):
+        dialog.start(path)
+    assert path.read_bytes().count(b"/Type /Page\n") == 10
+
+
+def test_a_range_fills_a_folder(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+    choose(dialog, "range", "svg")
+    first = dialog._opened.state.k + 1
+    dialog._first.setText(str(first))
+    dialog._last.setText(str(first + 2))
+    folder = tmp_path / "frames"
+    with qtbot.waitSignal(dialog.accepted, timeout=LONG_MS):
+        dialog.start(folder)
+    assert len(list(folder.glob("frame-*.svg"))) == 3
+
+
+def test_a_cancel_leaves_nothing(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
+    choose(dialog, "range", "pdf")
+    dialog._first.setText("1")
+    dialog._last.setText("60")
+    path = tmp_path / "many.pdf"
+    with qtbot.waitSignal(dialog._worker.answered, timeout=LONG_MS):
+        dialog.start(path)
+        dialog.reject()
+    assert not any(path.name != "data" for path in tmp_path.iterdir())
+    assert "nothing was written" in dialog.remark.text()
+
+
+def test_a_place_that_cannot_be_written_is_told(
+    dialog: ExportDialog, qtbot: QtBot, tmp_path: Path
+) -> None:
+    choose(dialog, "one", "png")
+    (tmp_path / "file").write_text("")
+    with qtbot.waitSignal(dialog._worker.failed, timeout=LONG_MS):
+        dialog.start(tmp_path / "file" / "frame.png")
+    assert dialog.remark.text()
+    assert dialog._export.isEnabled()
+
+
+def test_a_range_that_runs_backwards_is_refused(dialog: ExportDialog) -> None:
+    choose(dialog, "range", "pdf")
+    dialog._first.setText("20")
+    dialog._last.setText("3")
+    assert not dialog._export.isEnabled()
+    dialog._last.setText("no.such[1]")
+    assert not dialog._export.isEnabled()
+
+
+def test_the_frame_can_go_to_the_clipboard(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    QApplication.clipboard().clear()
+    window.actions_by_name["copy_frame"].trigger()
+    assert not QApplication.clipboard().image().isNull()
