@@ -19,7 +19,9 @@ from functools import lru_cache
 from backpropviz.errors import UserError
 
 GRADIENT = "grad"
-OPTIMIZER_STATES = frozenset({"velocity", "moment1", "moment2", "square_average"})
+OPTIMIZER_STATES = frozenset(
+    {"velocity", "moment1", "moment2", "square_average", "gradient_average"}
+)
 PARTS = (
     frozenset({GRADIENT, "decayed", "step", "next"})
     | OPTIMIZER_STATES

@@ -1,0 +1,146 @@
+"""RMSProp: the gradient in units of its usual size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.nest import Nest, Operand
+from backpropviz.engine.operands import Constant
+from backpropviz.engine.update_rule import (
+    OptimizerState,
+    Update,
+    check_not_negative,
+    decay_nests,
+)
+from backpropviz.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class RmsProp:
+    """g ← ∂L/∂w + λ·w;  s ← α·s + (1 − α)·g²;  step = −η · g / (√s + ε).
+
+    With `centered` the mean gradient a ← α·a + (1 − α)·g is taken off: √(s − a²). With momentum
+    v ← μ·v + g / (√s + ε) and step = −η·v.
+    Source: Hinton: Neural networks for machine learning, lecture 6, 2012, in PyTorch's form.
+    """
+
+    kind: ClassVar[str] = "rmsprop"
+    learning_rate: float = 0.01
+    alpha: float = 0.99
+    eps: float = 1e-8
+    momentum: float = 0.0
+    centered: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings without meaning."""
+        check_not_negative("learning rate", self.learning_rate)
+        check_not_negative("eps", self.eps)
+        check_not_negative("momentum", self.momentum)
+        check_not_negative("weight decay", self.weight_decay)
+        if not 0 <= self.alpha < 1:
+            raise UserError(f"alpha = {self.alpha} must be at least 0 and below 1.")
+
+    def initial_state(self, parameter: Array) -> OptimizerState:
+        """All means 0, and the velocity where there is momentum."""
+        names = ["square_average"]
+        names += ["gradient_average"] if self.centered else []
+        names += ["velocity"] if self.momentum else []
+        return {name: np.zeros_like(parameter) for name in names}
+
+    def update(
+        self, parameter: Array, gradient: Array, state: OptimizerState, iteration: int
+    ) -> Update:
+        """One update."""
+        parts: dict[str, Array] = {}
+        if self.weight_decay:
+            gradient = parts["decayed"] = gradient + self.weight_decay * parameter
+        rest = 1 - self.alpha
+        spread = self.alpha * state["square_average"] + rest * np.square(gradient)
+        parts["square_average"] = spread
+        if self.centered:
+            mean = self.alpha * state["gradient_average"] + rest * gradient
+            parts["gradient_average"] = mean
+            spread = spread - np.square(mean)
+        direction = gradient / (np.sqrt(spread) + self.eps)
+        if self.momentum:
+            direction = parts["velocity"] = self.momentum * state["velocity"] + direction
+        return Update(parts, -self.learning_rate * direction)
+
+    def nests(self, parameter: Address, shape: Shape, iteration: int) -> tuple[Nest, ...]:
+        """decayed, square_average, gradient_average, velocity, step as far as they are used."""
+        gradient, nests = decay_nests(parameter, shape, self.weight_decay)
+        found = [*nests, self._average(parameter, shape, gradient, "square_average")]
+        if self.centered:
+            found.append(self._average(parameter, shape, gradient, "gradient_average"))
+        if self.momentum:
+            found.append(self._velocity(parameter, shape, gradient))
+        return (*found, self._step(parameter, shape, gradient))
+
+    def _average(self, parameter: Address, shape: Shape, gradient: Address, name: str) -> Nest:
+        order = 2 if name == "square_average" else 1
+        return elementwise_nest(
+            parameter.of(name),
+            shape,
+            (
+                Constant("α", self.alpha),
+                parameter.of(f"{name}_before"),
+                Constant("1 − α", 1 - self.alpha),
+                gradient,
+            ),
+            "{0} · {1} + {2} · {3}" + ("²" if order == 2 else ""),
+            lambda a, before, rest, g: a * before + rest * g**order,
+            f"A running mean of the gradient{' squared' if order == 2 else ''}.",
+        )
+
+    def _velocity(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
+        operands, scale = self._scaled(parameter, gradient, 2)
+        return elementwise_nest(
+            parameter.of("velocity"),
+            shape,
+            (Constant("μ", self.momentum), parameter.of("velocity_before"), *operands),
+            "{0} · {1} + " + scale,
+            lambda m, before, *given: m * before + _in_units(*given),
+            "The velocity remembers earlier gradients, each in units of its usual size.",
+        )
+
+    def _step(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
+        rate = Constant("η", self.learning_rate)
+        if self.momentum:
+            return elementwise_nest(
+                parameter.of("step"),
+                shape,
+                (rate, parameter.of("velocity")),
+                "−{0} · {1}",
+                lambda r, velocity: -r * velocity,
+                "The velocity points uphill; the step goes down.",
+            )
+        operands, scale = self._scaled(parameter, gradient, 1)
+        return elementwise_nest(
+            parameter.of("step"),
+            shape,
+            (rate, *operands),
+            "−{0} · " + scale,
+            lambda r, *given: -r * _in_units(*given),
+            "The gradient, measured in units of its usual size, goes down.",
+        )
+
+    def _scaled(
+        self, parameter: Address, gradient: Address, first: int
+    ) -> tuple[tuple[Operand | Address, ...], str]:
+        """The operands and the formula of g / (√s + ε); the formula counts from `first`."""
+        g, e, s, a = (f"{{{first + k}}}" for k in range(4))
+        found = (gradient, Constant("ε", self.eps), parameter.of("square_average"))
+        if not self.centered:
+            return found, f"({g} / (√({s}) + {e}))"
+        return (*found, parameter.of("gradient_average")), f"({g} / (√({s} − {a}²) + {e}))"
+
+
+def _in_units(gradient: Array, eps: Array, square: Array, mean: Array | float = 0.0) -> Array:
+    return np.asarray(gradient / (np.sqrt(square - np.square(mean)) + eps))

@@ -1,0 +1,101 @@
+"""Stochastic gradient descent, with momentum, Nesterov's or plain, and weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.nest import Nest, Operand
+from backpropviz.engine.operands import Constant
+from backpropviz.engine.update_rule import (
+    OptimizerState,
+    Update,
+    check_not_negative,
+    decay_nests,
+)
+from backpropviz.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Sgd:
+    """g ← ∂L/∂w + λ·w;  v ← μ·v + g;  step = −η·v, or with Nesterov −η·(g + μ·v).
+
+    Source: Sutskever, Martens, Dahl, Hinton: On the importance of initialization and momentum in
+    deep learning, 2013, in PyTorch's form.
+    """
+
+    kind: ClassVar[str] = "sgd"
+    learning_rate: float = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings without meaning."""
+        check_not_negative("learning rate", self.learning_rate)
+        check_not_negative("momentum", self.momentum)
+        check_not_negative("weight decay", self.weight_decay)
+        if self.nesterov and not self.momentum:
+            raise UserError("Nesterov needs a momentum above 0.")
+
+    def initial_state(self, parameter: Array) -> OptimizerState:
+        """A velocity of 0, where there is momentum."""
+        return {"velocity": np.zeros_like(parameter)} if self.momentum else {}
+
+    def update(
+        self, parameter: Array, gradient: Array, state: OptimizerState, iteration: int
+    ) -> Update:
+        """One update."""
+        parts: dict[str, Array] = {}
+        if self.weight_decay:
+            gradient = parts["decayed"] = gradient + self.weight_decay * parameter
+        direction = gradient
+        if self.momentum:
+            velocity = self.momentum * state["velocity"]
+            velocity += gradient
+            parts["velocity"] = velocity
+            direction = gradient + self.momentum * velocity if self.nesterov else velocity
+        return Update(parts, -self.learning_rate * direction)
+
+    def nests(self, parameter: Address, shape: Shape, iteration: int) -> tuple[Nest, ...]:
+        """decayed, velocity, step as far as the settings use them."""
+        gradient, nests = decay_nests(parameter, shape, self.weight_decay)
+        if self.momentum:
+            nests = (*nests, self._velocity_nest(parameter, shape, gradient))
+        return (*nests, self._step_nest(parameter, shape, gradient))
+
+    def _velocity_nest(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
+        return elementwise_nest(
+            parameter.of("velocity"),
+            shape,
+            (Constant("μ", self.momentum), parameter.of("velocity_before"), gradient),
+            "{0} · {1} + {2}",
+            lambda m, v, g: m * v + g,
+            "The velocity remembers earlier gradients.",
+        )
+
+    def _step_nest(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
+        rate, momentum = Constant("η", self.learning_rate), Constant("μ", self.momentum)
+        velocity = parameter.of("velocity")
+        operands: tuple[Operand | Address, ...] = (rate, velocity if self.momentum else gradient)
+        expression = "−{0} · {1}"
+        function: Callable[..., Array] = _scaled_down
+        if self.nesterov:
+            operands = (rate, gradient, momentum, velocity)
+            expression, function = "−{0} · ({1} + {2} · {3})", _looked_ahead
+        remark = "The gradient points uphill; the step goes down."
+        return elementwise_nest(parameter.of("step"), shape, operands, expression, function, remark)
+
+
+def _scaled_down(rate: Array, direction: Array) -> Array:
+    return np.asarray(-rate * direction)
+
+
+def _looked_ahead(rate: Array, gradient: Array, momentum: Array, velocity: Array) -> Array:
+    return np.asarray(-rate * (gradient + momentum * velocity))
