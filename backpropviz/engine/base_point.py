@@ -106,7 +106,7 @@ def base_point_of(tape: Tape, dtype: type[np.floating[Any]] = np.float64) -> Bas
     parameters = {
         node.name: {name: tape[Address(node.name, name)] for name in shapes}
         for node in tape.network.nodes
-        if (shapes := tape.network.parameter_shapes(node))
+        if (shapes := tape.network.kept_shapes(node))
     }
     return base_point(tape.network, parameters, tape[IMAGE], tape[TARGET], dtype)
 
@@ -149,7 +149,7 @@ def _place(point: BasePoint, address: Address) -> Place | None:
     if quantity == "output":
         return Place(address, Role.OUTPUT, layer, outputs[layer], back.outputs[layer])
     own = point.parameters.get(layer, NONE)
-    if quantity in own:
+    if quantity in own and quantity in point.network.parameter_shapes(node):
         gradient = back.parameters[layer][quantity]
         return Place(address, Role.PARAMETER, layer, own[quantity], gradient)
     count = len(node.inputs)

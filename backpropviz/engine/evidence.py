@@ -151,8 +151,8 @@ def evidence(point: BasePoint, address: Address, convention: Convention, h: floa
 def disputed(point: BasePoint, convention: Convention) -> Iterator[Address]:
     """The parameters whose gradients depend on the choice, in order; no forward pass is nudged."""
     points = [other for _, other in _points(point, convention)]
-    for layer, own in point.backward.parameters.items():
-        for name in own:
+    for layer in point.backward.parameters:
+        for name in point.network.parameter_shapes(point.network.by_name[layer]):
             arrays = [other.backward.parameters[layer][name] for other in points]
             spread = np.ptp(np.stack(arrays), axis=0)
             bound = RELATIVE * np.abs(arrays[0]) + ABSOLUTE

@@ -204,8 +204,8 @@ def plan(
 
 def _arrays(point: BasePoint, *, pixels: bool) -> Iterator[tuple[Address, Array]]:
     for node in point.network.nodes:
-        for name, array in point.parameters.get(node.name, {}).items():
-            yield Address(node.name, name), array
+        for name in point.network.parameter_shapes(node):
+            yield Address(node.name, name), point.parameters[node.name][name]
     if pixels:
         yield IMAGE, point.images
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.network import Network
+from backpropviz.engine.layers.protocol import Initialized
+from backpropviz.engine.network import Network, Node
 from backpropviz.errors import UserError
 
 DEFAULT_SCHEME = "he_normal"
@@ -42,7 +43,7 @@ def initialize(
     seed: int = 0,
     dtype: type[np.floating[Any]] = np.float32,
 ) -> dict[str, dict[str, Array]]:
-    """Parameters of a whole network from one seeded generator; biases are 0.
+    """Parameters and buffers of a whole network from one seeded generator; biases are 0.
 
     Raises:
         UserError: there is no such scheme.
@@ -52,11 +53,19 @@ def initialize(
     random = np.random.default_rng(seed)
     return {
         node.name: {
-            name: _drawn(shape, scheme, random).astype(dtype)
-            for name, shape in network.parameter_shapes(node).items()
+            name: _started(node, name, shape, scheme, random).astype(dtype)
+            for name, shape in network.kept_shapes(node).items()
         }
         for node in network.nodes
     }
+
+
+def _started(
+    node: Node, name: str, shape: Shape, scheme: str, random: np.random.Generator
+) -> Array:
+    """A layer's own start, where it names one, else drawn."""
+    own = node.layer.initial_values() if isinstance(node.layer, Initialized) else {}
+    return np.full(shape, own[name]) if name in own else _drawn(shape, scheme, random)
 
 
 def _drawn(shape: Shape, scheme: str, random: np.random.Generator) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from backpropviz.engine.arrays import Array
@@ -37,4 +38,5 @@ class Model:
     @property
     def parameter_count(self) -> int:
         """Number of trained values."""
-        return sum(array.size for own in self.parameters.values() for array in own.values())
+        shapes = (s for n in self.network.nodes for s in self.network.parameter_shapes(n).values())
+        return sum(math.prod(shape) for shape in shapes)

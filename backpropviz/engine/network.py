@@ -12,6 +12,7 @@ from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.engine.layers.protocol import (
     IMAGE,
     LOSS_NAME,
+    Buffered,
     Layer,
     Loss,
     Site,
@@ -92,6 +93,16 @@ class Network:
     def parameter_shapes(self, node: Node) -> Mapping[str, Shape]:
         """The shapes of a layer's parameters, in declared order."""
         return node.layer.parameter_shapes(tuple(self.shapes[source] for source in node.inputs))
+
+    def buffer_shapes(self, node: Node) -> Mapping[str, Shape]:
+        """The shapes of what a layer keeps beside its parameters, untrained."""
+        if not isinstance(node.layer, Buffered):
+            return {}
+        return node.layer.buffer_shapes(tuple(self.shapes[source] for source in node.inputs))
+
+    def kept_shapes(self, node: Node) -> Mapping[str, Shape]:
+        """All that is saved with a layer: its parameters, then its buffers."""
+        return {**self.parameter_shapes(node), **self.buffer_shapes(node)}
 
     def site(self, name: str, batch: int) -> Site:
         """Where a layer, or the loss, stands in a pass over a batch."""

@@ -10,7 +10,15 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze, shape_text
 from backpropviz.engine.backprop import Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.layers.protocol import (
+    IMAGE,
+    LOSS,
+    LOSS_NAME,
+    TARGET,
+    Buffered,
+    input_name,
+)
+from backpropviz.engine.mode import Mode, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
 from backpropviz.engine.tape import Tape
@@ -29,12 +37,16 @@ def record(
     *,
     states: Mapping[Address, OptimizerState] | None = None,
     iteration: int = 1,
+    mode: Mode | None = None,
 ) -> Tape:
     """One pass over a batch of images (N,C,H,W), in the images' dtype.
+
+    Without a `mode` each layer is in the one that its configuration names.
 
     Raises:
         UserError: images, target or parameters do not fit the network.
     """
+    network = network if mode is None else with_mode(network, mode)
     images = _checked_images(network, images)
     parameters = _checked_parameters(network, parameters, images.dtype)
     run = forward(network, parameters, images, _checked_target(network, target, images))
@@ -42,7 +54,9 @@ def record(
     arrays = dict(_forward_arrays(network, parameters, run))
     arrays.update(_backward_arrays(network, gradients))
     arrays.update(
-        _update_arrays(parameters, gradients.parameters, optimizer, states or {}, iteration)
+        _update_arrays(
+            network, parameters, gradients.parameters, optimizer, states or {}, iteration
+        )
     )
     return Tape(
         network,
@@ -77,7 +91,7 @@ def _checked_parameters(
 ) -> dict[str, dict[str, Array]]:
     checked: dict[str, dict[str, Array]] = {}
     for node in network.nodes:
-        shapes = network.parameter_shapes(node)
+        shapes = network.kept_shapes(node)
         given = parameters.get(node.name, {})
         for name, shape in shapes.items():
             if name not in given:
@@ -103,6 +117,10 @@ def _forward_arrays(network: Network, parameters: Parameters, run: Forward) -> N
                 yield Address(node.name, name), residual
         for name, parameter in parameters[node.name].items():
             yield Address(node.name, name), parameter
+        if isinstance(node.layer, Buffered):
+            own = node.layer.next_buffers(run.residuals[node.name], parameters[node.name])
+            for name, buffer in own.items():
+                yield Address(node.name, name).of("next"), buffer
     yield Address(LOSS_NAME, "input"), run.outputs[network.output]
     yield TARGET, run.target
     for name, residual in run.loss_residuals.items():
@@ -119,20 +137,24 @@ def _backward_arrays(network: Network, gradients: Backward) -> Named:
     for node in network.nodes:
         for number, gradient in enumerate(gradients.inputs[node.name]):
             yield network.input_address(node, number).grad, gradient
+        own = network.parameter_shapes(node)
         for name, gradient in gradients.parameters[node.name].items():
-            yield Address(node.name, name).grad, gradient
+            address = Address(node.name, name)
+            yield (address.grad if name in own else address), gradient
 
 
 def _update_arrays(
+    network: Network,
     parameters: Parameters,
     gradients: Mapping[str, Mapping[str, Array]],
     optimizer: Optimizer,
     states: Mapping[Address, OptimizerState],
     iteration: int,
 ) -> Named:
-    for layer, own in parameters.items():
-        for name, parameter in own.items():
-            address = Address(layer, name)
+    for node in network.nodes:
+        layer = node.name
+        for name in network.parameter_shapes(node):
+            parameter, address = parameters[layer][name], Address(layer, name)
             state = states.get(address) or optimizer.initial_state(parameter)
             update = optimizer.update(parameter, gradients[layer][name], state, iteration)
             for part, array in state.items():

@@ -10,9 +10,11 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze
-from backpropviz.engine.backprop import Parameters, backward, forward
+from backpropviz.engine.backprop import Forward, Parameters, backward, forward
 from backpropviz.engine.data import Batches
 from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.layers.protocol import Buffered, LayerParameters
+from backpropviz.engine.mode import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
 
@@ -31,17 +33,24 @@ class Trained:
 
 
 def train(
-    network: Network, start: Trained, batches: Batches, optimizer: Optimizer | Schedule
+    network: Network,
+    start: Trained,
+    batches: Batches,
+    optimizer: Optimizer | Schedule,
+    *,
+    seed: int = 0,
 ) -> Iterator[Trained]:
     """Train without end: the state after each further update; take as many as wanted.
 
-    Going on from any yielded state gives what would have come without the stop.
+    Going on from any yielded state gives what would have come without the stop. The n-th update is
+    a pass in `Mode(True, seed, n)`.
     """
     workspaces = layer_workspaces(network)
     now = start
     while True:
         rule = optimizer(now.iteration + 1) if callable(optimizer) else optimizer
-        now = _updated(network, now, batches, rule, workspaces)
+        training = with_mode(network, Mode(True, seed, now.iteration + 1))
+        now = _updated(training, now, batches, rule, workspaces)
         yield now
 
 
@@ -67,9 +76,9 @@ def _updated(
     parameters: dict[str, dict[str, Array]] = {}
     states: dict[Address, OptimizerState] = {}
     for layer, own in now.parameters.items():
-        parameters[layer] = {}
-        for name, parameter in own.items():
-            address = Address(layer, name)
+        parameters[layer] = {**own, **_next_buffers(network, layer, run, own)}
+        for name in network.parameter_shapes(network.by_name[layer]):
+            parameter, address = own[name], Address(layer, name)
             state = now.states.get(address) or optimizer.initial_state(parameter)
             update = optimizer.update(parameter, gradients[layer][name], state, now.iteration + 1)
             parameters[layer][name] = freeze(parameter + update.step)
@@ -77,8 +86,19 @@ def _updated(
     return Trained(parameters, states, now.iteration + 1, float(run.loss))
 
 
+def _next_buffers(
+    network: Network, layer: str, run: Forward, own: LayerParameters
+) -> dict[str, Array]:
+    kind = network.by_name[layer].layer
+    if not isinstance(kind, Buffered):
+        return {}
+    found = kind.next_buffers(run.residuals[layer], own)
+    return {name: freeze(array) for name, array in found.items()}
+
+
 def predict(network: Network, parameters: Parameters, images: Array, size: int = 250) -> Array:
-    """The network's output for each image, computed in batches of `size`."""
+    """The network's output for each image, in use (not in training), in batches of `size`."""
+    network = with_mode(network, EVAL)
     workspaces = layer_workspaces(network)
     outputs = []
     for first in range(0, len(images), size):

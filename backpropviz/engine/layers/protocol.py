@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
@@ -16,7 +16,7 @@ from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.nest import Nest
 
 LayerParameters: TypeAlias = Mapping[str, Array]
-"""A layer's own parameters: weight, bias."""
+"""A layer's own parameters (weight, bias), and its buffers where it has any."""
 Residuals: TypeAlias = Mapping[str, Array]
 """What forward keeps for vjp. `input`, `output` name those arrays; other names are quantities."""
 
@@ -95,10 +95,45 @@ class Layer(Protocol):
         *,
         needs_inputs: bool = True,
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-        """Gradients of the inputs (none if not needed) and of the parameters, from ∂L/∂output."""
+        """Gradients of the inputs (none if not needed) and of the parameters, from ∂L/∂output.
+
+        Sums that the way back needs in between stand beside those of the parameters, under names
+        of their own (softmax's `dot`).
+        """
 
     def nests(self, site: Site) -> LayerNests:
         """The definitions of all that forward and vjp compute."""
+
+
+LayerMode: TypeAlias = Literal["eval", "train"]
+"""What a layer that acts otherwise in training is to do."""
+
+
+@runtime_checkable
+class Moded(Protocol):
+    """A layer that acts otherwise in training; its mode is a part of its configuration."""
+
+    def in_mode(self, *, training: bool, seed: int) -> Layer:
+        """The same layer in a mode, what it draws drawn with `seed`."""
+
+
+@runtime_checkable
+class Buffered(Protocol):
+    """A layer with numbers that no gradient trains: the running statistics of a normalization."""
+
+    def buffer_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        """Their shapes; their values stand among the layer's parameters."""
+
+    def next_buffers(self, residuals: Residuals, parameters: LayerParameters) -> dict[str, Array]:
+        """The values of those that a pass changes, after it; none outside training."""
+
+
+@runtime_checkable
+class Initialized(Protocol):
+    """A layer that has parameters or buffers which start neither at random nor at 0."""
+
+    def initial_values(self) -> Mapping[str, float]:
+        """Where they start, by name."""
 
 
 class Loss(Protocol):
