@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.layers.cross_entropy_nests import cross_entropy_nests
 from backpropviz.engine.layers.protocol import LayerNests, Residuals, Site
 from backpropviz.engine.layers.reduction import Reduction, check_reduction, per_sample
+from backpropviz.engine.layers.weighted_cross_entropy import WeightedCrossEntropy
 from backpropviz.errors import UserError
 
 
@@ -19,15 +21,31 @@ from backpropviz.errors import UserError
 class CrossEntropy:
     """L[n] = log Σ_k exp(z[n,k]) − z[n,t]; ∂L/∂z[n,k] = (p[n,k] − [k = t]) · 1/N.
 
-    The target is a class index for each image.
+    The target is a class index for each image. `label_smoothing` gives that share of what is wanted
+    to all classes alike; `class_weights` count a class more or less, and the mean is then over the
+    weights of the targets, as in PyTorch.
     """
 
     kind: ClassVar[str] = "cross_entropy"
     reduction: Reduction = "mean"
+    label_smoothing: float = 0.0
+    class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse another reduction."""
+        """Refuse settings without meaning."""
         check_reduction(self.reduction)
+        if not 0 <= self.label_smoothing <= 1:
+            raise UserError(f"label_smoothing = {self.label_smoothing} must be from 0 to 1.")
+        for weight in self.class_weights or ():
+            if not (math.isfinite(weight) and weight >= 0):
+                raise UserError(f"class weight {weight} must be 0 or a positive number.")
+
+    @property
+    def weighted(self) -> WeightedCrossEntropy | None:
+        """The smoothed or weighted form, if one is asked for."""
+        if not self.label_smoothing and self.class_weights is None:
+            return None
+        return WeightedCrossEntropy(self.reduction, self.label_smoothing, self.class_weights)
 
     def target(self, value: object, prediction: Shape) -> Array:
         """One class index a sample, as an array (N)."""
@@ -37,6 +55,11 @@ class CrossEntropy:
                 f"{shape_text(prediction[1:])}: add a flatten or dense layer."
             )
         samples, classes = prediction
+        if self.class_weights is not None and len(self.class_weights) != classes:
+            raise UserError(
+                f"{len(self.class_weights)} class weights do not fit {classes} classes: "
+                "give one for each."
+            )
         found = _listed(value)
         if len(found) != samples:
             raise UserError(
@@ -55,19 +78,25 @@ class CrossEntropy:
         largest = kernel.maximum(prediction)
         powers = kernel.exponentials(prediction, largest)
         normalizer = kernel.normalizer(powers)
-        chosen = prediction[np.arange(len(target)), target]
-        sample = np.log(normalizer) - (chosen - largest)
-        loss = np.add.reduce(sample) * per_sample(self.reduction, len(target))
-        return np.asarray(loss, dtype=prediction.dtype), {
+        kept = {
             "max": largest,
             "exp": powers,
             "normalizer": normalizer,
             "probabilities": kernel.probabilities(powers, normalizer),
-            "sample": sample,
         }
+        if (weighted := self.weighted) is not None:
+            kept |= weighted.residuals(prediction, largest, normalizer, target)
+            loss = np.add.reduce(kept["sample"]) * weighted.share(kept, len(target))
+            return np.asarray(loss, dtype=prediction.dtype), kept
+        chosen = prediction[np.arange(len(target)), target]
+        sample = kept["sample"] = np.log(normalizer) - (chosen - largest)
+        loss = np.add.reduce(sample) * per_sample(self.reduction, len(target))
+        return np.asarray(loss, dtype=prediction.dtype), kept
 
     def vjp(self, upstream: Array, residuals: Residuals, target: Array) -> Array:
         """(p − [k = t]) · 1/N · ∂L/∂L."""
+        if (weighted := self.weighted) is not None:
+            return weighted.gradient(upstream, residuals)
         gradient = residuals["probabilities"].copy()
         gradient[np.arange(len(target)), target] -= 1
         gradient *= upstream * per_sample(self.reduction, len(target))
@@ -75,6 +104,8 @@ class CrossEntropy:
 
     def nests(self, site: Site) -> LayerNests:
         """max, exp, normalizer, probabilities, sample, loss; ∂X."""
+        if (weighted := self.weighted) is not None:
+            return weighted.nests(site)
         return cross_entropy_nests(site, self.reduction)
 
 

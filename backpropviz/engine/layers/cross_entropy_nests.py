@@ -11,6 +11,13 @@ from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.layers.protocol import LOSS, TARGET, LayerNests, Site
 from backpropviz.engine.layers.reduction import Reduction, reduction_factor
+from backpropviz.engine.layers.softmax_nests import (
+    each_class,
+    exponentials,
+    largest,
+    normalizer,
+    probabilities,
+)
 from backpropviz.engine.nest import (
     Axis,
     Coordinates,
@@ -30,18 +37,7 @@ def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
     shape = site.inputs[0]
     return LayerNests(
         (
-            _over_classes(
-                site,
-                "max",
-                Rule.MAX,
-                site.input(),
-                "The largest logit is subtracted from all of them.",
-            ),
-            _exponentials(site, shape),
-            _over_classes(
-                site, "normalizer", Rule.SUM, site.quantity("exp"), "All classes share this sum."
-            ),
-            _probabilities(site, shape),
+            *softmax_steps(site),
             _sample(site, shape[0]),
             _loss(site, shape[0], reduction),
         ),
@@ -49,39 +45,14 @@ def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
     )
 
 
-def _over_classes(site: Site, name: str, rule: Rule, source: Address, remark: str) -> Nest:
-    """– | n | k."""
-    n, k = variables(2)
-    samples, classes = site.inputs[0]
-    axes = (Axis("n", samples), Axis("k", classes))
-    loops = Loops("sample", axes, 0, 1, (n,), (Cell(source, (n, k)),))
-    return Nest(site.quantity(name), (samples,), rule, (loops,), remark=remark)
-
-
-def _exponentials(site: Site, shape: Shape) -> Nest:
-    n, k = variables(2)
-    return Nest(
-        site.quantity("exp"),
-        shape,
-        Rule.FUNCTION,
-        (_each(shape, (Cell(site.input(), (n, k)), Cell(site.quantity("max"), (n,)))),),
-        "exp({0} − {1})",
-        lambda z, largest: np.exp(z - largest),
-        "Subtracting the largest changes no probability and keeps exp from overflowing.",
-    )
-
-
-def _probabilities(site: Site, shape: Shape) -> Nest:
-    n, k = variables(2)
-    operands = (Cell(site.quantity("exp"), (n, k)), Cell(site.quantity("normalizer"), (n,)))
-    return Nest(
-        site.quantity("probabilities"),
-        shape,
-        Rule.FUNCTION,
-        (_each(shape, operands),),
-        "{0} / {1}",
-        lambda power, normalizer: power / normalizer,
-        "The probabilities of all classes add up to 1.",
+def softmax_steps(site: Site) -> tuple[Nest, ...]:
+    """max, exp, normalizer, probabilities."""
+    shape, name = site.inputs[0], site.quantity
+    return (
+        largest(name("max"), shape, site.input()),
+        exponentials(name("exp"), shape, site.input(), name("max")),
+        normalizer(name("normalizer"), shape, name("exp")),
+        probabilities(name("probabilities"), shape, name("exp"), name("normalizer")),
     )
 
 
@@ -124,19 +95,13 @@ def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
         site.input().grad,
         shape,
         Rule.FUNCTION,
-        (_each(shape, operands),),
+        (each_class(shape, operands),),
         "({0} − {1}) · {2}" + " · {3}" * len(factor),
         lambda p, hit, *factors: np.asarray(
             np.prod(np.broadcast_arrays(p - hit, *factors), axis=0)
         ),
         "The target class is raised, every other is lowered, in proportion to its probability.",
     )
-
-
-def _each(shape: Shape, operands: tuple[Operand, ...]) -> Loops:
-    """– | n k | –."""
-    axes = (Axis("n", shape[0]), Axis("k", shape[1]))
-    return Loops("element", axes, 0, 2, variables(2), operands)
 
 
 @dataclass(frozen=True, slots=True)
