@@ -1,0 +1,206 @@
+"""How a learning rate changes in the course of training: factors on it by the update's number.
+
+A curve is a pure function from the number of an update (from 1) to a factor; the first update
+always has the curve's first value. Curves follow one another or are multiplied.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, cast
+
+from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
+from backpropviz.engine.layers.configuration import positive
+from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.training import Schedule
+from backpropviz.engine.update_rule import check_not_negative
+from backpropviz.errors import UserError
+
+
+class Curve(Protocol):
+    """A learning rate's course, as a factor on it."""
+
+    kind: ClassVar[str]
+
+    def __call__(self, iteration: int) -> float:
+        """The factor of the `iteration`-th update (from 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Always the same factor."""
+
+    kind: ClassVar[str] = "constant"
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a rate that would climb the loss."""
+        check_not_negative("factor", self.factor)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        return self.factor
+
+
+@dataclass(frozen=True, slots=True)
+class StepDecay:
+    """γ^⌊t/every⌋ after t updates: a fall by γ every so many updates."""
+
+    kind: ClassVar[str] = "step"
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse steps without meaning."""
+        positive("every", self.every)
+        check_not_negative("factor", self.factor)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        return float(self.factor ** ((iteration - 1) // self.every))
+
+
+@dataclass(frozen=True, slots=True)
+class Cosine:
+    """least + (1 − least) · (1 + cos(π·t/T)) / 2 after t of T updates; then it stays at `least`.
+
+    If `mirrored` it climbs back in the next T updates, and so on, as PyTorch's CosineAnnealingLR.
+    Source: Loshchilov, Hutter: SGDR, 2017.
+    """
+
+    kind: ClassVar[str] = "cosine"
+    updates: int
+    least: float = 0.0
+    mirrored: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a course without meaning."""
+        positive("updates", self.updates)
+        check_not_negative("least", self.least)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        part = (iteration - 1) / self.updates
+        part = part if self.mirrored else min(part, 1.0)
+        return self.least + (1 - self.least) * (1 + math.cos(math.pi * part)) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """start + (1 − start) · t/T after t of T updates; then 1."""
+
+    kind: ClassVar[str] = "warm_up"
+    updates: int
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a course without meaning."""
+        positive("updates", self.updates)
+        check_not_negative("start", self.start)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        part = min((iteration - 1) / self.updates, 1.0)
+        return self.start + (1 - self.start) * part
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """One curve for so many updates, then another one, which begins at its own beginning."""
+
+    kind: ClassVar[str] = "then"
+    first: Curve
+    updates: int
+    second: Curve
+
+    def __post_init__(self) -> None:
+        """Refuse a first part without length."""
+        positive("updates", self.updates)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor of the part that the update lies in."""
+        if iteration <= self.updates:
+            return self.first(iteration)
+        return self.second(iteration - self.updates)
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Two curves at once: their factors are multiplied."""
+
+    kind: ClassVar[str] = "product"
+    first: Curve
+    second: Curve
+
+    def __call__(self, iteration: int) -> float:
+        """The product of both factors."""
+        return self.first(iteration) * self.second(iteration)
+
+
+CURVES = (Constant, StepDecay, Cosine, WarmUp, Then, Product)
+_PARTS = ("first", "second")
+_DEEPEST = 16
+
+
+def curve_kinds() -> Mapping[str, type[Curve]]:
+    """Every curve class by its kind."""
+    return MappingProxyType({cls.kind: cls for cls in CURVES})
+
+
+def scheduled(optimizer: Optimizer, curve: Curve) -> Schedule:
+    """The optimizer of each update: its learning rate times the curve's factor."""
+
+    def of_update(iteration: int) -> Optimizer:
+        rate = optimizer.learning_rate * curve(iteration)
+        changed: Optimizer = replace(cast("Any", optimizer), learning_rate=rate)
+        return changed
+
+    return of_update
+
+
+def curve_to_fields(curve: Curve) -> dict[str, object]:
+    """The curve as a JSON object, the curves that it is made of within it."""
+    if not isinstance(curve, Then | Product):
+        return to_fields(curve)
+    own = {field.name: getattr(curve, field.name) for field in fields(curve)}
+    parts = {name: curve_to_fields(own[name]) for name in _PARTS}
+    return {KIND_FIELD: curve.kind, **own, **parts}
+
+
+def curve_from_fields(
+    given: Mapping[str, object], where: str = "schedule", depth: int = 0
+) -> Curve:
+    """The curve that a JSON object describes.
+
+    Raises:
+        UserError: the kind or a field is unknown, missing, of a wrong type or out of range.
+    """
+    if given.get(KIND_FIELD) not in {Then.kind, Product.kind}:
+        return from_fields(curve_kinds(), given, "schedule", where)
+    if depth == _DEEPEST:
+        raise UserError(f"{where}: more than {_DEEPEST} schedules lie in one another.")
+    parts = {}
+    for name in _PARTS:
+        part = given.get(name)
+        if not isinstance(part, Mapping):
+            raise UserError(f"{where}: {name} must be a schedule, an object with a kind.")
+        parts[name] = curve_from_fields(part, f"{where}.{name}", depth + 1)
+    if given[KIND_FIELD] == Product.kind:
+        return Product(**_only(given, parts, where))
+    return Then(**_only(given, parts, where))
+
+
+def _only(given: Mapping[str, object], parts: Mapping[str, Curve], where: str) -> dict[str, Any]:
+    """The fields of a curve that is made of others, refused where there are other ones."""
+    known = {KIND_FIELD, *_PARTS}
+    values: dict[str, Any] = dict(parts)
+    if given[KIND_FIELD] == Then.kind:
+        known.add("updates")
+        values["updates"] = given.get("updates")
+    for name in given:
+        if name not in known:
+            raise UserError(f"{where}: “{name}” is not a field of {given[KIND_FIELD]}.")
+    return values
