@@ -14,12 +14,19 @@ from hypothesis import strategies as st
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.padding import Pad
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import Layer, LayerNests, Site
+from backpropviz.engine.layers.prelu import PReLU
+from backpropviz.engine.layers.protocol import Buffered, Layer, LayerMode, LayerNests, Site
 from backpropviz.engine.layers.reshaping import Flatten, Reshape
+from backpropviz.engine.layers.smooth_activation import GELU, SiLU
+from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.ties import TieRule
 from backpropviz.errors import UserError
 
@@ -83,12 +90,42 @@ _IMAGES = st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(1, 4))
 _FLAT = st.tuples(st.integers(1, 6))
 
 
+_MODES: st.SearchStrategy[LayerMode] = st.sampled_from(get_args(LayerMode))
+
+
+def dropouts() -> st.SearchStrategy[Layer]:
+    return st.builds(
+        Dropout, st.sampled_from([0.0, 0.25, 0.5, 1.0]), _MODES, st.integers(0, 2**32 - 1)
+    )
+
+
+@st.composite
+def normalizations(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    """Of at least two values a channel, whatever the batch."""
+    layer = BatchNorm2d(
+        eps=draw(st.sampled_from([0.1, 1.0])),
+        momentum=draw(st.sampled_from([0.1, 1.0])),
+        affine=draw(st.booleans()),
+        mode=draw(_MODES),
+    )
+    return layer, ((draw(st.integers(1, 3)), draw(st.integers(2, 4)), draw(st.integers(1, 4))),)
+
+
+@st.composite
+def adaptive(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
+    sizes = st.none() | st.integers(1, 5)
+    wanted = draw(st.integers(1, 5) | st.tuples(sizes, sizes))
+    return AdaptiveAvgPool2d(wanted), ((draw(st.integers(1, 2)), *draw(_pairs(1, 6))),)
+
+
 @st.composite
 def elementwise(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
     slope = st.floats(-0.5, 0.5).map(LeakyReLU)
     rectifiers = [ReLU(at_zero) for at_zero in SLOPES_AT_ZERO]
-    simple: st.SearchStrategy[Layer] = st.sampled_from([*rectifiers, Sigmoid(), Tanh()])
-    layer = draw(simple | slope)
+    smooth = [Sigmoid(), Tanh(), GELU(), GELU("tanh"), SiLU()]
+    learned = [PReLU(), PReLU(shared=False)]
+    simple: st.SearchStrategy[Layer] = st.sampled_from([*rectifiers, *smooth, *learned])
+    layer = draw(simple | slope | dropouts())
     return layer, (draw(_IMAGES | _FLAT),)
 
 
@@ -104,10 +141,13 @@ def joins(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
 def others(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
     if draw(st.booleans()):
         return Dense(draw(st.integers(1, 4)), draw(st.booleans())), (draw(_FLAT),)
+    if draw(st.booleans()):
+        return Softmax(), (draw(_FLAT),)
     shape = draw(_IMAGES)
     count = math.prod(shape)
     wanted = draw(st.sampled_from([(count,), (1, count), (-1, shape[2]), (shape[2], -1, 1)]))
-    layers: list[Layer] = [Flatten(), GlobalAvgPool2d(), Reshape(wanted)]
+    pad = Pad(draw(_PADDINGS.filter(lambda p: p != "same")), draw(st.sampled_from([0.0, 1.5])))
+    layers: list[Layer] = [Flatten(), GlobalAvgPool2d(), Reshape(wanted), pad]
     layer = draw(st.sampled_from(layers))
     return layer, (shape,)
 
@@ -115,8 +155,8 @@ def others(draw: st.DrawFn) -> tuple[Layer, tuple[Shape, ...]]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     """Any layer that accepts its inputs."""
-    families = (convolutions(), convolutions(), poolings(), poolings())
-    layer, shapes = draw(st.one_of(*families, elementwise(), joins(), others()))
+    families = (convolutions(), convolutions(), poolings(), poolings(), normalizations())
+    layer, shapes = draw(st.one_of(*families, adaptive(), elementwise(), joins(), others()))
     try:
         layer.output_shape(shapes)
     except UserError:
@@ -139,6 +179,15 @@ def site_of(case: Case) -> Site:
     return Site("layer", inputs, output, case.layer.parameter_shapes(case.shapes))
 
 
+def buffers_of(case: Case, dtype: type[np.floating[Any]] = np.float64) -> dict[str, Array]:
+    """Positive numbers, since a running variance is one of them."""
+    if not isinstance(case.layer, Buffered):
+        return {}
+    random = np.random.default_rng(case.seed + 1)
+    shapes = case.layer.buffer_shapes(case.shapes)
+    return {name: random.uniform(0.5, 2, s).astype(dtype) for name, s in shapes.items()}
+
+
 def distinct(random: np.random.Generator, shape: Shape) -> Array:
     """Values 0.1 apart, none of them near 0: no two of them tie and no kink is near."""
     count = math.prod(shape)
@@ -158,6 +207,8 @@ def played(case: Case, dtype: type[np.floating[Any]] = np.float64) -> Pass:
     site = site_of(case)
     inputs = tuple(drawn(random, shape).astype(dtype) for shape in site.inputs)
     parameters = {k: drawn(random, s).astype(dtype) for k, s in site.parameters.items()}
+    buffers = buffers_of(case, dtype)
+    parameters |= buffers
     output, residuals = case.layer.forward(inputs, parameters)
     upstream = whole(random, site.output_shape).astype(dtype)
     downstream, gradients = case.layer.vjp(upstream, residuals, parameters)
@@ -166,7 +217,12 @@ def played(case: Case, dtype: type[np.floating[Any]] = np.float64) -> Pass:
         values[site.input(k)], values[site.input(k).grad] = given, gradient
     for name, parameter in parameters.items():
         values[site.quantity(name)] = parameter
-        values[site.quantity(name).grad] = gradients[name]
+    for name, gradient in gradients.items():
+        address = site.quantity(name)
+        values[address.grad if name in site.parameters else address] = gradient
+    if isinstance(case.layer, Buffered):
+        for name, buffer in case.layer.next_buffers(residuals, parameters).items():
+            values[site.quantity(name).of("next")] = buffer
     for name, residual in residuals.items():
         values.setdefault(site.quantity(name), residual)
     return Pass(values, case.layer.nests(site), site)

@@ -209,7 +209,7 @@ def test_all_flips_of_whole_networks(h: float) -> None:
 
 
 def test_the_kinds_with_kinks_are_those_of_the_layers() -> None:
-    assert set(kink_finders()) == {"relu", "leaky_relu", "max_pool2d"}
+    assert set(kink_finders()) == {"relu", "leaky_relu", "prelu", "max_pool2d"}
 
 
 def test_dense_layers_have_no_kinks() -> None:

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.squared_error import SquaredError
-from tests.engine.layer_cases import Case, cases, distinct, site_of
+from tests.engine.layer_cases import Case, buffers_of, cases, distinct, site_of
 
 H = 1e-6
 
@@ -26,6 +27,7 @@ def test_vjp_is_the_transpose_of_the_jacobian(case: Case) -> None:
     site = site_of(case)
     inputs = tuple(distinct(random, shape) for shape in site.inputs)
     parameters = {name: distinct(random, shape) for name, shape in site.parameters.items()}
+    buffers = buffers_of(case)
     moves = tuple(random.uniform(-1, 1, shape) for shape in site.inputs)
     weight_moves = {n: random.uniform(-1, 1, shape) for n, shape in site.parameters.items()}
     upstream = random.uniform(-1, 1, site.output_shape)
@@ -34,15 +36,15 @@ def test_vjp_is_the_transpose_of_the_jacobian(case: Case) -> None:
         return output_of(
             case.layer,
             tuple(x + h * v for x, v in zip(inputs, moves, strict=True)),
-            {name: w + h * weight_moves[name] for name, w in parameters.items()},
+            {name: w + h * weight_moves[name] for name, w in parameters.items()} | buffers,
         )
 
     change = (moved(H) - moved(-H)) / (2 * H)
-    _, residuals = case.layer.forward(inputs, parameters)
-    downstream, gradients = case.layer.vjp(upstream, residuals, parameters)
-    assert gradients.keys() == parameters.keys()
+    _, residuals = case.layer.forward(inputs, parameters | buffers)
+    downstream, gradients = case.layer.vjp(upstream, residuals, parameters | buffers)
+    assert gradients.keys() >= parameters.keys()
     left = sum(float(np.vdot(v, g)) for v, g in zip(moves, downstream, strict=True))
-    left += sum(float(np.vdot(weight_moves[name], g)) for name, g in gradients.items())
+    left += sum(float(np.vdot(move, gradients[name])) for name, move in weight_moves.items())
     right = float(np.vdot(change, upstream))
     scale = float(np.abs(change).sum()) + 1
     assert left == pytest.approx(right, abs=2e-8 * scale)
@@ -53,6 +55,12 @@ def test_vjp_is_the_transpose_of_the_jacobian(case: Case) -> None:
     [
         (CrossEntropy("mean"), [2, 0, 4]),
         (CrossEntropy("sum"), [1, 1, 3]),
+        (CrossEntropy("mean", 0.2), [1, 1, 3]),
+        (CrossEntropy("sum", 0.2, (1.0, 2.0, 0.0, 0.5, 3.0)), [1, 1, 3]),
+        (CrossEntropy("mean", 0.2, (1.0, 2.0, 0.0, 0.5, 3.0)), [2, 1, 3]),
+        (CrossEntropy("mean", 0.0, (1.0, 2.0, 0.0, 0.5, 3.0)), [2, 1, 3]),
+        (BinaryCrossEntropy("mean"), np.arange(15.0).reshape(3, 5) / 14),
+        (BinaryCrossEntropy("sum"), np.arange(15.0).reshape(3, 5) / 14),
         (SquaredError(False, "mean"), np.arange(15.0).reshape(3, 5)),
         (SquaredError(True, "mean"), np.arange(15.0).reshape(3, 5)),
         (SquaredError(False, "sum"), np.arange(15.0).reshape(3, 5)),

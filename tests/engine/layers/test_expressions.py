@@ -10,23 +10,35 @@ import pytest
 
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.joining import Add
+from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer, Loss
+from backpropviz.engine.layers.smooth_activation import GELU, SiLU
+from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.nest import Nest, Rule, Values
-from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
+from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from tests.engine.layer_cases import Case, played
 from tests.engine.passes import branched, nests_of, recorded
 
 _PYTHON = str.maketrans({"·": "*", "−": "-", "√": "s", "[": "(", "]": ")", "≥": ">="})
-_NAMES: dict[str, Any] = {"exp": math.exp, "log": math.log, "tanh": math.tanh, "max": max}
+_NAMES: dict[str, Any] = {
+    "exp": math.exp,
+    "log": math.log,
+    "tanh": math.tanh,
+    "erf": math.erf,
+    "max": max,
+}
 
 
 def evaluated(expression: str, operands: list[float]) -> float:
     """The formula worked out by Python."""
     written = expression.format(*(f"({value!r})" for value in operands))
-    code = written.translate(_PYTHON).replace("²", "**2").replace("s(", "sqrt(")
+    code = written.translate(_PYTHON).replace("²", "**2").replace("³", "**3").replace("s(", "sqrt(")
     return float(eval(code, {"__builtins__": {}}, _NAMES | {"sqrt": math.sqrt}))  # noqa: S307
 
 
@@ -40,12 +52,29 @@ def assert_formula(values: Values, nest: Nest) -> None:
 
 
 @pytest.mark.parametrize(
-    "layer", [ReLU(), ReLU(0.5), ReLU(1.0), LeakyReLU(0.2), Sigmoid(), Tanh()], ids=str
+    "layer",
+    [
+        *(ReLU(), ReLU(0.5), ReLU(1.0), LeakyReLU(0.2), Sigmoid(), Tanh()),
+        *(GELU(), GELU("tanh"), SiLU(), PReLU(), PReLU(shared=False), Dropout(0.3, "train", 5)),
+        *(BatchNorm2d(), BatchNorm2d(mode="train"), BatchNorm2d(affine=False, mode="train")),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("seed", [1, 2], ids=["distinct", "whole"])
 def test_an_activation_s_formula(layer: Layer, seed: int) -> None:
     run = played(Case(layer, ((2, 3, 4),), 2, seed))
     for nest in (*run.nests.forward, *run.nests.backward):
+        if nest.rule is Rule.FUNCTION:
+            assert_formula(run.values, nest)
+
+
+def test_softmax_s_formulas() -> None:
+    run = played(Case(Softmax(), ((5,),), 2, 1))
+    functions = [n for n in (*run.nests.forward, *run.nests.backward) if n.function is not None]
+    assert [nest.target.name for nest in functions] == [
+        *("layer.exp", "layer.output", "layer.input.grad"),
+    ]
+    for nest in functions:
         assert_formula(run.values, nest)
 
 
@@ -55,13 +84,23 @@ def test_a_sum_s_formula() -> None:
 
 
 @pytest.mark.parametrize(
-    "optimizer", [Sgd(), Sgd(0.1, 0.9, True, 0.1), Sgd(0.1, 0.9), Adam(weight_decay=0.1)], ids=str
+    "optimizer",
+    [
+        *(Sgd(), Sgd(0.1, 0.9, True, 0.1), Sgd(0.1, 0.9), Adam(weight_decay=0.1), AdamW()),
+        *(RmsProp(), RmsProp(momentum=0.5, centered=True, weight_decay=0.1), RmsProp(momentum=0.1)),
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize(
     ("loss", "target"),
     [
         (CrossEntropy("mean"), [1, 3]),
         (CrossEntropy("sum"), [1, 3]),
+        (CrossEntropy("mean", 0.1), [1, 3]),
+        (CrossEntropy("mean", 0.1, (1.0, 2.0, 0.5, 0.25, 3.0)), [1, 3]),
+        (CrossEntropy("sum", 0.0, (1.0, 2.0, 0.5, 0.25, 3.0)), [1, 3]),
+        (BinaryCrossEntropy(), [0.5, 1.0] * 5),
+        (BinaryCrossEntropy("sum"), [0.0, 0.25] * 5),
         (SquaredError(), [0.5] * 10),
         (SquaredError(True, "sum"), [0.5] * 10),
     ],

@@ -11,6 +11,7 @@ from hypothesis import given
 
 import backpropviz.engine.layers as package
 from backpropviz.engine.fields import to_fields
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.pooling import MaxPool2d
@@ -21,7 +22,14 @@ from backpropviz.engine.layers.registry import (
     loss_kinds,
 )
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.optimizer import Adam, Sgd, optimizer_from_fields, optimizer_kinds
+from backpropviz.engine.optimizer import (
+    Adam,
+    AdamW,
+    RmsProp,
+    Sgd,
+    optimizer_from_fields,
+    optimizer_kinds,
+)
 from backpropviz.errors import UserError
 from tests.engine.layer_cases import Case, cases
 
@@ -29,10 +37,11 @@ from tests.engine.layer_cases import Case, cases
 def test_every_kind_is_found() -> None:
     assert set(layer_kinds()) == {
         *("conv2d", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "dense", "flatten"),
-        *("reshape", "relu", "leaky_relu", "sigmoid", "tanh", "add", "concat"),
+        *("reshape", "relu", "leaky_relu", "sigmoid", "tanh", "add", "concat", "batch_norm2d"),
+        *("dropout", "prelu", "gelu", "silu", "softmax", "adaptive_avg_pool2d", "pad"),
     }
-    assert set(loss_kinds()) == {"cross_entropy", "squared_error"}
-    assert set(optimizer_kinds()) == {"sgd", "adam"}
+    assert set(loss_kinds()) == {"cross_entropy", "squared_error", "binary_cross_entropy"}
+    assert set(optimizer_kinds()) == {"sgd", "adam", "adamw", "rmsprop"}
 
 
 def test_a_module_in_the_package_is_all_that_a_layer_needs(
@@ -61,9 +70,12 @@ def test_a_layer_goes_to_json_and_back(case: Case) -> None:
 
 
 def test_losses_and_optimizers_go_to_json_and_back() -> None:
-    for loss in (CrossEntropy("sum"), SquaredError(half=True)):
+    weighted = CrossEntropy(label_smoothing=0.1, class_weights=(1.0, 0.5))
+    losses = (CrossEntropy("sum"), weighted, SquaredError(half=True), BinaryCrossEntropy("sum"))
+    for loss in losses:
         assert loss_from_fields(json.loads(json.dumps(to_fields(loss)))) == loss
-    for rule in (Sgd(0.1, 0.9, True, 0.001), Adam(betas=(0.5, 0.75))):
+    rules = (Sgd(0.1, 0.9, True, 0.001), Adam(betas=(0.5, 0.75)), AdamW(), RmsProp(centered=True))
+    for rule in rules:
         assert optimizer_from_fields(json.loads(json.dumps(to_fields(rule)))) == rule
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 
 from backpropviz.engine.kernels.workspace import Workspace
-from tests.engine.layer_cases import Case, cases, site_of
+from tests.engine.layer_cases import Case, buffers_of, cases, site_of
 
 
 @given(case=cases())
@@ -20,7 +20,7 @@ def test_results_with_and_without_a_workspace_agree_bit_for_bit(case: Case) -> N
         parameters = {
             name: random.normal(size=shape).astype(np.float32)
             for name, shape in site.parameters.items()
-        }
+        } | buffers_of(case, np.float32)
         upstream = random.normal(size=site.output_shape).astype(np.float32)
         kept = [array.copy() for array in (*inputs, upstream)]
         plain, residuals = case.layer.forward(inputs, parameters)
@@ -43,6 +43,7 @@ def test_parameter_gradients_do_not_depend_on_whether_inputs_need_theirs(case: C
     site = site_of(case)
     inputs = tuple(random.normal(size=shape) for shape in site.inputs)
     parameters = {name: random.normal(size=shape) for name, shape in site.parameters.items()}
+    parameters |= buffers_of(case)
     upstream = random.normal(size=site.output_shape)
     _, residuals = case.layer.forward(inputs, parameters)
     _, full = case.layer.vjp(upstream, residuals, parameters)
