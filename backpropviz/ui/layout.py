@@ -45,11 +45,13 @@ class Docks:
             dock = _dock(name, title, content, self._window)
             self.by_name[name] = dock
             self._window.addDockWidget(area, dock)
+            dock.toggleViewAction().setEnabled(False)
             dock.hide()
 
     def show(self) -> None:
         """Show the docks as they were the last time, else at their first sizes."""
         for dock in self.by_name.values():
+            dock.toggleViewAction().setEnabled(True)
             dock.show()
         state = QSettings().value(_KEY)
         if state is None or not self._window.restoreState(state, _VERSION):
@@ -59,6 +61,7 @@ class Docks:
         """Remember the docks and hide them."""
         self.remember()
         for dock in self.by_name.values():
+            dock.toggleViewAction().setEnabled(False)
             dock.hide()
 
     def remember(self) -> None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QSettings
 
 INTERVALS_MS: Final = (2000, 1000, 500, 250, 125, 62, 31)
 """Time from step to step while playing."""
-COLOR_MAPS: Final = (("", "as the theme"), ("vik", "vik"), ("puor", "PuOr"))
+COLOR_MAPS: Final = (("", "as the theme"), ("vik", "vik"), ("PuOr", "PuOr"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,13 @@ def read_preferences() -> Preferences:
     interval = str(settings.value("play/interval_ms", standard.interval_ms))
     return Preferences(
         int(interval) if interval.isdigit() and int(interval) in INTERVALS_MS else 250,
-        str(settings.value("view/diverging", standard.diverging)),
+        _known_map(str(settings.value("view/diverging", standard.diverging))),
         str(settings.value("view/reduces_motion", standard.reduces_motion)).lower() == "true",
     )
+
+
+def _known_map(name: str) -> str:
+    return name if name in {known for known, _ in COLOR_MAPS} else ""
 
 
 def write_preferences(preferences: Preferences) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.errors import BackpropVizError
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
@@ -115,6 +116,8 @@ class Workbench(QObject):
     def _show(self, old: Opened | None, new: Opened | None) -> None:
         """The one place where a new state reaches the panels."""
         if new is None:
+            if old is not None:
+                self._remember(old)
             self._show_start_page()
             return
         if old is None:
@@ -213,13 +216,20 @@ class Workbench(QObject):
         if opened is None:
             return
         self.docks.remember()
-        from backpropviz.ui.remembering import remember_opened
+        self._remember(opened)
 
-        remember_opened(opened)
+    def _remember(self, opened: Opened) -> None:
+        """In the list of recent sessions, and as the session to resume."""
+        from backpropviz.ui.remembering import remember_opened
         from backpropviz.ui.session_file import save_opened
 
-        last_session_file().parent.mkdir(parents=True, exist_ok=True)
-        save_opened(last_session_file(), opened)
+        try:
+            remember_opened(opened)
+            last_session_file().parent.mkdir(parents=True, exist_ok=True)
+            save_opened(last_session_file(), opened)
+        except (BackpropVizError, OSError):
+            # A full or read-only disk must not keep the window open.
+            return
 
     def _say(self, text: str) -> None:
         self._window.status.say(text)

@@ -8,6 +8,7 @@ import pytest
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.engine.address import parse
+from backpropviz.scene.colormaps import DIVERGING
 from backpropviz.ui.dialogs.ask import AskDialog
 from backpropviz.ui.dialogs.breakpoint import BreakpointDialog
 from backpropviz.ui.dialogs.fitting import FittingDialog
@@ -17,7 +18,7 @@ from backpropviz.ui.dialogs.shortcuts import ShortcutSheet
 from backpropviz.ui.fuzzy import match
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.palette import CommandPalette
-from backpropviz.ui.preferences import INTERVALS_MS, read_preferences, speed_text
+from backpropviz.ui.preferences import COLOR_MAPS, INTERVALS_MS, read_preferences, speed_text
 from backpropviz.ui.recent import when_text
 from tests.ui.conftest import Open
 
@@ -121,3 +122,7 @@ def test_speeds_rise_and_the_standard_is_among_them() -> None:
     assert list(INTERVALS_MS) == sorted(INTERVALS_MS, reverse=True)
     assert 250 in INTERVALS_MS
     assert speed_text(250) == "4 steps/s"
+
+
+def test_the_offered_color_maps_exist() -> None:
+    assert {name for name, _ in COLOR_MAPS if name} <= set(DIVERGING)

@@ -199,3 +199,38 @@ def test_the_last_session_is_restored_on_request(
     assert after.state.k == before.state.k
     assert after.state.watches == before.state.watches
     assert after.view.tape.loss == before.view.tape.loss
+
+
+def test_panels_can_be_hidden_only_while_something_is_open(
+    window: MainWindow, open_in: Open
+) -> None:
+    toggles = bench_of(window).docks.actions()
+    assert not any(action.isEnabled() for action in toggles)
+    open_in(network="tiny-max")
+    assert all(action.isEnabled() for action in toggles)
+    dock = bench_of(window).docks.by_name["network"]
+    dock.toggleViewAction().trigger()
+    assert not dock.isVisible()
+
+
+def test_the_keyboard_goes_from_panel_to_panel(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    window.activateWindow()
+    bench = bench_of(window)
+    bench.stage.setFocus()
+    seen = []
+    for _ in range(7):
+        window.actions_by_name["next_panel"].trigger()
+        focused = window.focusWidget()
+        assert focused is not None
+        seen.append(focused.accessibleName())
+    assert seen[-1] == "Stage"
+    assert len(set(seen)) == 7
+
+
+def test_a_disk_that_cannot_be_written_does_not_keep_the_window_open(
+    window: MainWindow, open_in: Open, data_folder: Path
+) -> None:
+    data_folder.write_text("a file where the folder should be")
+    open_in(network="tiny-max")
+    assert window.close()

@@ -24,7 +24,7 @@ class BreakpointDialog(FramedDialog):
     def __init__(self, parent: QWidget, opened: Opened, mark: Breakpoint | None) -> None:
         super().__init__(parent, parent.tr("Breakpoint"))
         self._opened = opened
-        self._hits = mark.hits if mark is not None else 0
+        self._before = mark
         self._place = QLineEdit(_place_text(mark))
         self._condition = QLineEdit(mark.condition if mark is not None else "")
         self._place.setPlaceholderText(self.tr("anywhere"))
@@ -61,10 +61,12 @@ class BreakpointDialog(FramedDialog):
             UserError: they name nothing, or the condition cannot be read.
         """
         place = self._place.text().strip()
-        phase = _PHASES.get(place.lower())
+        phase, before = _PHASES.get(place.lower()), self._before
         names = self._opened.view.tape.network.by_name
         layer = place if phase is None and place in names else None
         address = parse(place) if place and phase is None and layer is None else None
+        if before is not None and layer is not None and before.layer == layer:
+            phase = before.phase
         return Breakpoint(
             phase,
             layer,
@@ -72,7 +74,7 @@ class BreakpointDialog(FramedDialog):
             self._condition.text().strip(),
             self._enabled.isChecked(),
             self._ignore.value(),
-            self._hits,
+            before.hits if before is not None else 0,
         )
 
     def _check(self) -> None:
