@@ -55,38 +55,48 @@ def draw_selectable_text(painter: QPainter, text: Text, color: QColor) -> None:
     painter.restore()
 
 
+class _Typeface:
+    """One font's glyphs and their advances by character, asked of Qt once."""
+
+    def __init__(self, font: Font) -> None:
+        self.raw_font = QRawFont(str(font_file(font)), font.size, UNHINTED)
+        self._font = font
+        self._known: dict[str, tuple[int, float]] = {}
+
+    def glyph(self, character: str) -> tuple[int, float]:
+        """A glyph's index, 0 where the font has none, and its advance."""
+        known = self._known.get(character)
+        if known is None:
+            indices = self.raw_font.glyphIndexesForString(character)
+            index = indices[0] if len(indices) == 1 else 0
+            known = self._known[character] = (index, text_width(character, self._font))
+        return known
+
+
 class _Glyphs(threading.local):
-    """Raw fonts and glyph runs; Qt ties a raw font to the thread that made it."""
+    """Typefaces and glyph runs; Qt ties a raw font to the thread that made it."""
 
     def __init__(self) -> None:
         self.set_text = lru_cache(maxsize=8192)(self._set_text)
-        self.raw_font = lru_cache(maxsize=256)(_raw_font)
+        self.typeface = lru_cache(maxsize=256)(_Typeface)
 
     def _set_text(self, text: str, font: Font, anchor: Anchor) -> tuple[QGlyphRun | None, float]:
         """The glyphs of a text (None where the font lacks one), and where they start from its x."""
         shift = text_start(Text(0.0, 0.0, text, font, "", anchor))
-        raw_font = self.raw_font(font)
-        glyphs = raw_font.glyphIndexesForString(text)
-        if len(glyphs) != len(text) or 0 in glyphs:
+        typeface = self.typeface(font)
+        indices, places, x = [], [], 0.0
+        for character in text:
+            index, advance = typeface.glyph(character)
+            indices.append(index)
+            places.append(QPointF(x, 0.0))
+            x += advance
+        if 0 in indices:
             return None, shift
         run = QGlyphRun()
-        run.setRawFont(raw_font)
-        run.setGlyphIndexes(glyphs)
-        run.setPositions([QPointF(x, 0.0) for x in _starts(text, font)])
+        run.setRawFont(typeface.raw_font)
+        run.setGlyphIndexes(indices)
+        run.setPositions(places)
         return run, shift
-
-
-def _raw_font(font: Font) -> QRawFont:
-    return QRawFont(str(font_file(font)), font.size, UNHINTED)
-
-
-def _starts(text: str, font: Font) -> list[float]:
-    """Where each glyph begins, from the text's start."""
-    starts, x = [], 0.0
-    for character in text:
-        starts.append(x)
-        x += text_width(character, font)
-    return starts
 
 
 _OF_THIS_THREAD = _Glyphs()
