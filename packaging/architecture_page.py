@@ -17,6 +17,7 @@ ORDER = (
     "engine/kernels",
     "engine/layers",
     "debugger",
+    "debugger/lessons",
     "importers",
     "storage",
     "scene",

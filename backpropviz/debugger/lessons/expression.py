@@ -7,7 +7,8 @@
     factor     = "-" factor | "(" condition ")" | number | word | address
                | ("abs" | "sqrt" | "sign") "(" condition ")"
                | ("size" | "sum" | "max" | "min" | "nonzero") "(" array ")"
-    word       = "parameters" | "learning_rate" | "momentum" | "beta1" | "beta2"
+    word       = "parameters" | "forward_steps" | "backward_steps"
+               | "learning_rate" | "momentum" | "beta1" | "beta2"
 
 A layer's name may hold hyphens, so a minus needs a space before it. What is compared counts as
 equal when it agrees up to float32's rounding.
@@ -27,9 +28,11 @@ import numpy as np
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.program import Phase, operations
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 
+LONGEST = 1000
 _ROUNDING = 1e-5
 
 
@@ -159,6 +162,14 @@ def _parameters(tape: Tape) -> float:
     return float(sum(math.prod(shape) for shape in shapes))
 
 
+def _steps(phase: Phase) -> Callable[[Tape], float | None]:
+    def found(tape: Tape) -> float | None:
+        every = operations(tape.network, tape.batch, tape.optimizer)
+        return float(sum(o.nest.steps() for o in every if o.phase is phase))
+
+    return found
+
+
 def _setting(name: str) -> Callable[[Tape], float | None]:
     return lambda tape: getattr(tape.optimizer, name, None)
 
@@ -173,6 +184,8 @@ def _beta(number: int) -> Callable[[Tape], float | None]:
 
 _WORDS: Mapping[str, Callable[[Tape], float | None]] = {
     "parameters": _parameters,
+    "forward_steps": _steps(Phase.FORWARD),
+    "backward_steps": _steps(Phase.BACKWARD),
     "learning_rate": _setting("learning_rate"),
     "momentum": _setting("momentum"),
     "beta1": _beta(0),
@@ -217,8 +230,13 @@ def parse_expression(text: str, line: int = 0) -> Expression:
     Raises:
         UserError: it is not of the form above; the sentence says where reading stopped.
     """
+    if len(text) > LONGEST:
+        raise UserError(f"“{text[:20]}…” is too long: use at most {LONGEST} characters.")
     reader = _Reader(text, list(_tokens(text)))
-    root = reader.condition()
+    try:
+        root = reader.condition()
+    except RecursionError:
+        raise UserError(f"“{text[:20]}…” is nested too deeply: use fewer parentheses.") from None
     if reader.rest:
         raise reader.unexpected("the end")
     return Expression(text, root, line)

@@ -84,6 +84,13 @@ class Field:
             raise self.error(f"{self._name} is too long: use at most {LONGEST_TEXT} characters.")
         return self.value.strip()
 
+    def heading(self) -> str:
+        """A text in one line that can be printed."""
+        text = self.text()
+        if not text.isprintable():
+            raise self.error(f"{self._name} must be one line: remove line ends and tabs.")
+        return text
+
     def choice(self, options: Sequence[str]) -> str:
         """One of some words."""
         if not isinstance(self.value, str) or self.value not in options:
@@ -158,24 +165,28 @@ def read_toml(text: str, file: str) -> Field:
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(str(error), plain, file) from None
     except RecursionError:
-        raise UserError(f"{file}: lists or tables are nested too deeply.") from None
+        raise UserError(f"{file}: lists or tables are nested too deeply: use fewer.") from None
+    except ValueError:
+        raise UserError(f"{file}: a number or date is out of bounds: use a smaller one.") from None
     return Field(value, (), file, places_of(plain))
 
 
 def _not_toml(message: str, text: str, file: str) -> UserError:
     found = _AT.match(message)
-    if found is None:
-        end = text.count("\n") + 1
-        what = message.removesuffix(" (at end of document)")
-        return located(file, end, f"the file ends too early: {_lower(what)}.")
-    what = _lower(found["what"])
-    return located(
-        file, int(found["line"]), f"this is not TOML (column {found['column']}): {what}."
-    )
+    what = _in_words(message.removesuffix(" (at end of document)") if not found else found["what"])
+    if found is not None:
+        place = f"column {found['column']}"
+        return located(file, int(found["line"]), f"this is not TOML ({place}): {what}.")
+    return located(file, text.count("\n") + 1, f"this is not TOML (at the end): {what}.")
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:].rstrip(".")
+def _in_words(message: str) -> str:
+    """The reader's message, with what to do where it is known."""
+    if message.startswith("Cannot overwrite"):
+        return "this field is given twice: remove one"
+    if message.startswith("Unterminated"):
+        return "a text was opened and not closed: close its quotes"
+    return message[:1].lower() + message[1:].rstrip(".")
 
 
 def _unknown(name: str, what: str, allowed: Sequence[str]) -> str:

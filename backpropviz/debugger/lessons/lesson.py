@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backpropviz.debugger.commands import reduce
+from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.lessons.check import Check, missing
 from backpropviz.debugger.lessons.prose import Prose
 from backpropviz.debugger.lessons.question import Question
 from backpropviz.debugger.session import Subject
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.state import SessionState, timeline_of
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
@@ -97,6 +99,15 @@ class Lesson:
 def check(step: LessonStep, state: SessionState, timeline: Timeline, tape: Tape) -> tuple[str, ...]:
     """What a step still asks to do, a sentence each; nothing where it is done."""
     return () if step.check is None else missing(step.check, timeline, tape, state)
+
+
+def opening(start: Start, timeline: Timeline, tape: Tape) -> SessionState:
+    """The state in which a lesson opens; `timeline` is in any loop orders."""
+    state = SessionState(depth=start.depth, order=start.order)
+    if start.focus is None:
+        return state
+    go_to = GoToAddress(start.focus, start.depth)
+    return reduce(timeline_of(timeline, state), tape, state, go_to)
 
 
 def switch_needed(wanted: LessonPass, opened: Subject | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from backpropviz.debugger.lessons.expression import Expression
 from backpropviz.debugger.lessons.prose import Prose, Spans, filled
 from backpropviz.engine.address import Address, parse
-from backpropviz.engine.explain import nest_of
+from backpropviz.engine.explain import explain_value, nest_of
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
@@ -29,6 +28,7 @@ class QuestionKind(Enum):
 
     SIGN = "sign"
     WINNER = "winner"
+    PARTNER = "partner"
     VALUE = "value"
     CHOICE = "choice"
 
@@ -47,8 +47,9 @@ class Option:
 class Question:
     """A prompt with its right answer.
 
-    `answer` is an expression for a sign or a value; `of` names the array or the window's maximum
-    that a winner is asked of. `labels` are the words for a negative, no and a positive sign.
+    `answer` is an expression for a sign or a value. `of` names the array or the window's maximum
+    that a winner is asked of, or the sum in which the partner of `beside` is looked for. `labels`
+    are the words for a negative, no and a positive sign.
     """
 
     kind: QuestionKind
@@ -56,6 +57,7 @@ class Question:
     concept: str
     answer: Expression | None = None
     of: Address | None = None
+    beside: Address | None = None
     options: tuple[Option, ...] = ()
     labels: tuple[str, str, str] = ("negative", "zero", "positive")
     tolerance: float = TOLERANCE
@@ -81,7 +83,9 @@ def expected_answer(question: Question, tape: Tape) -> float | Address:
     """
     match question.kind:
         case QuestionKind.WINNER:
-            return _winner(question, tape)
+            return tape.resolve(_winner(question, tape))
+        case QuestionKind.PARTNER:
+            return tape.resolve(_partner(question, tape))
         case QuestionKind.CHOICE:
             return _right_option(question, tape)
         case QuestionKind.SIGN:
@@ -104,10 +108,15 @@ def answer(question: Question, given: Given, tape: Tape) -> Outcome:
         return Outcome(is_right, expected, _feedback(question, given, tape, is_right=is_right))
     number = read_number(given)
     if question.kind is QuestionKind.VALUE:
-        is_right = abs(number - expected) <= max(question.tolerance, 1e-6 * abs(expected))
+        is_right = abs(number - expected) <= _tolerated(question, expected)
     else:
         is_right = _sign_or_number(question, number) == expected
     return Outcome(is_right, expected, _feedback(question, number, tape, is_right=is_right))
+
+
+def _tolerated(question: Question, expected: float) -> float:
+    """Nothing where nothing is to be tolerated; else at least what float32 has rounded."""
+    return max(question.tolerance, 1e-6 * abs(expected)) if question.tolerance else 0.0
 
 
 def read_number(given: Given) -> float:
@@ -122,8 +131,9 @@ def read_number(given: Given) -> float:
         return float(given)
     text = given.strip().replace("−", "-").replace(",", "").replace(" ", "")
     try:
-        number = float(Fraction(text))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        above, slash, below = text.partition("/")
+        number = float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError):
         number = math.nan
     if not math.isfinite(number):
         raise UserError(f"“{given}” is not a number: write one, such as −4, 0.25 or 1/4.")
@@ -188,10 +198,27 @@ def _winner(question: Question, tape: Tape) -> Address:
 
 
 def _largest_operand(tape: Tape, maximum: Address) -> Address:
-    from backpropviz.engine.explain import explain_value
-
     derivation = explain_value(tape, maximum)
     found = derivation.terms[int(np.argmax(derivation.term_values))].operands[0].address
     if found is None:
         raise UserError(f"“{maximum}” has no winner: its window holds padding only.")
     return found
+
+
+def _partner(question: Question, tape: Tape) -> Address:
+    """What is multiplied with a value, in the one term of a sum that reads it."""
+    if question.of is None or question.beside is None:
+        raise UserError("a question of kind partner needs “of” and “beside”: add them.")
+    beside = tape.resolve(question.beside)
+    found = []
+    for term in explain_value(tape, question.of).terms:
+        addresses = [operand.address for operand in term.operands]
+        names = [None if a is None else tape.resolve(a) for a in addresses]
+        if beside in names:
+            found += [a for a, name in zip(addresses, names, strict=True) if name != beside]
+    if len(found) != 1 or found[0] is None:
+        raise UserError(
+            f"“{question.beside}” has {len(found)} partners in “{question.of}”: "
+            "name a value that is multiplied there exactly once."
+        )
+    return found[0]

@@ -52,8 +52,8 @@ def read_lesson(text: str, file: str) -> Lesson:
     on = _pass(fields["pass"], None)
     return Lesson(
         _id(fields["id"]),
-        fields["title"].text(),
-        fields["summary"].text() if "summary" in fields else "",
+        fields["title"].heading(),
+        fields["summary"].heading() if "summary" in fields else "",
         fields["minutes"].integer(1, MOST_MINUTES),
         concepts,
         on,
@@ -71,7 +71,7 @@ def _id(field: Field) -> str:
 
 
 def _concepts(field: Field) -> tuple[str, ...]:
-    found = tuple(item.text() for item in field.items())
+    found = tuple(item.heading() for item in field.items())
     if not found or len(set(found)) < len(found):
         raise field.error("“concepts” must name at least one concept, and each one once.")
     return found
@@ -159,7 +159,7 @@ def _step(field: Field, concepts: tuple[str, ...], on: LessonPass) -> LessonStep
     if "reveal" in found and "ask" not in found:
         raise found["reveal"].error("“reveal” comes without “ask”: move it into the text.")
     return LessonStep(
-        found["title"].text(),
+        found["title"].heading(),
         found["text"].prose(),
         _pass(found["pass"], on) if "pass" in found else on,
         read_question(found["ask"], concepts) if "ask" in found else None,

@@ -14,14 +14,16 @@ _COMMON = ("kind", "prompt", "concept", "right", "wrong")
 _OWN: Mapping[QuestionKind, tuple[str, ...]] = {
     QuestionKind.SIGN: ("answer", "labels"),
     QuestionKind.WINNER: ("of",),
+    QuestionKind.PARTNER: ("of", "beside"),
     QuestionKind.VALUE: ("answer", "tolerance"),
     QuestionKind.CHOICE: ("options",),
 }
-_NEEDED: Mapping[QuestionKind, str] = {
-    QuestionKind.SIGN: "answer",
-    QuestionKind.WINNER: "of",
-    QuestionKind.VALUE: "answer",
-    QuestionKind.CHOICE: "options",
+_NEEDED: Mapping[QuestionKind, tuple[str, ...]] = {
+    QuestionKind.SIGN: ("answer",),
+    QuestionKind.WINNER: ("of",),
+    QuestionKind.PARTNER: ("of", "beside"),
+    QuestionKind.VALUE: ("answer",),
+    QuestionKind.CHOICE: ("options",),
 }
 
 
@@ -36,7 +38,7 @@ def read_question(field: Field, concepts: tuple[str, ...]) -> Question:
         field.members("a question", (*_COMMON, *every), ("kind", "prompt"))["kind"].choice(KINDS)
     )
     what = f"a question of kind {kind.value}"
-    found = field.members(what, (*_COMMON, *_OWN[kind]), ("kind", "prompt", _NEEDED[kind]))
+    found = field.members(what, (*_COMMON, *_OWN[kind]), ("kind", "prompt", *_NEEDED[kind]))
     question = Question(
         kind,
         found["prompt"].prose(),
@@ -52,6 +54,9 @@ def _with_answer(question: Question, found: Mapping[str, Field]) -> Question:
     """The question with what its kind alone has."""
     if question.kind is QuestionKind.WINNER:
         return replace(question, of=found["of"].address())
+    if question.kind is QuestionKind.PARTNER:
+        of, beside = found["of"].address(), found["beside"].address()
+        return replace(question, of=of, beside=beside)
     if question.kind is QuestionKind.CHOICE:
         return replace(question, options=_options(found["options"]))
     question = replace(question, answer=found["answer"].expression())
@@ -71,7 +76,7 @@ def _concept(field: Field, found: Mapping[str, Field], concepts: tuple[str, ...]
 
 
 def _labels(field: Field) -> tuple[str, str, str]:
-    found = tuple(item.text() for item in field.items())
+    found = tuple(item.heading() for item in field.items())
     if len(found) != 3:
         raise field.error("“labels” are three texts: for a negative, no and a positive sign.")
     return found[0], found[1], found[2]

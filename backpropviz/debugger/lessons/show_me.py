@@ -11,7 +11,7 @@ from backpropviz.debugger.lessons.whereabouts import blocks_of, read_values
 from backpropviz.debugger.marks import AddWatch, Continue, ToggleBreakpoint, TogglePin
 from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.state import SessionState, StopReason, timeline_of
-from backpropviz.debugger.steps import Depth
+from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Extent
 
 
@@ -22,7 +22,8 @@ class ShowMe:
     check: Check
 
     def refusal(self, on: Pass, state: SessionState) -> str:
-        left = missing(self._of_place, on.timeline, on.tape, self.apply(on, state))
+        there = self.apply(on, state)
+        left = missing(self._of_place, timeline_of(on.timeline, there), on.tape, there)
         return " ".join(left)
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
@@ -39,7 +40,11 @@ class ShowMe:
         return replace(self.check, target=(), optimizer=None, holds=None)
 
     def _first(self) -> tuple[Command, ...]:
-        return () if self.check.order is None else (SetOrder(self.check.order),)
+        """The loop order; one value is only in focus, as a whole, by target."""
+        check = self.check
+        is_whole_value = check.focus is not None and check.focus.indices and check.reads is None
+        order = check.order or (LoopOrder.TARGET if is_whole_value else None)
+        return () if order is None else (SetOrder(order),)
 
     def _marked(self, on: Pass, state: SessionState) -> SessionState:
         """With the wanted watches, pins and breakpoint that are not there yet."""
@@ -70,7 +75,13 @@ class ShowMe:
             state = self._computed(on, state)
         elif check.pending:
             state = _reduced(on, state, _START)
-        return state if check.depth is None else _reduced(on, state, SetDepth(check.depth))
+        return state if check.depth is None else self._at_depth(on, state, check.depth)
+
+    def _at_depth(self, on: Pass, state: SessionState, depth: Depth) -> SessionState:
+        """Here at the wanted depth; where the operation has none such, at the start."""
+        here = _reduced(on, state, SetDepth(depth))
+        is_there = is_met(self._of_place, on.timeline, on.tape, here)
+        return here if is_there else _reduced(on, here, _START)
 
     def _run(self, on: Pass, state: SessionState) -> SessionState:
         """From the start to the first breakpoint that fits the rest of the check."""

@@ -97,12 +97,10 @@ class _Scanner:
         return path
 
     def _pair(self, table: TomlPath) -> None:
-        start = self.position
         path = (*table, *self._keys())
         self.position = self.text.index("=", self.position) + 1
         self._skip(_SPACE)
         self._value(path)
-        self.spans[path] = (start, self.position)
 
     def _keys(self) -> list[str]:
         keys: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from backpropviz.debugger.presence import is_absent
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth, axes_fixed
 from backpropviz.debugger.timeline import Timeline
@@ -46,6 +47,8 @@ def read_values(timeline: Timeline, tape: Tape, state: SessionState) -> frozense
         return frozenset()
     fixed = axes_fixed(nest, order, timeline.effective_depth(state.k, state.depth))
     coordinates, loops = timeline.coordinates(state.k), timeline.loops(operation)
+    if fixed == len(loops.axes) and is_absent(timeline, tape, state.k):
+        return frozenset()
     still = (o for o in loops.operands if _stands_still(o, fixed, len(loops.axes)))
     found = (operand.at(tape, coordinates).address for operand in still)
     return frozenset(tape.resolve(address) for address in found if address is not None)
