@@ -24,15 +24,15 @@ def cell_text(key: str, opened: Opened) -> str:
     return "\n".join((*lines, *feeds(address, opened.view.tape)))
 
 
-def reading_text(reading: Reading) -> str:
-    """What a watch shows: a number, a number so far, or that there is none."""
+def reading_text(reading: Reading, *, signed: bool = False) -> str:
+    """What a watch shows: a number, a number so far, or that there is none; gradients signed."""
     if reading.standing is Standing.PENDING:
         return "not computed yet"
     if reading.value is None:
         if reading.standing is Standing.GROWING:
             return f"{reading.done:,} of {reading.total:,} steps"
         return "computed" if reading.standing is Standing.FINAL else "given"
-    text = shown(reading.value, 4)
+    text = shown(reading.value, 4, signed=signed)
     return f"{text} so far" if reading.standing is Standing.GROWING else text
 
 

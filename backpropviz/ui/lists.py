@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.progress import Standing, value_at
+from backpropviz.debugger.progress import Reading, Standing, value_at
 from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.watches import read_watches
 from backpropviz.engine.address import Address
@@ -18,11 +18,17 @@ def watch_rows(opened: Opened) -> tuple[Row, ...]:
     rows = []
     for watched in read_watches(opened.timeline, opened.view.tape, opened.state):
         reading = watched.reading
-        text = "not in this pass" if reading is None else reading_text(reading)
+        text = _reading(reading, watched.address)
         pending = reading is None or reading.standing is Standing.PENDING
         here = opened.focus_address == opened.view.tape.resolve(watched.address)
         rows.append(Row(str(watched.address), str(watched.address), text, here, pending))
     return tuple(rows)
+
+
+def _reading(reading: Reading | None, address: Address) -> str:
+    if reading is None:
+        return "not in this pass"
+    return reading_text(reading, signed=address.is_gradient)
 
 
 def variable_rows(opened: Opened) -> tuple[Row, ...]:

@@ -171,7 +171,7 @@ def test_watches_tell_not_computed_so_far_and_final(window: MainWindow, open_in:
         controller.dispatch(GoTo(k))
         assert controller.opened is not None
         seen.append(watch_rows(controller.opened)[0].right)
-    assert seen == ["not computed yet", "8 so far", "8"]
+    assert seen == ["not computed yet", "+8 so far", "+8"]
 
 
 def test_the_loop_order_is_named_by_the_nest(window: MainWindow, open_in: Open) -> None:
