@@ -24,11 +24,12 @@ RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "networks"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A network to train, its title, and the number of the shipped digit that it is shown with."""
+    """A network to train, its title, the shipped digit that it is shown with, and the seed."""
 
     network: Network
     title: str
     example: int
+    seed: int = 1
 
 
 def nesterov(learning_rate: float) -> Optimizer:
@@ -40,7 +41,7 @@ def main(candidate: Candidate, course: Course, description: str | None) -> None:
     """Read the options, train, measure on the shipped digits and save."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--epochs", type=int, default=course.epochs)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=candidate.seed)
     name = f"{candidate.network.name}.bpv"
     parser.add_argument("-o", "--output", type=Path, default=RESOURCES / name)
     options = parser.parse_args()

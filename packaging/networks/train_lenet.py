@@ -16,8 +16,10 @@ from backpropviz.engine.network import Network, chain
 from networks.course import Course
 from networks.digit_model import Candidate, main, nesterov
 
-# A round 5 that it takes for a 6: what its backward pass would change is worth a look.
-EXAMPLE = 1082
+# A closed 4 that it takes for a 9: what its backward pass would change is worth a look.
+EXAMPLE = 848
+# The first seed with which all six filters of conv1 stay alive; seed 1 loses the third.
+SEED = 2
 
 
 def lenet() -> Network:
@@ -41,7 +43,7 @@ def lenet() -> Network:
 
 if __name__ == "__main__":
     main(
-        Candidate(lenet(), "LeNet on handwritten digits", EXAMPLE),
+        Candidate(lenet(), "LeNet on handwritten digits", EXAMPLE, SEED),
         Course(60, 0.05, nesterov),
         __doc__,
     )
