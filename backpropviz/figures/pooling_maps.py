@@ -8,6 +8,7 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
+from backpropviz.engine.partial import Partial
 from backpropviz.figures.captions import (
     CAPTION_HEIGHT,
     REMARK_HEIGHT,
@@ -26,7 +27,6 @@ from backpropviz.figures.panel import (
 from backpropviz.figures.planes import Plane, plane
 from backpropviz.figures.pooled_plane import Pixel
 from backpropviz.figures.pooling_shown import PoolingShown
-from backpropviz.figures.view import Status
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import CellState, framed, value_fill
 from backpropviz.scene.fonts import elide
@@ -129,7 +129,7 @@ def _plane(shown: PoolingShown, address: Address, values: np.ndarray) -> Plane:
     return plane(address, (shown.plane.sample, shown.plane.channel, None, None), values)
 
 
-def _known_plane(shown: PoolingShown, address: Address, known: Status) -> Plane:
+def _known_plane(shown: PoolingShown, address: Address, known: Partial) -> Plane:
     selection = (shown.plane.sample, shown.plane.channel, None, None)
     return plane(address, selection, known.values, known.computed, known.complete)
 

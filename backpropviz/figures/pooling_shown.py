@@ -11,6 +11,7 @@ import numpy as np
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.partial import Partial
 from backpropviz.figures.focus import Focus
 from backpropviz.figures.pooled_plane import (
     Pixel,
@@ -19,7 +20,7 @@ from backpropviz.figures.pooled_plane import (
     is_pooling,
     pooled_plane,
 )
-from backpropviz.figures.view import Status, View
+from backpropviz.figures.view import View
 from backpropviz.scene.numbers import fixed, group_decimals
 
 
@@ -30,7 +31,7 @@ class PoolingShown:
     view: View
     focus: Focus
     plane: PooledPlane
-    known: Status
+    known: Partial
     upstream: Array | None
 
     @property

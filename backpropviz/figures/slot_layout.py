@@ -98,7 +98,8 @@ def number_width(panel: Panel) -> int:
     """The width that the panel's widest number needs in a cell, where all are to be shown."""
     if panel.rows * panel.columns > _MOST_NUMBERED:
         return 0
-    return math.ceil(max((text_width(t, NUMBER_SMALL) for t in panel.texts), default=0)) + 8
+    # The font is monospaced: the longest text is the widest.
+    return math.ceil(text_width(max(panel.texts, key=len, default=""), NUMBER_SMALL)) + 8
 
 
 def _grids(slot: Slot, column: Box) -> tuple[Grid, ...]:

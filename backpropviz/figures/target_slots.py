@@ -8,6 +8,7 @@ from itertools import islice, product
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.nest import Rule
+from backpropviz.engine.partial import Partial
 from backpropviz.figures.cutting import cut, cut_remark
 from backpropviz.figures.extents import Extent, extents
 from backpropviz.figures.focus import Focus
@@ -25,7 +26,7 @@ from backpropviz.figures.slots import (
     shape_of,
     tile_label,
 )
-from backpropviz.figures.view import Status, View
+from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.numbers import shown_group
 from backpropviz.scene.theme import Theme
@@ -66,7 +67,7 @@ def _target_panel(
     view: View,
     focus: Focus,
     selection: Selection,
-    known: Status,
+    known: Partial,
     touched: tuple[Extent, ...],
     scale: Scale,
     theme: Theme,

@@ -21,23 +21,15 @@ from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.element import element_progress
 from backpropviz.engine.index import variables
 from backpropviz.engine.model import Model
-from backpropviz.engine.nest import Rule
-from backpropviz.engine.partial import plane_dimensions, progress
+from backpropviz.engine.nest import Nest, Rule
+from backpropviz.engine.partial import Partial
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.explained_step import ALL, ExplainedStep, Progress
 from backpropviz.figures.focus import Focus
+from backpropviz.figures.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
 from backpropviz.figures.planes import Selection
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.symbols import Notation
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Status:
-    """What is known of a part of an array; where `computed` is false there is no value."""
-
-    values: Array
-    computed: Array
-    complete: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,44 +103,38 @@ class View:
         start, stop = self.timeline.starts[number], self.timeline.starts[number + 1]
         return min(max(self.position - start, 0), stop - start), stop - start
 
-    def plane_status(self, address: Address, selection: Selection) -> Status:
+    def plane_status(self, address: Address, selection: Selection) -> Partial:
         """What is known of a plane of an array at the shown position."""
         return self.plane_statuses(address, (selection,))[0]
 
     def plane_statuses(
         self, address: Address, selections: Sequence[Selection]
-    ) -> tuple[Status, ...]:
+    ) -> tuple[Partial, ...]:
         """The same of several planes, at the cost of one look."""
         origin = self.tape.resolve(address.array)
         done, total = self.steps_done(origin)
-        if done in {0, total}:
-            return tuple(self._whole_status(origin, s, known=done == total) for s in selections)
-        return self._partial_statuses(origin, selections, done)
-
-    def _whole_status(self, origin: Address, selection: Selection, *, known: bool) -> Status:
-        part = tuple(slice(None) if s is None else s for s in selection)
-        values = np.asarray(self.tape[origin][part], dtype=np.float64)
-        mask = np.full(values.shape, known)
-        return Status(values if known else np.full(values.shape, np.nan), mask, mask)
-
-    def _partial_statuses(
-        self, origin: Address, selections: Sequence[Selection], done: int
-    ) -> tuple[Status, ...]:
         number = self.timeline.computed_by(origin)
-        if number is None:
-            raise ValueError(f"{origin} is not computed by an operation")
-        nest = self.timeline.nest(number)
-        leading = plane_dimensions(nest.shape)
-        planes = [tuple(s or 0 for s in selection[:leading]) for selection in selections]
-        found = progress(self.tape, nest, self.timeline.orders[number], done, planes)
-        inner = tuple(
-            tuple(slice(None) if s is None else s for s in selection[leading:])
-            for selection in selections
-        )
-        return tuple(
-            Status(found.values[(k, *i)], found.computed[(k, *i)], found.complete[(k, *i)])
-            for k, i in enumerate(inner)
-        )
+        if number is None or done in {0, total}:
+            return tuple(self._settled(origin, s, known=done == total) for s in selections)
+        nest, order = self.timeline.nest(number), self.timeline.orders[number]
+        if not is_made_in_turn(nest, order):
+            return growing_planes(self.tape, nest, order, selections, done)
+        return tuple(self._in_turn(nest, s, done) for s in selections)
+
+    def _in_turn(self, nest: Nest, selection: Selection, done: int) -> Partial:
+        """A plane that is made after the ones before it and before the ones that follow."""
+        steps = steps_of_plane(nest, selection)
+        if steps.start < done < steps.stop:
+            return growing_planes(self.tape, nest, 0, (selection,), done)[0]
+        return self._settled(nest.target, selection, known=done >= steps.stop)
+
+    def _settled(self, origin: Address, selection: Selection, *, known: bool) -> Partial:
+        """A plane that is complete, or not begun."""
+        part = tuple(slice(None) if s is None else s for s in selection)
+        values = self.tape[origin][part]
+        mask = np.broadcast_to(np.bool_(known), values.shape)
+        shown = values.astype(np.float64) if known else np.broadcast_to(np.nan, values.shape)
+        return Partial(shown, mask, mask)
 
     @cached_property
     def value(self) -> float | None:
