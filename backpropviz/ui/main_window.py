@@ -117,6 +117,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name.fill(self.menus)
         self._bind()
         self._color()
+        self.start_page.refresh()
         self.enable_actions()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
         self._loader = Background(self)

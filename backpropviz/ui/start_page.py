@@ -20,7 +20,6 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.style import Font
 from backpropviz.scene.theme import BODY_STRONG, PAGE_TITLE, Theme
 from backpropviz.ui.appearance import faint
-from backpropviz.ui.icons import icon
 from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.start_cards import RecentRow, StartCard
@@ -47,7 +46,8 @@ class StartPage(QScrollArea):
         self._page.setObjectName("StartPage")
         self.setWidget(self._page)
         self._build()
-        self.refresh()
+        self._recent_title.hide()
+        self._resume.hide()
 
     def _build(self) -> None:
         column = QWidget()
@@ -158,7 +158,7 @@ class StartPage(QScrollArea):
         self.requested.emit(OpenRequest(network="lenet"))
 
     def refresh(self) -> None:
-        """Read the recent sessions again."""
+        """Read the recent sessions; the first time just after the first paint."""
         while (item := self._recent.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -187,6 +187,8 @@ class StartPage(QScrollArea):
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
+        from backpropviz.ui.icons import icon
+
         for button, name, color in (
             (self._open, "folder-open", colors.text),
             (self._resume, "history", colors.text),
