@@ -15,11 +15,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.layers.protocol import Buffered, Layer
 from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import optimizer_from_fields
+from backpropviz.engine.optimizer import Sgd, optimizer_from_fields
+from backpropviz.engine.schedule import (
+    Constant,
+    Cosine,
+    Curve,
+    StepDecay,
+    Then,
+    WarmUp,
+    scheduled,
+)
 from backpropviz.errors import UserError
 
 Case: TypeAlias = dict[str, Any]
@@ -65,9 +75,11 @@ def answer(case: Case) -> Answer:
     """
     given = tuple(arrays()[entry["key"]] for entry in case["inputs"])
     op = case["op"]
+    if case["kind"] == "schedule":
+        return _learning_rates(case)
     if case["source"] == "optim":
         return _trajectory(case, given)
-    if op in {"cross_entropy", "mse_loss", "SoftmaxCrossEntropyLoss"}:
+    if op in LOSSES:
         return _loss_answer(case, given)
     read = TORCH[op] if case["source"] == "opinfo" else ONNX[op]
     return _layer_answer(case, read(case, _with_initial(case, given)))
@@ -84,6 +96,20 @@ def _with_initial(case: Case, given: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(named[name] for name in case["nodes"][0]["inputs"])
 
 
+def _parameters(layer: Layer, call: Call, shapes: tuple[Shape, ...]) -> dict[str, Array]:
+    """A layer's parameters and buffers, of the shapes that it wants."""
+    parameters = {}
+    buffers = layer.buffer_shapes(shapes) if isinstance(layer, Buffered) else {}
+    for name, shape in {**layer.parameter_shapes(shapes), **buffers}.items():
+        number = call.parameters[name]
+        value = call.given[number]
+        value = value.T if number in call.transposed else value
+        if value.size != np.prod(shape) or value.ndim > len(shape) + 1:
+            raise UserError(f"{name} must be {shape}, but it is {value.shape}.")
+        parameters[name] = value.reshape(shape)
+    return parameters
+
+
 def _layer_answer(case: Case, call: Call) -> Answer:
     layer = layer_from_fields(call.fields, case["op"])
     inputs = tuple(call.given[k] for k in call.inputs)
@@ -93,18 +119,15 @@ def _layer_answer(case: Case, call: Call) -> Answer:
     if len({len(x) for x in inputs}) > 1:
         raise UserError("the inputs of a layer have one batch.")
     output_shape = layer.output_shape(shapes)
-    parameters = {}
-    for name, shape in layer.parameter_shapes(shapes).items():
-        number = call.parameters[name]
-        value = call.given[number]
-        value = value.T if number in call.transposed else value
-        if value.size != np.prod(shape) or value.ndim > len(shape) + 1:
-            raise UserError(f"{name} must be {shape}, but it is {value.shape}.")
-        parameters[name] = value.reshape(shape)
+    parameters = _parameters(layer, call, shapes)
     output, residuals = layer.forward(inputs, parameters)
     assert output.shape == (len(inputs[0]), *output_shape)
     outputs: list[Array | None] = [output]
-    if len(case["outputs"]) > 1:
+    if isinstance(layer, Buffered):
+        after = layer.next_buffers(residuals, parameters)
+        _check_buffers(case, call, after)
+        outputs.append(after.get("running_mean"))
+    elif "switches" in residuals and len(case["outputs"]) > 1:
         outputs.append(_indices(case, residuals["switches"], inputs[0].shape))
     gradients: list[Array | None] = [None] * len(call.given)
     if case.get("cotangents"):
@@ -120,6 +143,16 @@ def _layer_answer(case: Case, call: Call) -> Answer:
     return Answer(tuple(outputs), tuple(gradients))
 
 
+def _check_buffers(case: Case, call: Call, after: Mapping[str, Array]) -> None:
+    """The running statistics after the pass, where the case tells them and the pass trains."""
+    for number, key in case.get("buffers_after", {}).items():
+        for name, found in after.items():
+            if call.parameters[name] == int(number):
+                np.testing.assert_allclose(
+                    found, arrays()[key], rtol=case["rtol"], atol=case["atol"]
+                )
+
+
 def _indices(case: Case, switches: Array, shape: tuple[int, ...]) -> Array:
     """PyTorch counts within a plane, ONNX through the whole tensor."""
     if case["source"] == "opinfo":
@@ -129,11 +162,11 @@ def _indices(case: Case, switches: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _loss_answer(case: Case, given: tuple[Array, ...]) -> Answer:
-    kind = "squared_error" if case["op"] == "mse_loss" else "cross_entropy"
     settings = case.get("attrs", {}) | case.get("kwargs", {})
-    fields = {"kind": kind, **settings}
-    if len(given) > 2:
-        fields["weight"] = "given"
+    fields = {"kind": LOSSES[case["op"]], **settings}
+    if len(given) > 2 and fields["kind"] == "cross_entropy":
+        fields.pop("weight", None)
+        fields["class_weights"] = given[2].tolist()
     if len(case["outputs"]) > 1:
         fields["log_prob"] = True
     loss = loss_from_fields(fields)
@@ -147,13 +180,16 @@ def _loss_answer(case: Case, given: tuple[Array, ...]) -> Answer:
 
 
 _NAMES = {"lr": "learning_rate"}
-_IRRELEVANT = {"foreach", "capturable", "differentiable", "fused"}
+_IRRELEVANT = {"foreach", "capturable", "differentiable", "fused", "decoupled_weight_decay"}
+_SETTINGS = {
+    *("lr", "momentum", "nesterov", "weight_decay", "betas", "eps", "alpha", "centered"),
+}
 
 
 def _trajectory(case: Case, given: tuple[Array, ...]) -> Answer:
     fields: Fields = {"kind": case["op"].lower()}
     for name, value in case["kwargs"].items():
-        known = name in {"lr", "momentum", "nesterov", "weight_decay", "betas", "eps"}
+        known = name in _SETTINGS
         if name not in _IRRELEVANT and (known or value):
             fields[_NAMES.get(name, name)] = value
     optimizer = optimizer_from_fields(fields)
@@ -165,6 +201,43 @@ def _trajectory(case: Case, given: tuple[Array, ...]) -> Answer:
         weight = weight + update.step
         path.append(weight)
     return Answer((np.stack(path),), (None, None))
+
+
+def _learning_rates(case: Case) -> Answer:
+    """The rates of the first updates under a schedule of PyTorch's."""
+    settings = dict(case["kwargs"])
+    base = Sgd(settings.pop("lr"))
+    schedule = scheduled(base, CURVES[case["op"]](settings, base.learning_rate))
+    count = len(arrays()[case["outputs"][0]])
+    return Answer((np.array([schedule(k + 1).learning_rate for k in range(count)]),), ())
+
+
+def _milestones(settings: Fields, _rate: float) -> Curve:
+    marks, factor = settings["milestones"], settings["gamma"]
+    curve: Curve = Constant(factor ** len(marks))
+    starts = [0, *marks]
+    for k in range(len(marks) - 1, -1, -1):
+        curve = Then(Constant(factor**k), starts[k + 1] - starts[k], curve)
+    return curve
+
+
+def _restarts(settings: Fields, _rate: float) -> Curve:
+    lengths = [settings["T_0"] * settings["T_mult"] ** k for k in range(5)]
+    curve: Curve = Cosine(lengths[-1])
+    for length in reversed(lengths[:-1]):
+        curve = Then(Cosine(length), length, curve)
+    return curve
+
+
+CURVES: Mapping[str, Callable[[Fields, float], Curve]] = {
+    "StepLR": lambda s, _: StepDecay(s["step_size"], s["gamma"]),
+    "ExponentialLR": lambda s, _: StepDecay(1, s["gamma"]),
+    "MultiStepLR": _milestones,
+    "CosineAnnealingLR": lambda s, rate: Cosine(s["T_max"], s["eta_min"] / rate, mirrored=True),
+    "CosineAnnealingWarmRestarts": _restarts,
+    "LinearLR": lambda s, _: WarmUp(s["total_iters"], s["start_factor"]),
+    "ConstantLR": lambda s, _: Then(Constant(s["factor"]), s["total_iters"], Constant()),
+}
 
 
 def _simple(fields: Fields) -> Callable[[Case, tuple[Array, ...]], Call]:
@@ -305,17 +378,120 @@ def _leaky(case: Case, given: tuple[Array, ...]) -> Call:
 
 
 def _global_average(case: Case, given: tuple[Array, ...]) -> Call:
-    size = case["args"][1] if case["source"] == "opinfo" else 1
-    wanted = {} if size in (1, [1, 1]) else {"output_size": size}
-    return Call({"kind": "global_avg_pool2d", **wanted}, (0,), {}, given)
+    return Call({"kind": "global_avg_pool2d", **_attributes(case)}, (0,), {}, given)
 
 
+def _adaptive(case: Case, given: tuple[Array, ...]) -> Call:
+    fields = {"kind": "adaptive_avg_pool2d", "output_size": case["args"][1]}
+    return Call(fields, (0,), {}, given)
+
+
+def _torch_norm(case: Case, given: tuple[Array, ...]) -> Call:
+    numbers = [None if given is None else given["$t"] for given in case["args"]]
+    names = ("running_mean", "running_var", "weight", "bias")
+    present = zip(names, numbers[1:], strict=True)
+    parameters = {name: number for name, number in present if number is not None}
+    fields = {"kind": "batch_norm2d", "affine": "weight" in parameters, **case["kwargs"]}
+    fields["mode"] = "train" if fields.pop("training", False) else "eval"
+    return Call(fields, (0,), parameters, given)
+
+
+def _onnx_norm(case: Case, given: tuple[Array, ...]) -> Call:
+    found = _renamed(_attributes(case), epsilon="eps")
+    found.pop("is_test", None)
+    found["mode"] = "train" if found.pop("training_mode", 0) else "eval"
+    found["momentum"] = 1 - found.get("momentum", 0.9)
+    names = ("weight", "bias", "running_mean", "running_var")
+    parameters = {name: number for number, name in enumerate(names, start=1)}
+    return Call({"kind": "batch_norm2d", **found}, (0,), parameters, given)
+
+
+def _onnx_dropout(case: Case, given: tuple[Array, ...]) -> Call:
+    found = _renamed(_attributes(case), ratio="p")
+    found.pop("seed", None)
+    if len(given) > 1:
+        found["p"] = given[1].item()
+    if len(given) > 2 and given[2].item():
+        found["mode"] = "train"
+        if found["p"] > 0:
+            raise UserError("the mask comes from another random generator.")
+    return Call({"kind": "dropout", **found}, (0,), {}, given)
+
+
+def _prelu(case: Case, given: tuple[Array, ...]) -> Call:
+    """ONNX gives a slope for each channel as (C,1,1)."""
+    values, weight = given
+    per_channel = weight.shape[:1] == values.shape[1:2] and weight.size == weight.shape[0]
+    if case["source"] != "opinfo" and weight.size > 1 and weight.ndim != values.ndim - 1:
+        per_channel = False
+    fields: Fields = {"kind": "prelu", "shared": weight.size == 1, **_attributes(case)}
+    fields.pop("weight", None)
+    weight = weight.reshape(-1) if per_channel else weight
+    return Call(fields, (0,), {"weight": 1}, (values, weight))
+
+
+def _swish(case: Case, given: tuple[Array, ...]) -> Call:
+    found = {k: v for k, v in _attributes(case).items() if v != 1.0}
+    return Call({"kind": "silu", **found}, (0,), {}, given)
+
+
+def _softmax(case: Case, given: tuple[Array, ...]) -> Call:
+    axis = _attributes(case).get("axis", -1)
+    axis = case["args"][1] if "args" in case else axis
+    fields: Fields = {"kind": "softmax"}
+    if axis not in {-1, given[0].ndim - 1}:
+        fields["axis"] = axis
+    return Call(fields, (0,), {}, given)
+
+
+def _torch_pad(case: Case, given: tuple[Array, ...]) -> Call:
+    _, pads, *rest = case["args"]
+    fields: Fields = {"kind": "pad"}
+    if rest[:1] not in ([], ["constant"]):
+        fields["mode"] = rest[0]
+    pairs = [tuple(pads[k : k + 2]) for k in range(0, len(pads), 2)] + [(0, 0)] * 2
+    if len(pads) > 4:
+        fields["channels"] = pairs[2]
+    fields |= {"padding": [list(pairs[1]), list(pairs[0])], "value": (rest[1:] or [0.0])[0]}
+    return Call(fields, (0,), {}, given)
+
+
+def _onnx_pad(case: Case, given: tuple[Array, ...]) -> Call:
+    found = _attributes(case)
+    if len(given) > 1:
+        found |= {"pads": given[1].tolist(), "value": given[2].item()}
+    axes = given[3].tolist() if len(given) > 3 else list(range(given[0].ndim))
+    count = len(found["pads"]) // 2
+    pairs = zip(found["pads"][:count], found["pads"][count:], strict=True)
+    by_axis = {axis % 4: pair for axis, pair in zip(axes, pairs, strict=True)}
+    fields: Fields = {"kind": "pad", "value": found.get("value", 0.0)}
+    fields["padding"] = [list(by_axis.get(axis, (0, 0))) for axis in (2, 3)]
+    for axis in (0, 1):
+        if by_axis.get(axis, (0, 0)) != (0, 0):
+            fields[f"padding of axis {axis}"] = by_axis[axis]
+    if found.get("mode", "constant") != "constant":
+        fields["mode"] = found["mode"]
+    return Call(fields, (0,), {}, given)
+
+
+LOSSES: Mapping[str, str] = {
+    "mse_loss": "squared_error",
+    "cross_entropy": "cross_entropy",
+    "SoftmaxCrossEntropyLoss": "cross_entropy",
+    "binary_cross_entropy_with_logits": "binary_cross_entropy",
+}
 Reader: TypeAlias = Callable[[Case, tuple[Array, ...]], Call]
 TORCH: Mapping[str, Reader] = {
     "conv2d": _torch_conv,
     "max_pool2d": _torch_maximum,
     "avg_pool2d": _torch_average,
-    "adaptive_avg_pool2d": _global_average,
+    "adaptive_avg_pool2d": _adaptive,
+    "batch_norm": _torch_norm,
+    "prelu": _prelu,
+    "gelu": _simple({"kind": "gelu"}),
+    "silu": _simple({"kind": "silu"}),
+    "softmax": _softmax,
+    "pad": _torch_pad,
     "linear": _torch_linear,
     "relu": _simple({"kind": "relu"}),
     "leaky_relu": _leaky,
@@ -340,4 +516,11 @@ ONNX: Mapping[str, Reader] = {
     "Concat": _joined("axis", 1),
     "Flatten": _flattened,
     "Reshape": _reshaped,
+    "BatchNormalization": _onnx_norm,
+    "Dropout": _onnx_dropout,
+    "PRelu": _prelu,
+    "Gelu": _simple({"kind": "gelu"}),
+    "Swish": _swish,
+    "Softmax": _softmax,
+    "Pad": _onnx_pad,
 }

@@ -37,8 +37,8 @@ class CrossEntropy:
         if not 0 <= self.label_smoothing <= 1:
             raise UserError(f"label_smoothing = {self.label_smoothing} must be from 0 to 1.")
         for weight in self.class_weights or ():
-            if not (math.isfinite(weight) and weight >= 0):
-                raise UserError(f"class weight {weight} must be 0 or a positive number.")
+            if not math.isfinite(weight):
+                raise UserError(f"class weight {weight} must be a finite number.")
 
     @property
     def weighted(self) -> WeightedCrossEntropy | None:

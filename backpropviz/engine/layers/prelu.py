@@ -16,6 +16,7 @@ from backpropviz.engine.layers.configuration import single
 from backpropviz.engine.layers.kinked import RectifierKinks
 from backpropviz.engine.layers.prelu_nests import prelu_nests
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class PReLU:
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input."""
-        return single(inputs, "an activation")[0]
+        (shape,) = single(inputs, "an activation")
+        if not (shape or self.shared):
+            raise UserError("a PReLU with a slope for each channel needs an input with channels.")
+        return shape
 
     def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         """weight (C), or (1) where all channels share it."""
@@ -65,8 +69,8 @@ class PReLU:
         """∂w = Σ g · x over x ≤ 0; ∂X = g, or w · g where x ≤ 0."""
         values = residuals["input"]
         is_kept = values > 0
-        sums = channel_sum(np.where(is_kept, values.dtype.type(0), upstream * values))
-        total = np.add.reduce(sums, keepdims=True) if self.shared else sums
+        pulled = np.where(is_kept, values.dtype.type(0), upstream * values)
+        total = np.add.reduce(pulled, None).reshape(1) if self.shared else channel_sum(pulled)
         if not needs_inputs:
             return (), {"weight": total}
         slopes = np.where(is_kept, values.dtype.type(1), _along(parameters["weight"], values))
@@ -79,7 +83,9 @@ class PReLU:
 
 
 def _along(weight: Array, values: Array) -> Array:
-    return weight.reshape(1, -1, *(1,) * (values.ndim - 2))
+    """Each channel's slope where its values lie."""
+    shape = (1, -1, *(1,) * (values.ndim - 2)) if weight.size > 1 else ()
+    return weight.reshape(shape)
 
 
 LAYERS = (PReLU,)
