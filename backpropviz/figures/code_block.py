@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
-from backpropviz.figures.code import CodeLine
+from typing import Final
+
+from backpropviz.figures.code import CodeLine, CodeVersion
 from backpropviz.figures.stack import Part, baseline, stacked
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Anchor, Font, Mark, Path, Rect, Text
-from backpropviz.scene.theme import MONO, Theme
+from backpropviz.scene.theme import LABEL, MONO, Theme
 
-_LINE_HEIGHT, _GUTTER, _GAP = 22.0, 20.0, 12.0
+COPY_KEY: Final = "code:copy"
+"""The mark that asks for the whole program on the clipboard."""
+_COPY = "Copy"
+_SWITCH_HEIGHT, _LINE_HEIGHT, _GUTTER, _GAP = 16.0, 22.0, 20.0, 12.0
 _NOTE = Font(MONO.family, MONO.size, 400)
+
+
+def version_key(version: CodeVersion) -> str:
+    """The key of a version in the switch."""
+    return f"code:{version.name.lower()}"
+
+
+def version_switch(current: CodeVersion, width: float, x: float, theme: Theme) -> Part:
+    """`As code: Loops · NumPy · PyTorch`, and at the right what copies the whole program."""
+    y = baseline(0, _SWITCH_HEIGHT, LABEL)
+    marks: list[Mark] = [Text(x, y, "As code", LABEL, theme.text_secondary)]
+    place = x + text_width("As code", LABEL) + _GAP
+    for version in CodeVersion:
+        chosen = version is current
+        font = Font(LABEL.family, LABEL.size, 600) if chosen else LABEL
+        color = theme.text if chosen else theme.update
+        marks.append(
+            Text(place, y, version.value, font, color, key="" if chosen else version_key(version))
+        )
+        place += text_width(version.value, font) + _GAP
+    if place + text_width(_COPY, LABEL) <= x + width:
+        marks.append(Text(x + width, y, _COPY, LABEL, theme.update, Anchor.END, COPY_KEY))
+    return Part(tuple(marks), _SWITCH_HEIGHT)
 
 
 def code_block(
@@ -28,7 +56,7 @@ def _line(
 ) -> Part:
     note = elide(line.note, _NOTE, width / 2)
     room = width - _GUTTER - (text_width(note, _NOTE) + _GAP if note else 0.0)
-    rows = broken(line.text, room)
+    rows = broken(line.text, room, width - _GUTTER)
     height = len(rows) * _LINE_HEIGHT
     marks: list[Mark] = []
     if line.is_current:
@@ -61,15 +89,19 @@ def _pointer(x: float, theme: Theme) -> Path:
     return Path(points, fill=theme.here, closed=True)
 
 
-def broken(text: str, width: float) -> tuple[str, ...]:
-    """A line of code on as many rows as it needs, broken at spaces, further rows indented."""
+def broken(text: str, width: float, further: float | None = None) -> tuple[str, ...]:
+    """A line of code on as many rows as it needs, broken at spaces, further rows indented.
+
+    The first row is `width` wide, the others `further`; a word that is too long is cut short.
+    """
     indent = text[: len(text) - len(text.lstrip())]
-    rows = [indent]
+    rows, room = [indent], width
     for word in text.split():
         begun = rows[-1].strip()
         candidate = f"{rows[-1]} {word}" if begun else rows[-1] + word
-        if begun and text_width(candidate, MONO) > width:
-            rows.append(elide(f"{indent}        {word}", MONO, width))
+        if begun and text_width(candidate, MONO) > room:
+            room = width if further is None else further
+            rows.append(elide(f"{indent}    {word}", MONO, room))
         else:
-            rows[-1] = candidate if begun else elide(candidate, MONO, width)
+            rows[-1] = candidate if begun else elide(candidate, MONO, room)
     return tuple(rows)

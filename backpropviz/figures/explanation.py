@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
 
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Operation, operations
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.code import code_lines
-from backpropviz.figures.code_block import code_block
+from backpropviz.figures.code import CodeVersion, code_lines
+from backpropviz.figures.code_block import code_block, version_switch
 from backpropviz.figures.counters import counter_row, counters
 from backpropviz.figures.explained_step import ALL, ExplainedStep
 from backpropviz.figures.folding import TermOrder
@@ -26,6 +28,7 @@ from backpropviz.figures.stack import (
     space,
     stacked,
 )
+from backpropviz.figures.term_list import term_list
 from backpropviz.scene.marks import Box, Group, Scene
 from backpropviz.scene.theme import BODY, LABEL, SENTENCE, Theme
 
@@ -33,15 +36,40 @@ __all__ = ["ExplainedStep", "derivation_scene", "explanation"]
 
 _PADDING = 16.0
 _SENTENCE_LINE, _BODY_LINE, _LABEL_LINE = 22.0, 20.0, 16.0
+UNFOLD_KEY: Final = "terms:unfold"
+"""The mark that asks for all terms of a long sum, or for fewer again."""
 _SCENE_WIDTH, _LEDGER_HEIGHT = 680.0, 340.0
 _MOST_TERMS = 6
 _TERMS, _SMALLEST_SCALE = (_MOST_TERMS, 4, 3), 0.9
 """Fewer terms are written out where they would have to be made smaller."""
 
 
-def explanation(step: ExplainedStep, width: float, theme: Theme) -> Scene:
-    """A step explained in a column of that width; as high as it needs to be."""
-    column = stacked(_parts(step, width, theme), _PADDING)
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person chose to see: the version of the code, all terms, and their order."""
+
+    code_version: CodeVersion = CodeVersion.LOOPS
+    unfolded: bool = False
+    order: TermOrder | None = None
+
+
+def explanation(
+    step: ExplainedStep,
+    width: float,
+    theme: Theme,
+    *,
+    code_version: CodeVersion = CodeVersion.LOOPS,
+    unfolded: bool = False,
+    order: TermOrder | None = None,
+) -> Scene:
+    """A step explained in a column of that width; as high as it needs to be.
+
+    Without an `order` a finished long sum begins with its largest terms, any other as its loops do.
+    Keys: values are addresses, terms `term:<n>`, symbols `array:<name>`; `UNFOLD_KEY` and the keys
+    of `version_key` are asked for by a click.
+    """
+    shown = Shown(code_version, unfolded, order)
+    column = stacked(_parts(step, width, theme, shown), _PADDING)
     height = column.height + _PADDING
     title = str(step.derivation.address) if step.derivation else "explanation"
     return Scene(width, height, theme.panel, column.marks, title)
@@ -56,7 +84,7 @@ def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
         step = ExplainedStep(
             derivation, _operation(derivation.tape, derivation), Depth.ELEMENT, derivation.tape
         )
-        column = stacked(_parts(step, width, theme), _PADDING)
+        column = stacked(_parts(step, width, theme, Shown()), _PADDING)
         marks = (Group(column.marks),)
         top = column.height
     box = Box(_PADDING, top + _PADDING, width - 2 * _PADDING, _LEDGER_HEIGHT)
@@ -77,30 +105,49 @@ def _order(derivation: Derivation) -> TermOrder:
     return TermOrder.SIZE if is_long else TermOrder.POSITION
 
 
-def _parts(step: ExplainedStep, width: float, theme: Theme) -> Iterator[Part]:
+def _parts(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Iterator[Part]:
     inner = width - 2 * _PADDING
     told = sentences(step)
-    yield paragraph(told.bold, SENTENCE, _SENTENCE_LINE, theme.text, inner, _PADDING)
+    key = str(step.derivation.address) if step.derivation else ""
+    yield paragraph(told.bold, SENTENCE, _SENTENCE_LINE, theme.text, inner, _PADDING, key)
     if told.plain:
         yield space(8)
         text = " ".join(told.plain)
         yield paragraph(text, BODY, _BODY_LINE, theme.text_secondary, inner, _PADDING)
-    yield from _equations(step, inner, theme)
+    yield from _equations(step, inner, theme, shown)
+    yield from _terms(step, inner, theme, shown)
     found = counters(step, theme)
     if found:
         yield space(12)
         yield hairline(inner, theme.border, _PADDING)
         yield space(12)
         yield counter_row(found, inner, _PADDING, theme)
-    lines = code_lines(step)
+    lines = code_lines(step, shown.code_version)
     if lines:
         yield space(12)
-        yield _label("As code", inner, theme)
+        yield version_switch(shown.code_version, inner, _PADDING, theme)
         yield space(2)
         yield code_block(lines, inner, _PADDING, width, theme)
 
 
-def _equations(step: ExplainedStep, width: float, theme: Theme) -> Iterator[Part]:
+def _terms(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Iterator[Part]:
+    """The way to all terms of a long sum, and where it was taken the terms."""
+    derivation = step.derivation
+    if derivation is None or derivation.rule not in {Rule.SUM, Rule.MAX}:
+        return
+    count = derivation.term_values.size
+    if count <= _MOST_TERMS:
+        return
+    text = f"Fold the {count:,} terms" if shown.unfolded else f"Show all {count:,} terms"
+    yield space(8)
+    yield paragraph(text, LABEL, _LABEL_LINE, theme.update, width, _PADDING, UNFOLD_KEY)
+    if shown.unfolded:
+        order = shown.order or TermOrder.POSITION
+        yield space(4)
+        yield term_list(derivation, step.progress, order, width, _PADDING, theme)
+
+
+def _equations(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Iterator[Part]:
     style = equation_style(theme)
     derivation, operation = step.derivation, step.operation
     if derivation is None:
@@ -110,7 +157,9 @@ def _equations(step: ExplainedStep, width: float, theme: Theme) -> Iterator[Part
         yield _label("In symbols", width, theme)
         yield from equations([in_symbols(operation.nest, step.tape)], style, width, _PADDING)
         return
-    order = _order(derivation) if step.progress.current is None else TermOrder.POSITION
+    order = shown.order or (
+        _order(derivation) if step.progress.current is None else TermOrder.POSITION
+    )
     for most in _TERMS:
         found = formula(derivation, step.progress, most=most, order=order)
         trees = (found.symbols, found.indices, found.numbers)

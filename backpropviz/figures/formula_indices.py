@@ -94,7 +94,8 @@ def _term(written: WrittenSum, place: int) -> Node:
     item = (
         product(*factors) if all(isinstance(f, letters) for f in factors) else joined(factors, DOT)
     )
-    return TermNode(item, written.is_current(place), faded=not written.ran(place))
+    current, ran = written.is_current(place), written.ran(place)
+    return TermNode(item, current, faded=not ran, key=written.key(place))
 
 
 def _factors(written: WrittenSum, term: Term) -> list[Node]:

@@ -98,11 +98,12 @@ def _are_products(written: WrittenSum, columns: list[tuple[str, ...]]) -> bool:
 
 
 def _product(written: WrittenSum, place: int, texts: tuple[str, ...]) -> Node:
+    key = written.key(place)
     if not written.ran(place):
-        return TermNode(Pending(), written.is_current(place), faded=True)
+        return TermNode(Pending(), written.is_current(place), faded=True, key=key)
     operands = written.terms[place].operands
     numbers = map(number_node, written.operands, operands, texts)
-    return TermNode(joined(numbers, TIMES), written.is_current(place))
+    return TermNode(joined(numbers, TIMES), written.is_current(place), key=key)
 
 
 def _values(written: WrittenSum) -> list[Node]:
@@ -110,14 +111,14 @@ def _values(written: WrittenSum) -> list[Node]:
 
 
 def _value(written: WrittenSum, place: int, text: str) -> Node:
-    is_current = written.is_current(place)
+    is_current, key = written.is_current(place), written.key(place)
     if not text:
-        return TermNode(Pending(), is_current, faded=True)
+        return TermNode(Pending(), is_current, faded=True, key=key)
     if len(written.operands) > 1:
-        return TermNode(Number(text), is_current)
+        return TermNode(Number(text), is_current, key=key)
     (factor,) = written.terms[place].operands
     known = "" if written.derivation.rule is Rule.MAX and factor.address is None else text
-    return TermNode(number_node(written.operands[0], factor, known), is_current)
+    return TermNode(number_node(written.operands[0], factor, known), is_current, key=key)
 
 
 def _addends(written: WrittenSum, terms: list[Node]) -> Row:

@@ -19,6 +19,7 @@ from backpropviz.figures.index_text import Cells
 from backpropviz.figures.number_groups import exact_text, group_texts, said
 from backpropviz.figures.operand_nodes import role_of_operand
 from backpropviz.figures.symbols import Notation
+from backpropviz.figures.term_keys import term_key
 from backpropviz.scene.equation import Role
 from backpropviz.scene.numbers import decimal_of
 
@@ -49,6 +50,7 @@ class LedgerRow:
     bar: tuple[float, float] | None
     is_current: bool
     ran: bool
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class _Rows:
             bar,
             number == self.progress.current,
             ran,
+            term_key(self.derivation, number),
         )
 
     def _place(self, term: Term) -> str:

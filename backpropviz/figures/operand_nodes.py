@@ -15,6 +15,7 @@ from backpropviz.engine.operands import PADDING_LABEL, Cell, Choice, Indicator, 
 from backpropviz.figures.expression import expression_node
 from backpropviz.figures.index_text import Cells
 from backpropviz.figures.symbols import Notation, role_of
+from backpropviz.figures.term_keys import array_key
 from backpropviz.scene.equation import (
     Delimited,
     Fraction,
@@ -79,7 +80,7 @@ class OperandWriter:
             return label_node(operand.label)
         is_target = isinstance(operand, TargetCell)
         indices = self._indices(operand.index, operand.address, known, is_target=is_target)
-        return self._quantity(operand.address, indices)
+        return self._quantity(operand.address, indices, array_key(operand.address))
 
     def share_label(self, share: Share, known: Sequence[int]) -> str:
         """`1/4`; of a known window its own share, where windows differ."""
@@ -102,9 +103,9 @@ class OperandWriter:
         """A gradient operand of one term as `g`."""
         return symbol("g", self.cells.of_address(address), Role.BACKWARD, str(address))
 
-    def _quantity(self, address: Address, indices: str) -> Node:
+    def _quantity(self, address: Address, indices: str, key: str = "") -> Node:
         consumer = address.layer if self._tells_consumers else ""
-        return self.notation.node(address, indices, superscript=consumer)
+        return self.notation.node(address, indices, superscript=consumer, key=key)
 
     @cached_property
     def _tells_consumers(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.focus import Focus
+from backpropviz.figures.folding import TermOrder
 from backpropviz.figures.headings import slot_heading
 from backpropviz.figures.ledger import ledger
 from backpropviz.figures.panel import panel_marks
@@ -125,7 +126,8 @@ def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
     step = view.explained
     if step.derivation is None or box.height < LEDGER_LEAST_HEIGHT or box.width < 360:
         return ()
-    return ledger(step.derivation, step.progress, box, theme)
+    order = TermOrder.SIZE if view.options.ledger_by_size else TermOrder.POSITION
+    return ledger(step.derivation, step.progress, box, theme, order)
 
 
 def placed_marks(

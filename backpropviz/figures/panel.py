@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from math import isfinite
 
@@ -121,6 +121,11 @@ def panel_marks(
     return _kept_marks(_Content(panel, grid, theme, is_tile))
 
 
+_PLANE_FACTS = tuple(
+    known.name for known in fields(Plane) if known.name not in {"values", "computed", "complete"}
+)
+
+
 class _Content:
     """All that a panel's marks depend on, equal where what is seen is equal."""
 
@@ -131,8 +136,7 @@ class _Content:
         plane = panel.plane
         self._key = (
             *(plane.values.tobytes(), plane.computed.tobytes(), plane.values.shape),
-            *(plane.address, plane.selection, plane.pattern, plane.wrapped, plane.length),
-            *(plane.first_row, plane.first_column, plane.whole),
+            *(getattr(plane, name) for name in _PLANE_FACTS),
             *(panel.scale, panel.margins, panel.outlines, panel.signed),
             *(tuple(panel.moods.items()), tuple(panel.notes.items())),
             *(grid, theme.name, is_tile),
@@ -183,8 +187,7 @@ def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
     box = grid.cell(row + panel.margins.top, column + panel.margins.left)
     if not (0 <= row < plane.rows and 0 <= column < plane.columns):
         return Cell(box, CellState.PADDING, "0")
-    address = plane.address_of(row, column)
-    key = "" if address is None else str(address)
+    key = plane.key_of(row, column)
     mood, note = panel.moods.get((row, column)), panel.notes.get((row, column), "")
     if not plane.computed[row, column]:
         return Cell(box, CellState.NOT_COMPUTED, note=note, key=key)
@@ -214,6 +217,7 @@ def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
         plane.key_pattern,
         plane.first_row,
         plane.first_column,
+        plane.first_index,
         plane.length if plane.wrapped else None,
         _dotted(panel, grid),
         min(2.5, max(1.0, min(grid.cell_width, grid.cell_height) / 8)),

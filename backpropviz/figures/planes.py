@@ -27,7 +27,8 @@ class Plane:
     """Values (rows, columns) of a selection; there is no value where `computed` is false.
 
     `length` is the number of cells that exist: a wrapped vector may end within its last row.
-    Products have no address but a `pattern` for the keys of their cells.
+    Products have no address but a `pattern` for the keys of their cells, in which `{index}` counts
+    from `first_index`.
     `first_row` and `first_column` say what was cut off before, `whole` the uncut (rows, columns).
     """
 
@@ -42,6 +43,7 @@ class Plane:
     first_row: int = 0
     first_column: int = 0
     pattern: str = ""
+    first_index: int = 0
 
     @property
     def rows(self) -> int:
@@ -80,6 +82,14 @@ class Plane:
         row, column = row - self.first_row, column - self.first_column
         inside = 0 <= row < self.rows and 0 <= column < self.columns
         return (row, column) if inside else None
+
+    def key_of(self, row: int, column: int) -> str:
+        """The key of a cell of the picture: its address, or what the pattern makes of it."""
+        if self.pattern:
+            index = row * self.columns + column + self.first_index
+            return self.pattern.format(row=row, column=column, index=index)
+        address = self.address_of(row, column)
+        return "" if address is None else str(address)
 
     @property
     def key_pattern(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import islice, product
 
 import numpy as np
@@ -17,6 +18,7 @@ from backpropviz.figures.panel import Mood, Panel
 from backpropviz.figures.planes import Selection, plane
 from backpropviz.figures.scales import Scale
 from backpropviz.figures.slots import MOST_TILES, Slot, region_size
+from backpropviz.figures.term_keys import TERM_PATTERN
 from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.theme import Theme
@@ -95,7 +97,8 @@ def _offset(first: tuple[int, ...], shape: tuple[int, ...]) -> int:
 
 def _panel(values: Array, ran: Array, offset: int, scale: Scale, current: int | None) -> Panel:
     selection: Selection = (None,) * values.ndim
-    found = plane(None, selection, np.where(ran, values, np.nan), ran, ran, f"term:{offset}")
+    found = plane(None, selection, np.where(ran, values, np.nan), ran, ran, TERM_PATTERN)
+    found = replace(found, first_index=offset)
     moods = {}
     position = None if current is None else current - offset
     if position is not None and 0 <= position < values.size:

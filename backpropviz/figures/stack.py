@@ -30,12 +30,18 @@ def space(height: float) -> Part:
 
 
 def paragraph(
-    text: str, font: Font, line_height: float, color: Color, width: float, x: float = 0.0
+    text: str,
+    font: Font,
+    line_height: float,
+    color: Color,
+    width: float,
+    x: float = 0.0,
+    key: str = "",
 ) -> Part:
     """A text on as many lines as it needs."""
     lines = wrap(text, font, width)
     marks = tuple(
-        Text(x, baseline(k * line_height, line_height, font), line, font, color)
+        Text(x, baseline(k * line_height, line_height, font), line, font, color, key=key)
         for k, line in enumerate(lines)
     )
     return Part(marks, len(lines) * line_height)

@@ -166,12 +166,13 @@ class Notation:
         *,
         role: Role | None = None,
         superscript: str = "",
+        key: str = "",
     ) -> Node:
-        """The quantity as a part of an equation; its key is the address."""
+        """The quantity as a part of an equation; its key is the address unless it is given."""
         letter = self.letter(address)
         upper = superscript or letter.superscript
         color = role or role_of(address)
-        key = str(address) if address.indices else ""
+        key = key or (str(address) if address.indices else "")
         if not address.is_gradient:
             return _indexed(letter, indices_text, upper, color, key)
         by = _indexed(letter, indices_text, upper)

@@ -14,6 +14,7 @@ from backpropviz.engine.nest import Factor, Operand, Rule
 from backpropviz.figures.explained_step import Progress
 from backpropviz.figures.folding import Fold
 from backpropviz.figures.operand_nodes import OperandWriter
+from backpropviz.figures.term_keys import term_key
 from backpropviz.scene.equation import MINUS, Node, Number, Operator, Row, Symbol
 from backpropviz.scene.equation import Term as TermNode
 from backpropviz.scene.numbers import decimal_of
@@ -59,6 +60,10 @@ class WrittenSum:
     def is_current(self, place: int) -> bool:
         """Whether it is the one in focus."""
         return self.folded.numbers[place] == self.progress.current
+
+    def key(self, place: int) -> str:
+        """The key of the term in a place."""
+        return term_key(self.derivation, self.folded.numbers[place])
 
     def with_gaps(self, written: Sequence[Node]) -> list[Node]:
         """The terms with an ellipsis for each stretch that is left out; by size, one at the end."""

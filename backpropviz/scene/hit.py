@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -23,6 +23,13 @@ class Hit:
 
     key: str
     box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Place(Hit):
+    """One of the places of a key; a text that lies on no keyed cell is told from a cell."""
+
+    is_text: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,16 @@ def hit(scene: Scene, x: float, y: float) -> Hit | None:
 def find(scene: Scene, key: str) -> Box | None:
     """Where a value is drawn (its backmost mark), or None where the scene does not show it."""
     return next(_boxes_of(scene.marks, _Frame(), key), None)
+
+
+def places(scene: Scene, keys: Collection[str]) -> tuple[Place, ...]:
+    """Where values are drawn, everywhere; of marks of one key that overlap only the backmost."""
+    found: dict[str, list[Place]] = {}
+    for place in _keyed(scene.marks, _Frame(), frozenset(keys)):
+        others = found.setdefault(place.key, [])
+        if not any(_holds(other.box, place.box) for other in others):
+            others.append(place)
+    return tuple(place for places_of_key in found.values() for place in places_of_key)
 
 
 def mark_box(mark: Mark) -> Box:
@@ -172,6 +189,39 @@ def _boxes_of(marks: Iterable[Mark], frame: _Frame, key: str) -> Iterator[Box]:
             yield frame.to_scene(mark_box(mark))
 
 
+def _keyed(marks: Iterable[Mark], frame: _Frame, keys: frozenset[str]) -> Iterator[Place]:
+    """The places of all marks that have one of the keys, back to front, cut by their clips."""
+    for mark in marks:
+        if isinstance(mark, Group):
+            inner = frame.inside(mark)
+            if mark.key in keys and mark.marks:
+                yield Place(mark.key, inner.to_scene(_group_box_inside(mark)), is_text=False)
+            yield from _keyed(mark.marks, inner, keys)
+        elif isinstance(mark, Pixels):
+            yield from _pixel_places(mark, frame, keys)
+        elif mark.key and mark.key in keys:
+            box = intersection(frame.clip, frame.to_scene(mark_box(mark)))
+            if box.width > 0 or box.height > 0:
+                yield Place(mark.key, box, isinstance(mark, Text))
+
+
+def _pixel_places(pixels: Pixels, frame: _Frame, keys: frozenset[str]) -> Iterator[Place]:
+    if pixels.key_pattern:
+        for key in keys:
+            for box in _pixel_box(pixels, key):
+                yield Place(key, frame.to_scene(box), is_text=False)
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    grown = outer.inset(-1)
+    return (
+        grown.x <= inner.x
+        and grown.y <= inner.y
+        and inner.right <= grown.right
+        and inner.bottom <= grown.bottom
+    )
+
+
 def _pixel_box(pixels: Pixels, key: str) -> Iterator[Box]:
     match = _pattern(pixels.key_pattern).fullmatch(key) if pixels.key_pattern else None
     if match is None:
@@ -180,7 +230,7 @@ def _pixel_box(pixels: Pixels, key: str) -> Iterator[Box]:
     row = found.get("row", pixels.first_row) - pixels.first_row
     column = found.get("column", pixels.first_column) - pixels.first_column
     if "index" in found:
-        row, column = divmod(found["index"], pixels.columns)
+        row, column = divmod(found["index"] - pixels.first_index, pixels.columns)
     inside = 0 <= row < pixels.rows and 0 <= column < pixels.columns
     if inside and pixels.cell_key(row, column) == key:
         yield pixels.cell_box(row, column)

@@ -180,6 +180,7 @@ class Pixels:
     key_pattern: str = ""
     first_row: int = 0
     first_column: int = 0
+    first_index: int = 0
     length: int | None = None
     dots: NDArray[np.bool_] | None = None
     dot_radius: float = 0.0
@@ -201,7 +202,9 @@ class Pixels:
         if self.length is not None and index >= self.length:
             return ""
         return self.key_pattern.format(
-            row=row + self.first_row, column=column + self.first_column, index=index
+            row=row + self.first_row,
+            column=column + self.first_column,
+            index=index + self.first_index,
         )
 
     def cell_box(self, row: int, column: int) -> Box:
