@@ -21,12 +21,14 @@ __all__ = ["draw_selectable_text", "draw_text", "qfont", "register_fonts"]
 
 _MAGNIFICATION = 8
 _LARGEST_GLYPH = 60
+_LEFT_OF = {Anchor.START: 0.0, Anchor.MIDDLE: 0.5, Anchor.END: 1.0}
+"""The share of a text's width that lies left of its x."""
 
 
 def draw_text(painter: QPainter, text: Text, color: QColor) -> None:
     """Paint one line of text on its baseline."""
-    run, shift = _OF_THIS_THREAD.set_text(text.text, text.font, text.anchor)
-    origin = QPointF(text.x + shift, text.y)
+    run, width = _OF_THIS_THREAD.set_text(text.text, text.font)
+    origin = QPointF(text.x - _LEFT_OF[text.anchor] * width, text.y)
     painter.setPen(color)
     if run is None:
         draw_selectable_text(painter, text, color)
@@ -80,9 +82,8 @@ class _Glyphs(threading.local):
         self.set_text = lru_cache(maxsize=8192)(self._set_text)
         self.typeface = lru_cache(maxsize=256)(_Typeface)
 
-    def _set_text(self, text: str, font: Font, anchor: Anchor) -> tuple[QGlyphRun | None, float]:
-        """The glyphs of a text (None where the font lacks one), and where they start from its x."""
-        shift = text_start(Text(0.0, 0.0, text, font, "", anchor))
+    def _set_text(self, text: str, font: Font) -> tuple[QGlyphRun | None, float]:
+        """The glyphs of a text (None where the font lacks one), and its width."""
         typeface = self.typeface(font)
         indices, places, x = [], [], 0.0
         for character in text:
@@ -91,12 +92,12 @@ class _Glyphs(threading.local):
             places.append(QPointF(x, 0.0))
             x += advance
         if 0 in indices:
-            return None, shift
+            return None, text_width(text, font)
         run = QGlyphRun()
         run.setRawFont(typeface.raw_font)
         run.setGlyphIndexes(indices)
         run.setPositions(places)
-        return run, shift
+        return run, text_width(text, font)
 
 
 _OF_THIS_THREAD = _Glyphs()
