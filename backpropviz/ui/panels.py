@@ -37,7 +37,7 @@ class ScenePanel(QFrame):
         self.head = PanelHead(title)
         self.canvas = SceneView()
         self.canvas.setAccessibleName(title)
-        self.canvas.resized.connect(self._draw)
+        self.canvas.resized.connect(self.draw)
         column = _column(self)
         column.addWidget(self.head)
         column.addWidget(self.canvas, 1)
@@ -46,15 +46,21 @@ class ScenePanel(QFrame):
     def show_view(self, view: View, colors: Theme) -> None:
         """Draw the figure of a moment."""
         self._view, self._colors = view, colors
-        self._draw()
+        self.draw()
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         self._colors = colors
         self.head.use_theme(colors)
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
+    @property
+    def shown(self) -> View | None:
+        """The moment that it shows."""
+        return self._view
+
+    def draw(self) -> None:
+        """Draw the figure where the panel is seen."""
         if self._view is None or not self.isVisible():
             return
         width = self.canvas.viewport().width()
@@ -63,7 +69,7 @@ class ScenePanel(QFrame):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Show:
-            self._draw()
+            self.draw()
         return super().event(event)
 
 

@@ -15,6 +15,7 @@ from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
+from backpropviz.ui.explanation_panel import ExplanationPanel
 from backpropviz.ui.layout import Docks
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.opened import Opened
@@ -66,7 +67,7 @@ class Workbench(QObject):
         window.pages.addWidget(self.stage)
         self.network = ScenePanel(self.tr("Network map"), _network_map, _current_layer)
         self.stack = ScenePanel(self.tr("Call stack"), _call_stack, _current_level)
-        self.explanation = ScenePanel(self.tr("Explanation"), _explanation)
+        self.explanation = ExplanationPanel(self.tr("Explanation"))
         self.transport = Transport(window.actions_by_name)
         self.timeline = TimelineView()
         self.bar = TopBar(window.actions_by_name)
@@ -295,9 +296,3 @@ def _call_stack(view: View, width: float, colors: Theme) -> Scene:
     from backpropviz.figures.call_stack import call_stack
 
     return call_stack(view, width, colors)
-
-
-def _explanation(view: View, width: float, colors: Theme) -> Scene:
-    from backpropviz.figures.explanation import explanation
-
-    return explanation(view.explained, width, colors)

@@ -263,3 +263,18 @@ def test_going_by_text_and_back(window: MainWindow, open_in: Open) -> None:
     assert "no.such" in window.status.message
     window.actions_by_name["go_back"].trigger()
     assert state_of(window).k == 0
+
+
+def test_the_explanation_switches_its_code_and_copies_it(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    go(window, WEIGHT, Depth.ELEMENT)
+    panel = bench_of(window).explanation
+    qtbot.waitUntil(lambda: _title(bench_of(window)) == WEIGHT)
+    before = panel.canvas.scene
+    panel.canvas.clicked.emit("code:numpy")
+    assert panel.canvas.scene is not before
+    QApplication.clipboard().clear()
+    panel.canvas.clicked.emit("code:copy")
+    assert "np." in QApplication.clipboard().text()
