@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -51,16 +52,16 @@ class _Drawing:
     box: Box
     theme: Theme
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         return group_texts([self.low, self.high], 3)
 
-    @property
+    @cached_property
     def left(self) -> float:
         widest = max(text_width(text, INDEX) for text in (*self.texts, "0"))
         return float(round(self.box.x + widest + _LABEL_GAP))
 
-    @property
+    @cached_property
     def pitch(self) -> float:
         return (self.box.right - self.left) / len(self.bins.peaks)
 
