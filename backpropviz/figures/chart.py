@@ -30,7 +30,7 @@ from backpropviz.scene.theme import Theme
 CURVE_WIDTH: Final = 1.75
 TICK_FONT: Final = styles.INDEX
 _TICK_GAP, _LABEL_HEIGHT = 8.0, 22.0
-_LEAST_ACROSS, _LEAST_DOWN = 12.0, 34.0
+_LEAST_ACROSS, _LEAST_DOWN = 12.0, 28.0
 """Free pixels between two numbers of the lower axis; pixels from number to number at the left."""
 _MOST_TICKS: Final = 9
 _SMALLEST_FIXED, _LARGEST_FIXED = -4, 6
@@ -218,7 +218,12 @@ def _ticks_across(axis: Axis, width: float, *, signed: bool) -> tuple[Tick, ...]
 
 
 def _ticks_down(axis: Axis, height: float, *, signed: bool) -> tuple[Tick, ...]:
-    return _ticks(axis, max(1, int(min(_MOST_TICKS, height // _LEAST_DOWN))), signed=signed)
+    for most in range(_MOST_TICKS, 0, -1):
+        ticks = _ticks(axis, most, signed=signed)
+        places = [axis.share(value) * height for value, _ in ticks]
+        if all(b - a >= _LEAST_DOWN for a, b in pairwise(places)):
+            return ticks
+    return ()
 
 
 def _ticks(axis: Axis, most: int, *, signed: bool) -> tuple[Tick, ...]:

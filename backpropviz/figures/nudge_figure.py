@@ -55,6 +55,10 @@ _LEGEND, _ROW, _MOST_NAMED = 24.0, 18.0, 3
 _MARGIN: Final = 92.0
 """Room at the right for the two changes."""
 _DASH: Final = (6.0, 4.0)
+_KINK: Final = "kink"
+_WORDS: Final = ("true loss, by forward passes", "tangent: what the gradient predicts", _KINK)
+_FEW_WORDS: Final = ("true loss", "tangent", _KINK)
+_KEY_WIDTH: Final = 26.0
 _LEAST_SPAN: Final = 1e-9
 
 
@@ -169,23 +173,24 @@ def _off(nudge: Nudge) -> str:
 
 
 def _legend(top: float, width: float, theme: Theme) -> Iterator[Mark]:
-    """What the lines are, as far as there is room."""
-    entries = (
-        ("true loss, by forward passes", theme.forward, ()),
-        ("tangent: what the gradient predicts", theme.backward, _DASH),
-        ("kink", theme.loss, None),
+    """What the lines are, in fewer words where there is less room."""
+    words = _WORDS
+    if sum(_KEY_WIDTH + text_width(word, styles.LABEL) + 18 for word in words) > width:
+        words = _FEW_WORDS
+    strokes = (
+        Stroke(theme.forward, CURVE_WIDTH),
+        Stroke(theme.backward, CURVE_WIDTH, _DASH),
+        Stroke(theme.loss, 2.0),
     )
     x, middle, font = _PADDING, top + 6, styles.LABEL
-    for word, color, dash in entries:
-        if x + 26 + text_width(word, font) > _PADDING + width:
-            continue
-        if dash is None:
-            yield Line(x + 10, middle - 5, x + 10, middle + 5, Stroke(color, 2.0))
+    for word, stroke in zip(words, strokes, strict=True):
+        if word == _KINK:
+            yield Line(x + 10, middle - 5, x + 10, middle + 5, stroke)
         else:
-            yield Line(x, middle, x + 20, middle, Stroke(color, CURVE_WIDTH, dash))
+            yield Line(x, middle, x + 20, middle, stroke)
         baseline_y = centered_baseline(middle, font)
-        yield Text(x + 26, baseline_y, word, font, theme.text_secondary)
-        x += 26 + text_width(word, font) + 18
+        yield Text(x + _KEY_WIDTH, baseline_y, word, font, theme.text_secondary)
+        x += _KEY_WIDTH + text_width(word, font) + 18
 
 
 def _base_lines(plane: Chart, theme: Theme) -> Iterator[Mark]:
