@@ -11,13 +11,21 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU, Tanh
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.padding import Pad
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.layers.smooth_activation import GELU, SiLU
+from backpropviz.engine.layers.softmax import Softmax
+from backpropviz.engine.mode import Mode
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Optimizer, Sgd
@@ -60,6 +68,29 @@ def branched(loss: Loss | None = None, shape: Shape = (2, 6, 7)) -> Network:
     return Network("branched", shape, nodes, loss or CrossEntropy())
 
 
+def grown(loss: Loss | None = None, shape: Shape = (2, 6, 7)) -> Network:
+    """The layers that came after the first ones; conv1 reaches the loss in two ways."""
+    nodes = (
+        Node("pad", Pad(1, 0.5), ("image",)),
+        Node("conv1", Conv2d(3, 3), ("pad",)),
+        Node("norm", BatchNorm2d(), ("conv1",)),
+        Node("prelu", PReLU(shared=False), ("norm",)),
+        Node("add", Add(), ("prelu", "conv1")),
+        Node("silu", SiLU(), ("add",)),
+        Node("bare", BatchNorm2d(affine=False), ("silu",)),
+        Node("pool", AdaptiveAvgPool2d((4, 3)), ("bare",)),
+        Node("dropout", Dropout(0.25), ("pool",)),
+        Node("flatten", Flatten(), ("dropout",)),
+        Node("dense1", Dense(6), ("flatten",)),
+        Node("gelu", GELU(), ("dense1",)),
+        Node("softmax", Softmax(), ("gelu",)),
+        Node("slope", PReLU(), ("softmax",)),
+        Node("dense2", Dense(5), ("slope",)),
+        Node("bent", GELU("tanh"), ("dense2",)),
+    )
+    return Network("grown", shape, nodes, loss or CrossEntropy())
+
+
 def recorded(
     network: Network,
     target: object,
@@ -68,10 +99,11 @@ def recorded(
     batch: int = 2,
     dtype: type[np.floating[Any]] = np.float64,
     seed: int = 1,
+    mode: Mode | None = None,
 ) -> Tape:
     images = np.random.default_rng(seed).normal(size=(batch, *network.input_shape)).astype(dtype)
     parameters = with_biases(initialize(network, seed=seed, dtype=dtype), seed)
-    return record(network, parameters, images, target, optimizer or Sgd(0.1))
+    return record(network, parameters, images, target, optimizer or Sgd(0.1), mode=mode)
 
 
 def with_biases(
@@ -81,7 +113,7 @@ def with_biases(
     random = np.random.default_rng(seed)
     return {
         layer: {
-            name: random.normal(size=p.shape).astype(p.dtype) if p.ndim == 1 else p
+            name: random.normal(size=p.shape).astype(p.dtype) if name == "bias" else p
             for name, p in own.items()
         }
         for layer, own in parameters.items()

@@ -11,14 +11,17 @@ import pytest
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import initialize
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.protocol import Loss
 from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.mode import EVAL, Mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
-from tests.engine.passes import branched, lenet, recorded
+from tests.engine.passes import branched, grown, lenet, recorded
+from tests.engine.pytorch_network import forward_outputs, loss_call, tensors_of
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -114,6 +117,55 @@ def test_every_tensor_is_pytorch_s(
         assert ours.dtype == theirs.dtype == dtype, address
         distance = float(np.abs(ours - theirs).max())
         assert distance <= BOUNDS[dtype] * float(np.abs(theirs).max()), address
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("mode", [EVAL, Mode(True, 7)], ids=["eval", "train"])
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (CrossEntropy(), [4, 0]),
+        (CrossEntropy("mean", 0.1, (1.0, 2.0, 0.5, 0.25, 3.0)), [4, 0]),
+        (CrossEntropy("sum", 0.1, (1.0, 2.0, 0.5, 0.25, 3.0)), [4, 0]),
+        (CrossEntropy("mean", 0.3), [4, 0]),
+        (BinaryCrossEntropy(), np.linspace(0, 1, 10).reshape(2, 5)),
+        (BinaryCrossEntropy("sum"), np.linspace(0, 1, 10).reshape(2, 5)),
+    ],
+    ids=str,
+)
+def test_every_tensor_of_the_later_layers_is_pytorch_s(
+    loss: Loss, target: object, mode: Mode, dtype: type[np.float32 | np.float64]
+) -> None:
+    tape = recorded(grown(loss), target, dtype=dtype, mode=mode)
+    network, ours = tape.network, {}
+    parameters = {
+        node.name: {name: tape[Address(node.name, name)] for name in network.kept_shapes(node)}
+        for node in network.nodes
+    }
+    tensors = tensors_of(torch, network, parameters)
+    images = torch.tensor(tape["image"], requires_grad=True)
+    masks = {"dropout": tape["dropout.mask"]} if mode.training else {}
+    outputs = forward_outputs(torch, network, tensors, images, masks)
+    for name, output in outputs.items():
+        output.retain_grad()
+        ours[network.output_address(name)] = output
+    value = loss_call(torch, network.loss, outputs[network.output], tape["loss.target"])
+    value.backward()
+    assert tape.loss == pytest.approx(value.item(), rel=10 * BOUNDS[dtype])
+    trained = {a: t for a, t in tensors.items() if t.requires_grad}
+    for address, tensor in (ours | trained).items():
+        assert_near(tape[address], tensor.detach().numpy(), address)
+        assert_near(tape[address.grad], tensor.grad.numpy(), address.grad)
+    for address in tensors.keys() - trained.keys():
+        if mode.training:
+            assert_near(tape[address.of("next")], tensors[address].numpy(), address)
+
+
+def assert_near(ours: Array, theirs: Array, address: Address) -> None:
+    """Ten times the bound: the image's gradient has come through sixteen layers."""
+    assert ours.dtype == theirs.dtype
+    bound = 10 * BOUNDS[ours.dtype.type]
+    assert float(np.abs(ours - theirs).max()) <= bound * float(np.abs(theirs).max()), address
 
 
 def test_ties_and_kinks_are_decided_as_in_pytorch() -> None:

@@ -10,17 +10,19 @@ import pytest
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.initialize import initialize
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.mode import EVAL, Mode
 from backpropviz.engine.nest import Presence
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
+from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
-from tests.engine.passes import branched, lenet, nests_of, recorded
+from tests.engine.passes import branched, grown, lenet, nests_of, recorded
 
 OPTIMIZERS = (
     Sgd(0.1),
@@ -60,6 +62,37 @@ def test_terms_make_every_value_of_a_branched_network(
     loss: Loss, target: object, optimizer: Optimizer
 ) -> None:
     assert_all_derived(recorded(branched(loss), target, optimizer), 1e-13)
+
+
+GROWN_LOSSES: tuple[tuple[Loss, Any], ...] = (
+    (CrossEntropy("mean", 0.1, (1.0, 2.0, 0.5, 0.25, 3.0)), [1, 3]),
+    (CrossEntropy("mean", 0.1), [1, 3]),
+    (CrossEntropy("sum", 0.0, (1.0, 2.0, 0.5, 0.25, 3.0)), [1, 3]),
+    (BinaryCrossEntropy(), np.linspace(0, 1, 10)),
+    (BinaryCrossEntropy("sum"), np.linspace(0, 1, 10)),
+)
+
+
+@pytest.mark.parametrize(
+    "optimizer", [AdamW(), RmsProp(momentum=0.5, centered=True, weight_decay=0.1)], ids=str
+)
+@pytest.mark.parametrize(("loss", "target"), GROWN_LOSSES, ids=str)
+@pytest.mark.parametrize("mode", [EVAL, Mode(True, 7)], ids=["eval", "train"])
+def test_terms_make_every_value_in_training_and_in_use(
+    loss: Loss, target: object, optimizer: Optimizer, mode: Mode
+) -> None:
+    tape = recorded(grown(loss), target, optimizer, mode=mode)
+    assert_all_derived(tape, 1e-13)
+    nests = nests_of(tape)
+    assert {tape.resolve(a) for a in tape if a.is_gradient} - set(nests) == {parse("loss.grad")}
+    given = {tape.resolve(a) for a in tape if not a.part} - set(nests)
+    parameters = {
+        Address(node.name, name)
+        for node in tape.network.nodes
+        for name in tape.network.kept_shapes(node)
+    }
+    mask = {parse("dropout.mask")} if mode.training else set()
+    assert given == parameters | mask | {parse("image"), parse("loss.target")}
 
 
 @pytest.mark.parametrize("network", [lenet(), branched()], ids=["lenet", "branched"])

@@ -31,10 +31,12 @@ from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.mode import EVAL, Mode
 from backpropviz.engine.network import chain
 from backpropviz.engine.record import record
+from backpropviz.errors import UserError
 from backpropviz.storage.networks import load_network
-from tests.engine.passes import branched, lenet, recorded
+from tests.engine.passes import branched, grown, lenet, recorded
 
 BUNDLED = ["tiny-max", "tiny-avg", "tiny-dense", "tiny-overlap", "lenet", "mlp", "tinyvgg"]
 
@@ -85,6 +87,20 @@ class TurnedWeight(Conv2d):
     def vjp(self, *given: Any, **options: Any) -> tuple[tuple[Array, ...], dict[str, Array]]:
         inputs, own = super().vjp(*given, **options)
         return inputs, {**own, "weight": own["weight"][..., ::-1, ::-1].copy()}
+
+
+@pytest.mark.parametrize("mode", [EVAL, Mode(True, 7)], ids=["eval", "train"])
+def test_the_later_layers_pass_and_buffers_are_not_asked(mode: Mode) -> None:
+    point = base_point_of(recorded(grown(), [1, 3], mode=mode))
+    wanted = plan(point, 30, pixels=True)
+    arrays = {sample.array.name for sample in wanted.samples}
+    assert {"norm.weight", "norm.bias", "prelu.weight", "image"} <= arrays
+    assert not {name for name in arrays if "running" in name}
+    found = checked(point, wanted)
+    assert found.passed
+    assert sum(not result.kink_count for result in found.results) > 0.9 * wanted.count
+    with pytest.raises(UserError, match=r"norm.running_mean\[0\].* cannot be nudged"):
+        check_value(point, parse("norm.running_mean[0]"))
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,21 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.boxes import join, runs, runs_backwards, split
 from backpropviz.engine.element import contributions, element_progress
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer, Site
+from backpropviz.engine.layers.smooth_activation import GELU
+from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.nest import Nest, Values
 from backpropviz.engine.partial import Partial, progress
 from tests.engine.brute_force import BruteForce, convolution_site, convolution_tape, finish
+from tests.engine.layer_cases import Case as LayerCase
+from tests.engine.layer_cases import played
 
 Case = tuple[dict[Address, Array], tuple[Nest, ...]]
 SIZES = st.lists(st.integers(1, 4), min_size=0, max_size=4).map(tuple)
@@ -234,3 +242,27 @@ def test_huge_boxes_are_summed_in_the_tapes_own_dtype(
             rough = progress(single, nest, order, k)
             monkeypatch.undo()
             np.testing.assert_allclose(rough.values, exact.values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (BatchNorm2d(mode="train"), (2, 2, 3)),
+        (BatchNorm2d(affine=False, mode="train"), (2, 2, 2)),
+        (BatchNorm2d(), (2, 2, 2)),
+        (PReLU(), (2, 2, 3)),
+        (PReLU(shared=False), (2, 2, 3)),
+        (PReLU(shared=False), (3,)),
+        (AdaptiveAvgPool2d((2, 3)), (1, 3, 5)),
+        (AdaptiveAvgPool2d((4, 2)), (1, 3, 4)),
+        (Softmax(), (4,)),
+        (Dropout(0.5, "train", 3), (1, 2, 3)),
+        (GELU(), (3,)),
+    ],
+    ids=str,
+)
+def test_the_later_layers_after_any_number_of_steps(layer: Layer, shape: tuple[int, ...]) -> None:
+    run = played(LayerCase(layer, (shape,), 2, 1))
+    for nest in (*run.nests.forward, *run.nests.backward):
+        for order in range(len(nest.orders)):
+            check_all_steps(run.values, nest, order)
