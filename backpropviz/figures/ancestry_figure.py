@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeAlias
 
-from backpropviz.debugger.ancestry import Ancestry, Contribution, Parentage, Path, Stop
+from backpropviz.debugger.ancestry import Contribution, Parentage, Stop
 from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Factor
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.figures.ancestry_chips import LINE_HEIGHT, Chip, chip_lines, lines_needed
+from backpropviz.figures.ancestry_route import Route
 from backpropviz.figures.ancestry_words import (
     LOSER,
     WINNER,
@@ -58,6 +59,8 @@ _BAR: Final = 36.0
 _SMALL: Final = styles.CORNER_WORD_QUIET
 _OF_A_MAXIMUM: Final = frozenset({WINNER, LOSER})
 _SAME: Final = 1e-5
+_Onward: TypeAlias = tuple[Contribution, Stop] | None
+"""The contribution that a path goes on with, and the stop that it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +73,17 @@ class _Weight:
     ink: Color
 
 
-def parentages(ancestry: Ancestry, path: Path, top: int = 3) -> tuple[Parentage, ...]:
-    """What each stop of a path was made of, its `top` largest contributions."""
-    return tuple(ancestry.parentage(stop.address, top) for stop in path.stops)
-
-
-def ancestry_figure(
-    view: View, path: Path, found: Sequence[Parentage], width: float, theme: Theme
-) -> Scene:
-    """A path from the value asked for to what was given; `found` belongs to its stops."""
+def ancestry_figure(view: View, shown: Route, width: float, theme: Theme) -> Scene:
+    """A route from the value asked for to what was given; as high as it needs to be."""
     inner = width - 2 * _PADDING
+    path = shown.path
     root = path.stops[0]
     parts = [
         paragraph(path_title(path), styles.SENTENCE, 22, theme.text, inner, _PADDING),
         space(12),
     ]
-    for number, parentage in enumerate(found):
-        following = path.stops[number + 1] if number + 1 < len(path.stops) else None
+    onward = (*zip(path.steps, path.stops[1:], strict=True), None)
+    for parentage, following in zip(shown.parentages, onward, strict=True):
         parts.append(_stop(view, parentage, following, width, theme))
     words = ending(path)
     room = width - _TEXT_X - _PADDING
@@ -96,7 +93,7 @@ def ancestry_figure(
     return Scene(width, height, theme.panel, column.marks, f"ancestry of {root.named}")
 
 
-def _stop(view: View, found: Parentage, following: Stop | None, width: float, theme: Theme) -> Part:
+def _stop(view: View, found: Parentage, following: _Onward, width: float, theme: Theme) -> Part:
     """A stop: its name and value, how it was made, its terms; the line leads on to the next."""
     stop = found.stop
     room = width - _TEXT_X - _PADDING
@@ -108,7 +105,7 @@ def _stop(view: View, found: Parentage, following: Stop | None, width: float, th
     marks.append(Group(terms.marks, dy=_HEAD + _WORDS + 2))
     height = _HEAD + _WORDS + 2 + terms.height + _GAP
     picture = _picture(view, stop, theme)
-    line = _line(following, height, theme)
+    line = _line(following[1] if following else None, height, theme)
     return Part((*line, *picture, *marks), height)
 
 
@@ -150,12 +147,13 @@ def _line(following: Stop | None, height: float, theme: Theme) -> Iterator[Mark]
 
 
 def _terms(
-    view: View, found: Parentage, following: Stop | None, room: float, theme: Theme
+    view: View, found: Parentage, following: _Onward, room: float, theme: Theme
 ) -> Iterator[Part]:
     texts = group_texts([part.term for part in found.contributions], 4, signed=True)
-    lit = None if following is None else following.address
-    for number, (part, text) in enumerate(zip(found.contributions, texts, strict=True)):
-        chips = tuple(_chips(view, part, lit if number == 0 else None, theme))
+    for part, text in zip(found.contributions, texts, strict=True):
+        is_on_path = following is not None and part.coordinates == following[0].coordinates
+        lit = following[1].address if following is not None and is_on_path else None
+        chips = tuple(_chips(view, part, lit, theme))
         if found.count == 1:
             marks = chip_lines(chips, _TEXT_X, room, theme)
             yield Part(marks, lines_needed(chips, room) * LINE_HEIGHT)

@@ -9,7 +9,8 @@ from backpropviz.debugger.feeds import feeds
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.ancestry_feeds import feeds_figure
-from backpropviz.figures.ancestry_figure import ancestry_figure, is_product, parentages
+from backpropviz.figures.ancestry_figure import ancestry_figure, is_product
+from backpropviz.figures.ancestry_route import rerouted, route
 from backpropviz.figures.ancestry_words import ending, path_title, percent
 from backpropviz.figures.number_groups import said
 from backpropviz.scene.hit import find
@@ -39,9 +40,8 @@ VALUES = (
 def drawn(
     name: str, address: str, width: float, theme: Theme
 ) -> tuple[Path, tuple[Parentage, ...], Scene]:
-    path = ancestry_of(name).main_path(parse(address))
-    found = parentages(ancestry_of(name), path)
-    return path, found, ancestry_figure(finished(name), path, found, width, theme)
+    found = route(ancestry_of(name), parse(address))
+    return found.path, found.parentages, ancestry_figure(finished(name), found, width, theme)
 
 
 @pytest.mark.parametrize("value", VALUES, ids=" ".join)
@@ -52,16 +52,16 @@ def test_every_path_is_legible(value: tuple[str, str]) -> None:
 
 
 def test_it_is_drawn_before_anything_is_computed() -> None:
-    path, found, _ = drawn("lenet", "loss", 375, DARK)
-    assert_text_is_legible(ancestry_figure(start("lenet"), path, found, 375, DARK))
+    found = route(ancestry_of("lenet"), parse("loss"))
+    assert_text_is_legible(ancestry_figure(start("lenet"), found, 375, DARK))
 
 
 def test_a_value_that_is_not_a_number_is_traced() -> None:
     view = with_nan()
     ancestry = Ancestry(view.tape, view.timeline.operations)
-    path = ancestry.main_path(parse("loss"))
+    found = route(ancestry, parse("loss"))
     for width in WIDTHS:
-        scene = ancestry_figure(view, path, parentages(ancestry, path), width, LIGHT)
+        scene = ancestry_figure(view, found, width, LIGHT)
         assert_text_is_legible(scene)
     assert "NaN" in texts(scene)
 
@@ -106,6 +106,36 @@ def test_the_lit_chip_is_the_next_stop() -> None:
     path, _, scene = drawn("tiny-max", "conv1.weight.grad[0,0,0,1]", 700, LIGHT)
     lit = [m.key for m in scene.walk() if isinstance(m, Rect) and m.fill == LIGHT.backward_tint]
     assert lit == [str(stop.address) for stop in path.stops[1:]]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=" ".join)
+def test_a_route_goes_through_what_is_chosen(value: tuple[str, str]) -> None:
+    ancestry = ancestry_of(value[0])
+    shown = route(ancestry, parse(value[1]))
+    for number, parentage in enumerate(shown.parentages):
+        for part in parentage.contributions:
+            chosen = part.sources[-1].address
+            found = rerouted(ancestry, shown, chosen)
+            stops = [stop.address for stop in found.path.stops]
+            assert chosen in stops
+            assert stops[0] == shown.path.stops[0].address
+            at = stops.index(chosen)
+            assert at <= number + 1
+            assert stops[:at] == [stop.address for stop in shown.path.stops[:at]]
+            assert len(found.path.steps) == len(stops) - 1
+            scene = ancestry_figure(finished(value[0]), found, 520, LIGHT)
+            assert_text_is_legible(scene)
+
+
+def test_the_chip_of_the_chosen_term_is_lit() -> None:
+    ancestry = ancestry_of("tiny-max")
+    shown = route(ancestry, parse("conv1.output[0,0,1,0]"))
+    chosen = parse("conv1.weight[0,0,0,1]")
+    scene = ancestry_figure(finished("tiny-max"), rerouted(ancestry, shown, chosen), 520, LIGHT)
+    lit = [m.key for m in scene.walk() if isinstance(m, Rect) and m.fill == LIGHT.update_tint]
+    assert lit == [str(chosen)]
+    other = rerouted(ancestry, shown, parse("loss"))
+    assert other == route(ancestry, parse("loss"))
 
 
 def test_winners_and_losers_of_a_maximum() -> None:
