@@ -53,10 +53,12 @@ def make_application() -> QApplication:
     from PySide6.QtWidgets import QApplication
 
     from backpropviz.ui.appearance import note_desktop
+    from backpropviz.ui.collection import collect_rarely
 
     running = QApplication.instance()
     if isinstance(running, QApplication):
         return running
+    collect_rarely()
     application = QApplication(["backpropviz"])
     application.setApplicationName("BackpropViz")
     application.setApplicationVersion(__version__)

@@ -13,6 +13,7 @@ from backpropviz.errors import BackpropVizError
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.collection import set_aside_what_stays
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
 from backpropviz.ui.explanation_panel import ExplanationPanel
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.start_thumbnails import StartThumbnails
 
+_SETTLED_MS = 500
+
 
 class Workbench(QObject):
     """Made once, after the first paint; shows whatever the controller has open."""
@@ -46,6 +49,7 @@ class Workbench(QObject):
         self.player = Player(read_preferences().interval_ms, self)
         self.marks = MarksPanels(self.controller, window)
         self.thumbnails: StartThumbnails | None = None
+        self._is_settled = False
         self._make_views()
         self.docks = Docks(window, *self._panels())
         self.pointing = Pointing(self.controller, window)
@@ -123,6 +127,7 @@ class Workbench(QObject):
             return
         if old is None:
             self._show_docks()
+            QTimer.singleShot(_SETTLED_MS, self, self._settle)
         if old is None or old.subject is not new.subject:
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
@@ -153,6 +158,12 @@ class Workbench(QObject):
         for panel in (self.stack, self.explanation, self.network):
             panel.show_view(opened.view, self._colors)
         self.marks.show_opened(opened)
+
+    def _settle(self) -> None:
+        """Once, when the first pass has been shown: no later frame pays for what is loaded."""
+        if not self._is_settled:
+            self._is_settled = True
+            set_aside_what_stays()
 
     def _show_docks(self) -> None:
         self._window.pages.setCurrentWidget(self.stage)

@@ -40,6 +40,7 @@ from backpropviz.paint.draw import draw
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT
 from backpropviz.storage.networks import load_network
+from backpropviz.ui.collection import collect_rarely, set_aside_what_stays
 from tests.benchmarks.timing import percentile, verdict
 
 SIZE = (1920, 1080)
@@ -164,10 +165,12 @@ def report(title: str, frames: list[Frame]) -> None:
 
 def main(words: list[str]) -> None:
     """At each place the frame of a jump to it, and then that of a step from it."""
+    collect_rarely()
     application = painting_application()
     canvas, view = Canvas(), opened("lenet")
     for state in states(view, 4):
         frame(view, state, canvas)
+    set_aside_what_stays()
     jumps, steps = [], []
     for state in states(view, FRAMES_PER_DEPTH):
         jumps.append(frame(view, state, canvas))
