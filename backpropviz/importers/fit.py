@@ -145,7 +145,9 @@ def _inverted(values: _Values, white: float, wanted: Preprocessing) -> _Step:
 def _border_brightness(values: _Values) -> float:
     """The median: a digit that touches the border does not count as background."""
     sides = (values[0], values[-1], values[1:-1, 0], values[1:-1, -1])
-    return float(np.median(np.concatenate(sides)))
+    ordered = np.sort(np.concatenate(sides), axis=None)
+    # Not np.median: it imports masked arrays, a tenth of the time until LeNet is ready.
+    return float((ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2)
 
 
 def _padded(values: _Values, white: float, wanted: Preprocessing) -> _Step:
