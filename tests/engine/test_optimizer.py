@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.optimizer import Adam, Optimizer, OptimizerState, Sgd
+from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, OptimizerState, RmsProp, Sgd
 from backpropviz.engine.record import record
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, nests_of, recorded
@@ -35,6 +36,28 @@ def test_momentum_and_nesterov_by_hand() -> None:
     assert plain.parts["velocity"].tolist() == [5]
     assert (plain.step.tolist(), ahead.step.tolist()) == ([-5], [-6.5])
     assert (decayed.parts["decayed"].tolist(), decayed.step.tolist()) == ([5], [-5])
+
+
+def test_adamw_s_decay_stays_out_of_the_moments() -> None:
+    rule, weight = AdamW(0.1, eps=0, weight_decay=0.5), np.array([10.0])
+    update = rule.update(weight, np.array([4.0]), rule.initial_state(weight), 1)
+    assert update.parts["moment1"] == pytest.approx([0.4])
+    assert update.step == pytest.approx([-0.1 * 0.5 * 10 - 0.1])
+
+
+def test_rmsprop_by_hand() -> None:
+    gradient, state = np.array([3.0]), {"square_average": np.array([16.0])}
+    plain = RmsProp(1.0, alpha=0.75, eps=0.0).update(gradient, gradient, state, 1)
+    assert plain.parts["square_average"].tolist() == [0.75 * 16 + 0.25 * 9]
+    assert plain.step == pytest.approx([-3 / math.sqrt(14.25)])
+    state |= {"gradient_average": np.array([1.0]), "velocity": np.array([2.0])}
+    rule = RmsProp(1.0, alpha=0.75, eps=0.5, momentum=0.5, centered=True)
+    assert rule.initial_state(gradient).keys() == state.keys()
+    update = rule.update(gradient, gradient, state, 1)
+    assert update.parts["gradient_average"].tolist() == [1.5]
+    velocity = 1 + 3 / (math.sqrt(14.25 - 2.25) + 0.5)
+    assert update.parts["velocity"] == pytest.approx([velocity])
+    assert update.step == pytest.approx([-velocity])
 
 
 def test_adam_s_first_step_has_the_size_of_the_learning_rate() -> None:
@@ -83,6 +106,9 @@ def test_adam_s_terms_carry_the_bias_corrections() -> None:
         (lambda: Sgd(nesterov=True), "Nesterov needs a momentum"),
         (lambda: Adam(betas=(0.9, 1.0)), r"betas = \[0.9, 1.0\]"),
         (lambda: Adam(eps=-1), "eps = -1"),
+        (lambda: AdamW(weight_decay=-1), "weight decay = -1"),
+        (lambda: RmsProp(alpha=1.0), "alpha = 1.0 must be at least 0 and below 1"),
+        (lambda: RmsProp(momentum=-0.1), "momentum = -0.1"),
     ],
 )
 def test_settings_without_meaning_are_refused(build: Any, words: str) -> None:
@@ -103,6 +129,21 @@ def test_settings_without_meaning_are_refused(build: Any, words: str) -> None:
             {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
         ),
         (Adam(0.1), "Adam", {"lr": 0.1}),
+        (AdamW(0.1), "AdamW", {"lr": 0.1}),
+        (AdamW(0.1, weight_decay=0.5), "AdamW", {"lr": 0.1, "weight_decay": 0.5}),
+        (RmsProp(0.1), "RMSprop", {"lr": 0.1}),
+        (
+            RmsProp(0.1, 0.9, 1e-4, 0.5, True, 0.1),
+            "RMSprop",
+            {
+                "lr": 0.1,
+                "alpha": 0.9,
+                "eps": 1e-4,
+                "momentum": 0.5,
+                "centered": True,
+                "weight_decay": 0.1,
+            },
+        ),
         (
             Adam(0.1, (0.8, 0.95), 1e-4, 0.1),
             "Adam",

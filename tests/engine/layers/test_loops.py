@@ -5,12 +5,18 @@ from __future__ import annotations
 import pytest
 
 from backpropviz.engine.layers.activation import ReLU
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.padding import Pad
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.nest import Loops, Nest, Rule
 from tests.engine.layer_cases import Case, played
 
@@ -68,6 +74,47 @@ def written(loops: Loops) -> str:
         (Dense(3), (4,), "input.grad", {"input": "– | n i | o", "output": "– | n o | i"}),
         (Dense(3), (4,), "bias.grad", {"bias": "– | o | n", "output": "– | n o | –"}),
         (ReLU(), IMAGE, "output", {"element": "n c | y x | –"}),
+        (BatchNorm2d(mode="train"), IMAGE, "mean", {"channel": "– | c | n y x"}),
+        (BatchNorm2d(mode="train"), IMAGE, "variance", {"channel": "– | c | n y x"}),
+        (BatchNorm2d(mode="train"), IMAGE, "inv_std", {"channel": "– | c | –"}),
+        (BatchNorm2d(mode="train"), IMAGE, "normalized", {"element": "n c | y x | –"}),
+        (BatchNorm2d(mode="train"), IMAGE, "running_var.next", {"channel": "– | c | –"}),
+        (
+            BatchNorm2d(),
+            IMAGE,
+            "weight.grad",
+            {"channel": "– | c | n y x", "position": "n c | y x | –"},
+        ),
+        (BatchNorm2d(mode="train"), IMAGE, "input.grad", {"element": "n c | y x | k"}),
+        (BatchNorm2d(), IMAGE, "input.grad", {"element": "n c | y x | –"}),
+        (
+            PReLU(),
+            IMAGE,
+            "weight.grad",
+            {"weight": "– | o | n c y x", "position": "n c | y x | o"},
+        ),
+        (
+            PReLU(shared=False),
+            IMAGE,
+            "weight.grad",
+            {"weight": "– | c | n y x", "position": "n c | y x | –"},
+        ),
+        (
+            PReLU(shared=False),
+            (4,),
+            "weight.grad",
+            {"weight": "– | i | n", "position": "– | n i | –"},
+        ),
+        (Softmax(), (4,), "dot", {"sample": "– | n | k"}),
+        (Softmax(), (4,), "input.grad", {"element": "– | n k | –"}),
+        (AdaptiveAvgPool2d(3), IMAGE, "output", {"window": "n c | y x | u v"}),
+        (
+            AdaptiveAvgPool2d(3),
+            IMAGE,
+            "input.grad",
+            {"cell": "n c | u v | y x", "window": "n c | y x | u v"},
+        ),
+        (AdaptiveAvgPool2d(5), IMAGE, "output", {"window": "n c | y x | i j"}),
         (Flatten(), IMAGE, "output", {"element": "– | n i | –"}),
         (Flatten(), IMAGE, "input.grad", {"element": "n c | y x | –"}),
     ],
@@ -93,6 +140,8 @@ def test_steps_are_counted() -> None:
     ("layer", "shapes", "targets"),
     [
         (Flatten(), (IMAGE,), ("output", "input.grad")),
+        (Pad(1), (IMAGE,), ("output", "input.grad")),
+        (Dropout(), (IMAGE,), ("output", "input.grad")),
         (Concat(), (IMAGE, (3, 5, 5)), ("output", "input1.grad", "input2.grad")),
         (Add(), (IMAGE, IMAGE), ("input1.grad", "input2.grad")),
     ],

@@ -10,6 +10,7 @@ import pytest
 
 from backpropviz.engine.address import parse
 from backpropviz.engine.derivation import derive
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.errors import UserError
@@ -103,6 +104,53 @@ def test_squared_error_by_hand(loss: SquaredError, value: float, gradient: list[
 def test_squared_error_refuses_other_targets(value: Any) -> None:
     with pytest.raises(UserError, match="target"):
         SquaredError().target(value, (1, 2))
+
+
+def test_weights_and_smoothing_by_hand() -> None:
+    """Equal logits: every class has the surprise log 4, so only what is wanted matters."""
+    logits, target = np.zeros((2, 4)), np.array([0, 2])
+    loss = CrossEntropy("mean", 0.2, (1.0, 2.0, 3.0, 4.0))
+    value, residuals = loss.forward(logits, target)
+    assert residuals["wanted"] == pytest.approx(
+        np.array([[0.85, 0.1, 0.15, 0.2], [0.05, 0.1, 2.55, 0.2]])
+    )
+    assert float(residuals["weight_sum"]) == 4
+    assert float(value) == pytest.approx((1.3 + 2.9) * math.log(4) / 4)
+    gradient = loss.vjp(np.ones(()), residuals, target)
+    assert gradient[0] == pytest.approx((1.3 / 4 - np.array([0.85, 0.1, 0.15, 0.2])) / 4)
+
+
+def test_weights_of_one_and_no_smoothing_are_the_plain_loss() -> None:
+    random = np.random.default_rng(4)
+    logits, target = random.normal(size=(3, 5)), np.array([1, 4, 0])
+    plain, weighted = CrossEntropy(), CrossEntropy(class_weights=(1.0,) * 5)
+    (a, kept), (b, others) = (loss.forward(logits, target) for loss in (plain, weighted))
+    assert float(a) == pytest.approx(float(b), rel=1e-14)
+    one = np.ones(())
+    assert plain.vjp(one, kept, target) == pytest.approx(weighted.vjp(one, others, target))
+    assert set(kept) == {"max", "exp", "normalizer", "probabilities", "sample"}
+
+
+def test_as_many_class_weights_as_classes() -> None:
+    with pytest.raises(UserError, match="3 class weights do not fit 5 classes: give one for each"):
+        CrossEntropy(class_weights=(1.0, 2.0, 3.0)).target([1], (1, 5))
+
+
+def test_targets_that_weigh_nothing_make_no_number() -> None:
+    loss = CrossEntropy(class_weights=(0.0, 1.0))
+    with np.errstate(invalid="ignore"):
+        value, _ = loss.forward(np.zeros((1, 2)), np.array([0]))
+    assert math.isnan(float(value))
+
+
+def test_binary_cross_entropy_by_hand_and_far_from_zero() -> None:
+    loss = BinaryCrossEntropy("sum")
+    value, residuals = loss.forward(np.array([[0.0, 800.0, -800.0]]), np.array([[1.0, 1.0, 1.0]]))
+    assert float(value) == pytest.approx(math.log(2) + 800)
+    assert loss.vjp(np.ones(()), residuals, np.ones((1, 3))).tolist() == [[-0.5, 0, -1]]
+    assert loss.target([0, 0.5, 1], (1, 3)).tolist() == [[0, 0.5, 1]]
+    with pytest.raises(UserError, match="target 2 is no probability: give numbers from 0 to 1"):
+        loss.target([0, 2, 1], (1, 3))
 
 
 def test_a_reduction_is_mean_or_sum() -> None:

@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.padding import Pad
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten, Reshape
+from backpropviz.engine.layers.smooth_activation import GELU
+from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.errors import UserError
 
@@ -31,6 +38,10 @@ IMAGE = (3, 8, 8)
         (Dense(2), IMAGE, "needs a flat input, but its input is 3×8×8: add a flatten layer"),
         (Reshape((5, -1)), IMAGE, "3×8×8 are 192 values, which do not fill 5×-1"),
         (Reshape((5, 5)), IMAGE, "3×8×8 are 192 values, which do not fill 5×5"),
+        (BatchNorm2d(), (4,), "a batch normalization needs channels × height × width"),
+        (Softmax(), IMAGE, "a softmax needs one number for each class, but its input is 3×8×8"),
+        (AdaptiveAvgPool2d(2), (4,), "adaptive average-pooling needs channels"),
+        (Pad(1), (4,), "a padding needs channels"),
         (Add(), IMAGE, "an add layer needs at least two inputs, but 1 is given"),
         (Concat(), IMAGE, "a concat layer needs at least two inputs, but 1 is given"),
     ],
@@ -74,6 +85,20 @@ def test_joins_refuse_shapes_that_differ() -> None:
         (lambda: Reshape((-1, -1)), r"shape = \[-1, -1\]"),
         (lambda: Reshape((0,)), r"shape = \[0\]"),
         (lambda: LeakyReLU(float("nan")), "negative_slope = nan"),
+        (lambda: BatchNorm2d(eps=-1.0), "eps = -1.0 must be 0 or a positive number"),
+        (lambda: BatchNorm2d(momentum=float("inf")), "momentum = inf must be a finite number"),
+        (lambda: Dropout(1.5), "p = 1.5 must be a probability"),
+        (lambda: Dropout(float("nan")), "p = nan must be a probability"),
+        (lambda: Dropout(seed=-1), "seed = -1 must be at least 0"),
+        (lambda: GELU("erf"), "approximate = “erf” must be “none” or “tanh”"),
+        (lambda: AdaptiveAvgPool2d(0), "output_size = 0 must be"),
+        (lambda: AdaptiveAvgPool2d((2, -1)), r"output_size = \(2, -1\) must be"),
+        (lambda: Pad(-1), "padding = -1 must be"),
+        (lambda: Pad("same"), 'padding = "same" asks for a window'),
+        (lambda: Pad(1, float("inf")), "value = inf must be a finite number"),
+        (lambda: CrossEntropy(label_smoothing=1.5), "label_smoothing = 1.5 must be from 0 to 1"),
+        (lambda: CrossEntropy(class_weights=(1.0, float("nan"))), "class weight nan must be"),
+        (lambda: BinaryCrossEntropy("none"), "“none” must be “mean” or “sum”"),
     ],
 )
 def test_a_configuration_without_meaning_is_refused(build: object, words: str) -> None:
