@@ -18,7 +18,7 @@ from backpropviz.scene.cell_state import (
 )
 from backpropviz.scene.colormaps import contrast_color, legible
 from backpropviz.scene.fonts import ascent, cap_height, centered_baseline, descent, text_width
-from backpropviz.scene.marks import Anchor, Box, Color, Ellipse, Font, Mark, Rect, Stroke, Text
+from backpropviz.scene.marks import Anchor, Color, Ellipse, Font, Mark, Rect, Stroke, Text
 from backpropviz.scene.theme import Theme
 
 _MARGIN: Final = 8.0
@@ -47,7 +47,7 @@ def number_marks(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     if font is None:
         return ()
     box, large = cell.box, is_large(cell.box)
-    stacked = bool(cell.note) and not large and _has_room_fornote_marks(cell.box, font)
+    stacked = not large and _has_visible_note(cell, font)
     middle = box.y + box.height * (1 / 3 if stacked else 1 / 2)
     x = box.x + box.width / 2
     text = Text(
@@ -88,11 +88,9 @@ def word_marks(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
 def note_marks(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """Small text: at the bottom left of a large cell, centered under the number of a small one."""
     font = styles.NOTE
-    if not cell.note or text_width(cell.note, font) > cell.box.width - 4:
+    if not _has_visible_note(cell, cell.font or styles.NUMBER_SMALL):
         return ()
     box, large = cell.box, is_large(cell.box)
-    if not large and not _has_room_fornote_marks(box, cell.font or styles.NUMBER_SMALL):
-        return ()
     text = Text(
         box.x + _MARGIN if large else box.x + box.width / 2,
         box.bottom - _MARGIN if large else centered_baseline(box.y + box.height * 0.735, font),
@@ -151,5 +149,10 @@ def _own_font(cell: Cell) -> Font | None:
     return font
 
 
-def _has_room_fornote_marks(box: Box, font: Font) -> bool:
-    return box.height >= cap_height(font) + cap_height(styles.NOTE) + 16
+def _has_visible_note(cell: Cell, font: Font) -> bool:
+    """Whether the note fits below a number of that font."""
+    box, large = cell.box, is_large(cell.box)
+    room = box.width - (_MARGIN + 2 if large else 4)
+    if not cell.note or text_width(cell.note, styles.NOTE) > room:
+        return False
+    return large or box.height >= cap_height(font) + cap_height(styles.NOTE) + 16
