@@ -10,25 +10,59 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from types import MappingProxyType, ModuleType
+from types import ModuleType
+from typing import TypeVar
 
 import backpropviz.engine.layers as package
-from backpropviz.engine.fields import from_fields
+from backpropviz.engine.fields import Configuration, from_fields
 from backpropviz.engine.layers.protocol import Layer, Loss
+
+C = TypeVar("C", bound=Configuration)
+
+_COMMON = ("activation", "convolution", "cross_entropy", "dense", "pooling", "reshaping")
+"""Most networks need no other module."""
+
+
+class Kinds(Mapping[str, type[C]]):
+    """Classes by kind; to find one, no more modules are imported than it takes."""
+
+    def __init__(self, listed_in: str) -> None:
+        self._listed_in = listed_in
+        self._found: dict[str, type[C]] = {}
+        self._modules = _modules()
+
+    def __getitem__(self, kind: str) -> type[C]:
+        while kind not in self._found:
+            if not self._look_further():
+                raise KeyError(kind)
+        return self._found[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        while self._look_further():
+            pass
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _look_further(self) -> bool:
+        """Read the next module; tells whether there was one."""
+        module = next(self._modules, None)
+        for cls in getattr(module, self._listed_in, ()):
+            self._found[cls.kind] = cls
+        return module is not None
 
 
 @cache
 def layer_kinds() -> Mapping[str, type[Layer]]:
     """Every layer class by its kind."""
-    found = (cls for module in _modules() for cls in getattr(module, "LAYERS", ()))
-    return MappingProxyType({cls.kind: cls for cls in found})
+    return Kinds("LAYERS")
 
 
 @cache
 def loss_kinds() -> Mapping[str, type[Loss]]:
     """Every loss class by its kind."""
-    found = (cls for module in _modules() for cls in getattr(module, "LOSSES", ()))
-    return MappingProxyType({cls.kind: cls for cls in found})
+    return Kinds("LOSSES")
 
 
 def layer_from_fields(fields: Mapping[str, object], where: str) -> Layer:
@@ -46,5 +80,6 @@ def loss_from_fields(fields: Mapping[str, object], where: str = "loss") -> Loss:
 
 
 def _modules() -> Iterator[ModuleType]:
-    for module in pkgutil.iter_modules(package.__path__):
-        yield import_module(f"{package.__name__}.{module.name}")
+    names = [module.name for module in pkgutil.iter_modules(package.__path__)]
+    for name in sorted(names, key=lambda name: name not in _COMMON):
+        yield import_module(f"{package.__name__}.{name}")
