@@ -7,10 +7,11 @@ and every pass that is computed anew from that tape then agree on it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import Layer, Moded
+from backpropviz.engine.layers.protocol import Moded
 from backpropviz.engine.network import Network
 
 
@@ -34,19 +35,13 @@ EVAL = Mode()
 
 def with_mode(network: Network, mode: Mode) -> Network:
     """The network in a mode; one without layers that ask for it is the same object."""
-    nodes = tuple(
-        node
-        if (layer := _layer(node.layer, mode, place)) is node.layer
-        else replace(node, layer=layer)
-        for place, node in enumerate(network.nodes)
-    )
+    nodes = list(network.nodes)
+    for place in network.moded_places:
+        layer = nodes[place].layer
+        seed = mode.layer_seed(place)
+        changed = cast("Moded", layer).in_mode(training=mode.training, seed=seed)
+        if changed != layer:
+            nodes[place] = replace(nodes[place], layer=changed)
     if all(a is b for a, b in zip(nodes, network.nodes, strict=True)):
         return network
-    return Network(network.name, network.input_shape, nodes, network.loss)
-
-
-def _layer(layer: Layer, mode: Mode, place: int) -> Layer:
-    if not isinstance(layer, Moded):
-        return layer
-    changed = layer.in_mode(training=mode.training, seed=mode.layer_seed(place))
-    return layer if changed == layer else changed
+    return Network(network.name, network.input_shape, tuple(nodes), network.loss)

@@ -15,6 +15,7 @@ from backpropviz.engine.layers.protocol import (
     Buffered,
     Layer,
     Loss,
+    Moded,
     Site,
     input_name,
 )
@@ -85,6 +86,17 @@ class Network:
         """The layers by name."""
         return {node.name: node for node in self.nodes}
 
+    @cached_property
+    def moded_places(self) -> tuple[int, ...]:
+        """The numbers of the layers that act otherwise in training."""
+        return tuple(k for k, node in enumerate(self.nodes) if isinstance(node.layer, Moded))
+
+    @cached_property
+    def buffered(self) -> Mapping[str, Buffered]:
+        """The layers that keep something beside their parameters, by name."""
+        layers = ((node.name, node.layer) for node in self.nodes)
+        return {name: layer for name, layer in layers if isinstance(layer, Buffered)}
+
     @property
     def output(self) -> str:
         """The name of the layer whose output the loss judges."""
@@ -96,9 +108,10 @@ class Network:
 
     def buffer_shapes(self, node: Node) -> Mapping[str, Shape]:
         """The shapes of what a layer keeps beside its parameters, untrained."""
-        if not isinstance(node.layer, Buffered):
+        layer = self.buffered.get(node.name)
+        if layer is None:
             return {}
-        return node.layer.buffer_shapes(tuple(self.shapes[source] for source in node.inputs))
+        return layer.buffer_shapes(tuple(self.shapes[source] for source in node.inputs))
 
     def kept_shapes(self, node: Node) -> Mapping[str, Shape]:
         """All that is saved with a layer: its parameters, then its buffers."""

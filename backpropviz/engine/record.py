@@ -10,14 +10,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze, shape_text
 from backpropviz.engine.backprop import Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.layers.protocol import (
-    IMAGE,
-    LOSS,
-    LOSS_NAME,
-    TARGET,
-    Buffered,
-    input_name,
-)
+from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.mode import Mode, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
@@ -117,8 +110,10 @@ def _forward_arrays(network: Network, parameters: Parameters, run: Forward) -> N
                 yield Address(node.name, name), residual
         for name, parameter in parameters[node.name].items():
             yield Address(node.name, name), parameter
-        if isinstance(node.layer, Buffered):
-            own = node.layer.next_buffers(run.residuals[node.name], parameters[node.name])
+        if node.name in network.buffered:
+            own = network.buffered[node.name].next_buffers(
+                run.residuals[node.name], parameters[node.name]
+            )
             for name, buffer in own.items():
                 yield Address(node.name, name).of("next"), buffer
     yield Address(LOSS_NAME, "input"), run.outputs[network.output]

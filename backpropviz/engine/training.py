@@ -13,7 +13,7 @@ from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
 from backpropviz.engine.data import Batches
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.layers.protocol import Buffered, LayerParameters
+from backpropviz.engine.layers.protocol import LayerParameters
 from backpropviz.engine.mode import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
@@ -49,8 +49,8 @@ def train(
     now = start
     while True:
         rule = optimizer(now.iteration + 1) if callable(optimizer) else optimizer
-        training = with_mode(network, Mode(True, seed, now.iteration + 1))
-        now = _updated(training, now, batches, rule, workspaces)
+        network = with_mode(network, Mode(True, seed, now.iteration + 1))
+        now = _updated(network, now, batches, rule, workspaces)
         yield now
 
 
@@ -89,10 +89,9 @@ def _updated(
 def _next_buffers(
     network: Network, layer: str, run: Forward, own: LayerParameters
 ) -> dict[str, Array]:
-    kind = network.by_name[layer].layer
-    if not isinstance(kind, Buffered):
+    if layer not in network.buffered:
         return {}
-    found = kind.next_buffers(run.residuals[layer], own)
+    found = network.buffered[layer].next_buffers(run.residuals[layer], own)
     return {name: freeze(array) for name, array in found.items()}
 
 
