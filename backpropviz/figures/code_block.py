@@ -96,7 +96,7 @@ def broken(text: str, width: float, further: float | None = None) -> tuple[str, 
     """
     indent = text[: len(text) - len(text.lstrip())]
     rows, room = [indent], width
-    for word in text.split():
+    for word in _words(text):
         begun = rows[-1].strip()
         candidate = f"{rows[-1]} {word}" if begun else rows[-1] + word
         if begun and text_width(candidate, MONO) > room:
@@ -105,3 +105,15 @@ def broken(text: str, width: float, further: float | None = None) -> tuple[str, 
         else:
             rows[-1] = candidate if begun else elide(candidate, MONO, room)
     return tuple(rows)
+
+
+def _words(text: str) -> list[str]:
+    """What a line may be broken into: a tuple inside a call stays whole."""
+    words, depth = [""], 0
+    for character in text.strip():
+        depth += (character in "([{") - (character in ")]}")
+        if character == " " and depth <= 1:
+            words.append("")
+        else:
+            words[-1] += character
+    return [word for word in words if word]

@@ -26,7 +26,7 @@ from backpropviz.scene.numbers import decimal_of, residue
 from backpropviz.scene.theme import LABEL, MONO, MONO_STRONG, ROW, Theme
 
 MOST_TERMS = 200
-_MOST_BINS = 100
+_MOST_BINS, _LEAST_TERMS = 100, 6
 _LINE, _GAP = 18.0, 12.0
 
 
@@ -54,7 +54,10 @@ def term_list(
         lines = tuple(_bin_lines(derivation, progress, theme))
     else:
         lines = tuple(_term_lines(derivation, progress, order, theme))
-    return stacked(_line(line, lines, width, x, theme) for line in lines)
+    labels = max((text_width(line.place, MONO) for line in lines if line.factors), default=0.0)
+    return stacked(
+        _line(line, labels, width, x, theme, is_total=line is lines[-1]) for line in lines
+    )
 
 
 def _is_binned(derivation: Derivation, order: TermOrder) -> bool:
@@ -65,7 +68,11 @@ def _is_binned(derivation: Derivation, order: TermOrder) -> bool:
 def _term_lines(
     derivation: Derivation, progress: Progress, order: TermOrder, theme: Theme
 ) -> Iterator[ListLine]:
-    folded = fold(derivation, progress, most=MOST_TERMS, order=order, digits=4)
+    most = MOST_TERMS
+    if order is TermOrder.SIZE:
+        # A list by size ends where only zeros would follow.
+        most = min(most, max(_LEAST_TERMS, int(np.count_nonzero(derivation.term_values))))
+    folded = fold(derivation, progress, most=most, order=order, digits=4)
     numbers = np.asarray(folded.numbers, dtype=np.int64)
     places, columns = _places(derivation, numbers), _columns(derivation, numbers, theme)
     if folded.initial:
@@ -76,7 +83,9 @@ def _term_lines(
         current = number == progress.current
         yield ListLine(places[row], factors, text or "•", term_key(derivation, number), current)
     if folded.rest is not None:
-        yield ListLine(f"{folded.rest.count:,} more", (), folded.rest.subtotal)
+        count = folded.rest.count
+        text = f"{count:,} more" if folded.rest.not_zero else f"{count:,} that are 0"
+        yield ListLine(text, (), folded.rest.subtotal)
     if folded.residue:
         yield ListLine("rounding residue", (), folded.residue)
     yield _total(derivation, folded.total)
@@ -176,20 +185,17 @@ def _bin_line(
 
 
 def _line(
-    line: ListLine, lines: tuple[ListLine, ...], width: float, x: float, theme: Theme
+    line: ListLine, labels: float, width: float, x: float, theme: Theme, *, is_total: bool
 ) -> Part:
     y = baseline(0, _LINE, MONO)
     marks: list[Mark] = []
     if line.key:
         tint = theme.here_tint if line.is_current else None
         marks.append(Rect(x - 4, 0, width + 8, _LINE, fill=tint, radius=3, key=line.key))
-    is_total = line is lines[-1]
     value_font = MONO_STRONG if is_total or line.is_current else MONO
     color = theme.here if is_total or line.is_current else theme.text
     marks.append(Text(x + width, y, line.value, value_font, color, Anchor.END, line.key))
-    left = x + max(
-        text_width(other.place, MONO) for other in lines if other.factors or other is line
-    )
+    left = x + labels
     marks.append(Text(x, y, line.place, MONO if line.factors else ROW, theme.text_secondary))
     room = width - (left - x) - text_width(line.value, value_font) - 2 * _GAP
     marks.extend(_factors(line, left + _GAP, y, room, theme))

@@ -5,7 +5,7 @@ import pytest
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.explained_step import ALL, ExplainedStep, Progress
 from backpropviz.figures.folding import TermOrder
-from backpropviz.figures.ledger import ledger
+from backpropviz.figures.ledger import ORDER_KEY, ledger
 from backpropviz.figures.ledger_rows import LedgerRows, ledger_rows
 from backpropviz.scene.marks import Box, Rect, Scene, Text
 from backpropviz.scene.numbers import decimal_of
@@ -131,3 +131,36 @@ def test_one_row_is_tinted_and_its_bar_has_the_color_of_the_place() -> None:
     fills = [mark.fill for mark in scene.walk() if isinstance(mark, Rect)]
     assert fills.count(LIGHT.here_tint) == 1
     assert fills.count(LIGHT.here) == 1
+
+
+def test_a_long_sum_by_position_has_a_waterfall_of_all_terms() -> None:
+    step = step_at(lenet(), "conv1.weight.grad[2,0,3,1]")
+    by_position = card(step, 480, 420)
+    by_size = card(step, 480, 420, LIGHT, TermOrder.SIZE)
+    assert step.derivation is not None
+    assert any("784 terms" in text or "784 in loop order" in text for text in _texts(by_position))
+    assert not any("784 terms" in text for text in _texts(by_size))
+    largest = int(abs(step.derivation.term_values).argmax())
+    key = f"term:{int(step.derivation.positions[largest])}"
+    fall = [m for m in by_position.walk() if isinstance(m, Rect) and m.key == key]
+    rows = [m for m in by_size.walk() if isinstance(m, Rect) and m.key == key]
+    assert len(fall) > len(rows) > 0
+
+
+def test_every_row_answers_with_its_term() -> None:
+    scene = card(step_at(tiny(), "conv1.weight.grad[0,0,0,1]"), 902, 240)
+    keys = {m.key for m in scene.walk() if isinstance(m, Rect) and m.key}
+    assert keys == {"term:0", "term:1", "term:2", "term:3"}
+
+
+def test_the_order_is_said_where_a_click_changes_it() -> None:
+    step = step_at(tiny(), "conv1.weight.grad[0,0,0,1]")
+    for order, said in ((TermOrder.POSITION, "in loop order"), (TermOrder.SIZE, "largest first")):
+        scene = card(step, 902, 240, LIGHT, order)
+        assert [m.text for m in scene.walk() if isinstance(m, Text) and m.key == ORDER_KEY] == [
+            said
+        ]
+
+
+def _texts(scene: Scene) -> list[str]:
+    return [mark.text for mark in scene.walk() if isinstance(mark, Text)]

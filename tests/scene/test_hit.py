@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from backpropviz.scene.cells import Cell, CellState, cell
-from backpropviz.scene.hit import Hit, find, hit
+from backpropviz.scene.hit import Hit, find, hit, places
 from backpropviz.scene.marks import (
     Box,
     Ellipse,
@@ -15,8 +15,9 @@ from backpropviz.scene.marks import (
     Rect,
     Scene,
     Stroke,
+    Text,
 )
-from backpropviz.scene.theme import LIGHT
+from backpropviz.scene.theme import LIGHT, MONO
 
 
 def scene(*marks: Mark) -> Scene:
@@ -91,3 +92,22 @@ def test_lines_answer_within_reach() -> None:
 
 def test_what_is_not_drawn_is_not_found() -> None:
     assert find(scene(Rect(0, 0, 1, 1, key="a")), "b") is None
+
+
+def test_places_are_all_of_a_key_but_not_the_number_on_its_cell() -> None:
+    box = Rect(10, 10, 40, 40, key="a[0]")
+    number = Text(20, 34, "5", MONO, "#000000", key="a[0]")
+    elsewhere = Text(100, 34, "5", MONO, "#000000", key="a[0]")
+    grid = Pixels(
+        0, 60, 40, 20, np.zeros((2, 4)), "gray", (0, 1), key_pattern="term:{index}", first_index=8
+    )
+    picture = scene(Group((box, number), dx=5), elsewhere, grid)
+    found = places(picture, {"a[0]", "term:13", "term:3"})
+    assert [(p.key, p.is_text) for p in found] == [
+        ("a[0]", False),
+        ("a[0]", True),
+        ("term:13", False),
+    ]
+    assert found[0].box == Box(15, 10, 40, 40)
+    assert found[2].box == Box(10, 70, 10, 10)
+    assert hit(picture, 15, 75) == Hit("term:13", Box(10, 70, 10, 10))
