@@ -17,7 +17,6 @@ from backpropviz.figures.counters import counter_row, counters
 from backpropviz.figures.explained_step import ALL, ExplainedStep
 from backpropviz.figures.folding import TermOrder
 from backpropviz.figures.formula import Formula, formula, in_symbols
-from backpropviz.figures.ledger import ledger
 from backpropviz.figures.roles import equation_style
 from backpropviz.figures.sentences import sentences
 from backpropviz.figures.stack import (
@@ -28,7 +27,6 @@ from backpropviz.figures.stack import (
     space,
     stacked,
 )
-from backpropviz.figures.term_list import term_list
 from backpropviz.scene.marks import Box, Group, Scene
 from backpropviz.scene.theme import BODY, LABEL, SENTENCE, Theme
 
@@ -77,6 +75,8 @@ def explanation(
 
 def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
     """One finished value explained, with its ledger, for a notebook."""
+    from backpropviz.figures.ledger import ledger
+
     width = _SCENE_WIDTH
     marks: tuple[Group, ...] = ()
     top = _PADDING
@@ -142,6 +142,8 @@ def _terms(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Ite
     yield space(8)
     yield paragraph(text, LABEL, _LABEL_LINE, theme.update, width, _PADDING, UNFOLD_KEY)
     if shown.unfolded:
+        from backpropviz.figures.term_list import term_list
+
         order = shown.order or TermOrder.POSITION
         yield space(4)
         yield term_list(derivation, step.progress, order, width, _PADDING, theme)
