@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.focus import Focus
-from backpropviz.figures.folding import TermOrder
 from backpropviz.figures.headings import slot_heading
-from backpropviz.figures.ledger import ledger
 from backpropviz.figures.panel import panel_marks
 from backpropviz.figures.product_slot import has_product_map, product_slot
 from backpropviz.figures.slot_layout import Placed, place_slots
@@ -18,7 +16,6 @@ from backpropviz.figures.slots import operand_slots, region_size
 from backpropviz.figures.target_slots import target_slot, target_tiles
 from backpropviz.figures.total import total_marks, total_width
 from backpropviz.figures.view import View
-from backpropviz.figures.wires import wires
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Anchor, Box, Mark, Text
@@ -50,7 +47,7 @@ def operation_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[
     areas = _areas(focus, body)
     slots = (*operand_slots(view, focus, theme), target_slot(view, focus, theme))
     placed = place_slots(slots, areas.top)
-    joined = wires(view, focus, placed, _below(placed, areas), theme) if areas.wires.height else ()
+    joined = _joined(view, focus, placed, areas, theme)
     return (
         *placed_marks(placed, view, theme),
         *joined,
@@ -77,6 +74,17 @@ def _ledger_height(focus: Focus, room: float) -> float:
     wanted = min(_LEDGER_FRAME + _LEDGER_ROW * rows, room * 0.55)
     least = room - _LEAST_PANELS
     return wanted if wanted <= least else max(0.0, least if least >= LEDGER_LEAST_HEIGHT else 0.0)
+
+
+def _joined(
+    view: View, focus: Focus, placed: Sequence[Placed], areas: Areas, theme: Theme
+) -> tuple[Mark, ...]:
+    if not areas.wires.height:
+        return ()
+    # Like the ledger: nothing that the first step of a network shows.
+    from backpropviz.figures.wires import wires
+
+    return tuple(wires(view, focus, placed, _below(placed, areas), theme))
 
 
 def _below(placed: Sequence[Placed], areas: Areas) -> Box:
@@ -126,6 +134,10 @@ def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
     step = view.explained
     if step.derivation is None or box.height < LEDGER_LEAST_HEIGHT or box.width < 360:
         return ()
+    # The first step of a network shows none: the stage does not wait for it.
+    from backpropviz.figures.folding import TermOrder
+    from backpropviz.figures.ledger import ledger
+
     order = TermOrder.SIZE if view.options.ledger_by_size else TermOrder.POSITION
     return ledger(step.derivation, step.progress, box, theme, order)
 

@@ -1,19 +1,24 @@
-"""The stage: the picture of the current step, for the window and for every export."""
+"""The stage: the picture of the current step, for the window and for every export.
+
+A network's first step is mostly a convolution's, so the other stages are imported once they are
+drawn, or by `import_all_stages` when nobody waits.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+
+from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.program import Phase
+from backpropviz.figures.focus import Focus
 from backpropviz.figures.headings import HEADER_HEIGHT, header, path_parts
-from backpropviz.figures.loss_stage import loss_stage
 from backpropviz.figures.operation_stage import operation_stage
-from backpropviz.figures.overview_stage import overview_stage
-from backpropviz.figures.pooling_stage import pooling_stage
-from backpropviz.figures.update_stage import update_stage
+from backpropviz.figures.pooled_plane import is_pooling
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Box, Mark, Scene
 from backpropviz.scene.theme import Theme
 
-_SPECIAL = (pooling_stage, loss_stage, update_stage)
-"""Stages of their own; each is asked in turn and returns None where it has nothing to say."""
+_LATER = ("ledger", "loss_stage", "overview_stage", "pooling_stage", "update_stage", "wires")
 _MARGIN = 32
 _NARROW = 700
 
@@ -31,12 +36,35 @@ def title(view: View) -> str:
     return " › ".join(text for text, _ in path_parts(view))
 
 
+def import_all_stages() -> None:
+    """Import now what a later step would wait for."""
+    for name in _LATER:
+        import_module(f"backpropviz.figures.{name}")
+
+
 def _body(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
     focus = view.focus
     if focus is None:
+        from backpropviz.figures.overview_stage import overview_stage
+
         return overview_stage(view, body, theme)
-    for special in _SPECIAL:
-        marks = special(view, focus, body, theme)
-        if marks is not None:
-            return marks
-    return operation_stage(view, focus, body, theme)
+    own = _own_stage(view, focus, body, theme)
+    return operation_stage(view, focus, body, theme) if own is None else own
+
+
+def _own_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mark, ...] | None:
+    """The stage of a kind of operation that has one; None where it has nothing to say."""
+    operation = focus.operation
+    if operation.phase is Phase.UPDATE:
+        from backpropviz.figures.update_stage import update_stage
+
+        return update_stage(view, focus, body, theme)
+    if operation.layer == LOSS_NAME:
+        from backpropviz.figures.loss_stage import loss_stage
+
+        return loss_stage(view, focus, body, theme)
+    if is_pooling(view.tape, operation.layer):
+        from backpropviz.figures.pooling_stage import pooling_stage
+
+        return pooling_stage(view, focus, body, theme)
+    return None
