@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.errors import BackpropVizError
+from backpropviz.figures.stage import import_all_stages
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
@@ -163,6 +164,7 @@ class Workbench(QObject):
         """Once, when the first pass has been shown: no later frame pays for what is loaded."""
         if not self._is_settled:
             self._is_settled = True
+            import_all_stages()
             set_aside_what_stays()
 
     def _show_docks(self) -> None:
