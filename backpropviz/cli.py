@@ -21,7 +21,7 @@ from backpropviz.errors import BackpropVizError, MachineError, UsageError, UserE
 from backpropviz.version import __version__
 
 INTERRUPTED = 130
-LATER = ("train", "check")
+LATER = ("train",)
 _DEBUG = "--debug"
 _LONGEST_SENTENCE = 800
 _NUMBERS = re.compile(r"-[\d.].*")

@@ -7,10 +7,10 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from backpropviz.errors import UsageError, UserError
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DEPTHS = ("pass", "phase", "layer", "tensor", "channel", "element", "term")
 LARGEST_SCALE = 8.0
+_PROGRESS_STEP = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def _check_openable(name: str) -> None:
         )
 
 
-def _input_arguments(parser: argparse.ArgumentParser) -> None:
+def _input_arguments(parser: argparse.ArgumentParser, *, has_float: bool = True) -> None:
     parser.add_argument(
         "--network", required=True, metavar="N", help="a bundled network or a file (.json, .bpv)"
     )
@@ -74,13 +75,14 @@ def _input_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", metavar="T", help="a class by number or name, or numbers separated by commas"
     )
-    parser.add_argument(
-        "--float",
-        choices=("32", "64"),
-        default="32",
-        dest="float_bits",
-        help="bits of a number (default 32)",
-    )
+    if has_float:
+        parser.add_argument(
+            "--float",
+            choices=("32", "64"),
+            default="32",
+            dest="float_bits",
+            help="bits of a number (default 32)",
+        )
     parser.add_argument(
         "--reduction", choices=("mean", "sum"), help="of the batch's losses (default: the model's)"
     )
@@ -231,6 +233,51 @@ def _progress(done: int, count: int) -> None:
     print(f"\r{done:,} of {count:,} frames", end=end, file=sys.stderr, flush=True)
 
 
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    _input_arguments(parser, has_float=False)
+    amount = parser.add_mutually_exclusive_group()
+    amount.add_argument(
+        "--per-array", type=_count, metavar="N", help="check at most N values an array (200)"
+    )
+    amount.add_argument("--all", action="store_true", help="check every value")
+    parser.add_argument("--pixels", action="store_true", help="check the image's pixels too")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from backpropviz.engine.base_point import base_point_of
+    from backpropviz.engine.check_text import check_text
+    from backpropviz.engine.gradcheck import PER_ARRAY, check, plan, report
+
+    arguments.float_bits = "64"
+    _, tape = recorded(arguments)
+    point = base_point_of(tape)
+    most = sys.maxsize if arguments.all else arguments.per_array or PER_ARRAY
+    wanted = plan(point, most, pixels=arguments.pixels)
+    found = report(point, wanted, _counted(check(point, wanted), wanted.count))
+    print(check_text(found))
+    return 0 if found.passed else 1
+
+
+_Result = TypeVar("_Result")
+
+
+def _counted(results: Iterable[_Result], count: int) -> Iterator[_Result]:
+    """The results, while a terminal is told how many there are."""
+    is_watched = sys.stderr is not None and sys.stderr.isatty()
+    for done, result in enumerate(results, 1):
+        if is_watched and (done % _PROGRESS_STEP == 0 or done == count):
+            end = "\n" if done == count else ""
+            print(f"\r{done:,} of {count:,} values", end=end, file=sys.stderr, flush=True)
+        yield result
+
+
 def _no_arguments(_: argparse.ArgumentParser) -> None:
     return None
 
@@ -251,6 +298,9 @@ COMMANDS = {
     ),
     "export": Command(
         _export_arguments, _export, "Write pictures of steps: .png, .svg, .pdf or a folder."
+    ),
+    "check": Command(
+        _check_arguments, _check, "Hold every gradient against finite differences in float64."
     ),
     "doctor": Command(
         _no_arguments, _doctor, "Tell what this machine has and lacks, and how to mend it."

@@ -126,6 +126,25 @@ def test_what_cannot_be_derived(
     assert words in complaint(capsys, 3, "explain", address, *TINY)
 
 
+def test_check_holds_every_gradient_against_finite_differences(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = output(capsys, "check", *TINY, "--pixels")
+    assert text.startswith("tiny-max: all ")
+    assert text.endswith("agree.\n")
+    sampled = output(capsys, "check", "--network", "lenet", "--per-array", "3")
+    assert "at most 3 of each array" in sampled
+
+
+def test_a_wrong_gradient_fails_the_check(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backpropviz.engine import gradcheck
+
+    monkeypatch.setattr(gradcheck.Report, "passed", False)
+    assert main(("check", *TINY)) == 1
+
+
 def test_record_writes_every_array_by_name(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -200,7 +219,9 @@ def test_input_that_cannot_be_used(
         (("record", *TINY), "-o"),
         (("record", *TINY, "-o", "tape.png"), "ends in .npz"),
         (("train",), "not supported yet"),
-        (("check", *TINY), "not supported yet"),
+        (("train", *TINY), "not supported yet"),
+        (("check", *TINY, "--per-array", "0"), "--per-array"),
+        (("check", *TINY, "--per-array", "3", "--all"), "not allowed with"),
         (("explian", "loss"), "neither a command nor a file"),
     ],
 )
