@@ -10,6 +10,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from threading import RLock
 from types import ModuleType
 from typing import TypeVar
 
@@ -30,27 +31,30 @@ class Kinds(Mapping[str, type[C]]):
         self._listed_in = listed_in
         self._found: dict[str, type[C]] = {}
         self._modules = _modules()
+        # Networks are read on several threads, and a generator cannot be resumed by two.
+        self._lock = RLock()
 
     def __getitem__(self, kind: str) -> type[C]:
         while kind not in self._found:
-            if not self._look_further():
+            if not self._look_further() and kind not in self._found:
                 raise KeyError(kind)
         return self._found[kind]
 
     def __iter__(self) -> Iterator[str]:
         while self._look_further():
             pass
-        return iter(self._found)
+        return iter(tuple(self._found))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def _look_further(self) -> bool:
         """Read the next module; tells whether there was one."""
-        module = next(self._modules, None)
-        for cls in getattr(module, self._listed_in, ()):
-            self._found[cls.kind] = cls
-        return module is not None
+        with self._lock:
+            module = next(self._modules, None)
+            for cls in getattr(module, self._listed_in, ()):
+                self._found[cls.kind] = cls
+            return module is not None
 
 
 @cache
