@@ -182,7 +182,7 @@ class BatchNormNests:
             else (quantity("upstream_sum"), quantity("upstream_dot"))
         )
         k = terms.index("k").axis
-        one, share = Constant("1", 1.0), Constant(f"−1/{self.count}", -1 / self.count)
+        one, share = Constant("1", 1.0), Constant(f"-1/{self.count}", -1 / self.count)
         sources = (cell(self.site.output.grad, "ncyx"), cell(total, "c"), cell(dot, "c"))
         parts: tuple[Operand, ...] = (
             *self._scale(terms),

@@ -9,9 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.copying import copy_nest
-from backpropviz.engine.index import variables
+from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.layers.configuration import Padding, image_shape, window
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
@@ -106,26 +107,26 @@ class Framed:
     value: float
 
     @property
-    def address(self) -> None:
-        """None: it depends on the place."""
-        return
+    def address(self) -> Address:
+        """The array that is framed."""
+        return self.cell.address
 
     @property
-    def index(self) -> tuple[()]:
-        """Empty: a place of the frame has no cell."""
-        return ()
+    def index(self) -> tuple[Index, ...]:
+        """The cell; outside the array lies the frame."""
+        return self.cell.index
 
     @property
     def label(self) -> str:
-        """The frame's value."""
-        return f"{self.value:g}"
+        """A cell is called by its address."""
+        return ""
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """The pixel, or the constant of the frame."""
         found = self.cell.at(values, coordinates)
         if found.presence is Presence.PRESENT:
             return found
-        return Factor(None, self.label, self.value)
+        return Factor(None, f"{self.value:g}", self.value)
 
     def block(self, values: Values, region: Region) -> Array:
         """Pixels and frame."""

@@ -129,11 +129,14 @@ class WeightedCrossEntropy:
         (n,) = variables(1)
         operands = (Cell(site.quantity("sample"), (n,)), *self._share_operand(site, samples))
         loops = Loops("loss", (Axis("n", samples),), 0, 0, (), operands)
-        return Nest(LOSS, (), Rule.SUM, (loops,), remark=f"The {self.reduction} over the batch.")
+        remark = f"The {self.reduction} over the batch."
+        if self.divides_by_weights:
+            remark = "The mean over the targets' weights: share is one over their sum."
+        return Nest(LOSS, (), Rule.SUM, (loops,), remark=remark)
 
     def _share_operand(self, site: Site, samples: int) -> tuple[Operand, ...]:
         if self.divides_by_weights:
-            return (OneOver(site.quantity("weight_sum"), "1/Σw"),)
+            return (OneOver(site.quantity("weight_sum"), "share"),)
         return reduction_factor(self.reduction, samples)
 
     def _gradient_nest(self, site: Site) -> Nest:

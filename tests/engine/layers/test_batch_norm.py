@@ -82,7 +82,7 @@ def test_the_input_gradient_has_three_terms_with_addresses() -> None:
     assert named[1] == [*scale, "norm.bias.grad[2]"]
     assert named[2] == [*scale, "norm.weight.grad[2]", "norm.normalized[1,2,3,4]"]
     labels = [[f.label for f in term.operands if not f.address] for term in terms]
-    assert labels == [["1", "1"], ["−1/84", "1"], ["−1/84"]]
+    assert labels == [["1", "1"], ["-1/84", "1"], ["-1/84"]]
 
 
 def test_operations_run_as_defined() -> None:
