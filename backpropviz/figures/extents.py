@@ -43,7 +43,8 @@ def extent(index: Index, region: Region) -> Extent:
         return Extent(())
     cells, exact = index.over(region)
     found = cells if exact is None else cells[np.broadcast_to(exact, cells.shape)]
-    return Extent(tuple(int(c) for c in np.unique(found)))
+    # Not np.unique: it imports masked arrays, which the first stage would wait for.
+    return Extent(tuple(sorted(set(found.ravel().tolist()))))
 
 
 def extents(maps: tuple[Index, ...], region: Region) -> tuple[Extent, ...]:
