@@ -1,4 +1,4 @@
-"""The nests of batch normalization. Names: n sample, c channel, y x place, k term."""
+"""The nests of batch normalization. Names: n sample, c channel, y x place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.protocol import LayerMode, LayerNests, Site
 from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import Nest, Operand, Rule
-from backpropviz.engine.operands import Choice, Constant
+from backpropviz.engine.operands import Constant
 
 _PIXELS = "nc|yx|"
 
@@ -29,9 +29,8 @@ class BatchNormNests:
         self.channels = self.shape[1:2]
         self.count = int(np.prod(self.shape)) // self.shape[1]
         self.is_affine = "weight" in site.parameters
-        sizes = sizes_of(self.shape, k=3)
+        sizes = sizes_of(self.shape)
         self.pixels = Lettering("element", _PIXELS, sizes)
-        self.terms = Lettering("element", "nc|yx|k", sizes)
         self.each_channel = Lettering("channel", "|c|", sizes)
         self.gathering = Lettering("channel", "|c|nyx", sizes)
         self.scattering = Lettering("position", _PIXELS, sizes)
@@ -175,28 +174,29 @@ class BatchNormNests:
 
     def _input_gradient_in_training(self) -> Nest:
         """Three terms: by the value itself, by the mean, by the variance."""
-        cell, quantity, terms = self.terms.cell, self.site.quantity, self.terms
+        cell, quantity = self.pixels.cell, self.site.quantity
         total, dot = (
             (quantity("bias").grad, quantity("weight").grad)
             if self.is_affine
             else (quantity("upstream_sum"), quantity("upstream_dot"))
         )
-        k = terms.index("k").axis
-        one, share = Constant("1", 1.0), Constant(f"-1/{self.count}", -1 / self.count)
-        sources = (cell(self.site.output.grad, "ncyx"), cell(total, "c"), cell(dot, "c"))
-        parts: tuple[Operand, ...] = (
-            *self._scale(terms),
-            Choice(k, sources),
-            Choice(k, (one, share, share)),
-            Choice(k, (one, one, cell(self._normalized_name(), "ncyx"))),
+        scale = self._scale(self.pixels)
+        parts = (
+            cell(self.site.output.grad, "ncyx"),
+            cell(total, "c"),
+            self._share(),
+            cell(self._normalized_name(), "ncyx"),
+            cell(dot, "c"),
         )
-        return Nest(
+        factors = " · ".join(f"{{{k}}}" for k in range(len(scale)))
+        g, s, share, x, d = (f"{{{len(scale) + k}}}" for k in range(len(parts)))
+        return self._each_pixel(
             self.site.input().grad,
-            self.shape,
-            Rule.SUM,
-            (terms.loops("ncyx", parts),),
-            remark="Three ways: the value itself, the mean that it moves, the variance that it "
-            "moves; the last two are shared by the whole channel.",
+            (*scale, *parts),
+            f"{factors} · ({g} − {s} · {share} − {x} · {d} · {share})",
+            _three_ways,
+            "Three ways: the value itself, the mean that it moves, the variance that it moves; "
+            "the last two are shared by the whole channel.",
         )
 
     def _scale(self, lettering: Lettering) -> tuple[Operand, ...]:
@@ -227,3 +227,9 @@ class BatchNormNests:
     ) -> Nest:
         loops = self.each_channel.loops("c", operands)
         return Nest(target, self.channels, Rule.FUNCTION, (loops,), expression, function, remark)
+
+
+def _three_ways(*given: Array) -> Array:
+    *scale, upstream, total, share, normalized, dot = given
+    inside = upstream - total * share - normalized * dot * share
+    return np.asarray(np.prod(np.broadcast_arrays(*scale, inside), axis=0))

@@ -124,13 +124,12 @@ class Dropout:
         return found
 
     def _scaled(self, site: Site, target: Address, source: Address, remark: str) -> Nest:
-        scale = Constant("1/(1 − p)", self.scale)
         return elementwise_nest(
             target,
             site.output_shape,
-            (source, site.quantity("mask"), scale),
-            "{0} · {1} · {2}",
-            lambda x, mask, factor: x * mask * factor,
+            (source, site.quantity("mask"), Constant("1 − p", 1 - self.p)),
+            "{0} · {1} / {2}",
+            lambda x, mask, kept: x * mask / np.where(kept > 0, kept, 1),
             remark,
         )
 

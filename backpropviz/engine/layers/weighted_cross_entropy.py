@@ -96,7 +96,7 @@ class WeightedCrossEntropy:
         hit: tuple[Operand, ...] = (IsTarget(n, k),)
         expression = "{0}"
         if self.smoothing:
-            rest = Constant("ε/K", self.smoothing / shape[1])
+            rest = Constant("δ", self.smoothing / shape[1])
             hit = (Constant("1 − ε", 1 - self.smoothing), *hit, rest)
             expression = "{0} · {1} + {2}"
         if self.weights is not None:
@@ -110,8 +110,13 @@ class WeightedCrossEntropy:
             (each_class(shape, hit),),
             expression,
             self._wanted_value,
-            "What the target asks of each class: smoothing gives a little to all of them.",
+            self._wanted_remark(),
         )
+
+    def _wanted_remark(self) -> str:
+        if not self.smoothing:
+            return "What the target asks of each class, as far as the class counts."
+        return "What the target asks of each class: smoothing takes ε from it, δ = ε/K for each."
 
     def _wanted_value(self, *given: Array) -> Array:
         hit, *further = given[1:] if self.smoothing else given

@@ -85,7 +85,7 @@ def written(loops: Loops) -> str:
             "weight.grad",
             {"channel": "– | c | n y x", "position": "n c | y x | –"},
         ),
-        (BatchNorm2d(mode="train"), IMAGE, "input.grad", {"element": "n c | y x | k"}),
+        (BatchNorm2d(mode="train"), IMAGE, "input.grad", {"element": "n c | y x | –"}),
         (BatchNorm2d(), IMAGE, "input.grad", {"element": "n c | y x | –"}),
         (
             PReLU(),
