@@ -35,8 +35,11 @@ class Command:
 
 
 def _open_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="*", metavar="FILE", help="an image, a network or a session")
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="an image, a network, a session or a lesson"
+    )
     parser.add_argument("--network", metavar="N", help="a bundled network or a file")
+    parser.add_argument("--lesson", metavar="L", help="a lesson by its name or file (.toml)")
     parser.add_argument("--theme", choices=("light", "dark", "system"), help="colors of the window")
 
 
@@ -48,9 +51,13 @@ def _open(arguments: argparse.Namespace) -> int:
         else:
             _check_openable(name)
             files.append(name)
+    if arguments.lesson:
+        from backpropviz.storage.lesson_file import lesson_text
+
+        lesson_text(arguments.lesson)
     from backpropviz.ui.application import run_window
 
-    return run_window(tuple(files), network, arguments.theme)
+    return run_window(tuple(files), network, arguments.theme, arguments.lesson)
 
 
 def _is_bundled(name: str) -> bool:

@@ -169,6 +169,24 @@ QPushButton#RecentRow { background: @panel; border: 1px solid @border; border-ra
   padding: 0; }
 QPushButton#RecentRow:hover { background: @hover; }
 QPushButton#RecentRow:focus { border: 2px solid @update; }
+#ListCard { background: @panel; border: 1px solid @border; border-radius: 8px; }
+QPushButton#LessonRow { background: transparent; border: none; border-radius: 6px; padding: 0; }
+QPushButton#LessonRow:hover { background: @hover; }
+QPushButton#LessonRow:focus { border: 2px solid @update; }
+#Tag { color: @text; border: 1px solid @border_strong; border-radius: 5px; padding: 1px 7px; }
+#LessonCard, #TaskCard { background: @stage; border: 1px solid @border; border-radius: 8px; }
+#TaskCard { border-left: 3px solid @here; }
+#TaskCard[state="done"] { border-left: 3px solid @ok; }
+#SwitchNotice { background: @update_tint; }
+QPushButton#Quiet { background: transparent; border-color: transparent; color: @text_secondary;
+  padding: 0 8px; font-weight: 400; }
+QPushButton#Quiet:hover { background: @hover; color: @text; }
+QPushButton#Quiet:focus { border: 2px solid @update; padding: 0 7px; }
+QPushButton#Choice { padding: 0; }
+QPushButton#Choice:focus { border: 2px solid @update; padding: 0; }
+QPushButton#Choice[verdict="right"] { background: @forward_tint; border: 1px solid @ok; }
+QPushButton#Choice[verdict="wrong"] { background: @field; border: 1px solid @here; }
+
 QPushButton#DropStrip { background: transparent; border: 1px dashed @border_strong;
   min-height: 42px;  border-radius: 10px; color: @text_secondary; font-weight: 400; }
 QPushButton#DropStrip:hover { background: @hover; }

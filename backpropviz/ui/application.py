@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
 
 
-def run_window(files: tuple[str, ...], network: str | None, theme: str | None) -> int:
+def run_window(
+    files: tuple[str, ...], network: str | None, theme: str | None, lesson: str | None = None
+) -> int:
     """Show the window until it is closed.
 
     Raises:
@@ -39,7 +41,7 @@ def run_window(files: tuple[str, ...], network: str | None, theme: str | None) -
     application = make_application()
     window = MainWindow(theme)
     _show_errors_in(window)
-    window.open_at_start(files, network)
+    window.open_at_start(files, network, lesson)
     window.show()
     # Ctrl+C in the terminal reaches Python only when Python code runs now and then.
     pulse = QTimer()

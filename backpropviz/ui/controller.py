@@ -112,6 +112,12 @@ class Controller(QObject):
         if current is not None:
             self._load(lambda: _changed(current, make), self.tr("Recording…"))
 
+    def show(self, opened: Opened) -> None:
+        """Show what was opened elsewhere or before, just as it is."""
+        self._loader.drop()
+        self._stop_search()
+        self._become(opened)
+
     def close_pass(self) -> None:
         """Nothing is open any more."""
         self._loader.drop()

@@ -42,7 +42,7 @@ class Docks:
 
     def _add(self, panels: Mapping[str, tuple[str, QWidget]], area: Qt.DockWidgetArea) -> None:
         for name, (title, content) in panels.items():
-            dock = _dock(name, title, content, self._window)
+            dock = bare_dock(name, title, content, self._window)
             self.by_name[name] = dock
             self._window.addDockWidget(area, dock)
             dock.toggleViewAction().setEnabled(False)
@@ -68,6 +68,25 @@ class Docks:
         """Keep sizes and visibility for the next time."""
         if any(dock.isVisible() for dock in self.by_name.values()):
             QSettings().setValue(_KEY, self._window.saveState(_VERSION))
+
+    def show_guest(self, name: str, dock: QDockWidget) -> None:
+        """Lend a dock the whole left side, as wide as the right one."""
+        self.remember()
+        for own in self._left:
+            self.by_name[own].hide()
+        if name not in self.by_name:
+            self.by_name[name] = dock
+            self._window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+        dock.show()
+        widths = WIDTHS if self._window.width() >= _NARROW else NARROW_WIDTHS
+        self._window.resizeDocks([dock], [widths[1]], Qt.Orientation.Horizontal)
+
+    def dismiss_guest(self, name: str) -> None:
+        """Give the left side back: the docks are as they were."""
+        dock = self.by_name.pop(name)
+        self._window.removeDockWidget(dock)
+        dock.hide()
+        self.show()
 
     def actions(self) -> Sequence[QAction]:
         """A checkable action for each dock."""
@@ -101,7 +120,7 @@ class Docks:
         self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
 
 
-def _dock(name: str, title: str, content: QWidget, window: QWidget) -> QDockWidget:
+def bare_dock(name: str, title: str, content: QWidget, window: QWidget) -> QDockWidget:
     """A dock without a frame of its own: the panel's head is its title."""
     result = QDockWidget(title, window)
     result.setObjectName(name)

@@ -131,14 +131,16 @@ class MainWindow(QMainWindow):
         self.ready.emit()
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
-            self.workbench.controller.open(waiting)
+            self.workbench.open(waiting)
         else:
             self.workbench.fill_start_page()
 
-    def open_at_start(self, files: tuple[str, ...], network: str | None) -> None:
+    def open_at_start(
+        self, files: tuple[str, ...], network: str | None, lesson: str | None = None
+    ) -> None:
         """Open what the command line names, once the engine is there."""
-        if files or network:
-            self.open(request_for(files, network))
+        if files or network or lesson:
+            self.open(request_for(files, network, lesson))
 
     def open(self, request: OpenRequest) -> None:
         """Open a network, an image or both; while the engine loads, the newest request waits."""
@@ -146,7 +148,7 @@ class MainWindow(QMainWindow):
             self._waiting = request
             self.status.say(self.tr("Loading…"))
             return
-        self.workbench.controller.open(request)
+        self.workbench.open(request)
 
     def open_example(self) -> None:
         """Open the 3×3 example."""
@@ -167,11 +169,11 @@ class MainWindow(QMainWindow):
 
         names, _ = QFileDialog.getOpenFileNames(
             self,
-            self.tr("Open an image, a network or a session"),
+            self.tr("Open an image, a network, a session or a lesson"),
             str(QSettings().value("folder/open", "")),
             self.tr(
                 "All that can be opened (*.png *.jpg *.jpeg *.gif *.bmp *.tif *.tiff *.webp *.avif"
-                " *.json *.bpv);;All files (*)"
+                " *.json *.bpv *.toml);;All files (*)"
             ),
         )
         if names:

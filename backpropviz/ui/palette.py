@@ -127,6 +127,9 @@ def _entries(window: MainWindow) -> list[Entry]:
         if actions[spec.name].isEnabled() and spec.name != "palette"
     ]
     bench = window.workbench
+    if bench is not None:
+        note = window.tr("lesson")
+        found += [Entry(a.text(), note, a.trigger) for a in bench.lessons.actions()]
     opened = bench.controller.opened if bench is not None else None
     if bench is None or opened is None:
         return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 _NETWORKS: Final = (".json", ".bpv")
+_LESSON: Final = ".toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class OpenRequest:
     """Names of a network and an image (empty: keep what is open), a target and a place.
 
     `network` is a bundled name or a file (a session too); `image` is a file or `mnist:17`, or with
-    `content` the name of a pasted picture.
+    `content` the name of a pasted picture. A `lesson`, a name or a file, brings its own.
     """
 
     network: str = ""
@@ -23,13 +24,18 @@ class OpenRequest:
     target: str = ""
     place: str = ""
     content: bytes = b""
+    lesson: str = ""
 
 
-def request_for(files: Sequence[str], network: str | None = None) -> OpenRequest:
-    """What a list of files asks for: the last network and the last image of it."""
-    request = OpenRequest(network=network or "")
+def request_for(
+    files: Sequence[str], network: str | None = None, lesson: str | None = None
+) -> OpenRequest:
+    """What a list of files asks for: the last network and the last image of it, or a lesson."""
+    request = OpenRequest(network=network or "", lesson=lesson or "")
     for name in files:
-        if Path(name).suffix.lower() in _NETWORKS:
+        if Path(name).suffix.lower() == _LESSON:
+            request = replace(request, lesson=name)
+        elif Path(name).suffix.lower() in _NETWORKS:
             request = replace(request, network=name)
         else:
             request = replace(request, image=name)

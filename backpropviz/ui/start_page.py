@@ -7,7 +7,6 @@ from typing import Final
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
-    QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from backpropviz.paint.families import qfont
 from backpropviz.scene.style import Font
-from backpropviz.scene.theme import BODY_STRONG, PAGE_TITLE, Theme
+from backpropviz.scene.theme import BODY_STRONG, PAGE_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
 from backpropviz.ui.requests import OpenRequest
@@ -26,6 +25,7 @@ from backpropviz.ui.start_cards import RecentRow, StartCard
 
 PAGE_WIDTH: Final = 1128
 EXAMPLE, LENET, OWN = "example", "lenet", "own"
+_LESSONS_HEIGHT: Final = 8 * 36 + 7 + 2
 _SUBTITLE: Final = Font("Inter", 16)
 
 
@@ -46,7 +46,7 @@ class StartPage(QScrollArea):
         self._page.setObjectName("StartPage")
         self.setWidget(self._page)
         self._build()
-        self._recent_title.hide()
+        self._recent_part.hide()
         self._resume.hide()
 
     def _build(self) -> None:
@@ -61,18 +61,11 @@ class StartPage(QScrollArea):
         self._column.addSpacing(12)
         self._add_cards()
         self._column.addSpacing(40)
-        self._recent_title = _heading(self.tr("Recent sessions"))
-        self._column.addWidget(self._recent_title)
-        self._column.addSpacing(12)
-        self._recent = QGridLayout()
-        self._recent.setHorizontalSpacing(24)
-        self._recent.setVerticalSpacing(8)
-        self._recent.setColumnStretch(0, 1)
-        self._recent.setColumnStretch(1, 1)
-        self._column.addLayout(self._recent)
+        self._add_lists()
         self._column.addSpacing(24)
         self._strip = QPushButton(
-            "  " + self.tr("Drop an image, a network or a session anywhere in this window")
+            "  "
+            + self.tr("Drop an image, a network, a session or a lesson anywhere in this window")
         )
         self._strip.setObjectName("DropStrip")
         self._strip.setFixedHeight(44)
@@ -85,6 +78,44 @@ class StartPage(QScrollArea):
         row.addStretch(1)
         row.addWidget(column, 100)
         row.addStretch(1)
+
+    def _add_lists(self) -> None:
+        """Recent sessions at a third of the width, lessons beside them."""
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(8)
+        self._recent_part = QWidget()
+        left = QVBoxLayout(self._recent_part)
+        self._lessons = QVBoxLayout()
+        self._lessons_done = QLabel()
+        self._lessons_done.setObjectName("Tertiary")
+        self._lessons_done.setFont(qfont(ROW))
+        head = QHBoxLayout()
+        head.addWidget(_heading(self.tr("Lessons")), 1)
+        head.addWidget(self._lessons_done)
+        right = QVBoxLayout()
+        for part in (left, right):
+            part.setContentsMargins(0, 0, 0, 0)
+            part.setSpacing(12)
+        left.addWidget(_heading(self.tr("Recent sessions")))
+        left.addLayout(self._recent)
+        left.addStretch(1)
+        right.addLayout(head)
+        right.addLayout(self._lessons)
+        # Their list comes with the engine: room is kept, so that nothing moves then.
+        self._lessons.addSpacing(_LESSONS_HEIGHT)
+        right.addStretch(1)
+        row = QHBoxLayout()
+        row.setSpacing(24)
+        row.addWidget(self._recent_part, 1)
+        row.addLayout(right, 2)
+        self._column.addLayout(row)
+
+    def show_lessons(self, lessons: QWidget, done: str) -> None:
+        """Put the list of lessons in its place; `done` says how many are."""
+        while (item := self._lessons.takeAt(0)) is not None:
+            _remove(item.widget())
+        self._lessons.addWidget(lessons)
+        self._lessons_done.setText(done)
 
     def _add_head(self) -> None:
         title = QLabel(self.tr("Step through backpropagation"))
@@ -101,7 +132,7 @@ class StartPage(QScrollArea):
         self._open = QPushButton("  " + self.tr("Open") + "   Ctrl+O")
         self._open.setFixedHeight(32)
         self._open.setIconSize(QSize(16, 16))
-        self._open.setAccessibleName(self.tr("Open an image, a network or a session"))
+        self._open.setAccessibleName(self.tr("Open an image, a network, a session or a lesson"))
         self._open.clicked.connect(self.files_wanted)
         self._resume = QPushButton("  " + self.tr("Resume the last session"))
         self._resume.setFixedHeight(32)
@@ -160,17 +191,14 @@ class StartPage(QScrollArea):
     def refresh(self) -> None:
         """Read the recent sessions; the first time just after the first paint."""
         while (item := self._recent.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.setParent(None)
-                widget.deleteLater()
+            _remove(item.widget())
         sessions = read_recent()
-        self._recent_title.setVisible(bool(sessions))
+        self._recent_part.setVisible(bool(sessions))
         self._resume.setVisible(last_session_file().exists())
-        for number, session in enumerate(sessions):
+        for session in sessions:
             row = RecentRow(session, when_text(session.when))
             row.chosen.connect(self._reopen)
-            self._recent.addWidget(row, number // 2, number % 2)
+            self._recent.addWidget(row)
 
     def _reopen(self, session: RecentSession) -> None:
         self.requested.emit(
@@ -209,3 +237,9 @@ def _heading(text: str) -> QLabel:
     label = QLabel(text)
     label.setFont(qfont(BODY_STRONG))
     return label
+
+
+def _remove(widget: QWidget | None) -> None:
+    if widget is not None:
+        widget.setParent(None)
+        widget.deleteLater()

@@ -19,6 +19,7 @@ from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
 from backpropviz.ui.explanation_panel import ExplanationPanel
 from backpropviz.ui.layout import Docks
+from backpropviz.ui.lessons.desk import LessonDesk
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.panels import ScenePanel
@@ -26,6 +27,7 @@ from backpropviz.ui.player import Player
 from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.recent import last_session_file
+from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.stage_view import StageView
 from backpropviz.ui.status_text import facts_text, message_text, state_text
 from backpropviz.ui.timeline_view import TimelineView
@@ -62,7 +64,12 @@ class Workbench(QObject):
         self._idle.setSingleShot(True)
         self._idle.setInterval(0)
         self._idle.timeout.connect(self._show_side_panels)
+        self._settling = QTimer(self)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(_SETTLED_MS)
+        self._settling.timeout.connect(self._settle)
         self._connect()
+        self.lessons = LessonDesk(self.controller, self.docks, window)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -119,16 +126,24 @@ class Workbench(QObject):
         self.bar.network_wanted.connect(self.actions.open_network)
         self.bar.target_wanted.connect(self.actions.set_target)
 
+    def open(self, request: OpenRequest) -> None:
+        """Open what is asked for: a lesson, or a network, an image or both."""
+        if request.lesson:
+            self.lessons.open(request.lesson)
+        else:
+            self.controller.open(request)
+
     def _show(self, old: Opened | None, new: Opened | None) -> None:
         """The one place where a new state reaches the panels."""
         if new is None:
-            if old is not None:
-                self._remember(old)
+            own = self.lessons.end(old) if old is not None else None
+            if own is not None:
+                self._remember(own)
             self._show_start_page()
             return
         if old is None:
             self._show_docks()
-            QTimer.singleShot(_SETTLED_MS, self, self._settle)
+            self._settling.start()
         if old is None or old.subject is not new.subject:
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
@@ -200,6 +215,7 @@ class Workbench(QObject):
         for panel in (self.network, self.stack, self.explanation, self.marks, self.bar):
             panel.use_theme(colors)
         self.transport.use_theme(colors)
+        self.lessons.use_theme(colors)
         opened = self.controller.opened
         if opened is None:
             if self.thumbnails is not None:
@@ -223,6 +239,8 @@ class Workbench(QObject):
         """Remember the session and the layout; wait for all threads."""
         self.player.pause()
         self._idle.stop()
+        self._settling.stop()
+        self.lessons.close()
         self.controller.stop()
         if self.thumbnails is not None:
             self.thumbnails.stop()

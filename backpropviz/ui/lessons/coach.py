@@ -1,0 +1,239 @@
+"""Leads through a lesson: opens its passes, watches the debugger's state, keeps the progress."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from backpropviz.debugger.commands import Command
+from backpropviz.debugger.going import GoToAddress
+from backpropviz.debugger.lessons.lesson import LessonStep, check, switch_needed
+from backpropviz.debugger.lessons.lesson_progress import (
+    LessonProgress,
+    begin,
+    current_step,
+    neighbor,
+)
+from backpropviz.debugger.lessons.question import Given, Outcome, answer
+from backpropviz.debugger.lessons.show_me import ShowMe
+from backpropviz.debugger.marks import TogglePin
+from backpropviz.engine.address import Address
+from backpropviz.engine.tape import Tape
+from backpropviz.errors import BackpropVizError
+from backpropviz.ui.background import Background
+from backpropviz.ui.controller import Controller
+from backpropviz.ui.lessons.loading import LoadedLesson, load_lesson
+from backpropviz.ui.lessons.progress_file import write_progress
+from backpropviz.ui.lessons.step_texts import fits
+from backpropviz.ui.mark_keys import Together
+from backpropviz.ui.opened import Opened, keeping_place, session_subject
+
+
+class Coach(QObject):
+    """`changed` tells that step, progress or what is missing may be new."""
+
+    began = Signal()
+    changed = Signal()
+    ended = Signal()
+    cell_pointed = Signal(object)
+
+    def __init__(self, controller: Controller, parent: QObject) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._loaded: LoadedLesson | None = None
+        self._progress: LessonProgress | None = None
+        self._kept: Opened | None = None
+        self.shows_score = False
+        self.missing: tuple[str, ...] = ()
+        self._loader = Background(self)
+        self._loader.answered.connect(self._begin)
+        self._loader.failed.connect(self._fail)
+        controller.state_changed.connect(self._follow)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a lesson is open."""
+        return self._loaded is not None
+
+    @property
+    def loaded(self) -> LoadedLesson:
+        """The open lesson."""
+        if self._loaded is None:
+            raise BackpropVizError("no lesson is open")
+        return self._loaded
+
+    @property
+    def progress(self) -> LessonProgress:
+        """Where the learner stands in it."""
+        return self._progress or begin(self.loaded.lesson)
+
+    @property
+    def step(self) -> LessonStep:
+        """The open step."""
+        return current_step(self.loaded.lesson, self.progress)
+
+    @property
+    def own_session(self) -> Opened | None:
+        """What the person had open before the lesson."""
+        return self._kept
+
+    @property
+    def tape(self) -> Tape:
+        """The pass on the screen; the step's own where that has not what the step speaks of."""
+        opened, own = self._controller.opened, self.loaded.passes[self.step.on].view.tape
+        if opened is None or opened.view.tape is own or self.switch_text:
+            return own
+        return opened.view.tape if fits(self.step, opened.view.tape) else own
+
+    @property
+    def switch_text(self) -> str:
+        """Why another network must be opened for the step; empty where its own is open."""
+        opened, wanted = self._controller.opened, self.loaded.passes[self.step.on]
+        if opened is not None and opened.subject.network == wanted.subject.network:
+            return ""
+        here = None if opened is None else session_subject(opened.subject)
+        return switch_needed(self.step.on, here)
+
+    def open(self, name: str) -> None:
+        """Open a bundled lesson or a file where it was left; what is open waits."""
+        self._controller.busy_changed.emit(self.tr("Opening the lesson…"))
+        self._loader.run(lambda: load_lesson(name))
+
+    def stop(self) -> None:
+        """Wait until no thread works for the coach."""
+        self._loader.stop()
+
+    def _begin(self, loaded: LoadedLesson) -> None:
+        self._controller.busy_changed.emit("")
+        if not self.is_on:
+            self._kept = self._controller.opened
+        self._loaded, self._progress = loaded, loaded.progress
+        self.shows_score = False
+        self._open_first()
+        self.began.emit()
+        self.changed.emit()
+
+    def _open_first(self) -> None:
+        start = self.loaded.passes[self.step.on]
+        is_own = start is self.loaded.passes[self.loaded.lesson.on]
+        self._controller.show(self.loaded.at_start() if is_own else start)
+        self._look()
+
+    def restart(self) -> None:
+        """Begin anew; the score too."""
+        self._save(begin(self.loaded.lesson))
+        self.shows_score = False
+        self._open_first()
+        self.changed.emit()
+
+    def leave(self) -> None:
+        """Keep the progress and put back what was open before."""
+        if not self.is_on:
+            return
+        kept = self._kept
+        if kept is None:
+            self._controller.close_pass()
+        self.end()
+        if kept is not None:
+            self._controller.show(kept)
+
+    def end(self) -> Opened | None:
+        """Without putting anything back; returns what was open before."""
+        kept, self._kept = self._kept, None
+        if self.is_on:
+            self._loaded = self._progress = None
+            self.shows_score = False
+            self.ended.emit()
+        return kept
+
+    def move(self, by: int) -> None:
+        """To the next step (1) or the one before (−1); after the last one comes the score."""
+        if self.shows_score:
+            self.shows_score = by > 0
+            self.changed.emit()
+            return
+        step = neighbor(self.loaded.lesson, self.progress, by)
+        if step is None:
+            self.shows_score = by > 0
+        else:
+            self._save(self.progress.at(step))
+            self.switch()
+        self._look()
+        self.changed.emit()
+
+    def switch(self) -> None:
+        """Open the step's own pass, at the same place where it is the same network."""
+        wanted, current = self.loaded.passes[self.step.on], self._controller.opened
+        if current is None or self.switch_text:
+            self._controller.show(wanted)
+        elif current.view.tape is not wanted.view.tape:
+            self._controller.show(keeping_place(wanted, current))
+
+    def answer(self, given: Given) -> Outcome | None:
+        """Hold an answer to the pass and keep it; None where the step asks nothing.
+
+        Raises:
+            UserError: it is not of the kind that is asked for; it does not count.
+        """
+        if self.step.question is None:
+            return None
+        outcome = answer(self.step.question, given, self.tape)
+        self._save(self.progress.answered(self.step, str(given), is_right=outcome.is_right))
+        self._look()
+        self.changed.emit()
+        return outcome
+
+    def reveal(self) -> None:
+        """Tell the answer; the question does not count as right."""
+        self._save(self.progress.revealed(self.step))
+        self._look()
+        self.changed.emit()
+
+    def show_me(self) -> None:
+        """Go where the step's check is met and light up what it names."""
+        self.switch()
+        opened, place = self._controller.opened, self.step.show.place or self.step.check
+        if opened is None or place is None:
+            return
+        commands: list[Command] = [ShowMe(place)]
+        lit = (a for a in self.step.show.highlight if a not in opened.state.pins)
+        commands += [TogglePin(address) for address in lit]
+        self._controller.jump(Together(tuple(commands)))
+
+    def go_to(self, address: Address) -> None:
+        """Where a value of the text comes about."""
+        self._controller.jump(GoToAddress(address))
+
+    def _follow(self, old: Opened | None, new: Opened | None) -> None:
+        if new is None:
+            self._loader.drop()
+        if not self.is_on or new is None:
+            return
+        self._look()
+        if old is not None and old.view.tape is new.view.tape:
+            for pin in new.state.pins[-1:]:
+                if pin not in old.state.pins:
+                    self.cell_pointed.emit(pin)
+        self.changed.emit()
+
+    def _look(self) -> None:
+        """Hold the step's check to the state; once met, it stays met."""
+        opened, step = self._controller.opened, self.step
+        if opened is None or self.switch_text:
+            self.missing = ()
+            return
+        self.missing = check(step, opened.state, opened.timeline, opened.view.tape)
+        is_new = step.check is not None and step.title not in self.progress.done
+        if is_new and not self.missing and self.progress.has_answer(step):
+            self._save(self.progress.met(step))
+
+    def _save(self, progress: LessonProgress) -> None:
+        self._progress = progress
+        try:
+            write_progress(progress)
+        except (BackpropVizError, OSError):
+            # A full or read-only disk must not end the lesson.
+            return
+
+    def _fail(self, error: BaseException) -> None:
+        self._controller.busy_changed.emit("")
+        self._controller.failed.emit(error)
