@@ -37,7 +37,7 @@ LABELLED = 18
 _DRAWN_SINGLY = 400
 """Most cells that are drawn one by one."""
 _LEAST_DOT_DISTANCE, _MOST_DOTS = 12, 600
-_LEAST_FRAMED = 16
+_LEAST_FRAMED, _MOST_FRAMED = 16, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,8 @@ def _dotted(panel: Panel, grid: Grid) -> Array | None:
 def _special_cells(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     """The cells that the step is in: each framed, or where they are tiny all together."""
     special = [(p, mood) for p, mood in panel.moods.items() if mood.state is not CellState.FINAL]
-    if grid.cell_width < _LEAST_FRAMED and len(special) > 1:
+    many = 1 if grid.cell_width < _LEAST_FRAMED else _MOST_FRAMED
+    if len(special) > many:
         return _framed_together(special, panel, grid, theme)
     return tuple(
         mark

@@ -187,7 +187,9 @@ def _rings(
     large = grid.cell_width >= NUMBERED
     inset = 2.0 if grid.cell_width >= 12 else 1.0 if grid.cell_width >= 6 else 0.0
     side = grid.cell_width - 2 * inset
-    stroke = Stroke(theme.forward, 2.0 if large else 1.25) if inset else None
+    # Small rings have square corners and whole pixels: there may be hundreds.
+    crisp = 0.0 if large else 0.5
+    stroke = Stroke(theme.forward, 2.0 if large else 1.0) if inset else None
     marks: list[Mark] = []
     if not large:
         marks += [_veil(block, values, grid, theme) for block in shown.visited]
@@ -195,7 +197,8 @@ def _rings(
         x, y = grid.x + column * grid.cell_width + inset, grid.y + row * grid.cell_height + inset
         value = float(values.values[row, column])
         fill = None if large else value_fill(value, scale.colormap, scale.limits)
-        marks.append(Rect(x, y, side, side, fill, stroke, radius=1.5 if stroke else 0.0))
+        edges = (x + crisp, y + crisp, side - 2 * crisp, side - 2 * crisp)
+        marks.append(Rect(*edges, fill, stroke, radius=1.5 if large else 0.0))
     return tuple(marks)
 
 

@@ -106,13 +106,18 @@ def outline(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     return framed(cell.box, accent_color(cell, theme), theme, width, dash)
 
 
+_LEAST_ROUNDED = 20
+
+
 def framed(
     box: Box, color: Color, theme: Theme, width: float, dash: tuple[float, ...] = ()
 ) -> tuple[Mark, ...]:
     """An outline centered on a box's edge with a halo: an operand, an extent, a hovered cell."""
     edges = (box.x, box.y, box.width, box.height)
     halo = Rect(*edges, stroke=Stroke(theme.halo, width + 2 * _HALO))
-    return halo, Rect(*edges, stroke=Stroke(color, width, dash), radius=2.0)
+    # Round corners cost several times more to paint, and are not seen on a small cell.
+    radius = 2.0 if min(box.width, box.height) >= _LEAST_ROUNDED else 0.0
+    return halo, Rect(*edges, stroke=Stroke(color, width, dash), radius=radius)
 
 
 def tie_frame(window: Box, theme: Theme, tag: str = "tie: first wins") -> tuple[Mark, ...]:
