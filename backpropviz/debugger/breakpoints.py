@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from backpropviz.debugger.conditions import Condition, parse_condition
 from backpropviz.debugger.places import operation_of
-from backpropviz.debugger.search import Search
 from backpropviz.debugger.steps import Depth, depths_of
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
@@ -25,6 +23,11 @@ from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+
+if TYPE_CHECKING:
+    # Read and searched for where there is a condition; the first stage does not wait for it.
+    from backpropviz.debugger.conditions import Condition
+    from backpropviz.debugger.search import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Breakpoint:
 
     def __post_init__(self) -> None:
         if self.condition:
-            parse_condition(self.condition)
+            _parsed(self.condition)
         elif self.phase is None and self.layer is None and self.address is None:
             raise UserError("a breakpoint needs a place or a condition: give one of them.")
 
@@ -80,7 +83,7 @@ class Seeker:
     def nearest(self, found: Breakpoint, k: int) -> Hit | None:
         """Forwards the first hit from step k on, backwards the last one up to step k."""
         if found.condition:
-            hits = self._conditional(found, parse_condition(found.condition), k)
+            hits = self._conditional(found, _parsed(found.condition), k)
             return next(hits, None)
         if found.address is None:
             return self._first(self._begins(found), k)
@@ -144,6 +147,8 @@ class Seeker:
         if nest.rule is Rule.COPY:
             meets = not condition.about_term and bool(condition.mask(self.tape[nest.target]).any())
             return Hit(0, leaf) if meets else None
+        from backpropviz.debugger.search import Search
+
         search = Search(self.tape, nest, order, condition, self.forward, self.proceed)
         indices = () if address is None else self.tape.resolve(address).indices
         if indices and len(indices) == len(nest.shape):
@@ -178,3 +183,9 @@ class Seeker:
             first = element + (0,) * (len(sizes) - len(element))
             found = Hit(join(first, sizes), Depth.ELEMENT)
         return found if start <= found.k < stop else None
+
+
+def _parsed(condition: str) -> Condition:
+    from backpropviz.debugger.conditions import parse_condition
+
+    return parse_condition(condition)

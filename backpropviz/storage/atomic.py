@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,6 +85,9 @@ def _make_parent(path: Path) -> None:
 
 
 def _temporary_name(path: Path) -> str:
+    # It loads cryptography, which a program that only reads needs not.
+    import secrets
+
     return f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}"
 
 

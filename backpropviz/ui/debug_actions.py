@@ -1,4 +1,7 @@
-"""What the actions of an open pass do, and when they can be used."""
+"""What the actions of an open pass do, and when they can be used.
+
+Dialogs and files are imported once they are asked for: the stage comes first.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,10 @@ from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.stepping import Over
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.ui.debug_commands import COMMANDS, breakpoint_here, other_order
-from backpropviz.ui.dialogs.ask import ask
 from backpropviz.ui.going import command_for
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import read_preferences, write_preferences
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.session_file import save_opened
 from backpropviz.ui.subject import Subject, read_target, target_text
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class DebugActions(QObject):
         if opened is None:
             return
         layers = [node.name for node in opened.view.tape.network.nodes]
+        from backpropviz.ui.dialogs.ask import ask
+
         text = ask(
             self._window,
             self.tr("Go to"),
@@ -193,6 +196,8 @@ class DebugActions(QObject):
         subject = opened.subject
         names = subject.model.class_names
         hint = self.tr("A class: {names}").format(names=", ".join(names[:20])) if names else ""
+        from backpropviz.ui.dialogs.ask import ask
+
         text = ask(
             self._window,
             self.tr("Target"),
@@ -209,6 +214,8 @@ class DebugActions(QObject):
         opened = self._opened
         if opened is None:
             return
+        from backpropviz.ui.dialogs.ask import ask
+
         text = ask(
             self._window,
             self.tr("Learning rate"),
@@ -286,6 +293,8 @@ class DebugActions(QObject):
         )
         if not name:
             return
+        from backpropviz.ui.session_file import save_opened
+
         path = Path(name if name.endswith(".bpv") else f"{name}.bpv")
         QSettings().setValue("folder/save", str(path.parent))
         try:

@@ -1,4 +1,7 @@
-"""The panels of watches, variables and breakpoints, and what can be done in them."""
+"""The panels of watches, variables and breakpoints, and what can be done in them.
+
+Rows and dialogs are imported once they are shown: the stage comes first.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +22,6 @@ from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.controller import Controller
-from backpropviz.ui.dialogs.ask import ask
-from backpropviz.ui.dialogs.breakpoint import ask_breakpoint
-from backpropviz.ui.lists import breakpoint_rows, variable_rows, watch_rows
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.panels import ListPanel, SwitchedPanel
 from backpropviz.ui.row_list import RowList
@@ -65,6 +65,8 @@ class MarksPanels(QObject):
 
     def show_opened(self, opened: Opened) -> None:
         """Read all rows for a moment."""
+        from backpropviz.ui.lists import breakpoint_rows, variable_rows, watch_rows
+
         self._watches.show_rows(watch_rows(opened))
         if self._variables.isVisible():
             self._variables.show_rows(variable_rows(opened))
@@ -80,6 +82,8 @@ class MarksPanels(QObject):
         opened = self._controller.opened
         if opened is None:
             return
+        from backpropviz.ui.dialogs.ask import ask
+
         here = opened.focus_address
         text = ask(
             self._window,
@@ -98,6 +102,8 @@ class MarksPanels(QObject):
         opened = self._controller.opened
         if opened is None:
             return
+        from backpropviz.ui.dialogs.breakpoint import ask_breakpoint
+
         here = opened.focus_address
         found = ask_breakpoint(self._window, opened, Breakpoint(address=here) if here else None)
         if found is not None:
@@ -145,6 +151,8 @@ class MarksPanels(QObject):
         opened, mark = self._controller.opened, self._mark(key)
         if opened is None or mark is None:
             return
+        from backpropviz.ui.dialogs.breakpoint import ask_breakpoint
+
         changed = ask_breakpoint(self._window, opened, mark)
         if changed is not None:
             self._controller.dispatch(ChangeBreakpoint(mark, changed))
