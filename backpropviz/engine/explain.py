@@ -46,7 +46,7 @@ def _why(tape: Tape, address: Address) -> str:
     if node is None or own.array == TARGET:
         return "it is given"
     inputs = {input_name(k, len(node.inputs)) for k in range(len(node.inputs))}
-    if own.part or own.quantity in {*inputs, *tape.network.parameter_shapes(node)}:
+    if own.part or own.quantity in {*inputs, *tape.network.kept_shapes(node)}:
         changed = address.of("next") if not own.part else None
         hint = f"; what the update makes of it is {changed}" if changed in tape else ""
         return f"it was there before the pass{hint}"

@@ -10,6 +10,7 @@ import pytest
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.base_point import base_point_of
 from backpropviz.engine.data import Batches
+from backpropviz.engine.explain import explain_value
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
@@ -21,6 +22,7 @@ from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.record import record
 from backpropviz.engine.training import Trained, predict, train
+from backpropviz.errors import UserError
 from tests.engine.passes import branched, grown, recorded
 
 
@@ -134,3 +136,13 @@ def test_first_values_are_the_layers_own_and_buffers_are_no_parameters() -> None
     model = Model("grown", network, parameters, Preprocessing(1, 6, 7), (), Sgd())
     sizes = (s for n in network.nodes for s in network.parameter_shapes(n).values())
     assert model.parameter_count == sum(int(np.prod(size)) for size in sizes)
+
+
+def test_a_buffer_was_there_before_the_pass() -> None:
+    tape = recorded(grown(), [1, 3], mode=Mode(True, 3))
+    with pytest.raises(UserError, match=r"before the pass; .* is norm.running_mean.next\[1\]"):
+        explain_value(tape, parse("norm.running_mean[1]"))
+    found = explain_value(tape, parse("norm.running_mean.next[1]"))
+    assert found.value == pytest.approx(0.1 * tape.value(parse("norm.mean[1]")))
+    with pytest.raises(UserError, match="dropout keeps it for the way back"):
+        explain_value(tape, parse("dropout.mask[0,0,0,0]"))
