@@ -77,11 +77,12 @@ def _updated(
     states: dict[Address, OptimizerState] = {}
     for layer, own in now.parameters.items():
         parameters[layer] = {**own, **_next_buffers(network, layer, run, own)}
-        for name in network.parameter_shapes(network.by_name[layer]):
+        for name, gradient in gradients[layer].items():
             parameter, address = own[name], Address(layer, name)
             state = now.states.get(address) or optimizer.initial_state(parameter)
-            update = optimizer.update(parameter, gradients[layer][name], state, now.iteration + 1)
-            parameters[layer][name] = freeze(parameter + update.step)
+            update = optimizer.update(parameter, gradient, state, now.iteration + 1)
+            # The step becomes the parameter: a large array costs more to allocate than to add up.
+            parameters[layer][name] = freeze(np.add(parameter, update.step, out=update.step))
             states[address] = {part: freeze(update.parts[part]) for part in state}
     return Trained(parameters, states, now.iteration + 1, float(run.loss))
 
