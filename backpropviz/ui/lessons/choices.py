@@ -27,7 +27,8 @@ class ChoiceButton(QPushButton):
         if is_centered:
             self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 7, 12, 8)
+        side = 6 if is_centered else 12
+        row.setContentsMargins(side, 7, side, 8)
         row.addWidget(self._text)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)

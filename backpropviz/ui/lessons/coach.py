@@ -44,6 +44,8 @@ class Coach(QObject):
         self._kept: Opened | None = None
         self.shows_score = False
         self.missing: tuple[str, ...] = ()
+        self._lit: tuple[Address, ...] = ()
+        self._tape: Tape | None = None
         self._loader = Background(self)
         self._loader.answered.connect(self._begin)
         self._loader.failed.connect(self._fail)
@@ -82,7 +84,9 @@ class Coach(QObject):
         opened, own = self._controller.opened, self.loaded.passes[self.step.on].view.tape
         if opened is None or opened.view.tape is own or self.switch_text:
             return own
-        return opened.view.tape if fits(self.step, opened.view.tape) else own
+        if self._tape is not opened.view.tape and fits(self.step, opened.view.tape):
+            self._tape = opened.view.tape
+        return opened.view.tape if self._tape is opened.view.tape else own
 
     @property
     def switch_text(self) -> str:
@@ -113,6 +117,7 @@ class Coach(QObject):
         self.changed.emit()
 
     def _open_first(self) -> None:
+        self._tape, self._lit = None, ()
         start = self.loaded.passes[self.step.on]
         is_own = start is self.loaded.passes[self.loaded.lesson.on]
         self._controller.show(self.loaded.at_start() if is_own else start)
@@ -140,7 +145,8 @@ class Coach(QObject):
         """Without putting anything back; returns what was open before."""
         kept, self._kept = self._kept, None
         if self.is_on:
-            self._loaded = self._progress = None
+            self._loaded = self._progress = self._tape = None
+            self._lit = ()
             self.shows_score = False
             self.ended.emit()
         return kept
@@ -151,10 +157,12 @@ class Coach(QObject):
             self.shows_score = by > 0
             self.changed.emit()
             return
+        self._put_out()
         step = neighbor(self.loaded.lesson, self.progress, by)
         if step is None:
             self.shows_score = by > 0
         else:
+            self._tape = None
             self._save(self.progress.at(step))
             self.switch()
         self._look()
@@ -195,9 +203,18 @@ class Coach(QObject):
         if opened is None or place is None:
             return
         commands: list[Command] = [ShowMe(place)]
-        lit = (a for a in self.step.show.highlight if a not in opened.state.pins)
+        lit = tuple(a for a in self.step.show.highlight if a not in opened.state.pins)
+        self._lit += lit
         commands += [TogglePin(address) for address in lit]
         self._controller.jump(Together(tuple(commands)))
+
+    def _put_out(self) -> None:
+        """What “Show me” has lit is for one step only."""
+        lit, self._lit = self._lit, ()
+        opened = self._controller.opened
+        pinned = [a for a in lit if opened is not None and a in opened.state.pins]
+        if pinned:
+            self._controller.dispatch(Together(tuple(TogglePin(a) for a in pinned)))
 
     def go_to(self, address: Address) -> None:
         """Where a value of the text comes about."""

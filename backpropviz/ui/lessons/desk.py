@@ -91,10 +91,15 @@ class LessonDesk(QObject):
                 self._lesson_actions.append(action)
             self._menu.insertActions(self._menu.actions()[0], self._lesson_actions)
         for action, card in zip(self._lesson_actions, cards, strict=True):
-            action.setToolTip(f"{card.summary} {self.tr('Minutes')}: {card.minutes}.")
+            action.setToolTip(self._help(card))
             action.setCheckable(card.is_done)
             action.setChecked(card.is_done)
         self._show_list()
+
+    def _help(self, card: LessonCard) -> str:
+        return self.tr("{summary} {minutes} minutes.").format(
+            summary=card.summary, minutes=card.minutes
+        )
 
     def _open_chosen(self) -> None:
         action = self.sender()

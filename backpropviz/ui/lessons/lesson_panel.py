@@ -71,7 +71,7 @@ class LessonPanel(QFrame):
         row.addWidget(self._title, 1)
         row.addWidget(self.leave, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout()
-        column.setContentsMargins(MARGIN, 8, MARGIN - 8, 8)
+        column.setContentsMargins(MARGIN, 8, MARGIN, 8)
         column.setSpacing(6)
         column.addLayout(row)
         column.addWidget(self._bar)
@@ -161,6 +161,7 @@ class LessonPanel(QFrame):
             old.deleteLater()
         if view is not None:
             self._scroll.setWidget(view)
+            self._scroll.verticalScrollBar().setValue(0)
 
     def _show_head(self) -> None:
         coach, lesson = self._coach, self._coach.loaded.lesson
@@ -209,6 +210,8 @@ class LessonPanel(QFrame):
             self._coach.leave()
         else:
             self._coach.move(1)
+            if isinstance(self.view, StepView) and self.view.question is not None:
+                self.view.question.begin()
 
     def _answer(self, given: object) -> None:
         if not isinstance(given, float | str):

@@ -50,6 +50,7 @@ class QuestionView(QFrame):
         self.question, self._tape, self._colors = question, tape, colors
         self._choices: dict[float, ChoiceButton] = {}
         self._line: QLineEdit | None = None
+        self._shown: Answered | None = None
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(14, 12, 14, 12)
         self._column.setSpacing(9)
@@ -139,6 +140,11 @@ class QuestionView(QFrame):
         if self._line is not None and self._line.text().strip():
             self.answered.emit(self._line.text().strip())
 
+    def begin(self) -> None:
+        """Let the person write at once."""
+        if self._line is not None and not self._line.isReadOnly():
+            self._line.setFocus()
+
     def take_cell(self, address: Address) -> None:
         """A cell was clicked: that is the answer, if one is looked for."""
         if self._line is not None and self.question.kind in _PLACES and not self._line.isReadOnly():
@@ -150,7 +156,10 @@ class QuestionView(QFrame):
         self._say(html.escape(text), "info", self._colors.text_secondary)
 
     def show_answered(self, found: Answered | None) -> None:
-        """What became of the last answer."""
+        """What became of the last answer; the same again costs nothing."""
+        if found is not None and found == self._shown:
+            return
+        self._shown = found
         is_settled = found is not None and found.is_settled
         self._tell.setVisible(not is_settled)
         expected = expected_answer(self.question, self._tape)

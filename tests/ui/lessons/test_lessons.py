@@ -167,6 +167,18 @@ def test_the_task_is_checked_while_one_steps(window: MainWindow, qtbot: QtBot) -
     assert state.text() == "Done."
 
 
+def test_what_show_me_lights_up_goes_out_with_the_step(window: MainWindow, qtbot: QtBot) -> None:
+    coach = open_lesson(window, qtbot, POOLING)
+    controller = bench_of(window).controller
+    while not coach.step.show.highlight:
+        coach.move(1)
+    coach.show_me()
+    assert controller.opened is not None
+    assert set(coach.step.show.highlight) <= set(controller.opened.state.pins)
+    coach.move(1)
+    assert controller.opened.state.pins == ()
+
+
 def test_progress_survives_the_window(window: MainWindow, qtbot: QtBot) -> None:
     coach = open_lesson(window, qtbot, POOLING)
     coach.answer("conv1.output[0,0,1,0]")
