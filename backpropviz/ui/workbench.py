@@ -19,7 +19,6 @@ from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
 from backpropviz.ui.explanation_panel import ExplanationPanel
 from backpropviz.ui.layout import Docks
-from backpropviz.ui.lessons.desk import LessonDesk
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.panels import ScenePanel
@@ -35,6 +34,7 @@ from backpropviz.ui.top_bar import TopBar
 from backpropviz.ui.transport import Transport
 
 if TYPE_CHECKING:
+    from backpropviz.ui.lessons.desk import LessonDesk
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.start_thumbnails import StartThumbnails
 
@@ -53,6 +53,7 @@ class Workbench(QObject):
         self.marks = MarksPanels(self.controller, window)
         self.thumbnails: StartThumbnails | None = None
         self._is_settled = False
+        self._lessons: LessonDesk | None = None
         self._make_views()
         self.docks = Docks(window, *self._panels())
         self.pointing = Pointing(self.controller, window)
@@ -69,7 +70,6 @@ class Workbench(QObject):
         self._settling.setInterval(_SETTLED_MS)
         self._settling.timeout.connect(self._settle)
         self._connect()
-        self.lessons = LessonDesk(self.controller, self.docks, window)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -126,6 +126,15 @@ class Workbench(QObject):
         self.bar.network_wanted.connect(self.actions.open_network)
         self.bar.target_wanted.connect(self.actions.set_target)
 
+    @property
+    def lessons(self) -> LessonDesk:
+        """Made when it is first asked for; a pass that is opened at the start goes first."""
+        from backpropviz.ui.lessons.desk import LessonDesk
+
+        if self._lessons is None:
+            self._lessons = LessonDesk(self.controller, self.docks, self._window)
+        return self._lessons
+
     def open(self, request: OpenRequest) -> None:
         """Open what is asked for: a lesson, or a network, an image or both."""
         if request.lesson:
@@ -180,6 +189,7 @@ class Workbench(QObject):
         if not self._is_settled:
             self._is_settled = True
             import_all_stages()
+            self.lessons.use_theme(self._colors)
             set_aside_what_stays()
 
     def _show_docks(self) -> None:
@@ -202,12 +212,13 @@ class Workbench(QObject):
         self.fill_start_page()
 
     def fill_start_page(self) -> None:
-        """Draw the pictures of the cards."""
+        """Draw the pictures of the cards, and list the lessons."""
         from backpropviz.ui.start_thumbnails import StartThumbnails
 
         if self.thumbnails is None:
             self.thumbnails = StartThumbnails(self._window.start_page)
         self.thumbnails.fill(self._colors)
+        self.lessons.use_theme(self._colors)
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
@@ -215,7 +226,8 @@ class Workbench(QObject):
         for panel in (self.network, self.stack, self.explanation, self.marks, self.bar):
             panel.use_theme(colors)
         self.transport.use_theme(colors)
-        self.lessons.use_theme(colors)
+        if self._lessons is not None:
+            self._lessons.use_theme(colors)
         opened = self.controller.opened
         if opened is None:
             if self.thumbnails is not None:
@@ -240,7 +252,8 @@ class Workbench(QObject):
         self.player.pause()
         self._idle.stop()
         self._settling.stop()
-        self.lessons.close()
+        if self._lessons is not None:
+            self._lessons.close()
         self.controller.stop()
         if self.thumbnails is not None:
             self.thumbnails.stop()
