@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from backpropviz.ui.action_spec import ActionSpec, Needs, Scope
+from backpropviz.ui.analysis_actions import ANALYSIS_ACTIONS
 from backpropviz.ui.general_actions import (
     EDIT_ACTIONS,
     FILE_ACTIONS,
@@ -26,6 +27,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     *STEPPING_ACTIONS,
     *PLACE_ACTIONS,
     *WAY_ACTIONS,
+    *ANALYSIS_ACTIONS,
     *HELP_ACTIONS,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -18,7 +18,9 @@ from backpropviz.ui.scene_view import SceneView
 
 
 class Pointing(QObject):
-    """Turns keys of marks into commands."""
+    """Turns keys of marks into commands; `ancestry_wanted` carries the key of a value."""
+
+    ancestry_wanted = Signal(str)
 
     def __init__(self, controller: Controller, window: QWidget) -> None:
         super().__init__(window)
@@ -69,7 +71,7 @@ class Pointing(QObject):
         opened = self._controller.opened
         if opened is not None and address is not None and address in opened.state.pins:
             self._controller.dispatch(TogglePin(address))
-        self.go_to_origin(key)
+        self.ancestry_wanted.emit(key)
 
     def _menu(self, key: str, at: QPoint) -> None:
         opened, address = self._controller.opened, address_of(key)
@@ -83,7 +85,8 @@ class Pointing(QObject):
         menu.addSeparator()
         is_pinned = address in opened.state.pins
         menu.addAction(self.tr("Unpin") if is_pinned else self.tr("Pin"), self._pin)
-        menu.addAction(self.tr("Where did this come from?"), self._origin)
+        menu.addAction(self.tr("Where did this come from?"), self._ancestry)
+        menu.addAction(self.tr("Go to where it is computed"), self._origin)
         menu.addAction(self.tr("Watch"), self._watch)
         menu.addAction(self.tr("Breakpoint on this value"), self._break)
         menu.addSeparator()
@@ -93,6 +96,9 @@ class Pointing(QObject):
     def _pin(self) -> None:
         if self._address is not None:
             self._controller.dispatch(TogglePin(self._address))
+
+    def _ancestry(self) -> None:
+        self.ancestry_wanted.emit(str(self._address))
 
     def _origin(self) -> None:
         if self._address is not None:

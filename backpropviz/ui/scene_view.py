@@ -55,6 +55,7 @@ class SceneView(QAbstractScrollArea):
         self.describe: Callable[[str], str] = nothing_to_say
         self.preferred_key = ""
         self.pinned_keys: tuple[str, ...] = ()
+        self.marked_keys: tuple[str, ...] = ()
         self.pinned_top = 0.0
         self._is_zoomable = is_zoomable
         self._scene: Scene | None = None
@@ -125,6 +126,12 @@ class SceneView(QAbstractScrollArea):
             down.setValue(round(down.value() + area.bottom() - height))
         elif area.top() < self.pinned_top:
             down.setValue(round(down.value() + area.top() - self.pinned_top))
+
+    def mark_keys(self, keys: tuple[str, ...]) -> None:
+        """Outline marks in the color of the loss, wherever the scene has them."""
+        if keys != self.marked_keys:
+            self.marked_keys = keys
+            self.viewport().update()
 
     def leave_cell(self) -> None:
         """Take the keyboard off the cells."""
@@ -222,6 +229,10 @@ class SceneView(QAbstractScrollArea):
             box = find(self._scene, key) if self._scene is not None else None
             if box is not None:
                 self._outline(painter, box, colors.update, 0.0)
+        for key in self.marked_keys:
+            box = find(self._scene, key) if self._scene is not None else None
+            if box is not None:
+                self._outline(painter, box, colors.loss, 1.0)
         if self._hovered is not None:
             self._outline(painter, self._hovered.box, colors.text_secondary, 0.0)
         if self._focused is not None and self.hasFocus():

@@ -16,6 +16,8 @@ class StatusLine(QStatusBar):
         self.setSizeGripEnabled(False)
         self.setFixedHeight(24)
         self._state, self._message, self._facts = QLabel(), QLabel(), QLabel()
+        self._unusual = QLabel()
+        self._unusual.setContentsMargins(0, 0, 10, 0)
         font = QFont(self._state.font())
         font.setWeight(QFont.Weight.DemiBold)
         self._state.setFont(font)
@@ -25,12 +27,14 @@ class StatusLine(QStatusBar):
         self._message.setSizePolicy(ignored, QSizePolicy.Policy.Preferred)
         self.addWidget(self._state)
         self.addWidget(self._message, 1)
+        self.addPermanentWidget(self._unusual)
         self.addPermanentWidget(self._facts)
         self.show_idle()
 
     def show_idle(self) -> None:
         """Nothing is open."""
         self._set_mood("idle")
+        self.show_unusual("", "")
         self._state.setText(self.tr("Ready"))
         self._message.setText("")
         self._facts.setText(f"BackpropViz {__version__}")
@@ -41,6 +45,12 @@ class StatusLine(QStatusBar):
         self._state.setText(state)
         self.say(message)
         self._facts.setText(facts)
+
+    def show_unusual(self, words: str, explanation: str) -> None:
+        """What a pass has that others have not, before its facts; hovering tells more."""
+        self._unusual.setVisible(bool(words))
+        self._unusual.setText(words)
+        self._unusual.setToolTip(explanation)
 
     def say(self, message: str) -> None:
         """A sentence beside the state."""
@@ -58,6 +68,6 @@ class StatusLine(QStatusBar):
         if before in {None, mood}:
             # Not polished yet, or as it was.
             return
-        for widget in (self, self._state, self._message, self._facts):
+        for widget in (self, self._state, self._message, self._unusual, self._facts):
             widget.style().unpolish(widget)
             widget.style().polish(widget)

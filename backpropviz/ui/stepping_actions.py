@@ -185,10 +185,10 @@ PLACE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "origin",
         "Debug",
-        "Where did this come from?",
+        "Go to where it is computed",
         "Go to the step that computed the pinned or focused value.",
         ("Ctrl+Return",),
-        "git-branch",
+        "corner-left-up",
         _PASS,
     ),
     ActionSpec(

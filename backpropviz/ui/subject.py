@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Example, Model
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.run import Settings, run
 from backpropviz.engine.tape import Tape
@@ -22,6 +22,10 @@ from backpropviz.importers.images import open_picture, picture_from_bytes
 from backpropviz.importers.picture import Picture
 from backpropviz.storage.networks import load_network
 from backpropviz.ui.requests import OpenRequest
+
+if TYPE_CHECKING:
+    from backpropviz.engine.address import Address
+    from backpropviz.engine.conventions import Convention, Conventions, Option
 
 Target = int | tuple[float, ...]
 EXAMPLE: Final = "example"
@@ -86,6 +90,58 @@ class Subject:
     def with_reduction(self, reduction: str) -> Subject:
         """The batch's losses averaged or summed."""
         return replace(self, settings=replace(self.settings, reduction=reduction))
+
+    @property
+    def conventions(self) -> Conventions:
+        """The choices that the pass is computed with."""
+        from backpropviz.engine.conventions import conventions_of
+
+        found = conventions_of(self.model.network)
+        reduction = self.settings.reduction
+        return found if reduction is None else found.with_option("reduction", reduction)
+
+    def with_convention(self, convention: Convention, option: Option) -> Subject:
+        """Another choice where the mathematics leaves one.
+
+        Raises:
+            UserError: there is no such choice.
+        """
+        from backpropviz.engine.conventions import conventions_of, with_conventions
+
+        if convention == "reduction":
+            return self.with_reduction(str(option))
+        network = self.model.network
+        wanted = conventions_of(network).with_option(convention, option)
+        return replace(self, model=replace(self.model, network=with_conventions(network, wanted)))
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether a number was put in by hand."""
+        from backpropviz.engine.integers import EDITED_REMARK
+
+        return self.model.remark == EDITED_REMARK
+
+    def with_value(self, address: Address, value: float) -> Subject:
+        """Another number in place of a pixel or a parameter; the model's remark says so.
+
+        Raises:
+            UserError: it is neither, or the number does not fit.
+        """
+        from backpropviz.engine.integers import EDITED_IMAGE, with_value
+
+        shown = replace(self.model, example=Example(EDITED_IMAGE, self.image, self.target))
+        edited = with_value(shown, address, value)
+        if edited.example is None or edited.example.image is self.image:
+            return replace(self, model=replace(edited, example=self.model.example))
+        return replace(
+            self,
+            model=edited,
+            image_name=EDITED_IMAGE,
+            image_source=EDITED_IMAGE,
+            image=edited.example.image,
+            picture=None,
+            steps=(),
+        )
 
     def with_preprocessing(self, preprocessing: Preprocessing) -> Subject:
         """The same picture brought to the input in another way."""

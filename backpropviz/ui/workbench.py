@@ -14,6 +14,7 @@ from backpropviz.figures.stage import import_all_stages
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.analysis.desk import AnalysisDesk
 from backpropviz.ui.collection import set_aside_what_stays
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
@@ -70,6 +71,7 @@ class Workbench(QObject):
         self._settling.setInterval(_SETTLED_MS)
         self._settling.timeout.connect(self._settle)
         self._connect()
+        self.analysis = AnalysisDesk(self, window)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -226,6 +228,7 @@ class Workbench(QObject):
         for panel in (self.network, self.stack, self.explanation, self.marks, self.bar):
             panel.use_theme(colors)
         self.transport.use_theme(colors)
+        self.analysis.use_theme(colors)
         if self._lessons is not None:
             self._lessons.use_theme(colors)
         opened = self.controller.opened
@@ -251,6 +254,7 @@ class Workbench(QObject):
         """Remember the session and the layout; wait for all threads."""
         self.player.pause()
         self._idle.stop()
+        self.analysis.close()
         self._settling.stop()
         if self._lessons is not None:
             self._lessons.close()

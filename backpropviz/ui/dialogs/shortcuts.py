@@ -25,7 +25,7 @@ class ShortcutSheet(FramedDialog):
         )
         columns = QHBoxLayout()
         columns.setSpacing(40)
-        for names in (("Debug",), ("File", "Edit"), ("View", "Help")):
+        for names in (("Debug",), ("File", "Edit", "Analyze"), ("View", "Help")):
             columns.addLayout(_column(names))
         sheet = QWidget()
         sheet.setObjectName("Panel")

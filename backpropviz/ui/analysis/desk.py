@@ -1,0 +1,248 @@
+"""The questions of the menu Analyze: which value is meant, and the window that answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtGui import QActionGroup
+
+from backpropviz.engine.address import Address
+from backpropviz.errors import UserError
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.analysis.values import value_in_question, without_part
+from backpropviz.ui.analysis_actions import CONVENTION_CHOICES
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.mark_keys import address_of
+from backpropviz.ui.opened import Opened
+
+if TYPE_CHECKING:
+    from backpropviz.ui.analysis.window import AnalysisWindow
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+
+class AnalysisDesk(QObject):
+    """Made once, beside the workbench; each kind of window is open at most once."""
+
+    def __init__(self, bench: Workbench, window: MainWindow) -> None:
+        super().__init__(bench)
+        self._bench, self._window = bench, window
+        self._controller = bench.controller
+        self._windows: dict[str, AnalysisWindow] = {}
+        self._groups = [self._group("ties"), self._group("relu_at_zero")]
+        self._checker = Background(self)
+        self._checker.answered.connect(self._say)
+        self._checker.failed.connect(self._refuse)
+        self._idle = QTimer(self)
+        self._idle.setSingleShot(True)
+        self._idle.setInterval(0)
+        self._idle.timeout.connect(self._show_conventions)
+        self._controller.state_changed.connect(self._follow)
+        bench.pointing.ancestry_wanted.connect(self.show_ancestry_of)
+        handlers: dict[str, Callable[[], object]] = {
+            "nudge": self.nudge,
+            "ancestry": self.show_ancestry,
+            "feeds": self.show_feeds,
+            "edit_value": self.edit_value,
+            "check_value": self.check_value,
+            "gradient_check": self.check_all,
+            "convention_proof": self.prove_convention,
+        }
+        window.actions_by_name.bind(handlers)
+        for name in CONVENTION_CHOICES:
+            window.actions_by_name[name].triggered.connect(self._choose_convention)
+
+    def _group(self, convention: str) -> QActionGroup:
+        """Of the choices of one convention, one is made."""
+        group = QActionGroup(self)
+        for name, (own, _) in CONVENTION_CHOICES.items():
+            if own == convention:
+                group.addAction(self._window.actions_by_name[name])
+        return group
+
+    @property
+    def windows(self) -> dict[str, AnalysisWindow]:
+        """What is open, by kind."""
+        return self._windows
+
+    def nudge(self) -> None:
+        """Open the nudge lab for a value."""
+        from backpropviz.ui.analysis.nudge_lab import NudgeLab
+
+        opened, address = self._question()
+        if opened is None or address is None:
+            return
+        self._say(self.tr("Nudging…"))
+        value = without_part(address)
+        try:
+            _ = opened.view.tape.value(value)
+        except UserError as error:
+            self._refuse(error)
+            return
+        self._keep("nudge", NudgeLab(self._bench, self._window, opened, value))
+
+    def show_ancestry(self) -> None:
+        """Where did a value come from?"""
+        _, address = self._question()
+        if address is not None:
+            self._ask_ancestry(address, "origin")
+
+    def show_feeds(self) -> None:
+        """What does a value feed?"""
+        _, address = self._question()
+        if address is not None:
+            self._ask_ancestry(address, "feeds")
+
+    def show_ancestry_of(self, key: str) -> None:
+        """Where did the value of a mark come from?"""
+        address = address_of(key)
+        if address is not None:
+            self._ask_ancestry(address, "origin")
+
+    def edit_value(self) -> None:
+        """Ask for another number, and record the pass with it."""
+        from backpropviz.ui.analysis.edit import ask_value
+
+        opened, address = self._question()
+        if opened is None or address is None:
+            return
+        value = without_part(address)
+        try:
+            number = ask_value(self._window, opened, value)
+        except UserError as error:
+            self._refuse(error)
+            return
+        if number is not None:
+            self._controller.change(lambda subject: subject.with_value(value, number))
+
+    def check_value(self) -> None:
+        """Hold one gradient against its finite difference, and say so below."""
+        from backpropviz.ui.analysis.single_check import checked_text
+
+        opened, address = self._question()
+        if opened is not None and address is not None:
+            tape, value = opened.view.tape, without_part(address)
+            self._checker.run(partial(checked_text, tape, value))
+
+    def check_all(self) -> None:
+        """Open the gradient check."""
+        from backpropviz.ui.analysis.check_window import CheckWindow
+
+        opened = self._controller.opened
+        if opened is not None:
+            self._keep("check", CheckWindow(self._bench, self._window, opened)).show()
+
+    def prove_convention(self) -> None:
+        """Open the conventions with their proof."""
+        from backpropviz.ui.analysis.conventions_window import ConventionsWindow
+
+        opened = self._controller.opened
+        if opened is None:
+            return
+        address = value_in_question(opened, self._bench.stage)
+        wanted = without_part(address) if address is not None else None
+        made = ConventionsWindow(self._bench, self._window, opened, wanted)
+        self._keep("conventions", made).show()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        for window in self._windows.values():
+            window.use_theme(colors)
+
+    def close(self) -> None:
+        """Close all windows and wait for their threads."""
+        self._idle.stop()
+        self._checker.stop()
+        for window in tuple(self._windows.values()):
+            window.done(0)
+
+    def _question(self) -> tuple[Opened | None, Address | None]:
+        """The pass and the value in it that is meant; says so where there is none."""
+        opened = self._controller.opened
+        address = value_in_question(opened, self._bench.stage) if opened is not None else None
+        if address is None:
+            self._say(self.tr("Point at a value or pin it, then ask again."))
+        return opened, address
+
+    def _ask_ancestry(self, address: Address, page: str) -> None:
+        from backpropviz.ui.analysis.ancestry_window import AncestryWindow
+
+        opened = self._controller.opened
+        if opened is None:
+            return
+        known = self._windows.get("ancestry")
+        window = (
+            known
+            if isinstance(known, AncestryWindow)
+            else AncestryWindow(self._bench, self._window, opened)
+        )
+        if window is not known:
+            self._keep("ancestry", window)
+        try:
+            window.ask(address, page)
+        except UserError as error:
+            self._refuse(error)
+            window.done(0)
+            return
+        window.show()
+        window.raise_()
+
+    def _keep(self, kind: str, window: AnalysisWindow) -> AnalysisWindow:
+        before = self._windows.pop(kind, None)
+        if before is not None:
+            before.done(0)
+        window.setObjectName(kind)
+        window.finished.connect(self._forget)
+        self._windows[kind] = window
+        return window
+
+    def _forget(self) -> None:
+        window = self.sender()
+        if self._windows.get(window.objectName()) is window:
+            del self._windows[window.objectName()]
+
+    def _follow(self, old: Opened | None, new: Opened | None) -> None:
+        """Another pass: windows ask again, and the menu shows its conventions."""
+        if new is None:
+            self.close()
+        elif old is None or old.view.tape is not new.view.tape:
+            self._checker.drop()
+            self._idle.start()
+            for window in tuple(self._windows.values()):
+                window.follow(new)
+
+    def _choose_convention(self) -> None:
+        action = self.sender()
+        convention, option = CONVENTION_CHOICES[action.objectName()]
+        if convention == "flip":
+            option = self._window.actions_by_name[action.objectName()].isChecked()
+        self._controller.change(lambda subject: subject.with_convention(convention, option))
+
+    def _show_conventions(self) -> None:
+        """Tick what the pass is computed with, and say below what is not the standard."""
+        from backpropviz.engine.conventions import applicable, conventions_of, differences
+
+        opened = self._controller.opened
+        if opened is None:
+            return
+        network = opened.view.tape.network
+        known, chosen = applicable(network), conventions_of(network)
+        for name, (convention, option) in CONVENTION_CHOICES.items():
+            action = self._window.actions_by_name[name]
+            action.setEnabled(convention in known)
+            action.setChecked(chosen.option(convention) == option)
+        reasons = [*differences(chosen)]
+        words = [self.tr("not standard")] if reasons else []
+        if opened.subject.is_edited:
+            words.append(self.tr("edited"))
+            reasons.append(opened.subject.model.remark)
+        self._window.status.show_unusual(", ".join(words), "\n".join(reasons))
+
+    def _say(self, text: str) -> None:
+        self._window.status.say(text)
+
+    def _refuse(self, error: BaseException) -> None:
+        self._say(sentence(error))

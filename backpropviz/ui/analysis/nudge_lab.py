@@ -1,0 +1,207 @@
+"""The nudge lab: drag one value, and see the true loss beside what its gradient predicts.
+
+Forward passes run on the worker. While one runs, only the newest place of the pointer is kept.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.nudge_cost import NudgeCost
+from backpropviz.figures.nudge_cost_figure import cost_figure
+from backpropviz.figures.nudge_figure import nudge_figure, nudge_frame
+from backpropviz.figures.nudge_sweep import sweep_figure
+from backpropviz.scene.marks import Scene
+from backpropviz.ui.analysis.nudge_canvas import NudgeCanvas
+from backpropviz.ui.analysis.nudge_work import (
+    REACHES,
+    Answer,
+    Moved,
+    Prepared,
+    Swept,
+    cost,
+    moved,
+    prepared,
+    reach_for,
+    swept,
+)
+from backpropviz.ui.analysis.single_check import verdict
+from backpropviz.ui.analysis.window import AnalysisWindow
+from backpropviz.ui.background import sentence
+from backpropviz.ui.mark_keys import address_of
+from backpropviz.ui.opened import Opened
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+CURVE: Final = "curve"
+SWEEP: Final = "sweep"
+COST: Final = "cost"
+_STEPS_OF_REACH: Final = 60
+_SHOWN_HEIGHT: Final = 360.0
+
+
+class NudgeLab(AnalysisWindow):
+    """One value and its loss; shown once the first answer is there."""
+
+    def __init__(
+        self, bench: Workbench, window: MainWindow, opened: Opened, address: Address
+    ) -> None:
+        self._handle = NudgeCanvas()
+        super().__init__(bench, window, window.tr("Nudge lab"), self._handle)
+        self.address = address
+        self.page: str = CURVE
+        self._opened = opened
+        self._prepared: Prepared | None = None
+        self.moved: Moved | None = None
+        self._swept: Swept | None = None
+        self._cost: NudgeCost | None = None
+        self._wanted: float | None = None
+        self._delta = 0.0
+        self._reach = reach_for(opened.view.tape.value(address))
+        self._make_choices()
+        self._handle.dragged.connect(self._drag)
+        self._handle.stepped.connect(self._step)
+        self._handle.clicked.connect(self._click)
+        self.worker.answered.connect(self._take)
+        self.worker.failed.connect(self._fail)
+        self.resize(860, 640)
+        self._prepare()
+
+    def _make_choices(self) -> None:
+        self._reaches = self.add_choices(
+            self.tr("Reach"),
+            [(f"±{reach:g}", reach, self.tr("How far it is moved.")) for reach in REACHES],
+            self._reach,
+            self.use_reach,
+        )
+        self._pages = self.add_choices(
+            self.tr("Shown"),
+            [
+                (self.tr("Loss"), CURVE, self.tr("The loss along the value.")),
+                (self.tr("Step h"), SWEEP, self.tr("Which step a finite difference needs.")),
+                (self.tr("Cost"), COST, self.tr("What it would cost to nudge every parameter.")),
+            ],
+            CURVE,
+            self.show_page,
+        )
+        self._reset = self.add_button(self.tr("Back to 0"), self._to_zero)
+
+    def follow(self, opened: Opened) -> None:
+        """Ask again of another pass."""
+        self._opened = opened
+        self._prepare()
+
+    def use_reach(self, reach: object) -> None:
+        """Move it farther, or less far."""
+        if isinstance(reach, float):
+            self._reach = reach
+            self._reaches.set_value(reach)
+            self._prepare()
+
+    def show_page(self, page: object) -> None:
+        """The loss, the steps, or the cost."""
+        self.page = str(page)
+        self._pages.set_value(self.page)
+        self._reaches.setVisible(self.page == CURVE)
+        self._reset.setVisible(self.page == CURVE)
+        self._compute_page()
+        self.draw()
+
+    def move_to(self, delta: float) -> None:
+        """Nudge by δ; of several wishes the newest counts."""
+        self._wanted = self._delta = delta
+        if not self.worker.is_busy:
+            self._compute_wanted()
+
+    def _prepare(self) -> None:
+        self._swept = self._cost = self._wanted = None
+        self._delta = 0.0
+        self.worker.run(partial(prepared, self._opened.view.tape, self.address, self._reach))
+
+    def _compute_wanted(self) -> None:
+        if self._prepared is not None and self._wanted is not None:
+            delta, self._wanted = self._wanted, None
+            self.worker.run(partial(moved, self._prepared.point, self.address, delta))
+
+    def _compute_page(self) -> None:
+        """What a page lacks."""
+        if self._prepared is None:
+            return
+        point = self._prepared.point
+        if self.page == SWEEP and self._swept is None:
+            self.worker.run(partial(swept, point, self.address))
+        elif self.page == COST and self._cost is None:
+            self.note.setText(self.tr("Measuring…"))
+            self.worker.run(partial(cost, point))
+
+    def _take(self, answer: Answer) -> None:
+        match answer:
+            case Prepared():
+                self._prepared = answer
+                self.moved = moved(answer.point, self.address, 0.0)
+                self.note.setText(verdict(answer.checked))
+                self._compute_page()
+                self.show()
+            case Moved():
+                self.moved = answer
+                self._compute_wanted()
+            case Swept():
+                self._swept = answer
+            case NudgeCost():
+                self._cost = answer
+                self.note.setText(self.tr("Measured on this machine, just now."))
+        self._mark_kinks()
+        self.draw()
+
+    def _fail(self, error: BaseException) -> None:
+        self.controller.refused.emit(sentence(error))
+        self.done(0)
+
+    def figure(self, width: float, height: float) -> Scene | None:
+        """The page for a room."""
+        self._handle.plane = None
+        room = max(height, _SHOWN_HEIGHT)
+        if self.page == SWEEP:
+            found = self._swept.differences if self._swept else ()
+            return sweep_figure(found, width, room, self.colors) if found else None
+        if self.page == COST:
+            return cost_figure(self._cost, width, self.colors) if self._cost else None
+        if self._prepared is None or self.moved is None:
+            return None
+        course = self._prepared.course
+        self._handle.plane = nudge_frame(course, width, room).plane.box
+        nudge, kinks = self.moved.nudge, self.moved.crossed
+        return nudge_figure(course, nudge, kinks, width, room, self.colors)
+
+    def _drag(self, x: float) -> None:
+        if self._prepared is not None:
+            room = self.canvas.viewport().size()
+            height = max(float(room.height()), _SHOWN_HEIGHT)
+            frame = nudge_frame(self._prepared.course, float(room.width()), height)
+            self.move_to(frame.delta_at(x))
+
+    def _step(self, count: int) -> None:
+        there = self._delta + count * self._reach / _STEPS_OF_REACH
+        self.move_to(min(self._reach, max(-self._reach, there)))
+
+    def _to_zero(self) -> None:
+        self.move_to(0.0)
+
+    def _click(self, key: str) -> None:
+        address = address_of(key)
+        if address is not None:
+            self.go_to(address)
+
+    def _mark_kinks(self) -> None:
+        """On the stage: the units that flipped, the windows that changed their winner."""
+        kinks = self.moved.crossed if self.moved is not None else ()
+        self.bench.stage.mark_keys(tuple(dict.fromkeys(str(kink.address) for kink in kinks)))
+
+    def done(self, result: int) -> None:
+        """Close, and take the kinks off the stage."""
+        self.bench.stage.mark_keys(())
+        super().done(result)

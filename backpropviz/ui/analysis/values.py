@@ -1,0 +1,20 @@
+"""Which value a question is about."""
+
+from __future__ import annotations
+
+from backpropviz.engine.address import Address
+from backpropviz.ui.mark_keys import address_of
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.scene_view import SceneView
+
+
+def value_in_question(opened: Opened, stage: SceneView) -> Address | None:
+    """The focused, else the hovered, the last pinned, or the one that the step in focus makes."""
+    keys = (stage.focused_key, stage.hovered_key)
+    here = (*map(address_of, keys), *opened.state.pins[-1:], opened.focus_address)
+    return next((address for address in here if address is not None and address.indices), None)
+
+
+def without_part(address: Address) -> Address:
+    """The value whose gradient, update or momentum is meant."""
+    return Address(address.layer, address.quantity, "", address.indices)

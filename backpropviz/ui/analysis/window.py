@@ -1,0 +1,121 @@
+"""What the windows of an analysis share: a heading, choices, a figure, a line below, a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+
+from backpropviz.debugger.going import GoToAddress
+from backpropviz.engine.address import Address
+from backpropviz.paint.families import qfont
+from backpropviz.scene.marks import Scene
+from backpropviz.scene.theme import CARD_TITLE, Theme
+from backpropviz.ui.background import Background
+from backpropviz.ui.controls import Segmented
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.scene_view import SceneView
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+
+class AnalysisWindow(QDialog):
+    """A window beside the debugger; it is deleted when it is closed."""
+
+    def __init__(
+        self, bench: Workbench, window: MainWindow, title: str, canvas: SceneView | None = None
+    ) -> None:
+        super().__init__(window)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setModal(False)
+        self.setWindowTitle(title)
+        self.bench, self.controller = bench, bench.controller
+        self.colors: Theme = window.theme
+        self.worker = Background(self)
+        self.heading = QLabel(title)
+        self.heading.setFont(qfont(CARD_TITLE))
+        self.heading.setContentsMargins(16, 0, 0, 0)
+        self.canvas = canvas or SceneView()
+        self.canvas.setAccessibleName(title)
+        self.canvas.resized.connect(self.draw)
+        self.canvas.describe = bench.pointing.describe
+        self.note = QLabel()
+        self.note.setObjectName("Note")
+        self.note.setWordWrap(True)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        self.head, self.foot = QHBoxLayout(), QHBoxLayout()
+        self.head.setContentsMargins(0, 14, 16, 6)
+        self.foot.setContentsMargins(16, 6, 16, 14)
+        for row in (self.head, self.foot):
+            row.setSpacing(10)
+        self.head.addWidget(self.heading)
+        self.head.addStretch(1)
+        self.foot.addWidget(self.note, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(self.head)
+        column.addWidget(self.canvas, 1)
+        column.addLayout(self.foot)
+
+    def add_choices(
+        self,
+        name: str,
+        choices: Sequence[tuple[str, object, str]],
+        value: object,
+        chosen: Callable[[object], None],
+    ) -> Segmented:
+        """Exclusive choices at the upper right."""
+        result = Segmented(name)
+        result.set_choices(choices)
+        result.set_value(value)
+        result.chosen.connect(chosen)
+        self.head.addWidget(result)
+        return result
+
+    def add_button(self, text: str, pressed: Callable[[], object]) -> QPushButton:
+        """A button at the lower right."""
+        button = QPushButton(text)
+        button.setFixedHeight(28)
+        button.setAutoDefault(False)
+        button.clicked.connect(pressed)
+        self.foot.addWidget(button)
+        return button
+
+    def figure(self, _width: float, _height: float) -> Scene | None:
+        """What is drawn in a room; None where nothing is known yet."""
+        return None
+
+    def follow(self, _opened: Opened) -> None:
+        """Another pass is open, about which this window knows nothing unless it asks again."""
+        self.done(0)
+
+    def draw(self) -> None:
+        """Draw the figure for the room that there is."""
+        room = self.canvas.viewport().size()
+        scene = self.figure(float(room.width()), float(room.height()))
+        if scene is not None:
+            self.canvas.show_scene(scene, self.colors)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.colors = colors
+        self.draw()
+
+    def go_to(self, address: Address) -> None:
+        """To the step that computed a value, or its gradient where it was given."""
+        place = GoToAddress(address)
+        if self.controller.refusal(place):
+            place = GoToAddress(address.grad)
+        self.controller.jump(place)
+
+    def done(self, result: int) -> None:
+        """Close, once the worker is free."""
+        self.worker.stop()
+        super().done(result)
