@@ -78,6 +78,8 @@ def _updated(
     for layer, own in now.parameters.items():
         parameters[layer] = {**own, **_next_buffers(network, layer, run, own)}
         for name, gradient in gradients[layer].items():
+            if name not in own:  # a sum that the way back needed, of no parameter
+                continue
             parameter, address = own[name], Address(layer, name)
             state = now.states.get(address) or optimizer.initial_state(parameter)
             update = optimizer.update(parameter, gradient, state, now.iteration + 1)
