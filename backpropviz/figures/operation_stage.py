@@ -12,7 +12,7 @@ from backpropviz.figures.headings import slot_heading
 from backpropviz.figures.panel import panel_marks
 from backpropviz.figures.product_slot import has_product_map, product_slot
 from backpropviz.figures.slot_layout import Placed, place_slots
-from backpropviz.figures.slots import operand_slots, region_size
+from backpropviz.figures.slots import initial_slots, operand_slots, region_size
 from backpropviz.figures.target_slots import target_slot, target_tiles
 from backpropviz.figures.total import total_marks, total_width
 from backpropviz.figures.view import View
@@ -45,7 +45,11 @@ def operation_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[
     if has_product_map(focus):
         return _of_many_terms(view, focus, body, theme)
     areas = _areas(focus, body)
-    slots = (*operand_slots(view, focus, theme), target_slot(view, focus, theme))
+    slots = (
+        *operand_slots(view, focus, theme),
+        *initial_slots(view, focus, theme),
+        target_slot(view, focus, theme),
+    )
     placed = place_slots(slots, areas.top)
     joined = _joined(view, focus, placed, areas, theme)
     return (

@@ -23,6 +23,8 @@ _TILE_LABEL = 14
 _LEAST_WIDTH = 130
 _UNBOUNDED = 100_000
 _LEAST_BESIDE_TILES = 310
+_ADDEND = 170
+"""Room for a bias beside tiles, where it is no more than a remark."""
 _LARGEST_TILE_CELL = 26
 _LEAST_NUMBERED_HEIGHT = NUMBERED - 4
 _MOST_NUMBERED = 100
@@ -59,6 +61,9 @@ def _widths(slots: Sequence[Slot], box: Box) -> list[float]:
     wanted = [max(_LEAST_WIDTH, _natural_width(slot, box.height)) for slot in slots]
     flexible = [k for k, width in enumerate(wanted) if width >= _UNBOUNDED]
     if flexible:
+        wanted = [
+            min(w, _ADDEND) if s.sign == "+" else w for w, s in zip(wanted, slots, strict=True)
+        ]
         most = max(_LEAST_BESIDE_TILES, room / len(slots))
         wanted = [width if width >= _UNBOUNDED else min(width, most) for width in wanted]
     bounded = sum(width for width in wanted if width < _UNBOUNDED)

@@ -69,6 +69,14 @@ def operand_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     return tuple(replace(slot, sign=sign if k else "") for k, slot in enumerate(slots))
 
 
+def initial_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
+    """What a sum starts from, where it is read from an array: the bias."""
+    initial = focus.loops.initial
+    readers = () if initial is None else _readers(initial)
+    slots = (_operand_slot(view, focus, reader, theme) for reader in readers)
+    return tuple(replace(slot, sign="+") for slot in slots)
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """An array that the operation reads, and by which maps, where they are affine."""
@@ -238,6 +246,10 @@ def tile_label(selection: Selection, shape: Shape) -> str:
 
 def planes_remark(address: Address, shape: Shape, chosen: Sequence[Selection]) -> str:
     """Which planes are shown, where they are not all."""
+    if len(shape) == 2 and len(chosen) == 1 and chosen[0].count(None) == 1:
+        output, number = chosen[0]
+        if leading_dimensions(address, 2) == 0:
+            return f"from input {number}" if output is None else f"into output {output}"
     total = math.prod(shape[: leading_dimensions(address, len(shape))])
     if len(chosen) == 1 and total > 1:
         return _plane_name(address, chosen[0], shape)

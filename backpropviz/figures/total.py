@@ -59,7 +59,22 @@ def total_marks(view: View, focus: Focus, before: Placed, theme: Theme) -> tuple
             Anchor.MIDDLE,
             key=str(address),
         ),
+        *_start(view, focus, box, theme),
     )
+
+
+def _start(view: View, focus: Focus, box: Box, theme: Theme) -> tuple[Mark, ...]:
+    """What the sum starts from, where that is not 0: the bias."""
+    if focus.loops.initial is None:
+        return ()
+    found = focus.loops.initial.at(view.tape, focus.coordinates)
+    if found.address is None:
+        return ()
+    letter = view.notation.letter(found.address).text
+    text = f"from {letter} = {group_texts([found.value], _SIGNIFICANT)[0]}"
+    x, font = box.x + box.width / 2, styles.LABEL
+    key = str(found.address)
+    return (Text(x, box.bottom + 38, text, font, theme.text_secondary, Anchor.MIDDLE, key),)
 
 
 def _extent(before: Placed) -> Box:
