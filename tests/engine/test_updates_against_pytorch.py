@@ -78,7 +78,7 @@ def cornered() -> Network:
 
 def batches(dtype: type, count: int = 40, side: int = 8) -> Batches:
     random = np.random.default_rng(11)
-    images = random.normal(size=(count, 1, side, side)).astype(dtype)
+    images: Array = random.normal(size=(count, 1, side, side)).astype(dtype)
     return Batches(images, np.arange(count) % 4, size=8, seed=2)
 
 

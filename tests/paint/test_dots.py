@@ -27,7 +27,7 @@ SCENE = Scene(60, 70, "#FFFFFF", (GRID,))
 
 
 def test_the_middle_of_a_missing_cell_is_dotted() -> None:
-    assert GRID.dot_centers == ((20, 30), (40, 50))
+    assert list(GRID.dot_centers) == [(20, 30), (40, 50)]
     image = render(SCENE)
     for x, y in GRID.dot_centers:
         assert image.pixelColor(int(x), int(y)) == QColor("#FF0000")

@@ -164,7 +164,7 @@ def test_roles_become_colors_and_faded_terms_are_translucent() -> None:
 def test_every_key_of_the_tree_survives_on_a_mark() -> None:
     laid = layout(WITH_INDICES, STYLE)
     values = {node.key for node in walk(WITH_INDICES) if isinstance(node, Indexed | Fraction)}
-    assert values - {""} <= {mark.key for mark in laid.marks}
+    assert values - {""} <= {getattr(mark, "key", "") for mark in laid.marks}
 
 
 def test_parts_without_a_key_take_their_parents() -> None:

@@ -41,7 +41,7 @@ def test_dropout_of_nothing_and_of_everything(p: float, kept: float) -> None:
 def test_a_dropout_s_mask_does_not_depend_on_the_dtype() -> None:
     layer = Dropout(0.5, "train", 9)
     masks = [layer.forward((np.ones((2, 40), t),), {})[1]["mask"] for t in (np.float32, np.float64)]
-    assert np.array_equal(*masks)
+    assert np.array_equal(masks[0], masks[1])
 
 
 def test_a_frame_of_a_constant() -> None:

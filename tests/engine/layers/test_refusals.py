@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU
@@ -90,7 +92,7 @@ def test_joins_refuse_shapes_that_differ() -> None:
         (lambda: Dropout(1.5), "p = 1.5 must be a probability"),
         (lambda: Dropout(float("nan")), "p = nan must be a probability"),
         (lambda: Dropout(seed=-1), "seed = -1 must be at least 0"),
-        (lambda: GELU("erf"), "approximate = “erf” must be “none” or “tanh”"),
+        (lambda: GELU(cast("Any", "erf")), "approximate = “erf” must be “none” or “tanh”"),
         (lambda: AdaptiveAvgPool2d(0), "output_size = 0 must be"),
         (lambda: AdaptiveAvgPool2d((2, -1)), r"output_size = \(2, -1\) must be"),
         (lambda: Pad(-1), "padding = -1 must be"),
@@ -98,7 +100,7 @@ def test_joins_refuse_shapes_that_differ() -> None:
         (lambda: Pad(1, float("inf")), "value = inf must be a finite number"),
         (lambda: CrossEntropy(label_smoothing=1.5), "label_smoothing = 1.5 must be from 0 to 1"),
         (lambda: CrossEntropy(class_weights=(1.0, float("nan"))), "class weight nan must be"),
-        (lambda: BinaryCrossEntropy("none"), "“none” must be “mean” or “sum”"),
+        (lambda: BinaryCrossEntropy(cast("Any", "none")), "“none” must be “mean” or “sum”"),
     ],
 )
 def test_a_configuration_without_meaning_is_refused(build: object, words: str) -> None:
