@@ -9,6 +9,7 @@ from typing import Final
 from backpropviz.engine.program import Phase
 from backpropviz.figures.ruler import Ruler
 from backpropviz.figures.timeline_blocks import TRACK, phase_colors, track_marks
+from backpropviz.figures.timeline_height import HEIGHT
 from backpropviz.figures.timeline_lens import Lens, lens
 from backpropviz.figures.timeline_lens_marks import (
     BELOW,
@@ -26,7 +27,6 @@ from backpropviz.scene.fonts import centered_baseline, elide
 from backpropviz.scene.marks import Line, Mark, Path, Rect, Scene, Stroke, Text
 from backpropviz.scene.theme import Theme
 
-HEIGHT: Final = 104
 _BOUNDARY: Final = (TRACK[0] + TRACK[1] + LENS_TOP) / 2
 """Above it a point belongs to the track, below to the lens."""
 

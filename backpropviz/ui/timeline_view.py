@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from backpropviz.figures.timeline import HEIGHT, TimelineFigure, timeline
+from backpropviz.figures.timeline_height import HEIGHT
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.scene_view import SceneView
+
+if TYPE_CHECKING:
+    from backpropviz.figures.timeline import TimelineFigure
 
 
 class TimelineView(SceneView):
@@ -29,8 +33,15 @@ class TimelineView(SceneView):
         self.setAccessibleName(self.tr("Timeline"))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there has been anything to draw yet."""
+        return self._figure is not None
+
     def show_view(self, view: View, colors: Theme) -> None:
-        """Draw the timeline of a moment."""
+        """Draw the timeline of a moment; its figure is imported when first drawn."""
+        from backpropviz.figures.timeline import timeline
+
         self._figure = timeline(view, self.viewport().width(), colors)
         self.show_scene(self._figure.scene, colors)
         self.viewport().setAccessibleDescription(self._figure.scene.title)

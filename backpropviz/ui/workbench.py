@@ -173,7 +173,8 @@ class Workbench(QObject):
             facts_text(opened),
             is_paused=not view.is_done and not self.player.is_playing,
         )
-        self.timeline.show_view(view, colors)
+        if self.timeline.is_drawn:
+            self.timeline.show_view(view, colors)
         self.stage.show_view(view, colors)
         self._idle.start()
 
@@ -182,6 +183,8 @@ class Workbench(QObject):
         opened = self.controller.opened
         if opened is None:
             return
+        if not self.timeline.is_drawn:
+            self.timeline.show_view(opened.view, self._colors)
         for panel in (self.stack, self.explanation, self.network):
             panel.show_view(opened.view, self._colors)
         self.marks.show_opened(opened)
@@ -308,7 +311,7 @@ class Workbench(QObject):
             self._show_view(self.controller.opened)
 
     def _redraw_timeline(self) -> None:
-        if self.controller.opened is not None:
+        if self.controller.opened is not None and self.timeline.is_drawn:
             self.timeline.show_view(self.controller.opened.view, self._colors)
 
     def _position_name(self, position: int) -> str:

@@ -12,7 +12,8 @@ from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import parse
 from backpropviz.engine.program import Phase
-from backpropviz.figures.timeline import HEIGHT, TimelineFigure, timeline
+from backpropviz.figures.timeline import TimelineFigure, timeline
+from backpropviz.figures.timeline_height import HEIGHT
 from backpropviz.scene.hit import hit
 from backpropviz.scene.marks import Group, Rect, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT

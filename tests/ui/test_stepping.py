@@ -185,9 +185,10 @@ def test_the_loop_order_is_named_by_the_nest(window: MainWindow, open_in: Open) 
     assert orders.value is LoopOrder.SOURCE
 
 
-def test_the_timeline_can_be_dragged(window: MainWindow, open_in: Open) -> None:
+def test_the_timeline_can_be_dragged(window: MainWindow, open_in: Open, qtbot: QtBot) -> None:
     open_in(network="tiny-max")
     timeline = bench_of(window).timeline
+    qtbot.waitUntil(lambda: timeline.is_drawn)
     middle = timeline.viewport().rect().center()
     QTest.mousePress(timeline.viewport(), Qt.MouseButton.LeftButton, pos=middle)
     first = state_of(window).k
