@@ -18,7 +18,7 @@ from backpropviz.scene.theme import BODY, BODY_MEDIUM, CARD_TITLE, INDEX, LIGHT,
 from backpropviz.ui.recent import RecentSession
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QMouseEvent, QPaintEvent
+    from PySide6.QtGui import QMouseEvent, QPaintEvent, QResizeEvent
 
 THUMBNAIL_HEIGHT: Final = 168
 _RADIUS: Final = 11.5
@@ -123,8 +123,8 @@ class RecentRow(QPushButton):
         words = QVBoxLayout()
         words.setSpacing(1)
         words.setContentsMargins(0, 8, 0, 8)
-        words.addWidget(_label(session.title, BODY_MEDIUM))
-        words.addWidget(_label(session.place, INDEX, "Tertiary"))
+        words.addWidget(_ElidedLabel(session.title, BODY_MEDIUM))
+        words.addWidget(_ElidedLabel(session.place, INDEX, "Tertiary"))
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 14, 0)
         row.setSpacing(12)
@@ -137,6 +137,31 @@ class RecentRow(QPushButton):
 
     def _choose(self) -> None:
         self.chosen.emit(self._session)
+
+
+class _ElidedLabel(QLabel):
+    """One line that ends in … where it does not fit."""
+
+    def __init__(self, text: str, font: Font, name: str = "Plain") -> None:
+        super().__init__(text)
+        self._whole = text
+        self.setObjectName(name)
+        self.setFont(qfont(font))
+        self.setMinimumWidth(0)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        room, metrics = event.size().width(), self.fontMetrics()
+        fitting = self._whole
+        if metrics.horizontalAdvance(fitting) > room:
+            from PySide6.QtCore import Qt
+
+            fitting = metrics.elidedText(fitting, Qt.TextElideMode.ElideRight, room)
+        if fitting != self.text():
+            self.setText(fitting)
 
 
 def _label(text: str, font: Font, name: str = "Plain") -> QLabel:
