@@ -10,11 +10,23 @@ from backpropviz.figures.nudge_sweep import small
 from backpropviz.figures.stack import Part
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
-from backpropviz.scene.marks import Color, Ellipse, Line, Mark, Path, Rect, Stroke, Text
+from backpropviz.scene.marks import (
+    Color,
+    Ellipse,
+    Group,
+    Line,
+    Mark,
+    Path,
+    Rect,
+    Scene,
+    Stroke,
+    Text,
+)
 from backpropviz.scene.theme import Theme
 
 HEIGHT: Final = 24.0
 _ICON: Final = 22.0
+_ABOVE: Final = 10.0
 
 
 def outcome_colors(outcome: Outcome, theme: Theme) -> tuple[Color, Color]:
@@ -49,6 +61,15 @@ def badge(checked: Checked, width: float, theme: Theme, x: float = 0.0, *, also:
         baseline = centered_baseline(middle, styles.INDEX)
         marks.append(Text(place, baseline, error, styles.INDEX, theme.text, key=key))
     return Part(tuple(marks), HEIGHT)
+
+
+def under_badge(checked: Checked, found: Scene, theme: Theme) -> Scene:
+    """A figure with the verdict on its value above it."""
+    inset = 16.0
+    above = badge(checked, found.width - 2 * inset, theme, inset)
+    marks = (Group(above.marks, dy=_ABOVE), Group(found.marks, dy=_ABOVE + HEIGHT))
+    height = found.height + _ABOVE + HEIGHT
+    return Scene(found.width, height, found.background, marks, found.title)
 
 
 def sign(outcome: Outcome, x: float, y: float, ink: Color) -> tuple[Mark, ...]:

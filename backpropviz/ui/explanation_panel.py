@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtGui import QGuiApplication
 
@@ -12,7 +13,12 @@ from backpropviz.scene.theme import Theme
 from backpropviz.ui.panels import ScenePanel
 
 if TYPE_CHECKING:
+    from backpropviz.engine.gradcheck import Checked
     from backpropviz.figures.code import CodeVersion
+
+
+_FLOAT32: Final = 1e-3
+"""How far a pass in float32 may lie from the same in float64."""
 
 
 class ExplanationPanel(ScenePanel):
@@ -22,20 +28,31 @@ class ExplanationPanel(ScenePanel):
         super().__init__(title, self._figure_of)
         self._version: CodeVersion | None = None
         self._is_unfolded = False
+        self._checked: Checked | None = None
         self.canvas.clicked.connect(self._click)
+
+    def show_check(self, checked: Checked) -> None:
+        """Show the verdict on a gradient wherever that gradient is explained."""
+        self._checked = checked
+        self.draw()
 
     def _figure_of(self, view: View, width: float, colors: Theme) -> Scene:
         from backpropviz.figures.code import CodeVersion
         from backpropviz.figures.explanation import explanation
 
         self._version = self._version or CodeVersion.LOOPS
-        return explanation(
+        found = explanation(
             view.explained,
             width,
             colors,
             code_version=self._version,
             unfolded=self._is_unfolded,
         )
+        if self._checked is None or not _is_of(self._checked, view):
+            return found
+        from backpropviz.figures.check_badge import under_badge
+
+        return under_badge(self._checked, found, colors)
 
     def _click(self, key: str) -> None:
         from backpropviz.figures.code import CodeVersion
@@ -58,3 +75,14 @@ class ExplanationPanel(ScenePanel):
         if self.shown is not None:
             source = code_source(self.shown.explained, self._version or CodeVersion.LOOPS)
             QGuiApplication.clipboard().setText(source)
+
+
+def _is_of(checked: Checked, view: View) -> bool:
+    """Whether a verdict is on the value that is explained, in this very pass."""
+    derivation, gradient = view.explained.derivation, checked.address.grad
+    if derivation is None or gradient.array not in view.tape:
+        return False
+    is_there = view.tape.resolve(gradient) == view.tape.resolve(derivation.address)
+    return is_there and math.isclose(
+        view.tape.value(gradient), checked.analytic, rel_tol=_FLOAT32, abs_tol=_FLOAT32
+    )

@@ -16,8 +16,13 @@ _SIDE = 32
 
 
 def remember_opened(opened: Opened) -> None:
-    """Put what is open first in the list; a pasted picture cannot be opened again by name."""
+    """Put what is open first in the list.
+
+    A pasted picture or an edited network cannot be opened again by name.
+    """
     subject = opened.subject
+    if subject.is_edited:
+        return
     if subject.picture is not None and subject.picture.source == "pasted picture":
         return
     picture = png_bytes(image_thumbnail(opened, _SIDE, LIGHT), 2.0)

@@ -13,6 +13,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import parse
 from backpropviz.engine.integers import EDITED_IMAGE, EDITED_REMARK
 from backpropviz.scene.hit import find
+from backpropviz.scene.marks import Group, Scene, Text
 from backpropviz.ui.analysis.ancestry_window import FEEDS, ORIGIN, AncestryWindow
 from backpropviz.ui.analysis.check_window import CheckWindow
 from backpropviz.ui.analysis.conventions_window import ConventionsWindow
@@ -42,6 +43,14 @@ def opened_now(window: MainWindow) -> Opened:
     opened = bench_of(window).controller.opened
     assert opened is not None
     return opened
+
+
+def texts(found: Scene | Group | None) -> str:
+    """All that a figure says."""
+    marks = found.marks if found is not None else ()
+    own = (mark.text for mark in marks if isinstance(mark, Text))
+    inner = (texts(mark) for mark in marks if isinstance(mark, Group))
+    return " ".join((*own, *inner))
 
 
 def asked(window: MainWindow, qtbot: QtBot, action: str, kind: str) -> object:
@@ -237,6 +246,10 @@ def test_one_gradient_is_checked_in_the_status_line(
     window.actions_by_name["check_value"].trigger()
     qtbot.waitUntil(lambda: "they agree" in window.status.message, timeout=LONG_MS)
     assert window.status.message.startswith(f"{WEIGHT}: ✓ gradient 8, finite difference 8")
+    canvas = bench_of(window).explanation.canvas
+    qtbot.waitUntil(lambda: "finite difference" in texts(canvas.scene), timeout=LONG_MS)
+    stand_at(window, "conv1.weight.grad[0,0,0,0]")
+    qtbot.waitUntil(lambda: "finite difference" not in texts(canvas.scene), timeout=LONG_MS)
 
 
 def test_a_convention_is_switched_and_said(window: MainWindow, open_in: Open, qtbot: QtBot) -> None:

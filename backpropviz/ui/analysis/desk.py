@@ -19,6 +19,7 @@ from backpropviz.ui.mark_keys import address_of
 from backpropviz.ui.opened import Opened
 
 if TYPE_CHECKING:
+    from backpropviz.engine.gradcheck import Checked
     from backpropviz.ui.analysis.window import AnalysisWindow
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
@@ -34,7 +35,7 @@ class AnalysisDesk(QObject):
         self._windows: dict[str, AnalysisWindow] = {}
         self._groups = [self._group("ties"), self._group("relu_at_zero")]
         self._checker = Background(self)
-        self._checker.answered.connect(self._say)
+        self._checker.answered.connect(self._show_check)
         self._checker.failed.connect(self._refuse)
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
@@ -75,13 +76,13 @@ class AnalysisDesk(QObject):
         opened, address = self._question()
         if opened is None or address is None:
             return
-        self._say(self.tr("Nudging…"))
         value = without_part(address)
         try:
             _ = opened.view.tape.value(value)
         except UserError as error:
             self._refuse(error)
             return
+        self._controller.busy_changed.emit(self.tr("Nudging…"))
         self._keep("nudge", NudgeLab(self._bench, self._window, opened, value))
 
     def show_ancestry(self) -> None:
@@ -119,13 +120,13 @@ class AnalysisDesk(QObject):
             self._controller.change(lambda subject: subject.with_value(value, number))
 
     def check_value(self) -> None:
-        """Hold one gradient against its finite difference, and say so below."""
-        from backpropviz.ui.analysis.single_check import checked_text
+        """Hold one gradient against its finite difference, and show the verdict beside it."""
+        from backpropviz.ui.analysis.single_check import checked
 
         opened, address = self._question()
         if opened is not None and address is not None:
             tape, value = opened.view.tape, without_part(address)
-            self._checker.run(partial(checked_text, tape, value))
+            self._checker.run(partial(checked, tape, value))
 
     def check_all(self) -> None:
         """Open the gradient check."""
@@ -240,6 +241,12 @@ class AnalysisDesk(QObject):
             words.append(self.tr("edited"))
             reasons.append(opened.subject.model.remark)
         self._window.status.show_unusual(", ".join(words), "\n".join(reasons))
+
+    def _show_check(self, found: Checked) -> None:
+        from backpropviz.ui.analysis.single_check import verdict
+
+        self._say(f"{found.address.grad}: {verdict(found)}")
+        self._bench.explanation.show_check(found)
 
     def _say(self, text: str) -> None:
         self._window.status.say(text)

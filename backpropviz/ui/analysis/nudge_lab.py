@@ -145,7 +145,7 @@ class NudgeLab(AnalysisWindow):
                 self.moved = moved(answer.point, self.address, 0.0)
                 self.note.setText(verdict(answer.checked))
                 self._compute_page()
-                self.show()
+                self._appear()
             case Moved():
                 self.moved = answer
                 self._compute_wanted()
@@ -157,7 +157,13 @@ class NudgeLab(AnalysisWindow):
         self._mark_kinks()
         self.draw()
 
+    def _appear(self) -> None:
+        if not self.isVisible():
+            self.controller.busy_changed.emit("")
+            self.show()
+
     def _fail(self, error: BaseException) -> None:
+        self.controller.busy_changed.emit("")
         self.controller.refused.emit(sentence(error))
         self.done(0)
 

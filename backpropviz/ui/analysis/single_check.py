@@ -10,23 +10,23 @@ from backpropviz.figures.check_badge import error_text
 from backpropviz.figures.check_figure import pair_texts
 
 
-def checked_text(tape: Tape, address: Address) -> str:
+def checked(tape: Tape, address: Address) -> Checked:
     """The verdict on ∂L/∂(a value), computed anew in float64.
 
     Raises:
         UserError: the address names nothing that can be nudged.
     """
-    return f"{address.grad}: {verdict(check_value(base_point_of(tape), address))}"
+    return check_value(base_point_of(tape), address)
 
 
-def verdict(checked: Checked) -> str:
+def verdict(found: Checked) -> str:
     """Both numbers, and whether they agree."""
-    analytic, numeric = pair_texts(checked)
+    analytic, numeric = pair_texts(found)
     pair = f"gradient {analytic}, finite difference {numeric}"
-    if checked.outcome is Outcome.KINK:
+    if found.outcome is Outcome.KINK:
         return f"{pair}: a kink lies within ±h, so there is no verdict."
-    if checked.outcome is Outcome.FAILS:
+    if found.outcome is Outcome.FAILS:
         return f"✗ {pair}: they do not agree."
-    error = error_text(checked)
+    error = error_text(found)
     off = f", relative error {error}" if error else ""
     return f"✓ {pair}: they agree{off}."
