@@ -148,6 +148,29 @@ def test_the_lab_follows_another_pass(window: MainWindow, open_in: Open, qtbot: 
     assert bench_of(window).analysis.windows == {}
 
 
+def test_another_network_closes_the_lab_and_is_checked_anew(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    lab_at(window, qtbot, WEIGHT)
+    found = asked(window, qtbot, "gradient_check", "check")
+    assert isinstance(found, CheckWindow)
+    open_in(network="tiny-dense")
+    assert "nudge" not in bench_of(window).analysis.windows
+    qtbot.waitUntil(lambda: not found.worker.is_busy, timeout=LONG_MS)
+    assert found.report is not None
+    assert found.report.network == "tiny-dense"
+
+
+def test_the_loss_itself_has_an_ancestry(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    bench_of(window).controller.dispatch(TogglePin(parse("loss")))
+    window.actions_by_name["ancestry"].trigger()
+    found = bench_of(window).analysis.windows["ancestry"]
+    assert isinstance(found, AncestryWindow)
+    assert str(found.address) == "loss"
+
+
 def test_what_cannot_be_nudged_is_said_in_a_sentence(
     window: MainWindow, open_in: Open, qtbot: QtBot
 ) -> None:

@@ -61,7 +61,7 @@ class NudgeLab(AnalysisWindow):
         self._cost: NudgeCost | None = None
         self._wanted: float | None = None
         self._delta = 0.0
-        self._reach = reach_for(opened.view.tape.value(address))
+        self.reach = reach_for(opened.view.tape.value(address))
         self._make_choices()
         self._handle.dragged.connect(self._drag)
         self._handle.stepped.connect(self._step)
@@ -75,7 +75,7 @@ class NudgeLab(AnalysisWindow):
         self._reaches = self.add_choices(
             self.tr("Reach"),
             [(f"±{reach:g}", reach, self.tr("How far it is moved.")) for reach in REACHES],
-            self._reach,
+            self.reach,
             self.use_reach,
         )
         self._pages = self.add_choices(
@@ -91,14 +91,18 @@ class NudgeLab(AnalysisWindow):
         self._reset = self.add_button(self.tr("Back to 0"), self._to_zero)
 
     def follow(self, opened: Opened) -> None:
-        """Ask again of another pass."""
+        """Ask again of another pass of the same network."""
+        is_same = opened.subject.network == self._opened.subject.network
         self._opened = opened
-        self._prepare()
+        if is_same:
+            self._prepare()
+        else:
+            self.done(0)
 
     def use_reach(self, reach: object) -> None:
         """Move it farther, or less far."""
         if isinstance(reach, float):
-            self._reach = reach
+            self.reach = reach
             self._reaches.set_value(reach)
             self._prepare()
 
@@ -120,7 +124,7 @@ class NudgeLab(AnalysisWindow):
     def _prepare(self) -> None:
         self._swept = self._cost = self._wanted = None
         self._delta = 0.0
-        self.worker.run(partial(prepared, self._opened.view.tape, self.address, self._reach))
+        self.worker.run(partial(prepared, self._opened.view.tape, self.address, self.reach))
 
     def _compute_wanted(self) -> None:
         if self._prepared is not None and self._wanted is not None:
@@ -191,8 +195,8 @@ class NudgeLab(AnalysisWindow):
             self.move_to(frame.delta_at(x))
 
     def _step(self, count: int) -> None:
-        there = self._delta + count * self._reach / _STEPS_OF_REACH
-        self.move_to(min(self._reach, max(-self._reach, there)))
+        there = self._delta + count * self.reach / _STEPS_OF_REACH
+        self.move_to(min(self.reach, max(-self.reach, there)))
 
     def _to_zero(self) -> None:
         self.move_to(0.0)
