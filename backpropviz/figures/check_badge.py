@@ -63,10 +63,10 @@ def badge(checked: Checked, width: float, theme: Theme, x: float = 0.0, *, also:
     return Part(tuple(marks), HEIGHT)
 
 
-def under_badge(checked: Checked, found: Scene, theme: Theme) -> Scene:
+def under_badge(checked: Checked, also: str, found: Scene, theme: Theme) -> Scene:
     """A figure with the verdict on its value above it."""
     inset = 16.0
-    above = badge(checked, found.width - 2 * inset, theme, inset)
+    above = badge(checked, found.width - 2 * inset, theme, inset, also=also)
     marks = (Group(above.marks, dy=_ABOVE), Group(found.marks, dy=_ABOVE + HEIGHT))
     height = found.height + _ABOVE + HEIGHT
     return Scene(found.width, height, found.background, marks, found.title)

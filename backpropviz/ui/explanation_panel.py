@@ -29,11 +29,12 @@ class ExplanationPanel(ScenePanel):
         self._version: CodeVersion | None = None
         self._is_unfolded = False
         self._checked: Checked | None = None
+        self._also = ""
         self.canvas.clicked.connect(self._click)
 
-    def show_check(self, checked: Checked) -> None:
+    def show_check(self, checked: Checked, also: str) -> None:
         """Show the verdict on a gradient wherever that gradient is explained."""
-        self._checked = checked
+        self._checked, self._also = checked, also
         self.draw()
 
     def _figure_of(self, view: View, width: float, colors: Theme) -> Scene:
@@ -52,7 +53,7 @@ class ExplanationPanel(ScenePanel):
             return found
         from backpropviz.figures.check_badge import under_badge
 
-        return under_badge(self._checked, found, colors)
+        return under_badge(self._checked, self._also, found, colors)
 
     def _click(self, key: str) -> None:
         from backpropviz.figures.code import CodeVersion

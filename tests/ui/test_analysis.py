@@ -269,6 +269,7 @@ def test_one_gradient_is_checked_in_the_status_line(
     window.actions_by_name["check_value"].trigger()
     qtbot.waitUntil(lambda: "they agree" in window.status.message, timeout=LONG_MS)
     assert window.status.message.startswith(f"{WEIGHT}: ✓ gradient 8, finite difference 8")
+    assert window.status.message.endswith("SciPy’s correlate gives the same.")
     canvas = bench_of(window).explanation.canvas
     qtbot.waitUntil(lambda: "finite difference" in texts(canvas.scene), timeout=LONG_MS)
     stand_at(window, "conv1.weight.grad[0,0,0,0]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from backpropviz.ui.mark_keys import address_of
 from backpropviz.ui.opened import Opened
 
 if TYPE_CHECKING:
-    from backpropviz.engine.gradcheck import Checked
+    from backpropviz.ui.analysis.single_check import Single
     from backpropviz.ui.analysis.window import AnalysisWindow
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
@@ -235,18 +236,20 @@ class AnalysisDesk(QObject):
             action = self._window.actions_by_name[name]
             action.setEnabled(convention in known)
             action.setChecked(chosen.option(convention) == option)
-        reasons = [*differences(chosen)]
+        # Mean or sum stands beside it in any case.
+        reasons = [*differences(replace(chosen, reduction="mean"))]
         words = [self.tr("not standard")] if reasons else []
         if opened.subject.is_edited:
             words.append(self.tr("edited"))
             reasons.append(opened.subject.model.remark)
         self._window.status.show_unusual(", ".join(words), "\n".join(reasons))
 
-    def _show_check(self, found: Checked) -> None:
+    def _show_check(self, found: Single) -> None:
         from backpropviz.ui.analysis.single_check import verdict
 
-        self._say(f"{found.address.grad}: {verdict(found)}")
-        self._bench.explanation.show_check(found)
+        gradient = found.checked.address.grad
+        self._say(f"{gradient}: {verdict(found.checked, found.also)}")
+        self._bench.explanation.show_check(found.checked, found.also)
 
     def _say(self, text: str) -> None:
         self._window.status.say(text)

@@ -52,6 +52,7 @@ class NudgeLab(AnalysisWindow):
     ) -> None:
         self._handle = NudgeCanvas()
         super().__init__(bench, window, window.tr("Nudge lab"), self._handle)
+        self.heading.setText(window.tr("Nudge {address}").format(address=address))
         self.address = address
         self.page: str = CURVE
         self._opened = opened

@@ -1,25 +1,41 @@
-"""One gradient beside its finite difference, in a sentence."""
+"""One gradient beside its finite difference, and beside SciPy's correlate where that applies."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from backpropviz.engine.address import Address
 from backpropviz.engine.base_point import base_point_of
+from backpropviz.engine.correlated import by_correlation
+from backpropviz.engine.evidence import agrees
 from backpropviz.engine.gradcheck import Checked, Outcome, check_value
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.check_badge import error_text
 from backpropviz.figures.check_figure import pair_texts
 
 
-def checked(tape: Tape, address: Address) -> Checked:
+@dataclass(frozen=True, slots=True)
+class Single:
+    """A verdict, and what else gives the same number."""
+
+    checked: Checked
+    also: str = ""
+
+
+def checked(tape: Tape, address: Address) -> Single:
     """The verdict on ∂L/∂(a value), computed anew in float64.
 
     Raises:
         UserError: the address names nothing that can be nudged.
     """
-    return check_value(base_point_of(tape), address)
+    point = base_point_of(tape)
+    found = check_value(point, address)
+    other = by_correlation(point, address)
+    is_same = other is not None and agrees(other, found.analytic, point.loss)
+    return Single(found, "SciPy’s correlate" if is_same else "")
 
 
-def verdict(found: Checked) -> str:
+def verdict(found: Checked, also: str = "") -> str:
     """Both numbers, and whether they agree."""
     analytic, numeric = pair_texts(found)
     pair = f"gradient {analytic}, finite difference {numeric}"
@@ -29,4 +45,5 @@ def verdict(found: Checked) -> str:
         return f"✗ {pair}: they do not agree."
     error = error_text(found)
     off = f", relative error {error}" if error else ""
-    return f"✓ {pair}: they agree{off}."
+    more = f"; {also} gives the same" if also else ""
+    return f"✓ {pair}: they agree{off}{more}."
