@@ -36,7 +36,7 @@ def _is_residual(tape: Tape, array: Address) -> bool:
     if node is None or array.part:
         return False
     inputs = {input_name(k, len(node.inputs)) for k in range(len(node.inputs))}
-    return array.quantity not in {*inputs, *tape.network.parameter_shapes(node)}
+    return array.quantity not in {*inputs, *tape.network.kept_shapes(node)}
 
 
 def find(timeline: Timeline, tape: Tape, address: Address, depth: Depth) -> int:

@@ -159,7 +159,7 @@ def _parameters(archive: Archive, network: Network) -> Parameters:
     return {
         node.name: {
             name: archive.array(_member(node.name, name), shape)
-            for name, shape in network.parameter_shapes(node).items()
+            for name, shape in network.kept_shapes(node).items()
         }
         for node in network.nodes
     }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backpropviz.engine.arrays import Array, Shape, freeze
+from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import KIND_FIELD
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.network import Network
+from backpropviz.engine.network import Network, Node
 from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_from_fields
 from backpropviz.storage.entry import Entry
 
@@ -26,26 +26,29 @@ def optimizer_from_json(entry: Entry | None) -> Optimizer:
 
 
 def initial_parameters(network: Network, members: Mapping[str, Entry]) -> Parameters:
-    """The numbers in the file; layers for which it has none start as `initialize` asks."""
-    shapes = {node.name: network.parameter_shapes(node) for node in network.nodes}
-    given = _given(members.get("parameters"), shapes)
+    """The numbers in the file; layers for which it has none start as `initialize` asks.
+
+    A layer's buffers, such as running statistics, may be left out; they start with it then.
+    """
+    given = _given(members.get("parameters"), network)
     drawn = _drawn(network, members.get("initialize"))
-    return {layer: given.get(layer, drawn[layer]) for layer in shapes}
+    return {layer: {**own, **given.get(layer, {})} for layer, own in drawn.items()}
 
 
-def _given(
-    entry: Entry | None, shapes: Mapping[str, Mapping[str, Shape]]
-) -> dict[str, dict[str, Array]]:
+def _given(entry: Entry | None, network: Network) -> dict[str, dict[str, Array]]:
     if entry is None:
         return {}
-    layers = tuple(layer for layer, own in shapes.items() if own)
+    layers = tuple(node.name for node in network.nodes if network.kept_shapes(node))
     return {
-        layer: {
-            name: member.array(shapes[layer][name])
-            for name, member in own.members(tuple(shapes[layer]), tuple(shapes[layer])).items()
-        }
+        layer: _arrays(own, network, network.by_name[layer])
         for layer, own in entry.members(layers).items()
     }
+
+
+def _arrays(entry: Entry, network: Network, node: Node) -> dict[str, Array]:
+    shapes = network.kept_shapes(node)
+    members = entry.members(tuple(shapes), tuple(network.parameter_shapes(node)))
+    return {name: member.array(shapes[name]) for name, member in members.items()}
 
 
 def _drawn(network: Network, entry: Entry | None) -> Mapping[str, Mapping[str, Array]]:

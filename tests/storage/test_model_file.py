@@ -12,10 +12,15 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.model import Model
+from backpropviz.engine.initialize import initialize
+from backpropviz.engine.model import Example, Model
+from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.presets import preset
 from backpropviz.errors import UserError
 from backpropviz.storage.archive import to_npy
 from backpropviz.storage.model_file import Session, save_model, save_session
+from backpropviz.storage.network_json import write_network
 from backpropviz.storage.networks import load_file, load_network
 
 WEIGHT = "parameters/conv1.weight.npy"
@@ -48,6 +53,45 @@ def assert_same(found: Model, wanted: Model) -> None:
         wanted.example.source,
         wanted.example.target,
     )
+
+
+def resnet() -> Model:
+    """A network with running statistics that differ from where they start."""
+    network = preset("resnet-tiny", (1, 8, 8), 3)
+    random = np.random.default_rng(6)
+    parameters = {
+        layer: {
+            name: (array + random.uniform(0.1, 0.9, array.shape)).astype(np.float32)
+            for name, array in own.items()
+        }
+        for layer, own in initialize(network).items()
+    }
+    example = Example("drawn", random.uniform(0, 1, (1, 1, 8, 8)).astype(np.float32), 2)
+    return Model("ResNet", network, parameters, Preprocessing(1, 8, 8), (), Sgd(), example)
+
+
+def test_running_statistics_come_back(tmp_path: Path) -> None:
+    wanted = resnet()
+    as_archive, as_text = tmp_path / "resnet.bpv", tmp_path / "resnet.json"
+    save_model(as_archive, wanted)
+    write_network(as_text, wanted)
+    assert_same(load_file(as_archive), wanted)
+    for layer, own in load_network(as_text).parameters.items():
+        for name, array in own.items():
+            assert np.array_equal(array, wanted.parameters[layer][name])
+    assert "running_var" in load_network(as_text).parameters["norm1"]
+
+
+def test_running_statistics_may_be_left_out_of_a_text_file(tmp_path: Path) -> None:
+    path = tmp_path / "resnet.json"
+    write_network(path, resnet())
+    document = json.loads(path.read_text())
+    del document["parameters"]["norm1"]["running_mean"]
+    del document["parameters"]["norm1"]["running_var"]
+    path.write_text(json.dumps(document))
+    own = load_network(path).parameters["norm1"]
+    assert not own["running_mean"].any()
+    assert (own["running_var"] == 1).all()
 
 
 def test_equal_models_give_equal_bytes(tmp_path: Path) -> None:
