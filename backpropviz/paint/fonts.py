@@ -21,14 +21,14 @@ __all__ = ["draw_selectable_text", "draw_text", "qfont", "register_fonts"]
 
 _MAGNIFICATION = 8
 _LARGEST_GLYPH = 60
-_LEFT_OF = {Anchor.START: 0.0, Anchor.MIDDLE: 0.5, Anchor.END: 1.0}
-"""The share of a text's width that lies left of its x."""
 
 
 def draw_text(painter: QPainter, text: Text, color: QColor) -> None:
     """Paint one line of text on its baseline."""
     run, width = _OF_THIS_THREAD.set_text(text.text, text.font)
-    origin = QPointF(text.x - _LEFT_OF[text.anchor] * width, text.y)
+    anchor = text.anchor
+    left = 0.0 if anchor is Anchor.START else width if anchor is Anchor.END else width / 2
+    origin = QPointF(text.x - left, text.y)
     painter.setPen(color)
     if run is None:
         draw_selectable_text(painter, text, color)
