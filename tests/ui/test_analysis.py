@@ -355,3 +355,13 @@ def test_both_themes_reach_the_windows(window: MainWindow, open_in: Open, qtbot:
     before = lab.canvas.scene.background
     window.use_theme("dark")
     assert lab.canvas.scene.background != before
+
+
+def test_closing_while_everything_runs_leaves_nothing(window: MainWindow, open_in: Open) -> None:
+    open_in(network="lenet")
+    stand_at(window, "conv1.weight.grad[2,0,3,1]")
+    for action in ("nudge", "ancestry", "gradient_check", "convention_proof", "check_value"):
+        window.actions_by_name[action].trigger()
+    window.actions_by_name["nudge"].trigger()
+    window.close()
+    assert bench_of(window).analysis.windows == {}
