@@ -14,12 +14,23 @@ _CODE_OF = {
     "α": "alpha",
     "β": "beta",
     "ε": "eps",
+    "π": "pi",
+    "δ": "delta",
+    "p": "drop",
     "₁": "1",
     "₂": "2",
     "ᵗ": "**t",
     "−": "-",
 }
-_SIGNS = (("·", "*"), ("−", "-"), ("²", "**2"), ("√", "sqrt"), ("½", "0.5"), ("≥", ">="))
+_SIGNS = (
+    ("·", "*"),
+    ("−", "-"),
+    ("²", "**2"),
+    ("³", "**3"),
+    ("√", "sqrt"),
+    ("½", "0.5"),
+    ("≥", ">="),
+)
 _HALF = SLOPES_AT_ZERO[0.5]
 # NumPy's booleans do not add up, so the mean of two conditions is written out.
 _HALF_IN_PYTHON = "{0} * (1 if {1} > 0 else 0.5 if {1} == 0 else 0)"
@@ -39,11 +50,12 @@ def numpy_formula(expression: str, operands: Sequence[str]) -> str:
     text = re.sub(r"^(.+?) if (.+?) else (.+?)$", r"np.where(\2, \1, \3)", text)
     text = re.sub(r"\bmax\(", "np.maximum(", text)
     text = re.sub(r"(?<![\w.])(exp|log|sqrt|tanh)\(", r"np.\1(", text)
+    text = re.sub(r"\berf\(", "np.vectorize(erf)(", text)
     return _filled(text, operands)
 
 
 def python_constant(label: str) -> str:
-    """`η` as `lr`, `1 − β₁` as `(1 - beta1)`."""
+    """`η` as `lr`, `1 − β₁` as `(1 - beta1)`; p, which is a pooling's output, as `drop`."""
     text = "".join(_CODE_OF.get(character, character) for character in label)
     return f"({text})" if " " in label else text
 

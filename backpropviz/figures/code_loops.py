@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.layers.adaptive_pooling_nests import WindowShare
 from backpropviz.engine.nest import Axis, Rule
 from backpropviz.engine.operands import Choice, Share
 from backpropviz.figures.code_copies import copy_line
@@ -151,6 +152,9 @@ def _settings(step: ExplainedStep, coder: Coder, core: tuple[CodeLine, ...]) -> 
     share = next((o for o in coder.operands if isinstance(o, Share)), None)
     if share is not None and "count[" in text:
         yield from _count_lines(step, coder, share)
+    uneven = next((o for o in coder.operands if isinstance(o, WindowShare)), None)
+    if uneven is not None:
+        yield f"count = np.array({uneven.counts.tolist()})"
 
 
 def _count_lines(step: ExplainedStep, coder: Coder, share: Share) -> Iterator[str]:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from backpropviz.engine.index import Index
 from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
+from backpropviz.engine.layers.prelu_nests import NotAbove
 from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.figures.code_convolution import convolution_lines
@@ -28,7 +30,7 @@ from backpropviz.figures.code_settings import layer_of, settings_of
 from backpropviz.figures.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import said
 
-_POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d"})
+_POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"})
 
 
 def numpy_program(step: ExplainedStep) -> Program | None:
@@ -98,11 +100,14 @@ def _reduced(nest: Nest, names: Names) -> str:
     loops = nest.by_target
     first_term = loops.channel_axes + loops.element_axes
     product = " * ".join(_plain(operand, names) for operand in loops.operands)
-    cell = next(operand for operand in loops.operands if isinstance(operand, Cell))
+    cell = next((operand for operand in loops.operands if isinstance(operand, Cell)), None)
+    if cell is None:
+        return f"{product}.sum()"
     summed = [k for k, index in enumerate(cell.index) if index.axis >= first_term]
     axis = "" if len(summed) == len(cell.index) else f"axis={_tuple(summed)}"
     product = f"({product})" if "*" in product else product
-    return f"{product}.{'max' if nest.rule is Rule.MAX else 'sum'}({axis})"
+    shaped = f".reshape{nest.shape}" if nest.shape == (1,) and not axis else ""
+    return f"{product}.{'max' if nest.rule is Rule.MAX else 'sum'}({axis}){shaped}"
 
 
 def _tuple(numbers: Sequence[int]) -> str:
@@ -110,6 +115,15 @@ def _tuple(numbers: Sequence[int]) -> str:
 
 
 def _plain(operand: Operand, names: Names) -> str:
+    match operand:
+        case NotAbove():
+            return f"({names.of(operand.cell.address)} <= 0)"
+        case ClassWeight():
+            return "w"
+        case TargetWeight():
+            return f"w[{names.of(TARGET)}]"
+        case OneOver():
+            return f"(1 / {names.of(operand.source)})"
     return python_constant(operand.label) if operand.address is None else names.of(operand.address)
 
 
@@ -121,11 +135,13 @@ def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
         name, target = names.of(operand.address), names.of(TARGET)
         return f"{name}[np.arange({nest.shape[0]}), {target}]"
     if operand.address is None:
-        return python_constant(operand.label)
+        return _plain(operand, names)
     return names.of(operand.address) + _laid(operand.index, len(nest.by_target.axes))
 
 
 def _laid(maps: Sequence[Index], axes: int) -> str:
+    if not any(index.terms for index in maps):
+        return f"[{', '.join(str(index.offset) for index in maps)}]" if maps else ""
     along = [index.axis for index in maps]
     if not along or along == list(range(axes - len(along), axes)):
         return ""

@@ -17,9 +17,12 @@ from backpropviz.figures.explained_step import ExplainedStep
 
 def pooling_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
     """Output or ∂X."""
-    if layer_of(step).kind == "global_avg_pool2d":
+    layer = layer_of(step)
+    if layer.kind == "global_avg_pool2d":
         return _global_average(step, nest, names)
-    writer = _Pooling(step, nest, names, layer_of(step))
+    if layer.kind == "adaptive_avg_pool2d":
+        return _adaptive_average(step, nest, names)
+    writer = _Pooling(step, nest, names, layer)
     if not nest.target.is_gradient:
         return writer.output()
     return writer.gradient()
@@ -34,6 +37,27 @@ def _global_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[C
         return
     source = names.of(Address(nest.target.layer, "input"))
     yield with_shape(f"{target} = {source}.mean(axis=(2, 3), keepdims=True)", nest.shape)
+
+
+def _adaptive_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
+    """Window after window, since their sizes differ."""
+    target, layer = names.of(nest.target), nest.target.layer
+    height, width = step.tape[Address(layer, "input")].shape[2:]
+    rows, columns = step.tape[Address(layer, "output")].shape[2:]
+    yield with_shape(f"{target} = np.zeros({nest.shape})", nest.shape)
+    yield CodeLine(f"for y, x in ndindex({rows}, {columns}):")
+    yield CodeLine(f"    rows = slice(y * {height} // {rows}, -(-(y + 1) * {height} // {rows}))")
+    yield CodeLine(
+        f"    columns = slice(x * {width} // {columns}, -(-(x + 1) * {width} // {columns}))"
+    )
+    if not nest.target.is_gradient:
+        source = names.of(Address(layer, "input"))
+        window = f"{source}[:, :, rows, columns]"
+        yield CodeLine(f"    {target}[:, :, y, x] = {window}.mean(axis=(2, 3))")
+        return
+    yield CodeLine(f"    window = {target}[:, :, rows, columns]")
+    yield CodeLine("    count = window.shape[2] * window.shape[3]")
+    yield CodeLine("    window += g[:, :, y, x, None, None] / count")
 
 
 @dataclass(frozen=True)

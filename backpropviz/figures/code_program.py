@@ -6,17 +6,31 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
+from backpropviz.engine.layers.prelu_nests import NotAbove
+from backpropviz.engine.layers.weight_operands import OneOver
 from backpropviz.engine.nest import Nest, Operand, Values
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.ties import TiedIndicator, TiedShare
-from backpropviz.figures.symbols import Notation
+from backpropviz.figures.symbols import PARAMETERS, Notation
 
 TAPE_FILE: Final = "tape.npz"
-_MATH = ("exp", "inf", "log", "sqrt", "tanh")
+_MATH = ("erf", "exp", "inf", "log", "pi", "sqrt", "tanh")
+_SPELLED_OUT: Final = frozenset(
+    {
+        *("switches", "tied", "mask", "mean", "variance", "centered", "inv_std", "normalized"),
+        *("running_mean", "running_var", "upstream_sum", "upstream_dot", "dot"),
+        *("surprise", "entropy", "wanted", "mass", "weight_sum"),
+    }
+)
+"""What code calls by its name, where equations have a letter."""
+
+
+Setting: TypeAlias = float | tuple[float, ...]
+"""A number of the configuration, or one for each class."""
 
 
 class CodeVersion(Enum):
@@ -64,10 +78,11 @@ class Names:
     def of(self, address: Address) -> str:
         """The variable of an array."""
         array = address.array
-        if array.is_gradient and array != self.nest.target and self.nest.target.is_gradient:
+        is_upstream = array.is_gradient and array.quantity not in PARAMETERS
+        if is_upstream and array != self.nest.target and self.nest.target.is_gradient:
             return "g"
-        if array.quantity in {"switches", "tied"}:
-            return array.quantity
+        if array.quantity in _SPELLED_OUT:
+            return f"{array.quantity}_next" if array.part == "next" else array.quantity
         letter = Notation.of(self.values).letter(array)
         plain = letter.text.removeprefix("Δ").replace("ℓ", "sample")
         if array.part in {"step", "next"}:
@@ -89,6 +104,10 @@ def arrays_of(operands: Iterable[Operand | None]) -> tuple[Address, ...]:
             found.update(dict.fromkeys((operand.source, operand.largest)))
         elif isinstance(operand, TiedShare):
             found[operand.tied] = None
+        elif isinstance(operand, NotAbove):
+            found[operand.cell.address.array] = None
+        elif isinstance(operand, OneOver):
+            found[operand.source] = None
         elif operand.address is not None:
             found[operand.address.array] = None
         found.update(dict.fromkeys(_asked_by(operand)))
@@ -135,9 +154,13 @@ def indexed(name: str, indices: tuple[int, ...] | None) -> str:
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
-def hyperparameters(text: str, known: Mapping[str, float]) -> list[str]:
-    """Assignments of the settings that lines name: `lr = 0.01`."""
-    return [f"{name} = {value!r}" for name, value in known.items() if _calls(name, text)]
+def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
+    """Assignments of the settings that lines name: `lr = 0.01`, `w = np.array([0.5, 1.0])`."""
+    return [
+        f"{name} = {f'np.array({list(value)})' if isinstance(value, tuple) else repr(value)}"
+        for name, value in known.items()
+        if _calls(name, text)
+    ]
 
 
 def with_shape(text: str, shape: Sequence[int]) -> CodeLine:

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from backpropviz.engine.address import Address
 from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.layers.activation import LeakyReLU
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
+from backpropviz.engine.layers.cross_entropy import CrossEntropy
+from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.optimizer import Adam
 from backpropviz.engine.program import Phase
+from backpropviz.figures.code_program import Setting
 from backpropviz.figures.explained_step import ExplainedStep
 
 
@@ -48,19 +54,39 @@ def window_of(step: ExplainedStep) -> Geometry:
     return Geometry(layer.window, getattr(layer, "count_include_pad", False))
 
 
-def settings_of(step: ExplainedStep) -> dict[str, float]:
+def settings_of(step: ExplainedStep) -> dict[str, Setting]:
     """Every setting that code may name, with its value."""
     if step.operation is None or step.operation.phase is not Phase.UPDATE:
-        slope = getattr(layer_of(step), "negative_slope", None)
-        return {} if slope is None else {"alpha": slope}
+        return _settings_of_layer(step)
     rule: Any = step.tape.optimizer
-    found: dict[str, float] = {"lr": rule.learning_rate}
-    for name, code in (("momentum", "momentum"), ("weight_decay", "decay"), ("eps", "eps")):
+    found: dict[str, Setting] = {"lr": rule.learning_rate}
+    for name, code in (
+        ("momentum", "momentum"),
+        ("weight_decay", "decay"),
+        ("eps", "eps"),
+        ("alpha", "alpha"),
+    ):
         if hasattr(rule, name):
             found[code] = getattr(rule, name)
     if isinstance(rule, Adam):
         found |= {"beta1": rule.betas[0], "beta2": rule.betas[1], "t": iteration_of(step)}
     return found
+
+
+def _settings_of_layer(step: ExplainedStep) -> dict[str, Setting]:
+    match layer_of(step):
+        case LeakyReLU() as layer:
+            return {"alpha": layer.negative_slope}
+        case BatchNorm2d() as layer:
+            return {"eps": layer.eps, "alpha": layer.momentum}
+        case Dropout() as layer:
+            return {"drop": layer.p}
+        case CrossEntropy() as loss:
+            classes = step.tape[Address(LOSS_NAME, "input")].shape[1]
+            smoothing = loss.label_smoothing
+            weights = {} if loss.class_weights is None else {"w": loss.class_weights}
+            return {"eps": smoothing, "delta": smoothing / classes, **weights}
+    return {}
 
 
 def iteration_of(step: ExplainedStep) -> int:

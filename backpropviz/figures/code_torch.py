@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.layers.batch_norm import BUFFERS, BatchNorm2d
 from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Choice
@@ -15,6 +17,7 @@ from backpropviz.engine.program import Phase
 from backpropviz.figures.code_numpy import result_line
 from backpropviz.figures.code_program import CodeLine, Names, Program, arrays_of, opening
 from backpropviz.figures.code_settings import layer_of
+from backpropviz.figures.code_torch_steps import batch_norm_call, inner_lines
 from backpropviz.figures.code_torch_update import update_program
 from backpropviz.figures.explained_step import ExplainedStep
 
@@ -37,6 +40,9 @@ def torch_program(step: ExplainedStep) -> Program | None:
         return Program((), (CodeLine(f"# {remark}"),), "")
     if step.operation.layer == LOSS_NAME:
         return call.loss(names)
+    inside = call.inside(names)
+    if inside is not None:
+        return inside
     return call.gradient(names) if nest.target.is_gradient else call.forward(names)
 
 
@@ -72,11 +78,29 @@ class _Call:
             return "PyTorch's average pooling pads both sides alike."
         return ""
 
+    def inside(self, names: Names) -> Program | None:
+        """A value that PyTorch's call computes on its way; None for what the call gives."""
+        site = self.step.tape.network.site(self.owner, self.step.tape.batch)
+        shown = {"input": site.input(), "output": site.output, "g": site.output.grad}
+        variables = {key: "g" if key == "g" else names.of(a) for key, a in shown.items()}
+        own = str(self.nest.target).removeprefix(f"{self.owner}.")
+        lines = inner_lines(self.layer, own, variables)
+        if not lines:
+            return None
+        known = {variables[key]: address for key, address in shown.items()}
+        known |= {name: site.quantity(name) for name in ("mask", *BUFFERS)}
+        used = "\n".join(lines)
+        loads = [_loaded(name, a) for name, a in known.items() if _names(name, used)]
+        target = names.of(self.nest.target)
+        return _finished(self.step, loads, [*lines[:-1], f"{target} = {lines[-1]}"], target)
+
     def _inputs(self) -> dict[str, Address]:
         """The call's arguments by variable."""
         site = self.step.tape.network.site(self.owner, self.step.tape.batch)
         addresses = [site.input(k) for k in range(len(site.inputs))]
         addresses += [site.quantity(name) for name in site.parameters]
+        if getattr(self.layer, "mode", "") == "eval" and isinstance(self.layer, BatchNorm2d):
+            addresses += [site.quantity(name) for name in BUFFERS]
         forward = Names(self.layer.nests(site).forward[0], self.step.tape)
         return {forward.of(address): address for address in addresses}
 
@@ -103,6 +127,10 @@ class _Call:
     def _expression(self, arguments: list[str]) -> str:
         return _EXPRESSIONS[self.layer.kind](self.layer, arguments)
 
+    def _loss_parts(self) -> Mapping[str, str]:
+        classes = self.step.tape[Address(LOSS_NAME, "input")].shape[-1]
+        return _loss_parts(self.layer, int(classes))
+
     def loss(self, names: Names) -> Program:
         """A part of the loss, the loss, or its gradient."""
         prediction = Address(LOSS_NAME, "input")
@@ -110,28 +138,51 @@ class _Call:
         is_gradient = self.nest.target.is_gradient
         loads = [_loaded("z", prediction, tracked=is_gradient), _loaded("t", TARGET)]
         if is_gradient:
-            call = _loss_parts(self.layer)[LOSS.quantity]
+            call = self._loss_parts()[LOSS.quantity]
             lines = [f"L = {call}", f"{target}, = torch.autograd.grad(L, z)"]
         else:
-            lines = [f"{target} = {_loss_parts(self.layer)[self.nest.target.quantity]}"]
+            lines = [f"{target} = {self._loss_parts()[self.nest.target.quantity]}"]
         used = "\n".join(lines)
-        loads = loads if ", t" in used or "- t" in used else loads[:1]
+        loads = loads if _names("t", used) else loads[:1]
+        loads = loads if _names("z", used) else loads[1:]
         return _finished(self.step, loads, lines, target)
 
 
-def _loss_parts(loss: Any) -> Mapping[str, str]:
+def _names(name: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.]){name}\b", text) is not None
+
+
+def _loss_parts(loss: Any, classes: int) -> Mapping[str, str]:
     reduced = "" if loss.reduction == "mean" else ', reduction="sum"'
     if loss.kind == "squared_error":
         half = " / 2" if loss.half else ""
         return {"difference": "z - t", "loss": f"F.mse_loss(z, t{reduced}){half}"}
+    if loss.kind == "binary_cross_entropy":
+        call = "F.binary_cross_entropy_with_logits(z, t"
+        return {
+            "probabilities": "torch.sigmoid(z)",
+            "entropy": f'{call}, reduction="none")',
+            "loss": f"{call}{reduced})",
+        }
+    weights = "" if loss.class_weights is None else f"torch.tensor({list(loss.class_weights)})"
+    options = f", weight={weights}" if weights else ""
+    smoothing = loss.label_smoothing
+    options += f", label_smoothing={smoothing!r}" if smoothing else ""
     shifted = "torch.exp(z - z.max(1, keepdim=True).values)"
+    wanted = f"F.one_hot(t, {classes})"
+    wanted = f"(1 - {smoothing!r}) * {wanted} + {smoothing!r} / {classes}" if smoothing else wanted
+    wanted = f"({wanted}) * {weights}" if weights else wanted
     return {
         "max": "z.max(1).values",
         "exp": shifted,
         "normalizer": f"{shifted}.sum(1)",
         "probabilities": "F.softmax(z, dim=1)",
-        "sample": 'F.cross_entropy(z, t, reduction="none")',
-        "loss": f"F.cross_entropy(z, t{reduced})",
+        "sample": f'F.cross_entropy(z, t, reduction="none"{options})',
+        "loss": f"F.cross_entropy(z, t{reduced}{options})",
+        "surprise": "-F.log_softmax(z, dim=1)",
+        "wanted": wanted,
+        "mass": f"({wanted}).sum(1)",
+        "weight_sum": f"{weights}[t].sum()",
     }
 
 
@@ -187,6 +238,26 @@ def _reshape(layer: Any, given: list[str]) -> str:
     return f"{given[0]}.reshape({given[0]}.shape[0], {', '.join(map(str, layer.shape))})"
 
 
+def _adaptive(layer: Any, given: list[str]) -> str:
+    size = layer.output_size
+    return f"F.adaptive_avg_pool2d({given[0]}, {size if isinstance(size, int) else tuple(size)})"
+
+
+def _framed(layer: Any, given: list[str]) -> str:
+    (top, bottom), (left, right) = layer.margins
+    return f"F.pad({given[0]}, ({left}, {right}, {top}, {bottom}), value={layer.value!r})"
+
+
+def _gelu(layer: Any, given: list[str]) -> str:
+    bent = ', approximate="tanh"' if layer.approximate == "tanh" else ""
+    return f"F.gelu({given[0]}{bent})"
+
+
+def _normalized(layer: Any, given: list[str]) -> str:
+    weight, bias = given[1:3] if layer.affine else ("", "")
+    return batch_norm_call(layer, given[0], weight, bias)
+
+
 _Expression = Callable[[Any, list[str]], str]
 _EXPRESSIONS: Final[Mapping[str, _Expression]] = MappingProxyType(
     {
@@ -194,6 +265,14 @@ _EXPRESSIONS: Final[Mapping[str, _Expression]] = MappingProxyType(
         "max_pool2d": _largest,
         "avg_pool2d": _mean,
         "global_avg_pool2d": lambda _, given: f"F.adaptive_avg_pool2d({given[0]}, 1)",
+        "adaptive_avg_pool2d": _adaptive,
+        "pad": _framed,
+        "batch_norm2d": _normalized,
+        "dropout": lambda layer, given: f"F.dropout({given[0]}, {layer.p!r}, training=False)",
+        "softmax": lambda _, given: f"F.softmax({given[0]}, dim=1)",
+        "prelu": lambda _, given: f"F.prelu({', '.join(given)})",
+        "gelu": _gelu,
+        "silu": lambda _, given: f"F.silu({given[0]})",
         "dense": lambda _, given: f"F.linear({', '.join(given)})",
         "relu": lambda _, given: f"F.relu({given[0]})",
         "leaky_relu": lambda layer, given: f"F.leaky_relu({given[0]}, {layer.negative_slope})",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.optimizer import Adam
+from backpropviz.engine.optimizer import Adam, AdamW, RmsProp
 from backpropviz.figures.code_numpy import result_line
 from backpropviz.figures.code_program import CodeLine, Names, Program, opening
 from backpropviz.figures.code_settings import iteration_of
@@ -15,6 +15,8 @@ _STATES = {
     "velocity": "momentum_buffer",
     "moment1": "exp_avg",
     "moment2": "exp_avg_sq",
+    "square_average": "square_avg",
+    "gradient_average": "grad_avg",
 }
 
 
@@ -58,13 +60,20 @@ def _stepped(step: ExplainedStep, parameter: Address) -> list[str]:
     ]
     if isinstance(rule, Adam):
         settings = f"lr={rule.learning_rate!r}, betas={rule.betas!r}, eps={rule.eps!r}"
-        kind = "Adam"
+        kind = "AdamW" if isinstance(rule, AdamW) else "Adam"
         states = [f'    "step": torch.tensor({iteration_of(step) - 1}.0),', *states]
+    elif isinstance(rule, RmsProp):
+        kind = "RMSprop"
+        settings = f"lr={rule.learning_rate!r}, alpha={rule.alpha!r}, eps={rule.eps!r}"
+        settings += f", momentum={rule.momentum!r}" if rule.momentum else ""
+        settings += ", centered=True" if rule.centered else ""
+        states = ['    "step": torch.tensor(0.0),', *states]
     else:
         settings, kind = f"lr={rule.learning_rate!r}", "SGD"
         settings += f", momentum={rule.momentum!r}" if rule.momentum else ""
         settings += ", nesterov=True" if rule.nesterov else ""
-    settings += f", weight_decay={rule.weight_decay!r}" if rule.weight_decay else ""
+    is_told = rule.weight_decay or isinstance(rule, AdamW)
+    settings += f", weight_decay={rule.weight_decay!r}" if is_told else ""
     given = ["optimizer.state[w] = {", *states, "}"] if states else []
     return [f"optimizer = torch.optim.{kind}([w], {settings})", *given, "optimizer.step()"]
 

@@ -9,8 +9,11 @@ from functools import cached_property
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
+from backpropviz.engine.layers.adaptive_pooling_nests import WindowShare
 from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
+from backpropviz.engine.layers.prelu_nests import NotAbove
 from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
 from backpropviz.engine.nest import Axis, Nest, Operand, Region, Rule, Values
 from backpropviz.engine.operands import Cell, Choice, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare
@@ -109,7 +112,9 @@ class Coder:
             return
         region = self.nest.by_target.region(self.prefix)
         for operand in self.operands:
-            if isinstance(operand, Cell):
+            if isinstance(operand, WindowShare):
+                yield from self.covers(operand)
+            elif isinstance(operand, Cell):
                 dropped = self.writer.cells.dropped(operand.address)
                 sizes = self.values[operand.address].shape
                 for number, (index, size) in enumerate(zip(operand.index, sizes, strict=True)):
@@ -125,6 +130,17 @@ class Coder:
         high = f" < {size}" if found.max() >= size else ""
         if low or high:
             yield f"{low}{self.index(index)}{high}"
+
+    def covers(self, share: WindowShare) -> Iterator[str]:
+        """The window goes from ⌊y·H/O⌋ to ⌈(y+1)·H/O⌉, without division."""
+        for window, pixel, covered in zip(
+            share.window, share.pixel, (share.rows, share.columns), strict=True
+        ):
+            windows, size = covered.shape
+            if not covered.all():
+                y, u = self.index(window), self.index(pixel)
+                yield f"{y}*{size} < ({u}+1)*{windows}"
+                yield f"{u}*{windows} < ({y}+1)*{size}"
 
     def index(self, index: Index) -> str:
         """One index, the loop variables that are known filled in."""
@@ -183,10 +199,26 @@ class Coder:
                 return self._of_class(operand)
         address = operand.address
         if address is None:
-            return python_constant(operand.label)
+            return self._nameless(operand)
         name = self.names.of(address)
         text = ascii_index(self._cell(operand, address))
         return f"{name}[{text}]" if text else name
+
+    def _nameless(self, operand: Operand) -> str:
+        """An operand whose value is no cell of an array."""
+        match operand:
+            case NotAbove():
+                return f"({self.operand(operand.cell)} <= 0)"
+            case ClassWeight():
+                return f"w[{self.index(operand.category)}]"
+            case TargetWeight():
+                return f"w[{self._class(operand.sample)}]"
+            case OneOver():
+                return f"(1/{self.names.of(operand.source)})"
+            case WindowShare():
+                y, x = map(self.index, operand.window)
+                return f"1/count[{y},{x}]"
+        return python_constant(operand.label)
 
     def _cell(self, operand: Operand, address: Address) -> str:
         if self.writer.names_windows and address.is_gradient:

@@ -25,6 +25,7 @@ from backpropviz.engine.tape import Tape
 from backpropviz.figures.code import CodeVersion, program
 from backpropviz.storage.networks import load_network
 from tests.figures.code_runs import disagreement, is_small, steps_of
+from tests.figures.kind_passes import LOSSES, OPTIMIZERS, every_kind, of_loss, of_optimizer
 from tests.figures.passes import adam, branching, tiny
 
 VERSIONS = [
@@ -126,6 +127,30 @@ def test_a_velocity_that_has_been_going(version: CodeVersion) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_seventh_update_of_adam_after_three_samples(version: CodeVersion) -> None:
     assert_agreement(many_samples(), version, elements=3, iteration=7)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_every_kind_of_layer_in_training_and_in_use(mode: str, version: CodeVersion) -> None:
+    assert_agreement(every_kind(mode), version, elements=3)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", LOSSES)
+def test_smoothed_weighted_and_binary_losses(name: str, version: CodeVersion) -> None:
+    assert_agreement(of_loss(name), version, elements=3)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_second_update_of_every_optimizer(name: str, version: CodeVersion) -> None:
+    assert_agreement(of_optimizer(name), version, elements=2, iteration=2)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_of_every_kind_there_is_a_program_that_runs(version: CodeVersion) -> None:
+    steps = steps_of(every_kind("train"))
+    assert all(p.result for step in steps if (p := program(step, version)))
 
 
 def assert_agreement(tape: Tape, version: CodeVersion, elements: int, iteration: int = 1) -> None:

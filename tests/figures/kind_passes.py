@@ -1,0 +1,134 @@
+"""Recorded passes of the layers that act otherwise in training, and of their neighbors."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.initialize import initialize
+from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
+from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.layers.convolution import Conv2d
+from backpropviz.engine.layers.cross_entropy import CrossEntropy
+from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
+from backpropviz.engine.layers.joining import Add, Concat
+from backpropviz.engine.layers.padding import Pad
+from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.layers.prelu import PReLU
+from backpropviz.engine.layers.protocol import Loss
+from backpropviz.engine.layers.reshaping import Flatten, Reshape
+from backpropviz.engine.layers.smooth_activation import GELU, SiLU
+from backpropviz.engine.layers.softmax import Softmax
+from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.mode import Mode, with_mode
+from backpropviz.engine.network import Network, Node, chain
+from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
+from backpropviz.engine.record import record
+from backpropviz.engine.tape import Tape
+
+NODES = (
+    Node("pad", Pad(((1, 0), (1, 2)), 0.5), ("image",)),
+    Node("conv", Conv2d(3, 3, stride=2, bias=False), ("pad",)),
+    Node("norm", BatchNorm2d(), ("conv",)),
+    Node("prelu", PReLU(shared=False), ("norm",)),
+    Node("plain", BatchNorm2d(affine=False), ("prelu",)),
+    Node("gelu", GELU(), ("plain",)),
+    Node("bent", GELU("tanh"), ("plain",)),
+    Node("sum", Add(), ("gelu", "bent")),
+    Node("one", PReLU(), ("sum",)),
+    Node("silu", SiLU(), ("one",)),
+    Node("leaky", LeakyReLU(), ("one",)),
+    Node("both", Concat(), ("silu", "leaky")),
+    Node("average", AvgPool2d(2, 1), ("both",)),
+    Node("largest", MaxPool2d(2, 1, padding=1), ("average",)),
+    Node("drop", Dropout(0.3), ("largest",)),
+    Node("uneven", AdaptiveAvgPool2d((2, 3)), ("drop",)),
+    Node("even", AdaptiveAvgPool2d((1, 3)), ("uneven",)),
+    Node("sigmoid", Sigmoid(), ("even",)),
+    Node("mean", GlobalAvgPool2d(), ("sigmoid",)),
+    Node("reshape", Reshape((6, 1, 1)), ("mean",)),
+    Node("flatten", Flatten(), ("reshape",)),
+    Node("dense", Dense(4), ("flatten",)),
+    Node("slopes", PReLU(shared=False), ("dense",)),
+    Node("tanh", Tanh(), ("slopes",)),
+    Node("relu", ReLU(), ("tanh",)),
+    Node("quiet", Dropout(0.25), ("relu",)),
+    Node("shares", Softmax(), ("quiet",)),
+)
+LOSSES: dict[str, tuple[Loss, object]] = {
+    "smoothed": (CrossEntropy(label_smoothing=0.1), [1, 3]),
+    "weighted": (CrossEntropy(class_weights=(0.5, 1.0, 2.0, 0.25)), [1, 3]),
+    "both": (CrossEntropy("sum", 0.2, (0.5, 1.0, 2.0, 0.25)), [1, 3]),
+    "both, mean": (CrossEntropy("mean", 0.2, (0.5, 1.0, 2.0, 0.25)), [1, 3]),
+    "binary": (BinaryCrossEntropy(), [[0, 1, 0.5, 1], [1, 0, 0, 0.25]]),
+    "binary, summed": (BinaryCrossEntropy("sum"), [[0, 1, 0.5, 1], [1, 0, 0, 0.25]]),
+}
+OPTIMIZERS: dict[str, Optimizer] = {
+    "rmsprop": RmsProp(),
+    "rmsprop with all": RmsProp(momentum=0.9, centered=True, weight_decay=0.01),
+    "rmsprop centered": RmsProp(centered=True),
+    "adamw": AdamW(weight_decay=0.1),
+    "adam": Adam(weight_decay=0.1),
+    "sgd": Sgd(0.1, 0.9, nesterov=True),
+}
+
+
+def trained(network: Network, seed: int) -> Parameters:
+    """Parameters and running statistics that are nowhere 0 or 1; variances are positive."""
+    random = np.random.default_rng(seed)
+    return {
+        layer: {
+            name: (np.abs(array) if name == "running_var" else array)
+            + random.uniform(0.05, 0.5, array.shape).astype(np.float32)
+            for name, array in own.items()
+        }
+        for layer, own in initialize(network, seed=seed).items()
+    }
+
+
+@cache
+def every_kind(mode: str) -> Tape:
+    """All kinds of layers in one network, on two images."""
+    network = Network("every", (2, 7, 6), NODES, CrossEntropy(label_smoothing=0.1))
+    found = with_mode(network, Mode(mode == "train", seed=3))
+    return record(found, trained(network, 1), _images((2, 2, 7, 6)), [1, 3], RmsProp(momentum=0.9))
+
+
+@cache
+def of_loss(name: str) -> Tape:
+    """A dense layer and a loss, two samples of four classes."""
+    loss, target = LOSSES[name]
+    network = chain("loss", (3,), {"dense": Dense(4)}, loss)
+    return record(network, trained(network, 2), _images((2, 3)), target, Sgd(0.1))
+
+
+@cache
+def of_optimizer(name: str) -> Tape:
+    """A dense layer's second update."""
+    network = chain("update", (3,), {"dense": Dense(2)}, SquaredError())
+    optimizer, parameters = OPTIMIZERS[name], trained(network, 5)
+    random = np.random.default_rng(9)
+    addresses = [Address("dense", name) for name in ("weight", "bias")]
+    states = {
+        address: {
+            part: random.uniform(0.1, 0.5, array.shape).astype(np.float32)
+            + (0.5 if part in {"square_average", "moment2"} else 0.0)
+            for part, array in optimizer.initial_state(
+                parameters["dense"][address.quantity]
+            ).items()
+        }
+        for address in addresses
+    }
+    images = _images((1, 3))
+    return record(network, parameters, images, (0.5, -1.0), optimizer, states=states, iteration=2)
+
+
+def _images(shape: tuple[int, ...]) -> Array:
+    return np.random.default_rng(8).standard_normal(shape).astype(np.float32)
