@@ -12,6 +12,7 @@ from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
+from backpropviz.figures.term_keys import term_step
 from backpropviz.ui.going import to_layer
 from backpropviz.ui.opened import Opened
 
@@ -54,6 +55,9 @@ def clicked(key: str, opened: Opened) -> Command | None:
         return _to_level(name, opened)
     if kind == "step" and name.isdigit():
         return GoTo(int(name))
+    if kind == "term":
+        step = term_step(opened.view, key)
+        return None if step is None else Together((SetDepth(Depth.TERM), GoTo(step)))
     if kind == "breakpoint":
         return ToggleBreakpoint(_breakpoint(name))
     return None

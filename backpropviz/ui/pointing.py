@@ -11,6 +11,7 @@ from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.marks import AddWatch, ToggleBreakpoint, TogglePin
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
+from backpropviz.figures.term_keys import lit_keys
 from backpropviz.ui.cell_text import cell_text, value_text
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.mark_keys import address_of, clicked, double_clicked
@@ -26,10 +27,14 @@ class Pointing(QObject):
         super().__init__(window)
         self._controller, self._window = controller, window
         self._address: Address | None = None
+        self._canvases: list[SceneView] = []
+        controller.state_changed.connect(self._put_out)
 
     def watch(self, canvas: SceneView) -> None:
         """Answer what is pointed at on a canvas."""
+        self._canvases.append(canvas)
         canvas.describe = self.describe
+        canvas.hovered.connect(self._light)
         canvas.clicked.connect(self._click)
         canvas.double_clicked.connect(self._double_click)
         canvas.menu_requested.connect(self._menu)
@@ -38,6 +43,17 @@ class Pointing(QObject):
         """A key in words."""
         opened = self._controller.opened
         return cell_text(key, opened) if opened is not None else ""
+
+    def _light(self, key: str) -> None:
+        """What is pointed at lights up on every canvas: a term its cells, a cell its terms."""
+        opened = self._controller.opened
+        keys = lit_keys(opened.view.explained, key) if opened is not None and key else ()
+        for canvas in self._canvases:
+            canvas.light(keys)
+
+    def _put_out(self) -> None:
+        for canvas in self._canvases:
+            canvas.light(())
 
     def copy_value(self, key: str) -> None:
         """Put address and value on the clipboard."""

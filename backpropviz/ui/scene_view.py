@@ -31,6 +31,7 @@ from backpropviz.scene.hit import Hit, find, hit
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.scene_focus import DIRECTIONS, first_key, neighbor
+from backpropviz.ui.scene_overlay import Overlay
 
 SMALLEST_ZOOM, LARGEST_ZOOM = 0.25, 16.0
 ZOOM_STEP = 1.25
@@ -56,6 +57,7 @@ class SceneView(QAbstractScrollArea):
         self.preferred_key = ""
         self.pinned_keys: tuple[str, ...] = ()
         self.marked_keys: tuple[str, ...] = ()
+        self._lit_keys: tuple[str, ...] = ()
         self.pinned_top = 0.0
         self._is_zoomable = is_zoomable
         self._scene: Scene | None = None
@@ -131,6 +133,12 @@ class SceneView(QAbstractScrollArea):
         """Outline marks in the color of the loss, wherever the scene has them."""
         if keys != self.marked_keys:
             self.marked_keys = keys
+            self.viewport().update()
+
+    def light(self, keys: tuple[str, ...]) -> None:
+        """Light what another canvas points at, wherever this scene shows it too."""
+        if keys != self._lit_keys:
+            self._lit_keys = keys
             self.viewport().update()
 
     def leave_cell(self) -> None:
@@ -225,18 +233,14 @@ class SceneView(QAbstractScrollArea):
     def _paint_overlay(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colors = self._colors
-        for key in self.pinned_keys:
-            box = find(self._scene, key) if self._scene is not None else None
-            if box is not None:
-                self._outline(painter, box, colors.update, 0.0)
-        for key in self.marked_keys:
-            box = find(self._scene, key) if self._scene is not None else None
-            if box is not None:
-                self._outline(painter, box, colors.loss, 1.0)
+        overlay = Overlay(painter, self._scene, colors, self.view_box)
+        overlay.outline_keys(self.pinned_keys, colors.update, 0.0)
+        overlay.outline_keys(self.marked_keys, colors.loss, 1.0)
+        overlay.light(self._lit_keys)
         if self._hovered is not None:
-            self._outline(painter, self._hovered.box, colors.text_secondary, 0.0)
+            overlay.outline(self._hovered.box, colors.text_secondary, 0.0)
         if self._focused is not None and self.hasFocus():
-            self._outline(painter, self._focused.box, colors.update, 2.0)
+            overlay.outline(self._focused.box, colors.update, 2.0)
         if self.hasFocus() and self._shows_focus():
             painter.setPen(QPen(QColor(colors.update), 2))
             painter.drawRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1))
@@ -244,11 +248,6 @@ class SceneView(QAbstractScrollArea):
     def _shows_focus(self) -> bool:
         """A ring around the whole view, for the keyboard only: the pointer knows where it is."""
         return self._focused is None and bool(self.property("byKeyboard"))
-
-    def _outline(self, painter: QPainter, box: Box, color: str, gap: float) -> None:
-        painter.setPen(QPen(QColor(color), 2))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRoundedRect(self.view_box(box).adjusted(-gap, -gap, gap, gap), 2, 2)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._pressed_at is not None and event.buttons() & Qt.MouseButton.LeftButton:

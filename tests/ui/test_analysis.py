@@ -24,15 +24,10 @@ from backpropviz.ui.dialogs.ask import AskDialog
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.session_file import opened_session, save_opened, saved_in
-from backpropviz.ui.workbench import Workbench
+from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 
 WEIGHT = "conv1.weight.grad[0,0,0,1]"
-
-
-def bench_of(window: MainWindow) -> Workbench:
-    assert window.workbench is not None
-    return window.workbench
 
 
 def stand_at(window: MainWindow, place: str) -> None:

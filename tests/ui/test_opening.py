@@ -22,15 +22,10 @@ from backpropviz.ui.notice import Notice
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.recent import last_session_file, read_recent
 from backpropviz.ui.requests import OpenRequest, request_for
-from backpropviz.ui.workbench import Workbench
+from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 
 WEIGHT = "conv1.weight.grad[0,0,0,1]"
-
-
-def bench_of(window: MainWindow) -> Workbench:
-    assert window.workbench is not None
-    return window.workbench
 
 
 def opened_in(window: MainWindow) -> Opened:

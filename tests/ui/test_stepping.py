@@ -15,14 +15,10 @@ from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Text
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.workbench import Workbench
+from tests.ui.bench import bench_of
 from tests.ui.conftest import Open
 
 WEIGHT = "conv1.weight.grad[0,0,0,1]"
-
-
-def bench_of(window: MainWindow) -> Workbench:
-    assert window.workbench is not None
-    return window.workbench
 
 
 def state_of(window: MainWindow) -> SessionState:

@@ -29,17 +29,12 @@ from backpropviz.ui.notice import Notice
 from backpropviz.ui.palette import CommandPalette
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
-from backpropviz.ui.workbench import Workbench
+from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 
 POOLING = "derivative-of-max-pooling"
 SIGN = "which-way-to-go"
 LEFT = Qt.MouseButton.LeftButton
-
-
-def bench_of(window: MainWindow) -> Workbench:
-    assert window.workbench is not None
-    return window.workbench
 
 
 def desk_of(window: MainWindow) -> LessonDesk:
