@@ -37,6 +37,7 @@ class DebugActions(QObject):
         self._bench, self._window = workbench, window
         self._actions = window.actions_by_name
         self._actions.add_to_stage(workbench.stage)
+        workbench.stage.clicked.connect(self._sort_on_click)
         for name in COMMANDS:
             self._actions[name].triggered.connect(self._run_command)
         self._actions.bind(self._handlers())
@@ -243,6 +244,13 @@ class DebugActions(QObject):
             by_size = self._actions["ledger_by_size"].isChecked()
             options = replace(opened.view.options, ledger_by_size=by_size)
             self._bench.controller.see_with(options)
+
+    def _sort_on_click(self, key: str) -> None:
+        # Whoever can click on a ledger has had it imported.
+        from backpropviz.figures.ledger import ORDER_KEY
+
+        if key == ORDER_KEY:
+            self._actions["ledger_by_size"].trigger()
 
     def set_interval(self, interval_ms: int) -> None:
         """Play at another speed, and remember it."""

@@ -46,3 +46,16 @@ def test_a_click_on_a_term_goes_to_its_step(window: MainWindow, open_in: Open) -
     after = bench.controller.opened
     assert after is not None
     assert (after.state.k, after.state.depth) == (start + 2, Depth.TERM)
+
+
+def test_a_click_on_the_ledgers_order_sorts_it(window: MainWindow, open_in: Open) -> None:
+    open_in("tiny-max")
+    bench = bench_of(window)
+    bench.controller.dispatch(GoToAddress(parse(VALUE), Depth.ELEMENT))
+    bench.stage.clicked.emit("ledger:order")
+    opened = bench.controller.opened
+    assert opened is not None
+    assert opened.view.options.ledger_by_size
+    bench.stage.clicked.emit("ledger:order")
+    assert bench.controller.opened is not None
+    assert not bench.controller.opened.view.options.ledger_by_size
