@@ -85,6 +85,8 @@ class Names:
             return f"{array.quantity}_next" if array.part == "next" else array.quantity
         letter = Notation.of(self.values).letter(array)
         plain = letter.text.removeprefix("Δ").replace("ℓ", "sample")
+        if any(axis.name == plain for axis in self.nest.by_target.axes):
+            plain = "values"
         if array.part in {"step", "next"}:
             return f"{plain}_{array.part}"
         if array.is_gradient:

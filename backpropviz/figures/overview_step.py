@@ -62,7 +62,7 @@ def step_marks(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
 def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
     tape = view.tape
     facts = [Fact("loss before the update", shown(tape.loss, 4), theme.loss, str(LOSS))]
-    if _PROBABILITIES in tape:
+    if _classifies(view):
         names = class_names(view, int(tape[_PROBABILITIES].shape[1]))
         best = int(np.argmax(tape[_PROBABILITIES][0]))
         facts.append(Fact("reads it as", names[best], theme.forward))
@@ -79,6 +79,11 @@ def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _classifies(view: View) -> bool:
+    """Whether one class is the target; a binary cross-entropy asks of each output by itself."""
+    return view.tape.network.loss.kind == "cross_entropy" and _PROBABILITIES in view.tape
+
+
 def _size(view: View, address: Address) -> float:
     found = statistics(view, address)
     return max(abs(found.low), abs(found.high))
@@ -92,7 +97,7 @@ def _least_rows(view: View, body: Box) -> float:
 
 def _prediction(view: View, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], float]:
     """Probabilities of the likeliest classes, where the network classifies and there is room."""
-    if _PROBABILITIES not in view.tape or box.height < 90:
+    if not _classifies(view) or box.height < 90:
         return (), box.y - 14
     values = np.asarray(view.tape[_PROBABILITIES][0], dtype=np.float64)
     target = int(view.tape[TARGET][0])

@@ -12,6 +12,7 @@ from backpropviz.figures.sentences_forward import forward_sentences
 from backpropviz.figures.sentences_overview import overview_sentences
 from backpropviz.figures.sentences_update import update_sentences
 from backpropviz.figures.story import Sentences, Story
+from backpropviz.figures.symbols import PARAMETERS
 
 __all__ = ["Sentences", "sentences"]
 
@@ -25,7 +26,7 @@ def sentences(step: ExplainedStep) -> Sentences:
     address = derivation.address
     if not story.is_finite:
         found = _not_finite(story)
-    elif address.part and not address.is_gradient:
+    elif address.part and not address.is_gradient and address.quantity in PARAMETERS:
         found = update_sentences(story)
     elif address.is_gradient:
         found = gradient_sentences(story)

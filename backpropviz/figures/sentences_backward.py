@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.nest import Rule
 from backpropviz.engine.operands import Choice
 from backpropviz.figures.number_groups import counted, said
+from backpropviz.figures.sentences_later import LATER_KINDS, later_gradient_sentences
 from backpropviz.figures.sentences_pooling import share_sentences, winner_sentences
 from backpropviz.figures.sentences_update import opponent
 from backpropviz.figures.story import Sentences, Story
 from backpropviz.figures.symbols import PARAMETERS
 
-_POOLED = {"avg_pool2d", "global_avg_pool2d"}
+_POOLED = {"avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"}
 
 
 def gradient_sentences(story: Story) -> Sentences:
@@ -32,6 +34,8 @@ def gradient_sentences(story: Story) -> Sentences:
         return Sentences(_moved(story, _noun(story)), _why_pixel(story))
     if story.kind == "dense":
         return Sentences(_moved(story, "input"), _why_dense_input(story))
+    if story.kind in LATER_KINDS and story.derivation.rule is not Rule.COPY:
+        return later_gradient_sentences(story)
     if story.kind in {"relu", "leaky_relu", "sigmoid", "tanh"}:
         return _through_slope(story)
     return Sentences(story.derivation.nest.remark, (f"It hands on {said(story.value)}.",))
@@ -72,6 +76,8 @@ def _answer(story: Story, noun: str) -> str:
 def _why_parameter(story: Story) -> tuple[str, ...]:
     if story.address.quantity == "bias":
         return (_why_bias(story),)
+    if story.kind in LATER_KINDS:
+        return (story.derivation.nest.remark,)
     return _why_filter(story) if story.kind == "conv2d" else _why_dense(story)
 
 
@@ -232,5 +238,14 @@ def _of_loss(story: Story) -> Sentences:
         if is_target
         else ("is not the target: raising its logit raises")
     )
+    if _is_wanted_in_part(story):
+        what = "is pulled up" if story.value < 0 else "is pushed down"
+        return Sentences(f"Class {category} {what}, at a rate of {value}.", (remark,))
     bold = f"Class {category} {what} the loss, at a rate of {value}."
     return Sentences(bold, (remark,))
+
+
+def _is_wanted_in_part(story: Story) -> bool:
+    """Whether smoothing or weights of classes leave more to want than one class."""
+    loss = story.step.tape.network.loss
+    return bool(getattr(loss, "label_smoothing", 0.0)) or bool(getattr(loss, "class_weights", None))

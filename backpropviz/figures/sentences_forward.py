@@ -8,6 +8,7 @@ import numpy as np
 
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.number_groups import counted, said
+from backpropviz.figures.sentences_later import LATER_KINDS, later_sentences
 from backpropviz.figures.story import Sentences, Story
 
 _LINEAR_TEXT = "The same filter slides over every position; nothing is turned."
@@ -28,10 +29,14 @@ def forward_sentences(story: Story) -> Sentences:
         return _convolution(story)
     if kind == "dense":
         return _dense(story)
-    if story.derivation.rule is Rule.MAX:
+    if story.derivation.rule is Rule.MAX and kind != "softmax":
         return _largest(story)
-    if kind in {"avg_pool2d", "global_avg_pool2d"}:
+    if kind in {"avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"}:
         return _mean(story)
+    if kind == "softmax":
+        return _shares(story)
+    if kind in LATER_KINDS and story.derivation.rule is not Rule.COPY:
+        return later_sentences(story)
     if kind in {"relu", "leaky_relu"}:
         return _rectified(story)
     return _remark(story)
@@ -116,6 +121,25 @@ def _rectified(story: Story) -> Sentences:
     return Sentences(f"The value is negative, so it is scaled down to {said(story.value)}.")
 
 
+def _shares(story: Story) -> Sentences:
+    """A step of a softmax layer."""
+    value, remark = said(story.value), story.derivation.nest.remark
+    start = story.so_far or ""
+    place = story.address.indices[-1] if story.address.indices else 0
+    match story.address.quantity:
+        case "max":
+            bold = f"{start}{'the' if start else 'The'} largest input is {value}."
+        case "exp":
+            bold = f"Output {place} weighs {value} among the outputs."
+        case "normalizer":
+            bold = f"{start}{'all' if start else 'All'} outputs together weigh {value}."
+        case "dot":
+            bold = f"{start}{'the' if start else 'The'} mean upstream gradient is {value}."
+        case _:
+            bold = f"Output {place} gets the share {value}."
+    return Sentences(bold, (remark,))
+
+
 def _loss(story: Story) -> Sentences:
     value, quantity = said(story.value), story.address.quantity
     remark = story.derivation.nest.remark
@@ -132,11 +156,34 @@ def _loss(story: Story) -> Sentences:
         case "normalizer":
             return Sentences(f"All classes together weigh {value}.", plain)
         case "probabilities":
+            if story.loss_kind == "binary_cross_entropy":
+                return Sentences(f"Output {place} says yes with the probability {value}.", plain)
             return Sentences(f"Class {place} gets the probability {value}.", plain)
         case "sample":
             return Sentences(f"This sample's loss is {value}.", plain)
         case "difference":
             return _difference(story)
+        case _:
+            return _further_loss(story, place, plain)
+
+
+def _further_loss(story: Story, place: int, plain: tuple[str, ...]) -> Sentences:
+    """A step of a smoothed, weighted or binary cross-entropy."""
+    value, start = said(story.value), story.so_far
+    match story.address.quantity:
+        case "entropy":
+            return Sentences(f"Output {place} has a loss of {value}.", plain)
+        case "surprise":
+            return Sentences(
+                f"If class {place} alone were wanted, its loss would be {value}.", plain
+            )
+        case "wanted":
+            return Sentences(f"Of class {place}, {value} is wanted.", plain)
+        case "mass":
+            return Sentences(f"{start}{'the' if start else 'The'} sample counts {value}.", plain)
+        case "weight_sum":
+            weights = f"{'the' if start else 'The'} weights of the targets"
+            return Sentences(f"{start}{weights} add up to {value}.", plain)
         case _:
             return _remark(story)
 

@@ -24,7 +24,9 @@ def update_sentences(story: Story) -> Sentences:
             return _velocity(story)
         case "moment1":
             return _average(story, "gradients", "It says which way they agree to go.")
-        case "moment2":
+        case "gradient_average":
+            return _average(story, "gradients", "Taken off, it leaves how much they vary.")
+        case "moment2" | "square_average":
             return _average(story, "squared gradients", "It says how large they usually are.")
         case _:
             remark = story.derivation.nest.remark
@@ -89,6 +91,8 @@ def _velocity(story: Story) -> Sentences:
     momentum = getattr(story.step.tape.optimizer, "momentum", 0.0)
     kept = said_exactly(momentum)
     was = f"It was {said(before)}, the gradient is {said(gradient)}"
+    if story.step.tape.optimizer.kind == "rmsprop":
+        was += ", taken in units of its usual size"
     return Sentences(
         f"The velocity keeps {kept} of itself and takes in the gradient.",
         (f"{was}, so it is {said(story.value)}.",),

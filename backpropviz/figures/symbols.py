@@ -45,6 +45,14 @@ _OUTPUT_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
         "tanh": "a",
         "flatten": "x",
         "reshape": "x",
+        "batch_norm2d": "o",
+        "dropout": "h",
+        "softmax": "p",
+        "adaptive_avg_pool2d": "p",
+        "pad": "x",
+        "prelu": "a",
+        "gelu": "a",
+        "silu": "a",
         "add": "s",
         "concat": "h",
     }
@@ -64,12 +72,35 @@ _QUANTITY_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
         "normalizer": "S",
         "sample": "ℓ",
         "difference": "d",
+        "running_mean": "μ̂",
+        "running_var": "v̂",
+        "mean": "μ",
+        "variance": "σ²",
+        "centered": "d",
+        "inv_std": "r",
+        "normalized": "x̂",
+        "upstream_sum": "s",
+        "upstream_dot": "q",
+        "dot": "q",
+        "mask": "M",
+        "surprise": "u",
+        "entropy": "ℓ",
+        "wanted": "y",
+        "mass": "Y",
+        "weight_sum": "w",
         "switches": "k",
     }
 )
 _INPUT_LETTERS: Final = "ABCDEFGH"
 _PART_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
-    {"velocity": "v", "moment1": "m", "moment2": "v", "square_average": "s", "decayed": "g"}
+    {
+        "velocity": "v",
+        "moment1": "m",
+        "moment2": "v",
+        "square_average": "s",
+        "gradient_average": "a",
+        "decayed": "g",
+    }
 )
 _PART_TITLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -78,6 +109,7 @@ _PART_TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "moment1": "first moment",
         "moment2": "second moment",
         "square_average": "square average",
+        "gradient_average": "gradient average",
         "step": "step",
     }
 )

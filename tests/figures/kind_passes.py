@@ -96,9 +96,9 @@ def trained(network: Network, seed: int) -> Parameters:
 @cache
 def every_kind(mode: str) -> Tape:
     """All kinds of layers in one network, on two images."""
-    network = Network("every", (2, 7, 6), NODES, CrossEntropy(label_smoothing=0.1))
+    network = Network("every", (3, 7, 6), NODES, CrossEntropy(label_smoothing=0.1))
     found = with_mode(network, Mode(mode == "train", seed=3))
-    return record(found, trained(network, 1), _images((2, 2, 7, 6)), [1, 3], RmsProp(momentum=0.9))
+    return record(found, trained(network, 1), _images((2, 3, 7, 6)), [1, 3], RmsProp(momentum=0.9))
 
 
 @cache
