@@ -9,10 +9,6 @@ from typing import Any
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.layers.activation import LeakyReLU
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.optimizer import Adam
@@ -74,17 +70,20 @@ def settings_of(step: ExplainedStep) -> dict[str, Setting]:
 
 
 def _settings_of_layer(step: ExplainedStep) -> dict[str, Setting]:
-    match layer_of(step):
-        case LeakyReLU() as layer:
+    # By kind, so that no module of a layer is imported that the network does without.
+    layer = layer_of(step)
+    match getattr(layer, "kind", ""):
+        case "leaky_relu":
             return {"alpha": layer.negative_slope}
-        case BatchNorm2d() as layer:
+        case "batch_norm2d":
             return {"eps": layer.eps, "alpha": layer.momentum}
-        case Dropout() as layer:
-            return {"drop": layer.p}
-        case CrossEntropy() as loss:
+        case "dropout":
+            # Where nothing is kept every value is 0 already; 0 / 0 would be no number.
+            return {"drop": layer.p if layer.p < 1 else 0.0}
+        case "cross_entropy":
             classes = step.tape[Address(LOSS_NAME, "input")].shape[1]
-            smoothing = loss.label_smoothing
-            weights = {} if loss.class_weights is None else {"w": loss.class_weights}
+            smoothing = layer.label_smoothing
+            weights = {} if layer.class_weights is None else {"w": layer.class_weights}
             return {"eps": smoothing, "delta": smoothing / classes, **weights}
     return {}
 

@@ -103,7 +103,8 @@ def _in_spreads(story: Story) -> str:
     if story.value == 0:
         return f"The value is the {_mean_name(story)} of its channel, so it becomes 0."
     side = "above" if story.value > 0 else "below"
-    return f"The value is {said(abs(story.value))} spreads {side} the {_mean_name(story)} of its channel."
+    distance = f"{said(abs(story.value))} spreads {side} the {_mean_name(story)}"
+    return f"The value is {distance} of its channel."
 
 
 def _scaled(story: Story) -> str:

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU
+from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
+from backpropviz.engine.layers.padding import Pad
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten, Reshape
 from backpropviz.engine.layers.squared_error import SquaredError
@@ -59,6 +63,13 @@ GEOMETRIES: dict[str, Layer] = {
     "ReLU'(0) = 1": ReLU(1.0),
     "leaky": LeakyReLU(0.2),
     "reshape": Reshape((7, -1)),
+    "reshape into an image": Reshape((4, 7, 3)),
+    "all dropped": Dropout(1.0, "train"),
+    "none dropped": Dropout(0.0, "train"),
+    "adaptive, windows of several sizes that overlap": AdaptiveAvgPool2d((5, 4)),
+    "adaptive, the input's own size": AdaptiveAvgPool2d((None, 2)),
+    "PReLU at 0": PReLU(shared=False),
+    "a frame": Pad(((0, 2), (1, 0)), -1.5),
 }
 
 
