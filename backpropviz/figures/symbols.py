@@ -75,7 +75,7 @@ _QUANTITY_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
         "running_mean": "μ̂",
         "running_var": "v̂",
         "mean": "μ",
-        "variance": "σ²",
+        "variance": "v",
         "centered": "d",
         "inv_std": "r",
         "normalized": "x̂",

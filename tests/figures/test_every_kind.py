@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Timeline
@@ -119,3 +120,11 @@ def test_running_statistics_are_no_parameters() -> None:
     said = sentences(replace(view, state=state).explained)
     assert said.bold.startswith("The running mean of channel 1 goes from")
     assert any("No gradient flows here" in text for text in said.plain)
+
+
+def test_running_statistics_are_given_and_a_kept_value_is_made() -> None:
+    view = start("train", LoopOrder.TARGET)
+    assert operation_of(view.timeline, view.tape, Address("norm", "running_mean")) is None
+    assert operation_of(view.timeline, view.tape, Address("drop", "mask")) is not None
+    assert view.notation.short(Address("norm", "running_mean", "next").at((1,))) == "new μ̂[1]"
+    assert view.notation.short(Address("norm", "normalized")) == "x̂"
