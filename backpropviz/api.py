@@ -91,7 +91,7 @@ class Explanation:
 
     def __str__(self) -> str:
         """The derivation as lines of text; long sums are folded."""
-        from backpropviz.figures.derivation_text import derivation_text
+        from backpropviz.figures.explanation.derivation_text import derivation_text
 
         return derivation_text(self.derivation)
 
@@ -101,14 +101,14 @@ class Explanation:
 
     def _repr_svg_(self) -> str:
         from backpropviz.export.svg import svg
-        from backpropviz.figures.explanation import derivation_scene
+        from backpropviz.figures.explanation.explanation import derivation_scene
         from backpropviz.scene.theme import LIGHT
 
         return svg(derivation_scene(self.derivation, LIGHT))
 
     def to_json(self) -> dict[str, Any]:
         """address, value, initial, rule, terms, residue, formula: every term, none folded."""
-        from backpropviz.figures.derivation_text import derivation_json
+        from backpropviz.figures.explanation.derivation_text import derivation_json
 
         return derivation_json(self.derivation)
 

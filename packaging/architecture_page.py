@@ -22,10 +22,23 @@ ORDER = (
     "storage",
     "scene",
     "figures",
+    "figures/stage",
+    "figures/pooling",
+    "figures/overview",
+    "figures/ledger",
+    "figures/equations",
+    "figures/sentences",
+    "figures/code",
+    "figures/explanation",
+    "figures/network",
+    "figures/timeline",
+    "figures/analysis",
     "paint",
     "export",
     "ui",
     "ui/dialogs",
+    "ui/analysis",
+    "ui/lessons",
 )
 _INTRODUCTION = """# Architecture
 

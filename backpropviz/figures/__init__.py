@@ -1,1 +1,5 @@
-"""From a state to a picture: pure functions, one figure a file."""
+"""(view, options) → Scene: pure functions, one package a figure.
+
+A `View` is one moment of a pass; every figure reads it and nothing else, so the window, an export
+and a test draw the same picture.
+"""

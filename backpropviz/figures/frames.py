@@ -13,7 +13,7 @@ from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
-from backpropviz.figures.stage import stage
+from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import Options, View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme

@@ -24,11 +24,11 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.partial import Partial
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.explained_step import ALL, ExplainedStep, Progress
-from backpropviz.figures.focus import Focus
-from backpropviz.figures.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
-from backpropviz.figures.planes import Selection
+from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
 from backpropviz.figures.scales import Scales
+from backpropviz.figures.stage.focus import Focus
+from backpropviz.figures.stage.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
+from backpropviz.figures.stage.planes import Selection
 from backpropviz.figures.symbols import Notation
 
 

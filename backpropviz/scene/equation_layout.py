@@ -71,9 +71,7 @@ def layout_aligned(
     """Several equations, each broken at `width`, whose first relations stand in one column."""
     placed = [_placed(tree, style, measure) for tree in trees]
     column = max((_relation_x(parts) or 0.0 for parts in placed), default=0.0)
-    return tuple(
-        _laid(_broken(_shifted_to(parts, column), width), style.size) for parts in placed
-    )
+    return tuple(_laid(_broken(_shifted_to(parts, column), width), style.size) for parts in placed)
 
 
 def _placed(tree: Node, style: EquationStyle, measure: Measure) -> list[Placed]:

@@ -14,7 +14,7 @@ from backpropviz.ui.panels import ScenePanel
 
 if TYPE_CHECKING:
     from backpropviz.engine.gradcheck import Checked
-    from backpropviz.figures.code import CodeVersion
+    from backpropviz.figures.code.code import CodeVersion
 
 
 _FLOAT32: Final = 1e-3
@@ -38,8 +38,8 @@ class ExplanationPanel(ScenePanel):
         self.draw()
 
     def _figure_of(self, view: View, width: float, colors: Theme) -> Scene:
-        from backpropviz.figures.code import CodeVersion
-        from backpropviz.figures.explanation import explanation
+        from backpropviz.figures.code.code import CodeVersion
+        from backpropviz.figures.explanation.explanation import explanation
 
         self._version = self._version or CodeVersion.LOOPS
         found = explanation(
@@ -51,14 +51,14 @@ class ExplanationPanel(ScenePanel):
         )
         if self._checked is None or not _is_of(self._checked, view):
             return found
-        from backpropviz.figures.check_badge import under_badge
+        from backpropviz.figures.analysis.check_badge import under_badge
 
         return under_badge(self._checked, self._also, found, colors)
 
     def _click(self, key: str) -> None:
-        from backpropviz.figures.code import CodeVersion
-        from backpropviz.figures.code_block import COPY_KEY, version_key
-        from backpropviz.figures.explanation import UNFOLD_KEY
+        from backpropviz.figures.code.block import COPY_KEY, version_key
+        from backpropviz.figures.code.code import CodeVersion
+        from backpropviz.figures.explanation.explanation import UNFOLD_KEY
 
         if key == COPY_KEY:
             self._copy()
@@ -71,7 +71,7 @@ class ExplanationPanel(ScenePanel):
         self.draw()
 
     def _copy(self) -> None:
-        from backpropviz.figures.code import CodeVersion, code_source
+        from backpropviz.figures.code.code import CodeVersion, code_source
 
         if self.shown is not None:
             source = code_source(self.shown.explained, self._version or CodeVersion.LOOPS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backpropviz.engine.layers.protocol import IMAGE
-from backpropviz.figures.thumbnails import photograph, thumbnail
+from backpropviz.figures.network.thumbnails import photograph, thumbnail
 from backpropviz.importers.fit import displayable
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme

@@ -12,7 +12,7 @@ from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
-from backpropviz.figures.term_keys import term_step
+from backpropviz.figures.explanation.term_keys import term_step
 from backpropviz.ui.going import to_layer
 from backpropviz.ui.opened import Opened
 

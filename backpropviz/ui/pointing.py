@@ -11,7 +11,7 @@ from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.marks import AddWatch, ToggleBreakpoint, TogglePin
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
-from backpropviz.figures.term_keys import lit_keys
+from backpropviz.figures.explanation.term_keys import lit_keys
 from backpropviz.ui.cell_text import cell_text, value_text
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.mark_keys import address_of, clicked, double_clicked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtWidgets import QWidget
 
-from backpropviz.figures.headings import HEADER_HEIGHT
-from backpropviz.figures.stage import stage
+from backpropviz.figures.stage.headings import HEADER_HEIGHT
+from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.scene_view import ZOOM_STEP, SceneView

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QPixmap
 
-from backpropviz.figures.start_cards import start_card
+from backpropviz.figures.network.start_cards import start_card
 from backpropviz.paint.render import render
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme

@@ -9,13 +9,13 @@ from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from backpropviz.figures.timeline_height import HEIGHT
+from backpropviz.figures.timeline.height import HEIGHT
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.scene_view import SceneView
 
 if TYPE_CHECKING:
-    from backpropviz.figures.timeline import TimelineFigure
+    from backpropviz.figures.timeline.timeline import TimelineFigure
 
 
 class TimelineView(SceneView):
@@ -40,7 +40,7 @@ class TimelineView(SceneView):
 
     def show_view(self, view: View, colors: Theme) -> None:
         """Draw the timeline of a moment; its figure is imported when first drawn."""
-        from backpropviz.figures.timeline import timeline
+        from backpropviz.figures.timeline.timeline import timeline
 
         self._figure = timeline(view, self.viewport().width(), colors)
         self.show_scene(self._figure.scene, colors)

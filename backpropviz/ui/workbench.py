@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.errors import BackpropVizError
-from backpropviz.figures.stage import import_all_stages
+from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
@@ -338,12 +338,12 @@ def _current_level(view: View) -> str:
 
 
 def _network_map(view: View, width: float, colors: Theme) -> Scene:
-    from backpropviz.figures.network_map import network_map
+    from backpropviz.figures.network.network_map import network_map
 
     return network_map(view, width, colors)
 
 
 def _call_stack(view: View, width: float, colors: Theme) -> Scene:
-    from backpropviz.figures.call_stack import call_stack
+    from backpropviz.figures.network.call_stack import call_stack
 
     return call_stack(view, width, colors)

@@ -31,9 +31,9 @@ from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.program import operations
 from backpropviz.engine.run import run
-from backpropviz.figures.explanation import explanation
+from backpropviz.figures.explanation.explanation import explanation
 from backpropviz.figures.scales import Scales
-from backpropviz.figures.stage import stage
+from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.paint.application import painting_application
 from backpropviz.paint.draw import draw

@@ -16,8 +16,8 @@ from backpropviz.engine.derivation import derive
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Operation, operations
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.code import CodeVersion, Program, program
-from backpropviz.figures.explained_step import ExplainedStep
+from backpropviz.figures.code.code import CodeVersion, Program, program
+from backpropviz.figures.explanation.explained_step import ExplainedStep
 
 TOLERANCE = 2e-5
 

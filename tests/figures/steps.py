@@ -12,7 +12,7 @@ from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import operations
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.explained_step import ALL, ExplainedStep, Progress
+from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
 from tests.figures.passes import adam, branching, lenet, tiny, with_value
 
 TAPES = {"tiny": tiny, "lenet": lenet, "branching": branching, "adam": adam}

@@ -20,13 +20,13 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.program import operations
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.code import CodeVersion, code_source
-from backpropviz.figures.explanation import explanation
-from backpropviz.figures.network_map import network_map
+from backpropviz.figures.code.code import CodeVersion, code_source
+from backpropviz.figures.explanation.explanation import explanation
+from backpropviz.figures.network.network_map import network_map
 from backpropviz.figures.scales import Scales
-from backpropviz.figures.sentences import sentences
-from backpropviz.figures.stage import stage
-from backpropviz.figures.timeline import timeline
+from backpropviz.figures.sentences.sentences import sentences
+from backpropviz.figures.stage.stage import stage
+from backpropviz.figures.timeline.timeline import timeline
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme

@@ -11,7 +11,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
 from backpropviz.figures.frames import MOST_FRAMES, blocks_between, frames
-from backpropviz.figures.stage import stage
+from backpropviz.figures.stage.stage import stage
 from backpropviz.scene.theme import LIGHT
 from tests.figures.map_views import at, start
 

@@ -75,7 +75,7 @@ def test_running_statistics_come_back(tmp_path: Path) -> None:
     as_archive, as_text = tmp_path / "resnet.bpv", tmp_path / "resnet.json"
     save_model(as_archive, wanted)
     write_network(as_text, wanted)
-    assert_same(load_file(as_archive), wanted)
+    assert_same(load_network(as_archive), wanted)
     for layer, own in load_network(as_text).parameters.items():
         for name, array in own.items():
             assert np.array_equal(array, wanted.parameters[layer][name])

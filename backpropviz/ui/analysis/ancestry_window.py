@@ -8,9 +8,9 @@ from backpropviz.debugger.ancestry import Ancestry
 from backpropviz.debugger.feeds import feeds
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
-from backpropviz.figures.ancestry_feeds import feeds_figure
-from backpropviz.figures.ancestry_figure import ancestry_figure
-from backpropviz.figures.ancestry_route import Route, rerouted, route
+from backpropviz.figures.analysis.ancestry_feeds import feeds_figure
+from backpropviz.figures.analysis.ancestry_figure import ancestry_figure
+from backpropviz.figures.analysis.ancestry_route import Route, rerouted, route
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.mark_keys import address_of

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QProgressBar
 from backpropviz.engine.base_point import base_point_of
 from backpropviz.engine.gradcheck import PER_ARRAY, Checked, Report, check, plan, report
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.check_figure import check_figure
+from backpropviz.figures.analysis.check_figure import check_figure
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.background import sentence

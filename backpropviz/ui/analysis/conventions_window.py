@@ -13,7 +13,7 @@ from backpropviz.engine.conventions import OPTIONS, STANDARD, Convention, Option
 from backpropviz.engine.evidence import Evidence, disputed, evidence
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.errors import UserError
-from backpropviz.figures.conventions_figure import conventions_figure
+from backpropviz.figures.analysis.conventions_figure import conventions_figure
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.background import sentence

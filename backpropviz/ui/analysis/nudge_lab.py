@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.nudge_cost import NudgeCost
-from backpropviz.figures.nudge_cost_figure import cost_figure
-from backpropviz.figures.nudge_figure import nudge_figure, nudge_frame
-from backpropviz.figures.nudge_sweep import sweep_figure
+from backpropviz.figures.analysis.nudge_cost_figure import cost_figure
+from backpropviz.figures.analysis.nudge_figure import nudge_figure, nudge_frame
+from backpropviz.figures.analysis.nudge_sweep import sweep_figure
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.nudge_canvas import NudgeCanvas
 from backpropviz.ui.analysis.nudge_work import (

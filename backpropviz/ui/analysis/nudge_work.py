@@ -14,7 +14,7 @@ from backpropviz.engine.kink import Crossing
 from backpropviz.engine.nudge import Difference, Nudge, nudged_pass, sweep
 from backpropviz.engine.nudge_cost import NudgeCost, nudge_cost
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.nudge_course import Course, course, crossed
+from backpropviz.figures.analysis.nudge_course import Course, course, crossed
 
 REACHES: Final = (0.01, 0.1, 1.0, 10.0)
 

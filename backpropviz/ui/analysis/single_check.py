@@ -10,8 +10,8 @@ from backpropviz.engine.correlated import by_correlation
 from backpropviz.engine.evidence import agrees
 from backpropviz.engine.gradcheck import Checked, Outcome, check_value
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.check_badge import error_text
-from backpropviz.figures.check_figure import pair_texts
+from backpropviz.figures.analysis.check_badge import error_text
+from backpropviz.figures.analysis.check_figure import pair_texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from backpropviz.engine.preprocessing import Fit, Invert, Preprocessing, Resample
 from backpropviz.errors import UserError
-from backpropviz.figures.thumbnails import photograph
+from backpropviz.figures.network.thumbnails import photograph
 from backpropviz.importers.fit import Prepared, displayable, prepare
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Rect, Scene, Stroke

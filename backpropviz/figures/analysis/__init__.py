@@ -1,0 +1,1 @@
+"""Figures of the questions put to a pass: nudges, ancestry, checks, conventions, weights."""

@@ -1,0 +1,298 @@
+"""The nudge lab: the true loss as one value moves, against the tangent that its gradient predicts.
+
+Teal is the loss by real forward passes, dashed violet the gradient's line, orange the value's
+present place; ochre ticks are kinks. Everything but the present place stays where it is while the
+value is dragged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from backpropviz.engine.kink import Crossing
+from backpropviz.engine.nudge import Nudge
+from backpropviz.figures.analysis.chart import (
+    CURVE_WIDTH,
+    Axis,
+    Chart,
+    Label,
+    chart,
+    curve_marks,
+    grid_marks,
+    labels_beside,
+    padded,
+)
+from backpropviz.figures.analysis.nudge_course import Course, first_named, kink_words
+from backpropviz.figures.analysis.nudge_words import changes, verdict
+from backpropviz.figures.explanation.counters import Counter, counter_row
+from backpropviz.figures.explanation.stack import Part, baseline
+from backpropviz.figures.number_groups import counted, group_texts, said
+from backpropviz.scene import theme as styles
+from backpropviz.scene.fonts import centered_baseline, elide, text_width, wrap
+from backpropviz.scene.marks import (
+    Anchor,
+    Box,
+    Color,
+    Ellipse,
+    Group,
+    Line,
+    Mark,
+    Path,
+    Rect,
+    Scene,
+    Stroke,
+    Text,
+)
+from backpropviz.scene.theme import Theme
+
+HANDLE: Final = "nudge:"
+"""Before the δ in the handle's key."""
+_PADDING, _LINE, _COUNTERS = 16.0, 22.0, 44.0
+_LEGEND, _ROW, _MOST_NAMED = 24.0, 18.0, 3
+_MARGIN: Final = 92.0
+"""Room at the right for the two changes."""
+_DASH: Final = (6.0, 4.0)
+_KINK: Final = "kink"
+_WORDS: Final = ("true loss, by forward passes", "tangent: what the gradient predicts", _KINK)
+_FEW_WORDS: Final = ("true loss", "tangent", _KINK)
+_KEY_WIDTH: Final = 26.0
+_LEAST_SPAN: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class NudgeFrame:
+    """Where things lie in a nudge figure of some size, whatever the present δ is."""
+
+    plane: Chart
+    sentence_lines: int
+    reach: tuple[float, float]
+
+    def x_of(self, delta: float) -> float:
+        """The pixel of a δ."""
+        return self.plane.x_at(delta)
+
+    def delta_at(self, x: float) -> float:
+        """The δ at a pixel, within the range of the course."""
+        low, high = self.reach
+        return min(high, max(low, self.plane.value_at(x)))
+
+
+def nudge_frame(course: Course, width: float, height: float) -> NudgeFrame:
+    """The places of a figure; the same for every δ, so that nothing jumps while it is dragged."""
+    lines = 2 if width >= 560 else 3
+    top = _PADDING + lines * _LINE + 8 + _COUNTERS + 8 + _LEGEND
+    bottom = height - _PADDING - (_MOST_NAMED + 1) * _ROW - 10
+    margin = _MARGIN if width >= 480 else 0.0
+    outer = Box(_PADDING, top, width - 2 * _PADDING - margin, max(72.0, bottom - top))
+    low, high = course.reach
+    least = _LEAST_SPAN * max(1.0, abs(course.nudges[0].base_loss))
+    losses = padded(_changes_shown(course), 0.1, least)
+    plane = chart(outer, Axis(low, high), Axis(*losses), signed=(True, True))
+    return NudgeFrame(plane, lines, course.reach)
+
+
+def _changes_shown(course: Course) -> Iterator[float]:
+    """All true changes, and as much of the tangent as does not make them flat."""
+    true = [nudge.true_change for nudge in course.nudges if math.isfinite(nudge.true_change)]
+    yield from true
+    if true and math.isfinite(course.nudges[0].gradient):
+        low, high = min(true), max(true)
+        for delta in course.reach:
+            predicted = course.nudges[0].gradient * delta
+            yield min(max(predicted, low - (high - low) / 2), high + (high - low) / 2)
+
+
+def nudge_figure(
+    course: Course,
+    current: Nudge,
+    crossed: Sequence[Crossing],
+    width: float,
+    height: float,
+    theme: Theme,
+) -> Scene:
+    """A moved value and its loss; `crossed` are the kinks between 0 and the present δ.
+
+    The handle's key is `nudge:<δ>`; `nudge_frame` turns a pointer's x into the next δ.
+    """
+    frame = nudge_frame(course, width, height)
+    plane = frame.plane
+    inner = width - 2 * _PADDING
+    y = _PADDING + frame.sentence_lines * _LINE + 8
+    told = verdict(current, is_parameter=course.is_parameter)
+    row = _counter_row(current, inner, theme)
+    marks = (
+        *_sentence(told, frame, inner, theme),
+        Group(row.marks, dy=y),
+        *_legend(y + _COUNTERS + 8, inner, theme),
+        *grid_marks(plane, theme),
+        *_base_lines(plane, theme),
+        *_kink_ticks(course, plane, theme),
+        *_curves(course, plane, theme),
+        *_present(current, plane, width, theme),
+        *_names(current, crossed, plane.box.bottom + 34, inner, theme),
+    )
+    return Scene(width, height, theme.panel, marks, f"nudge {current.address}")
+
+
+def _sentence(text: str, frame: NudgeFrame, width: float, theme: Theme) -> Iterator[Mark]:
+    font = styles.SENTENCE
+    lines = wrap(text, font, width)
+    if len(lines) > frame.sentence_lines:
+        font = styles.BODY_STRONG
+        lines = wrap(text, font, width)
+    for k, line in enumerate(lines[: frame.sentence_lines]):
+        yield Text(_PADDING, baseline(_PADDING + k * _LINE, _LINE, font), line, font, theme.text)
+
+
+def _counter_row(nudge: Nudge, width: float, theme: Theme) -> Part:
+    """As many counters as fit into one row, the two changes always."""
+    before, after = group_texts([nudge.value, nudge.value + nudge.delta], 4)
+    predicted, true = changes(nudge)
+    value = Counter("Value", f"{before} → {after}", theme.here, str(nudge.address))
+    pair = (
+        Counter("ΔL predicted", predicted, theme.backward),
+        Counter("ΔL true", true, theme.forward),
+    )
+    told = replace(pair[0], label="ΔL predicted: gradient · δ")
+    off = Counter("Tangent is off by", _off(nudge), theme.text)
+    options = ((value, told, pair[1], off), (value, *pair, off), (value, *pair))
+    rows = (counter_row(option, width, _PADDING, theme) for option in options)
+    fitting = (row for row in rows if row.height <= _COUNTERS)
+    return next(fitting, None) or counter_row(pair, width, _PADDING, theme)
+
+
+def _off(nudge: Nudge) -> str:
+    """The relative error of the prediction."""
+    error = nudge.error
+    if error is None:
+        return "0 %"
+    return f"{100 * error:.3g} %" if math.isfinite(error) else said(error)
+
+
+def _legend(top: float, width: float, theme: Theme) -> Iterator[Mark]:
+    """What the lines are, in fewer words where there is less room."""
+    words = _WORDS
+    if sum(_KEY_WIDTH + text_width(word, styles.LABEL) + 18 for word in words) > width:
+        words = _FEW_WORDS
+    strokes = (
+        Stroke(theme.forward, CURVE_WIDTH),
+        Stroke(theme.backward, CURVE_WIDTH, _DASH),
+        Stroke(theme.loss, 2.0),
+    )
+    x, middle, font = _PADDING, top + 6, styles.LABEL
+    for word, stroke in zip(words, strokes, strict=True):
+        if word == _KINK:
+            yield Line(x + 10, middle - 5, x + 10, middle + 5, stroke)
+        else:
+            yield Line(x, middle, x + 20, middle, stroke)
+        baseline_y = centered_baseline(middle, font)
+        yield Text(x + _KEY_WIDTH, baseline_y, word, font, theme.text_secondary)
+        x += _KEY_WIDTH + text_width(word, font) + 18
+
+
+def _base_lines(plane: Chart, theme: Theme) -> Iterator[Mark]:
+    """Where the value and the loss are without a nudge."""
+    box, stroke = plane.box, Stroke(theme.border_strong)
+    x, y = round(plane.x_at(0)) + 0.5, round(plane.y_at(0)) + 0.5
+    yield Line(x, box.y, x, box.bottom, stroke)
+    if box.y <= y <= box.bottom:
+        yield Line(box.x, y, box.right, y, stroke)
+
+
+def _kink_ticks(course: Course, plane: Chart, theme: Theme) -> Iterator[Mark]:
+    """One tick a pixel, with the address of the first kink that lies there."""
+    drawn: set[int] = set()
+    for kink in course.kinks:
+        x = round(plane.x_at(kink.delta))
+        if x not in drawn:
+            drawn.add(x)
+            bottom = plane.box.bottom
+            yield Line(x, bottom - 9, x, bottom, Stroke(theme.loss, 1.5), str(kink.address))
+
+
+def _curves(course: Course, plane: Chart, theme: Theme) -> Iterator[Mark]:
+    low, high = course.reach
+    slope = course.nudges[0].gradient
+    tangent = ((low, slope * low), (high, slope * high))
+    yield from curve_marks(plane, tangent, Stroke(theme.backward, CURVE_WIDTH, _DASH))
+    points = [(nudge.delta, nudge.true_change) for nudge in course.nudges]
+    yield from curve_marks(plane, points, Stroke(theme.forward, CURVE_WIDTH))
+
+
+def _present(nudge: Nudge, plane: Chart, width: float, theme: Theme) -> Iterator[Mark]:
+    """The handle on the axis, the two losses above it, and how far they are from the base."""
+    key = f"{HANDLE}{nudge.delta!r}"
+    x, box = plane.x_at(nudge.delta), plane.box
+    yield Line(x, box.y, x, box.bottom, Stroke(theme.here, 1.5), key)
+    ends = (
+        (nudge.predicted_change, theme.backward, "predicted"),
+        (nudge.true_change, theme.forward, "true"),
+    )
+    for change, color, _ in ends:
+        y = plane.y_at(change)
+        if math.isfinite(y) and box.y - 1 <= y <= box.bottom + 1:
+            yield Ellipse(x, y, 4.5, 4.5, fill=color, stroke=Stroke(theme.panel, 1.5), key=key)
+    if box.right + _MARGIN <= width - _PADDING + 1:
+        yield from _brackets(nudge, plane, theme)
+    yield Rect(x - 10, box.bottom - 10, 20, 20, fill=theme.panel + "00", key=key)
+    yield Ellipse(x, box.bottom, 7, 7, fill=theme.here, stroke=Stroke(theme.panel, 2.0), key=key)
+
+
+def _brackets(nudge: Nudge, plane: Chart, theme: Theme) -> Iterator[Mark]:
+    """Beside the plane, from the base to each loss, with the number."""
+    predicted, true = changes(nudge)
+    base = plane.y_at(0)
+    labels: list[Label] = []
+    entries = (
+        (predicted, nudge.predicted_change, theme.backward, 8.0),
+        (true, nudge.true_change, theme.forward, 16.0),
+    )
+    for text, change, color, offset in entries:
+        if not math.isfinite(change):
+            continue
+        end = min(max(plane.y_at(change), plane.box.y), plane.box.bottom)
+        is_whole = end == plane.y_at(change)
+        yield from _bracket(plane.box.right + offset, base, end, color, is_whole=is_whole)
+        labels.append(Label(text, end, color, styles.NUMBER_SMALL))
+    room = (plane.box.y - 6, plane.box.bottom + 6)
+    yield from labels_beside(labels, plane.box.right + 24, _MARGIN - 24, room)
+
+
+def _bracket(x: float, base: float, end: float, color: Color, *, is_whole: bool) -> Iterator[Mark]:
+    """Closed where the loss lies; an arrow where it lies beyond the plane."""
+    stroke = Stroke(color, CURVE_WIDTH)
+    if not is_whole:
+        yield Path(((x - 4, base), (x, base), (x, end)), stroke, arrow=True)
+    elif abs(end - base) >= 1:
+        yield Path(((x - 4, base), (x, base), (x, end), (x - 4, end)), stroke)
+    else:
+        yield Line(x - 4, base, x, base, stroke)
+
+
+def _names(
+    nudge: Nudge, crossed: Sequence[Crossing], top: float, width: float, theme: Theme
+) -> Iterator[Mark]:
+    """The kinks between 0 and δ, the first few by name."""
+    named, others = first_named(crossed, _MOST_NAMED)
+    font, ink = styles.LABEL, theme.text_secondary
+    title = "No kink lies between 0 and δ: the loss has no corner there."
+    if nudge.delta == 0:
+        title = "Drag the handle to nudge the value; kinks on the way are named here."
+    elif named:
+        count = counted(len(named) + others, "kink")
+        more = f", the first {len(named)}" if others else ""
+        title = f"{count} between 0 and δ{more}:"
+    line = elide(title, font, width)
+    yield Text(_PADDING, baseline(top, _ROW, font), line, font, theme.loss if named else ink)
+    for k, crossing in enumerate(named):
+        y = baseline(top + (k + 1) * _ROW, _ROW, styles.INDEX)
+        name = elide(str(crossing.address), styles.INDEX, width)
+        key = str(crossing.address)
+        yield Text(_PADDING, y, name, styles.INDEX, theme.text, Anchor.START, key)
+        x = _PADDING + text_width(name, styles.INDEX) + 12
+        words = elide(kink_words(crossing), font, _PADDING + width - x)
+        if len(words) > 4:
+            yield Text(x, y, words, font, ink)

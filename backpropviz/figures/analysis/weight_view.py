@@ -1,0 +1,240 @@
+"""A weight in the center: a filter's value, which many places share, beside a dense one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.figures.analysis.weight_terms import WeightTerms
+from backpropviz.figures.equations.folding import TermOrder
+from backpropviz.figures.equations.formula import formula
+from backpropviz.figures.explanation.explained_step import ALL
+from backpropviz.figures.explanation.stack import Part, equations, paragraph, space, stacked
+from backpropviz.figures.number_groups import counted, group_texts, said
+from backpropviz.figures.roles import equation_style, role_color
+from backpropviz.figures.stage.operation_stage import placed_marks
+from backpropviz.figures.stage.slot_layout import place_slots
+from backpropviz.figures.symbols import role_of
+from backpropviz.figures.view import View
+from backpropviz.scene.cells import Cell, CellState, cell, value_fill
+from backpropviz.scene.fonts import centered_baseline, elide
+from backpropviz.scene.marks import Anchor, Box, Group, Line, Mark, Scene, Stroke, Text
+from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.theme import BODY, COUNTER, LABEL, ROW, SENTENCE, Theme
+
+_MARGIN, _GAP = 24.0, 32.0
+_BESIDE_FROM, _DENSE_WIDTH, _DENSE_HEIGHT = 880.0, 344.0, 190.0
+_CELL_WIDTH, _CELL_HEIGHT, _CELL_GAP, _MOST_SAMPLES = 84.0, 46.0, 30.0, 3
+_FEW_TERMS = 4
+
+
+def weight_view(
+    view: View,
+    address: Address,
+    width: float,
+    height: float,
+    theme: Theme,
+    *,
+    dense: View | None = None,
+    forward: bool = False,
+) -> Scene:
+    """One filter value: each input that it meets, what that is multiplied with, and the sum.
+
+    Beside it a weight of the first dense layer of this network, or else of `dense`: the one whose
+    gradient is largest. `forward` shows what the value did instead of what comes back to it.
+
+    Raises:
+        UserError: the address is no weight of the network.
+    """
+    terms = WeightTerms(view, address.of(""))
+    other = dense_weight(view) or (dense_weight(dense) if dense is not None else None)
+    said_apart = _contrast(terms, other, forward=forward)
+    contrast = stacked([paragraph(said_apart, BODY, 20, theme.text, width - 2 * _MARGIN)])
+    body = Box(_MARGIN, _MARGIN, width - 2 * _MARGIN, height - 2 * _MARGIN - contrast.height - 16)
+    left, right = _halves(body, other is not None)
+    marks = [*_filter_half(terms, left, theme, forward=forward)]
+    if other is not None:
+        marks += [_between(left, right, theme), *_dense_half(other, right, theme, forward=forward)]
+    marks.append(Group(contrast.marks, dx=_MARGIN, dy=body.bottom + 16))
+    return Scene(width, height, theme.stage, tuple(marks), f"{address} at every place")
+
+
+def dense_weight(view: View | None) -> WeightTerms | None:
+    """The weight of the first dense layer whose gradient is largest; None without such a layer."""
+    if view is None:
+        return None
+    for node in view.tape.network.nodes:
+        if node.layer.kind == "dense":
+            address = Address(node.name, "weight")
+            gradient = np.nan_to_num(np.abs(view.tape[address.grad]))
+            found = np.unravel_index(int(gradient.argmax()), gradient.shape)
+            return WeightTerms(view, address.at(tuple(map(int, found))))
+    return None
+
+
+def _halves(body: Box, has_dense: bool) -> tuple[Box, Box]:
+    if not has_dense:
+        return body, Box(body.right, body.y, 0, 0)
+    if body.width >= _BESIDE_FROM - 2 * _MARGIN:
+        left = body.width - _DENSE_WIDTH - _GAP
+        right = Box(body.right - _DENSE_WIDTH, body.y, _DENSE_WIDTH, body.height)
+        return Box(body.x, body.y, left, body.height), right
+    upper = body.height - _DENSE_HEIGHT - _GAP / 2
+    lower = Box(body.x, body.bottom - _DENSE_HEIGHT, body.width, _DENSE_HEIGHT)
+    return Box(body.x, body.y, body.width, upper), lower
+
+
+def _between(left: Box, right: Box, theme: Theme) -> Line:
+    if right.y > left.y:
+        y = right.y - _GAP / 4
+        return Line(left.x, y, right.right, y, Stroke(theme.border))
+    x = right.x - _GAP / 2
+    return Line(x, left.y, x, left.bottom, Stroke(theme.border))
+
+
+def _title(terms: WeightTerms, width: float, theme: Theme) -> Iterator[Part]:
+    kind = "One filter value" if terms.is_shared else "One dense weight"
+    key = str(terms.address)
+    yield paragraph(kind, SENTENCE, 22, theme.text, width, key=key)
+    yield paragraph(f"{key} = {said(terms.value)}", ROW, 18, theme.text_secondary, width, key=key)
+
+
+def _filter_half(terms: WeightTerms, box: Box, theme: Theme, *, forward: bool) -> Iterator[Mark]:
+    top = stacked([*_title(terms, box.width, theme), space(10)])
+    below = stacked(_told(terms, box.width, theme, forward=forward))
+    yield Group(top.marks, dx=box.x, dy=box.y)
+    slots = terms.forward_slots(theme) if forward else terms.backward_slots(theme)
+    room = Box(box.x, box.y + top.height, box.width, box.height - top.height - below.height - 12)
+    placed = place_slots(slots, room)
+    yield from placed_marks(placed, terms.view, theme)
+    lowest = max(grid.box.bottom for one in placed for grid in one.grids)
+    yield Group(below.marks, dx=box.x, dy=min(lowest + 12, box.bottom - below.height))
+
+
+def _told(terms: WeightTerms, width: float, theme: Theme, *, forward: bool) -> Iterator[Part]:
+    """What the products come to: outputs, or the gradient as their sum."""
+    yield space(4)
+    if forward:
+        many = counted(terms.count, "product")
+        where = "each went into one output" if terms.count > 1 else "it went into one output"
+        yield paragraph(f"{many}: {where}.", LABEL, 16, theme.text_secondary, width)
+        return
+    many = counted(terms.count, "product")
+    rest = f", {terms.not_zero:,} of them not 0" if terms.count > 1 else ""
+    label = f"The sum of {many}{rest}, is its gradient" if terms.count > 1 else "is its gradient"
+    yield paragraph(label, LABEL, 16, theme.text_secondary, width)
+    yield space(4)
+    order = TermOrder.SIZE if terms.count > _FEW_TERMS else TermOrder.POSITION
+    found = formula(terms.derivation, ALL, most=_FEW_TERMS, order=order)
+    yield from equations((found.symbols, found.numbers), equation_style(theme), width, 0.0)
+
+
+def _dense_half(terms: WeightTerms, box: Box, theme: Theme, *, forward: bool) -> Iterator[Mark]:
+    top = stacked([*_title(terms, box.width, theme), space(10)])
+    yield Group(top.marks, dx=box.x, dy=box.y)
+    y = box.y + top.height
+    columns = _forward_columns(terms) if forward else _backward_columns(terms)
+    is_flat = box.height <= _DENSE_HEIGHT
+    rows = min(1 if is_flat else _MOST_SAMPLES, len(columns[0][1]))
+    for row in range(rows):
+        yield from _product_row(terms, columns, row, box, y, theme)
+        y += _CELL_HEIGHT + 26
+    left = len(columns[0][1]) - rows
+    if left > 0:
+        text = f"and {counted(left, 'more sample')}"
+        yield Text(box.x, y + 6, text, LABEL, theme.text_secondary)
+        y += 20
+    if not forward and not is_flat:
+        below = stacked(_told(terms, box.width, theme, forward=False))
+        if y + below.height <= box.bottom:
+            yield Group(below.marks, dx=box.x, dy=y)
+
+
+_Column = tuple[str, list[tuple[float, Address | None]]]
+
+
+def _backward_columns(terms: WeightTerms) -> tuple[_Column, ...]:
+    """Input × upstream = product, a row a sample."""
+    found = list(terms.derivation.terms)
+    upstream = [(term.operands[0].value, term.operands[0].address) for term in found]
+    source = [(term.operands[1].value, term.operands[1].address) for term in found]
+    own: Address | None = terms.address.grad if len(found) == 1 else None
+    return (
+        ("one input", source),
+        ("from one output", upstream),
+        ("one product", [(term.value, own) for term in found]),
+    )
+
+
+def _forward_columns(terms: WeightTerms) -> tuple[_Column, ...]:
+    """Input × weight = what it added to its one output."""
+    found = list(terms.derivation.terms)
+    source = [(term.operands[1].value, term.operands[1].address) for term in found]
+    weight: list[tuple[float, Address | None]] = [(terms.value, terms.address)] * len(found)
+    outputs = [term.operands[0].address for term in found]
+    added = [
+        (value * terms.value, None if output is None else output.of(""))
+        for (value, _), output in zip(source, outputs, strict=True)
+    ]
+    return (("one input", source), ("the weight", weight), ("to one output", added))
+
+
+def _product_row(
+    terms: WeightTerms, columns: tuple[_Column, ...], row: int, box: Box, y: float, theme: Theme
+) -> Iterator[Mark]:
+    x = box.x
+    texts = [group_texts([values[row][0]], 4)[0] for _, values in columns]
+    for number, (label, values) in enumerate(columns):
+        value, address = values[row]
+        place = Box(round(x), round(y + 18), _CELL_WIDTH, _CELL_HEIGHT)
+        if row == 0:
+            text = elide(label, LABEL, _CELL_WIDTH + _CELL_GAP - 6)
+            yield Text(place.x, place.y - 7, text, LABEL, theme.text_secondary)
+        color = theme.text if address is None else role_color(role_of(address), theme)
+        scale = terms.view.scales.of(address or terms.address.grad, theme)
+        fill = value_fill(value, scale.colormap, scale.limits)
+        text = texts[number]
+        key = "" if address is None else str(address)
+        yield from cell(Cell(place, CellState.FINAL, text, fill, accent=color, key=key), theme)
+        x = place.right + _CELL_GAP
+        if number < len(columns) - 1:
+            sign = "×" if number == 0 else _relation(texts)
+            baseline = centered_baseline(place.y + _CELL_HEIGHT / 2, COUNTER)
+            middle = place.right + _CELL_GAP / 2
+            yield Text(middle, baseline, sign, COUNTER, theme.text_secondary, Anchor.MIDDLE)
+
+
+def _relation(texts: list[str]) -> str:
+    """Whether the shown numbers are a product to the last digit."""
+    first, second, result = map(decimal_of, texts)
+    exact = not (first.is_finite() and second.is_finite()) or first * second == result
+    return "=" if exact else "≈"
+
+
+def _contrast(terms: WeightTerms, other: WeightTerms | None, *, forward: bool) -> str:
+    """The difference between both in a sentence."""
+    places = counted(terms.places, "place")
+    if forward:
+        outputs = counted(terms.places, "output")
+        lone = (
+            ""
+            if other is None or not terms.is_shared
+            else ("; the dense weight joins one input to one output")
+        )
+        return f"This one number took part in {outputs}{lone}."
+    shared = (
+        f"The filter value works at {places} of the image, so its gradient adds up "
+        f"{counted(terms.count, 'product')}"
+        if terms.is_shared
+        else f"This weight works at one place, so its gradient is {counted(terms.count, 'product')}"
+    )
+    if other is None or not terms.is_shared:
+        return f"{shared}."
+    sample = "" if other.count == 1 else ", for each sample"
+    return (
+        f"{shared}; the dense weight joins one input to one output, so its gradient is one "
+        f"product{sample}. That is the whole difference: the same rule, once or {places.split()[0]}"
+        " times."
+    )

@@ -1,0 +1,1 @@
+"""The step as code that runs: loops, NumPy, PyTorch."""

@@ -1,0 +1,148 @@
+"""A step as vectorized NumPy: whole arrays at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backpropviz.engine.index import Index
+from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
+from backpropviz.engine.layers.prelu_nests import NotAbove
+from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
+from backpropviz.engine.nest import Nest, Operand, Rule
+from backpropviz.engine.operands import Cell, Choice
+from backpropviz.figures.code.convolution import convolution_lines
+from backpropviz.figures.code.copies import copy_line
+from backpropviz.figures.code.formula import numpy_formula, python_constant
+from backpropviz.figures.code.pooling import pooling_lines
+from backpropviz.figures.code.program import (
+    CodeLine,
+    Names,
+    Program,
+    arrays_of,
+    hyperparameters,
+    indexed,
+    load,
+    opening,
+    with_shape,
+)
+from backpropviz.figures.code.settings import layer_of, settings_of
+from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.figures.number_groups import said
+
+_POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"})
+
+
+def numpy_program(step: ExplainedStep) -> Program | None:
+    """The tensor of a step, and of it the value in focus."""
+    if step.operation is None:
+        return None
+    nest = step.operation.nest
+    names = Names(nest, step.tape)
+    lines = list(_lines(step, nest, names))
+    last, result = result_line(step, names.of(nest.target))
+    core = (*lines, *last)
+    text = "\n".join(line.text for line in core)
+    loads = [load(names.of(a), a) for a in arrays_of(_operands(nest))]
+    setup = (*opening([text]), *loads, *hyperparameters(text, settings_of(step)))
+    return Program(setup, core, result)
+
+
+def result_line(step: ExplainedStep, target: str) -> tuple[tuple[CodeLine, ...], str]:
+    """The line that takes the value in focus out of its tensor, and the expression to print."""
+    derivation = step.derivation
+    if derivation is None:
+        return (), target
+    indices = derivation.address.indices
+    value = said(step.progress.running(derivation))
+    line = CodeLine(f"value = {indexed(target, indices)}", value, is_current=True)
+    return (line,), "value"
+
+
+def _operands(nest: Nest) -> tuple[Operand | None, ...]:
+    return (nest.by_target.initial, *nest.by_target.operands)
+
+
+def _lines(step: ExplainedStep, nest: Nest, names: Names) -> Sequence[CodeLine]:
+    target = names.of(nest.target)
+    if nest.rule is Rule.COPY:
+        return (with_shape(copy_line(nest, names, None)[0], nest.shape),)
+    if nest.rule is Rule.FUNCTION:
+        operands = [_aligned(operand, nest, names) for operand in nest.by_target.operands]
+        formula = numpy_formula(nest.expression, operands)
+        return (with_shape(f"{target} = {formula}", nest.shape),)
+    kind = getattr(layer_of(step), "kind", "")
+    if isinstance(nest.by_target.operands[0], Choice):
+        sources = arrays_of(nest.by_target.operands)
+        parts = " + ".join(f'tape["{address}"]' for address in sources)
+        return (with_shape(f"{target} = {parts}", nest.shape),)
+    if kind == "conv2d" and nest.target.quantity != "bias":
+        return tuple(convolution_lines(step, nest, names))
+    if kind in _POOLINGS:
+        return tuple(pooling_lines(step, nest, names))
+    if kind == "dense" and nest.target.quantity != "bias":
+        return (with_shape(f"{target} = {_dense(nest, names)}", nest.shape),)
+    return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
+
+
+def _dense(nest: Nest, names: Names) -> str:
+    first, second = (names.of(a) for a in arrays_of(nest.by_target.operands))
+    if nest.target.quantity == "weight":
+        return f"{first}.T @ {second}"
+    if nest.target.is_gradient:
+        return f"{first} @ {second}"
+    bias = arrays_of((nest.by_target.initial,))
+    return f"{second} @ {first}.T" + "".join(f" + {names.of(b)}" for b in bias)
+
+
+def _reduced(nest: Nest, names: Names) -> str:
+    """A product summed over its term axes: `g.sum(axis=(0, 2, 3))`."""
+    loops = nest.by_target
+    first_term = loops.channel_axes + loops.element_axes
+    product = " * ".join(_plain(operand, names) for operand in loops.operands)
+    cell = next((operand for operand in loops.operands if isinstance(operand, Cell)), None)
+    if cell is None:
+        return f"{product}.sum()"
+    summed = [k for k, index in enumerate(cell.index) if index.axis >= first_term]
+    axis = "" if len(summed) == len(cell.index) else f"axis={_tuple(summed)}"
+    product = f"({product})" if "*" in product else product
+    shaped = f".reshape{nest.shape}" if nest.shape == (1,) and not axis else ""
+    return f"{product}.{'max' if nest.rule is Rule.MAX else 'sum'}({axis}){shaped}"
+
+
+def _tuple(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"({', '.join(map(str, numbers))})"
+
+
+def _plain(operand: Operand, names: Names) -> str:
+    match operand:
+        case NotAbove():
+            return f"({names.of(operand.cell.address)} <= 0)"
+        case ClassWeight():
+            return "w"
+        case TargetWeight():
+            return f"w[{names.of(TARGET)}]"
+        case OneOver():
+            return f"(1 / {names.of(operand.source)})"
+    return python_constant(operand.label) if operand.address is None else names.of(operand.address)
+
+
+def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
+    """An operand laid along the axes of the result: `m[:, None]`."""
+    if isinstance(operand, IsTarget):
+        return f"(np.arange({nest.shape[-1]}) == {names.of(TARGET)}[:, None])"
+    if isinstance(operand, TargetCell):
+        name, target = names.of(operand.address), names.of(TARGET)
+        return f"{name}[np.arange({nest.shape[0]}), {target}]"
+    if operand.address is None:
+        return _plain(operand, names)
+    return names.of(operand.address) + _laid(operand.index, len(nest.by_target.axes))
+
+
+def _laid(maps: Sequence[Index], axes: int) -> str:
+    if not any(index.terms for index in maps):
+        return f"[{', '.join(str(index.offset) for index in maps)}]" if maps else ""
+    along = [index.axis for index in maps]
+    if not along or along == list(range(axes - len(along), axes)):
+        return ""
+    return f"[{', '.join(':' if axis in along else 'None' for axis in range(axes))}]"

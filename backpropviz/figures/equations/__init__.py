@@ -1,0 +1,1 @@
+"""A derivation as equations: in symbols, with indices, with numbers."""

@@ -1,0 +1,1 @@
+"""The panel beside the stage: sentence, equations, counters, code; and the same as text."""

@@ -1,0 +1,303 @@
+"""The rows of a ledger: what each term multiplies and makes, the sum after it, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.derivation import Derivation, Term
+from backpropviz.engine.nest import Factor, Operand, Presence, Rule
+from backpropviz.engine.operands import Indicator
+from backpropviz.engine.tape import Tape
+from backpropviz.figures.equations.folding import Fold, TermOrder, fold
+from backpropviz.figures.equations.index_text import Cells
+from backpropviz.figures.equations.operand_nodes import role_of_operand
+from backpropviz.figures.explanation.explained_step import Progress
+from backpropviz.figures.explanation.term_keys import term_key
+from backpropviz.figures.number_groups import exact_text, group_texts, said
+from backpropviz.figures.symbols import Notation
+from backpropviz.scene.equation import Role
+from backpropviz.scene.numbers import decimal_of
+
+_DIGITS = 4
+NOT_RUN = "not computed yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a row's text in one color, with the address of the value that it names."""
+
+    text: str
+    role: Role
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One term. A row that has not run has no value, sum or bar."""
+
+    number: str
+    place: str
+    term: tuple[Piece, ...]
+    numbers: tuple[Piece, ...]
+    value: str
+    total: str
+    why: str
+    bar: tuple[float, float] | None
+    is_current: bool
+    ran: bool
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRows:
+    """The rows, what is left out, and whether the bars follow the running sum."""
+
+    rows: tuple[LedgerRow, ...]
+    folded: Fold
+    is_running: bool
+    place_names: str
+    is_maximum: bool = False
+    hidden: int = 0
+    """How many operands of a function are not shown."""
+
+
+def ledger_rows(
+    derivation: Derivation, progress: Progress, most: int, order: TermOrder
+) -> LedgerRows:
+    """At most `most` rows: all terms in the wanted order, or else the largest."""
+    if derivation.rule in {Rule.FUNCTION, Rule.COPY}:
+        return _operand_rows(derivation, most)
+    start = 0 if derivation.initial is None else 1
+    count = derivation.term_values.size
+    fits = count + start <= most
+    shown_order = order if fits else TermOrder.SIZE
+    folded = fold(
+        derivation, progress, most=max(1, most - start), order=shown_order, digits=_DIGITS
+    )
+    is_running = fits and order is TermOrder.POSITION
+    writer = _Rows(derivation, progress, folded, is_running)
+    is_maximum = derivation.rule is Rule.MAX
+    return LedgerRows(tuple(writer.rows()), folded, is_running, writer.place_names, is_maximum)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    derivation: Derivation
+    progress: Progress
+    folded: Fold
+    is_running: bool
+
+    @cached_property
+    def cells(self) -> Cells:
+        return Cells(self.derivation.nest, self.derivation.tape)
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        return [self.derivation.terms[k] for k in self.folded.numbers]
+
+    @property
+    def operands(self) -> tuple[Operand, ...]:
+        return self.derivation.nest.by_target.operands
+
+    @property
+    def first_term_axis(self) -> int:
+        loops = self.derivation.nest.by_target
+        return loops.channel_axes + loops.element_axes
+
+    @property
+    def place_names(self) -> str:
+        axes = self.derivation.nest.by_target.axes[self.first_term_axis :]
+        return ", ".join(axis.name for axis in axes if axis.size > 1)
+
+    def rows(self) -> Iterator[LedgerRow]:
+        texts = self._columns()
+        running = _Running(self.derivation.rule is Rule.MAX)
+        operand, initial = self.derivation.nest.by_target.initial, self.derivation.initial
+        if operand is not None and initial is not None:
+            yield self._start(operand, initial, running)
+        for place, term in enumerate(self.terms):
+            yield self._row(place, term, texts[place], running)
+
+    def _columns(self) -> list[tuple[str, ...]]:
+        columns = (
+            group_texts([term.operands[k].value for term in self.terms], _DIGITS)
+            for k in range(len(self.operands))
+        )
+        return list(zip(*map(_aligned, columns), strict=True))
+
+    def _start(self, operand: Operand, initial: Factor, running: _Running) -> LedgerRow:
+        text = self.folded.initial
+        bar = running.add(text)
+        piece = _piece(self.derivation, self.cells, operand, initial, initial.label or "start")
+        total = running.text if self.is_running else ""
+        return LedgerRow(
+            "", "start", (piece,), (), text, total, "the start", bar, is_current=False, ran=True
+        )
+
+    def _row(self, place: int, term: Term, texts: tuple[str, ...], running: _Running) -> LedgerRow:
+        text = self.folded.texts[place]
+        ran = bool(text)
+        bar = running.add(text) if ran and self.is_running else None
+        if ran and not self.is_running:
+            value = float(decimal_of(text))
+            bar = (0.0, value) if math.isfinite(value) else None
+        number = self.folded.numbers[place]
+        return LedgerRow(
+            f"{number + 1:,}",
+            self._place(term),
+            tuple(self._names(term)),
+            tuple(self._numbers(term, texts)) if ran else (),
+            text,
+            running.text if ran and self.is_running else "",
+            reason(self.derivation, term) if ran else NOT_RUN,
+            bar,
+            number == self.progress.current,
+            ran,
+            term_key(self.derivation, number),
+        )
+
+    def _place(self, term: Term) -> str:
+        axes = self.derivation.nest.by_target.axes
+        pairs = list(zip(axes, term.coordinates, strict=True))[self.first_term_axis :]
+        return ",".join(str(index) for axis, index in pairs if axis.size > 1)
+
+    def _names(self, term: Term) -> Iterator[Piece]:
+        for k, (operand, factor) in enumerate(zip(self.operands, term.operands, strict=True)):
+            if k:
+                yield Piece(" · ", Role.MUTED)
+            yield _piece(self.derivation, self.cells, operand, factor)
+
+    def _numbers(self, term: Term, texts: tuple[str, ...]) -> Iterator[Piece]:
+        if len(self.operands) == 1:
+            return
+        for k, (operand, factor) in enumerate(zip(self.operands, term.operands, strict=True)):
+            if k:
+                yield Piece(" × ", Role.MUTED)
+            key = str(factor.address) if factor.address else ""
+            text = factor.label.rjust(len(texts[k])) if "/" in factor.label else texts[k]
+            yield Piece(text, role_of_operand(operand, factor), key)
+
+
+def _aligned(texts: list[str]) -> list[str]:
+    """Right-aligned in a font whose characters are equally wide."""
+    width = max(map(len, texts), default=0)
+    return [text.rjust(width) for text in texts]
+
+
+class _Running:
+    """The sum (or the maximum) of the shown numbers, in decimal: it can be checked by hand."""
+
+    def __init__(self, is_maximum: bool) -> None:
+        self._is_maximum = is_maximum
+        self._value: Decimal | None = None
+        self.text = ""
+
+    def add(self, text: str) -> tuple[float, float] | None:
+        """The next number; its bar reaches from the sum before it to the sum after it."""
+        number = decimal_of(text)
+        if self._is_maximum:
+            return self._compare(number)
+        before = self._value or Decimal(0)
+        if not (number.is_finite() and before.is_finite()):
+            self._value, self.text = Decimal("NaN"), "NaN"
+            return None
+        self._value = before + number
+        self.text = exact_text(self._value)
+        return float(before), float(self._value)
+
+    def _compare(self, number: Decimal) -> tuple[float, float] | None:
+        before = self._value
+        if before is None or number.is_nan() or (not before.is_nan() and number > before):
+            self._value, self.text = number, exact_text(number)
+        return (0.0, float(number)) if number.is_finite() else None
+
+
+def _piece(
+    derivation: Derivation, cells: Cells, operand: Operand, factor: Factor, other: str = ""
+) -> Piece:
+    role = role_of_operand(operand, factor)
+    if factor.address is None:
+        return Piece(other or factor.label, role)
+    name = Notation.of(derivation.tape).short(factor.address.array)
+    indices = cells.of_address(factor.address)
+    return Piece(f"{name}[{indices}]" if indices else name, role, str(factor.address))
+
+
+def reason(derivation: Derivation, term: Term) -> str:
+    """Why a term is what it is: padding, a loser, the winner, a factor of 0."""
+    if term.presence is Presence.PADDING:
+        return "padding never wins" if derivation.rule is Rule.MAX else "padding"
+    operands = derivation.nest.by_target.operands
+    for operand, factor in zip(operands, term.operands, strict=True):
+        if isinstance(operand, Indicator):
+            return "the winner" if factor.value else "loser: takes 0"
+    if derivation.rule is Rule.MAX:
+        return "the winner" if _is_winner(derivation, term) else ""
+    upstream = term.operands[0]
+    if upstream.address is not None and upstream.address.is_gradient:
+        pooled = _pooled(derivation, upstream.address)
+        if pooled is not None:
+            verdict = "the winner: " if upstream.value else "loser: "
+            return verdict + pooled + ("" if upstream.value else ", takes 0")
+    return _zero_factor(derivation, term)
+
+
+def _is_winner(derivation: Derivation, term: Term) -> bool:
+    values = derivation.term_values
+    best = int(values.argmax())
+    return derivation.coordinates(best) == term.coordinates
+
+
+def _pooled(derivation: Derivation, upstream: Address) -> str | None:
+    """`o = 8`, the forward value that competed in a max-pooling, where one follows at once."""
+    tape = derivation.tape
+    if not isinstance(tape, Tape) or upstream.quantity != "output":
+        return None
+    readers = tape.network.consumers.get(upstream.layer, ())
+    reader = readers[0][0] if len(readers) == 1 else None
+    if reader is None or reader.layer.kind != "max_pool2d":
+        return None
+    forward = upstream.of("")
+    return f"{Notation.of(tape).short(forward.array)} = {said(tape.value(forward))}"
+
+
+def _zero_factor(derivation: Derivation, term: Term) -> str:
+    notation = Notation.of(derivation.tape)
+    if len(term.operands) < 2:
+        return ""
+    for factor in term.operands:
+        if factor.value == 0 and factor.address is not None:
+            return f"{notation.short(factor.address.array)} is 0"
+    return ""
+
+
+def _operand_rows(derivation: Derivation, most: int) -> LedgerRows:
+    """A function's operands, a row each."""
+    term = derivation.terms[0]
+    cells = Cells(derivation.nest, derivation.tape)
+    operands = derivation.nest.by_target.operands
+    texts = group_texts([*(f.value for f in term.operands), derivation.value], _DIGITS)
+    rows = tuple(
+        LedgerRow(
+            "",
+            factor.label or "",
+            (_piece(derivation, cells, operand, factor),),
+            (),
+            text,
+            "",
+            "",
+            (0.0, factor.value) if math.isfinite(factor.value) else None,
+            is_current=False,
+            ran=True,
+        )
+        for operand, factor, text in zip(operands, term.operands, texts, strict=False)
+    )
+    folded = Fold((), (), "", None, "", texts[-1], is_complete=True)
+    # A function has two lines at the foot at most, where a sum has three.
+    hidden = max(0, len(rows) - most)
+    return LedgerRows(rows[:most], folded, is_running=False, place_names="", hidden=hidden)

@@ -1,0 +1,1 @@
+"""Network map, call stack and thumbnails."""

@@ -1,0 +1,1 @@
+"""The stages of pooling: windows drawn apart, winners, losers, ties."""

@@ -1,0 +1,1 @@
+"""What a step does, in sentences with its numbers."""

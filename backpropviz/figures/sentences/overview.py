@@ -1,0 +1,109 @@
+"""Sentences about steps that hold more than one value: a channel, a tensor, … the pass."""
+
+from __future__ import annotations
+
+import math
+
+from backpropviz.debugger.steps import Depth
+from backpropviz.engine.nest import Nest, Rule
+from backpropviz.engine.program import Operation, Phase
+from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.figures.number_groups import counted, said
+from backpropviz.figures.sentences.story import Sentences
+from backpropviz.figures.symbols import Notation
+
+_PHASES = {
+    Phase.FORWARD: Sentences(
+        "The image goes forward through every layer, up to the prediction.",
+        ("Each layer keeps what it will need on the way back.",),
+    ),
+    Phase.LOSS: Sentences(
+        "Prediction and target become one number: how wrong the network is.",
+        ("Everything that follows asks what this number depends on.",),
+    ),
+    Phase.BACKWARD: Sentences(
+        "The loss is traced back, layer by layer, to every weight and pixel.",
+        ("Each layer turns the gradient of its output into those of its weights and its input.",),
+    ),
+    Phase.UPDATE: Sentences(
+        "Every parameter takes a step against its gradient.",
+        ("All steps use the old values; a gradient is not yet an update.",),
+    ),
+}
+
+
+def overview_sentences(step: ExplainedStep) -> Sentences:
+    """What happens in a larger step."""
+    operation = step.operation
+    if operation is None:
+        return Sentences(
+            "The training step is complete: every value is computed.",
+            (f"The loss is {said(step.tape.loss)}.",),
+        )
+    if step.depth is Depth.PASS:
+        return Sentences(
+            "One training step: forward, loss, backward, update.",
+            ("Forward finds the loss, backward finds who is responsible, update acts on it.",),
+        )
+    if step.depth is Depth.PHASE:
+        return _PHASES[operation.phase]
+    if step.depth is Depth.LAYER:
+        return _layer(step, operation)
+    return _tensor(step, operation)
+
+
+def _layer(step: ExplainedStep, operation: Operation) -> Sentences:
+    layer = operation.layer
+    match operation.phase:
+        case Phase.FORWARD:
+            return Sentences(f"{layer} computes its output.", (operation.nest.remark,))
+        case Phase.LOSS:
+            return Sentences("The loss is computed.", (operation.nest.remark,))
+        case Phase.UPDATE:
+            return Sentences(f"The parameters of {layer} take their steps.")
+        case Phase.BACKWARD:
+            node = step.tape.network.by_name.get(layer)
+            own = node is not None and step.tape.network.parameter_shapes(node)
+            what = "its parameters and its input" if own else "its input"
+            return Sentences(
+                f"{layer} turns the gradient of its output into that of {what}.",
+                (operation.nest.remark,),
+            )
+
+
+def _tensor(step: ExplainedStep, operation: Operation) -> Sentences:
+    nest = operation.nest
+    name = Notation.of(step.tape).short(nest.target)
+    values = counted(math.prod(nest.shape), "value")
+    if nest.rule is Rule.COPY:
+        return Sentences(nest.remark, (f"{name}: {values}, copied in one step.",))
+    bold = _bold(step, nest) or nest.remark
+    further = (nest.remark,) if bold != nest.remark else ()
+    return Sentences(bold, (*further, f"{name} holds {values}, {_terms(nest)}."))
+
+
+def _bold(step: ExplainedStep, nest: Nest) -> str:
+    kind = _kind(step)
+    target = nest.target
+    if target.is_gradient and target.quantity == "input" and kind == "max_pool2d":
+        return "Each window hands its whole gradient to the cell that won it. The losers get 0."
+    if target.is_gradient and target.quantity == "weight" and kind == "conv2d":
+        return "Each filter weight gathers from every position that it met."
+    return ""
+
+
+def _kind(step: ExplainedStep) -> str:
+    operation = step.operation
+    node = step.tape.network.by_name.get(operation.layer) if operation else None
+    return "" if node is None else node.layer.kind
+
+
+def _terms(nest: Nest) -> str:
+    loops = nest.by_target
+    first = loops.channel_axes + loops.element_axes
+    terms = math.prod(axis.size for axis in loops.axes[first:])
+    if nest.rule is Rule.FUNCTION:
+        return "each a function of its operands"
+    if nest.target.is_gradient and nest.target.quantity.startswith("input"):
+        return f"each of at most {counted(terms, 'term')}"
+    return f"each of {counted(terms, 'term')}"

@@ -1,0 +1,165 @@
+"""What stands above the stage and above each slot: path, title, symbol, legend."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backpropviz.debugger.call_stack import call_stack
+from backpropviz.debugger.steps import Depth
+from backpropviz.debugger.timeline import Frame
+from backpropviz.engine.address import Address
+from backpropviz.figures.scales import Scale
+from backpropviz.figures.stage.slot_layout import Placed
+from backpropviz.figures.symbols import Notation
+from backpropviz.figures.view import View
+from backpropviz.scene import theme as styles
+from backpropviz.scene.equation import Node, Operator, Row, Symbol
+from backpropviz.scene.equation_layout import EquationStyle, Laid, layout
+from backpropviz.scene.fonts import elide, text_width
+from backpropviz.scene.marks import Anchor, Color, Group, Line, Mark, Pixels, Stroke, Text
+from backpropviz.scene.numbers import shown
+from backpropviz.scene.theme import Theme
+
+HEADER_HEIGHT = 36
+_OVERHANG = 14
+"""How far a title may reach past its slot: less than the gap to the next, and than the margin."""
+_MARGIN = 32
+_BASELINE = 23
+
+
+def header(view: View, width: float, theme: Theme) -> tuple[Mark, ...]:
+    """The path to the step, and the legend of the result's scale."""
+    line = Line(0, HEADER_HEIGHT - 0.5, width, HEADER_HEIGHT - 0.5, Stroke(theme.border))
+    focus = view.focus
+    legend: tuple[Mark, ...] = ()
+    room = width - 2 * _MARGIN
+    if focus is not None and width >= 520:
+        scale = view.scales.of(focus.nest.target, theme)
+        legend = scale_legend(scale, width - _MARGIN - 168, 10, theme)
+        room -= 190
+    return (line, *_path(view, room, theme), *legend)
+
+
+def _path(view: View, room: float, theme: Theme) -> tuple[Mark, ...]:
+    """Backward › conv1 › ∂L/∂W › 0 ← 0 › [0, 1] › term 3 of 4, the last part in bold."""
+    parts = path_parts(view)
+    marks: list[Mark] = []
+    x = float(_MARGIN)
+    for number, (text, key) in enumerate(parts):
+        is_last = number == len(parts) - 1
+        font = styles.BODY_STRONG if is_last else styles.BODY
+        color = theme.text if is_last else theme.text_secondary
+        fitting = elide(text, font, room - (x - _MARGIN))
+        if not fitting:
+            break
+        marks.append(Text(x, _BASELINE, fitting, font, color, key=key))
+        x += text_width(fitting, font) + 10
+        if not is_last and x - _MARGIN < room - 12:
+            marks.append(Text(x, _BASELINE, "›", styles.BODY, theme.text_tertiary))
+            x += 16
+    return tuple(marks)
+
+
+def path_parts(view: View) -> list[tuple[str, str]]:
+    """The levels of the call stack as words, each with the key that leads there."""
+    if view.is_done:
+        return [("The step is complete", "")]
+    frames = call_stack(view.timeline, view.state.k, view.depth)
+    if len(frames) == 1:
+        return [("Training step", "depth:pass")]
+    return [(_frame_text(view, frame), f"depth:{frame.depth.title}") for frame in frames[1:]]
+
+
+def _frame_text(view: View, frame: Frame) -> str:
+    if frame.depth is Depth.PHASE:
+        return frame.name.capitalize()
+    if frame.depth is Depth.LAYER:
+        return frame.name
+    if frame.depth is Depth.TENSOR:
+        operation = view.timeline.operations[view.timeline.operation_at(view.state.k)]
+        return view.notation.short(operation.nest.target)
+    if frame.depth is Depth.TERM:
+        return f"term {frame.ordinal + 1} of {frame.total}"
+    return coordinates_text(view, frame)
+
+
+def coordinates_text(view: View, frame: Frame) -> str:
+    """A channel as `2 ← 0` or `channel 2`, an element as `[0, 1]`."""
+    varying = [(name, value) for name, value in frame.coordinates if name != "n"]
+    if view.tape.batch > 1:
+        varying = list(frame.coordinates)
+    values = [str(value) for _, value in varying] or ["0"]
+    names = "".join(name for name, _ in varying)
+    if frame.depth is Depth.ELEMENT:
+        return f"[{', '.join(values)}]"
+    if names == "fc":
+        return f"{values[0]} ← {values[1]}"
+    word = {"f": "filter", "c": "channel"}.get(names, "channel")
+    return f"{word} {', '.join(values)}"
+
+
+def scale_legend(scale: Scale, x: float, y: float, theme: Theme) -> tuple[Mark, ...]:
+    """The color map with its two ends; its width is 168."""
+    low, high = scale.limits
+    bar_x, bar_width = x + 52, 64
+    ramp = np.linspace(low, high, bar_width)[np.newaxis]
+    bar = Pixels(bar_x, y + 2, bar_width, 12, ramp, scale.colormap, scale.limits)
+    middle: tuple[Mark, ...] = ()
+    if scale.is_diverging:
+        center = bar_x + bar_width / 2
+        middle = (Line(center, y + 1, center, y + 15, Stroke(theme.text)),)
+    font, ink = styles.INDEX, theme.text_secondary
+    return (
+        bar,
+        *middle,
+        Text(bar_x - 6, y + 12, _end(low, scale), font, ink, Anchor.END),
+        Text(bar_x + bar_width + 6, y + 12, _end(high, scale), font, ink),
+    )
+
+
+def _end(value: float, scale: Scale) -> str:
+    """A limit in at most seven characters."""
+    digits = 3 if abs(value) < 1 else 2 if abs(value) < 100 else 0
+    return shown(value, digits, signed=scale.is_diverging)
+
+
+def slot_heading(placed: Placed, notation: Notation, theme: Theme) -> tuple[Mark, ...]:
+    """Symbol, title and shape on one line as far as they fit, the remark below."""
+    slot, box = placed.slot, placed.box
+    x, baseline = box.x, box.y + 16
+    marks: list[Mark] = []
+    if slot.address is not None:
+        laid = symbol_marks(slot.address, notation, theme.text)
+        marks.append(Group(laid.marks, x, round(baseline)))
+        x += laid.width + 10
+    room = box.right + _OVERHANG - x
+    title = elide(slot.title, styles.BODY_STRONG, room)
+    marks.append(Text(x, baseline, title, styles.BODY_STRONG, theme.text))
+    x += text_width(title, styles.BODY_STRONG) + 8
+    fits = x + text_width(slot.shape, styles.INDEX) <= box.right + _OVERHANG
+    if fits:
+        marks.append(Text(x, baseline, slot.shape, styles.INDEX, theme.text_tertiary))
+    words = [slot.remark] if fits else [slot.shape, slot.remark]
+    remark = elide(" · ".join(w for w in words if w), styles.ROW, box.width + _OVERHANG)
+    if remark:
+        marks.append(Text(box.x, baseline + 20, remark, styles.ROW, theme.text_secondary))
+    return tuple(marks)
+
+
+def symbol_marks(address: Address, notation: Notation, color: Color) -> Laid:
+    """∂L/∂W on one line, as a title's first sign."""
+    return layout(_inline(address, notation), _title_style(color))
+
+
+def _inline(address: Address, notation: Notation) -> Node:
+    letter = notation.letter(address)
+    name = Symbol(letter.text, italic=not letter.is_word)
+    if not address.is_gradient:
+        return name
+    return Row((Symbol("∂"), Symbol("L"), Operator("/"), Symbol("∂"), name))
+
+
+def _title_style(color: Color) -> EquationStyle:
+    from backpropviz.scene.equation import Role
+
+    return EquationStyle(dict.fromkeys(Role, color), color, size=20)

@@ -1,0 +1,277 @@
+"""What stands side by side on the stage: operands, their product, the result; each with its planes.
+
+A slot holds one plane or, where the focus spans several channels, one tile a channel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, product
+
+import numpy as np
+
+from backpropviz.debugger.steps import Depth
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.index import Index
+from backpropviz.engine.nest import Operand, Region, Rule
+from backpropviz.engine.operands import Choice
+from backpropviz.figures.equations.expression import is_plain_sum
+from backpropviz.figures.pooling.moods import pool_moods
+from backpropviz.figures.roles import role_color
+from backpropviz.figures.stage.cutting import cut, cut_remark
+from backpropviz.figures.stage.extents import Extent, extents
+from backpropviz.figures.stage.focus import Focus
+from backpropviz.figures.stage.panel import NO_MARGINS, Margins, Outline, Panel
+from backpropviz.figures.stage.planes import Plane, Selection, leading_dimensions, plane
+from backpropviz.figures.symbols import role_of
+from backpropviz.figures.view import View
+from backpropviz.scene.marks import Color
+from backpropviz.scene.theme import Theme
+
+MOST_TILES = 64
+"""Channels shown at once; where there are more, the stage says which ones it shows."""
+_DIMENSION_NAMES = (("sample", "channel"), ("filter", "channel"))
+_MET, _OPERAND = 2.0, 4.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """One thing on the stage; `address` names it, `remark` is the line under its title."""
+
+    address: Address | None
+    title: str
+    shape: str
+    remark: str
+    panels: tuple[Panel, ...]
+    labels: tuple[str, ...] = ()
+    sign: str = ""
+    """What stands before it: ×, +, =, →."""
+    current: int = 0
+    """Which panel the step is in."""
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that the step is in."""
+        return self.panels[self.current]
+
+
+def operand_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
+    """A slot for every operand that is read from an array."""
+    readers = [reader for operand in focus.loops.operands for reader in _readers(operand)]
+    slots = [_operand_slot(view, focus, reader, theme) for reader in readers]
+    joined = "+" if any(isinstance(o, Choice) for o in focus.loops.operands) else "×"
+    sign = joined if focus.nest.rule is Rule.SUM else ","
+    if is_plain_sum(focus.nest.expression):
+        sign = "+"
+    return tuple(replace(slot, sign=sign if k else "") for k, slot in enumerate(slots))
+
+
+def initial_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
+    """What a sum starts from, where it is read from an array: the bias."""
+    initial = focus.loops.initial
+    readers = () if initial is None else _readers(initial)
+    slots = (_operand_slot(view, focus, reader, theme) for reader in readers)
+    return tuple(replace(slot, sign="+") for slot in slots)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """An array that the operation reads, and by which maps, where they are affine."""
+
+    address: Address
+    index: tuple[Index, ...]
+
+    def cells(self, region: Region, shape: Shape) -> tuple[Extent, ...]:
+        """What a block of steps reads along each dimension; all, where it is not affine."""
+        if len(self.index) == len(shape):
+            return extents(self.index, region)
+        return tuple(Extent(tuple(range(size))) for size in shape)
+
+
+def _readers(operand: Operand) -> tuple[_Reader, ...]:
+    if isinstance(operand, Choice):
+        return tuple(reader for option in operand.options for reader in _readers(option))
+    return () if operand.address is None else (_Reader(operand.address, operand.index),)
+
+
+def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Slot:
+    address, array = reader.address, view.tape[reader.address]
+    wide = reader.cells(focus.element_region, array.shape)
+    near = reader.cells(focus.region, array.shape)
+    margins = _margins(reader, focus, array.shape)
+    color = role_color(role_of(address), theme)
+    chosen = selections_of(address, array.shape, wide, is_element=focus.is_element)
+    panels = tuple(
+        Panel(
+            shown,
+            view.scales.of(address, theme),
+            margins if selection.count(None) == 2 else NO_MARGINS,
+            _operand_outlines(shown, wide, near, focus, color),
+            pool_moods(view, address, shown),
+        )
+        for selection, shown in ((s, cut(plane_of(array, address, s), near, focus)) for s in chosen)
+    )
+    return Slot(
+        address,
+        view.notation.title(address, focus.operation.layer),
+        shape_of(array),
+        planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane),
+        panels,
+        tuple(tile_label(selection, array.shape) for selection in chosen),
+        current=current_panel(chosen, near),
+    )
+
+
+def shape_of(array: Array) -> str:
+    """The shape without the batch of one."""
+    shape = array.shape[1:] if array.ndim > 1 and array.shape[0] == 1 else array.shape
+    return shape_text(shape)
+
+
+def selections_of(
+    address: Address, shape: Shape, cells: tuple[Extent, ...], *, is_element: bool
+) -> tuple[Selection, ...]:
+    """The planes on which the cells lie; of a matrix, the row or column that an element needs."""
+    if len(shape) == 2 and leading_dimensions(address, 2) == 0 and is_element:
+        row, column = cells
+        if row.is_single and not column.is_single:
+            return ((row.cells[0], None),)
+        if column.is_single and not row.is_single:
+            return ((None, column.cells[0]),)
+    leading = leading_dimensions(address, len(shape))
+    inside = [
+        [c for c in found.cells if 0 <= c < size]
+        for found, size in zip(cells[:leading], shape[:leading], strict=True)
+    ]
+    free = (None,) * (len(shape) - leading)
+    return tuple((*first, *free) for first in islice(product(*inside), MOST_TILES))
+
+
+def plane_of(array: Array, address: Address, selection: Selection) -> Plane:
+    """A finished plane."""
+    part = tuple(slice(None) if s is None else s for s in selection)
+    return plane(address, selection, np.asarray(array[part], dtype=np.float64))
+
+
+def _margins(reader: _Reader, focus: Focus, shape: Shape) -> Margins:
+    """The padding that the operation ever reads, drawn from its first step to its last."""
+    if len(shape) != 4 or reader.address.is_gradient:
+        return NO_MARGINS
+    rows, columns = reader.cells(focus.region_at(Depth.TENSOR), shape)[2:]
+    return Margins(
+        max(0, -rows.hull.start),
+        max(0, rows.hull.stop - shape[2]),
+        max(0, -columns.hull.start),
+        max(0, columns.hull.stop - shape[3]),
+    )
+
+
+def _operand_outlines(
+    shown: Plane,
+    wide: tuple[Extent, ...],
+    near: tuple[Extent, ...],
+    focus: Focus,
+    color: Color,
+) -> tuple[Outline, ...]:
+    """Thin around what the element meets, thick around the current operand."""
+    if not focus.is_element:
+        return ()
+    outlines = [
+        Outline(rows, columns, color, _MET)
+        for rows, columns in blocks(shown, wide)
+        if not (len(rows) == 1 and len(columns) == 1)
+    ]
+    if all(found.is_single for found in near) and is_on(shown.selection, near):
+        outlines.extend(
+            Outline(rows, columns, color, _OPERAND) for rows, columns in blocks(shown, near)
+        )
+    return tuple(outlines)
+
+
+_MOST_BLOCKS = 64
+
+
+def blocks(shown: Plane, cells: tuple[Extent, ...]) -> list[tuple[range, range]]:
+    """The cells on a plane as rectangles; where they are too many, the rectangle around them."""
+    free = [found for s, found in zip(shown.selection, cells, strict=True) if s is None]
+    if not free:
+        return [(range(1), range(1))]
+    if not all(found.cells for found in free):
+        return []
+    if len(free) == 1:
+        return [block for run in free[0].runs() for block in _wrapped_blocks(shown, run)]
+    rows, columns = free
+    many = [(r, c) for r in rows.runs() for c in columns.runs()]
+    found = many if len(many) <= _MOST_BLOCKS else [(rows.hull, columns.hull)]
+    return [(_shifted(r, shown.first_row), _shifted(c, shown.first_column)) for r, c in found]
+
+
+def _shifted(cells: range, first: int) -> range:
+    return range(cells.start - first, cells.stop - first)
+
+
+def _wrapped_blocks(shown: Plane, run: range) -> list[tuple[range, range]]:
+    """A stretch of a wrapped vector: whole rows, and what is left of the first and the last."""
+    across = shown.whole[1]
+    if len(run) == shown.length:
+        return [(range(shown.rows), range(across))]
+    first, last = run.start // across, (run.stop - 1) // across
+    found = []
+    for row in range(first, last + 1):
+        start, stop = max(run.start - row * across, 0), min(run.stop - row * across, across)
+        found.append((range(row, row + 1), range(start, stop)))
+    return found
+
+
+def is_on(selection: Selection, cells: tuple[Extent, ...]) -> bool:
+    """Whether some of the cells may lie on a plane."""
+    return all(s is None or s in found.cells for s, found in zip(selection, cells, strict=True))
+
+
+def current_panel(chosen: Sequence[Selection], near: tuple[Extent, ...]) -> int:
+    """Which of the planes the step is in; the first where it is in none."""
+    return next((k for k, selection in enumerate(chosen) if is_on(selection, near)), 0)
+
+
+def tile_label(selection: Selection, shape: Shape) -> str:
+    """The indices that tell the tiles of one array apart."""
+    telling = (
+        str(s) for s, size in zip(selection, shape, strict=True) if s is not None and size > 1
+    )
+    return ",".join(telling)
+
+
+def planes_remark(address: Address, shape: Shape, chosen: Sequence[Selection]) -> str:
+    """Which planes are shown, where they are not all."""
+    if len(shape) == 2 and len(chosen) == 1 and chosen[0].count(None) == 1:
+        output, number = chosen[0]
+        if leading_dimensions(address, 2) == 0:
+            return f"from input {number}" if output is None else f"into output {output}"
+    total = math.prod(shape[: leading_dimensions(address, len(shape))])
+    if len(chosen) == 1 and total > 1:
+        return _plane_name(address, chosen[0], shape)
+    if 1 < len(chosen) < total and len(chosen) == MOST_TILES:
+        return f"the first {MOST_TILES} of {total}"
+    return ""
+
+
+def _plane_name(address: Address, selection: Selection, shape: Shape) -> str:
+    """`filter 2 of 6`, `filter 2, channel 0`, `channel 3 of 16`, `sample 1 of 4`."""
+    first, second = _DIMENSION_NAMES[address.quantity in {"weight", "bias"}]
+    named = [
+        (word, s, size)
+        for word, s, size in zip((first, second), selection, shape, strict=False)
+        if s is not None and size > 1
+    ]
+    if len(named) == 1:
+        word, s, size = named[0]
+        return f"{word} {s} of {size}"
+    return ", ".join(f"{word} {s}" for word, s, _ in named)
+
+
+def region_size(region: Region) -> int:
+    """Number of steps in a block."""
+    return math.prod(len(r) for r in region)

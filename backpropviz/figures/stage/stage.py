@@ -1,0 +1,77 @@
+"""The stage: the picture of the current step, for the window and for every export.
+
+A network's first step is mostly a convolution's, so the other stages are imported once they are
+drawn, or by `import_all_stages` when nobody waits.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.program import Phase
+from backpropviz.figures.pooling.pooled_plane import is_pooling
+from backpropviz.figures.stage.focus import Focus
+from backpropviz.figures.stage.headings import HEADER_HEIGHT, header, path_parts
+from backpropviz.figures.stage.operation_stage import operation_stage
+from backpropviz.figures.view import View
+from backpropviz.scene.marks import Box, Mark, Scene
+from backpropviz.scene.theme import Theme
+
+_LATER = (
+    "ledger.ledger",
+    "overview.overview_stage",
+    "pooling.pooling_stage",
+    "stage.loss_stage",
+    "stage.update_stage",
+    "stage.wires",
+)
+_MARGIN = 32
+_NARROW = 700
+
+
+def stage(view: View, width: float, height: float, theme: Theme) -> Scene:
+    """The step in focus as it will be when it has run."""
+    margin = _MARGIN if width >= _NARROW else _MARGIN / 2
+    body = Box(margin, HEADER_HEIGHT + 20, width - 2 * margin, height - HEADER_HEIGHT - 20 - 16)
+    marks = (*header(view, width, theme), *_body(view, body, theme))
+    return Scene(width, height, theme.stage, marks, title(view))
+
+
+def title(view: View) -> str:
+    """The path to the step, as text."""
+    return " › ".join(text for text, _ in path_parts(view))
+
+
+def import_all_stages() -> None:
+    """Import now what a later step would wait for."""
+    for name in _LATER:
+        import_module(f"backpropviz.figures.{name}")
+
+
+def _body(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
+    focus = view.focus
+    if focus is None:
+        from backpropviz.figures.overview.overview_stage import overview_stage
+
+        return overview_stage(view, body, theme)
+    own = _own_stage(view, focus, body, theme)
+    return operation_stage(view, focus, body, theme) if own is None else own
+
+
+def _own_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mark, ...] | None:
+    """The stage of a kind of operation that has one; None where it has nothing to say."""
+    operation = focus.operation
+    if operation.phase is Phase.UPDATE:
+        from backpropviz.figures.stage.update_stage import update_stage
+
+        return update_stage(view, focus, body, theme)
+    if operation.layer == LOSS_NAME:
+        from backpropviz.figures.stage.loss_stage import loss_stage
+
+        return loss_stage(view, focus, body, theme)
+    if is_pooling(view.tape, operation.layer):
+        from backpropviz.figures.pooling.pooling_stage import pooling_stage
+
+        return pooling_stage(view, focus, body, theme)
+    return None

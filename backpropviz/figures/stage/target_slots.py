@@ -1,0 +1,168 @@
+"""The result on the stage: the plane that the step is in, and all planes side by side."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice, product
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Shape
+from backpropviz.engine.nest import Rule
+from backpropviz.engine.partial import Partial
+from backpropviz.figures.scales import Scale
+from backpropviz.figures.stage.cutting import cut, cut_remark
+from backpropviz.figures.stage.extents import Extent, extents
+from backpropviz.figures.stage.focus import Focus
+from backpropviz.figures.stage.panel import Mood, Outline, Panel
+from backpropviz.figures.stage.planes import Plane, Selection, leading_dimensions, plane, selections
+from backpropviz.figures.stage.slots import (
+    MOST_TILES,
+    Slot,
+    blocks,
+    current_panel,
+    is_on,
+    planes_remark,
+    selections_of,
+    shape_of,
+    tile_label,
+)
+from backpropviz.figures.view import View
+from backpropviz.scene.cells import CellState
+from backpropviz.scene.numbers import shown_group
+from backpropviz.scene.theme import Theme
+
+_MOST_MOODS = 100
+_MOST_NOTED = 9
+
+
+def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
+    """The result, as far as it is known at the end of the block in focus."""
+    address, shape = focus.nest.target, focus.nest.shape
+    touched = extents(focus.loops.target, focus.region)
+    wide = extents(focus.loops.target, focus.element_region)
+    chosen = selections_of(address, shape, wide, is_element=False) or _first_plane(address, shape)
+    scale = view.scales.of(address, theme)
+    panels = tuple(
+        _target_panel(view, focus, selection, known, touched, scale, theme)
+        for selection, known in zip(chosen, view.plane_statuses(address, chosen), strict=True)
+    )
+    return Slot(
+        address,
+        view.notation.title(address, focus.operation.layer),
+        shape_of(view.tape[address]),
+        planes_remark(address, shape, chosen) or cut_remark(panels[0].plane),
+        panels,
+        tuple(tile_label(selection, shape) for selection in chosen),
+        sign="→" if focus.nest.rule in {Rule.FUNCTION, Rule.COPY, Rule.MAX} else "=",
+        current=current_panel(chosen, touched),
+    )
+
+
+def _first_plane(address: Address, shape: Shape) -> tuple[Selection, ...]:
+    leading = leading_dimensions(address, len(shape))
+    return ((*(0,) * leading, *(None,) * (len(shape) - leading)),)
+
+
+def _target_panel(
+    view: View,
+    focus: Focus,
+    selection: Selection,
+    known: Partial,
+    touched: tuple[Extent, ...],
+    scale: Scale,
+    theme: Theme,
+) -> Panel:
+    whole = plane(focus.nest.target, selection, known.values, known.computed, known.complete)
+    found = cut(whole, touched, focus)
+    return Panel(
+        found,
+        scale,
+        moods=_target_moods(found, selection, touched, focus),
+        outlines=_target_outlines(found, touched, focus, theme),
+        notes=_weights(view, found),
+        signed=focus.nest.target.is_gradient and found.values.size > 4,
+    )
+
+
+def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
+    """All planes of the result side by side, where it has more than one."""
+    address, shape = focus.nest.target, focus.nest.shape
+    leading = leading_dimensions(address, len(shape))
+    if math.prod(shape[:leading]) < 2:
+        return ()
+    everything = tuple(range(size) for size in shape[:leading])
+    chosen = tuple(islice(selections(shape, everything), MOST_TILES))
+    near = extents(focus.loops.target, focus.region)
+    current = current_panel(chosen, near)
+    scale = view.scales.of(address, theme)
+    panels = tuple(
+        Panel(
+            plane(address, selection, known.values, known.computed, known.complete),
+            scale,
+            outlines=_frame(known.values.shape, theme) if k == current else (),
+        )
+        for k, (selection, known) in enumerate(
+            zip(chosen, view.plane_statuses(address, chosen), strict=True)
+        )
+    )
+    slot = Slot(
+        address,
+        view.notation.title(address, focus.operation.layer),
+        shape_of(view.tape[address]),
+        planes_remark(address, shape, chosen) or f"all {len(chosen)}",
+        panels,
+        tuple(tile_label(selection, shape) for selection in chosen),
+        current=current,
+    )
+    return (slot,)
+
+
+def _frame(shape: Shape, theme: Theme) -> tuple[Outline, ...]:
+    if len(shape) < 2:
+        return ()
+    return (Outline(range(shape[0]), range(shape[1]), theme.here, 2.0),)
+
+
+def _weights(view: View, found: Plane) -> dict[tuple[int, int], str]:
+    """Under each gradient of a small filter the weight that it belongs to: `W = 2`."""
+    address = found.address
+    is_weight = address is not None and address.is_gradient and address.quantity == "weight"
+    if address is None or not is_weight or found.values.size > _MOST_NOTED:
+        return {}
+    weight = address.of("")
+    letter = view.notation.letter(weight).text
+    part = tuple(slice(None) if s is None else s for s in found.selection)
+    texts = shown_group(view.tape[weight][part].reshape(-1).tolist())
+    return {divmod(k, found.columns): f"{letter} = {text}" for k, text in enumerate(texts)}
+
+
+def _target_moods(
+    found: Plane, selection: Selection, touched: tuple[Extent, ...], focus: Focus
+) -> dict[tuple[int, int], Mood]:
+    """The cells that the block adds to: in progress, or complete."""
+    if not focus.is_element or not is_on(selection, touched):
+        return {}
+    free = [e for s, e in zip(selection, touched, strict=True) if s is None]
+    if math.prod(len(e.cells) for e in free) > _MOST_MOODS:
+        return {}
+    moods: dict[tuple[int, int], Mood] = {}
+    for cell in product(*(e.cells for e in touched)):
+        place = found.cell(cell)
+        if place is not None and found.computed[place]:
+            done = bool(found.complete[place])
+            state = CellState.CURRENT if done else CellState.IN_PROGRESS
+            moods[place] = Mood(state, "" if done else "so far")
+    return moods
+
+
+def _target_outlines(
+    shown: Plane, touched: tuple[Extent, ...], focus: Focus, theme: Theme
+) -> tuple[Outline, ...]:
+    """Where the block adds to more cells than can be marked singly: the rectangle around them."""
+    free = [e for s, e in zip(shown.selection, touched, strict=True) if s is None]
+    many = math.prod(len(e.cells) for e in free) > _MOST_MOODS
+    if not focus.is_element or not many or not is_on(shown.selection, touched):
+        return ()
+    return tuple(
+        Outline(rows, columns, theme.here, 3.0) for rows, columns in blocks(shown, touched)
+    )

@@ -1,0 +1,202 @@
+"""The arrays of one parameter's update side by side: weight, gradient, state, step, next."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import shape_text
+from backpropviz.engine.nest import Coordinates
+from backpropviz.figures.number_groups import group_texts
+from backpropviz.figures.pooling.windows import page_of
+from backpropviz.figures.roles import role_color
+from backpropviz.figures.stage.captions import (
+    CAPTION_HEIGHT,
+    REMARK_HEIGHT,
+    Caption,
+    caption_marks,
+)
+from backpropviz.figures.stage.focus import Focus
+from backpropviz.figures.stage.panel import LABELLED, Mood, Panel, panel_marks
+from backpropviz.figures.stage.planes import Plane, Selection, leading_dimensions, plane
+from backpropviz.figures.stage.slot_layout import largest_cell
+from backpropviz.figures.symbols import role_of
+from backpropviz.figures.view import View
+from backpropviz.scene import theme as styles
+from backpropviz.scene.cells import CellState
+from backpropviz.scene.fonts import elide
+from backpropviz.scene.layout import Grid
+from backpropviz.scene.marks import Box, Ellipse, Mark, Text
+from backpropviz.scene.theme import Theme
+
+_GAP = 24
+_LABEL_ROOM = 22
+_VALUE_HEIGHT = 26
+_LEAST_WIDTH = 118
+_LEAST_HEIGHT = 112
+_NOTE_HEIGHT = 20
+_MOST_SIDE = 28
+_HEADING = CAPTION_HEIGHT + REMARK_HEIGHT + 4
+
+
+@dataclass(frozen=True, eq=False)
+class UpdateShown:
+    """One parameter's update at a step; `indices` is the value in focus."""
+
+    view: View
+    focus: Focus
+    parameter: Address
+    indices: Coordinates
+
+    @property
+    def selection(self) -> Selection:
+        """The plane that the value lies on."""
+        leading = leading_dimensions(self.parameter, len(self.indices))
+        free = (None,) * (len(self.indices) - leading)
+        return (*self.indices[:leading], *free)
+
+    def arrays(self) -> tuple[Address, ...]:
+        """What the update reads and makes, in the order in which it is made."""
+        found = [self.parameter, self.parameter.grad]
+        for operation in self.view.timeline.operations:
+            target = operation.nest.target
+            if target.part in {"", "grad"} or replace(target, part="") != self.parameter:
+                continue
+            before = target.of(f"{target.part}_before")
+            found += [before] if before in self.view.tape else []
+            found.append(target)
+        return tuple(found)
+
+
+def tile_marks(shown: UpdateShown, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], float]:
+    """The tiles in rows, and where they end; what has no room is named."""
+    every = shown.arrays()
+    across_most = max(1, int((box.width + _GAP) // (_LEAST_WIDTH + _GAP)))
+    down_most = max(1, int((box.height - _NOTE_HEIGHT + _GAP) // (_LEAST_HEIGHT + _GAP)))
+    arrays = _most_wanted(shown, every, across_most * down_most)
+    down = min(down_most, math.ceil(len(arrays) / min(across_most, 5)))
+    across = math.ceil(len(arrays) / down)
+    note = _NOTE_HEIGHT if len(arrays) < len(every) else 0
+    width = (box.width + _GAP) / across - _GAP
+    height = (box.height - note + _GAP) / down - _GAP
+    marks: list[Mark] = []
+    y = bottom = box.y
+    for number, address in enumerate(arrays):
+        row, column = divmod(number, across)
+        y = bottom + _GAP if column == 0 and row else y
+        tile = Box(round(box.x + column * (width + _GAP)), round(y), width, height)
+        own, end = _tile(shown, address, tile, theme)
+        marks.extend(own)
+        bottom = max(bottom, end)
+    marks.extend(_left_out(shown, every, arrays, Box(box.x, bottom, box.width, note), theme))
+    return tuple(marks), bottom + note
+
+
+def _most_wanted(shown: UpdateShown, every: tuple[Address, ...], count: int) -> tuple[Address, ...]:
+    """What the step makes and reads comes first, then weight, gradient, step and next."""
+    nest = shown.focus.nest
+    wanted = [nest.target, *(o.address for o in shown.focus.loops.operands if o.address)]
+    own = shown.parameter
+    wanted += [own, own.grad, own.of("next"), own.of("step"), *every]
+    chosen = set(list(dict.fromkeys(wanted))[:count])
+    return tuple(address for address in every if address in chosen)
+
+
+def _left_out(
+    shown: UpdateShown,
+    every: tuple[Address, ...],
+    arrays: tuple[Address, ...],
+    box: Box,
+    theme: Theme,
+) -> tuple[Mark, ...]:
+    titles = [shown.view.notation.title(a, shown.parameter.layer) for a in every if a not in arrays]
+    if not titles:
+        return ()
+    text = elide(f"No room for: {', '.join(titles)}", styles.LABEL, box.width)
+    return (Text(box.x, box.y + 14, text, styles.LABEL, theme.text_secondary),)
+
+
+def _tile(
+    shown: UpdateShown, address: Address, box: Box, theme: Theme
+) -> tuple[tuple[Mark, ...], float]:
+    """Caption, plane, and below it the value in focus."""
+    view = shown.view
+    known = view.plane_status(address, shown.selection)
+    whole = plane(address, shown.selection, known.values, known.computed, known.complete)
+    found = cut_around(whole, shown.indices)
+    room = Box(box.x, box.y + _HEADING, box.width, max(8.0, box.height - _HEADING - _VALUE_HEIGHT))
+    grid = _grid(found, room)
+    is_signed = address.is_gradient or address.part == "step"
+    scale = view.scales.of(address, theme)
+    panel = Panel(found, scale, moods=_moods(shown, address, found, theme), signed=is_signed)
+    title = view.notation.title(address, shown.parameter.layer)
+    caption = Caption(address, title, "", _remark(found, whole))
+    marks = (
+        *caption_marks(caption, view.notation, box.x, box.y, box.width, theme),
+        *panel_marks(panel, grid, theme),
+        *_value(shown, address, found, grid, theme),
+    )
+    return marks, grid.box.bottom + _VALUE_HEIGHT
+
+
+def cut_around(whole: Plane, indices: Coordinates) -> Plane:
+    """The page of a large plane that holds a value."""
+    place = whole.cell(indices)
+    if place is None or max(whole.rows, whole.columns) <= _MOST_SIDE or whole.wrapped:
+        return whole
+    rows = page_of(whole.rows, min(_MOST_SIDE, whole.rows), place[0])
+    columns = page_of(whole.columns, min(_MOST_SIDE, whole.columns), place[1])
+    return whole.window(rows, columns)
+
+
+def _remark(found: Plane, whole: Plane) -> str:
+    if not found.is_cut:
+        return shape_text(whole.whole) if not whole.wrapped else str(whole.length)
+    last_row, last_column = found.first_row + found.rows - 1, found.first_column + found.columns - 1
+    rows, columns = f"{found.first_row}–{last_row}", f"{found.first_column}–{last_column}"
+    return f"{rows}, {columns} of {shape_text(whole.whole)}"
+
+
+def _grid(found: Plane, room: Box) -> Grid:
+    """Cells as large as fit, with room for indices where they are large."""
+    for labels in (_LABEL_ROOM, 0):
+        width, height = room.width - labels, room.height - labels
+        side = int(min(width // found.columns, height // found.rows))
+        side = max(1, min(side, largest_cell(found.rows * found.columns)))
+        if side >= LABELLED:
+            break
+    side = side if labels else min(side, LABELLED - 1)
+    x, y = round(room.x + labels), round(room.y + labels)
+    return Grid(x, y, found.rows, found.columns, side, side)
+
+
+def _moods(
+    shown: UpdateShown, address: Address, found: Plane, theme: Theme
+) -> dict[tuple[int, int], Mood]:
+    """The same element in every tile: what is made, and what it is made from."""
+    place = found.cell(shown.indices)
+    if not shown.focus.is_element or place is None or not found.computed[place]:
+        return {}
+    if shown.focus.nest.target == address:
+        return {place: Mood(CellState.CURRENT)}
+    reads = any(o.address == address for o in shown.focus.loops.operands)
+    color = role_color(role_of(address), theme)
+    return {place: Mood(CellState.OPERAND if reads else CellState.MET, accent=color)}
+
+
+def _value(
+    shown: UpdateShown, address: Address, found: Plane, grid: Grid, theme: Theme
+) -> tuple[Mark, ...]:
+    """The element's own number, since cells may be too small for it."""
+    place = found.cell(shown.indices)
+    if not shown.focus.is_element or place is None:
+        return ()
+    y = grid.box.bottom + 19
+    if not found.computed[place]:
+        return (Ellipse(grid.x + 4, y - 4, 2.5, 2.5, fill=theme.text_tertiary),)
+    signed = address.is_gradient or address.part == "step"
+    text = group_texts([float(found.values[place])], 4, signed=signed)[0]
+    color = role_color(role_of(address), theme)
+    key = str(address.at(shown.indices))
+    return (Text(grid.x, y, text, styles.MONO_STRONG, color, key=key),)

@@ -1,0 +1,1 @@
+"""The whole pass as a line, and the lens on the current tensor."""

@@ -1,0 +1,288 @@
+"""What is drawn of a pooling is what happened: the drawn winner is the switch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.engine.address import Address, parse
+from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.errors import UserError
+from backpropviz.figures.pooling.moods import pool_moods
+from backpropviz.figures.pooling.pooled_plane import PooledPlane, pooled_plane
+from backpropviz.figures.pooling.shown import PoolingShown, pooling_shown
+from backpropviz.figures.pooling.windows import gradient_cell, page_of
+from backpropviz.figures.stage.panel import Mood
+from backpropviz.figures.stage.planes import plane
+from backpropviz.figures.stage.stage import stage
+from backpropviz.figures.view import View
+from backpropviz.scene.cells import CellState
+from backpropviz.scene.marks import Box, Path, Rect
+from backpropviz.scene.theme import DARK, LIGHT
+from tests.figures.stages import at, of_layer, of_network, text_of, texts
+from tests.scene_checks import assert_text_is_legible
+
+_COUNT = 300
+_GRADIENT = "layer.input.grad"
+_SHOWN_WINDOWS = 4
+
+
+def random_layers() -> Iterator[tuple[MaxPool2d, np.ndarray]]:
+    """Overlap, gaps, padding, dilation, ceil mode, and values so few that ties are common."""
+    random = np.random.default_rng(11)
+    made = 0
+    while made < _COUNT:
+        kernel = tuple(int(k) for k in random.integers(1, 4, 2))
+        layer = MaxPool2d(
+            kernel,  # type: ignore[arg-type]
+            stride=tuple(int(s) for s in random.integers(1, 4, 2)),  # type: ignore[arg-type]
+            padding=tuple(int(random.integers(0, k // 2 + 1)) for k in kernel),  # type: ignore[arg-type]
+            dilation=tuple(int(d) for d in random.integers(1, 3, 2)),  # type: ignore[arg-type]
+            ceil_mode=bool(random.integers(2)),
+        )
+        shape = (int(random.integers(1, 3)), *(int(n) for n in random.integers(3, 8, 2)))
+        try:
+            layer.output_shape((shape,))
+        except UserError:
+            continue
+        made += 1
+        yield layer, random.integers(-2, 3, shape).astype(np.float64)
+
+
+def shown_of(view: View) -> PoolingShown:
+    assert view.focus is not None
+    shown = pooling_shown(view, view.focus)
+    assert shown is not None
+    return shown
+
+
+def naive_winner(found: PooledPlane, y: int, x: int) -> tuple[int, int]:
+    """The first of the largest, by looking at the window cell by cell."""
+    inside = [tap.pixel for tap in found.taps(y, x) if tap.pixel is not None]
+    return max(inside, key=lambda pixel: found.values[pixel])
+
+
+@pytest.fixture(scope="module")
+def poolings() -> list[View]:
+    orders = itertools.cycle(LoopOrder)
+    return [
+        of_layer(layer, image, order)
+        for (layer, image), order in zip(random_layers(), orders, strict=False)
+    ]
+
+
+def test_the_drawn_winner_is_the_switch(poolings: list[View]) -> None:
+    for view in poolings:
+        last = at(view, _GRADIENT, 0, Depth.CHANNEL)
+        shown = shown_of(last)
+        drawn = {
+            pixel
+            for pixel in np.ndindex(*shown.plane.values.shape)
+            if _state(shown, pixel) is CellState.WINNER
+        }
+        windows = np.ndindex(*shown.plane.count)
+        assert drawn == {naive_winner(shown.plane, y, x) for y, x in windows}
+
+
+def _state(shown: PoolingShown, pixel: tuple[int, ...]) -> CellState:
+    row, column = pixel
+    scale = shown.view.scales.of(shown.cell_address, LIGHT)
+    return gradient_cell(shown, (row, column), Box(0, 0, 72, 72), scale, LIGHT).state
+
+
+def test_a_route_ends_at_the_winner(poolings: list[View]) -> None:
+    for view in poolings:
+        shown = shown_of(at(view, _GRADIENT, 0, Depth.CHANNEL))
+        if max(shown.plane.count) > _SHOWN_WINDOWS:
+            continue
+        scene = stage(shown.view, 4000, 4000, LIGHT)
+        ends = [m.points[-1] for m in scene.walk() if isinstance(m, Path) and m.arrow]
+        for cell in winner_boxes(shown, scene_boxes(scene.marks, shown)):
+            near = cell.inset(-4)
+            assert any(near.contains(*end) for end in ends)
+
+
+def scene_boxes(marks: tuple[object, ...], shown: PoolingShown) -> dict[str, list[Box]]:
+    found: dict[str, list[Box]] = {}
+    for mark in marks:
+        if isinstance(mark, Rect) and mark.key.startswith(shown.cell_address.name):
+            box = Box(mark.x, mark.y, mark.width, mark.height)
+            found.setdefault(mark.key, []).append(box)
+    return found
+
+
+def winner_boxes(shown: PoolingShown, boxes: dict[str, list[Box]]) -> Iterator[Box]:
+    """The enlarged cell of every winner: the last one drawn under its address."""
+    for pixel in shown.plane.won:
+        yield boxes[shown.at(shown.cell_address, pixel)][-1]
+
+
+def test_ties_are_found_where_the_largest_value_repeats(poolings: list[View]) -> None:
+    tied = 0
+    for view in poolings:
+        found = pooled_plane(view.tape, "layer", 0, 0)
+        for y, x in np.ndindex(*found.count):
+            values = [found.values[t.pixel] for t in found.taps(y, x) if t.pixel is not None]
+            assert found.is_tie(y, x) == (values.count(max(values)) > 1)
+            tied += found.is_tie(y, x)
+    assert tied > _COUNT
+
+
+def test_windows_of_a_cell_are_those_that_hold_it(poolings: list[View]) -> None:
+    for view in poolings:
+        found = pooled_plane(view.tape, "layer", 0, 0)
+        holding: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for y, x in np.ndindex(*found.count):
+            for tap in found.taps(y, x):
+                if tap.pixel is not None:
+                    holding.setdefault(tap.pixel, []).append((y, x))
+        for u, v in np.ndindex(*found.values.shape):
+            assert found.windows_of(u, v) == holding.get((u, v), [])
+
+
+def test_a_window_is_settled_when_its_winner_has_its_gradient(poolings: list[View]) -> None:
+    for view in poolings[:60]:
+        number = view.timeline.computed_by(parse(_GRADIENT))
+        assert number is not None
+        steps = view.timeline.block_size(number, Depth.CHANNEL)
+        for step in range(0, steps, max(1, steps // 5)):
+            shown = shown_of(at(view, _GRADIENT, step, Depth.TERM))
+            assert shown.upstream is not None
+            received = np.zeros(shown.plane.values.shape)
+            for y, x in np.ndindex(*shown.plane.count):
+                if shown.is_applied(y, x):
+                    received[naive_winner(shown.plane, y, x)] += shown.upstream[y, x]
+            known = shown.known
+            assert received[known.computed] == pytest.approx(known.values[known.computed])
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_random_poolings_are_legible(poolings: list[View], theme: object) -> None:
+    for number, view in enumerate(poolings[::6]):
+        for target in (_GRADIENT, "layer.output"):
+            depth = (Depth.CHANNEL, Depth.ELEMENT, Depth.TERM)[number % 3]
+            assert_text_is_legible(stage(at(view, target, 0, depth), 649, 556, DARK))
+            assert_text_is_legible(stage(at(view, target, 0, depth), 1289, 836, theme))  # type: ignore[arg-type]
+
+
+def test_every_upstream_value_of_the_page_stands_in_a_pill() -> None:
+    view = of_network("lenet")
+    channel = 784 * 4
+    scene = stage(at(view, "pool1.input.grad", channel * 4, Depth.CHANNEL), 968, 756, DARK)
+    pills = [t for t in texts(scene) if t.startswith(("+", "−"))]
+    assert len(pills) >= 16
+
+
+def test_overlapping_windows_add_up_in_sight() -> None:
+    """FIELD's example: the 5 wins both upper windows and receives 1 and 3."""
+    view = of_network("tiny-overlap")
+    scene = stage(at(view, "pool1.input.grad", 0, Depth.CHANNEL), 968, 756, LIGHT)
+    assert "1 + 3 = 4" in texts(scene)
+    assert text_of(scene, "pool1.input.grad[0,0,2,0]") == ["−2", "−2"]
+    assert text_of(scene, "pool1.input.grad[0,0,2,1]") == ["+2", "2"] or "+2" in texts(scene)
+
+
+def test_a_sum_grows_window_by_window() -> None:
+    view = of_network("tiny-overlap", LoopOrder.SOURCE)
+    first, second = (
+        stage(at(view, "pool1.input.grad", 4 * k, Depth.ELEMENT), 968, 756, LIGHT) for k in (0, 1)
+    )
+    assert "1 + 3 = 4" not in texts(first)
+    assert "1 + 3 = 4" in texts(second)
+
+
+def test_a_tie_says_its_rule() -> None:
+    image = np.array([[[0, 0], [0, 0]]], dtype=np.float64)
+    view = of_layer(MaxPool2d(2), image)
+    scene = stage(at(view, _GRADIENT, 0, Depth.CHANNEL), 968, 756, LIGHT)
+    assert "tie: first wins" in texts(scene)
+    said = " ".join(texts(scene))
+    assert "Several cells are 0: a tie, so the first in row-major order takes the gradient." in said
+
+
+def test_what_has_not_run_is_no_zero() -> None:
+    view = of_network("tiny-max")
+    scene = stage(at(view, "pool1.input.grad", 0, Depth.ELEMENT), 968, 756, LIGHT)
+    assert "winner" not in texts(scene)
+    assert text_of(scene, "pool1.input.grad[0,0,1,0]") == []
+
+
+def test_the_running_maximum_of_a_scan_is_told() -> None:
+    view = of_network("tiny-max")
+    scene = stage(at(view, "pool1.output", 2, Depth.TERM), 968, 756, LIGHT)
+    assert "The largest so far, cell by cell: 2 → 2 → 8" in texts(scene)
+    assert "8 so far" in texts(scene)
+
+
+@pytest.mark.parametrize(
+    ("layer", "label"),
+    [
+        (AvgPool2d(2), "× 1/4"),
+        (GlobalAvgPool2d(), "× 1/16"),
+        (AvgPool2d(2, 1, count_include_pad=False), "× 1/4"),
+    ],
+)
+def test_a_mean_shares_out(layer: AvgPool2d | GlobalAvgPool2d, label: str) -> None:
+    image = np.arange(16, dtype=np.float64).reshape(1, 4, 4)
+    view = of_layer(layer, image)
+    for target in (_GRADIENT, "layer.output"):
+        scene = stage(at(view, target, 0, Depth.CHANNEL), 968, 756, LIGHT)
+        assert_text_is_legible(scene)
+        assert any(label in text for text in texts(scene))
+
+
+def test_shares_are_the_engines() -> None:
+    image = np.arange(25, dtype=np.float64).reshape(1, 5, 5)
+    for include in (True, False):
+        layer = AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=include)
+        view = of_layer(layer, image)
+        found = pooled_plane(view.tape, "layer", 0, 0)
+        for y, x in np.ndindex(*found.count):
+            values = [found.values[t.pixel] for t in found.taps(y, x) if t.pixel is not None]
+            share = found.share(y, x, counts_padding=include)
+            assert sum(values) / share == pytest.approx(found.output[y, x])
+
+
+def test_a_page_holds_the_place_and_stays_inside() -> None:
+    for count, size, place in itertools.product(range(1, 9), range(1, 9), range(8)):
+        if place < count:
+            found = page_of(count, size, place)
+            assert place in found
+            assert 0 <= found.start <= found.stop <= count
+            assert len(found) == min(size, count)
+
+
+def moods_of(view: View, name: str) -> dict[tuple[int, int], Mood]:
+    address = parse(name)
+    selection = (0, 0, None, None)
+    known = view.plane_status(address, selection)
+    found = plane(address, selection, known.values, known.computed, known.complete)
+    return dict(pool_moods(view, address, found))
+
+
+@pytest.mark.parametrize("name", ["pool1.input.grad", "conv1.output.grad"])
+def test_moods_under_every_name(name: str) -> None:
+    """The mockup's: o = 8 won, and the others receive a real 0."""
+    view = at(of_network("tiny-max"), "conv1.weight.grad", 0, Depth.TERM)
+    moods = moods_of(view, name)
+    assert moods[1, 0] == Mood(CellState.WINNER, "winner", "o = 8")
+    assert moods[0, 0] == Mood(CellState.LOSER, "loser", "o = 2")
+    assert len(moods) == 4
+
+
+def test_moods_wait_for_the_gradient() -> None:
+    view = of_network("tiny-max")
+    assert moods_of(at(view, "pool1.output", 0, Depth.TENSOR), "conv1.output.grad") == {}
+    partly = moods_of(at(view, "pool1.input.grad", 4, Depth.ELEMENT), "conv1.output.grad")
+    assert set(partly) == {(0, 0), (0, 1)}
+
+
+def test_other_arrays_have_no_moods() -> None:
+    view = at(of_network("tiny-avg"), "conv1.weight.grad", 0, Depth.TERM)
+    assert moods_of(view, "conv1.output.grad") == {}
+    assert moods_of(view, "conv1.output") == {}
+    assert Address("pool1", "switches") not in view.tape
