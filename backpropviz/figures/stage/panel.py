@@ -14,12 +14,14 @@ from backpropviz.figures.scales import Scale
 from backpropviz.figures.stage.planes import Plane
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, value_fill
+from backpropviz.scene.colormaps import contrast_color
 from backpropviz.scene.fonts import centered_baseline
 from backpropviz.scene.layout import Grid, bounds
 from backpropviz.scene.marks import (
     Anchor,
     Box,
     Color,
+    Font,
     Hatch,
     Mark,
     Pixels,
@@ -37,6 +39,9 @@ LABELLED = 18
 _DRAWN_SINGLY = 400
 """Most cells that are drawn one by one."""
 _LEAST_DOT_DISTANCE, _MOST_DOTS = 12, 600
+_OF_THE_STEP = (CellState.IN_PROGRESS, CellState.CURRENT)
+_DRAWN_WITH_STATES = 30
+"""Most cells that are drawn each with all that its state has, where most have the plain one."""
 _LEAST_FRAMED, _MOST_FRAMED = 16, 4
 
 
@@ -162,18 +167,50 @@ def _kept_marks(content: _Content) -> tuple[Mark, ...]:
 def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     texts = panel.numbers
     font = number_font(grid.cell_width, grid.cell_height, texts.values())
-    return (
-        cells(
-            (
-                _cell(panel, grid, row, column, texts.get((row, column), ""))
-                for row in range(-panel.margins.top, panel.plane.rows + panel.margins.bottom)
-                for column in range(-panel.margins.left, panel.plane.columns + panel.margins.right)
-                if not _is_behind_end(panel.plane, row, column)
-            ),
-            theme,
-        )
-        if font
-        else _mapped(panel, grid, theme)
+    if font is None:
+        return _mapped(panel, grid, theme)
+    is_plain = panel.margins == NO_MARGINS and not panel.notes and len(panel.moods) <= _MOST_FRAMED
+    if is_plain and panel.plane.values.size > _DRAWN_WITH_STATES:
+        return _numbered_map(panel, grid, font, theme)
+    return cells(
+        (
+            _cell(panel, grid, row, column, texts.get((row, column), ""))
+            for row in range(-panel.margins.top, panel.plane.rows + panel.margins.bottom)
+            for column in range(-panel.margins.left, panel.plane.columns + panel.margins.right)
+            if not _is_behind_end(panel.plane, row, column)
+        ),
+        theme,
+    )
+
+
+def _numbered_map(panel: Panel, grid: Grid, font: Font, theme: Theme) -> tuple[Mark, ...]:
+    """Many plain cells: one map with lines and numbers, several times faster than cell by cell."""
+    box, color = grid.box, theme.border_strong
+    columns = (
+        Rect(box.x + k * grid.cell_width - 1, box.y, 2, box.height, fill=color)
+        for k in range(1, grid.columns)
+    )
+    rows = (
+        Rect(box.x, box.y + k * grid.cell_height - 1, box.width, 2, fill=color)
+        for k in range(1, grid.rows)
+    )
+    numbers = (
+        _number(panel, grid.cell(row, column), row, column, font) for row, column in panel.numbers
+    )
+    special = _special_cells(panel, grid, theme)
+    return (*_map(panel, grid, theme), *columns, *rows, *special, *numbers)
+
+
+def _number(panel: Panel, box: Box, row: int, column: int, font: Font) -> Text:
+    value = float(panel.plane.values[row, column])
+    fill = value_fill(value, panel.scale.colormap, panel.scale.limits)
+    return Text(
+        box.x + box.width / 2,
+        centered_baseline(box.y + box.height / 2, font),
+        panel.numbers[row, column],
+        font,
+        contrast_color(fill),
+        Anchor.MIDDLE,
     )
 
 
@@ -202,6 +239,10 @@ def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
 
 def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     """A map; the few cells with a state of their own lie over it."""
+    return (*_map(panel, grid, theme), *_special_cells(panel, grid, theme))
+
+
+def _map(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     plane, margins = panel.plane, panel.margins
     inner = grid.span(margins.top, margins.left, plane.rows, plane.columns)
     pixels = Pixels(
@@ -225,7 +266,7 @@ def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     )
     edge = Rect(inner.x, inner.y, inner.width, inner.height, stroke=Stroke(theme.border_strong))
     padding = () if margins == NO_MARGINS else (_padding(grid.box, theme),)
-    return (*padding, pixels, edge, *_special_cells(panel, grid, theme))
+    return (*padding, pixels, edge)
 
 
 def _padding(box: Box, theme: Theme) -> Rect:
@@ -258,7 +299,7 @@ def _dotted(panel: Panel, grid: Grid) -> Array | None:
 
 def _special_cells(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     """The cells that the step is in: each framed, or where they are tiny all together."""
-    special = [(p, mood) for p, mood in panel.moods.items() if mood.state is not CellState.FINAL]
+    special = [(p, mood) for p, mood in panel.moods.items() if mood.state in _OF_THE_STEP]
     many = 1 if grid.cell_width < _LEAST_FRAMED else _MOST_FRAMED
     if len(special) > many:
         return _framed_together(special, panel, grid, theme)

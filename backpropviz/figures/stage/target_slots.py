@@ -90,10 +90,8 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     leading = leading_dimensions(address, len(shape))
     if math.prod(shape[:leading]) < 2:
         return ()
-    everything = tuple(range(size) for size in shape[:leading])
-    chosen = tuple(islice(selections(shape, everything), MOST_TILES))
-    near = extents(focus.loops.target, focus.region)
-    current = current_panel(chosen, near)
+    chosen, remark = _page(shape, leading, focus)
+    current = current_panel(chosen, extents(focus.loops.target, focus.region))
     scale = view.scales.of(address, theme)
     panels = tuple(
         Panel(
@@ -109,12 +107,27 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(view.tape[address]),
-        planes_remark(address, shape, chosen) or f"all {len(chosen)}",
+        remark,
         panels,
         tuple(tile_label(selection, shape) for selection in chosen),
         current=current,
     )
     return (slot,)
+
+
+def _page(shape: Shape, leading: int, focus: Focus) -> tuple[tuple[Selection, ...], str]:
+    """The page of planes that the current one is on, and which these are."""
+    sizes = shape[:leading]
+    total = math.prod(sizes)
+    place = 0
+    for found, size in zip(extents(focus.loops.target, focus.region), sizes, strict=False):
+        place = place * size + (found.cells[0] if found.cells else 0)
+    first = place // MOST_TILES * MOST_TILES
+    everything = selections(shape, tuple(range(size) for size in sizes))
+    chosen = tuple(islice(everything, first, first + MOST_TILES))
+    if len(chosen) == total:
+        return chosen, f"all {total}"
+    return chosen, f"{first + 1} to {first + len(chosen)} of {total}"
 
 
 def _frame(shape: Shape, theme: Theme) -> tuple[Outline, ...]:
