@@ -52,6 +52,8 @@ def draw_marks(marks: Iterable[Mark], painter: QPainter) -> None:
 
 
 def _draw_rect(rect: Rect, painter: QPainter) -> None:
+    if rect.fill is None and rect.stroke is None and rect.hatch is None:
+        return  # only there to be pointed at
     if not rect.radius and _draw_crisp(rect, painter):
         return
     painter.setPen(pen(rect.stroke) if rect.hatch is None else _NO_PEN)

@@ -22,7 +22,7 @@ from backpropviz.scene.marks import Anchor, Box, Line, Mark, Rect, Stroke, Text
 from backpropviz.scene.theme import INDEX, Theme
 
 LEAST_HEIGHT = 72.0
-_PITCH, _BELOW, _LABEL_GAP = 4.0, 16.0, 8.0
+_PITCH, _BELOW, _LABEL_GAP = 6.0, 16.0, 8.0
 _LINE = 14.0
 
 

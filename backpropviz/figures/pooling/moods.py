@@ -12,7 +12,7 @@ from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.numbers import shown_group
 
-_MOST_CELLS = 400
+_MOST_CELLS = 64
 
 
 def pool_moods(view: View, address: Address, plane: Plane) -> Mapping[Pixel, Mood]:

@@ -31,7 +31,7 @@ from backpropviz.figures.view import View
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import Theme
 
-MOST_TILES = 64
+MOST_TILES = 48
 """Channels shown at once; where there are more, the stage says which ones it shows."""
 _DIMENSION_NAMES = (("sample", "channel"), ("filter", "channel"))
 _MET, _OPERAND = 2.0, 4.0
