@@ -16,9 +16,10 @@ from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, ReLU
 from backpropviz.engine.layers.convolution import Conv2d, turned
 from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer, Loss
+from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reduction import Reduction, check_reduction
 from backpropviz.engine.network import Network
+from backpropviz.engine.run import with_reduction
 from backpropviz.engine.ties import TieRule
 from backpropviz.errors import UserError
 
@@ -99,7 +100,7 @@ def with_conventions(network: Network, conventions: Conventions) -> Network:
         else replace(node, layer=layer)
         for node in network.nodes
     )
-    loss = _loss(network.loss, conventions.reduction)
+    loss = with_reduction(network, conventions.reduction).loss
     if loss is network.loss and all(a is b for a, b in zip(nodes, network.nodes, strict=True)):
         return network
     return Network(network.name, network.input_shape, nodes, loss)
@@ -122,13 +123,6 @@ def _choices(layer: Layer) -> Iterator[tuple[Convention, str]]:
             yield "relu_at_zero", "at_zero"
         case Conv2d():
             yield "flip", "flip"
-
-
-def _loss(loss: Loss, reduction: Reduction) -> Loss:
-    if loss.reduction == reduction:
-        return loss
-    changed: Loss = replace(cast("Any", loss), reduction=reduction)
-    return changed
 
 
 def conventions_of(network: Network) -> Conventions:
