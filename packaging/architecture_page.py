@@ -16,6 +16,7 @@ ORDER = (
     "engine",
     "engine/kernels",
     "engine/layers",
+    "engine/training",
     "debugger",
     "debugger/lessons",
     "importers",

@@ -11,7 +11,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.model import Model
 from backpropviz.engine.run import run
 from backpropviz.engine.tape import Tape
-from backpropviz.engine.training import accuracy
+from backpropviz.engine.training.update import accuracy
 from backpropviz.importers.bundled import bundled_picture, digit_set
 from backpropviz.importers.fit import prepare
 from backpropviz.storage.networks import bundled_networks, load_network

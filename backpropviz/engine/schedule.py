@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, cast
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.optimizer import Optimizer
-from backpropviz.engine.training import Schedule
+from backpropviz.engine.training.update import Schedule
 from backpropviz.engine.update_rule import check_not_negative
 from backpropviz.errors import UserError
 

@@ -12,7 +12,7 @@ from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.data import Batches
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
-from backpropviz.engine.training import Schedule, Trained, train
+from backpropviz.engine.training.update import Schedule, Trained, train
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, Sgd
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.training import predict
+from backpropviz.engine.training.update import predict
 from backpropviz.storage.model_file import save_model
 from networks.course import Course, run
 from networks.digits import shipped, unshipped

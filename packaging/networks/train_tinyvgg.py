@@ -27,7 +27,7 @@ from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.training import accuracy
+from backpropviz.engine.training.update import accuracy
 from backpropviz.importers.bundled import PHOTOS, bundled_picture
 from backpropviz.importers.fit import prepare
 from backpropviz.importers.picture import picture_from_array

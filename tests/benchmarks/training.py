@@ -19,7 +19,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.data import Batches
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training import Trained, train
+from backpropviz.engine.training.update import Trained, train
 from backpropviz.importers.bundled import digit_set
 from backpropviz.storage.networks import load_network
 from tests.benchmarks.timing import in_turns, verdict

@@ -21,7 +21,7 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.record import record
-from backpropviz.engine.training import Trained, predict, train
+from backpropviz.engine.training.update import Trained, predict, train
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, grown, recorded
 

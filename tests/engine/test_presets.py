@@ -16,7 +16,7 @@ from backpropviz.engine.layers.joining import Add
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Adam
 from backpropviz.engine.presets import PRESETS, preset
-from backpropviz.engine.training import Trained, train
+from backpropviz.engine.training.update import Trained, train
 from backpropviz.errors import UserError
 from backpropviz.storage.networks import load_network
 

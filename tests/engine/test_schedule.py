@@ -27,7 +27,7 @@ from backpropviz.engine.schedule import (
     curve_to_fields,
     scheduled,
 )
-from backpropviz.engine.training import Trained, train
+from backpropviz.engine.training.update import Trained, train
 from backpropviz.errors import UserError
 
 

@@ -32,7 +32,7 @@ from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.presets import preset
 from backpropviz.engine.schedule import Cosine, StepDecay, Then, WarmUp, scheduled
-from backpropviz.engine.training import Schedule, Trained, train
+from backpropviz.engine.training.update import Schedule, Trained, train
 from tests.engine.pytorch_network import forward_outputs, loss_call, tensors_of
 
 torch = pytest.importorskip("torch")

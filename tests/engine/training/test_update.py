@@ -21,7 +21,7 @@ from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record
-from backpropviz.engine.training import Trained, accuracy, predict, train
+from backpropviz.engine.training.update import Trained, accuracy, predict, train
 
 OPTIMIZERS = [
     Sgd(0.1),

@@ -1,0 +1,1 @@
+"""Training: data in batches, runs, what is measured on the way, and the way back to any update."""
