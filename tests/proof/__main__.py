@@ -1,0 +1,65 @@
+"""Prove many values of the bundled networks: `python -m tests.proof --addresses 2000`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from importlib.util import find_spec
+
+from backpropviz.engine.run import run
+from backpropviz.figures.code.code import CodeVersion
+from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.storage.networks import load_network
+from tests.proof.checks import CHECKS, code_gives_the_value
+from tests.proof.sample import NETWORKS, places
+
+VERSIONS = tuple(v for v in CodeVersion if v is not CodeVersion.TORCH or find_spec("torch"))
+_SHOWN = 5
+
+
+def faults(step: ExplainedStep) -> list[tuple[str, str]]:
+    """Every check that a value fails, with what is wrong."""
+    found = [(name, check(step)) for name, check in CHECKS.items()]
+    found += [(f"{v.value} gives the value", code_gives_the_value(step, v)) for v in VERSIONS]
+    return [(name, wrong) for name, wrong in found if wrong]
+
+
+def prove(name: str, count: int, seed: int) -> int:
+    """Check a network's values, print a line, and give the number of faults."""
+    start = time.perf_counter()
+    tape = run(load_network(name))
+    chosen = places(tape, count, seed)
+    wrong: Counter[str] = Counter()
+    terms = 0
+    for place in chosen:
+        step = place.step(tape)
+        terms += len(step.derivation.terms) if step.derivation else 0
+        for check, words in faults(step):
+            wrong[check] += 1
+            if wrong[check] <= _SHOWN:
+                print(f"  {place}: {check}: {words}")
+    phases = Counter(place.operation.phase.value for place in chosen)
+    told = ", ".join(f"{phase} {number:,}" for phase, number in phases.items())
+    duration_s = time.perf_counter() - start
+    total = sum(wrong.values())
+    print(f"{name:<13}{len(chosen):>6,} addresses ({told}), {terms:,} terms: "
+          f"{total} faults, {duration_s:.0f} s", flush=True)  # fmt: skip
+    return total
+
+
+def main() -> int:
+    """Prove what is asked for; 1 if anything is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
+    parser.add_argument("--addresses", type=int, default=2000, help="values of each network")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("networks", nargs="*", default=NETWORKS)
+    asked = parser.parse_args()
+    print(f"checks: {', '.join(CHECKS)}; code: {', '.join(v.value for v in VERSIONS)}")
+    total = sum(prove(name, asked.addresses, asked.seed) for name in asked.networks)
+    return 1 if total else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
