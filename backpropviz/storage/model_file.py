@@ -94,6 +94,12 @@ def load_model(path: Path) -> Model:
     return loaded.model if isinstance(loaded, Session) else loaded
 
 
+def kind_of(path: Path) -> str:
+    """What a `.bpv` file holds: model, session or run."""
+    with opened_archive(path) as archive:
+        return _kind(archive)
+
+
 def summary(path: Path) -> Mapping[str, Entry]:
     """The fields of the network in a `.bpv` file, without reading an array."""
     with opened_archive(path) as archive:

@@ -78,12 +78,13 @@ class ActionSet(QObject):
     def _color_all(self) -> None:
         self.color(_BY_NAME)
 
-    def enable(self, *, has_pass: bool, has_last_session: bool) -> None:
+    def enable(self, *, has_pass: bool, has_last_session: bool, has_run: bool = False) -> None:
         """Enable what can be used; commands say so for themselves."""
         there = {
             Needs.NOTHING: True,
             Needs.TAPE: has_pass,
             Needs.LAST_SESSION: has_last_session,
+            Needs.RUN: has_run,
         }
         for spec in ACTIONS:
             if spec.needs in there:

@@ -12,6 +12,7 @@ class Needs(Enum):
     NOTHING = "nothing"
     TAPE = "a recorded pass"
     COMMAND = "a pass and a command that is possible now"
+    RUN = "a run in training"
     LAST_SESSION = "a session from an earlier time"
 
 

@@ -17,6 +17,7 @@ from backpropviz.ui.general_actions import (
     VIEW_ACTIONS,
 )
 from backpropviz.ui.stepping_actions import PLACE_ACTIONS, STEPPING_ACTIONS, WAY_ACTIONS
+from backpropviz.ui.training_actions import TRAINING_ACTIONS
 
 __all__ = ["ACTIONS", "ActionSpec", "Needs", "Scope", "action_spec"]
 
@@ -28,6 +29,7 @@ ACTIONS: Final[tuple[ActionSpec, ...]] = (
     *PLACE_ACTIONS,
     *WAY_ACTIONS,
     *ANALYSIS_ACTIONS,
+    *TRAINING_ACTIONS,
     *HELP_ACTIONS,
 )
 

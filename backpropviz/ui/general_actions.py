@@ -35,6 +35,14 @@ FILE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "network",
     ),
     ActionSpec(
+        "train_network",
+        "File",
+        "Train a network…",
+        "Choose a network and its data, and watch its filters being learned.",
+        ("Ctrl+3",),
+        "chart-line",
+    ),
+    ActionSpec(
         "resume",
         "File",
         "Resume the last session",

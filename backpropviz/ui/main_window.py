@@ -103,6 +103,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name.enable(
             has_pass=self.workbench is not None and self.workbench.controller.opened is not None,
             has_last_session=last_session_file().exists(),
+            has_run=self.workbench is not None and self.workbench.training.has_run,
         )
 
     def _after_first_paint(self) -> None:

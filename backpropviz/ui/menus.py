@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Final
 
-MENUS: Final = ("File", "Edit", "View", "Debug", "Analyze", "Lessons", "Help")
+MENUS: Final = ("File", "Edit", "View", "Debug", "Analyze", "Train", "Lessons", "Help")

@@ -36,6 +36,7 @@ class StartPage(QScrollArea):
     requested = Signal(OpenRequest)
     files_wanted = Signal()
     resume_wanted = Signal()
+    training_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -138,10 +139,14 @@ class StartPage(QScrollArea):
         self._resume.setFixedHeight(32)
         self._resume.setIconSize(QSize(16, 16))
         self._resume.clicked.connect(self.resume_wanted)
+        self._train = QPushButton("  " + self.tr("Train a network"))
+        self._train.setFixedHeight(32)
+        self._train.setIconSize(QSize(16, 16))
+        self._train.clicked.connect(self.training_wanted)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(title, 1)
-        for button in (self._resume, self._open):
+        for button in (self._resume, self._train, self._open):
             row.addWidget(button)
         self._column.addLayout(row)
         self._column.addSpacing(8)
@@ -220,6 +225,7 @@ class StartPage(QScrollArea):
         for button, name, color in (
             (self._open, "folder-open", colors.text),
             (self._resume, "history", colors.text),
+            (self._train, "chart-line", colors.text),
             (self._strip, "download", colors.text_secondary),
         ):
             button.setIcon(icon(name, color, faint(colors), 16))

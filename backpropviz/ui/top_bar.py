@@ -37,6 +37,7 @@ class TopBar(QToolBar):
     image_wanted = Signal(str)
     network_wanted = Signal(str)
     target_wanted = Signal(str)
+    mode_wanted = Signal(object)
 
     def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,9 +49,15 @@ class TopBar(QToolBar):
         self._actions = actions
         self._has_networks = False
         self._colors: Theme = LIGHT
-        mode = Segmented(self.tr("Mode"))
-        mode.set_choices([(self.tr("Debug"), "debug", self.tr("Step through one training step."))])
-        mode.set_value("debug")
+        self.mode = Segmented(self.tr("Mode"))
+        self.mode.set_choices(
+            [
+                (self.tr("Debug"), "debug", self.tr("Step through one training step.")),
+                (self.tr("Train"), "train", self.tr("Train and watch the filters being learned.")),
+            ]
+        )
+        self.mode.set_value("debug")
+        self.mode.chosen.connect(self.mode_wanted)
         self.image = Chip(self.tr("Image"))
         self.network = Chip(self.tr("Network"))
         self.target = Chip(self.tr("Target"))
@@ -60,7 +67,9 @@ class TopBar(QToolBar):
         self._row = QHBoxLayout(row)
         self._row.setContentsMargins(12, 0, 12, 0)
         self._row.setSpacing(8)
-        for widget in (mode, self.image, self.network, self.target, self.loss):
+        self._for_debugging = (self.image, self.network, self.target, self.loss)
+        self._for_training: tuple[QWidget, ...] = ()
+        for widget in (self.mode, *self._for_debugging):
             self._row.addWidget(widget)
         self._row.addStretch(1)
         self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
@@ -85,6 +94,21 @@ class TopBar(QToolBar):
         self.loss.show_value(_loss_title(subject))
         self._fill_images(subject)
         self._fill_targets(subject)
+
+    def add_for_training(self, *widgets: QWidget) -> None:
+        """What stands here instead while the training is shown."""
+        self._for_training = widgets
+        first = self._row.indexOf(self._for_debugging[-1]) + 1
+        for place, widget in enumerate(widgets, start=first):
+            self._row.insertWidget(place, widget)
+
+    def show_mode(self, is_training: bool) -> None:
+        """Show what is trained instead of what is debugged, or the other way round."""
+        self.mode.set_value("train" if is_training else "debug")
+        for widget in self._for_debugging:
+            widget.setVisible(not is_training)
+        for widget in self._for_training:
+            widget.setVisible(is_training)
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

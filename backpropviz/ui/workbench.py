@@ -32,6 +32,7 @@ from backpropviz.ui.stage_view import StageView
 from backpropviz.ui.status_text import facts_text, message_text, state_text
 from backpropviz.ui.timeline_view import TimelineView
 from backpropviz.ui.top_bar import TopBar
+from backpropviz.ui.training.desk import TrainingDesk
 from backpropviz.ui.transport import Transport
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class Workbench(QObject):
         self._settling.timeout.connect(self._settle)
         self._connect()
         self.analysis = AnalysisDesk(self, window)
+        self.training = TrainingDesk(self, window)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -141,11 +143,17 @@ class Workbench(QObject):
         """Open what is asked for: a lesson, or a network, an image or both."""
         if request.lesson:
             self.lessons.open(request.lesson)
+        elif self.training.holds_run(request.network):
+            self.training.open_run(request.network)
         else:
             self.controller.open(request)
 
     def _show(self, old: Opened | None, new: Opened | None) -> None:
         """The one place where a new state reaches the panels."""
+        if old is None or new is None or old.view.tape is not new.view.tape:
+            self.training.leave()
+        if self.training.is_shown:
+            return
         if new is None:
             own = self.lessons.end(old) if old is not None else None
             if own is not None:
@@ -204,6 +212,25 @@ class Workbench(QObject):
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
         self._window.enable_actions()
 
+    def show_training(self, page: QWidget) -> None:
+        """Show the training in place of the debugger, whose pass stays as it is."""
+        self.player.pause()
+        self.docks.hide()
+        self.bar.show_mode(is_training=True)
+        self.bar.show()
+        self._window.pages.setCurrentWidget(page)
+
+    def show_debugger(self) -> None:
+        """Show the pass again, or the start page where there is none."""
+        self.bar.show_mode(is_training=False)
+        opened = self.controller.opened
+        if opened is None:
+            self._show_start_page()
+            return
+        self._window.setWindowTitle(f"{opened.subject.network_title}  ·  BackpropViz")
+        self._show_docks()
+        self._show_view(opened)
+
     def _show_start_page(self) -> None:
         self.player.pause()
         self.docks.hide()
@@ -241,6 +268,7 @@ class Workbench(QObject):
         else:
             self.bar.show_opened(opened)
             self._show_view(opened)
+        self.training.use_theme(colors)
 
     def read_preferences(self) -> None:
         """Take what the preferences say now."""
@@ -258,6 +286,7 @@ class Workbench(QObject):
         self.player.pause()
         self._idle.stop()
         self.analysis.close()
+        self.training.close()
         self._settling.stop()
         if self._lessons is not None:
             self._lessons.close()

@@ -1,0 +1,1 @@
+"""Training in the window: a thread that trains, a controller that knows, a page that shows."""

@@ -1,0 +1,133 @@
+"""The mode Train of the window: its actions, and the way to the debugger and back.
+
+The page, its controller and its thread are made when training is first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from backpropviz.errors import UserError
+from backpropviz.scene.theme import Theme
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.training.room import TrainingRoom
+    from backpropviz.ui.workbench import Workbench
+
+_ROOM_ACTIONS = (
+    "train",
+    "one_update",
+    "one_epoch",
+    "stop_training",
+    "debug_update",
+    "debug_next_update",
+    "rewind",
+    "fork",
+    "show_latest",
+    "compare_runs",
+    "stops",
+    "alert_rules",
+    "save_run",
+    "save_history",
+    "save_picture",
+)
+"""What a run is needed for: the room does it under the same name."""
+
+
+class TrainingDesk(QObject):
+    """Made once, beside the workbench."""
+
+    def __init__(self, bench: Workbench, window: MainWindow) -> None:
+        super().__init__(bench)
+        self._bench, self._window = bench, window
+        self._room: TrainingRoom | None = None
+        self.is_shown = False
+        bench.bar.mode_wanted.connect(self.show_mode)
+        window.start_page.training_wanted.connect(self.ask_for_run)
+        handlers: dict[str, Callable[[], object]] = {
+            "train_network": self.ask_for_run,
+            "new_run": self.ask_for_run,
+            "mode": self.change_mode,
+        }
+        window.actions_by_name.bind(handlers)
+        for name in _ROOM_ACTIONS:
+            window.actions_by_name[name].triggered.connect(self._run_action)
+
+    @property
+    def room(self) -> TrainingRoom:
+        """The page with its controller."""
+        from backpropviz.ui.training.room import TrainingRoom
+
+        if self._room is None:
+            self._room = TrainingRoom(self._bench, self._window)
+            self._room.wanted.connect(self.enter)
+        return self._room
+
+    @property
+    def has_run(self) -> bool:
+        """Whether there is a run in training."""
+        return self._room is not None and self._room.controller.state.run is not None
+
+    def show_mode(self, mode: object) -> None:
+        """Show the training or the debugger; what trains goes on."""
+        if mode != "train":
+            self.leave()
+        elif self.has_run:
+            self.enter()
+        else:
+            self._bench.bar.show_mode(is_training=self.is_shown)
+            self.ask_for_run()
+
+    def change_mode(self) -> None:
+        """From Debug to Train, or back."""
+        self.show_mode("debug" if self.is_shown else "train")
+
+    def enter(self) -> None:
+        """Show the training."""
+        self.is_shown = True
+        self._bench.show_training(self.room.page)
+        self.room.show()
+
+    def leave(self) -> None:
+        """Show the debugger, or the start page where nothing is open in it."""
+        if self.is_shown:
+            self.is_shown = False
+            self._bench.show_debugger()
+
+    def ask_for_run(self) -> None:
+        """Ask for network, data and settings of a run; it is shown when it has come."""
+        self.room.ask_for_run()
+
+    def holds_run(self, name: str) -> bool:
+        """Whether a file holds a run; of a damaged one its reader tells."""
+        path = Path(name).expanduser()
+        if path.suffix.lower() != ".bpv" or not path.is_file():
+            return False
+        from backpropviz.storage.model_file import kind_of
+
+        try:
+            return kind_of(path) == "run"
+        except UserError:
+            return False
+
+    def open_run(self, name: str) -> None:
+        """Reopen a saved run; it is shown when it has come."""
+        self.room.open_run(Path(name).expanduser())
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        if self._room is not None:
+            self._room.use_theme(colors)
+
+    def close(self) -> None:
+        """Stop training and wait for all threads."""
+        if self._room is not None:
+            self._room.close()
+
+    def _run_action(self) -> None:
+        getattr(self.room, self.sender().objectName())()
