@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
-from backpropviz.engine.data import Batches
+from backpropviz.engine.data import Batch, Batches
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.protocol import LayerParameters
 from backpropviz.engine.mode import EVAL, Mode, with_mode
@@ -20,6 +20,8 @@ from backpropviz.engine.optimizer import Optimizer, OptimizerState
 
 Schedule: TypeAlias = Callable[[int], Optimizer]
 """The optimizer of the n-th update (from 1): how a learning rate falls."""
+Workspaces: TypeAlias = Mapping[str, Workspace]
+"""Buffers by layer; what a pass leaves in them lasts until the next one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +32,16 @@ class Trained:
     states: Mapping[Address, OptimizerState] = field(default_factory=dict)
     iteration: int = 0
     loss: float | None = None
+
+
+class Watch(Protocol):
+    """Is shown an update while it is made; the arrays are good only until it returns."""
+
+    def passed(self, run: Forward) -> None:
+        """The forward pass."""
+
+    def stepped(self, parameter: Address, weight: Array, gradient: Array, step: Array) -> None:
+        """What is about to happen to a parameter: weight + step."""
 
 
 def train(
@@ -48,30 +60,35 @@ def train(
     workspaces = layer_workspaces(network)
     now = start
     while True:
-        rule = optimizer(now.iteration + 1) if callable(optimizer) else optimizer
-        network = with_mode(network, Mode(True, seed, now.iteration + 1))
-        now = _updated(network, now, batches, rule, workspaces)
+        iteration = now.iteration + 1
+        rule = optimizer(iteration) if callable(optimizer) else optimizer
+        network = with_mode(network, Mode(True, seed, iteration))
+        now = updated(network, now, batches.batch(iteration), rule, iteration, workspaces)
         yield now
 
 
-def layer_workspaces(network: Network) -> Mapping[str, Workspace]:
+def layer_workspaces(network: Network) -> Workspaces:
     """Buffers for repeated passes: results by layer, scratch in common."""
     shared = Workspace()
     return {node.name: shared.scope(node.name) for node in network.nodes}
 
 
-def _updated(
+def updated(
     network: Network,
     now: Trained,
-    batches: Batches,
+    batch: Batch,
     optimizer: Optimizer,
-    workspaces: Mapping[str, Workspace],
+    age: int,
+    workspaces: Workspaces,
+    watch: Watch | None = None,
 ) -> Trained:
-    batch = batches.batch(now.iteration + 1)
+    """The next state: both passes over a batch and the `age`-th update of the optimizer."""
     target = network.loss.target(
         batch.targets, (len(batch.images), *network.shapes[network.output])
     )
     run = forward(network, now.parameters, batch.images, target, workspaces)
+    if watch is not None:
+        watch.passed(run)
     gradients = backward(network, now.parameters, run, workspaces, needs_image=False).parameters
     parameters: dict[str, dict[str, Array]] = {}
     states: dict[Address, OptimizerState] = {}
@@ -82,7 +99,9 @@ def _updated(
                 continue
             parameter, address = own[name], Address(layer, name)
             state = now.states.get(address) or optimizer.initial_state(parameter)
-            update = optimizer.update(parameter, gradient, state, now.iteration + 1)
+            update = optimizer.update(parameter, gradient, state, age)
+            if watch is not None:
+                watch.stepped(address, parameter, gradient, update.step)
             # The step becomes the parameter: a large array costs more to allocate than to add up.
             parameters[layer][name] = freeze(np.add(parameter, update.step, out=update.step))
             states[address] = {part: freeze(update.parts[part]) for part in state}

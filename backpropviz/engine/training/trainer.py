@@ -1,0 +1,192 @@
+"""Updates of a run, one by one, with what is measured of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, freeze
+from backpropviz.engine.backprop import Forward
+from backpropviz.engine.mode import Mode, with_mode
+from backpropviz.engine.network import Network
+from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.engine.training.measure import (
+    Measured,
+    Validated,
+    activities,
+    correct_answers,
+    norm,
+    tensors_of,
+)
+from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.update import (
+    Trained,
+    Watch,
+    Workspaces,
+    layer_workspaces,
+    updated,
+)
+from backpropviz.engine.training.validation import validated
+from backpropviz.errors import UserError
+
+ACTIVITIES_EVERY = 10
+"""Activities are measured in the first of so many updates, since they cost more than the rest."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Updated:
+    """An update: the state after it, its numbers, and its gradients where they were asked for.
+
+    Where loss, a gradient, a new weight or the optimizer's state is not finite, `is_finite` is
+    false, and `trained` is there to be looked at only: the run has stayed at the state before.
+    """
+
+    trained: Trained
+    measured: Measured
+    gradients: Mapping[Address, Array]
+    is_finite: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Gauges(Watch):
+    """Reads an update off while its arrays are there."""
+
+    network: Network
+    wants_activities: bool
+    wants_gradients: bool
+    correct: int | None = None
+    activities: Mapping[str, Array] = field(default_factory=dict)
+    gradients: dict[Address, Array] = field(default_factory=dict)
+    norms: dict[Address, tuple[float, float, float]] = field(default_factory=dict)
+
+    def passed(self, run: Forward) -> None:
+        self.correct = correct_answers(self.network, run)
+        if self.wants_activities:
+            self.activities = activities(self.network, run.outputs)
+
+    def stepped(self, parameter: Address, weight: Array, gradient: Array, step: Array) -> None:
+        self.norms[parameter] = norm(gradient), norm(step), norm(weight)
+        if self.wants_gradients:
+            self.gradients[parameter] = freeze(gradient.copy())
+
+
+def advanced(run: Run, now: Trained, workspaces: Workspaces, watch: Watch | None = None) -> Trained:
+    """The state after the next update of a run: a pure function of run and state."""
+    iteration = now.iteration + 1
+    network = with_mode(run.network, Mode(True, run.seed, iteration))
+    before = replace(now, states=run.states(now))
+    rule, age = run.course.rule(iteration), run.course.age(iteration)
+    with np.errstate(all="ignore"):  # what is not finite is told by the values themselves
+        return updated(network, before, run.batch(iteration), rule, age, workspaces, watch)
+
+
+def measured_update(
+    run: Run,
+    now: Trained,
+    workspaces: Workspaces,
+    *,
+    gradients: bool = False,
+    activities_every: int = ACTIVITIES_EVERY,
+) -> Updated:
+    """The next update with its numbers."""
+    iteration = now.iteration + 1
+    wants_activities = (iteration - 1) % activities_every == 0
+    gauges = _Gauges(run.network, wants_activities, gradients)
+    trained = advanced(run, now, workspaces, gauges)
+    measured = _measured(run, trained, gauges)
+    return Updated(trained, measured, gauges.gradients, _is_finite(trained, measured))
+
+
+def _measured(run: Run, trained: Trained, gauges: _Gauges) -> Measured:
+    iteration = trained.iteration
+    place = run.course.place(iteration)
+    norms = [gauges.norms[tensor] for tensor in tensors_of(run.network)]
+    gradient, step, weight = zip(*norms, strict=True) if norms else ((), (), ())
+    return Measured(
+        iteration,
+        place.epoch,
+        math.nan if trained.loss is None else trained.loss,
+        run.course.rule(iteration).learning_rate,
+        gauges.correct,
+        place.size,
+        gradient,
+        step,
+        weight,
+        gauges.activities,
+    )
+
+
+def _is_finite(trained: Trained, measured: Measured) -> bool:
+    numbers = (measured.loss, *measured.gradient_norms, *measured.step_norms)
+    arrays = (
+        array
+        for own in (*trained.parameters.values(), *trained.states.values())
+        for array in own.values()
+    )
+    return all(map(math.isfinite, numbers)) and all(map(_all_finite, arrays))
+
+
+def _all_finite(array: Array) -> bool:
+    """Whether no value is NaN or infinite; a sum of squares tells it in the least time."""
+    flat = array.ravel()
+    return math.isfinite(float(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
+
+
+def updates(run: Run, start: Trained) -> Iterator[Updated]:
+    """The updates that follow a state, without end, or up to one that is not finite."""
+    workspaces = layer_workspaces(run.network)
+    now = start
+    while True:
+        update = measured_update(run, now, workspaces)
+        yield update
+        if not update.is_finite:
+            return
+        now = update.trained
+
+
+class Trainer:
+    """A run and where it stands."""
+
+    def __init__(
+        self, run: Run, now: Trained | None = None, *, activities_every: int = ACTIVITIES_EVERY
+    ) -> None:
+        self.run = run
+        self.now = run.start if now is None else now
+        self._activities_every = activities_every
+        self._workspaces = layer_workspaces(run.network)
+
+    def advance(self, *, gradients: bool = False) -> Updated:
+        """Make the next update, with copies of its gradients if they are asked for.
+
+        An update that is not finite is reported, but not taken: `now` stays the state before.
+        """
+        update = measured_update(
+            self.run,
+            self.now,
+            self._workspaces,
+            gradients=gradients,
+            activities_every=self._activities_every,
+        )
+        if update.is_finite:
+            self.now = update.trained
+        return update
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """Take other settings from the next update on."""
+        course = self.run.course.changed(self.now.iteration + 1, hyperparameters)
+        self.run = self.run.with_course(course)
+
+    def validate(self) -> Validated:
+        """How the state does on the samples that are held out.
+
+        Raises:
+            UserError: there are none.
+        """
+        held_out = self.run.dataset.validation
+        if held_out is None:
+            raise UserError(f"“{self.run.dataset.title}” holds out no samples to validate with.")
+        return validated(self.run.network, self.now, held_out)

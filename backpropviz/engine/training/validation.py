@@ -1,0 +1,33 @@
+"""How a state does on samples that it does not learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from backpropviz.engine.arrays import Array, freeze
+from backpropviz.engine.network import Network
+from backpropviz.engine.training.measure import Validated
+from backpropviz.engine.training.samples import Samples
+from backpropviz.engine.training.update import Trained, predict
+
+
+def validated(network: Network, trained: Trained, samples: Samples) -> Validated:
+    """Loss over all samples by the network's own loss; for classes, who is taken for whom."""
+    dtypes = {array.dtype for own in trained.parameters.values() for array in own.values()}
+    images = samples.images.astype(dtypes.pop(), copy=False) if dtypes else samples.images
+    with np.errstate(all="ignore"):
+        outputs = predict(network, trained.parameters, images)
+        target = network.loss.target(samples.targets, outputs.shape)
+        loss = float(network.loss.forward(outputs, target)[0])
+    if target.dtype.kind != "i":
+        return Validated(trained.iteration, loss, None, None)
+    answers = outputs.argmax(axis=1)
+    table = confusion(target, answers, outputs.shape[1])
+    return Validated(trained.iteration, loss, float((answers == target).mean()), table)
+
+
+def confusion(true: Array, answers: Array, classes: int) -> Array:
+    """How many samples of a class (row) got which answer (column): (K,K) int64."""
+    table = np.zeros((classes, classes), dtype=np.int64)
+    np.add.at(table, (true, answers), 1)
+    return freeze(table)
