@@ -137,20 +137,37 @@ def _mlp(builder: _Builder, shape: Shape, classes: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A network to begin with: its title, the smallest side of an image, how it is built."""
+    """A network to begin with: its title, what it is, the smallest side, how it is built."""
 
     title: str
+    description: str
     least_side: int
     build: Callable[[_Builder, Shape, int], None]
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "lenet": Preset("LeNet", 4, _lenet),
-        "tinyvgg": Preset("TinyVGG", 1, _tinyvgg),
-        "vgg-small": Preset("VGG-small", 8, _vgg_small),
-        "resnet-tiny": Preset("ResNet-tiny", 1, _resnet_tiny),
-        "mlp": Preset("MLP", 1, _mlp),
+        "lenet": Preset(
+            "LeNet", "Two convolutions, each pooled, and three dense layers.", 4, _lenet
+        ),
+        "tinyvgg": Preset(
+            "TinyVGG", "Blocks of 3×3 convolutions, each halved by pooling.", 1, _tinyvgg
+        ),
+        "vgg-small": Preset(
+            "VGG-small",
+            "Three blocks of two 3×3 convolutions, a dense layer with dropout.",
+            8,
+            _vgg_small,
+        ),
+        "resnet-tiny": Preset(
+            "ResNet-tiny",
+            "A stem and three residual blocks, each wider and smaller.",
+            1,
+            _resnet_tiny,
+        ),
+        "mlp": Preset(
+            "MLP", "Three dense layers: each weight belongs to one pixel and one unit.", 1, _mlp
+        ),
     }
 )
 """The networks that `preset` knows, by name."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from backpropviz.engine.arrays import Shape, shape_text
+from backpropviz.engine.architecture.limits import (
+    LARGEST_SIZE,
+    LARGEST_WINDOW,
+    LONGEST_LIST,
+    LONGEST_NAME,
+    MOST_LAYERS,
+    WINDOW_FIELDS,
+    refuse_size,
+)
+from backpropviz.engine.arrays import Shape
 from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.layers.protocol import Loss
 from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
@@ -13,15 +22,6 @@ from backpropviz.engine.network import IMAGE_NAME, Network, Node, check_name
 from backpropviz.engine.preprocessing import MAX_SIDE
 from backpropviz.errors import UserError
 from backpropviz.storage.entry import Entry
-
-MOST_LAYERS = 2000
-MOST_PARAMETERS = 250_000_000
-MOST_OUTPUTS = 500_000_000
-LARGEST_SIZE = 1_000_000
-# A window far larger than any input would keep the machine busy for nothing.
-LARGEST_WINDOW = 1024
-_WINDOW_FIELDS = ("kernel_size", "stride", "padding", "dilation")
-LONGEST_NAME = 100
 
 
 def network_from_json(members: Mapping[str, Entry], name: str) -> Network:
@@ -95,7 +95,7 @@ def _plain(
     """The values as they stand, none so large that checking them would take long."""
     kept = {name: entry for name, entry in members.items() if name not in without}
     for name, entry in kept.items():
-        most = LARGEST_WINDOW if name in _WINDOW_FIELDS else LARGEST_SIZE
+        most = LARGEST_WINDOW if name in WINDOW_FIELDS else LARGEST_SIZE
         _refuse_large(Entry(entry.value, f"{place}: {name}"), most)
     return {name: entry.value for name, entry in kept.items()}
 
@@ -107,7 +107,7 @@ def _refuse_large(entry: Entry, most: int, depth: int = 2) -> None:
         entry.text(LONGEST_NAME)
     elif isinstance(value, int) and not isinstance(value, bool):
         entry.integer(-most, most)
-    elif isinstance(value, list) and depth and len(value) <= 100:
+    elif isinstance(value, list) and depth and len(value) <= LONGEST_LIST:
         for item in entry.items():
             _refuse_large(item, most, depth - 1)
     elif isinstance(value, list | dict):
@@ -117,15 +117,11 @@ def _refuse_large(entry: Entry, most: int, depth: int = 2) -> None:
 def _refuse_size(network: Network) -> None:
     outputs = parameters = 0
     for node in network.nodes:
-        outputs += math.prod(network.shapes[node.name])
-        shapes = network.parameter_shapes(node)
-        parameters += sum(math.prod(shape) for shape in shapes.values())
-        if outputs > MOST_OUTPUTS or parameters > MOST_PARAMETERS:
-            raise UserError(
-                f"{node.name}: its output is {shape_text(network.shapes[node.name])}; up to here "
-                f"there are {parameters:,} parameters and {outputs:,} outputs, of which at most "
-                f"{MOST_PARAMETERS:,} and {MOST_OUTPUTS:,} fit into memory: make it smaller."
-            )
+        shape = network.shapes[node.name]
+        outputs += math.prod(shape)
+        own = network.parameter_shapes(node).values()
+        parameters += sum(math.prod(size) for size in own)
+        refuse_size(node.name, shape, parameters, outputs)
 
 
 def _with_place(sentence: str, nodes: list[Node]) -> str:
