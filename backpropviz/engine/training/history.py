@@ -1,0 +1,190 @@
+"""The course of a run in numbers: a row per update, in columns that grow."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.measure import Measured, Validated
+
+MOST_ROWS = 200_000
+"""Above this every second row of the older half goes, so that a long run stays small."""
+RECENT = 256
+CSV_HEADER = ("epoch", "update", "loss", "learning_rate", "val_loss", "val_accuracy")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """Rows of a history, read-only; norms are (rows, tensors), `accuracy` is NaN where none is."""
+
+    iteration: Array
+    epoch: Array
+    loss: Array
+    learning_rate: Array
+    accuracy: Array
+    count: Array
+    gradient_norms: Array
+    step_norms: Array
+    weight_norms: Array
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.iteration)
+
+    @property
+    def ratios(self) -> Array:
+        """‖step‖ / ‖weight‖ (rows, tensors); NaN where all weights are 0."""
+        ratios = np.full(self.step_norms.shape, np.nan)
+        np.divide(self.step_norms, self.weight_norms, ratios, where=self.weight_norms != 0)
+        return ratios
+
+
+COLUMN_NAMES = tuple(field.name for field in fields(Columns))
+_WHOLE = frozenset({"iteration", "epoch", "count"})
+_NORMS = frozenset({"gradient_norms", "step_norms", "weight_norms"})
+
+
+class History:
+    """Rows in the order of the updates; what it gives out stays as it is while it grows."""
+
+    def __init__(self, tensors: tuple[Address, ...], most_rows: int = MOST_ROWS) -> None:
+        self.tensors = tensors
+        self._most_rows = max(most_rows, 4)
+        self._rows = 0
+        self._arrays = _empty(min(1024, self._most_rows), len(tensors))
+        self._validated: list[Validated] = []
+        self._recent: deque[Measured] = deque(maxlen=RECENT)
+
+    @classmethod
+    def of(
+        cls,
+        tensors: tuple[Address, ...],
+        columns: Columns,
+        validated: tuple[Validated, ...],
+        most_rows: int = MOST_ROWS,
+    ) -> History:
+        """A history that goes on from rows that were kept."""
+        found = cls(tensors, most_rows)
+        found._rows = len(columns)
+        found._arrays = _grown(_by_name(columns), len(columns), max(1024, 2 * len(columns)))
+        for one in validated:
+            found.add_validated(one)
+        return found
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self._rows
+
+    def add(self, measured: Measured) -> None:
+        """Append the row of the next update."""
+        self._make_room()
+        accuracy = measured.accuracy
+        for name, array in self._arrays.items():
+            array[self._rows] = (
+                getattr(measured, name)
+                if name != "accuracy"
+                else (np.nan if accuracy is None else accuracy)
+            )
+        self._rows += 1
+        self._recent.append(measured)
+
+    def add_validated(self, validated: Validated) -> None:
+        """Append a validation; only the newest keeps its table, which may be large."""
+        if self._validated:
+            self._validated[-1] = replace(self._validated[-1], confusion=None)
+        self._validated.append(validated)
+
+    @property
+    def recent(self) -> tuple[Measured, ...]:
+        """The newest updates with all that was measured of them, activities too."""
+        return tuple(self._recent)
+
+    @property
+    def validated(self) -> tuple[Validated, ...]:
+        """The validations in order."""
+        return tuple(self._validated)
+
+    def columns(self, first: int = 1, last: int | None = None) -> Columns:
+        """The rows of the updates from `first` to `last`, both included."""
+        iterations = self._arrays["iteration"][: self._rows]
+        begin = int(np.searchsorted(iterations, first))
+        end = self._rows if last is None else int(np.searchsorted(iterations, last, "right"))
+        return Columns(**{n: _read_only(array[begin:end]) for n, array in self._arrays.items()})
+
+    def until(self, iteration: int) -> History:
+        """A copy up to an update: how a fork begins."""
+        validated = tuple(v for v in self._validated if v.iteration <= iteration)
+        kept = History.of(self.tensors, self.columns(1, iteration), validated, self._most_rows)
+        kept._recent.extend(m for m in self._recent if m.iteration <= iteration)
+        return kept
+
+    def csv_rows(self) -> Iterator[tuple[str, ...]]:
+        """The header, then a row an update; validations stand in the row of their update."""
+        yield CSV_HEADER
+        found = {one.iteration: one for one in self._validated}
+        columns = self.columns()
+        for k, iteration in enumerate(columns.iteration):
+            yield csv_row(
+                int(columns.epoch[k]),
+                int(iteration),
+                float(columns.loss[k]),
+                float(columns.learning_rate[k]),
+                found.get(int(iteration)),
+            )
+
+    def _make_room(self) -> None:
+        room = len(self._arrays["iteration"])
+        if self._rows < room:
+            return
+        if self._rows >= self._most_rows:
+            kept = _thinned(self._rows)
+            self._arrays = {name: array[kept] for name, array in self._arrays.items()}
+            self._rows = len(kept)
+        self._arrays = _grown(self._arrays, self._rows, min(2 * room, self._most_rows))
+
+
+def csv_row(
+    epoch: int, iteration: int, loss: float, learning_rate: float, validated: Validated | None
+) -> tuple[str, ...]:
+    """An update as a row of `CSV_HEADER`; what was not computed is left empty."""
+    row = (str(epoch), str(iteration), repr(loss), repr(learning_rate))
+    if validated is None:
+        return (*row, "", "")
+    accuracy = "" if validated.accuracy is None else repr(validated.accuracy)
+    return (*row, repr(validated.loss), accuracy)
+
+
+def _empty(rows: int, tensors: int) -> dict[str, Array]:
+    return {
+        name: np.zeros(
+            (rows, tensors) if name in _NORMS else rows, np.int64 if name in _WHOLE else np.float64
+        )
+        for name in COLUMN_NAMES
+    }
+
+
+def _grown(arrays: Mapping[str, Array], rows: int, room: int) -> dict[str, Array]:
+    """Larger arrays that begin with the rows there are; the old ones are left to their readers."""
+    larger = _empty(max(room, rows), arrays["gradient_norms"].shape[1])
+    for name, array in larger.items():
+        array[:rows] = arrays[name][:rows]
+    return larger
+
+
+def _thinned(rows: int) -> Array:
+    half = rows // 2
+    return np.concatenate([np.arange(0, half, 2), np.arange(half, rows)])
+
+
+def _by_name(columns: Columns) -> dict[str, Array]:
+    return {name: getattr(columns, name) for name in COLUMN_NAMES}
+
+
+def _read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
