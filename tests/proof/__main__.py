@@ -1,4 +1,7 @@
-"""Prove many values of the bundled networks: `python -m tests.proof --addresses 2000`."""
+"""Prove many values of the bundled networks, and many random poolings.
+
+`python -m tests.proof --addresses 2000 --poolings 1000`
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,19 @@ import time
 from collections import Counter
 from importlib.util import find_spec
 
+import numpy as np
+
+from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.run import run
 from backpropviz.figures.code.code import CodeVersion
 from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.figures.pooling.pooled_plane import pooled_plane
 from backpropviz.storage.networks import load_network
+from tests.figures.pooling.random_poolings import (
+    drawn_winners,
+    pooling_views,
+    winners_by_looking,
+)
 from tests.proof.checks import CHECKS, code_gives_the_value
 from tests.proof.sample import NETWORKS, places
 
@@ -49,15 +61,40 @@ def prove(name: str, count: int, seed: int) -> int:
     return total
 
 
+def prove_poolings(count: int) -> int:
+    """Hold the drawn winners of random poolings against the switches; the number of faults."""
+    start = time.perf_counter()
+    faults_found = 0
+    seen: Counter[str] = Counter()
+    # In the second lot every winner of a tie is drawn, not the switch alone.
+    for view in (*pooling_views(count, ("first",)), *pooling_views(count // 2, ("all", "shared"))):
+        layer = view.tape.network.by_name["layer"].layer
+        assert isinstance(layer, MaxPool2d)
+        faults_found += drawn_winners(view) != winners_by_looking(view)
+        plane = pooled_plane(view.tape, "layer", 0, 0)
+        seen["overlap"] += plane.overlaps
+        seen["padding"] += any(any(side) for side in plane.window.padding)
+        seen["ceil mode"] += layer.ceil_mode
+        seen["ties"] += any(plane.is_tie(y, x) for y, x in np.ndindex(*plane.count))
+        seen[f"rule {layer.ties}"] += 1
+    told = ", ".join(f"{name} {number:,}" for name, number in seen.items())
+    duration_s = time.perf_counter() - start
+    total = count + count // 2
+    print(f"{total:,} random poolings ({told}): {faults_found} faults, {duration_s:.0f} s")
+    return faults_found
+
+
 def main() -> int:
     """Prove what is asked for; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--addresses", type=int, default=2000, help="values of each network")
+    parser.add_argument("--poolings", type=int, default=1000, help="random poolings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     asked = parser.parse_args()
     print(f"checks: {', '.join(CHECKS)}; code: {', '.join(v.value for v in VERSIONS)}")
     total = sum(prove(name, asked.addresses, asked.seed) for name in asked.networks)
+    total += prove_poolings(asked.poolings)
     return 1 if total else 0
 
 

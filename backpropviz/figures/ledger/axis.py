@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from backpropviz.figures.ledger.columns import Column, Placed
 from backpropviz.figures.ledger.rows import LedgerRow
 from backpropviz.figures.number_groups import group_texts
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.theme import INDEX
 
@@ -17,7 +17,7 @@ _LEAST_TICK = 36.0
 Ticks: TypeAlias = tuple[tuple[float, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axis:
     """Values from `low` to `high` between x and x + width; `ticks` are values with their texts."""
 

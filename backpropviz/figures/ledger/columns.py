@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from backpropviz.figures.ledger.rows import LedgerRows, Piece
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.theme import LABEL, MONO, MONO_STRONG, ROW
 
@@ -50,7 +50,7 @@ _CHOICES: tuple[tuple[float, tuple[Column, ...]], ...] = (
 """From rich to poor, each with the least width of its bars."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """A column between x and x + width."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from backpropviz.engine.derivation import Derivation
 from backpropviz.figures.explanation.explained_step import Progress
 from backpropviz.figures.ledger.rows import LedgerRows
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Box
 from backpropviz.scene.theme import Theme
 
@@ -17,7 +17,7 @@ _HIGHEST_ROW = 36.0
 MOST_FOOTER_LINES = 3
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class LedgerFrame:
     """The card's box, its inner box, and the room above the rows that a waterfall takes."""
 

@@ -19,6 +19,7 @@ from backpropviz.figures.equations.operand_nodes import role_of_operand
 from backpropviz.figures.explanation.explained_step import Progress
 from backpropviz.figures.explanation.term_keys import term_key
 from backpropviz.figures.number_groups import exact_text, group_texts, said
+from backpropviz.figures.pooling.pooled_plane import pooled_plane
 from backpropviz.figures.symbols import Notation
 from backpropviz.scene.equation import Role
 from backpropviz.scene.numbers import decimal_of
@@ -235,26 +236,47 @@ def reason(derivation: Derivation, term: Term) -> str:
     operands = derivation.nest.by_target.operands
     for operand, factor in zip(operands, term.operands, strict=True):
         if isinstance(operand, Indicator):
-            return "the winner" if factor.value else "loser: takes 0"
+            return _winning(term, factor)
     if derivation.rule is Rule.MAX:
-        return "the winner" if _is_winner(derivation, term) else ""
+        return _standing(derivation, term)
     upstream = term.operands[0]
     if upstream.address is not None and upstream.address.is_gradient:
         pooled = _pooled(derivation, upstream.address)
         if pooled is not None:
-            verdict = "the winner: " if upstream.value else "loser: "
-            return verdict + pooled + ("" if upstream.value else ", takes 0")
+            return pooled
     return _zero_factor(derivation, term)
 
 
-def _is_winner(derivation: Derivation, term: Term) -> bool:
+def _winning(term: Term, factor: Factor) -> str:
+    """What a cell takes of a window that it won, tied for, or lost."""
+    if not factor.value:
+        return "loser: takes 0"
+    if factor.label != "tied":
+        return "the winner"
+    share = next((f.label for f in term.operands if f.label.startswith("1/")), "the whole")
+    return f"tied: takes {share}"
+
+
+def _standing(derivation: Derivation, term: Term) -> str:
+    """What a candidate is in its window: the winner, as large as it, or nothing worth a word."""
     values = derivation.term_values
     best = int(values.argmax())
-    return derivation.coordinates(best) == term.coordinates
+    if derivation.coordinates(best) == term.coordinates:
+        return "the winner"
+    if term.value != float(values[best]):
+        return ""
+    return "a winner too" if _splits_ties(derivation) else "as large, but not first"
+
+
+def _splits_ties(derivation: Derivation) -> bool:
+    """Whether every cell that holds a window's largest value counts as its winner."""
+    tape, layer = derivation.tape, derivation.nest.target.layer
+    node = tape.network.by_name.get(layer) if isinstance(tape, Tape) else None
+    return node is not None and getattr(node.layer, "ties", "first") != "first"
 
 
 def _pooled(derivation: Derivation, upstream: Address) -> str | None:
-    """`o = 8`, the forward value that competed in a max-pooling, where one follows at once."""
+    """`the winner: o = 8`, with the value that competed in a max-pooling that follows at once."""
     tape = derivation.tape
     if not isinstance(tape, Tape) or upstream.quantity != "output":
         return None
@@ -263,7 +285,11 @@ def _pooled(derivation: Derivation, upstream: Address) -> str | None:
     if reader is None or reader.layer.kind != "max_pool2d":
         return None
     forward = upstream.of("")
-    return f"{Notation.of(tape).short(forward.array)} = {said(tape.value(forward))}"
+    sample, channel, *pixel = upstream.indices
+    plane, cell = pooled_plane(tape, reader.name, sample, channel), (pixel[0], pixel[1])
+    has_won = any(cell in plane.winners(*window) for window in plane.windows_of(*cell))
+    value = f"{Notation.of(tape).short(forward.array)} = {said(tape.value(forward))}"
+    return f"the winner: {value}" if has_won else f"loser: {value}, takes 0"
 
 
 def _zero_factor(derivation: Derivation, term: Term) -> str:

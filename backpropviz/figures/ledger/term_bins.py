@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation
 from backpropviz.figures.explanation.explained_step import ALL, Progress
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TermBins:
     """Bins of `size` terms each (the last may hold fewer), of the terms that have run.
 

@@ -6,7 +6,6 @@ Where a bin's terms cancel out its bar is short, so its largest term is drawn ov
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -17,6 +16,7 @@ from backpropviz.figures.explanation.term_keys import term_key
 from backpropviz.figures.ledger.sign_color import sign_color
 from backpropviz.figures.ledger.term_bins import TermBins, bin_terms
 from backpropviz.figures.number_groups import group_texts
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Anchor, Box, Line, Mark, Rect, Stroke, Text
 from backpropviz.scene.theme import INDEX, Theme
@@ -42,7 +42,7 @@ def waterfall(
     return tuple(drawing.marks())
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Drawing:
     derivation: Derivation
     progress: Progress

@@ -126,7 +126,7 @@ def _sum_text(shown: PoolingShown, pixel: Pixel, box: Box) -> str:
     won = [w for w in shown.plane.won.get(pixel, ()) if shown.is_applied(*w)]
     if len(won) < 2 or shown.upstream is None:
         return ""
-    parts = [float(shown.upstream[w]) for w in won]
+    parts = [float(shown.upstream[w]) / shown.plane.parts(*w) for w in won]
     texts = [fixed(part, shown.decimals) for part in parts]
     joined = texts[0] + "".join(
         f" {'−' if part < 0 else '+'} {text.lstrip('−')}"
@@ -173,10 +173,16 @@ def _pill(shown: PoolingShown, laid: GutterLayout, window: Pixel, theme: Theme) 
 
 
 def _routes(shown: PoolingShown, laid: GutterLayout, window: Pixel, theme: Theme) -> Iterator[Mark]:
+    """A route to each winner of a window that is settled."""
+    if shown.is_applied(*window):
+        for winner in shown.plane.winners(*window):
+            yield _route(shown, laid, window, winner, theme)
+
+
+def _route(
+    shown: PoolingShown, laid: GutterLayout, window: Pixel, winner: Pixel, theme: Theme
+) -> Path:
     """Along the row gutter, then down or up the column gutter, to the winner's nearest corner."""
-    winner = shown.plane.winner(*window)
-    if winner is None or not shown.is_applied(*window):
-        return
     middle = _middle_cell(shown, window)
     x, y = laid.crossing(middle)
     box = laid.cell(winner)
@@ -188,7 +194,7 @@ def _routes(shown: PoolingShown, laid: GutterLayout, window: Pixel, theme: Theme
     points = ((x, y), (lane, y), (lane, height), (edge, height))
     color, _ = pill_colors(shown, theme)
     ordered = points if shown.is_backward else tuple(reversed(points))
-    yield Path(ordered, Stroke(color, _ROUTE), corner_radius=3, arrow=shown.is_backward)
+    return Path(ordered, Stroke(color, _ROUTE), corner_radius=3, arrow=shown.is_backward)
 
 
 def _focus_frame(

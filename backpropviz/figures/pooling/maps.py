@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.address import Address
@@ -27,6 +25,7 @@ from backpropviz.figures.stage.panel import (
     panel_marks,
 )
 from backpropviz.figures.stage.planes import Plane, plane
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import CellState, framed, value_fill
 from backpropviz.scene.fonts import elide
@@ -42,7 +41,7 @@ _MOST_NUMBERS = 49
 _DIMMED = "8C"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Region:
     """The part of each map that the windows figure enlarges, as rows and columns."""
 

@@ -47,11 +47,21 @@ def _texts(shown: PoolingShown, window: Pixel) -> tuple[str, ...]:
     """The longest first."""
     if shown.upstream is not None:
         text = fixed(float(shown.upstream[window]), shown.decimals, signed=True)
-        return (f"{text} × {shown.share_label(*window)}", text) if shown.is_mean else (text,)
+        share = _share(shown, window)
+        divided = f"{text} ÷ {share.removeprefix('1/')}"
+        return (f"{text} × {share}", divided, text) if share else (text,)
     if not shown.known.computed[window]:
         return ()
     text = fixed(float(shown.known.values[window]), shown.decimals)
     return (text,) if shown.known.complete[window] else (f"{text} so far", text)
+
+
+def _share(shown: PoolingShown, window: Pixel) -> str:
+    """What part of the upstream value each cell takes that takes any; empty if the whole."""
+    if shown.is_mean:
+        return shown.share_label(*window)
+    parts = shown.plane.parts(*window)
+    return f"1/{parts}" if parts > 1 else ""
 
 
 def pill_marks(

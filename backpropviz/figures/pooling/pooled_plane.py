@@ -13,6 +13,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.network import Node
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.ties import TieRule
 
 Pixel = tuple[int, int]
 SWITCHES = "switches"
@@ -29,7 +30,10 @@ class Tap:
 
 @dataclass(frozen=True, eq=False)
 class PooledPlane:
-    """A sample's channel before and after a pooling; `switches` are the winners, none in a mean."""
+    """A sample's channel before and after a pooling; `switches` are the winners, none in a mean.
+
+    Where a tie has several winners (`ties`), `tied` counts them for each window.
+    """
 
     layer: str
     sample: int
@@ -38,6 +42,8 @@ class PooledPlane:
     values: Array
     output: Array
     switches: Array | None
+    ties: TieRule = "first"
+    tied: Array | None = None
 
     @property
     def count(self) -> Pixel:
@@ -82,6 +88,22 @@ class PooledPlane:
         row, column = divmod(int(self.switches[y, x]), int(self.values.shape[1]))
         return row, column
 
+    def winners(self, y: int, x: int) -> list[Pixel]:
+        """All cells that count as winners of a window: its switch, or by `ties` all that share it.
+
+        None in a mean.
+        """
+        first = self.winner(y, x)
+        if first is None or self.tied is None or self.tied[y, x] < 2:
+            return [] if first is None else [first]
+        largest = float(self.output[y, x])
+        pixels = [tap.pixel for tap in self.taps(y, x) if tap.pixel is not None]
+        return [p for p in pixels if _is_same(float(self.values[p]), largest)]
+
+    def parts(self, y: int, x: int) -> int:
+        """Into how many parts a window's upstream value is split among its winners."""
+        return int(self.tied[y, x]) if self.tied is not None and self.ties == "shared" else 1
+
     def is_tie(self, y: int, x: int) -> bool:
         """Whether several cells of a window share its maximum."""
         if self.switches is None:
@@ -90,24 +112,24 @@ class PooledPlane:
         pixels = (tap.pixel for tap in self.taps(y, x))
         return sum(p is not None and float(self.values[p]) == largest for p in pixels) > 1
 
-    def winning_place(self, y: int, x: int) -> Pixel | None:
-        """The winner's place (i, j) in its window."""
-        winner = self.winner(y, x)
-        if winner is None:
-            return None
-        corner, dilation = self.corner((y, x)), self.window.dilation
-        i, j = ((w - c) // d for w, c, d in zip(winner, corner, dilation, strict=True))
-        return i, j
+    def winning_places(self, y: int, x: int) -> list[Pixel]:
+        """The winners' places (i, j) in their window."""
+        won = set(self.winners(y, x))
+        return [tap.place for tap in self.taps(y, x) if tap.pixel in won]
 
     @cached_property
     def won(self) -> dict[Pixel, list[Pixel]]:
         """The windows that each winner won, in row-major order."""
         found: dict[Pixel, list[Pixel]] = {}
-        if self.switches is not None:
-            rows, columns = np.divmod(self.switches, self.values.shape[1])
-            pixels = zip(rows.ravel().tolist(), columns.ravel().tolist(), strict=True)
-            for number, pixel in enumerate(pixels):
-                found.setdefault(pixel, []).append(divmod(number, self.count[1]))
+        if self.switches is None:
+            return found
+        rows, columns = np.divmod(self.switches, self.values.shape[1])
+        pixels = zip(rows.ravel().tolist(), columns.ravel().tolist(), strict=True)
+        for number, pixel in enumerate(pixels):
+            window = divmod(number, self.count[1])
+            winners = [pixel] if self.tied is None else self.winners(*window)
+            for winner in winners:
+                found.setdefault(winner, []).append(window)
         return found
 
     def is_reached(self, u: int, v: int) -> bool:
@@ -157,13 +179,14 @@ class PooledPlane:
         return range(windows.start * stride - before, last + self.window.extent[axis])
 
     def winning_steps(self, sizes: tuple[int, ...], *, by_cell: bool) -> Array | None:
-        """For each window, the number of the step that hands its upstream value to its winner.
+        """For each window, the number of the step that hands its upstream value to its last winner.
 
         `sizes` are those of the loops n c | u v | i j (by cell) or n c | y x | i j.
         """
         if self.switches is None:
             return None
-        winners = np.divmod(self.switches.astype(np.int64), self.values.shape[1])
+        last = self._last_winners(self.switches)
+        winners = np.divmod(last.astype(np.int64), self.values.shape[1])
         windows = np.indices(self.count)
         shape = self.window
         places = [
@@ -179,6 +202,21 @@ class PooledPlane:
             number = number * size + position
         return np.asarray(number)
 
+    def _last_winners(self, switches: Array) -> Array:
+        """The flat index of each window's last winner in row-major order, as the steps go."""
+        if self.tied is None:
+            return switches
+        found = np.array(switches)
+        for y, x in np.argwhere(self.tied > 1):
+            row, column = self.winners(int(y), int(x))[-1]
+            found[y, x] = row * self.values.shape[1] + column
+        return found
+
+
+def _is_same(a: float, b: float) -> bool:
+    """Equal, or both NaN: NaN wins its window."""
+    return a == b or (math.isnan(a) and math.isnan(b))
+
 
 def is_pooling(tape: Tape, layer: str) -> bool:
     """Whether a layer pools."""
@@ -193,9 +231,10 @@ def counts_padding(node: Node) -> bool:
 
 def pooled_plane(tape: Tape, layer: str, sample: int, channel: int) -> PooledPlane:
     """The facts of one channel of one image."""
-    switches = Address(layer, SWITCHES)
+    switches, tied = Address(layer, SWITCHES), Address(layer, "tied")
     values = tape[Address(layer, "input")][sample, channel]
-    window = getattr(tape.network.by_name[layer].layer, "window", None)
+    own = tape.network.by_name[layer].layer
+    window = getattr(own, "window", None)
     return PooledPlane(
         layer,
         sample,
@@ -204,4 +243,6 @@ def pooled_plane(tape: Tape, layer: str, sample: int, channel: int) -> PooledPla
         np.asarray(values, dtype=np.float64),
         np.asarray(tape[Address(layer, "output")][sample, channel], dtype=np.float64),
         tape[switches][sample, channel] if switches in tape else None,
+        getattr(own, "ties", "first"),
+        tape[tied][sample, channel] if tied in tape else None,
     )

@@ -127,10 +127,20 @@ def _words(shown: PoolingShown, region: Region) -> str:
     if not ties:
         return ""
     largest = shown.value_text(shown.plane.winner(*ties[0]) or (0, 0))
-    takes = "takes the gradient" if shown.is_backward else "wins"
+    takes = _takes(shown)
     if len(ties) == 1:
-        return f"Several cells are {largest}: a tie, so the first in row-major order {takes}."
-    return f"Dashed: several cells share the maximum, so the first in row-major order {takes}."
+        return f"Several cells are {largest}: a tie, so {takes}."
+    return f"Dashed: several cells share the maximum, so {takes}."
+
+
+def _takes(shown: PoolingShown) -> str:
+    """Who wins a tie, by the rule in use."""
+    gradient = shown.is_backward
+    if shown.plane.ties == "shared":
+        return "each takes an equal part of the gradient" if gradient else "all of them win"
+    if shown.plane.ties == "all":
+        return "each takes the whole gradient" if gradient else "all of them win"
+    return f"the first in row-major order {'takes the gradient' if gradient else 'wins'}"
 
 
 def _shares(shown: PoolingShown, region: Region) -> str:

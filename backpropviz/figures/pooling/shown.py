@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,10 +20,11 @@ from backpropviz.figures.pooling.pooled_plane import (
 )
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene.numbers import fixed, group_decimals
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class PoolingShown:
     """One channel of a pooling, forward or backward; `known` is the result's plane so far."""
 

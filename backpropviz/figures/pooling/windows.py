@@ -138,7 +138,7 @@ def window_marks(shown: PoolingShown, laid: WindowLayout, theme: Theme) -> tuple
     ties = shown_ties(shown, (laid.page.rows, laid.page.columns))
     frames = [m for w in ties for m in tie_frame(laid.window(*w), theme, "")]
     if len(ties) <= _MOST_TAGS:
-        frames += [m for w in ties for m in _tie_tag(laid.window(*w), theme)]
+        frames += [m for w in ties for m in _tie_tag(shown, laid.window(*w), w, theme)]
     overlays = [*frames, *(m for w in windows for m in _over_window(shown, laid, w, theme))]
     return (*cells(with_common_font(many, laid.page.cell), theme), *overlays)
 
@@ -202,7 +202,7 @@ def _value_cell(
         )
     if not shown.is_applied(*window):
         return Cell(box, CellState.FINAL, text, fill, key=key)
-    if pixel == shown.plane.winner(*window):
+    if pixel in shown.plane.winners(*window):
         return Cell(box, CellState.WINNER, text, fill, "winner", accent=theme.forward, key=key)
     return Cell(box, CellState.LOSER, text, word="loser", key=key)
 
@@ -215,15 +215,26 @@ def _over_window(
     pill = pill_of(shown, window, laid.window(*window).width + _BETWEEN - 6)
     place = laid.pill(window, pill.width)
     if not shown.is_mean and settled:
-        yield from _route(shown, laid, window, place, theme)
+        for winner in shown.plane.winning_places(*window):
+            yield _route(shown, laid.cell(window, winner), winner, place, theme)
     yield from pill_marks(shown, window, pill, place, theme)
     yield from _focus_frames(shown, laid, window, theme)
 
 
-def _tie_tag(box: Box, theme: Theme) -> Iterator[Mark]:
+def tie_tags(shown: PoolingShown, window: Pixel) -> tuple[str, ...]:
+    """What becomes of a tie, the longest first."""
+    parts = shown.plane.parts(*window)
+    if parts > 1:
+        return (f"tie: 1/{parts} to each", f"1/{parts} each", "tie")
+    if shown.plane.ties == "all":
+        return ("tie: all win", "all win", "tie")
+    return ("tie: first wins", "first wins", "tie")
+
+
+def _tie_tag(shown: PoolingShown, box: Box, window: Pixel, theme: Theme) -> Iterator[Mark]:
     """Below a window, so that it covers no number."""
     font = styles.CORNER_WORD
-    texts = ("tie: first wins", "first wins", "tie")
+    texts = tie_tags(shown, window)
     text = next((t for t in texts if text_width(t, font) + 12 <= box.width), "tie")
     width = round(text_width(text, font)) + 12
     left = round(box.x + (box.width - width) / 2)
@@ -243,15 +254,9 @@ def shown_ties(shown: PoolingShown, windows: tuple[range, range]) -> list[Pixel]
     return [w for w in everywhere if shown.is_applied(*w) and shown.plane.is_tie(*w)]
 
 
-def _route(
-    shown: PoolingShown, laid: WindowLayout, window: Pixel, pill: Box, theme: Theme
-) -> Iterator[Mark]:
-    """From the pill down a gutter into the winner's side; forward the other way."""
-    place = shown.plane.winning_place(*window)
-    if place is None:
-        return
-    box = laid.cell(window, place)
-    at_left = place[1] == 0 and laid.kernel[1] > 1
+def _route(shown: PoolingShown, box: Box, place: Pixel, pill: Box, theme: Theme) -> Path:
+    """From the pill down a gutter into a winner's side; forward the other way."""
+    at_left = place[1] == 0 and shown.plane.window.kernel[1] > 1
     edge = box.right + 2 if at_left else box.x - 2
     lane = edge + (GUTTER - 5 if at_left else 5 - GUTTER)
     start = min(max(lane, pill.x + 8), pill.right - 8)
@@ -262,7 +267,7 @@ def _route(
         points = [(lane, pill.bottom), (lane, height), (edge, height)]
     color, _ = pill_colors(shown, theme)
     ordered = tuple(points if shown.is_backward else reversed(points))
-    yield Path(ordered, Stroke(color, _ROUTE), corner_radius=3, arrow=True)
+    return Path(ordered, Stroke(color, _ROUTE), corner_radius=3, arrow=True)
 
 
 def _focus_frames(

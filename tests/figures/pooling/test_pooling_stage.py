@@ -11,11 +11,11 @@ import pytest
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.errors import UserError
+from backpropviz.engine.ties import TieRule
 from backpropviz.figures.pooling.moods import pool_moods
-from backpropviz.figures.pooling.pooled_plane import PooledPlane, pooled_plane
+from backpropviz.figures.pooling.pooled_plane import pooled_plane
 from backpropviz.figures.pooling.shown import PoolingShown, pooling_shown
-from backpropviz.figures.pooling.windows import gradient_cell, page_of
+from backpropviz.figures.pooling.windows import page_of
 from backpropviz.figures.stage.panel import Mood
 from backpropviz.figures.stage.planes import plane
 from backpropviz.figures.stage.stage import stage
@@ -23,34 +23,18 @@ from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.marks import Box, Path, Rect
 from backpropviz.scene.theme import DARK, LIGHT
+from tests.figures.pooling.random_poolings import (
+    drawn_winners,
+    naive_winner,
+    pooling_views,
+    winners_by_looking,
+)
 from tests.figures.stages import at, of_layer, of_network, text_of, texts
 from tests.scene_checks import assert_text_is_legible
 
 _COUNT = 300
 _GRADIENT = "layer.input.grad"
 _SHOWN_WINDOWS = 4
-
-
-def random_layers() -> Iterator[tuple[MaxPool2d, np.ndarray]]:
-    """Overlap, gaps, padding, dilation, ceil mode, and values so few that ties are common."""
-    random = np.random.default_rng(11)
-    made = 0
-    while made < _COUNT:
-        kernel = tuple(int(k) for k in random.integers(1, 4, 2))
-        layer = MaxPool2d(
-            kernel,  # type: ignore[arg-type]
-            stride=tuple(int(s) for s in random.integers(1, 4, 2)),  # type: ignore[arg-type]
-            padding=tuple(int(random.integers(0, k // 2 + 1)) for k in kernel),  # type: ignore[arg-type]
-            dilation=tuple(int(d) for d in random.integers(1, 3, 2)),  # type: ignore[arg-type]
-            ceil_mode=bool(random.integers(2)),
-        )
-        shape = (int(random.integers(1, 3)), *(int(n) for n in random.integers(3, 8, 2)))
-        try:
-            layer.output_shape((shape,))
-        except UserError:
-            continue
-        made += 1
-        yield layer, random.integers(-2, 3, shape).astype(np.float64)
 
 
 def shown_of(view: View) -> PoolingShown:
@@ -60,38 +44,14 @@ def shown_of(view: View) -> PoolingShown:
     return shown
 
 
-def naive_winner(found: PooledPlane, y: int, x: int) -> tuple[int, int]:
-    """The first of the largest, by looking at the window cell by cell."""
-    inside = [tap.pixel for tap in found.taps(y, x) if tap.pixel is not None]
-    return max(inside, key=lambda pixel: found.values[pixel])
-
-
 @pytest.fixture(scope="module")
 def poolings() -> list[View]:
-    orders = itertools.cycle(LoopOrder)
-    return [
-        of_layer(layer, image, order)
-        for (layer, image), order in zip(random_layers(), orders, strict=False)
-    ]
+    return list(pooling_views(_COUNT, ties=("first",)))
 
 
-def test_the_drawn_winner_is_the_switch(poolings: list[View]) -> None:
-    for view in poolings:
-        last = at(view, _GRADIENT, 0, Depth.CHANNEL)
-        shown = shown_of(last)
-        drawn = {
-            pixel
-            for pixel in np.ndindex(*shown.plane.values.shape)
-            if _state(shown, pixel) is CellState.WINNER
-        }
-        windows = np.ndindex(*shown.plane.count)
-        assert drawn == {naive_winner(shown.plane, y, x) for y, x in windows}
-
-
-def _state(shown: PoolingShown, pixel: tuple[int, ...]) -> CellState:
-    row, column = pixel
-    scale = shown.view.scales.of(shown.cell_address, LIGHT)
-    return gradient_cell(shown, (row, column), Box(0, 0, 72, 72), scale, LIGHT).state
+def test_the_drawn_winner_is_the_switch() -> None:
+    for view in pooling_views(_COUNT):
+        assert drawn_winners(view) == winners_by_looking(view)
 
 
 def test_a_route_ends_at_the_winner(poolings: list[View]) -> None:
@@ -202,6 +162,53 @@ def test_a_tie_says_its_rule() -> None:
     assert "tie: first wins" in texts(scene)
     said = " ".join(texts(scene))
     assert "Several cells are 0: a tie, so the first in row-major order takes the gradient." in said
+
+
+@pytest.mark.parametrize(
+    ("rule", "tag", "pill", "received", "said"),
+    [
+        ("first", "tie: first wins", "−2", ["−2", "0"], "the first in row-major order takes"),
+        ("all", "tie: all win", "−2", ["−2", "−2"], "each takes the whole gradient"),
+        ("shared", "tie: 1/2 to each", "−2 × 1/2", ["−1", "−1"], "each takes an equal part"),
+    ],
+)
+def test_every_winner_of_a_tie_is_drawn(
+    rule: TieRule, tag: str, pill: str, received: list[str], said: str
+) -> None:
+    image = np.array([[[0, 3], [3, 1]]], dtype=np.float64)
+    view = of_layer(MaxPool2d(2, ties=rule), image)
+    tape = view.tape
+    upstream = float(tape[Address("layer", "output").grad][0, 0, 0, 0])
+    scene = stage(at(view, _GRADIENT, 0, Depth.CHANNEL), 968, 756, LIGHT)
+    shown = shown_of(at(view, _GRADIENT, 0, Depth.CHANNEL))
+    assert tag in texts(scene)
+    assert said in " ".join(texts(scene))
+    assert shown.plane.winners(0, 0) == [(0, 1), (1, 0)][: 1 if rule == "first" else 2]
+    routes = [m for m in scene.walk() if isinstance(m, Path) and m.arrow and len(m.points) > 2]
+    assert len(routes) == (1 if rule == "first" else 2)
+    factor = upstream / -2
+    assert any(pill in text for text in texts(scene)) or factor != 1
+    for cell, text in zip(((0, 1), (1, 0)), received, strict=True):
+        value = float(tape[parse(_GRADIENT)][0, 0, *cell])
+        assert value == pytest.approx(float(text.replace("−", "-")) * factor)
+    assert_text_is_legible(scene)
+
+
+@pytest.mark.parametrize("rule", ["all", "shared"])
+def test_overlapping_windows_split_their_ties(rule: TieRule) -> None:
+    image = np.array([[[0, 3, 0], [3, 3, 1], [0, 1, 3]]], dtype=np.float64)
+    view = of_layer(MaxPool2d(2, 1, ties=rule), image)
+    shown = shown_of(at(view, _GRADIENT, 0, Depth.CHANNEL))
+    assert shown.upstream is not None
+    total = sum(
+        shown.upstream[y, x] / shown.plane.parts(y, x)
+        for y, x in np.ndindex(*shown.plane.count)
+        if (1, 1) in shown.plane.winners(y, x)
+    )
+    assert shown.known.values[1, 1] == pytest.approx(total)
+    for order in LoopOrder:
+        other = of_layer(MaxPool2d(2, 1, ties=rule), image, order)
+        assert_text_is_legible(stage(at(other, _GRADIENT, 0, Depth.CHANNEL), 968, 756, DARK))
 
 
 def test_what_has_not_run_is_no_zero() -> None:
