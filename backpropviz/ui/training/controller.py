@@ -1,0 +1,236 @@
+"""The only object that changes what the window knows of training.
+
+It gives wishes to the thread, takes its snapshots, and has the past computed again beside it. An
+error leaves every run as it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QObject, Signal
+
+from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.engine.training.history import History
+from backpropviz.engine.training.measure import tensors_of
+from backpropviz.engine.training.run import Run, fork
+from backpropviz.ui.training.epoch import epoch_end
+from backpropviz.ui.training.live_run import LiveRun
+from backpropviz.ui.training.mailbox import Ask, Change, Go, Halt, Mailbox, Quit, Redraw, Take
+from backpropviz.ui.training.past import Past
+from backpropviz.ui.training.snapshot import Snapshot
+from backpropviz.ui.training.state import Look, RunState, TrainingState, Visited
+from backpropviz.ui.training.worker import TrainingThread
+
+
+class TrainingController(QObject):
+    """`changed(old, new)` carries `TrainingState`s.
+
+    With `has_viewer`, somebody draws each snapshot and acknowledges it; without, nothing waits.
+    """
+
+    changed = Signal(object, object)
+    failed = Signal(object)
+    moment_found = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = TrainingState()
+        self.has_viewer = False
+        self._mailbox = Mailbox()
+        self._thread = TrainingThread(self._mailbox, self)
+        self._thread.told.connect(self._take)
+        self._thread.answered.connect(self._answer)
+        self._wishes, self._questions, self._made = 0, 0, 0
+        self._told_at_s = 0.0
+        self._asked: dict[int, Callable[[object], None]] = {}
+        self._past = Past(self)
+        self._past.arrived.connect(self._arrive)
+        self._past.failed.connect(self.failed)
+        self._past.moment_found.connect(self.moment_found)
+
+    def add(self, live: LiveRun, history: History | None = None, parent: int | None = None) -> None:
+        """Another run, which is shown and waits."""
+        rows = History(tensors_of(live.run.network)) if history is None else history
+        added = RunState(live.number, parent, live, live.run, live.now, rows, live.kept)
+        self._become(self.state.with_run(added))
+        self.select(live.number)
+
+    def start(self, run: Run) -> None:
+        """A run from its beginning."""
+        self.add(LiveRun(self.next_number(), run))
+
+    def next_number(self) -> int:
+        """A number that no run of the session has had."""
+        self._made += 1
+        return self._made
+
+    def select(self, number: int) -> None:
+        """Show a run; the one that trained pauses."""
+        run = self.state.by_number(number)
+        if run is None:
+            return
+        self._past.leave()
+        if not self._thread.isRunning():
+            self._thread.start()
+        self._mailbox.put(Take(self._wish(), run.live))
+        self._become(replace(self.state, current=number, is_running=False))
+
+    def toggle(self) -> None:
+        """Start or pause."""
+        if self.state.is_running:
+            self.pause()
+        else:
+            self.go()
+
+    def go(self, until: int | None = None) -> None:
+        """Train up to an update, or without end; the filters follow."""
+        if self.state.run is None:
+            return
+        self.show_latest()
+        self._mailbox.put(Go(self._wish(), until))
+        self._become(replace(self.state, is_running=True))
+
+    def pause(self) -> None:
+        """Stop after the update that is being made."""
+        self._mailbox.put(Halt(self._wish()))
+        self._become(replace(self.state, is_running=False))
+
+    def stop(self) -> None:
+        """Stop and validate."""
+        self._mailbox.put(Halt(self._wish(), validates=True))
+        self._become(replace(self.state, is_running=False))
+
+    def one_update(self) -> None:
+        """One update, then pause."""
+        run = self.state.run
+        if run is not None and not self.state.is_running:
+            self.go(run.now.iteration + 1)
+
+    def one_epoch(self) -> None:
+        """Up to the end of the epoch."""
+        run = self.state.run
+        if run is not None:
+            self.go(epoch_end(run.run.course, run.now.iteration))
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """Other hyper-parameters from the next update on."""
+        self._mailbox.put(Change(hyperparameters))
+
+    def set_look(self, look: Look) -> None:
+        """Look at training in another way."""
+        if look.redraw_every != self.state.look.redraw_every:
+            self._mailbox.put(Redraw(look.redraw_every))
+        self._become(replace(self.state, look=look))
+
+    def visit(self, iteration: int) -> None:
+        """Show a past update; the training goes on meanwhile."""
+        run = self.state.run
+        if run is None:
+            return
+        if iteration >= run.now.iteration:
+            self.show_latest()
+            return
+        known = run.visited or Visited(iteration)
+        self._change(replace(run, visited=replace(known, iteration=max(0, iteration))))
+        self._past.visit(run.live, max(0, iteration))
+
+    def show_latest(self) -> None:
+        """Leave the past."""
+        run = self.state.run
+        self._past.leave()
+        if run is not None and run.visited is not None:
+            self._change(replace(run, visited=None))
+
+    def fork(self, hyperparameters: Hyperparameters | None = None) -> None:
+        """Go on from the shown update in a run of its own."""
+        run = self.state.run
+        if run is None or run.shown is None:
+            return
+        shown = run.shown
+        title = f"{run.run.title}, from {shown.iteration:,}"
+        forked = fork(run.run, shown, hyperparameters, title)
+        live = LiveRun(self.next_number(), forked, run.live.earlier(shown))
+        self.add(live, run.history.until(shown.iteration), run.number)
+
+    def find_moment(self, *, is_next: bool = False) -> None:
+        """Pause, and find the shown update, or the one after it, to be debugged."""
+        run = self.state.run
+        if run is None:
+            return
+        if self.state.is_running:
+            self.pause()
+        self.ask(_standing(run.shown_iteration if run.visited else None, is_next), self._find)
+
+    def _find(self, found: object) -> None:
+        if isinstance(found, tuple):
+            self._past.find_moment(*found)
+
+    def ask(self, job: Callable[[LiveRun], object], take: Callable[[object], None]) -> None:
+        """Do something with the shown run between two updates; `take` gets the answer."""
+        self._questions += 1
+        self._asked[self._questions] = take
+        self._mailbox.put(Ask(self._questions, job))
+
+    def acknowledge(self) -> None:
+        """The last snapshot is drawn."""
+        self._mailbox.acknowledge(time.perf_counter() - self._told_at_s)
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        self._past.stop()
+        if self._thread.isRunning():
+            self._mailbox.put(Quit())
+            self._thread.wait()
+
+    def _wish(self) -> int:
+        self._wishes += 1
+        return self._wishes
+
+    def _take(self, told: Snapshot) -> None:
+        self._told_at_s = time.perf_counter()
+        run = self.state.by_number(told.run_number)
+        if run is not None:
+            for measured in told.measured:
+                run.history.add(measured)
+            for validated in told.validated:
+                run.history.add_validated(validated)
+            state = self.state.with_run(run.after(told))
+            is_latest = told.obeyed == self._wishes and told.run_number == state.current
+            if is_latest:
+                state = replace(state, is_running=told.is_running)
+            self._become(state)
+        if not self.has_viewer:
+            self._mailbox.acknowledge(0.0)
+
+    def _answer(self, number: int, answer: object, error: BaseException | None) -> None:
+        take = self._asked.pop(number)
+        if error is not None:
+            self.failed.emit(error)
+        else:
+            take(answer)
+
+    def _arrive(self, number: int, visited: Visited) -> None:
+        run = self.state.by_number(number)
+        if run is not None and run.visited is not None:
+            wanted = run.visited.iteration
+            self._change(replace(run, visited=replace(visited, iteration=wanted)))
+
+    def _change(self, run: RunState) -> None:
+        self._become(self.state.with_run(run))
+
+    def _become(self, state: TrainingState) -> None:
+        old, self.state = self.state, state
+        self.changed.emit(old, state)
+
+
+def _standing(visited: int | None, is_next: bool) -> Callable[[LiveRun], tuple[LiveRun, int]]:
+    """What the thread answers once it has paused: the run, and the update that is meant."""
+
+    def job(live: LiveRun) -> tuple[LiveRun, int]:
+        iteration = live.now.iteration if visited is None else visited
+        return live, max(1, iteration + is_next)
+
+    return job

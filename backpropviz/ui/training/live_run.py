@@ -1,0 +1,129 @@
+"""A run while it lives: its trainer, its checkpoints and what was measured of it.
+
+It belongs to the thread that trains; the window reads what is frozen, and asks for checkpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from threading import Lock
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.checkpoints import Checkpoints
+from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.engine.training.finite import first_bad
+from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.trainer import Trainer, Updated
+from backpropviz.engine.training.update import Trained
+from backpropviz.ui.training.snapshot import Kept
+
+
+class LiveRun:
+    """Advances a run and keeps what may be asked for later; `number` is its name in the session.
+
+    `checkpoints` are those of the past that it has already, up to the state where it stands.
+    """
+
+    def __init__(self, number: int, run: Run, checkpoints: Checkpoints | None = None) -> None:
+        self.number = number
+        self._lock = Lock()
+        self.checkpoints = Checkpoints() if checkpoints is None else checkpoints
+        kept = self.checkpoints.iterations
+        if not kept:
+            self.checkpoints.add(run.start)
+        last = self.checkpoints.nearest(kept[-1]) if kept else run.start
+        self.trainer = Trainer(run, last)
+        self.before: Trained | None = None
+        self.gradients: Mapping[Address, Array] = {}
+        self._measured: list[Measured] = []
+        self._validated: list[Validated] = []
+
+    @property
+    def run(self) -> Run:
+        """With the course as it is now."""
+        return self.trainer.run
+
+    @property
+    def now(self) -> Trained:
+        """Where it stands."""
+        return self.trainer.now
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the update that was made last is the last of its epoch."""
+        course, iteration = self.run.course, self.now.iteration
+        return iteration > 0 and course.place(iteration + 1).epoch > course.place(iteration).epoch
+
+    def advance(self) -> Updated:
+        """Make the next update; at the end of an epoch, validate.
+
+        An update that is not finite is measured, but not taken.
+        """
+        before = self.trainer.now
+        # Copying them costs next to nothing, and the update that was made last can be shown whole.
+        updated = self.trainer.advance(gradients=True)
+        if updated.is_finite:
+            self._measured.append(updated.measured)
+            self.before, self.gradients = before, updated.gradients
+            with self._lock:
+                self.checkpoints.add(updated.trained)
+            if self.ends_epoch:
+                self.validate()
+        return updated
+
+    def validate(self) -> None:
+        """Measure the held-out samples, if there are any and they have not been measured here."""
+        has_been = self._validated and self._validated[-1].iteration == self.now.iteration
+        if self.run.dataset.validation is not None and not has_been:
+            self._validated.append(self.trainer.validate())
+
+    def change(self, hyperparameters: Hyperparameters) -> None:
+        """Other hyper-parameters from the next update on."""
+        self.trainer.change(hyperparameters)
+
+    def checkpoint(self, iteration: int) -> Trained:
+        """The latest state that is known from at or before an update; from any thread."""
+        before = self.before
+        if before is not None and before.iteration == iteration:
+            return before
+        with self._lock:
+            return self.checkpoints.nearest(iteration)
+
+    def earlier(self, trained: Trained) -> Checkpoints:
+        """The checkpoints up to a state, and this state: the past of a fork; from any thread."""
+        with self._lock:
+            own = self.checkpoints
+            states = [own.nearest(k) for k in own.iterations if k < trained.iteration]
+            return _kept((*states, trained), own.budget_bytes, own.spacing)
+
+    def resize(self, budget_bytes: int) -> None:
+        """Another budget for the checkpoints."""
+        with self._lock:
+            self.checkpoints.resize(budget_bytes)
+
+    def news(self) -> tuple[tuple[Measured, ...], tuple[Validated, ...]]:
+        """The rows since the last time; they are given once."""
+        found = tuple(self._measured), tuple(self._validated)
+        self._measured, self._validated = [], []
+        return found
+
+    @property
+    def kept(self) -> Kept:
+        """The checkpoints as the window shows them."""
+        own = self.checkpoints
+        return Kept(own.iterations, own.spacing, own.bytes_used, own.budget_bytes)
+
+    def why_not_finite(self) -> str:
+        """In one sentence, the first operation of the next update that makes a bad value."""
+        bad = first_bad(Moment(self.run, self.now, self.now.iteration + 1).record())
+        return bad.sentence if bad is not None else ""
+
+
+def _kept(states: Iterable[Trained], budget_bytes: int, spacing: int) -> Checkpoints:
+    result = Checkpoints(budget_bytes, spacing)
+    for state in states:
+        result.add(state)
+    return result
