@@ -31,8 +31,11 @@ def check_text(report: Report, shown: int = _SHOWN) -> str:
 def verdict(report: Report) -> str:
     """One sentence: passed or failed, and on how many values."""
     count, fails = len(report.results), len(report.failures)
-    kinks = report.outcomes.get(Outcome.KINK, 0)
-    apart = f"; {kinks:,} could not be judged, since a kink lies within ±h" if kinks else ""
+    excused = [result for result in report.results if result.outcome is Outcome.KINK]
+    kinks, closer = len(excused), sum(result.closer is not None for result in excused)
+    apart = f"; {closer:,} agree once h is so small that no kink lies within ±h" if closer else ""
+    if kinks > closer:
+        apart += f"; {kinks - closer:,} could not be judged, since they stand on a kink"
     if fails:
         worst = report.failures[0].address
         return f"FAILED: {fails:,} of {count:,} gradients are wrong, worst {worst}{apart}."
@@ -78,7 +81,15 @@ def _kinks(results: tuple[Checked, ...]) -> Iterator[str]:
     for result in kinked:
         others = result.kink_count - 1
         more = f", and {others:,} more" if others else ""
-        yield f"{result.address} ± h: {kink_text(result.kinks[0])}{more}"
+        yield f"{result.address} ± h: {kink_text(result.kinks[0])}{more}{closer_text(result)}"
+
+
+def closer_text(result: Checked) -> str:
+    """What a step says that is too small to reach the kink."""
+    if result.closer is None:
+        return ""
+    verb = "agrees" if result.closer.agrees(result.analytic) else "does not agree either"
+    return f"; with h = {result.closer.h:.0e} it {verb}"
 
 
 def kink_text(kink: Crossing) -> str:

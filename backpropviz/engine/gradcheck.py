@@ -2,8 +2,9 @@
 
 A gradient agrees where |a − n| ≤ 1e-7 · max(|a|, |n|) + 1e-9 · max(1, |L|). The second term covers
 what rounding of the loss leaves after division by 2h. Where it does not agree but a unit flips or a
-window changes its winner within ±h, the difference spans a corner and proves nothing: such a value
-is a kink, not a failure.
+window changes its winner within ±h of this very value, the difference spans a corner and proves
+nothing. Then h is made smaller until no corner lies within ±h: there the gradient has to agree.
+Only a value that stands on a corner, where no step is small enough, is left without a judgment.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from enum import Enum
 from functools import cached_property
 from itertools import islice
@@ -28,9 +29,12 @@ from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.nudge import around
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 H = 1e-5
 RELATIVE, ABSOLUTE = 1e-7, 1e-9
+SMALLER = (1e-1, 1e-2, 1e-3)
+"""Parts of h that are tried where a corner lies within ±h; the last is where rounding sets in."""
 PER_ARRAY = 200
 MOST_KINKS = 8
 Kinks: TypeAlias = tuple[Crossing, ...]
@@ -44,7 +48,7 @@ class Outcome(Enum):
     FAILS = "fails"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sample:
     """The values of one array that are checked, as flat row-major places in ascending order."""
 
@@ -69,7 +73,7 @@ class Sample:
             yield self.array.at(tuple(int(index) for index in cell))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """What will be checked: at most `per_array` values of each array, drawn with `seed`."""
 
@@ -93,12 +97,27 @@ class Plan:
         return self.count == self.size
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
+class Closer:
+    """The finite difference with a smaller h, within which no corner lies."""
+
+    h: float
+    numeric: float
+    rounding: float
+
+    def agrees(self, analytic: float) -> bool:
+        """Whether a gradient is this one; its rounding is larger, as that of every small step."""
+        largest = max(abs(analytic), abs(self.numeric))
+        return abs(analytic - self.numeric) <= RELATIVE * largest + self.rounding
+
+
+@frozen
 class Checked:
     """One value: the gradient beside the finite difference.
 
     `rounding` is what the loss's last digits may leave in the difference. `kinks` are the first of
-    the `kink_count` corners between −h and +h.
+    the `kink_count` corners between −h and +h; `closer` is asked for where they may be the reason
+    for a disagreement, and None where every step spans a corner.
     """
 
     address: Address
@@ -107,6 +126,7 @@ class Checked:
     rounding: float
     kinks: Kinks
     kink_count: int
+    closer: Closer | None = None
 
     @property
     def distance(self) -> float:
@@ -133,13 +153,14 @@ class Checked:
 
     @property
     def outcome(self) -> Outcome:
-        """Agreement within the bound; otherwise a kink where there is one, else a failure."""
+        """Agreement within the bound; a kink only excuses what a step beside it does not refute."""
         if self.distance <= self.bound:
             return Outcome.AGREES
-        return Outcome.KINK if self.kink_count else Outcome.FAILS
+        is_refuted = self.closer is not None and not self.closer.agrees(self.analytic)
+        return Outcome.KINK if self.kink_count and not is_refuted else Outcome.FAILS
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Report:
     """A finished (or interrupted) check, worst first: failures, then kinks, then the others.
 
@@ -235,7 +256,21 @@ def check_value(point: BasePoint, address: Address, h: float = H) -> Checked:
     kinks = kinks_between(point.network, point.forward, passes.minus, passes.plus)
     named = tuple(islice(kinks, MOST_KINKS))
     count = len(named) + sum(1 for _ in kinks)
-    return Checked(address, found.analytic, found.numeric, rounding, named, count)
+    checked = Checked(address, found.analytic, found.numeric, rounding, named, count)
+    if checked.outcome is not Outcome.KINK:
+        return checked
+    return replace(checked, closer=_closer(point, address, h, rounding))
+
+
+def _closer(point: BasePoint, address: Address, h: float, rounding: float) -> Closer | None:
+    """The largest smaller step without a corner."""
+    for part in SMALLER:
+        passes = around(point, address, h * part)
+        kinks = kinks_between(point.network, point.forward, passes.minus, passes.plus)
+        numeric = passes.difference.numeric
+        if numeric is not None and next(kinks, None) is None:
+            return Closer(h * part, numeric, rounding / part)
+    return None
 
 
 def check(point: BasePoint, wanted: Plan, h: float = H) -> Iterator[Checked]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -35,6 +34,7 @@ from backpropviz.engine.mode import EVAL, Mode
 from backpropviz.engine.network import chain
 from backpropviz.engine.record import record
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.storage.networks import load_network
 from tests.engine.passes import branched, grown, lenet, recorded
 
@@ -103,7 +103,7 @@ def test_the_later_layers_pass_and_buffers_are_not_asked(mode: Mode) -> None:
         check_value(point, parse("norm.running_mean[0]"))
 
 
-@dataclass(frozen=True)
+@frozen
 class LosersTakeToo(MaxPool2d):
     """Every cell of a window takes an equal share, as if it were an average."""
 
@@ -170,6 +170,52 @@ def test_a_kink_is_named_and_is_no_failure() -> None:
     text = check_text(found)
     assert "the winner of pool1.output[0,0,0,0] changes from pool1.input[0,0,0," in text
     assert "PASSED: 2 of 4 gradients agree; 2 could not be judged" in text
+
+
+def leaning(distance: float, layer: Layer | None = None) -> BasePoint:
+    """A unit whose input lies `distance` right of its corner."""
+    network = chain("leaning", (1,), {"relu1": layer or ReLU()}, SquaredError())
+    return base_point(network, {}, np.array([[distance]]), np.ones((1, 1)))
+
+
+def test_a_step_beside_the_kink_confirms_the_gradient() -> None:
+    result = check_value(leaning(3e-6), parse("image[0,0]"))
+    assert result.kink_count == 1
+    assert result.distance > result.bound
+    assert result.closer is not None
+    assert result.closer.h == pytest.approx(1e-6)
+    assert result.closer.numeric == pytest.approx(result.analytic, rel=1e-7)
+    assert result.outcome is Outcome.KINK
+    point = leaning(3e-6)
+    text = check_text(checked(point, plan(point, pixels=True)))
+    assert "; with h = 1e-06 it agrees" in text
+    assert "1 agree once h is so small that no kink lies within ±h" in text
+
+
+class TooSteep(ReLU):
+    """The slope right of 0 is 1.5 instead of 1."""
+
+    def vjp(self, *given: Any, **options: Any) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        inputs, own = super().vjp(*given, **options)
+        return tuple(1.5 * gradient for gradient in inputs), own
+
+
+def test_a_kink_does_not_excuse_a_wrong_gradient() -> None:
+    result = check_value(leaning(3e-6, TooSteep()), parse("image[0,0]"))
+    assert result.kink_count == 1
+    assert result.outcome is Outcome.FAILS
+    point = leaning(3e-6, TooSteep())
+    text = check_text(checked(point, plan(point, pixels=True)))
+    assert "FAILED" in text
+    assert "it does not agree either" in text
+
+
+def test_a_kink_excuses_only_the_values_that_step_across_it() -> None:
+    network = chain("two", (2,), {"relu1": TooSteep()}, SquaredError())
+    point = base_point(network, {}, np.array([[0.0, 0.5]]), np.ones((1, 2)))
+    on_it, beside = (check_value(point, parse(f"image[0,{k}]")) for k in (0, 1))
+    assert (on_it.kink_count, on_it.closer, on_it.outcome) == (1, None, Outcome.KINK)
+    assert (beside.kink_count, beside.outcome) == (0, Outcome.FAILS)
 
 
 def test_the_worst_come_first() -> None:

@@ -1,6 +1,6 @@
-"""Prove many values of the bundled networks, and many random poolings.
+"""Prove many values of the bundled networks, many random poolings, many random networks.
 
-`python -m tests.proof --addresses 2000 --poolings 1000`
+`python -m tests.proof --addresses 2000 --poolings 1000 --random 100`
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.figures.pooling.random_poolings import (
     winners_by_looking,
 )
 from tests.proof.checks import CHECKS, code_gives_the_value
+from tests.proof.random_networks import gradient_faults, kink_faults, random_points
 from tests.proof.sample import NETWORKS, places
 
 VERSIONS = tuple(v for v in CodeVersion if v is not CodeVersion.TORCH or find_spec("torch"))
@@ -84,17 +85,40 @@ def prove_poolings(count: int) -> int:
     return faults_found
 
 
+def prove_gradients(count: int) -> int:
+    """Check gradients and kinks of random networks, and give the number of faults."""
+    start = time.perf_counter()
+    seen: Counter[str] = Counter()
+    faults_found, kinks = 0, 0
+    for number, point in enumerate(random_points(count)):
+        outcomes, wrong = gradient_faults(point, per_array=40)
+        seen += outcomes
+        for h in (1e-1, 1e-2, 1e-5):
+            total, differing = kink_faults(point, h, values=10, seed=number)
+            kinks += total
+            wrong += differing
+        faults_found += len(wrong)
+        for words in wrong[:_SHOWN]:
+            print(f"  random network {number}: {words}")
+    told = ", ".join(f"{name} {number:,}" for name, number in seen.items())
+    duration_s = time.perf_counter() - start
+    print(f"{count} random networks, gradients: {told}; {kinks:,} kinks by looking: "
+          f"{faults_found} faults, {duration_s:.0f} s")  # fmt: skip
+    return faults_found
+
+
 def main() -> int:
     """Prove what is asked for; 1 if anything is wrong."""
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     parser.add_argument("--addresses", type=int, default=2000, help="values of each network")
     parser.add_argument("--poolings", type=int, default=1000, help="random poolings")
+    parser.add_argument("--random", type=int, default=100, help="random networks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("networks", nargs="*", default=NETWORKS)
     asked = parser.parse_args()
     print(f"checks: {', '.join(CHECKS)}; code: {', '.join(v.value for v in VERSIONS)}")
     total = sum(prove(name, asked.addresses, asked.seed) for name in asked.networks)
-    total += prove_poolings(asked.poolings)
+    total += prove_poolings(asked.poolings) + prove_gradients(asked.random)
     return 1 if total else 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 
@@ -21,6 +22,7 @@ from backpropviz.storage.networks import load_network
 from tests.figures.steps import derivation_at, step_at
 from tests.proof.__main__ import faults
 from tests.proof.checks import operands_resolve, terms_add_up
+from tests.proof.random_networks import gradient_faults, kink_faults, random_points
 from tests.proof.readers import of_latex, of_picture, of_text
 from tests.proof.sample import NETWORKS, places
 from tests.proof.sums import shown_sum
@@ -48,6 +50,18 @@ def test_a_sample_meets_every_operation_once(name: str) -> None:
     made = {place.operation.nest.target for place in chosen}
     last = places(tape_of(name), 10**7 if name.startswith("tiny") else 200)
     assert {place.operation.nest.target for place in last} == made
+
+
+def test_random_networks_keep_the_bounds_and_name_every_kink() -> None:
+    seen: Counter[str] = Counter()
+    for number, point in enumerate(random_points(8, seed=3)):
+        outcomes, wrong = gradient_faults(point, per_array=12)
+        seen += outcomes
+        total, differing = kink_faults(point, 1e-1, values=6, seed=number)
+        seen["kinks"] += total
+        assert wrong + differing == []
+    assert seen["no kink"] > 300
+    assert seen["kinks"] > 10
 
 
 def _row(address: str = "conv1.weight.grad[0,0,0,1]") -> tuple[str, str, Laid]:

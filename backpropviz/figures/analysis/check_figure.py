@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.engine.bands import Band
-from backpropviz.engine.check_text import verdict
+from backpropviz.engine.check_text import closer_text, verdict
 from backpropviz.engine.gradcheck import Checked, Outcome, Report
 from backpropviz.figures.analysis.check_badge import error_text, outcome_colors, sign
 from backpropviz.figures.analysis.nudge_course import kink_words
 from backpropviz.figures.analysis.nudge_sweep import band_colors, small
 from backpropviz.figures.explanation.stack import Part, baseline, paragraph, space, stacked
 from backpropviz.figures.number_groups import counted
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Font, Line, Mark, Rect, Scene, Stroke, Text
@@ -26,7 +26,7 @@ _GAP, _LEAST_NAME, _SIGN = 20.0, 150.0, 18.0
 _NUMBERS: Final = styles.NUMBER_SMALL
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Column:
     """A heading above texts; `is_right` puts them at the right edge."""
 
@@ -223,7 +223,7 @@ def _kink_line(result: Checked, top: float, width: float, theme: Theme) -> Text:
     kink = result.kinks[0]
     others = result.kink_count - 1
     more = f", and {others:,} more" if others else ""
-    text = f"within ±h {kink.address}: {kink_words(kink)}{more}"
+    text = f"within ±h {kink.address}: {kink_words(kink)}{more}{closer_text(result)}"
     font = styles.LABEL
     shown = elide(text, font, width - 12)
     place = baseline(top, _NOTE, font)

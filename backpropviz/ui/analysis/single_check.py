@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.address import Address
 from backpropviz.engine.base_point import base_point_of
 from backpropviz.engine.correlated import by_correlation
@@ -12,9 +10,10 @@ from backpropviz.engine.gradcheck import Checked, Outcome, check_value
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.analysis.check_badge import error_text
 from backpropviz.figures.analysis.check_figure import pair_texts
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Single:
     """A verdict, and what else gives the same number."""
 
@@ -40,7 +39,13 @@ def verdict(found: Checked, also: str = "") -> str:
     analytic, numeric = pair_texts(found)
     pair = f"gradient {analytic}, finite difference {numeric}"
     if found.outcome is Outcome.KINK:
-        return f"{pair}: a kink lies within ±h, so there is no verdict."
+        if found.closer is None:
+            return f"{pair}: the value stands on a kink, so there is no verdict."
+        numeric = f"{found.closer.numeric:.9g}".replace("-", "−")
+        return (
+            f"✓ {pair}: a kink lies within ±h; with h = {found.closer.h:.0e}, where none lies, "
+            f"the difference is {numeric} and agrees."
+        )
     if found.outcome is Outcome.FAILS:
         return f"✗ {pair}: they do not agree."
     error = error_text(found)
