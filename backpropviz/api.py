@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +15,7 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.run import Settings, read_target, run
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
     from backpropviz.engine.derivation import Derivation, Term
@@ -68,7 +68,7 @@ def record(
     return run(model, image, Settings(_target(target, model), float_bits, reduction, optimizer))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Explanation:
     """A derived value: text when printed, a picture in a notebook, numbers by `to_json`."""
 

@@ -8,11 +8,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from backpropviz.errors import UsageError, UserError
+from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
     from backpropviz.debugger.steps import Depth, LoopOrder
@@ -25,7 +25,7 @@ LARGEST_SCALE = 8.0
 _PROGRESS_STEP = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """One word of the command line."""
 
@@ -213,7 +213,7 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
     model, tape = recorded(arguments)
     order: LoopOrder = LoopOrder(arguments.order)
     depth = Depth[arguments.depth.upper()]
-    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer), order)
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration), order)
     state = SessionState(depth=depth, order=order)
     return View(model, tape, timeline, state, Scales(tape)), depth
 

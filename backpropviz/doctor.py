@@ -8,12 +8,12 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Final
 
 from backpropviz.assets import resource, resource_names
 from backpropviz.errors import MachineError
+from backpropviz.frozen import frozen
 from backpropviz.ui.display import check_display
 from backpropviz.version import __version__
 
@@ -43,7 +43,7 @@ RESOURCES: Final = ("fonts", "icons", "networks", "datasets", "images")
 _NOT_IMPORTED: Final = ("pyqtgraph",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One line of the report; `mend` is what to type or do where something is wrong."""
 
@@ -52,7 +52,7 @@ class Finding:
     mend: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Machine:
     """The questions that are put to a machine; tests answer in its stead."""
 

@@ -7,7 +7,6 @@ largest terms come first, of a maximum the winner; nothing is computed before it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
@@ -21,6 +20,7 @@ from backpropviz.engine.nest import Coordinates, Factor, Presence, Rule
 from backpropviz.engine.program import Operation, Phase
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 TOP = 6
 
@@ -37,7 +37,7 @@ class Origin(Enum):
     KEPT = "kept"  # what a layer keeps for the way back, as a pooling its switches
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stop:
     """A value on the way: where it was made, and the name by which it was asked for."""
 
@@ -54,7 +54,7 @@ class Stop:
         return self.origin is not Origin.COMPUTED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contribution:
     """One term of a value; `share` is its part of Σ|terms|, of a maximum all for the winner.
 
@@ -70,7 +70,7 @@ class Contribution:
     presence: Presence = Presence.PRESENT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parentage:
     """What a value was made of: its largest contributions, and what the others come to.
 
@@ -89,7 +89,7 @@ class Parentage:
         return self.count - len(self.contributions)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """A way back: from each stop to the next by the largest contribution.
 
@@ -101,7 +101,7 @@ class Path:
     steps: tuple[Contribution, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Ancestry:
     """A pass as a graph of values; `operations` are those of the pass in execution order."""
 

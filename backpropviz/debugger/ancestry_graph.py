@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from backpropviz.debugger.ancestry import Ancestry, Parentage, Stop
 from backpropviz.engine.address import Address
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """One term that leads from a source to the value that it is a part of."""
 
@@ -20,7 +20,7 @@ class Link:
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AncestryGraph:
     """Stops by address, from the root backwards, and the links between them.
 

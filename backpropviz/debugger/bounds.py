@@ -7,19 +7,20 @@ of a layer after looking at a few slices of its arrays.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Nest, Operand, Region, Values
+from backpropviz.frozen import frozen
 
 Interval = tuple[float, float]
 ANYTHING: Interval = (-math.inf, math.inf)
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Bounds:
     """Bounds of the terms of boxes; the bounds of slices are kept for one search."""
 

@@ -8,7 +8,6 @@ source stops at every term it takes. With one it stops at the step whose result,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -23,6 +22,7 @@ from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
     # Read and searched for where there is a condition; the first stage does not wait for it.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from backpropviz.debugger.search import Search
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Breakpoint:
     """Where to stop; the first `ignore` hits are passed, `hits` counts those met so far.
 
@@ -71,7 +71,7 @@ class Hit(NamedTuple):
     depth: Depth
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Seeker:
     """Looks for hits of breakpoints in one pass; `proceed` may raise to give up."""
 

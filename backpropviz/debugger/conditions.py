@@ -17,7 +17,6 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +24,7 @@ import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 COMPARISONS: Mapping[str, Callable[[Any, float], Any]] = {
     "<": operator.lt,
@@ -61,7 +61,7 @@ class Test(Protocol):
         """What finite values from low to high can give."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """value ∘ number, or |value| ∘ number."""
 
@@ -82,7 +82,7 @@ class Comparison:
         return Possible(any(ends), not all(ends))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kind:
     """value is nan, infinite, finite, zero, positive or negative."""
 
@@ -98,7 +98,7 @@ class Kind:
         return Possible(any(ends), not all(ends))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Not:
     """The opposite."""
 
@@ -112,7 +112,7 @@ class Not:
         return Possible(found.false, found.true)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Both:
     """One and the other."""
 
@@ -132,7 +132,7 @@ def _absolute(low: float, high: float) -> tuple[float, float]:
     return least, max(abs(low), abs(high))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition:
     """A test of each result, or of each term."""
 

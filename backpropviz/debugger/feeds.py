@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -17,9 +16,10 @@ from backpropviz.engine.nest import Coordinates, Factor, Loops, Nest, Operand, R
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.program import Operation, Phase
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """One term of one value: which value, and what it took from here.
 
@@ -34,7 +34,7 @@ class Use:
     took_part: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Feed:
     """The uses of a value in one operation, the largest terms first.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.debugger.commands import AT_END, AT_START, Pass
 from backpropviz.debugger.places import find, reordered
@@ -10,9 +10,10 @@ from backpropviz.debugger.state import SessionState, StopReason
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetDepth:
     """Look at another depth; the position stays."""
 
@@ -25,7 +26,7 @@ class SetDepth:
         return replace(state, depth=self.depth)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetOrder:
     """Visit terms by target or by source: everywhere, or in the current operation only.
 
@@ -59,7 +60,7 @@ def _number(override: tuple[int, LoopOrder]) -> int:
     return override[0]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowAbsent:
     """Stop at steps without a source or target too, or pass them."""
 
@@ -72,7 +73,7 @@ class ShowAbsent:
         return replace(state, show_absent=self.show)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GoTo:
     """Stand before step k."""
 
@@ -87,7 +88,7 @@ class GoTo:
         return state.at(self.k, StopReason.JUMP)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GoToAddress:
     """Stand at the step after which a value stands complete; the depth is at least the value's."""
 
@@ -111,7 +112,7 @@ class GoToAddress:
         return max(state.depth, Depth.ELEMENT if self.address.indices else Depth.TENSOR)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToStart:
     """Before the first step."""
 
@@ -122,7 +123,7 @@ class ToStart:
         return state.at(0, StopReason.START)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToEnd:
     """After the last step."""
 
@@ -133,7 +134,7 @@ class ToEnd:
         return state.at(on.timeline.steps, StopReason.END)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reset:
     """To the start, with no breakpoint met yet; depth, orders and marks stay."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.debugger.steps import Depth
+from backpropviz.frozen import frozen
 
 _KEPT = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Visit:
     """A position and the depth it was looked at."""
 
@@ -17,7 +16,7 @@ class Visit:
     depth: Depth
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class History:
     """Visits behind and ahead, nearest last."""
 

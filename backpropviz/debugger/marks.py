@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.debugger.breakpoints import Breakpoint, Hit, Seeker
 from backpropviz.debugger.commands import AT_END, AT_START, Pass, moved
@@ -10,9 +10,10 @@ from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.state import SessionState, Stop, StopReason
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Continue:
     """Run to the next breakpoint, or to the end."""
 
@@ -23,7 +24,7 @@ class Continue:
         return _run(on, state, forward=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContinueBack:
     """Run backwards to the breakpoint before, or to the start."""
 
@@ -77,7 +78,7 @@ def _stands_at(on: Pass, state: SessionState, hit: Hit) -> int:
     return moved(on, state, hit.k, depth=max(state.depth, hit.depth)).k
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToggleBreakpoint:
     """Set a breakpoint, or remove the one at the same place with the same condition."""
 
@@ -96,7 +97,7 @@ class ToggleBreakpoint:
         return replace(state, breakpoints=kept + added)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangeBreakpoint:
     """Replace a breakpoint: switch it off, change its condition or how many hits it passes."""
 
@@ -113,7 +114,7 @@ class ChangeBreakpoint:
         return replace(state, breakpoints=tuple(dict.fromkeys(changed)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClearBreakpoints:
     """Remove all breakpoints."""
 
@@ -124,7 +125,7 @@ class ClearBreakpoints:
         return replace(state, breakpoints=())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddWatch:
     """Keep an eye on a value or an array."""
 
@@ -139,7 +140,7 @@ class AddWatch:
         return replace(state, watches=(*state.watches, self.address))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoveWatch:
     """Stop watching."""
 
@@ -152,7 +153,7 @@ class RemoveWatch:
         return replace(state, watches=tuple(w for w in state.watches if w != self.address))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TogglePin:
     """Keep a cell's explanation on the screen, or let it go."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -16,6 +15,7 @@ from backpropviz.engine.element import element_progress
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.partial import Partial, plane_dimensions, progress
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 
 
 class Standing(Enum):
@@ -27,7 +27,7 @@ class Standing(Enum):
     FINAL = "final"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """A value at a position; `value` is None while it is not computed, and for whole arrays.
 

@@ -8,7 +8,6 @@ own, and an interval `start … stop − 1` says which of them count.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -21,6 +20,7 @@ from backpropviz.engine.coverage import Cells, reached
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.nest import Loops, Nest, Region, Values
 from backpropviz.engine.operands import Cell
+from backpropviz.frozen import frozen
 
 _SLICE = 1 << 18
 """Terms compared at once."""
@@ -32,7 +32,7 @@ def _proceed() -> None:
     """Nobody wants to interrupt."""
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Search:
     """A condition, looked for in one operation in one loop order, forwards or backwards.
 

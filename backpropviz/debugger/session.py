@@ -7,18 +7,19 @@ its place again when the pass has more or fewer steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from backpropviz.debugger.state import SessionState, Stop, StopReason
 from backpropviz.debugger.steps import LoopOrder
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Coordinates
+from backpropviz.frozen import frozen
 
 Scalar = str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A step: the array that it computes and its loop coordinates; no array at the end."""
 
@@ -26,7 +27,7 @@ class Place:
     coordinates: Coordinates = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Subject:
     """What is recorded: network (bundled name or file), image, target, and the pass's settings."""
 
@@ -36,7 +37,7 @@ class Subject:
     settings: Mapping[str, Scalar] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """A subject, a place, and the state without its position and without numbers of operations.
 

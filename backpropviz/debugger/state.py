@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.steps import Depth, LoopOrder, Step
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
+from backpropviz.frozen import frozen
 
 
 class StopReason(Enum):
@@ -21,7 +22,7 @@ class StopReason(Enum):
     BREAKPOINT = "at a breakpoint"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stop:
     """A reason, with the place of the breakpoint that it was."""
 
@@ -34,7 +35,7 @@ class Stop:
         return f"{text} ({self.breakpoint})" if self.breakpoint else text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SessionState:
     """Position, wishes, and marks. `overrides` are operations whose loop order differs."""
 

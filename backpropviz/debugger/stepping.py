@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.debugger.commands import AT_END, AT_START, Pass, moved
 from backpropviz.debugger.presence import next_present
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
+from backpropviz.frozen import frozen
 
 WHOLE = "This is the whole pass: there is nothing around it."
 
@@ -42,7 +41,7 @@ def _leaf_sentence(timeline: Timeline, k: int) -> str:
     }.get(leaf, f"{target} only copies values: it is one step.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Over:
     """Run the focus; next at the current depth."""
 
@@ -53,7 +52,7 @@ class Over:
         return moved(on, state, on.timeline.block(state.k, state.depth)[1])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackOver:
     """Go back to the start of the block that has just run; previous at the current depth."""
 
@@ -65,7 +64,7 @@ class BackOver:
         return moved(on, state, start, forward=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Into:
     """Look one depth deeper."""
 
@@ -85,7 +84,7 @@ class Into:
         return moved(on, state, state.k, depth=deeper(on.timeline, state.k, state.depth))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackInto:
     """Look one depth deeper at what has just run, from its end."""
 
@@ -102,7 +101,7 @@ class BackInto:
         return moved(on, state, start, depth=depth, forward=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Out:
     """Run to the end of the enclosing block."""
 
@@ -116,7 +115,7 @@ class Out:
         return moved(on, state, on.timeline.block(state.k, depth)[1], depth=depth)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BackOut:
     """Go back to the start of the enclosing block."""
 

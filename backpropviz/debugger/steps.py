@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Coordinates, Nest, Rule
 from backpropviz.engine.program import Phase
+from backpropviz.frozen import frozen
 
 
 class Depth(IntEnum):
@@ -39,7 +39,7 @@ class LoopOrder(Enum):
         return 0 if self is LoopOrder.TARGET else 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A block of the pass; it holds no array. `coordinates` are those that the block fixes."""
 

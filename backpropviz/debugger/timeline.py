@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import accumulate, groupby
 
@@ -18,9 +18,10 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.boxes import join, split
 from backpropviz.engine.nest import Coordinates, Loops, Nest, Rule
 from backpropviz.engine.program import Operation, Phase
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extent:
     """A part of the pass: operations `first … last − 1`, steps `start … stop − 1`."""
 
@@ -32,7 +33,7 @@ class Extent:
     stop: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One level of the call stack: the `ordinal`-th (from 0) of `total` blocks of the level above.
 
@@ -48,7 +49,7 @@ class Frame:
     coordinates: tuple[tuple[str, int], ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Timeline:
     """The operations of a pass in their chosen loop orders.
 

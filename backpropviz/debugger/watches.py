@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.debugger.progress import Reading, value_at
 from backpropviz.debugger.state import SessionState, shown_position
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watched:
     """A watch and what it reads; None where the pass has no such value."""
 

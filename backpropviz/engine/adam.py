@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,9 +18,10 @@ from backpropviz.engine.update_rule import (
     decay_nests,
 )
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Adam:
     """g ← ∂L/∂w + λ·w;  m ← β₁·m + (1 − β₁)·g;  v ← β₂·v + (1 − β₂)·g².
 
@@ -119,7 +119,7 @@ class Adam:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdamW(Adam):
     """Adam without decay in its gradient; step = −η · (λ·w + m̂ / (√v̂ + ε)).
 

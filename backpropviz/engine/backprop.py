@@ -8,7 +8,6 @@ reverse topological order makes every ∂L/∂output complete before it is used
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -17,13 +16,14 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.protocol import LayerParameters, Residuals
 from backpropviz.engine.network import IMAGE_NAME, Network
+from backpropviz.frozen import frozen
 
 Parameters: TypeAlias = Mapping[str, LayerParameters]
 """Parameters by layer, then by name; layers without any may be left out."""
 NONE: LayerParameters = {}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Forward:
     """What a forward pass made, by layer; `loss` has no dimensions."""
 
@@ -34,7 +34,7 @@ class Forward:
     loss_residuals: Residuals
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Backward:
     """What a backward pass made, by layer: ∂L/∂output, ∂L/∂inputs, ∂L/∂parameters."""
 

@@ -7,7 +7,7 @@ and the order of every summation are those of the full pass, so the results agre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
@@ -20,9 +20,10 @@ from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME, TARGET, input_n
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class BasePoint:
     """A network with its parameters and data, run forwards and backwards once."""
 
@@ -55,7 +56,7 @@ class Role(Enum):
     INPUT = "input"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Place:
     """A value that can be nudged, with the arrays that hold it and its gradient.
 
@@ -175,7 +176,7 @@ def changed(point: BasePoint, where: Place, value: float) -> Forward:
     return _rerun(point, _Change(parameters={where.layer: own}))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Change:
     """Arrays that replace those of the base, by layer (and number of the input)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,9 +10,10 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArrayChange:
     """An array of which `count` of `size` values differ; the most, by |after − before|, at one."""
 
@@ -30,7 +30,7 @@ class ArrayChange:
         return abs(self.after - self.before)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """What differs from one pass to another, in the order of the pass."""
 

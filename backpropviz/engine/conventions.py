@@ -7,7 +7,7 @@ scale, and a kernel may lie on the image as it is or turned. PyTorch's choices a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -22,6 +22,7 @@ from backpropviz.engine.network import Network
 from backpropviz.engine.run import with_reduction
 from backpropviz.engine.ties import TieRule
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Convention: TypeAlias = Literal["ties", "relu_at_zero", "reduction", "flip"]
 Option: TypeAlias = str | float | bool
@@ -36,7 +37,7 @@ OPTIONS: Mapping[Convention, tuple[Option, ...]] = MappingProxyType(
 """What there is to choose from, PyTorch's choice first."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conventions:
     """One choice of each; without arguments PyTorch's."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
@@ -26,9 +25,10 @@ from backpropviz.engine.nest import (
     Values,
 )
 from backpropviz.engine.operands import Indicator
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """One summand, candidate or function value with its operands; padding counts 0."""
 
@@ -38,7 +38,7 @@ class Term:
     presence: Presence
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Derivation:
     """Where a value comes from; terms lie as arrays and are made into objects when asked for.
 

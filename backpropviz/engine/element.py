@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -12,12 +11,13 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.boxes import join, runs, volume
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.nest import Coordinates, Nest, Rule, Values
+from backpropviz.frozen import frozen
 
 _SHORT = 1 << 12
 """Up to so many terms, one box costs less than several smaller ones."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ElementProgress:
     """One element: t of its T terms have run; `value` is None while t = 0."""
 

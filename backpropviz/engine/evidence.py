@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -26,6 +25,7 @@ from backpropviz.engine.conventions import (
 )
 from backpropviz.engine.gradcheck import ABSOLUTE, RELATIVE
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 H = 1e-5
 
@@ -38,7 +38,7 @@ class Side(Enum):
     RIGHT = "right"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slopes:
     """The finite differences at one value: from the left and from the right.
 
@@ -67,7 +67,7 @@ class Slopes:
         return {Side.LEFT: self.left, Side.CENTER: self.center, Side.RIGHT: self.right}[side]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """One choice: its gradient, the slopes of its own loss, and with which of them it agrees."""
 
@@ -77,7 +77,7 @@ class Verdict:
     agrees_with: tuple[Side, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """All choices of a convention at one value."""
 

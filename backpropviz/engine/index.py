@@ -7,13 +7,13 @@ and member, a flat index into channel, row and column.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.nest import Coordinates, Region
+from backpropviz.frozen import frozen
 
 
 class Coordinate(NamedTuple):
@@ -24,7 +24,7 @@ class Coordinate(NamedTuple):
     floor: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Index:
     """One index of a cell as a function of the loop coordinates."""
 

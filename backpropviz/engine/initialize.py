@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +19,7 @@ from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.layers.protocol import Initialized
 from backpropviz.engine.network import Network, Node
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 DEFAULT_SCHEME = "he_normal"
 
@@ -33,7 +33,7 @@ _VARIANCES: Mapping[str, Callable[[int, int], float]] = MappingProxyType(
 SCHEMES = tuple(f"{name}_{how}" for name in _VARIANCES for how in ("normal", "uniform"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wrong:
     """A beginning that is wrong on purpose: its title, and in a sentence what is to be seen.
 

@@ -7,14 +7,14 @@ module in `backpropviz.engine.layers`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import Layer, Residuals
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flip:
     """A unit whose input crossed 0, from its value in one pass to that in the other."""
 
@@ -23,7 +23,7 @@ class Flip:
     after: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WinnerChange:
     """A window (the address of its output) that another cell won in the other pass."""
 
@@ -32,14 +32,14 @@ class WinnerChange:
     after: Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AtZero:
     """A unit whose input is exactly 0: its slope there is a convention."""
 
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tie:
     """A window that several cells win; the first of them takes all by convention."""
 

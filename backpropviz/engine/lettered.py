@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.index import Index, picked, variables
 from backpropviz.engine.nest import Axis, Loops, Operand
 from backpropviz.engine.operands import Cell
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lettering:
     """One order of loops, a letter an axis; a cell is addressed by the same letters."""
 

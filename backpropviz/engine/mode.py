@@ -6,16 +6,17 @@ and every pass that is computed anew from that tape then agree on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from backpropviz.engine.layers.protocol import Moded
 from backpropviz.engine.network import Network
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mode:
     """Whether a pass trains, and what its dropouts are drawn from: a seed, the update's number."""
 

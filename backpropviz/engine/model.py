@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Example:
     """An image that comes with a model, already as the network takes it: (1,C,H,W)."""
 
@@ -21,7 +21,7 @@ class Example:
     target: int | tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Model:
     """A network ready to be shown an image; `class_names` is empty for a regression."""
 

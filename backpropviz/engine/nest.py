@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
     from backpropviz.engine.index import Index
@@ -51,7 +51,7 @@ class Presence(Enum):
     ABSENT = "absent"  # no such source: passed without stopping
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axis:
     """A loop variable and how often it runs: 0 … size − 1."""
 
@@ -59,7 +59,7 @@ class Axis:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Factor:
     """One operand of one term: a cell with its address, or a constant with its label."""
 
@@ -100,7 +100,7 @@ class Operand(Protocol):
         """Where the operand is present: neither absent nor padding; None: everywhere."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Loops:
     """One order of a nest's loops, outermost first, in three groups: channel | element | term."""
 
@@ -141,7 +141,7 @@ class Loops:
         return tuple(c for c in cell if c is not None) if inside else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Nest:
     """One operation: what it computes, by which rule, in which loop orders (by target first)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 
 from backpropviz.engine.address import PARTS, Address
@@ -20,12 +19,13 @@ from backpropviz.engine.layers.protocol import (
     input_name,
 )
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 IMAGE_NAME = IMAGE.quantity
 _NAME = re.compile(r"^[A-Za-z_][\w.-]*$")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Node:
     """A layer in its place: its name, and its inputs (`image` or the names of earlier layers)."""
 
@@ -34,7 +34,7 @@ class Node:
     inputs: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Network:
     """Layers in topological order; the last one's output goes to the loss.
 

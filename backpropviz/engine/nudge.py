@@ -6,13 +6,13 @@ true ΔL = L(v + δ) − L(v), by a forward pass     predicted ΔL = ∂L/∂v �
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Forward
 from backpropviz.engine.bands import Band, band_of, relative_error
 from backpropviz.engine.base_point import BasePoint, changed, place
+from backpropviz.frozen import frozen
 
 SWEEP = tuple(10.0**-exponent for exponent in range(1, 13))
 """Steps h from 1e-1 (truncation) to 1e-12 (rounding)."""
@@ -31,7 +31,7 @@ class Slope(Enum):
         return {Slope.RAISES: -1, Slope.LOWERS: 1, Slope.FLAT: 0}[self]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nudge:
     """One value moved by `delta`, which is what its rounding has left of the wish."""
 
@@ -80,7 +80,7 @@ class Nudge:
         return relative_error(self.predicted_change, self.true_change)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Difference:
     """A central difference: (L(v + h) − L(v − h)) / 2h, where 2h is what rounding has left of it.
 
@@ -111,7 +111,7 @@ class Difference:
         return None if self.numeric is None else band_of(self.error)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Around:
     """The passes at v − h and v + h, and the difference of their losses."""
 

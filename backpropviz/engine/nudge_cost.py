@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from statistics import median
 
 from backpropviz.engine.backprop import backward, forward
 from backpropviz.engine.base_point import BasePoint
+from backpropviz.frozen import frozen
 
 Clock = Callable[[], float]
 """Seconds since some moment, as `time.perf_counter` gives them."""
 PASSES_PER_PARAMETER = 2  # one at v − h, one at v + h
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NudgeCost:
     """The measured seconds of one forward and one backward pass, and what follows from them.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
@@ -12,11 +11,12 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Coordinates, Factor, Operand, Presence, Region, Values
+from backpropviz.frozen import frozen
 
 PADDING_LABEL = "padding"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """A value of an array. Outside the array lies padding (a 0 that is stopped at) or nothing."""
 
@@ -136,7 +136,7 @@ def _padded_window(array: Array, low: list[int], high: list[int]) -> Array:
     return np.pad(window, margins) if any(m != (0, 0) for m in margins) else window
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constant:
     """A number that has no address: `1/4`, a learning rate."""
 
@@ -170,7 +170,7 @@ class Constant:
         return None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Share:
     """1/n, where n may differ between windows: padding is not counted, an edge cuts them."""
 
@@ -211,7 +211,7 @@ class Share:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Indicator:
     """1 where a cell is the winner of its window, else 0."""
 
@@ -261,7 +261,7 @@ class Indicator:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choice:
     """A different operand for each position along one loop axis.
 

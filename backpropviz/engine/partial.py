@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,12 +19,13 @@ from backpropviz.engine.contraction import add_products, narrow
 from backpropviz.engine.coverage import Cells, reached
 from backpropviz.engine.element import element_by_target
 from backpropviz.engine.nest import Coordinates, Loops, Nest, Region, Values
+from backpropviz.frozen import frozen
 
 _SMALL = 1 << 20
 """Boxes of up to so many terms are summed in float64, larger ones in the tape's dtype."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Partial:
     """Values (float64, NaN where not computed), which are computed, and which are complete."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any, Literal, TypeAlias, get_args
 
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Fit: TypeAlias = Literal["crop", "pad", "stretch"]
 Resample: TypeAlias = Literal["box", "bilinear", "nearest", "lanczos"]
@@ -17,7 +18,7 @@ MAX_SIDE = 4096
 _SMALLEST, _LARGEST = 1e-6, 1e6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preprocessing:
     """
     The input's shape and the way to it: fit, resample, channels, invert, pad, scale, normalize.

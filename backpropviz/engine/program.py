@@ -7,7 +7,6 @@ its inputs, with a sum wherever a value was used more than once; the update of e
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from backpropviz.engine.address import Address
@@ -19,6 +18,7 @@ from backpropviz.engine.nest import Axis, Loops, Nest, Rule
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.engine.optimizer import Optimizer, next_nest
+from backpropviz.frozen import frozen
 
 
 class Phase(Enum):
@@ -30,7 +30,7 @@ class Phase(Enum):
     UPDATE = "update"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Operation:
     """A nest in its place in the pass; `layer` may be `image`, where its gradient is summed."""
 

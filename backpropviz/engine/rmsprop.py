@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,9 +18,10 @@ from backpropviz.engine.update_rule import (
     decay_nests,
 )
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RmsProp:
     """g ← ∂L/∂w + λ·w;  s ← α·s + (1 − α)·g²;  step = −η · g / (√s + ε).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from backpropviz.engine.arrays import Array
@@ -13,12 +13,13 @@ from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.record import DTYPES, record
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 REDUCTIONS = ("mean", "sum")
 _MOST_NAMES = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What a pass depends on beside the model and the image; None: as the model says."""
 

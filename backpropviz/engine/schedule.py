@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, cast
 
@@ -18,6 +18,7 @@ from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.training.update import Schedule
 from backpropviz.engine.update_rule import check_not_negative
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
 class Curve(Protocol):
@@ -29,7 +30,7 @@ class Curve(Protocol):
         """The factor of the `iteration`-th update (from 1)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constant:
     """Always the same factor."""
 
@@ -45,7 +46,7 @@ class Constant:
         return self.factor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepDecay:
     """γ^⌊t/every⌋ after t updates: a fall by γ every so many updates."""
 
@@ -63,7 +64,7 @@ class StepDecay:
         return float(self.factor ** ((iteration - 1) // self.every))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cosine:
     """least + (1 − least) · (1 + cos(π·t/T)) / 2 after t of T updates; then it stays at `least`.
 
@@ -88,7 +89,7 @@ class Cosine:
         return self.least + (1 - self.least) * (1 + math.cos(math.pi * part)) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WarmUp:
     """start + (1 − start) · t/T after t of T updates; then 1."""
 
@@ -107,7 +108,7 @@ class WarmUp:
         return self.start + (1 - self.start) * part
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Then:
     """One curve for so many updates, then another one, which begins at its own beginning."""
 
@@ -127,7 +128,7 @@ class Then:
         return self.second(iteration - self.updates)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Product:
     """Two curves at once: their factors are multiplied."""
 

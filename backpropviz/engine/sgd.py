@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -20,9 +19,10 @@ from backpropviz.engine.update_rule import (
     decay_nests,
 )
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sgd:
     """g ← ∂L/∂w + λ·w;  v ← μ·v + g;  step = −η·v, or with Nesterov −η·(g + μ·v).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array, shape_text
@@ -11,19 +10,22 @@ from backpropviz.engine.layers.protocol import LOSS
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Tape(Mapping[Address, Array]):
     """Arrays by address without indices; the same array may have several names.
 
-    `canonical` maps each further name to the one under which the array is computed.
+    `canonical` maps each further name to the one under which the array is computed; `iteration` is
+    the number of the optimizer's update, from 1, which some of them reckon with.
     """
 
     network: Network
     optimizer: Optimizer
     arrays: Mapping[Address, Array]
     canonical: Mapping[Address, Address]
+    iteration: int = 1
 
     def __getitem__(self, address: Address | str) -> Array:
         """The array, or the value (an array without dimensions) where indices are given.

@@ -6,7 +6,6 @@ all to the first, some share it out, some give the whole to each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -16,13 +15,14 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
 from backpropviz.engine.operands import Cell, Indicator
+from backpropviz.frozen import frozen
 
 TieRule: TypeAlias = Literal["first", "all", "shared"]
 """Who takes the upstream gradient of a tied window: the first in row-major order, each the whole,
 or each an even part."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TiedIndicator(Indicator):
     """1 where a cell holds its window's largest value, be it alone or one of several; else 0."""
 
@@ -58,7 +58,7 @@ class TiedIndicator(Indicator):
         return Cell(self.largest, self.window, Presence.ABSENT)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TiedShare:
     """1/k, where k cells hold the largest value of a window; 1/1 where there is no tie."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
 from backpropviz.engine.address import Address
@@ -17,12 +16,13 @@ from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Constant
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 OptimizerState: TypeAlias = Mapping[str, Array]
 """A parameter's state by name: `velocity`, `moment1`, …"""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Update:
     """What an optimizer does to one parameter; `next` = weight + step.
 

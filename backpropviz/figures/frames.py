@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -15,13 +15,14 @@ from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import Options, View
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 
 MOST_FRAMES: Final = 20_000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FrameRange:
     """Positions whose blocks are shown; each picture is drawn when it is asked for."""
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 
 _PHOTO_SIDE = 8
 """Images of at least this side are shown in true gray; the numbers of smaller ones matter more."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scale:
     """A color map and the values at its two ends."""
 
@@ -24,7 +25,7 @@ class Scale:
     is_diverging: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Scales:
     """The scales of one pass, worked out when first asked for."""
 

@@ -10,7 +10,6 @@ changes; loss and target have the loss's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +18,7 @@ from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import (
     Fraction,
     Indexed,
@@ -116,7 +116,7 @@ _PART_TITLES: Final[Mapping[str, str]] = MappingProxyType(
 _BEFORE: Final = "_before"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Letter:
     """A quantity's letter, with a remark at its upper right: `new`, `old`, a consumer's name."""
 
@@ -129,7 +129,7 @@ class Letter:
         return len(self.text) > 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Notation:
     """The letters of one network; without a network every input is X and every output o."""
 

@@ -6,7 +6,7 @@ Figures read a `View` and nothing else; the same view gives the same picture.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
 import numpy as np
@@ -30,9 +30,10 @@ from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
 from backpropviz.figures.stage.planes import Selection
 from backpropviz.figures.symbols import Notation
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Options:
     """How a person wants to see the pass; `lit` is the key that is hovered or pinned."""
 
@@ -40,7 +41,7 @@ class Options:
     ledger_by_size: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class View:
     """One moment of a pass. `scales` is kept from view to view of the same tape."""
 

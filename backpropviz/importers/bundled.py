@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backpropviz.assets import resource
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.decode import picture_from_file
 from backpropviz.importers.picture import Picture
 
@@ -25,7 +26,7 @@ _DIGITS: Mapping[str, tuple[str, int]] = MappingProxyType(
 _SPECIFICATION = re.compile(r"([A-Za-z][A-Za-z0-9_-]+):(.*)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class DigitSet:
     """Bundled digits: images uint8 (N, H, W) with values 0…white, labels uint8 (N,)."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.picture import Picture
 from backpropviz.importers.resample import resize
 
@@ -19,7 +19,7 @@ _Step: TypeAlias = tuple[_Values, tuple[str, ...]]
 RED_GREEN_BLUE = (0.299, 0.587, 0.114)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Region:
     """The part of a picture that is used, in its pixels."""
 
@@ -29,7 +29,7 @@ class Region:
     height: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Prepared:
     """
     A network's input (1, C, H, W), float32, read-only, and in `steps`, in words and in order, all

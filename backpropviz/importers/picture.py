@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 
@@ -17,7 +18,7 @@ _CHANNELS = (1, 2, 3, 4)
 _BLOCK_PIXELS = 1 << 18
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Picture:
     """
     Upright, opaque pixels (H, W, 1 or 3): uint8 with white 255, or float32 with white 1.

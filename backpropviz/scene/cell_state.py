@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.colormaps import color_at
 from backpropviz.scene.marks import Box, Color, Font
 from backpropviz.scene.theme import Theme
@@ -29,7 +29,7 @@ class CellState(Enum):
     NOT_FINITE = "not finite"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """What a cell shows.
 

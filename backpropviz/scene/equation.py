@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
+
+from backpropviz.frozen import frozen
 
 JUXTAPOSED = "\u2062"
 """The operator between factors that stand side by side: invisible in a picture, `·` in text."""
@@ -31,7 +32,7 @@ class Role(Enum):
     MUTED = "muted"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol:
     """A letter, a name or an ellipsis; names such as `ReLU` stand upright."""
 
@@ -41,7 +42,7 @@ class Symbol:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number:
     """A value of the pass as the person reads it, or a constant of the definition.
 
@@ -55,14 +56,14 @@ class Number:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pending:
     """The place of a value that is not computed yet: a dot, never 0."""
 
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Operator:
     """`+ − · ×`, a relation such as `=`, a comma, or `JUXTAPOSED`: its text tells its kind."""
 
@@ -70,7 +71,7 @@ class Operator:
     role: Role | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Words:
     """A phrase inside an equation; a `small` one is a remark in the interface's font ("so far")."""
 
@@ -79,14 +80,14 @@ class Words:
     small: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Space:
     """An empty stretch, in em."""
 
     em: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """Parts side by side on one baseline."""
 
@@ -95,7 +96,7 @@ class Row:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Indexed:
     """A base with indices, an exponent, or both."""
 
@@ -106,7 +107,7 @@ class Indexed:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fraction:
     """A numerator over a denominator."""
 
@@ -116,7 +117,7 @@ class Fraction:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BigOperator:
     """`∑`, or a word such as `max`, with its limits; what it ranges over follows in the row."""
 
@@ -126,7 +127,7 @@ class BigOperator:
     role: Role | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delimited:
     """A part between parentheses, brackets or bars that grow with it."""
 
@@ -136,7 +137,7 @@ class Delimited:
     role: Role | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Function:
     """A named function and its arguments: exp(x), max(0, x)."""
 
@@ -146,7 +147,7 @@ class Function:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Indicator:
     """𝟏[condition]: 1 where the condition holds, else 0."""
 
@@ -155,7 +156,7 @@ class Indicator:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Root:
     """A square root."""
 
@@ -164,7 +165,7 @@ class Root:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """One term of a sum: the current one lies on a tint, one that has not run yet is faded."""
 

@@ -6,10 +6,10 @@ The baseline of the first line lies at y = 0 and starts at x = 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Kind, Node, Operator, Row, operator_kind
 from backpropviz.scene.equation_boxes import Placed, placed_parts
 from backpropviz.scene.equation_setting import EquationStyle, Measure, Setting, marks_of
@@ -21,7 +21,7 @@ __all__ = ["EquationStyle", "Laid", "Measure", "layout", "layout_aligned", "layo
 _LINE_PITCH, _LINE_GAP = 24 / 17, 0.06  # em between baselines, and between extents, at least
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Laid:
     """A laid out equation; `relation_x` is where its first `=` stands, or None without one.
 

@@ -6,10 +6,10 @@ Vertical shifts are rounded to whole pixels, so that bars and baselines stay cri
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Role
 from backpropviz.scene.marks import Color, Font, Mark, Text
 
@@ -26,7 +26,7 @@ _DEEPER = {DIGITS: 0.3, REMARKS: 0.25}  # em below the baseline where it is more
 _AXIS, _RULE = 0.258, 0.068  # em, as in the MATH table of STIX Two Math
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EquationStyle:
     """How an equation looks: sizes in pixels and the theme's color for each role."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, TypedDict
 
 from backpropviz.assets import resource
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Anchor, Box, Font, Text
 
 ELLIPSIS: Final = "…"
@@ -43,7 +43,7 @@ class _Entry(TypedDict):
     advances: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Metrics:
     """One font file, in units of the em."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import hypot
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_box
 from backpropviz.scene.marks import Box, Ellipse, Group, Line, Mark, Path, Pixels, Rect, Scene, Text
 from backpropviz.scene.shapes import path_box
@@ -17,7 +17,7 @@ _REACH = 3.0
 """How near to a line (a wire, a route) a point counts as on it, in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hit:
     """A value's key and where it is drawn."""
 
@@ -25,14 +25,14 @@ class Hit:
     box: Box
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place(Hit):
     """One of the places of a key; a text that lies on no keyed cell is told from a cell."""
 
     is_text: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Frame:
     """A group's coordinates in the scene's: p lies at (dx, dy) + scale · p, shown inside `clip`."""
 

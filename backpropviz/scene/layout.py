@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil, floor
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Box
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grid:
     """Equal cells in rows and columns; all its numbers are whole pixels."""
 

@@ -7,10 +7,10 @@ text) of the value it shows, or empty.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.style import Color, Font
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Box:
     """An axis-parallel rectangle: a clip, an extent, a layout slot."""
 
@@ -82,7 +82,7 @@ class Hatch(Enum):
     NOT_FINITE = "not-finite"  # reversed, pitch 6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stroke:
     """A line's look; `dash` alternates drawn and empty lengths in pixels."""
 
@@ -91,7 +91,7 @@ class Stroke:
     dash: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rect:
     """A rectangle, filled, hatched, outlined (the outline is centered on the edge)."""
 
@@ -107,7 +107,7 @@ class Rect:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """A straight line."""
 
@@ -119,7 +119,7 @@ class Line:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Path:
     """A polyline with rounded corners, or a closed polygon; `arrow` puts a head at its end."""
 
@@ -132,7 +132,7 @@ class Path:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ellipse:
     """An ellipse by center and radii: a ring, a dot."""
 
@@ -145,7 +145,7 @@ class Ellipse:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """One line of text on a baseline at `y`; no line breaks, no markup."""
 
@@ -158,7 +158,7 @@ class Text:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Pixels:
     """A grid of values colored by a map: a backend may draw an image or a rectangle a cell.
 
@@ -223,7 +223,7 @@ class Pixels:
         return tuple(zip(xs, (self.y + (rows + 0.5) * height).tolist(), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group:
     """Marks that are moved, scaled and clipped together.
 
@@ -241,7 +241,7 @@ class Group:
 Mark: TypeAlias = Rect | Line | Path | Ellipse | Text | Pixels | Group
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scene:
     """One picture: its size, its background and its marks from back to front."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from backpropviz.frozen import frozen
 
 Color: TypeAlias = str
 """`#RRGGBB`, or `#RRGGBBAA` where it is translucent."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Font:
     """A bundled family with its size in pixels; `weight` is CSS's (400, 500, 600)."""
 

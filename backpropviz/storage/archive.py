@@ -10,13 +10,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.storage.atomic import atomic_file
 
 LARGEST_FILE = 2 * 1024**3
@@ -56,7 +56,7 @@ _DAMAGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Archive:
     """An open archive whose list of members has been checked."""
 

@@ -6,19 +6,19 @@ import json
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 LONGEST_TEXT = 2000
 LARGEST_INTEGER = 10**15
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A JSON value and where it stands, such as `layers[2] (pool1).stride`."""
 

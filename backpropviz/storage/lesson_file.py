@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from backpropviz.assets import resource, resource_names
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 FOLDER, SUFFIX = "lessons", ".toml"
 LARGEST_BYTES = 1_000_000
@@ -22,7 +22,7 @@ _FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LessonText:
     """A lesson as it is written; `file` is what its errors begin with."""
 

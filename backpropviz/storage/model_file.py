@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -19,6 +19,7 @@ from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.storage.archive import (
     DTYPES,
     Archive,
@@ -44,7 +45,7 @@ _MANIFEST, _NETWORK, _EXAMPLE, _SESSION = (
 _IMAGE = "example/image.npy"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Session:
     """A model, the debugger's state as plain JSON, and further arrays by name."""
 

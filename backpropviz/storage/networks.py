@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from backpropviz.assets import resource, resource_names
 from backpropviz.engine.model import Model
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.storage import model_file, network_json
 from backpropviz.storage.architecture_json import network_from_json
 from backpropviz.storage.entry import parse_json
@@ -21,7 +21,7 @@ _FIRST = ("tiny-max", "tiny-avg", "tiny-dense", "tiny-overlap", "lenet", "mlp", 
 _LONGEST_SENTENCE = 700
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetworkCard:
     """What a list of networks shows of one."""
 

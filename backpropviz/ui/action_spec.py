@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from backpropviz.frozen import frozen
 
 
 class Needs(Enum):
@@ -23,7 +24,7 @@ class Scope(Enum):
     STAGE = "stage"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ActionSpec:
     """One action; `name` is its identity, `help` one sentence, `keys` portable key texts."""
 

@@ -30,6 +30,7 @@ def run_window(
     """
     check_display()
     try:
+        application = make_application()
         from PySide6.QtCore import QTimer
 
         from backpropviz.ui.main_window import MainWindow
@@ -38,7 +39,6 @@ def run_window(
             f"Qt cannot be loaded ({error}): type “python -m backpropviz doctor” to see what is "
             "missing."
         ) from None
-    application = make_application()
     window = MainWindow(theme)
     _show_errors_in(window)
     window.open_at_start(files, network, lesson)
@@ -54,6 +54,9 @@ def make_application() -> QApplication:
     """The one application object, named, with its fonts."""
     from PySide6.QtWidgets import QApplication
 
+    from backpropviz.ui.plain_import import use_plain_import
+
+    use_plain_import()
     from backpropviz.ui.appearance import note_desktop
     from backpropviz.ui.collection import collect_rarely
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.commands import Command, Pass
 from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth
@@ -13,11 +11,12 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.figures.explanation.term_keys import term_step
+from backpropviz.frozen import frozen
 from backpropviz.ui.going import to_layer
 from backpropviz.ui.opened import Opened
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Together:
     """Commands in a row that keep the loop orders, as one change."""
 

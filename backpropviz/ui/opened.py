@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from backpropviz.debugger.breakpoints import Breakpoint
@@ -18,10 +18,11 @@ from backpropviz.engine.program import operations
 from backpropviz.errors import UserError
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import Options, View
+from backpropviz.frozen import frozen
 from backpropviz.ui.subject import Subject, target_text
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Opened:
     """A recorded pass and the moment of it that the window shows."""
 
@@ -92,7 +93,7 @@ def record(subject: Subject, diverging: str = "") -> Opened:
         UserError: the subject's parts do not fit together.
     """
     tape = subject.record()
-    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer))
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration))
     view = View(subject.model, tape, timeline, SessionState(), Scales(tape, diverging))
     return Opened(subject, view)
 

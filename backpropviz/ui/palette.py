@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout
 
+from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY
 from backpropviz.ui.action_set import key_text, translated
@@ -24,7 +24,7 @@ _MOST_ROWS = 14
 _WIDTH = 620
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """Something that can be done: its words, what stands at the right, and how to do it."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QSettings
+
+from backpropviz.frozen import frozen
 
 INTERVALS_MS: Final = (2000, 1000, 500, 250, 125, 62, 31)
 """Time from step to step while playing."""
 COLOR_MAPS: Final = (("", "as the theme"), ("vik", "vik"), ("PuOr", "PuOr"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preferences:
     """`diverging` is a color map's name, or empty for the theme's own."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QStandardPaths
 
+from backpropviz.frozen import frozen
+
 MOST_RECENT: Final = 6
 _FILE, _LAST = "recent.json", "last-session.bpv"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecentSession:
     """What is needed to open a session again; `thumbnail` is a PNG in base64."""
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from backpropviz.frozen import frozen
 
 _NETWORKS: Final = (".json", ".bpv")
 _LESSON: Final = ".toml"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenRequest:
     """Names of a network and an image (empty: keep what is open), a target and a place.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
@@ -15,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, MONO_STRONG, Theme
 
@@ -22,7 +21,7 @@ ROW_HEIGHT = 24
 _ROLE = Qt.ItemDataRole.UserRole
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One row; `dot` is None for none, else whether the dot is filled (on)."""
 

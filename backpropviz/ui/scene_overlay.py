@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.hit import find, places
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import Theme
@@ -17,7 +17,7 @@ _ROW_SHAPE = 4.0
 _TINT = 46
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overlay:
     """Paints over one scene; `view_box` is where a box of the scene lies in the widget."""
 

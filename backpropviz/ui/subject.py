@@ -5,7 +5,7 @@ All frozen and without Qt, so that it is put together on a worker's thread.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.run import Settings, run
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.fit import prepare
 from backpropviz.importers.images import open_picture, picture_from_bytes
 from backpropviz.importers.picture import Picture
@@ -31,7 +32,7 @@ Target = int | tuple[float, ...]
 EXAMPLE: Final = "example"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Subject:
     """Model, image and settings of a pass.
 

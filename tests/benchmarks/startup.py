@@ -45,7 +45,6 @@ import backpropviz.cli
 from PySide6.QtCore import QTimer
 from backpropviz.ui.application import make_application
 from backpropviz.ui.display import check_display
-from backpropviz.ui.main_window import MainWindow
 
 def told(old, new):
     if new is not None:
@@ -62,6 +61,7 @@ def made():
 
 check_display()
 application = make_application()
+from backpropviz.ui.main_window import MainWindow
 window = MainWindow(None)
 window.start_page.painted.connect(lambda: print("painted", flush=True))
 window.ready.connect(made)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,9 +19,10 @@ from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """Conditions on the state; what is left out is not asked for. All must hold at once.
 
@@ -62,7 +62,7 @@ def is_met(check: Check, timeline: Timeline, tape: Tape, state: SessionState) ->
     return not missing(check, timeline, tape, state)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Standing:
     """A check beside what it is held to."""
 

@@ -31,6 +31,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.program import Phase, operations
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 LONGEST = 1000
 _ROUNDING = 1e-5
@@ -43,7 +44,7 @@ class Node(Protocol):
         """Its number in a pass; of a comparison 1 or 0."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number:
     """A number as it is written."""
 
@@ -53,7 +54,7 @@ class Number:
         return self.number
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """A value of the pass."""
 
@@ -67,7 +68,7 @@ class Value:
         return float(found)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Word:
     """A number of the network or the optimizer."""
 
@@ -80,7 +81,7 @@ class Word:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Whole:
     """A number of a whole array."""
 
@@ -91,7 +92,7 @@ class Whole:
         return float(_OF_ARRAYS[self.function](tape[self.address]))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """A function of a number."""
 
@@ -102,7 +103,7 @@ class Call:
         return _OF_NUMBERS[self.function](self.argument.value(tape))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Binary:
     """Two numbers joined, or compared."""
 
@@ -117,7 +118,7 @@ class Binary:
         return float(_BINARY[self.sign](left, right))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expression:
     """A parsed expression with the line that it stands on (0: none)."""
 
@@ -164,7 +165,7 @@ def _parameters(tape: Tape) -> float:
 
 def _steps(phase: Phase) -> Callable[[Tape], float | None]:
     def found(tape: Tape) -> float | None:
-        every = operations(tape.network, tape.batch, tape.optimizer)
+        every = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
         return float(sum(o.nest.steps() for o in every if o.phase is phase))
 
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
@@ -14,12 +13,13 @@ from backpropviz.debugger.lessons.prose import Prose, parse_prose
 from backpropviz.debugger.lessons.toml_places import TomlPath, TomlPlaces, places_of
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 _AT = re.compile(r"(?P<what>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)$", re.DOTALL)
 LONGEST_TEXT = 6000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A value of a file, and where it stands."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.debugger.commands import reduce
 from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.lessons.check import Check, missing
@@ -18,9 +16,10 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.run import Settings, read_target
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LessonPass:
     """What is recorded for a lesson or a step; None: as the network brings it."""
 
@@ -40,7 +39,7 @@ class LessonPass:
         return Settings(target, reduction=self.reduction, optimizer=self.optimizer)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """Where a lesson begins: at a value, or at the start of the pass."""
 
@@ -50,7 +49,7 @@ class Start:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Show:
     """What “Show me” shows: a place (the check's own if none is given) and cells to light up."""
 
@@ -59,7 +58,7 @@ class Show:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LessonStep:
     """Some text, a question to answer first, and a thing to do with its check.
 
@@ -77,7 +76,7 @@ class LessonStep:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lesson:
     """A lesson as its file says it; `file` is what errors call it."""
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from backpropviz.debugger.lessons.lesson import Lesson, LessonStep
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answered:
     """A question that was answered: the last answer, how often it was tried, and how it ended.
 
@@ -35,7 +36,7 @@ class Answered:
         return self.is_right or self.is_revealed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Score:
     """Of the questions about a concept: right at the first try, answered, asked in the lesson."""
 
@@ -44,7 +45,7 @@ class Score:
     asked: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LessonProgress:
     """Where a learner stands; steps are named by their titles, so that a lesson may grow.
 

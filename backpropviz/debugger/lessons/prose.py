@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from backpropviz.debugger.lessons.expression import Expression, parse_expression
 from backpropviz.engine.address import Address
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Piece:
     """A run of text, or a value to fill in."""
 
@@ -32,7 +33,7 @@ Prose: TypeAlias = tuple[tuple[Piece, ...], ...]
 """Paragraphs of pieces."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A run of shown text; a number is left to who shows it (`text` is then empty).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
@@ -16,6 +15,7 @@ from backpropviz.engine.explain import explain_value, nest_of
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Given: TypeAlias = float | str | Address
 """An answer: a number or its text, the number of a choice (from 0), or the address of a cell."""
@@ -33,7 +33,7 @@ class QuestionKind(Enum):
     CHOICE = "choice"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """One of the answers to choose from: right where `holds` is true of the pass."""
 
@@ -43,7 +43,7 @@ class Option:
     feedback: Prose = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """A prompt with its right answer.
 
@@ -66,7 +66,7 @@ class Question:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What became of an answer; `expected` is the right one."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.debugger.commands import Command, Pass, reduce
 from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth, SetOrder, ToEnd, ToStart
@@ -13,9 +13,10 @@ from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.state import SessionState, StopReason, timeline_of
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Extent
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ShowMe:
     """Do what a check asks for; what needs another pass (target, optimizer) stays to do."""
 

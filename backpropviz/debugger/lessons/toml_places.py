@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from backpropviz.frozen import frozen
+
 TomlPath: TypeAlias = tuple[str | int, ...]
 """Keys and positions in lists: ("step", 2, "check", "focus")."""
 
@@ -26,7 +28,7 @@ _STRING = re.compile(
 _PLAIN = re.compile(r"[^,\]}\n#]*")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TomlPlaces:
     """The span of each value in a text; of a table, that of its head."""
 

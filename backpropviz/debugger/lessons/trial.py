@@ -6,7 +6,6 @@ A teacher learns all that is wrong at once, each with its line, before a learner
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from backpropviz.debugger.commands import Pass
 from backpropviz.debugger.going import GoToAddress
@@ -22,9 +21,10 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.program import operations
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """A line of a lesson file and what is wrong with it."""
 
@@ -50,7 +50,7 @@ def problems(lesson: Lesson, record: Recorder) -> tuple[Problem, ...]:
         except UserError as error:
             found.append(Problem(lesson.file, step.line, f"the pass cannot be recorded: {error}"))
             continue
-        on = Pass(Timeline(operations(tape.network, tape.batch, tape.optimizer)), tape)
+        on = Pass(Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration)), tape)
         own = [*(_start_problems(lesson, on) if number == 0 else ()), *_step_problems(step, on)]
         found += [Problem(lesson.file, line, sentence) for line, sentence in own]
     return tuple(found)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Pair = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """The geometry that convolution and pooling share; every pair is (vertical, horizontal).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -11,13 +10,14 @@ from numpy.typing import NDArray
 
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Region = tuple[slice, slice, slice, slice]
 
 EVERY = slice(None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tap:
     """Position (row, column) of the window: where it reads, and for which windows it is inside.
 

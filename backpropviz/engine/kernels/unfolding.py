@@ -6,7 +6,6 @@ Images are (N, C, H, W). Nothing here adds or rounds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from backpropviz.engine.kernels.geometry import Pair
 from backpropviz.engine.kernels.workspace import Fresh
+from backpropviz.frozen import frozen
 
 Array = NDArray[Any]
 
@@ -24,7 +24,7 @@ BLOCK_BYTES = 1 << 22
 """The same for one large product, and for a single sample before it is cut by rows."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """Where an image's cell (0, 0) comes to lie in a larger plane, and that plane's size.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -18,9 +17,10 @@ from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Resi
 from backpropviz.engine.nest import Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Activation(ABC):
     """What all of them share; `kept` is the array from which the slope is computed."""
 
@@ -112,7 +112,7 @@ SLOPES_AT_ZERO: Mapping[float, str] = {
 """ReLU′(0), where left and right differ, and the formula of the slope that has it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReLU(Activation):
     """max(x, 0), with slope 0 at 0 as in PyTorch; `at_zero` may choose ½ or 1 instead."""
 
@@ -143,7 +143,7 @@ class ReLU(Activation):
         return kernel.relu_gradient(upstream, kept, out)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LeakyReLU(Activation):
     """x where x > 0, else α·x."""
 
@@ -172,7 +172,7 @@ class LeakyReLU(Activation):
         return kernel.leaky_relu_gradient(upstream, kept, self.negative_slope, out)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sigmoid(Activation):
     """s(x) = 1 / (1 + e⁻ˣ), with slope s·(1 − s)."""
 
@@ -191,7 +191,7 @@ class Sigmoid(Activation):
         return kernel.sigmoid_gradient(upstream, kept, out)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tanh(Activation):
     """t(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), with slope 1 − t²."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from backpropviz.engine.arrays import Array, Shape
@@ -14,12 +13,13 @@ from backpropviz.engine.layers.configuration import image_shape, is_whole
 from backpropviz.engine.layers.pooling import AvgPool2d
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 OutputSize: TypeAlias = int | tuple[int | None, int | None]
 """Rows and columns of windows, or one number for both; None: as many as the input has."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AdaptiveAvgPool2d:
     """o[n,c,y,x] = mean of X over rows ⌊y·H/O⌋ … ⌈(y+1)·H/O⌉ − 1, columns alike.
 

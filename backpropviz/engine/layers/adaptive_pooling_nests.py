@@ -6,8 +6,6 @@ pixel; those that do not meet are no terms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.arrays import Array
@@ -16,6 +14,7 @@ from backpropviz.engine.kernels.adaptive_pooling import covered, window_counts
 from backpropviz.engine.layers.protocol import LayerNests, Site
 from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import Coordinates, Factor, Nest, Presence, Region, Rule, Values
+from backpropviz.frozen import frozen
 
 
 def adaptive_nests(site: Site) -> LayerNests:
@@ -51,7 +50,7 @@ def _share(site: Site, lettering: Lettering) -> WindowShare:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class WindowShare:
     """1/n where a window of n pixels covers a pixel; absent where it does not."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from backpropviz.engine.arrays import Array, Shape
@@ -20,11 +20,12 @@ from backpropviz.engine.layers.protocol import (
     Site,
 )
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 BUFFERS = ("running_mean", "running_var")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchNorm2d:
     """x̂ = (X − μ[c]) · r[c] with r = 1/√(σ² + ε), o = w[c] · x̂ + b[c].
 

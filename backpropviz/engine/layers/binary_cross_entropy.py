@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -24,9 +23,10 @@ from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.nest import Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BinaryCrossEntropy:
     """ℓ = −t · log s(x) − (1 − t) · log(1 − s(x)), s being the sigmoid; L is their mean or sum.
 

@@ -9,7 +9,6 @@ forward pass, and ∂L/∂W comes out turned with it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
@@ -23,9 +22,10 @@ from backpropviz.engine.layers.configuration import Padding, Pair, image_shape, 
 from backpropviz.engine.layers.convolution_nests import ConvolutionLoops
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Conv2d:
     """o[n,f,y,x] = b[f] + Σ_{c,i,j} X[n,c,y·s+i·d−p,x·s+j·d−p] · W[f,c,i,j].
 

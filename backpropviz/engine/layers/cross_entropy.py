@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,9 +14,10 @@ from backpropviz.engine.layers.protocol import LayerNests, Residuals, Site
 from backpropviz.engine.layers.reduction import Reduction, check_reduction, per_sample
 from backpropviz.engine.layers.weighted_cross_entropy import WeightedCrossEntropy
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CrossEntropy:
     """L[n] = log Σ_k exp(z[n,k]) − z[n,t]; ∂L/∂z[n,k] = (p[n,k] − [k = t]) · 1/N.
 

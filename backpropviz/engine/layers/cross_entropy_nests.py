@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.address import Address
@@ -30,6 +28,7 @@ from backpropviz.engine.nest import (
     Values,
 )
 from backpropviz.engine.operands import Cell
+from backpropviz.frozen import frozen
 
 
 def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
@@ -104,7 +103,7 @@ def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetCell:
     """An array's value at the sample's target class."""
 
@@ -141,7 +140,7 @@ class TargetCell:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IsTarget:
     """1 for the sample's target class, else 0."""
 

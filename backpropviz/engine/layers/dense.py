@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from backpropviz.engine.address import Address
@@ -16,9 +15,10 @@ from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Resi
 from backpropviz.engine.nest import Axis, Loops, Nest, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dense:
     """y[n,o] = b[o] + Σ_i W[o,i] · x[n,i]."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -25,11 +25,12 @@ from backpropviz.engine.layers.protocol import (
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 _REMARK = "In use nothing is left out."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Dropout:
     """o = X · mask / (1 − p) in training, X in use; the mask is 0 with probability p, else 1.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar
 
@@ -18,9 +17,10 @@ from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Resi
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Add:
     """o = X1 + X2 + …, value by value; every input takes the whole upstream gradient."""
 
@@ -83,7 +83,7 @@ class Add:
         return LayerNests((forward,), tuple(backward))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Concat:
     """The inputs' channels one after the other; every input takes its part of the gradient."""
 

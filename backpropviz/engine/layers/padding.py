@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,9 +18,10 @@ from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Resi
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pad:
     """o[n,c,y,x] = X[n,c,y−top,x−left], and `value` where there is no such pixel."""
 
@@ -99,7 +99,7 @@ class Pad:
         return (slice(None), slice(None), rows, columns)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Framed:
     """A cell of an array, or the frame's constant where the array has none."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar, get_args
 
@@ -16,9 +15,10 @@ from backpropviz.engine.layers.pooling_nests import PoolingLoops
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.ties import TieRule
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class MaxPool2d:
     """o[n,c,y,x] = max_{i,j} X[n,c,y·s+i·d−p,x·s+j·d−p]; padding never wins.
 
@@ -103,7 +103,7 @@ class MaxPool2d:
         return LayerNests((loops.largest(),), (loops.winner_gradient(self.ties),))
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class AvgPool2d:
     """o[n,c,y,x] = Σ_{i,j} X[n,c,y·s+i·d−p,x·s+j·d−p] / n_{y,x}.
 
@@ -177,7 +177,7 @@ class AvgPool2d:
         return LayerNests((loops.mean(counts),), (loops.share_gradient(counts),))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GlobalAvgPool2d:
     """o[n,c,0,0] = Σ_{y,x} X[n,c,y,x] / (H·W): one window over each whole channel."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +16,10 @@ from backpropviz.engine.layers.kinked import RectifierKinks
 from backpropviz.engine.layers.prelu_nests import prelu_nests
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PReLU:
     """x where x > 0, else w[c] · x; one slope for each channel, or one for all of them.
 

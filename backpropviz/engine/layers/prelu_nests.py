@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.arrays import Array
@@ -12,6 +10,7 @@ from backpropviz.engine.layers.protocol import LayerNests, Site
 from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import Coordinates, Factor, Nest, Region, Rule, Values
 from backpropviz.engine.operands import Cell
+from backpropviz.frozen import frozen
 
 
 def prelu_nests(site: Site, *, shared: bool) -> LayerNests:
@@ -86,7 +85,7 @@ def _written(letters: str) -> str:
     return "nc|yx|" if letters == "ncyx" else f"|{letters}|"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotAbove:
     """1 where a value is not above 0, else 0."""
 

@@ -7,13 +7,13 @@ this package that lists its classes in `LAYERS` or `LOSSES`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.nest import Nest
+from backpropviz.frozen import frozen
 
 LayerParameters: TypeAlias = Mapping[str, Array]
 """A layer's own parameters (weight, bias), and its buffers where it has any."""
@@ -26,7 +26,7 @@ LOSS = Address("", LOSS_NAME)
 TARGET = Address(LOSS_NAME, "target")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Site:
     """Where a layer stands: its name and the shapes, batch included, of what flows through it."""
 
@@ -54,7 +54,7 @@ def input_name(number: int, count: int) -> str:
     return "input" if count == 1 else f"input{number + 1}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerNests:
     """A layer's operations in execution order; backward: parameters as declared, then inputs."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from backpropviz.engine.layers.configuration import is_whole, single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 _REMARK = "The values stay as they are; only their places are named anew."
 
@@ -67,7 +67,7 @@ class Reshaping:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Flatten(Reshaping):
     """o[n, c·H·W + y·W + x] = X[n,c,y,x]."""
 
@@ -79,7 +79,7 @@ class Flatten(Reshaping):
         return (math.prod(shape),)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reshape(Reshaping):
     """The values in row-major order under another shape (without the batch); one size may be −1."""
 
@@ -108,7 +108,7 @@ class Reshape(Reshaping):
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reshaped:
     """The cell of an array that has the same row-major place in another shape."""
 

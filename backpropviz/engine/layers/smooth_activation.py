@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 from backpropviz.engine.arrays import Array
@@ -13,6 +13,7 @@ from backpropviz.engine.layers.protocol import LayerNests, Site
 from backpropviz.engine.nest import Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Approximation: TypeAlias = Literal["none", "tanh"]
 
@@ -25,7 +26,7 @@ _GELU_TANH_SLOPE = (
 ).replace("#", _BENT.format(x="{1}", p="{2}"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GELU(Activation):
     """x · Φ(x), Φ being the normal distribution, or its approximation by tanh.
 
@@ -73,7 +74,7 @@ class GELU(Activation):
         return LayerNests((replace(output, expression=_GELU_TANH),), found.backward)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SiLU(Activation):
     """x · s(x) with s(x) = 1 / (1 + e⁻ˣ), also called swish; its slope is s · (1 + x · (1 − s))."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from backpropviz.engine.arrays import Array, Shape, shape_text
@@ -13,9 +12,10 @@ from backpropviz.engine.layers import softmax_nests as nests
 from backpropviz.engine.layers.configuration import single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Softmax:
     """p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j]); ∂z = p·g − p·Σ_j p·g."""
 

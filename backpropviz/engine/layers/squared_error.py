@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -21,9 +20,10 @@ from backpropviz.engine.layers.reduction import (
 from backpropviz.engine.nest import Loops, Nest, Rule
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SquaredError:
     """L = Σ (x − t)², with `half` ½ Σ (x − t)²; the mean is over all numbers of the batch.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.address import Address
@@ -11,9 +9,10 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index
 from backpropviz.engine.layers.protocol import TARGET
 from backpropviz.engine.nest import Coordinates, Factor, Region, Values
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClassWeight:
     """w[k]."""
 
@@ -53,7 +52,7 @@ class ClassWeight:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetWeight:
     """w[t], the weight of the sample's target class."""
 
@@ -93,7 +92,7 @@ class TargetWeight:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OneOver:
     """1 / a number of the pass."""
 

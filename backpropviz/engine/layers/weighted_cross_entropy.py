@@ -8,7 +8,7 @@ wanted[n,k] = w[k] · ((1 − ε) · [k = t] + ε/K);  L[n] = Σ_k wanted[n,k] �
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from backpropviz.engine.layers.softmax_nests import each_class, over_classes
 from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
 from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Constant
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WeightedCrossEntropy:
     """The arrays and nests of one smoothed or weighted cross-entropy."""
 

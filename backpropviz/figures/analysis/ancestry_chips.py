@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Color, Mark, Rect, Stroke, Text
@@ -18,7 +18,7 @@ _SIGN_GAP: Final = 7.0
 _NAME, _NUMBER = styles.INDEX, styles.NUMBER_SMALL
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chip:
     """A value: what it is called and what it is; without a key it leads nowhere.
 

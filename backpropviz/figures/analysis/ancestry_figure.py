@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from backpropviz.debugger.ancestry import Contribution, Parentage, Stop
@@ -33,6 +33,7 @@ from backpropviz.figures.explanation.stack import Part, baseline, paragraph, spa
 from backpropviz.figures.network.rows import row_thumbnail
 from backpropviz.figures.number_groups import counted, group_texts, said
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import (
@@ -63,7 +64,7 @@ _Onward: TypeAlias = tuple[Contribution, Stop] | None
 """The contribution that a path goes on with, and the stop that it leads to."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Weight:
     """A term as text, its share in words and as a number, and the color of its bar."""
 

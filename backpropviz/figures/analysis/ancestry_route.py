@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backpropviz.debugger.ancestry import Ancestry, Contribution, Parentage, Path
 from backpropviz.engine.address import Address
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Route:
     """A path, and what each of its stops was made of."""
 

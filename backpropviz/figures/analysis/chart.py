@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import (
@@ -39,7 +40,7 @@ Point: TypeAlias = tuple[float, float]
 Tick: TypeAlias = tuple[float, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axis:
     """Values from `low` to `high`, on a linear or a logarithmic scale, and those with a number."""
 
@@ -64,7 +65,7 @@ class Axis:
         return self.low + share * (self.high - self.low)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chart:
     """A plane of values in a box of pixels."""
 
@@ -89,7 +90,7 @@ class Chart:
         return self.x_at(point[0]), self.y_at(point[1])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """A word beside a height, such as a curve's name at its end."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.engine.nudge_cost import NudgeCost
 from backpropviz.figures.analysis.chart import Axis
 from backpropviz.figures.explanation.stack import Part, baseline, paragraph, space, stacked
 from backpropviz.figures.number_groups import counted
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Line, Mark, Rect, Scene, Stroke, Text
@@ -26,7 +26,7 @@ _MARKS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Bar:
     """A duration with what it is of, and whether it was measured."""
 

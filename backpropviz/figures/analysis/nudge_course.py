@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Forward
@@ -12,12 +11,13 @@ from backpropviz.engine.kink import Crossing, Flip
 from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import Nudge, nudged_pass
+from backpropviz.frozen import frozen
 from backpropviz.scene.numbers import with_sign
 
 SAMPLES = 61
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kink:
     """A corner of the loss, and the δ at which it lies.
 
@@ -33,7 +33,7 @@ class Kink:
         return self.crossing.address
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Course:
     """One value moved over a range: passes by ascending δ, and the kinks between them."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from backpropviz.engine.kink import Crossing
@@ -30,6 +30,7 @@ from backpropviz.figures.analysis.nudge_words import changes, verdict
 from backpropviz.figures.explanation.counters import Counter, counter_row
 from backpropviz.figures.explanation.stack import Part, baseline
 from backpropviz.figures.number_groups import counted, group_texts, said
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width, wrap
 from backpropviz.scene.marks import (
@@ -62,7 +63,7 @@ _KEY_WIDTH: Final = 26.0
 _LEAST_SPAN: Final = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NudgeFrame:
     """Where things lie in a nudge figure of some size, whatever the present δ is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
@@ -22,12 +22,13 @@ from backpropviz.figures.stage.planes import Plane, Selection, plane
 from backpropviz.figures.stage.product_slot import product_slot
 from backpropviz.figures.stage.slots import MOST_TILES, Slot, operand_slots
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 
 _MOST_NOTED = 16
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class WeightTerms:
     """A weight (`conv1.weight[0,0,1,2]`) with the operation that makes its gradient."""
 

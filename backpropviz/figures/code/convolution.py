@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from backpropviz.engine.address import Address
@@ -14,6 +14,7 @@ from backpropviz.figures.code.program import CodeLine, Names, with_shape
 from backpropviz.figures.code.settings import layer_of
 from backpropviz.figures.code.windows import NO_PADDING, Slid, pad, slid_of, view
 from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.frozen import frozen
 
 
 def convolution_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
@@ -25,7 +26,7 @@ def convolution_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator
     return writer.weight_gradient() if is_weight else writer.input_gradient()
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Convolution:
     """One convolution's three tensors; with groups, every array gets an axis G for them."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from backpropviz.engine.address import Address
@@ -13,6 +12,7 @@ from backpropviz.figures.code.program import CodeLine, Names, with_shape
 from backpropviz.figures.code.settings import layer_of
 from backpropviz.figures.code.windows import Slid, every, pad, slid_of, view
 from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.frozen import frozen
 
 
 def pooling_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
@@ -60,7 +60,7 @@ def _adaptive_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator
     yield CodeLine("    window += g[:, :, y, x, None, None] / count")
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Pooling:
     step: ExplainedStep
     nest: Nest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
@@ -16,6 +15,7 @@ from backpropviz.engine.nest import Nest, Operand, Values
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.ties import TiedIndicator, TiedShare
 from backpropviz.figures.symbols import PARAMETERS, Notation
+from backpropviz.frozen import frozen
 
 TAPE_FILE: Final = "tape.npz"
 _MATH = ("erf", "exp", "inf", "log", "pi", "sqrt", "tanh")
@@ -41,7 +41,7 @@ class CodeVersion(Enum):
     TORCH = "PyTorch"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CodeLine:
     """A line, what it comes to at this moment, and whether the program stands on it."""
 
@@ -50,7 +50,7 @@ class CodeLine:
     is_current: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Program:
     """What is loaded first, the lines that matter, and the expression of their result.
 
@@ -68,7 +68,7 @@ class Program:
         return "\n".join([*lines, *([f"print({self.result})"] if self.result else []), ""])
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Names:
     """The variables of a nest's arrays: `W`, `W_grad`, `v_old`; an upstream gradient is `g`."""
 

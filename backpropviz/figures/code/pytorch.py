@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from backpropviz.figures.code.pytorch_update import update_program
 from backpropviz.figures.code.settings import layer_of
 from backpropviz.figures.code.vectorized import result_line
 from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.frozen import frozen
 
 
 def torch_program(step: ExplainedStep) -> Program | None:
@@ -58,7 +58,7 @@ def _loaded(name: str, address: Address, *, tracked: bool = False) -> str:
     return f'{name} = torch.tensor(tape["{address}"]{", requires_grad=True" if tracked else ""})'
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Call:
     step: ExplainedStep
     nest: Nest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from backpropviz.engine.address import Address
@@ -15,9 +14,10 @@ from backpropviz.engine.optimizer import Adam
 from backpropviz.engine.program import Phase
 from backpropviz.figures.code.program import Setting
 from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Geometry:
     """The windows of a convolution or a pooling."""
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.kernels.geometry import Pair, Window
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.code.program import CodeLine, with_shape
+from backpropviz.frozen import frozen
 
 NO_PADDING: tuple[Pair, Pair] = ((0, 0), (0, 0))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slid:
     """A window over an input (N, C, H, W) with its `rows` × `columns` of places."""
 

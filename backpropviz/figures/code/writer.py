@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from backpropviz.engine.address import Address
@@ -21,9 +21,10 @@ from backpropviz.figures.code.formula import python_constant, python_formula
 from backpropviz.figures.code.program import Names, indexed
 from backpropviz.figures.equations.index_text import index_text
 from backpropviz.figures.equations.operand_nodes import WINDOW_NAMES, OperandWriter
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Coder:
     """Writes a nest as loops; `indices` are those of one value, None for all of them.
 

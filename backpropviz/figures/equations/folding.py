@@ -5,7 +5,6 @@ initial + shown terms + the rest's subtotal + residue = total, exactly, in decim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
@@ -16,6 +15,7 @@ from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.explanation.explained_step import ALL, Progress
 from backpropviz.figures.number_groups import exact_text, group_texts
+from backpropviz.frozen import frozen
 from backpropviz.scene.numbers import decimal_of, residue
 
 
@@ -26,7 +26,7 @@ class TermOrder(Enum):
     SIZE = "size"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rest:
     """The terms that are not written out: how many, and what those that have run make."""
 
@@ -41,7 +41,7 @@ class Rest:
         return self.not_zero + self.zero + self.not_run
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fold:
     """The text of a sum. A term that has not run has the text ''.
 

@@ -6,8 +6,6 @@ there as a subtotal, and what rounding left over as a residue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.equations.folding import TermOrder, fold
@@ -16,12 +14,13 @@ from backpropviz.figures.equations.formula_numbers import with_numbers
 from backpropviz.figures.equations.operand_nodes import OperandWriter
 from backpropviz.figures.equations.written_sum import WrittenSum
 from backpropviz.figures.explanation.explained_step import ALL, Progress
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Row
 
 __all__ = ["Formula", "formula", "in_symbols"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Formula:
     """The equations; `where` explains an abbreviation used with indices (`g = ∂L/∂o`)."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from backpropviz.engine.address import Address
@@ -12,6 +11,7 @@ from backpropviz.engine.index import Coordinate, Index
 from backpropviz.engine.nest import Axis, Nest, Operand, Values
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.figures.symbols import PARAMETERS
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import MINUS
 
 
@@ -53,7 +53,7 @@ def _divided(pieces: list[str], total: int, divisor: int) -> str:
     return text if divisor == 1 else f"({text})/{divisor}"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Cells:
     """Writes the cells of one nest, without the indices that say nothing.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 from backpropviz.engine.address import Address
@@ -16,6 +15,7 @@ from backpropviz.figures.equations.expression import expression_node
 from backpropviz.figures.equations.index_text import Cells
 from backpropviz.figures.explanation.term_keys import array_key
 from backpropviz.figures.symbols import Notation, role_of
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import (
     Delimited,
     Fraction,
@@ -32,7 +32,7 @@ from backpropviz.scene.equation import Indicator as IndicatorNode
 WINDOW_NAMES = "ncyx"
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class OperandWriter:
     """Writes the operands of one nest."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction as Ratio
 from functools import cached_property
@@ -15,6 +15,7 @@ from backpropviz.figures.equations.folding import Fold
 from backpropviz.figures.equations.operand_nodes import OperandWriter
 from backpropviz.figures.explanation.explained_step import Progress
 from backpropviz.figures.explanation.term_keys import term_key
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import MINUS, Node, Number, Operator, Row, Symbol
 from backpropviz.scene.equation import Term as TermNode
 from backpropviz.scene.numbers import decimal_of
@@ -24,7 +25,7 @@ ELLIPSIS = Symbol("…", italic=False)
 _EXACT = 1e-6
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class WrittenSum:
     """One value's terms as they are folded, and how its operands are written."""
 

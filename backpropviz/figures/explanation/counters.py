@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.address import Address
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.explanation.stack import Part, baseline
 from backpropviz.figures.number_groups import group_texts, said, said_exactly
 from backpropviz.figures.symbols import PARAMETERS
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Color, Font, Mark, Text
 from backpropviz.scene.theme import LABEL, NUMBER_MEDIUM, NUMBER_SMALL, Theme
@@ -18,7 +17,7 @@ _GAP = 16.0
 _LABEL_HEIGHT, _VALUE_HEIGHT = 16.0, 24.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counter:
     """A label above a number."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.debugger.steps import Depth
@@ -13,9 +11,10 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Operation
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Progress:
     """Which terms of a derivation have run, and which one is current (its number in loop order).
 
@@ -49,7 +48,7 @@ ALL: Progress = Progress()
 """Every term has run and none is current: a finished value."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class ExplainedStep:
     """The step in focus; `derivation` is None at depths that hold more than one value."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.debugger.steps import Depth
@@ -27,6 +26,7 @@ from backpropviz.figures.explanation.stack import (
 )
 from backpropviz.figures.roles import equation_style
 from backpropviz.figures.sentences.sentences import sentences
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Box, Group, Scene
 from backpropviz.scene.theme import BODY, LABEL, SENTENCE, Theme
 
@@ -42,7 +42,7 @@ _TERMS, _SMALLEST_SCALE = (_MOST_TERMS, 4, 3), 0.9
 """Fewer terms are written out where they would have to be made smaller."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shown:
     """What a person chose to see: the version of the code, all terms, and their order."""
 
@@ -94,7 +94,7 @@ def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
 
 
 def _operation(tape: Tape, derivation: Derivation) -> Operation | None:
-    found = operations(tape.network, tape.batch, tape.optimizer)
+    found = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
     target = derivation.nest.target
     return next((operation for operation in found if operation.nest.target == target), None)
 

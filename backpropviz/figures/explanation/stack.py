@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Node
 from backpropviz.scene.equation_layout import EquationStyle, Laid, layout_aligned
 from backpropviz.scene.fonts import wrap
@@ -15,7 +15,7 @@ _BASELINE: Final = 0.72
 """Where a line's baseline lies, as a share of a line of 1.45 times the font's size."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """Marks that begin at y = 0, the height that they take, and how far they were scaled down."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -20,6 +19,7 @@ from backpropviz.figures.ledger.term_bins import TermBins, bin_terms
 from backpropviz.figures.number_groups import exact_text, group_texts
 from backpropviz.figures.roles import role_color
 from backpropviz.figures.symbols import role_of
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Mark, Rect, Text
 from backpropviz.scene.numbers import decimal_of, residue
@@ -30,7 +30,7 @@ _MOST_BINS, _LEAST_TERMS = 100, 6
 _LINE, _GAP = 18.0, 12.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListLine:
     """Where a term (or bin) lies, what it multiplies, what it adds; its key."""
 

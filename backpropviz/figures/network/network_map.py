@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.engine.network import IMAGE_NAME
@@ -12,6 +11,7 @@ from backpropviz.figures.network.joins import join_marks
 from backpropviz.figures.network.rows import LayerRow, layer_rows, row_thumbnail
 from backpropviz.figures.network.sign_shares import sign_bar, sign_colors
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Box, Font, Group, Mark, Rect, Scene, Text
@@ -24,7 +24,7 @@ _THUMBNAIL_X: Final = 28
 _MARGIN: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Measures:
     """Sizes of a row, in pixels."""
 

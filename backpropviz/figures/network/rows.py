@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Final
 
@@ -22,6 +22,7 @@ from backpropviz.figures.network.sign_shares import SignCounter, SignCounts, cou
 from backpropviz.figures.network.thumbnails import PHOTO_SIDE, not_computed, photograph, thumbnail
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.importers.fit import displayable
 from backpropviz.scene.marks import Mark
 from backpropviz.scene.theme import Theme
@@ -30,7 +31,7 @@ _MOST_SCATTERED: Final = 1 << 17
 """Values up to which a gradient that grows everywhere at once is counted while it grows."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerRow:
     """A row of the map. `counts` is None where no gradient is computed yet."""
 
@@ -45,7 +46,7 @@ class LayerRow:
     breakpoints: tuple[Breakpoint, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Known:
     """What was worked out for a pass: counts of its arrays, thumbnails of its finished outputs."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 from backpropviz.scene.colormaps import color_at
 from backpropviz.scene.marks import Box, Color, Group, Line, Mark, Rect, Stroke
 from backpropviz.scene.theme import Theme
@@ -18,7 +19,7 @@ _CHUNK = 1 << 20
 """Values whose counts are kept together, so that a part of a huge array is counted at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignCounts:
     """Values by sign, and how many there will be in all."""
 
@@ -34,7 +35,7 @@ class SignCounts:
         return self.negative + self.zero + self.positive + self.not_finite
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class SignCounter:
     """Counts of the arrays of one pass, worked out when first asked for."""
 

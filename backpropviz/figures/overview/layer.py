@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
@@ -14,6 +14,7 @@ from backpropviz.engine.program import Phase
 from backpropviz.figures.overview.parts import array_thumbnail, is_computed, statistics
 from backpropviz.figures.stage.captions import CAPTION_HEIGHT, REMARK_HEIGHT, Caption, caption_marks
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Box, Mark, Text
@@ -26,7 +27,7 @@ _LARGEST, _SMALLEST = 260, 40
 _NARROWEST = 128
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Line:
     """Tensors that stand in one row."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from backpropviz.figures.network.thumbnails import PHOTO_SIDE, not_computed, pho
 from backpropviz.figures.scales import Scale, Scales
 from backpropviz.figures.symbols import PARAMETERS
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.importers.fit import displayable
 from backpropviz.scene.cells import Cell, CellState, cells, number_font, value_fill
 from backpropviz.scene.layout import Grid
@@ -26,7 +27,7 @@ _NUMBERED = 26
 """Cells of at least this side carry their number."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statistics:
     """Of all values of an array; `zeros` is the share that is exactly 0."""
 
@@ -59,7 +60,7 @@ class Statistics:
         return f"{percent:.0f} % zero" if percent >= 1 else "below 1 % zero"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Kept:
     thumbnails: dict[tuple[Address, int, str], tuple[Mark, ...]] = field(default_factory=dict)
     statistics: dict[Address, Statistics] = field(default_factory=dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME
@@ -12,6 +11,7 @@ from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.program import Phase
 from backpropviz.figures.overview.parts import array_thumbnail, is_computed, statistics
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Box, Color, Font, Mark, Path, Rect, Stroke, Text
@@ -23,7 +23,7 @@ _NOTE_HEIGHT = 20
 _LANES = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measures:
     """Room in and between cards (px); `foot` holds two lines below the thumbnail."""
 
@@ -39,7 +39,7 @@ _ROOMY = Measures(30, 12, 30, 44, 96, styles.PANEL_TITLE)
 _COMPACT = Measures(14, 3, 18, 4, 40, styles.LABEL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Card:
     """A layer with one or two arrays; `reads` are the cards that it follows, by name.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from backpropviz.figures.stage.class_bars import (
 from backpropviz.figures.stage.cross_entropy_stage import class_names
 from backpropviz.figures.stage.facts import FACT_HEIGHT, Fact, fact_marks
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide
 from backpropviz.scene.marks import Anchor, Box, Color, Mark, Text
@@ -39,7 +39,7 @@ _BARS_WIDTH = 380
 _BETWEEN = 26
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerColumn:
     """A layer's output, its gradient, and its parameters' steps, as far as it has them."""
 

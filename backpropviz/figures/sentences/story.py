@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,9 +15,10 @@ from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.nest import Operand
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.symbols import Notation
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sentences:
     """The one sentence that is set in bold, and the plain ones below it."""
 
@@ -30,7 +30,7 @@ class Sentences:
         return Sentences(self.bold, (*self.plain, *further))
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Story:
     """One value and its surroundings."""
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.address import Address
 from backpropviz.figures.stage.headings import symbol_marks
 from backpropviz.figures.symbols import Notation
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Group, Mark, Text
@@ -17,7 +16,7 @@ REMARK_HEIGHT = 20
 _LEAST_TITLE = 34
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caption:
     """What is written above a figure's part."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.figures.stage.captions import CAPTION_HEIGHT, Caption, caption_marks
 from backpropviz.figures.symbols import Notation
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import (
@@ -32,7 +32,7 @@ _NAMES_WIDEST = 130
 _TARGET = "target"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class BarColumn:
     """One value a class; `current` is the row in focus, `read` one that the step reads.
 
@@ -54,7 +54,7 @@ class BarColumn:
     """The class of each value, where they are not all of them in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClassRows:
     """Whose bars stand in the rows: `names` of all classes, those shown, and the target."""
 

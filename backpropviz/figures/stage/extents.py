@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Region
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Extent:
     """The cells along one dimension, ascending; they may lie outside the array (in the padding)."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Box, Color, Ellipse, Mark, Rect, Stroke, Text
@@ -15,7 +15,7 @@ _PADDING = 14
 _GAP = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """`text` is the number, empty where it is not computed; `is_current` puts it in focus."""
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 from backpropviz.debugger.steps import Depth, axes_fixed
 from backpropviz.engine.nest import Coordinates, Loops, Nest, Region
 from backpropviz.engine.program import Operation
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Focus:
     """A block of steps of one nest, at tensor depth or deeper.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.nest import Rule
@@ -16,6 +15,7 @@ from backpropviz.figures.stage.slots import initial_slots, operand_slots, region
 from backpropviz.figures.stage.target_slots import target_slot, target_tiles
 from backpropviz.figures.stage.total import total_marks, total_width
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Anchor, Box, Mark, Text
@@ -31,7 +31,7 @@ _BETWEEN = 24
 _TILES_FROM_WIDTH = 940
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Areas:
     """The parts of the stage from top to bottom; those without height are left out."""
 

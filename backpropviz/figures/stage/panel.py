@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from functools import cached_property, lru_cache
 from math import isfinite
 
@@ -12,6 +12,7 @@ import numpy as np
 from backpropviz.engine.arrays import Array
 from backpropviz.figures.scales import Scale
 from backpropviz.figures.stage.planes import Plane
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, value_fill
 from backpropviz.scene.colormaps import contrast_color
@@ -45,7 +46,7 @@ _DRAWN_WITH_STATES = 30
 _LEAST_FRAMED, _MOST_FRAMED = 16, 4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outline:
     """A block of cells with a thick edge; rows and columns may reach into the padding."""
 
@@ -56,7 +57,7 @@ class Outline:
     dash: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mood:
     """What a single cell shows beside its value."""
 
@@ -66,7 +67,7 @@ class Mood:
     accent: Color | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Margins:
     """Rows and columns of padding around a plane."""
 
@@ -79,7 +80,7 @@ class Margins:
 NO_MARGINS = Margins()
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class Panel:
     """A plane with everything that is to be seen in it."""
 

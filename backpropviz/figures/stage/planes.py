@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -17,12 +17,13 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.nest import Coordinates
+from backpropviz.frozen import frozen
 
 Selection = tuple[int | None, ...]
 """An index for every dimension of an array; None where the plane runs along it."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Plane:
     """Values (rows, columns) of a selection; there is no value where `computed` is false.
 

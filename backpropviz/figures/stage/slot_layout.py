@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backpropviz.figures.stage.panel import LABELLED, NUMBERED, Panel
 from backpropviz.figures.stage.slots import Slot
+from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.layout import Grid
 from backpropviz.scene.marks import Box
@@ -32,7 +32,7 @@ _WIDEST_EXTRA = 90
 _LARGEST_BY_COUNT = ((16, 72), (36, 56), (100, 46), (260, 34))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """A slot's column and the grid of each of its panels."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, product
 
 import numpy as np
@@ -28,6 +28,7 @@ from backpropviz.figures.stage.panel import NO_MARGINS, Margins, Outline, Panel
 from backpropviz.figures.stage.planes import Plane, Selection, leading_dimensions, plane
 from backpropviz.figures.symbols import role_of
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import Theme
 
@@ -37,7 +38,7 @@ _DIMENSION_NAMES = (("sample", "channel"), ("filter", "channel"))
 _MET, _OPERAND = 2.0, 4.0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Slot:
     """One thing on the stage; `address` names it, `remark` is the line under its title."""
 
@@ -77,7 +78,7 @@ def initial_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     return tuple(replace(slot, sign="+") for slot in slots)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reader:
     """An array that the operation reads, and by which maps, where they are affine."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.engine.nest import Factor, Nest
 from backpropviz.engine.program import Operation, Phase
@@ -14,6 +14,7 @@ from backpropviz.figures.roles import equation_style
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.update_tiles import UpdateShown, tile_marks
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.equation import Delimited, Node, Number, Operator, Role, Row
 from backpropviz.scene.equation_layout import Laid, layout, layout_lines
@@ -44,7 +45,7 @@ def update_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mar
     return (*marks, *_formulas(shown, rows, below, theme))
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class _Row:
     """A formula, laid out."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
@@ -23,6 +23,7 @@ from backpropviz.figures.stage.planes import Plane, Selection, leading_dimension
 from backpropviz.figures.stage.slot_layout import largest_cell
 from backpropviz.figures.symbols import role_of
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.fonts import elide
@@ -40,7 +41,7 @@ _MOST_SIDE = 28
 _HEADING = CAPTION_HEIGHT + REMARK_HEIGHT + 4
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class UpdateShown:
     """One parameter's update at a step; `indices` is the value in focus."""
 

@@ -6,7 +6,6 @@ Wires leave a cell at its edge and follow the borders between cells, so that the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Factor, Rule
@@ -18,6 +17,7 @@ from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.slot_layout import Placed
 from backpropviz.figures.symbols import role_of
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.equation import Delimited, Node, Number, Operator, Role, Row
 from backpropviz.scene.equation_layout import Laid, layout
@@ -35,7 +35,7 @@ _WIRE, _ROUTE = 2.0, 2.0
 _CLEARANCE = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """A cell that a wire leaves or reaches."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -13,6 +12,7 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.program import Phase
 from backpropviz.figures.symbols import Notation
 from backpropviz.figures.timeline.track import MARGIN, Block, Part, Track, track
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Box, Color, Font, Group, Line, Mark, Rect, Stroke, Text
@@ -35,7 +35,7 @@ def phase_colors(phase: Phase, theme: Theme) -> tuple[Color, Color]:
     }[phase]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Label:
     """The names that a part may carry, longest first, and the one that fits its whole width."""
 
@@ -45,7 +45,7 @@ class _Label:
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Drawn:
     """All of the track that is the same at every position."""
 

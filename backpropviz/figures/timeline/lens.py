@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Final
@@ -12,6 +11,7 @@ from backpropviz.engine.boxes import split
 from backpropviz.engine.nest import Coordinates, Loops, Rule
 from backpropviz.figures.timeline.ruler import Ruler
 from backpropviz.figures.timeline.track import MARGIN
+from backpropviz.frozen import frozen
 
 _LEAST_CELL: Final = 5.0
 """Least pixels from one cell to the next."""
@@ -20,7 +20,7 @@ _MOST_GAPS: Final = 0.2
 """Share of the width that the gaps between groups may take together."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Lens:
     """Blocks of equal numbers of steps, `per_group` of them in each group.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 from typing import Final
 
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.figures.timeline.lens import Lens, cell_text, group_text
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Anchor, Box, Color, Font, Group, Mark, Rect, Text
@@ -24,7 +24,7 @@ _INSET: Final = 8
 _STRONG: Final = Font("Inter", 11, 600)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stand:
     """Steps that have run, and the block among them that is current (empty: none)."""
 

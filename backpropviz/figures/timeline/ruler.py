@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from math import floor
 from typing import Final
+
+from backpropviz.frozen import frozen
 
 _ROUNDING: Final = 1e-6
 """Share of a step that floating point may take from a position on its own edge."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Ruler:
     """Span i holds the positions `starts[i] … starts[i + 1]` and lies at `lefts[i] … rights[i]`."""
 

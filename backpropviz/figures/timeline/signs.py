@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.debugger.breakpoints import Breakpoint, Seeker
@@ -11,6 +10,7 @@ from backpropviz.debugger.places import operation_of
 from backpropviz.figures.network.breakpoint_marks import bookmark_mark, breakpoint_mark
 from backpropviz.figures.timeline.ruler import Ruler
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Anchor, Mark, Text
@@ -22,7 +22,7 @@ _MOST_PLACES: Final = 16
 """Dots that one breakpoint may have: a layer's has one a phase, a scattered value's one a term."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimelineSign:
     """A position with its sign; `found` is None for a bookmark."""
 
@@ -30,7 +30,7 @@ class TimelineSign:
     found: Breakpoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LegendEntry:
     """A sign with its word, and where they begin."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.engine.program import Phase
@@ -22,6 +21,7 @@ from backpropviz.figures.timeline.ruler import Ruler
 from backpropviz.figures.timeline.signs import TimelineSign, legend, sign_marks, signs
 from backpropviz.figures.timeline.track import MARGIN, track
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide
 from backpropviz.scene.marks import Line, Mark, Path, Rect, Scene, Stroke, Text
@@ -31,7 +31,7 @@ _BOUNDARY: Final = (TRACK[0] + TRACK[1] + LENS_TOP) / 2
 """Above it a point belongs to the track, below to the lens."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TimelineFigure:
     """The picture, and what lies under its points."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import sqrt
@@ -11,6 +10,7 @@ from typing import Final
 from backpropviz.debugger.timeline import Extent, Timeline
 from backpropviz.engine.program import Phase
 from backpropviz.figures.timeline.ruler import Ruler
+from backpropviz.frozen import frozen
 
 MARGIN: Final = 16
 _PHASE_GAP: Final = 8.0
@@ -23,7 +23,7 @@ _LEAST: Final = 4.0
 """Least width of an operation, where the width allows it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """Neighboring operations of a layer that make one tensor: its gradient, or its update."""
 
@@ -33,7 +33,7 @@ class Part:
     right: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """A layer in one phase, its parts from left to right."""
 
@@ -51,7 +51,7 @@ class Block:
         return self.parts[-1].right
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Track:
     """The whole pass between two margins."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from backpropviz.engine.evidence import Evidence, disputed, evidence
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.errors import UserError
 from backpropviz.figures.analysis.conventions_figure import conventions_figure
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.background import sentence
@@ -33,7 +33,7 @@ _TITLES = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Proof:
     """The evidence at one value, and what the choice changes in the whole pass."""
 

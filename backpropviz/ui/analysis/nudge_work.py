@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from backpropviz.engine.address import Address
@@ -15,11 +14,12 @@ from backpropviz.engine.nudge import Difference, Nudge, nudged_pass, sweep
 from backpropviz.engine.nudge_cost import NudgeCost, nudge_cost
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.analysis.nudge_course import Course, course, crossed
+from backpropviz.frozen import frozen
 
 REACHES: Final = (0.01, 0.1, 1.0, 10.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Prepared:
     """The pass around which a value is moved, and the loss along that value."""
 
@@ -28,7 +28,7 @@ class Prepared:
     checked: Checked
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Moved:
     """One nudge, and the kinks that lie between it and the base."""
 
@@ -36,7 +36,7 @@ class Moved:
     crossed: tuple[Crossing, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Swept:
     """Central differences from coarse to fine."""
 

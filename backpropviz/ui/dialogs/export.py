@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +14,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.errors import UserError
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
 from backpropviz.figures.frames import FrameRange, frames
+from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
 from backpropviz.ui.background import Background, sentence
@@ -30,7 +30,7 @@ _FORMATS: Final = {
 _WIDTH: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportJob:
     """What is written where."""
 

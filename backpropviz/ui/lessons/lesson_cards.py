@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.debugger.lessons.lesson import Lesson
 from backpropviz.debugger.lessons.lesson_progress import LessonProgress, is_finished
 from backpropviz.debugger.lessons.reading import read_lesson
+from backpropviz.frozen import frozen
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
 from backpropviz.ui.lessons.progress_file import read_progress
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LessonCard:
     """A lesson in a list; `share` of its steps is behind the learner, 0 where it is not begun."""
 

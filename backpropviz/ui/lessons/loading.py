@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from backpropviz.debugger.lessons.lesson import Lesson, LessonPass, opening
@@ -12,6 +12,7 @@ from backpropviz.debugger.lessons.reading import read_lesson
 from backpropviz.debugger.lessons.trial import problems
 from backpropviz.debugger.state import SessionState, timeline_of
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
 from backpropviz.ui.lessons.progress_file import read_progress
 from backpropviz.ui.opened import Opened, record
@@ -20,7 +21,7 @@ from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.subject import subject_for
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class LoadedLesson:
     """All that a lesson needs: each step finds its recorded pass under `step.on`."""
 
