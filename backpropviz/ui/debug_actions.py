@@ -16,13 +16,14 @@ from PySide6.QtWidgets import QFileDialog
 from backpropviz.debugger.marks import Continue
 from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.stepping import Over
+from backpropviz.engine.run import read_target
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.ui.debug_commands import COMMANDS, breakpoint_here, other_order
 from backpropviz.ui.going import command_for
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import read_preferences, write_preferences
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.subject import Subject, read_target, target_text
+from backpropviz.ui.subject import Subject, target_text
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
@@ -187,7 +188,7 @@ class DebugActions(QObject):
 
     def set_target(self, text: str) -> None:
         """Another target."""
-        self._bench.controller.change(lambda s: s.with_target(read_target(text, s)))
+        self._bench.controller.change(lambda s: s.with_target(read_target(text, s.model)))
 
     def ask_target(self) -> None:
         """Ask for a class or numbers."""
@@ -204,7 +205,7 @@ class DebugActions(QObject):
             self.tr("Target"),
             hint or self.tr("Numbers separated by commas."),
             target_text(subject),
-            lambda text: _refusal(lambda: read_target(text, subject)),
+            lambda text: _refusal(lambda: read_target(text, subject.model)),
             names,
         )
         if text is not None:

@@ -10,14 +10,14 @@ from backpropviz.debugger.session import Session, save
 from backpropviz.debugger.session_json import from_json, to_json
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.model import Model
-from backpropviz.engine.run import Settings
+from backpropviz.engine.run import Settings, read_target
 from backpropviz.errors import UserError
 from backpropviz.importers.images import open_picture
 from backpropviz.importers.picture import Picture
 from backpropviz.storage import model_file
 from backpropviz.storage.networks import load_file
 from backpropviz.ui.opened import Opened, record, restored, session_subject
-from backpropviz.ui.subject import Subject, read_target
+from backpropviz.ui.subject import Subject
 
 _IMAGE = "image"
 
@@ -76,7 +76,7 @@ def _subject(model: Model, session: Session, image: Array | None) -> Subject:
     subject = Subject(saved.network, model, name, name, image, _picture(name), (), settings)
     if saved.target is None:
         raise UserError("the session names no target: it is damaged.")
-    return subject.with_target(read_target(saved.target, subject))
+    return subject.with_target(read_target(saved.target, subject.model))
 
 
 def _picture(name: str) -> Picture | None:

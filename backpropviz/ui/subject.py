@@ -14,7 +14,7 @@ import numpy as np
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.run import Settings, run
+from backpropviz.engine.run import Settings, read_target, run
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -181,28 +181,6 @@ def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
     return _with_target(subject, request.target, keeps=keeps_network and not request.image)
 
 
-def read_target(text: str, subject: Subject) -> Target:
-    """A class by name or number, or numbers separated by commas.
-
-    Raises:
-        UserError: it does not fit the network; the sentence says what would.
-    """
-    names = subject.model.class_names
-    wanted = text.strip()
-    if wanted in names:
-        return names.index(wanted)
-    try:
-        numbers = tuple(float(piece) for piece in wanted.split(","))
-    except ValueError:
-        known = f"one of {', '.join(names)}" if names else "numbers separated by commas"
-        raise UserError(
-            f"“{wanted}” is no target of {subject.network_title}: give {known}."
-        ) from None
-    if subject.is_classifier and len(numbers) == 1 and numbers[0].is_integer():
-        return int(numbers[0])
-    return numbers
-
-
 def target_text(subject: Subject) -> str:
     """The target in words: the class's name, or the numbers."""
     target, names = subject.target, subject.model.class_names
@@ -271,7 +249,7 @@ def _with_image(subject: Subject, picture: Picture | None) -> Subject:
 def _with_target(subject: Subject, text: str, *, keeps: bool) -> Subject:
     """The target that was asked for, else the known one, else the network's own answer."""
     if text:
-        return subject.with_target(read_target(text, subject))
+        return subject.with_target(read_target(text, subject.model))
     if keeps and subject.settings.target is not None:
         return subject
     example, names = subject.model.example, subject.model.class_names

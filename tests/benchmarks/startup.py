@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.benchmarks.timing import verdict
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 9
+LONGEST_S = 60
 FIRST_PAINT, READY = 1.5, 4.0
 
 BARE = """
@@ -91,8 +93,11 @@ def start(script: str, folder: str) -> dict[str, float]:
         [sys.executable, "-c", script], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
+        watchdog = threading.Timer(LONGEST_S, process.kill)
+        watchdog.start()
         for line in process.stdout:
             times.setdefault(line.strip(), time.perf_counter() - begin)
+        watchdog.cancel()
     return times
 
 
