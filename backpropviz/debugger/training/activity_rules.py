@@ -1,0 +1,163 @@
+"""Activations that no longer pass a gradient: dead ReLUs, saturated tanh and sigmoid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from backpropviz.debugger.training.alert import Alert, Severity
+from backpropviz.debugger.training.inactive import NOT_LOOKED, Inactive
+from backpropviz.debugger.training.rule import PlacesRule
+from backpropviz.debugger.training.wording import counted, listed, percent
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.measure import SATURATED, Measured
+from backpropviz.frozen import frozen
+
+_MILDER = 0.8
+"""The share of a threshold below which an alert may end."""
+
+
+@frozen(eq=False)
+class DeadReLU(PlacesRule):
+    """Many maps of a ReLU give 0 for all images of many updates."""
+
+    name: ClassVar[str] = "dead ReLU"
+    inactive: Inactive = NOT_LOOKED
+    batch: int = 1
+
+    @property
+    def applies(self) -> bool:
+        images = self.facts.images
+        is_enough = images is None or images.count >= self.limits.dead_images
+        return bool(self.facts.rectifiers) and is_enough
+
+    def after(self, row: Measured) -> Self:
+        if not row.activities or not self.facts.rectifiers:
+            return self
+        inactive = self.inactive.after(
+            row.iteration, self.facts.rectifiers, row.activities, self.limits.inactive_share
+        )
+        looked = replace(self, inactive=inactive, batch=row.count)
+        if not self.applies:
+            return looked
+        limit = self.limits.dead_share
+        return looked.judged(
+            row.iteration,
+            inactive.shares(looked.is_dead),
+            lambda share: share >= limit,
+            lambda share: share < _MILDER * limit,
+            patience=1,
+            calm=2,
+        )
+
+    @property
+    def is_dead(self) -> Array:
+        """Which units count as dead now."""
+        looks = math.ceil(self.limits.dead_images / self.batch)
+        return self.inactive.is_dead(self.limits.dead_updates, looks)
+
+    @property
+    def inactive_for(self) -> Mapping[str, Array]:
+        """For how many updates each unit of each ReLU has been inactive, as far as was looked."""
+        updates = self.inactive.updates()
+        layers = enumerate(self.facts.rectifiers) if len(updates) else ()
+        return {layer: self.inactive.of_layer(updates, place) for place, layer in layers}
+
+    @property
+    def alert(self) -> Alert | None:
+        if self.raised is None:
+            return None
+        layers = [self.facts.rectifiers[place] for place in self.lit]
+        layer, raised = layers[0], self.raised
+        dead = self.inactive.of_layer(self.is_dead, self.lit[0])
+        spans = self.inactive.of_layer(self.inactive.updates(), self.lit[0])
+        # As long as it was when the alert came: a title that counts on would never rest.
+        span = int(spans[dead].min(initial=raised)) - (self.inactive.iteration - raised)
+        span = max(span, self.limits.dead_updates)
+        noun, count = self.facts.unit_noun(layer), int(np.count_nonzero(dead))
+        return Alert(
+            "dead_relu",
+            Severity.WARNING,
+            f"ReLU {layer}: {count} of {counted(len(dead), noun)} inactive for "
+            f"{counted(span, 'update')} (threshold {percent(self.limits.dead_share)})",
+            _evidence(raised - span + 1, layers),
+            _meaning_of_dead(self.facts.feeders[layer], noun, count),
+            ("dead_share", "dead_updates", "inactive_share", "dead_images"),
+            max(1, raised - span + 1),
+            raised,
+            layer,
+            self.facts.element(layer, int(np.argmax(dead))),
+        )
+
+
+def _meaning_of_dead(feeder: str, noun: str, count: int) -> str:
+    part = "filter" if noun == "map" else "row"
+    if not feeder:
+        loss = "nothing behind them learns"
+    elif count == 1:
+        loss = f"the {part} of {feeder} behind this {noun} no longer learns"
+    else:
+        loss = f"the {count:,} {part}s of {feeder} behind these {noun}s no longer learn"
+    return (
+        f"Where a ReLU gives 0 its derivative is 0, so {loss}. The usual cause is an update that "
+        "was too large, or a bias far below 0."
+    )
+
+
+def _evidence(since: int, layers: list[str]) -> str:
+    also = f" Also {listed(layers[1:])}." if len(layers) > 1 else ""
+    return f"Since update {max(1, since):,}.{also}"
+
+
+@frozen(eq=False)
+class Saturation(PlacesRule):
+    """Most values of a tanh or sigmoid lie in its flat ends."""
+
+    name: ClassVar[str] = "saturation"
+    looked: int = 0
+    """The last update that was looked at; 0: none yet."""
+
+    @property
+    def applies(self) -> bool:
+        return bool(self.facts.squashers)
+
+    def after(self, row: Measured) -> Self:
+        if not row.activities or not self.applies:
+            return self
+        spacing = row.iteration - self.looked if self.looked else 1
+        limit = self.limits.saturated_share
+        return replace(self, looked=row.iteration).judged(
+            row.iteration,
+            [1 - float(row.activities[layer].mean()) for layer in self.facts.squashers],
+            lambda share: share >= limit,
+            lambda share: share < _MILDER * limit,
+            patience=1 + math.ceil((self.limits.saturated_updates - 1) / spacing),
+        )
+
+    @property
+    def alert(self) -> Alert | None:
+        if self.raised is None:
+            return None
+        layers = [self.facts.squashers[place] for place in self.lit]
+        layer, share = layers[0], self.values[self.lit[0]]
+        return Alert(
+            "saturation",
+            Severity.WARNING,
+            f"{layer}: {percent(share)} of its values are saturated "
+            f"(threshold {percent(self.limits.saturated_share)})",
+            f"{_evidence(self.since, layers)} Saturated: in the outer "
+            f"{percent(1 - SATURATED)} of the range.",
+            "At its ends the function is flat: its derivative, and with it the gradient of all "
+            "behind it, is next to 0. Smaller starting weights, a lower learning rate, "
+            "normalization or ReLU help.",
+            ("saturated_share", "saturated_updates"),
+            self.since,
+            self.raised,
+            layer,
+            Address(layer, "output").grad,
+        )
