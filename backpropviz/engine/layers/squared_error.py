@@ -39,14 +39,18 @@ class SquaredError:
         check_reduction(self.reduction)
 
     def target(self, value: object, prediction: Shape) -> Array:
-        """As many numbers as the network puts out, as an array of the prediction's shape."""
+        """As many numbers as the network puts out, as an array of the prediction's shape.
+
+        A data set gives them as a table, a row a sample.
+        """
         try:
             found = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             raise UserError(f"target {value!r} must be numbers.") from None
         if not np.isfinite(found).all():
             raise UserError(f"target {value!r} holds a number that is not finite.")
-        fits = found.shape in {prediction, prediction[1:]} or found.ndim <= 1
+        is_table = found.ndim == 2 and len(found) == prediction[0]
+        fits = found.shape in {prediction, prediction[1:]} or found.ndim <= 1 or is_table
         if not fits or found.size != math.prod(prediction):
             raise UserError(
                 f"a target of {shape_text(found.shape)} does not fit the network's output of "
