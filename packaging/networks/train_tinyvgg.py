@@ -29,17 +29,14 @@ from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.update import accuracy
 from backpropviz.importers.bundled import PHOTOS, bundled_picture
+from backpropviz.importers.datasets.photo_crops import LEFT, RIGHT, photo_part, random_crop
 from backpropviz.importers.fit import prepare
-from backpropviz.importers.picture import picture_from_array
 from backpropviz.storage.model_file import save_model
 from networks.course import Course, run
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "networks"
 PREPROCESSING = Preprocessing(3, 64, 64)
 SHAPE = (3, 64, 64)
-BORDER = 208
-"""The column at which a photo of 320 is divided."""
-SMALLEST_CROP = 64
 EXAMPLE = "chelsea"
 
 
@@ -62,18 +59,10 @@ def crops(columns: slice, count: int, random: np.random.Generator) -> tuple[Arra
     """So many crops of each photo from these columns, fitted to the network, and their classes."""
     images = np.empty((count * len(PHOTOS), *SHAPE), dtype=np.float32)
     labels = np.repeat(np.arange(len(PHOTOS)), count)
-    parts = [bundled_picture("photo", photo).pixels[:, columns] for photo in PHOTOS]
+    parts = [photo_part(photo, columns) for photo in PHOTOS]
     for number, label in enumerate(labels):
-        images[number] = _crop(parts[label], random)
+        images[number] = prepare(random_crop(parts[label], random), PREPROCESSING).array[0]
     return images, labels
-
-
-def _crop(part: Array, random: np.random.Generator) -> Array:
-    size = int(random.integers(SMALLEST_CROP, min(part.shape[:2]) + 1))
-    top, left = (int(random.integers(0, side - size + 1)) for side in part.shape[:2])
-    crop = np.ascontiguousarray(part[top : top + size, left : left + size])
-    fitted: Array = prepare(picture_from_array(crop), PREPROCESSING).array[0]
-    return fitted
 
 
 def flipped_and_lit(images: Array, random: np.random.Generator) -> Array:
@@ -93,10 +82,10 @@ def main() -> None:
     options = parser.parse_args()
     random = np.random.default_rng(options.seed)
     network = tinyvgg()
-    batches = Batches(*crops(slice(0, BORDER), 400, random), 32, options.seed, flipped_and_lit)
+    batches = Batches(*crops(LEFT, 400, random), 32, options.seed, flipped_and_lit)
     start = initialize(network, seed=options.seed)
     parameters = run(network, start, batches, Course(options.epochs, 0.002, Adam))
-    held_out = crops(slice(BORDER, None), 200, random)
+    held_out = crops(RIGHT, 200, random)
     right = accuracy(network, parameters, *held_out)
     whole = prepare(bundled_picture("photo", EXAMPLE), PREPROCESSING).array
     model = Model(

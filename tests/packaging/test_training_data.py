@@ -10,6 +10,7 @@ import pytest
 
 from backpropviz.assets import resource
 from backpropviz.engine.network import Network
+from backpropviz.importers.datasets.photo_crops import LEFT, SMALLEST_CROP
 from backpropviz.storage.networks import load_network
 from networks import make_tiny, train_lenet, train_mlp, train_tinyvgg
 from networks.course import Course
@@ -59,9 +60,9 @@ def test_training_again_gives_the_same_file(
 
 def test_crops_come_from_their_columns_only() -> None:
     random = np.random.default_rng(0)
-    images, labels = train_tinyvgg.crops(slice(0, train_tinyvgg.BORDER), 2, random)
+    images, labels = train_tinyvgg.crops(LEFT, 2, random)
     assert images.shape == (10, *train_tinyvgg.SHAPE)
     assert labels.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     assert 0 <= images.min() < images.max() <= 1
-    narrow = train_tinyvgg.crops(slice(0, train_tinyvgg.SMALLEST_CROP), 1, random)[0]
+    narrow = train_tinyvgg.crops(slice(0, SMALLEST_CROP), 1, random)[0]
     assert narrow.shape == (5, *train_tinyvgg.SHAPE)

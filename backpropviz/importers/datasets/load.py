@@ -1,0 +1,218 @@
+"""A data set by its source: read, brought to a network's input, split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.network import Network
+from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.training.samples import Dataset, Samples
+from backpropviz.errors import UserError
+from backpropviz.importers.datasets.catalog import Catalog, Progress, Stop, wanted_by
+from backpropviz.importers.datasets.fitting import Fitted, fitted
+from backpropviz.importers.datasets.sources import catalog_of
+from backpropviz.importers.datasets.statistics import classes_of, statistics
+from backpropviz.importers.datasets.stratified import held_out_mask, stratified
+from backpropviz.importers.datasets.targets import check_input, check_labels, targets_for
+from backpropviz.importers.datasets.watch import Watch
+
+HELD_OUT, SPLIT_SEED = 0.2, 0
+"""What is held out where nobody says otherwise: of `mnist`, 400 of 2,000."""
+_SMALLEST_STD = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a person chooses about a set: the share held out, its seed, a limit, normalization.
+
+    `limit`: read so many pictures at most, each class in its share. `normalize`: shift and scale
+    each channel so that the training images have mean 0 and standard deviation 1.
+    """
+
+    held_out: float = HELD_OUT
+    seed: int = SPLIT_SEED
+    limit: int | None = None
+    normalize: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """A data set and, in words and in order, how it was read, fitted and split."""
+
+    dataset: Dataset
+    steps: tuple[str, ...]
+
+
+def load_dataset(
+    source: str | Path,
+    network: Network | None,
+    preprocessing: Preprocessing,
+    *,
+    held_out: float = HELD_OUT,
+    seed: int = SPLIT_SEED,
+    limit: int | None = None,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Dataset:
+    """The data set that a source names, for a network.
+
+    `source` is `mnist`, `digits`, `photos`, a folder with a folder of pictures for each class, an
+    IDX file or a folder of these, or an `.npz` file. Without a network nothing is compared with it.
+    `held_out`, `seed`, `limit`: as in `Choices`; the same ones give the same data set.
+
+    Raises:
+        UserError: the source cannot be used; NetworkMismatchError where only the network does not
+            fit; ReadingStoppedError where `stop` said so.
+    """
+    choices = Choices(held_out, seed, limit)
+    return read_dataset(
+        source, network, preprocessing, choices, progress=progress, stop=stop
+    ).dataset
+
+
+def read_dataset(
+    source: str | Path,
+    network: Network | None,
+    preprocessing: Preprocessing,
+    choices: Choices = Choices(),
+    *,
+    progress: Progress | None = None,
+    stop: Stop | None = None,
+) -> Reading:
+    """As `load_dataset`, with all that was done in words."""
+    watch = Watch(progress, stop)
+    check_input(network, preprocessing)
+    if choices.normalize:
+        preprocessing = replace(preprocessing, mean=(), std=())
+    wanted = wanted_by(network, preprocessing)
+    catalog = catalog_of(source, wanted, choices.seed, choices.held_out, watch)
+    check_labels(catalog.labels, catalog.class_names, network, preprocessing)
+    chosen, limited = _limited(catalog, choices)
+    found = fitted(catalog, chosen, preprocessing, watch)
+    _check_variety(catalog, found)
+    reading = _split(catalog, found, network, preprocessing, choices)
+    steps = (*catalog.remarks, *limited, *found.steps, *reading.steps)
+    reading = Reading(reading.dataset, steps)
+    return _normalized(reading) if choices.normalize else reading
+
+
+def _limited(catalog: Catalog, choices: Choices) -> tuple[Array, tuple[str, ...]]:
+    count, limit = len(catalog.names), choices.limit
+    if limit is not None and limit < 1:
+        raise UserError(f"A limit of {limit} images leaves none: use 1 or more.")
+    if limit is None or limit >= count:
+        return np.arange(count), ()
+    chosen = np.flatnonzero(stratified(catalog.labels, limit, choices.seed))
+    return chosen, (f"{limit:,} of {count:,} images, each class in its share",)
+
+
+def _check_variety(catalog: Catalog, found: Fitted) -> None:
+    labels = catalog.labels[found.numbers]
+    if labels.ndim > 1 or (labels != labels[0]).any():
+        return
+    name, failed = catalog.class_names[int(labels[0])], len(found.skipped)
+    passed = f" ({failed} pictures could not be used)" if failed else ""
+    raise UserError(
+        f"{catalog.title} holds one class only, “{name}”{passed}: there is nothing to tell apart; "
+        "add another class."
+    )
+
+
+def _split(
+    catalog: Catalog,
+    found: Fitted,
+    network: Network | None,
+    preprocessing: Preprocessing,
+    choices: Choices,
+) -> Reading:
+    labels = catalog.labels[found.numbers]
+    targets, told = targets_for(labels, network)
+    names = tuple(catalog.names[number] for number in found.numbers.tolist())
+    own = catalog.held_out
+    if own is None:
+        apart = held_out_mask(labels, choices.held_out, choices.seed)
+    else:
+        apart = own[found.numbers]
+    training, validation = _parts(found.images, targets, names, apart)
+    if own is not None and choices.held_out == 0:
+        validation = None
+    dataset = Dataset(
+        title=catalog.title,
+        source=catalog.source,
+        training=training,
+        validation=validation,
+        class_names=_names_for(catalog.class_names, network),
+        preprocessing=preprocessing,
+        skipped=catalog.skipped + found.skipped,
+    )
+    return Reading(dataset, (*told, *_split_words(dataset, network, choices, own is not None)))
+
+
+def _parts(
+    images: Array, targets: Array, names: tuple[str, ...], apart: Array | None
+) -> tuple[Samples, Samples | None]:
+    if apart is None or not apart.any():
+        return Samples(images, targets, names), None
+
+    def part(mask: Array) -> Samples:
+        chosen = np.flatnonzero(mask)
+        return Samples(
+            images[chosen], targets[chosen], tuple(names[number] for number in chosen.tolist())
+        )
+
+    return part(~apart), part(apart)
+
+
+def _names_for(class_names: tuple[str, ...], network: Network | None) -> tuple[str, ...]:
+    """A name for each output; those without samples are called by their number."""
+    if network is None or not class_names:
+        return class_names
+    outputs = wanted_by(network, Preprocessing(1, 1, 1)).outputs or 0
+    return (*class_names, *(str(number) for number in range(len(class_names), outputs)))
+
+
+def _split_words(
+    dataset: Dataset, network: Network | None, choices: Choices, is_own: bool
+) -> tuple[str, ...]:
+    words = []
+    found = len(np.unique(classes_of(dataset.training.targets))) if dataset.class_names else 0
+    if network is not None and found < len(dataset.class_names):
+        words.append(
+            f"{found} classes for {len(dataset.class_names)} outputs: the others have no samples"
+        )
+    if dataset.validation is None:
+        return (*words, f"{len(dataset.training):,} to train on, none held out")
+    manner = "" if is_own else f" (each class in its share, seed {choices.seed})"
+    held = f"{len(dataset.training):,} to train on, {len(dataset.validation):,} held out{manner}"
+    return (*words, held)
+
+
+def _normalized(reading: Reading) -> Reading:
+    """Mean and standard deviation are measured on the training images alone."""
+    dataset = reading.dataset
+    found = statistics(dataset.training.images)
+    if min(found.std) < _SMALLEST_STD:
+        raise UserError(
+            f"{dataset.title}: a channel has the same value in every image, so it cannot be "
+            "normalized: leave the images as they are."
+        )
+    mean, std = (np.array(v)[:, None, None] for v in (found.mean, found.std))
+
+    def part(samples: Samples) -> Samples:
+        return replace(samples, images=((samples.images - mean) / std).astype(np.float32))
+
+    dataset = replace(
+        dataset,
+        training=part(dataset.training),
+        validation=part(dataset.validation) if dataset.validation else None,
+        preprocessing=replace(dataset.preprocessing, mean=found.mean, std=found.std),
+    )
+    words = ", ".join(
+        f"(x − {m:.4g}) / {s:.4g}" for m, s in zip(found.mean, found.std, strict=True)
+    )
+    step = f"normalized {words}, as measured on the training images"
+    return Reading(dataset, (*reading.steps, step))
