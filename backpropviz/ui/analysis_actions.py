@@ -75,6 +75,16 @@ ANALYSIS_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         Scope.STAGE,
     ),
     ActionSpec(
+        "weight_view",
+        _MENU,
+        "Everything this weight meets",
+        "All inputs that one weight meets, what comes back from there, and the sum that moves it.",
+        ("M",),
+        "crosshair",
+        _PASS,
+        Scope.STAGE,
+    ),
+    ActionSpec(
         "edit_value",
         _MENU,
         "Change this value…",

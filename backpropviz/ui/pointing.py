@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QMenu, QWidget
@@ -19,9 +21,9 @@ from backpropviz.ui.scene_view import SceneView
 
 
 class Pointing(QObject):
-    """Turns keys of marks into commands; `ancestry_wanted` carries the key of a value."""
+    """Turns keys of marks into commands; `asked` carries an analysis and the key of a value."""
 
-    ancestry_wanted = Signal(str)
+    asked = Signal(str, str)
 
     def __init__(self, controller: Controller, window: QWidget) -> None:
         super().__init__(window)
@@ -87,7 +89,7 @@ class Pointing(QObject):
         opened = self._controller.opened
         if opened is not None and address is not None and address in opened.state.pins:
             self._controller.dispatch(TogglePin(address))
-        self.ancestry_wanted.emit(key)
+        self.asked.emit("ancestry", key)
 
     def _menu(self, key: str, at: QPoint) -> None:
         opened, address = self._controller.opened, address_of(key)
@@ -96,25 +98,39 @@ class Pointing(QObject):
         self._address = address
         menu = QMenu(self._window)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        title = menu.addAction(str(address))
-        title.setEnabled(False)
+        menu.addAction(str(address)).setEnabled(False)
         menu.addSeparator()
         is_pinned = address in opened.state.pins
         menu.addAction(self.tr("Unpin") if is_pinned else self.tr("Pin"), self._pin)
-        menu.addAction(self.tr("Where did this come from?"), self._ancestry)
         menu.addAction(self.tr("Go to where it is computed"), self._origin)
         menu.addAction(self.tr("Watch"), self._watch)
         menu.addAction(self.tr("Breakpoint on this value"), self._break)
         menu.addSeparator()
+        for name, title in self._questions(address):
+            action = menu.addAction(title)
+            action.setObjectName(name)
+            action.triggered.connect(self._ask)
+        menu.addSeparator()
         menu.addAction(self.tr("Copy address and value"), self._copy)
         menu.popup(at)
+
+    def _questions(self, address: Address) -> Iterator[tuple[str, str]]:
+        """What the menu Analyze can answer about a value."""
+        yield "ancestry", self.tr("Where did this come from?")
+        yield "feeds", self.tr("What does this feed?")
+        if address.quantity == "weight":
+            yield "weight_view", self.tr("Everything this weight meets")
+        if address.quantity in {"image", "input", "output", "weight", "bias"}:
+            yield "nudge", self.tr("Nudge this value")
+        if address.quantity in {"image", "weight", "bias"}:
+            yield "edit_value", self.tr("Change this value…")
 
     def _pin(self) -> None:
         if self._address is not None:
             self._controller.dispatch(TogglePin(self._address))
 
-    def _ancestry(self) -> None:
-        self.ancestry_wanted.emit(str(self._address))
+    def _ask(self) -> None:
+        self.asked.emit(self.sender().objectName(), str(self._address))
 
     def _origin(self) -> None:
         if self._address is not None:

@@ -25,6 +25,7 @@ from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.nudge import around
+from backpropviz.errors import UserError
 
 Runs: TypeAlias = tuple[Forward, Forward, Forward]
 """The passes at v − h, v and v + h."""
@@ -36,7 +37,16 @@ _RECTIFIERS = frozenset({"relu", "leaky_relu"})
 def random_points(count: int, seed: int = 0) -> Iterator[BasePoint]:
     """Convolutions, poolings and activations of random geometry, two samples, float64."""
     random = np.random.default_rng(seed)
-    return (_point(_network(random), random) for _ in range(count))
+    return (_point(_fitting(random), random) for _ in range(count))
+
+
+def _fitting(random: np.random.Generator) -> Network:
+    """The next network whose windows fit its maps."""
+    while True:
+        try:
+            return _network(random)
+        except UserError:
+            continue
 
 
 def _network(random: np.random.Generator) -> Network:

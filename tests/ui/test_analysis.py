@@ -20,6 +20,7 @@ from backpropviz.ui.analysis.conventions_window import ConventionsWindow
 from backpropviz.ui.analysis.edit import read_number
 from backpropviz.ui.analysis.nudge_lab import COST, CURVE, SWEEP, NudgeLab
 from backpropviz.ui.analysis.nudge_work import reach_for
+from backpropviz.ui.analysis.weight_window import FORWARD, WeightWindow
 from backpropviz.ui.dialogs.ask import AskDialog
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
@@ -360,3 +361,78 @@ def test_closing_while_everything_runs_leaves_nothing(window: MainWindow, open_i
     window.actions_by_name["nudge"].trigger()
     window.close()
     assert bench_of(window).analysis.windows == {}
+
+
+def weight_window_at(window: MainWindow, qtbot: QtBot, place: str) -> WeightWindow:
+    stand_at(window, place)
+    found = asked(window, qtbot, "weight_view", "weight")
+    assert isinstance(found, WeightWindow)
+    assert found.isVisible()
+    return found
+
+
+def test_a_weight_is_shown_with_all_that_it_meets_beside_a_dense_weight(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    found = weight_window_at(window, qtbot, WEIGHT)
+    assert str(found.address) == "conv1.weight[0,0,0,1]"
+    said = texts(found.canvas.scene)
+    assert "The filter value works at 4 places of the image" in said
+    assert "in the example tiny-dense" in said
+    found.show_page(FORWARD)
+    assert "This one number took part in 4 outputs" in texts(found.canvas.scene)
+
+
+def test_a_cell_of_the_weight_lights_its_partners_here_and_on_the_stage(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    found = weight_window_at(window, qtbot, WEIGHT)
+    found.canvas.hovered.emit("conv1.input[0,0,1,1]")
+    lit = set(found.canvas._lit_keys)
+    assert {"conv1.input[0,0,1,1]", "conv1.output.grad[0,0,1,0]", "term:2"} <= lit
+    assert set(bench_of(window).stage._lit_keys) == lit
+    found.close()
+    assert bench_of(window).stage._lit_keys == ()
+
+
+def test_the_weight_window_follows_the_debugger_and_its_own_buttons(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="lenet")
+    found = weight_window_at(window, qtbot, "conv1.weight.grad[2,0,3,1]")
+    assert "784 products" in texts(found.canvas.scene)
+    stand_at(window, "conv2.weight.grad[3,1,2,2]")
+    assert str(found.address) == "conv2.weight[3,1,2,2]"
+    found._after.click()
+    assert str(found.address) == "conv2.weight[3,1,2,3]"
+    found._before.click()
+    found._before.click()
+    assert str(found.address) == "conv2.weight[3,1,2,1]"
+    stand_at(window, "conv2.output[0,0,0,0]")
+    assert str(found.address) == "conv2.weight[3,1,2,1]"
+
+
+def test_what_is_no_weight_is_refused_in_words(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    stand_at(window, "conv1.output[0,0,0,0]")
+    window.actions_by_name["weight_view"].trigger()
+    assert "weight" not in bench_of(window).analysis.windows
+    assert "no weight" in window.status._message.text()
+
+
+def test_the_menu_of_a_weight_asks_about_that_weight(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    bench = bench_of(window)
+    names = [name for name, _ in bench.pointing._questions(parse("conv1.weight[0,0,1,1]"))]
+    assert names == ["ancestry", "feeds", "weight_view", "nudge", "edit_value"]
+    bench.pointing.asked.emit("weight_view", "conv1.weight[0,0,1,1]")
+    found = bench.analysis.windows["weight"]
+    assert isinstance(found, WeightWindow)
+    assert str(found.address) == "conv1.weight[0,0,1,1]"
+    qtbot.waitUntil(lambda: not found.worker.is_busy, timeout=LONG_MS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from backpropviz.figures.symbols import role_of
 from backpropviz.figures.view import View
 from backpropviz.scene.cells import Cell, CellState, cell, value_fill
 from backpropviz.scene.fonts import centered_baseline, elide
-from backpropviz.scene.marks import Anchor, Box, Group, Line, Mark, Scene, Stroke, Text
+from backpropviz.scene.marks import Anchor, Box, Group, Line, Mark, Pixels, Scene, Stroke, Text
 from backpropviz.scene.numbers import decimal_of
 from backpropviz.scene.theme import BODY, COUNTER, LABEL, ROW, SENTENCE, Theme
 
@@ -56,7 +57,9 @@ def weight_view(
     left, right = _halves(body, other is not None)
     marks = [*_filter_half(terms, left, theme, forward=forward)]
     if other is not None:
-        marks += [_between(left, right, theme), *_dense_half(other, right, theme, forward=forward)]
+        half = tuple(_dense_half(other, right, theme, forward=forward, is_own=other.view is view))
+        marks.append(_between(left, right, theme))
+        marks += half if other.view is view else _without_keys(half)
     marks.append(Group(contrast.marks, dx=_MARGIN, dy=body.bottom + 16))
     return Scene(width, height, theme.stage, tuple(marks), f"{address} at every place")
 
@@ -94,11 +97,12 @@ def _between(left: Box, right: Box, theme: Theme) -> Line:
     return Line(x, left.y, x, left.bottom, Stroke(theme.border))
 
 
-def _title(terms: WeightTerms, width: float, theme: Theme) -> Iterator[Part]:
+def _title(terms: WeightTerms, width: float, theme: Theme, origin: str = "") -> Iterator[Part]:
     kind = "One filter value" if terms.is_shared else "One dense weight"
     key = str(terms.address)
     yield paragraph(kind, SENTENCE, 22, theme.text, width, key=key)
-    yield paragraph(f"{key} = {said(terms.value)}", ROW, 18, theme.text_secondary, width, key=key)
+    text = f"{key} = {said(terms.value)}{origin}"
+    yield paragraph(text, ROW, 18, theme.text_secondary, width, key=key)
 
 
 def _filter_half(terms: WeightTerms, box: Box, theme: Theme, *, forward: bool) -> Iterator[Mark]:
@@ -131,8 +135,22 @@ def _told(terms: WeightTerms, width: float, theme: Theme, *, forward: bool) -> I
     yield from equations((found.symbols, found.numbers), equation_style(theme), width, 0.0)
 
 
-def _dense_half(terms: WeightTerms, box: Box, theme: Theme, *, forward: bool) -> Iterator[Mark]:
-    top = stacked([*_title(terms, box.width, theme), space(10)])
+def _without_keys(marks: tuple[Mark, ...]) -> Iterator[Mark]:
+    """Marks of another network, whose addresses mean nothing in this one."""
+    for mark in marks:
+        if isinstance(mark, Group):
+            yield replace(mark, marks=tuple(_without_keys(mark.marks)), key="")
+        elif isinstance(mark, Line | Pixels):
+            yield mark
+        else:
+            yield replace(mark, key="")
+
+
+def _dense_half(
+    terms: WeightTerms, box: Box, theme: Theme, *, forward: bool, is_own: bool
+) -> Iterator[Mark]:
+    origin = "" if is_own else f", in the example {terms.view.tape.network.name}"
+    top = stacked([*_title(terms, box.width, theme, origin), space(10)])
     yield Group(top.marks, dx=box.x, dy=box.y)
     y = box.y + top.height
     columns = _forward_columns(terms) if forward else _backward_columns(terms)

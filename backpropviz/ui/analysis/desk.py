@@ -43,17 +43,19 @@ class AnalysisDesk(QObject):
         self._idle.setInterval(0)
         self._idle.timeout.connect(self._show_conventions)
         self._controller.state_changed.connect(self._follow)
-        bench.pointing.ancestry_wanted.connect(self.show_ancestry_of)
-        handlers: dict[str, Callable[[], object]] = {
+        bench.pointing.asked.connect(self.answer)
+        self._asked: Address | None = None
+        self._handlers: dict[str, Callable[[], object]] = {
             "nudge": self.nudge,
             "ancestry": self.show_ancestry,
             "feeds": self.show_feeds,
+            "weight_view": self.show_weight,
             "edit_value": self.edit_value,
             "check_value": self.check_value,
             "gradient_check": self.check_all,
             "convention_proof": self.prove_convention,
         }
-        window.actions_by_name.bind(handlers)
+        window.actions_by_name.bind(self._handlers)
         for name in CONVENTION_CHOICES:
             window.actions_by_name[name].triggered.connect(self._choose_convention)
 
@@ -98,11 +100,33 @@ class AnalysisDesk(QObject):
         if address is not None:
             self._ask_ancestry(address, "feeds")
 
-    def show_ancestry_of(self, key: str) -> None:
-        """Where did the value of a mark come from?"""
-        address = address_of(key)
-        if address is not None:
-            self._ask_ancestry(address, "origin")
+    def answer(self, name: str, key: str) -> None:
+        """A question to the value of a mark."""
+        self._asked = address_of(key)
+        if self._asked is not None:
+            self._handlers[name]()
+        self._asked = None
+
+    def show_weight(self) -> None:
+        """Open all that a weight meets."""
+        from backpropviz.ui.analysis.weight_window import WeightWindow
+
+        opened, address = self._question()
+        if opened is None or address is None:
+            return
+        known = self._windows.get("weight")
+        window = known if isinstance(known, WeightWindow) else None
+        if window is None:
+            window = WeightWindow(self._bench, self._window, opened)
+            self._keep("weight", window)
+        try:
+            window.ask(address)
+        except UserError as error:
+            self._refuse(error)
+            window.done(0)
+            return
+        window.show()
+        window.raise_()
 
     def edit_value(self) -> None:
         """Ask for another number, and record the pass with it."""
@@ -163,8 +187,9 @@ class AnalysisDesk(QObject):
 
     def _question(self) -> tuple[Opened | None, Address | None]:
         """The pass and the value in it that is meant; says so where there is none."""
-        opened = self._controller.opened
-        address = value_in_question(opened, self._bench.stage) if opened is not None else None
+        opened, address = self._controller.opened, self._asked
+        if opened is not None and address is None:
+            address = value_in_question(opened, self._bench.stage)
         if address is None:
             self._say(self.tr("Point at a value or pin it, then ask again."))
         return opened, address

@@ -98,6 +98,10 @@ def test_a_network_without_a_dense_layer_borrows_one_or_goes_without() -> None:
     beside = texts(weight_view(view, address, 968, 600, LIGHT, dense=network("tiny-dense")))
     assert "One dense weight" not in alone
     assert "One dense weight" in beside
+    assert "dense1.weight[0,2] = 1, in the example tiny-dense" in beside
+    scene = weight_view(view, address, 968, 600, LIGHT, dense=network("tiny-dense"))
+    keys = {getattr(mark, "key", "") for mark in scene.walk()} - {""}
+    assert not {key for key in keys if key.startswith("dense1")}
 
 
 @pytest.mark.parametrize("address", ["conv1.output[0,0,0,0]", "conv1.bias[0]"])
