@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPaintEngine, QPainter, QPainterPath, QPen, QPolygonF
@@ -32,6 +32,8 @@ from backpropviz.scene.shapes import (
 )
 
 _OPAQUE: Final = len("#RRGGBB")
+_PDF: Final = QPaintEngine.Type.Pdf
+_INTERSECT: Final = Qt.ClipOperation.IntersectClip
 _NO_PEN: Final = QPen(Qt.PenStyle.NoPen)
 
 
@@ -45,17 +47,30 @@ def draw(scene: Scene, painter: QPainter) -> None:
 
 def draw_marks(marks: Iterable[Mark], painter: QPainter) -> None:
     """Paint marks from back to front, such as an overlay on a picture painted before."""
-    in_pdf = painter.paintEngine().type() == QPaintEngine.Type.Pdf
-    painters = _PDF_PAINTERS if in_pdf else _PAINTERS
+    in_pdf = painter.paintEngine().type() == _PDF
+    _draw_all(marks, _Canvas(painter, painter.deviceTransform().m11(), in_pdf))
+
+
+class _Canvas(NamedTuple):
+    """What marks are painted on, and what of it would be slow to ask the painter for each mark."""
+
+    painter: QPainter
+    scale: float
+    """Device pixels per pixel."""
+    in_pdf: bool
+
+
+def _draw_all(marks: Iterable[Mark], canvas: _Canvas) -> None:
     for mark in marks:
-        painters[type(mark)](mark, painter)
+        _PAINTERS[type(mark)](mark, canvas)
 
 
-def _draw_rect(rect: Rect, painter: QPainter) -> None:
+def _draw_rect(rect: Rect, canvas: _Canvas) -> None:
     if rect.fill is None and rect.stroke is None and rect.hatch is None:
         return  # only there to be pointed at
-    if not rect.radius and _draw_crisp(rect, painter):
+    if not rect.radius and _draw_crisp(rect, canvas):
         return
+    painter = canvas.painter
     painter.setPen(pen(rect.stroke) if rect.hatch is None else _NO_PEN)
     painter.setBrush(brush(rect.fill))
     if rect.radius:
@@ -63,51 +78,67 @@ def _draw_rect(rect: Rect, painter: QPainter) -> None:
     else:
         painter.drawRect(_qrect(rect))
     if rect.hatch is not None:
-        draw_hatch(rect, _qrect(rect), painter)
-        _draw_rect(replace(rect, fill=None, hatch=None), painter)
+        draw_hatch(rect, _qrect(rect), painter, canvas.scale)
+        _draw_rect(replace(rect, fill=None, hatch=None), canvas)
 
 
-def _draw_crisp(rect: Rect, painter: QPainter) -> bool:
+def _draw_crisp(rect: Rect, canvas: _Canvas) -> bool:
     """Fill whole pixels where the rectangle has only such: many times faster than by a pen."""
-    line = rect.stroke.width if rect.stroke is not None else 0.0
-    x, y, width, height = (
-        rect.x - line / 2,
-        rect.y - line / 2,
-        rect.width + line,
-        rect.height + line,
-    )
+    stroke, fill = rect.stroke, rect.fill
+    line = 0.0 if stroke is None else stroke.width
+    half = line / 2
+    x, y, width, height = rect.x - half, rect.y - half, rect.width + line, rect.height + line
     if x % 1 or y % 1 or width % 1 or height % 1 or line % 1:
         return False
-    if rect.stroke is not None and rect.stroke.dash:
-        return False
-    inner = QRectF(x + line, y + line, width - 2 * line, height - 2 * line)
-    if rect.stroke is not None and rect.fill is not None and len(rect.fill) == _OPAQUE:
-        # The fill will cover what of the outline's color lies inside: two fills instead of five.
-        painter.fillRect(QRectF(x, y, width, height), qcolor(rect.stroke.color))
-    elif rect.stroke is not None:
-        _fill_frame(Box(x, y, width, height), line, qcolor(rect.stroke.color), painter)
-    if rect.fill is not None:
-        painter.fillRect(inner, qcolor(rect.fill))
+    edges = (int(x), int(y), int(width), int(height), int(line))
+    painter = canvas.painter
+    if stroke is not None:
+        if stroke.dash:
+            return False
+        if fill is not None and len(fill) == _OPAQUE:
+            # The fill will cover what of the outline's color lies inside: two fills, not five.
+            painter.fillRect(*edges[:4], qcolor(stroke.color))
+        else:
+            _fill_frame(edges, qcolor(stroke.color), painter)
+    if fill is not None:
+        painter.fillRect(*_inner(edges), qcolor(fill))
     if rect.hatch is not None:
-        draw_hatch(rect, inner, painter)
+        draw_hatch(rect, QRectF(*_inner(edges)), painter, canvas.scale)
     return True
 
 
-def _fill_frame(outer: Box, line: float, color: QColor, painter: QPainter) -> None:
+def _inner(edges: tuple[int, int, int, int, int]) -> tuple[int, int, int, int]:
+    """What a frame (x, y, width, height, line) leaves."""
+    x, y, width, height, line = edges
+    return x + line, y + line, width - 2 * line, height - 2 * line
+
+
+def _fill_frame(edges: tuple[int, int, int, int, int], color: QColor, painter: QPainter) -> None:
     """The four sides of a frame, each pixel once, so that a translucent color stays even."""
-    x, y, width, height = outer.x, outer.y, outer.width, outer.height
-    painter.fillRect(QRectF(x, y, width, line), color)
-    painter.fillRect(QRectF(x, y + height - line, width, line), color)
-    painter.fillRect(QRectF(x, y + line, line, height - 2 * line), color)
-    painter.fillRect(QRectF(x + width - line, y + line, line, height - 2 * line), color)
+    x, y, width, height, line = edges
+    painter.fillRect(x, y, width, line, color)
+    painter.fillRect(x, y + height - line, width, line, color)
+    painter.fillRect(x, y + line, line, height - 2 * line, color)
+    painter.fillRect(x + width - line, y + line, line, height - 2 * line, color)
 
 
-def _draw_line(line: Line, painter: QPainter) -> None:
-    painter.setPen(pen(line.stroke))
-    painter.drawLine(QLineF(line.x1, line.y1, line.x2, line.y2))
+def _draw_line(line: Line, canvas: _Canvas) -> None:
+    painter, stroke = canvas.painter, line.stroke
+    if stroke.dash or (line.x1 != line.x2 and line.y1 != line.y2):
+        painter.setPen(pen(stroke))
+        painter.drawLine(QLineF(line.x1, line.y1, line.x2, line.y2))
+        return
+    # Along an axis a line is a rectangle, which is filled many times faster than stroked.
+    width, half = stroke.width, stroke.width / 2
+    x, y = min(line.x1, line.x2), min(line.y1, line.y2)
+    length = abs(line.x2 - line.x1) + abs(line.y2 - line.y1)
+    lies = line.y1 == line.y2
+    area = QRectF(x, y - half, length, width) if lies else QRectF(x - half, y, width, length)
+    painter.fillRect(area, qcolor(stroke.color))
 
 
-def _draw_path(path: Path, painter: QPainter) -> None:
+def _draw_path(path: Path, canvas: _Canvas) -> None:
+    painter = canvas.painter
     painter.setPen(pen(path.stroke))
     painter.setBrush(brush(path.fill))
     painter.drawPath(_qpath(without_arrow_overlap(path)))
@@ -118,35 +149,33 @@ def _draw_path(path: Path, painter: QPainter) -> None:
         painter.drawPolygon(QPolygonF([QPointF(*point) for point in head]))
 
 
-def _draw_ellipse(ellipse: Ellipse, painter: QPainter) -> None:
+def _draw_ellipse(ellipse: Ellipse, canvas: _Canvas) -> None:
+    painter = canvas.painter
     painter.setPen(pen(ellipse.stroke))
     painter.setBrush(brush(ellipse.fill))
     painter.drawEllipse(QPointF(ellipse.x, ellipse.y), ellipse.radius_x, ellipse.radius_y)
 
 
-def _draw_text(text: Text, painter: QPainter) -> None:
-    draw_text(painter, text, qcolor(text.color))
+def _draw_text(text: Text, canvas: _Canvas) -> None:
+    if canvas.in_pdf:
+        draw_selectable_text(canvas.painter, text, qcolor(text.color))
+    else:
+        draw_text(canvas.painter, text, qcolor(text.color), canvas.scale)
 
 
-def _draw_selectable_text(text: Text, painter: QPainter) -> None:
-    draw_selectable_text(painter, text, qcolor(text.color))
+def _draw_pixels(pixels: Pixels, canvas: _Canvas) -> None:
+    draw_pixels(canvas.painter, pixels, PDF_UPSCALE if canvas.in_pdf else 1)
 
 
-def _draw_pixels(pixels: Pixels, painter: QPainter) -> None:
-    draw_pixels(painter, pixels)
-
-
-def _draw_upscaled_pixels(pixels: Pixels, painter: QPainter) -> None:
-    draw_pixels(painter, pixels, PDF_UPSCALE)
-
-
-def _draw_group(group: Group, painter: QPainter) -> None:
+def _draw_group(group: Group, canvas: _Canvas) -> None:
+    painter = canvas.painter
     painter.save()
     if group.clip is not None:
-        painter.setClipRect(_qrect(group.clip), Qt.ClipOperation.IntersectClip)
+        painter.setClipRect(_qrect(group.clip), _INTERSECT)
     painter.translate(group.dx, group.dy)
-    painter.scale(group.scale, group.scale)
-    draw_marks(group.marks, painter)
+    if group.scale != 1.0:
+        painter.scale(group.scale, group.scale)
+    _draw_all(group.marks, canvas._replace(scale=canvas.scale * group.scale))
     painter.restore()
 
 
@@ -168,7 +197,7 @@ def _qpath(path: Path) -> QPainterPath:
 
 
 # Each function takes the mark type under which it is listed.
-_PAINTERS: Final[dict[type[Mark], Callable[[Any, QPainter], None]]] = {
+_PAINTERS: Final[dict[type[Mark], Callable[[Any, _Canvas], None]]] = {
     Rect: _draw_rect,
     Line: _draw_line,
     Path: _draw_path,
@@ -177,5 +206,3 @@ _PAINTERS: Final[dict[type[Mark], Callable[[Any, QPainter], None]]] = {
     Pixels: _draw_pixels,
     Group: _draw_group,
 }
-
-_PDF_PAINTERS: Final = _PAINTERS | {Text: _draw_selectable_text, Pixels: _draw_upscaled_pixels}

@@ -23,19 +23,20 @@ _MAGNIFICATION = 8
 _LARGEST_GLYPH = 60
 
 
-def draw_text(painter: QPainter, text: Text, color: QColor) -> None:
-    """Paint one line of text on its baseline."""
-    run, width = _OF_THIS_THREAD.set_text(text.text, text.font)
-    anchor = text.anchor
-    left = 0.0 if anchor is Anchor.START else width if anchor is Anchor.END else width / 2
-    origin = QPointF(text.x - left, text.y)
-    painter.setPen(color)
+def draw_text(painter: QPainter, text: Text, color: QColor, scale: float = 1.0) -> None:
+    """Paint one line of text on its baseline; `scale` is in device pixels per pixel."""
+    font, anchor = text.font, text.anchor
+    run, width = _OF_THIS_THREAD.set_text(text.text, font)
     if run is None:
         draw_selectable_text(painter, text, color)
-    elif text.font.size * painter.deviceTransform().m11() > _LARGEST_GLYPH:
+        return
+    left = 0.0 if anchor is Anchor.START else width if anchor is Anchor.END else width / 2
+    origin = QPointF(text.x - left, text.y)
+    if font.size * scale > _LARGEST_GLYPH:
         _fill_outlines(painter, origin, run, color)
-    else:
-        painter.drawGlyphRun(origin, run)
+        return
+    painter.setPen(color)
+    painter.drawGlyphRun(origin, run)
 
 
 def _fill_outlines(painter: QPainter, origin: QPointF, run: QGlyphRun, color: QColor) -> None:
@@ -75,6 +76,12 @@ class _Typeface:
         return known
 
 
+@lru_cache(maxsize=4096)
+def _place(x: float) -> QPointF:
+    """A glyph's place in its text; in a monospaced font most texts share theirs."""
+    return QPointF(x, 0.0)
+
+
 class _Glyphs(threading.local):
     """Typefaces and glyph runs; Qt ties a raw font to the thread that made it."""
 
@@ -89,7 +96,7 @@ class _Glyphs(threading.local):
         for character in text:
             index, advance = typeface.glyph(character)
             indices.append(index)
-            places.append(QPointF(x, 0.0))
+            places.append(_place(x))
             x += advance
         if 0 in indices:
             return None, text_width(text, font)

@@ -20,23 +20,23 @@ from backpropviz.scene.shapes import (
 
 _TILE: Final = 2 * HATCH_STEP
 _LARGEST_TILE: Final = 512
+_RASTER: Final = QPaintEngine.Type.Raster
 
 
-def draw_hatch(rect: Rect, inner: QRectF, painter: QPainter) -> None:
-    """Paint a rectangle's hatching in the part that its border leaves, without fill and border."""
+def draw_hatch(rect: Rect, inner: QRectF, painter: QPainter, scale: float) -> None:
+    """Paint a rectangle's hatching in the part that its border leaves, without fill and border.
+
+    `scale` is in device pixels per pixel.
+    """
     if rect.hatch is None or rect.hatch_color is None:
         return
-    if painter.paintEngine().type() == QPaintEngine.Type.Raster:
-        side = round(_TILE * abs(painter.worldTransform().m11()) * _pixel_ratio(painter))
+    if painter.paintEngine().type() == _RASTER:
+        side = round(_TILE * abs(scale))
         tile = _tile_brush(rect.hatch, rect.hatch_color, min(max(side, 1), _LARGEST_TILE))
         painter.fillRect(inner, tile)
         return
     painter.setPen(_pen(rect.hatch, rect.hatch_color))
     painter.drawLines([QLineF(*start, *end) for start, end in hatch_lines(rect)])
-
-
-def _pixel_ratio(painter: QPainter) -> float:
-    return painter.device().devicePixelRatioF()
 
 
 def _pen(hatch: Hatch, color: Color) -> QPen:

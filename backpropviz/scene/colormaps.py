@@ -89,12 +89,24 @@ def indices(
         levels = (values - low) * (LAST_LEVEL / (high - low))
     else:
         levels = np.where(np.isfinite(values), LAST_LEVEL * _flat_fraction(name), values)
+    result: NDArray[np.uint8]
     finite = np.isfinite(levels)
-    rounded = np.rint(np.clip(np.where(finite, levels, 0.0), 0.0, LAST_LEVEL))
-    result = np.where(finite, rounded, NOT_FINITE_INDEX).astype(np.uint8)
+    if finite.all():
+        result = _rounded(levels).astype(np.uint8)
+    else:
+        rounded = _rounded(np.where(finite, levels, 0.0))
+        result = np.where(finite, rounded, NOT_FINITE_INDEX).astype(np.uint8)
     if missing is not None:
         result[missing] = MISSING_INDEX
     return result
+
+
+def _rounded(levels: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The nearest level; several times faster on a small array than `np.clip`."""
+    rounded: NDArray[np.floating] = np.rint(levels)
+    np.maximum(rounded, 0.0, out=rounded)
+    np.minimum(rounded, LAST_LEVEL, out=rounded)
+    return rounded
 
 
 def color_at(name: str, value: float, limits: tuple[float, float]) -> Color:

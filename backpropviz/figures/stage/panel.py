@@ -265,22 +265,35 @@ def _map(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
         min(2.5, max(1.0, min(grid.cell_width, grid.cell_height) / 8)),
         theme.text_tertiary,
     )
-    edge = Rect(inner.x, inner.y, inner.width, inner.height, stroke=Stroke(theme.border_strong))
-    padding = () if margins == NO_MARGINS else (_padding(grid.box, theme),)
-    return (*padding, pixels, edge)
+    padding = () if margins == NO_MARGINS else _padding(grid.box, inner, theme)
+    return (*padding, pixels, _edge(inner, theme))
 
 
-def _padding(box: Box, theme: Theme) -> Rect:
-    return Rect(
-        box.x,
-        box.y,
-        box.width,
-        box.height,
-        fill=theme.stage,
-        stroke=Stroke(theme.border_strong),
-        hatch=Hatch.PADDING,
-        hatch_color=theme.border_strong,
+def _edge(box: Box, theme: Theme) -> Rect:
+    """A line of whole pixels around a map, beside its values."""
+    edges = (box.x - 0.5, box.y - 0.5, box.width + 1, box.height + 1)
+    return Rect(*edges, stroke=Stroke(theme.border_strong))
+
+
+def _padding(outer: Box, inner: Box, theme: Theme) -> tuple[Mark, ...]:
+    """The hatched rows and columns around a map."""
+    strips = (
+        Box(outer.x, outer.y, outer.width, inner.y - outer.y),
+        Box(outer.x, inner.bottom, outer.width, outer.bottom - inner.bottom),
+        Box(outer.x, inner.y, inner.x - outer.x, inner.height),
+        Box(inner.right, inner.y, outer.right - inner.right, inner.height),
     )
+    hatched = (
+        Rect(
+            *(strip.x, strip.y, strip.width, strip.height),
+            fill=theme.stage,
+            hatch=Hatch.PADDING,
+            hatch_color=theme.border_strong,
+        )
+        for strip in strips
+        if strip.width > 0 and strip.height > 0
+    )
+    return (*hatched, _edge(outer, theme))
 
 
 def _dotted(panel: Panel, grid: Grid) -> Array | None:
