@@ -21,19 +21,31 @@ EDITED_IMAGE = "edited image"
 EDITED_REMARK = "Edited by hand: what was said of the original numbers may no longer hold."
 
 
+WHOLE_LEARNING_RATE = 1.0
+"""With it the update of a pass in whole numbers is whole, too."""
+
+
 def is_integer_pass(tape: Tape) -> bool:
     """Whether every value of the forward and the backward pass is a whole number.
 
     The update is left out: a learning rate need not be whole.
     """
-    wanted = (tape[a] for a in tape if a.part in {"", GRADIENT} and a not in tape.canonical)
-    return all(_is_whole(array) for array in wanted)
+    return all(_is_whole(tape[a]).all() for a in tape if a.part in {"", GRADIENT})
 
 
-def _is_whole(array: Array) -> bool:
+def first_fraction(tape: Tape) -> Address | None:
+    """The first value of the pass or its update that is no whole number; None if all are."""
+    for address in tape:
+        broken = np.argwhere(~_is_whole(tape[address]))
+        if len(broken):
+            return address.at(tuple(int(index) for index in broken[0]))
+    return None
+
+
+def _is_whole(array: Array) -> Array:
     if array.dtype.kind != "f":
-        return True
-    return bool(np.all(np.isfinite(array) & (array == np.rint(array))))
+        return np.ones(array.shape, dtype=bool)
+    return np.asarray(np.isfinite(array) & (array == np.rint(array)))
 
 
 def with_value(model: Model, address: Address, value: float) -> Model:

@@ -95,6 +95,21 @@ ANALYSIS_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         Scope.STAGE,
     ),
     ActionSpec(
+        "edit_numbers",
+        _MENU,
+        "Edit the numbers of this example…",
+        "Type over any pixel, weight or target of a small example, and see the whole pass follow.",
+        ("Shift+E",),
+        "grid-3x3",
+        _PASS,
+        Scope.STAGE,
+    ),
+    _choice(
+        "whole_numbers",
+        "Whole numbers only",
+        "Take no fractions, and a learning rate of 1, so that a pass can be checked by head.",
+    ),
+    ActionSpec(
         "check_value",
         _MENU,
         "Check this gradient",

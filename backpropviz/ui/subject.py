@@ -38,7 +38,7 @@ class Subject:
 
     `image_source` opens the picture again; `picture` is None where the image is the network's own
     array; `steps` say how the picture was brought to the input. `is_guessed`: nobody named the
-    target, so it is the network's answer.
+    target, so it is the network's answer. `whole_numbers`: no fraction may be put in by hand.
     """
 
     network: str
@@ -50,6 +50,7 @@ class Subject:
     steps: tuple[str, ...]
     settings: Settings
     is_guessed: bool = False
+    whole_numbers: bool = False
 
     @property
     def is_classifier(self) -> bool:
@@ -73,8 +74,26 @@ class Subject:
         """How far the update goes."""
         return (self.settings.optimizer or self.model.optimizer).learning_rate
 
+    def with_whole_numbers(self, *, wanted: bool) -> Subject:
+        """Only whole numbers from now on, and a learning rate that keeps the update whole."""
+        from backpropviz.engine.integers import WHOLE_LEARNING_RATE
+
+        rate = WHOLE_LEARNING_RATE if wanted else self.model.optimizer.learning_rate
+        changed = self.with_learning_rate(rate) if wanted != self.whole_numbers else self
+        return replace(changed, whole_numbers=wanted)
+
+    def _refuse_fractions(self, *numbers: float) -> None:
+        broken = [number for number in numbers if self.whole_numbers and number % 1]
+        if broken:
+            raise UserError(f"{broken[0]:g} is no whole number: give one, or choose any numbers.")
+
     def with_target(self, target: Target) -> Subject:
-        """Another target."""
+        """Another target.
+
+        Raises:
+            UserError: only whole numbers are wanted, and it is none.
+        """
+        self._refuse_fractions(*(target if isinstance(target, tuple) else ()))
         settings = replace(self.settings, target=target)
         return replace(self, settings=settings, is_guessed=False)
 
@@ -130,6 +149,7 @@ class Subject:
         """
         from backpropviz.engine.integers import EDITED_IMAGE, with_value
 
+        self._refuse_fractions(value)
         shown = replace(self.model, example=Example(EDITED_IMAGE, self.image, self.target))
         edited = with_value(shown, address, value)
         if edited.example is None or edited.example.image is self.image:

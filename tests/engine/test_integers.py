@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.address import parse
-from backpropviz.engine.integers import EDITED_IMAGE, EDITED_REMARK, is_integer_pass, with_value
+from backpropviz.engine.integers import (
+    EDITED_IMAGE,
+    EDITED_REMARK,
+    first_fraction,
+    is_integer_pass,
+    with_value,
+)
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
@@ -54,6 +60,16 @@ def test_whole_numbers_all_the_way_though_the_update_is_not(model: Model) -> Non
         float(tape["conv1.weight.next[0,0,0,0]"])
     )
     assert is_integer_pass(tape)
+
+
+def test_the_first_fraction_is_named(model: Model) -> None:
+    assert first_fraction(run(model)) == parse("conv1.weight.step[0,0,0,0]")
+    whole = replace(model, optimizer=Sgd(1.0))
+    assert first_fraction(run(whole)) is None
+    assert first_fraction(run(with_value(whole, parse("image[0,0,1,2]"), 0.5))) == parse(
+        "image[0,0,1,2]"
+    )
+    assert first_fraction(run(with_value(whole, parse("conv1.bias[0]"), -2.0))) == parse("loss")
 
 
 @pytest.mark.parametrize(

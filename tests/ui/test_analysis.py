@@ -20,6 +20,8 @@ from backpropviz.ui.analysis.conventions_window import ConventionsWindow
 from backpropviz.ui.analysis.edit import read_number
 from backpropviz.ui.analysis.nudge_lab import COST, CURVE, SWEEP, NudgeLab
 from backpropviz.ui.analysis.nudge_work import reach_for
+from backpropviz.ui.analysis.number_editor import NumberEditor
+from backpropviz.ui.analysis.number_field import NumberField
 from backpropviz.ui.analysis.weight_window import FORWARD, WeightWindow
 from backpropviz.ui.dialogs.ask import AskDialog
 from backpropviz.ui.main_window import MainWindow
@@ -436,3 +438,90 @@ def test_the_menu_of_a_weight_asks_about_that_weight(
     assert isinstance(found, WeightWindow)
     assert str(found.address) == "conv1.weight[0,0,1,1]"
     qtbot.waitUntil(lambda: not found.worker.is_busy, timeout=LONG_MS)
+
+
+def editor_of(window: MainWindow) -> NumberEditor:
+    window.actions_by_name["edit_numbers"].trigger()
+    found = bench_of(window).analysis.windows["numbers"]
+    assert isinstance(found, NumberEditor)
+    return found
+
+
+def field_of(editor: NumberEditor, text: str) -> NumberField:
+    address = parse(text)
+    found = (field for field in editor.grids[address.array].fields if field.address == address)
+    return next(found)
+
+
+def typed(window: MainWindow, qtbot: QtBot, field: NumberField, text: str) -> None:
+    """Type a number and wait for its pass."""
+    with qtbot.waitSignal(bench_of(window).controller.state_changed, timeout=LONG_MS):
+        field.setText(text)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+
+
+def test_the_editor_has_a_field_for_every_number_and_everything_follows(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    """With 9 in the middle the lower right window wins: o = 17, and L = ½(17 − 6)² = 60.5."""
+    open_in(network="tiny-max")
+    editor = editor_of(window)
+    assert sum(len(grid.fields) for grid in editor.grids.values()) == 9 + 4 + 1 + 1
+    typed(window, qtbot, field_of(editor, "image[0,0,1,1]"), "9")
+    tape = opened_now(window).view.tape
+    assert tape.loss == 60.5
+    assert tape.value(parse("pool1.output[0,0,0,0]")) == 17
+    assert "60.5" in texts(editor.canvas.scene)
+    assert "The first fraction is loss = 60.5" in editor.note.text()
+    typed(window, qtbot, field_of(editor, "loss.target[0,0,0,0]"), "7")
+    assert opened_now(window).view.tape.loss == 50
+    with qtbot.waitSignal(bench_of(window).controller.state_changed, timeout=LONG_MS):
+        QTest.keyClick(field_of(editor, "conv1.bias[0]"), Qt.Key.Key_Up)
+    assert opened_now(window).view.tape.value(parse("conv1.bias[0]")) == 0
+    with qtbot.waitSignal(bench_of(window).controller.state_changed, timeout=LONG_MS):
+        editor.restore()
+    assert opened_now(window).view.tape.loss == 2
+    assert field_of(editor, "image[0,0,1,1]").text() == "4"
+    assert not opened_now(window).subject.is_edited
+
+
+def test_whole_numbers_refuse_fractions_and_make_the_update_whole(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    editor = editor_of(window)
+    assert "conv1.weight.step[0,0,0,0]" in editor.note.text()
+    with qtbot.waitSignal(bench_of(window).controller.state_changed, timeout=LONG_MS):
+        editor.use_whole_numbers(wanted=True)
+    assert opened_now(window).subject.learning_rate == 1
+    assert "Every number of this pass is whole" in editor.note.text()
+    field = field_of(editor, "conv1.weight[0,0,0,1]")
+    field.setText("0.5")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert "0.5 is no whole number" in editor.note.text()
+    assert field.text() == "1"
+    field.setText("three")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert "is no number" in editor.note.text()
+    qtbot.waitUntil(lambda: "whole numbers" in window.status._unusual.text(), timeout=LONG_MS)
+    assert window.actions_by_name["whole_numbers"].isChecked()
+    with qtbot.waitSignal(bench_of(window).controller.state_changed, timeout=LONG_MS):
+        window.actions_by_name["whole_numbers"].trigger()
+    assert opened_now(window).subject.learning_rate == 0.01
+    assert not opened_now(window).subject.whole_numbers
+
+
+def test_a_network_with_many_numbers_has_no_editor(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="lenet")
+    window.actions_by_name["edit_numbers"].trigger()
+    assert "numbers" not in bench_of(window).analysis.windows
+    assert "open a small example" in window.status._message.text()
+
+
+def test_another_network_closes_the_editor(window: MainWindow, open_in: Open, qtbot: QtBot) -> None:
+    open_in(network="tiny-max")
+    editor_of(window)
+    open_in(network="tiny-avg")
+    assert "numbers" not in bench_of(window).analysis.windows

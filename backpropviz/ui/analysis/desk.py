@@ -51,6 +51,8 @@ class AnalysisDesk(QObject):
             "feeds": self.show_feeds,
             "weight_view": self.show_weight,
             "edit_value": self.edit_value,
+            "edit_numbers": self.edit_numbers,
+            "whole_numbers": self.use_whole_numbers,
             "check_value": self.check_value,
             "gradient_check": self.check_all,
             "convention_proof": self.prove_convention,
@@ -143,6 +145,25 @@ class AnalysisDesk(QObject):
             return
         if number is not None:
             self._controller.change(lambda subject: subject.with_value(value, number))
+
+    def edit_numbers(self) -> None:
+        """Open the editor of a small example."""
+        from backpropviz.ui.analysis.number_editor import NumberEditor
+
+        opened = self._controller.opened
+        if opened is None:
+            return
+        try:
+            editor = NumberEditor(self._bench, self._window, opened)
+        except UserError as error:
+            self._refuse(error)
+            return
+        self._keep("numbers", editor).show()
+
+    def use_whole_numbers(self) -> None:
+        """Whole numbers only, or any."""
+        wanted = self._window.actions_by_name["whole_numbers"].isChecked()
+        self._controller.change(lambda subject: subject.with_whole_numbers(wanted=wanted))
 
     def check_value(self) -> None:
         """Hold one gradient against its finite difference, and show the verdict beside it."""
@@ -267,6 +288,11 @@ class AnalysisDesk(QObject):
         if opened.subject.is_edited:
             words.append(self.tr("edited"))
             reasons.append(opened.subject.model.remark)
+        whole = self._window.actions_by_name["whole_numbers"]
+        whole.setChecked(opened.subject.whole_numbers)
+        if opened.subject.whole_numbers:
+            words.append(self.tr("whole numbers"))
+            reasons.append(whole.toolTip())
         self._window.status.show_unusual(", ".join(words), "\n".join(reasons))
 
     def _show_check(self, found: Single) -> None:

@@ -61,7 +61,10 @@ class AnalysisWindow(QDialog):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(self.head)
-        column.addWidget(self.canvas, 1)
+        self.body = QHBoxLayout()
+        self.body.setSpacing(0)
+        self.body.addWidget(self.canvas, 1)
+        column.addLayout(self.body, 1)
         column.addLayout(self.foot)
 
     def add_choices(
