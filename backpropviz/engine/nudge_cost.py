@@ -48,17 +48,28 @@ class NudgeCost:
         return self.nudging_s / self.backprop_s if self.backprop_s else float("inf")
 
 
-def nudge_cost(point: BasePoint, clock: Clock, *, batches: int = 1, repeats: int = 7) -> NudgeCost:
-    """Measure whole passes, each `repeats` times; the median counts."""
+def nudge_cost(
+    point: BasePoint,
+    clock: Clock,
+    *,
+    batches: int = 1,
+    repeats: int = 7,
+    stop: Callable[[], bool] = bool,
+) -> NudgeCost:
+    """Measure whole passes, each `repeats` times (once, when `stop` says so); the median counts."""
     network, own, base = point.network, point.parameters, point.forward
     shapes = (s for node in network.nodes for s in network.parameter_shapes(node).values())
-    ahead = _timed(lambda: forward(network, own, point.images, base.target), clock, repeats)
-    back = _timed(lambda: backward(network, own, base), clock, repeats)
+    ahead = _timed(lambda: forward(network, own, point.images, base.target), clock, repeats, stop)
+    back = _timed(lambda: backward(network, own, base), clock, repeats, stop)
     return NudgeCost(sum(map(math.prod, shapes)), batches, median(ahead), median(back))
 
 
-def _timed(work: Callable[[], object], clock: Clock, repeats: int) -> Iterator[float]:
+def _timed(
+    work: Callable[[], object], clock: Clock, repeats: int, stop: Callable[[], bool]
+) -> Iterator[float]:
     for _ in range(repeats):
         start = clock()
         work()
         yield clock() - start
+        if stop():
+            return

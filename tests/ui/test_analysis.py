@@ -118,6 +118,28 @@ def test_kinks_on_the_way_are_marked_on_the_stage(
     assert "nudge" not in bench_of(window).analysis.windows
 
 
+def test_a_lab_that_closes_ends_what_it_computes(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    lab = lab_at(window, qtbot, WEIGHT)
+    first = lab._stop
+    lab.use_reach(0.1)
+    assert first.is_set()
+    assert not lab._stop.is_set()
+    running = lab._stop
+    lab.close()
+    assert running.is_set()
+
+
+def test_the_lab_tells_the_step_beside_the_gradient(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    lab = lab_at(window, qtbot, WEIGHT)
+    assert "The next step is −η · gradient = −0.08." in lab.note.text()
+
+
 def test_each_page_of_the_lab_is_computed_when_it_is_shown(
     window: MainWindow, open_in: Open, qtbot: QtBot
 ) -> None:

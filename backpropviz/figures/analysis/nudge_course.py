@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Forward
@@ -47,8 +48,16 @@ class Course:
         return self.nudges[0].delta, self.nudges[-1].delta
 
 
-def course(point: BasePoint, address: Address, reach: float, samples: int = SAMPLES) -> Course:
+def course(
+    point: BasePoint,
+    address: Address,
+    reach: float,
+    samples: int = SAMPLES,
+    stop: Callable[[], bool] = bool,
+) -> Course:
     """Nudges from −reach to +reach, an odd number of them so that one is at 0.
+
+    Once `stop` says so it ends early: nobody waits for the rest.
 
     Raises:
         UserError: the address names nothing that can be nudged.
@@ -58,7 +67,7 @@ def course(point: BasePoint, address: Address, reach: float, samples: int = SAMP
     kinks: list[Kink] = []
     last: Forward | None = None
     # A pass is let go once its successor is held against it: those of a large network are large.
-    for k in range(-half, half + 1):
+    for k in takewhile(lambda _: not stop(), range(-half, half + 1)):
         nudge, run = nudged_pass(point, address, reach * k / half)
         if last is not None:
             kinks.extend(_kinks(point.network, (nudges[-1], last), (nudge, run)))

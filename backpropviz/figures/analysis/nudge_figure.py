@@ -26,7 +26,7 @@ from backpropviz.figures.analysis.chart import (
     padded,
 )
 from backpropviz.figures.analysis.nudge_course import Course, first_named, kink_words
-from backpropviz.figures.analysis.nudge_words import changes, verdict
+from backpropviz.figures.analysis.nudge_words import NextStep, changes, verdict
 from backpropviz.figures.explanation.counters import Counter, counter_row
 from backpropviz.figures.explanation.stack import Part, baseline
 from backpropviz.figures.number_groups import counted, group_texts, said
@@ -113,16 +113,18 @@ def nudge_figure(
     width: float,
     height: float,
     theme: Theme,
+    step: NextStep | None = None,
 ) -> Scene:
     """A moved value and its loss; `crossed` are the kinks between 0 and the present δ.
 
-    The handle's key is `nudge:<δ>`; `nudge_frame` turns a pointer's x into the next δ.
+    `step` is what the optimizer does next. The handle's key is `nudge:<δ>`; `nudge_frame` turns a
+    pointer's x into the next δ.
     """
     frame = nudge_frame(course, width, height)
     plane = frame.plane
     inner = width - 2 * _PADDING
     y = _PADDING + frame.sentence_lines * _LINE + 8
-    told = verdict(current, is_parameter=course.is_parameter)
+    told = verdict(current, is_parameter=course.is_parameter, step=step)
     row = _counter_row(current, inner, theme)
     marks = (
         *_sentence(told, frame, inner, theme),

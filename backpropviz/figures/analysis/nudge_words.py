@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
+from typing import Final
 
 from backpropviz.engine.nudge import Nudge, Slope
 from backpropviz.figures.number_groups import group_texts, said
 from backpropviz.figures.symbols import PARAMETERS
+from backpropviz.frozen import frozen
 from backpropviz.scene.numbers import MINUS
 
 
@@ -23,8 +26,46 @@ def name_of(nudge: Nudge) -> str:
     return f"this {known.get(quantity, 'value')}"
 
 
-def verdict(nudge: Nudge, *, is_parameter: bool) -> str:
+@frozen
+class NextStep:
+    """What the gradient alone would do, −η·g, and what the optimizer does with its state."""
+
+    optimizer: str
+    plain: float
+    actual: float
+
+    @property
+    def follows_gradient(self) -> bool:
+        """Whether both go the same way."""
+        return (self.plain > 0) == (self.actual > 0) and (self.plain < 0) == (self.actual < 0)
+
+    def words(self) -> str:
+        """Both numbers, if they are two."""
+        name = _OPTIMIZERS.get(self.optimizer, self.optimizer)
+        if math.isclose(self.plain, self.actual, rel_tol=1e-5, abs_tol=1e-12):
+            return f"The next step is −η · gradient = {said(self.actual, signed=True)}."
+        plain, actual = group_texts([self.plain, self.actual], 3, signed=True)
+        return f"−η · gradient = {plain}, but {name}’s next step, with state or decay, is {actual}."
+
+
+_OPTIMIZERS: Final = MappingProxyType(
+    {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSProp"}
+)
+
+
+def verdict(nudge: Nudge, *, is_parameter: bool, step: NextStep | None = None) -> str:
     """What the move does to the loss, and what follows for the update."""
+    told = _verdict(nudge, is_parameter=is_parameter)
+    if step is None or step.follows_gradient or not is_parameter:
+        return told
+    # The optimizer's state may outweigh the gradient: then the gradient is not what is followed.
+    meant = told.replace("the update goes", "the gradient alone leads")
+    meant = meant.replace("the update", "the gradient alone")
+    way = "leaves" if step.actual == 0 else "raises" if step.actual > 0 else "lowers"
+    return f"{meant} With what it keeps of earlier steps, the optimizer {way} it."
+
+
+def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if nudge.delta == 0:
         return _at_rest(nudge, is_parameter=is_parameter)
     move = "Raising" if nudge.delta > 0 else "Lowering"

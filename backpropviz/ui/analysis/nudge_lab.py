@@ -5,6 +5,7 @@ Forward passes run on the worker. While one runs, only the newest place of the p
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -62,6 +63,7 @@ class NudgeLab(AnalysisWindow):
         self._cost: NudgeCost | None = None
         self._wanted: float | None = None
         self._delta = 0.0
+        self._stop = threading.Event()
         self.reach = reach_for(opened.view.tape.value(address))
         self._make_choices()
         self._handle.dragged.connect(self._drag)
@@ -125,7 +127,11 @@ class NudgeLab(AnalysisWindow):
     def _prepare(self) -> None:
         self._swept = self._cost = self._wanted = None
         self._delta = 0.0
-        self.worker.run(partial(prepared, self._opened.view.tape, self.address, self.reach))
+        # Whatever still runs answers about another pass or another reach.
+        self._stop.set()
+        self._stop = threading.Event()
+        tape, stop = self._opened.view.tape, self._stop.is_set
+        self.worker.run(partial(prepared, tape, self.address, self.reach, stop))
 
     def _compute_wanted(self) -> None:
         if self._prepared is not None and self._wanted is not None:
@@ -138,17 +144,18 @@ class NudgeLab(AnalysisWindow):
             return
         point = self._prepared.point
         if self.page == SWEEP and self._swept is None:
-            self.worker.run(partial(swept, point, self.address))
+            self.worker.run(partial(swept, point, self.address, self._stop.is_set))
         elif self.page == COST and self._cost is None:
             self.note.setText(self.tr("Measuring…"))
-            self.worker.run(partial(cost, point))
+            self.worker.run(partial(cost, point, self._stop.is_set))
 
     def _take(self, answer: Answer) -> None:
         match answer:
             case Prepared():
                 self._prepared = answer
                 self.moved = moved(answer.point, self.address, 0.0)
-                self.note.setText(verdict(answer.checked))
+                words = answer.step.words() if answer.step is not None else ""
+                self.note.setText(f"{verdict(answer.checked)} {words}".strip())
                 self._compute_page()
                 self._appear()
             case Moved():
@@ -186,7 +193,8 @@ class NudgeLab(AnalysisWindow):
         course = self._prepared.course
         self._handle.plane = nudge_frame(course, width, room).plane.box
         nudge, kinks = self.moved.nudge, self.moved.crossed
-        return nudge_figure(course, nudge, kinks, width, room, self.colors)
+        step = self._prepared.step
+        return nudge_figure(course, nudge, kinks, width, room, self.colors, step)
 
     def _drag(self, x: float) -> None:
         if self._prepared is not None:
@@ -213,6 +221,7 @@ class NudgeLab(AnalysisWindow):
         self.bench.stage.mark_keys(tuple(dict.fromkeys(str(kink.address) for kink in kinks)))
 
     def done(self, result: int) -> None:
-        """Close, and take the kinks off the stage."""
+        """Close, let what runs end early, and take the kinks off the stage."""
+        self._stop.set()
         self.bench.stage.mark_keys(())
         super().done(result)

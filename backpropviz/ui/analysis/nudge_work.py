@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from itertools import takewhile
 from typing import Final, TypeAlias
 
 from backpropviz.engine.address import Address
@@ -14,6 +16,7 @@ from backpropviz.engine.nudge import Difference, Nudge, nudged_pass, sweep
 from backpropviz.engine.nudge_cost import NudgeCost, nudge_cost
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.analysis.nudge_course import Course, course, crossed
+from backpropviz.figures.analysis.nudge_words import NextStep
 from backpropviz.frozen import frozen
 
 REACHES: Final = (0.01, 0.1, 1.0, 10.0)
@@ -26,6 +29,7 @@ class Prepared:
     point: BasePoint
     course: Course
     checked: Checked
+    step: NextStep | None
 
 
 @frozen(eq=False)
@@ -46,14 +50,26 @@ class Swept:
 Answer: TypeAlias = Prepared | Moved | Swept | NudgeCost
 
 
-def prepared(tape: Tape, address: Address, reach: float) -> Prepared:
+def prepared(
+    tape: Tape, address: Address, reach: float, stop: Callable[[], bool] = bool
+) -> Prepared:
     """The loss between −reach and +reach.
 
     Raises:
         UserError: the address names nothing that can be nudged.
     """
     point = base_point_of(tape)
-    return Prepared(point, course(point, address, reach), check_value(point, address))
+    along = course(point, address, reach, stop=stop)
+    return Prepared(point, along, check_value(point, address), next_step(tape, address))
+
+
+def next_step(tape: Tape, address: Address) -> NextStep | None:
+    """What the update of this pass does to a parameter; None for any other value."""
+    if address.of("step") not in tape:
+        return None
+    rule = tape.optimizer
+    plain = -rule.learning_rate * tape.value(address.grad)
+    return NextStep(rule.kind, plain, tape.value(address.of("step")))
 
 
 def moved(point: BasePoint, address: Address, delta: float) -> Moved:
@@ -62,14 +78,14 @@ def moved(point: BasePoint, address: Address, delta: float) -> Moved:
     return Moved(nudge, crossed(point, run))
 
 
-def swept(point: BasePoint, address: Address) -> Swept:
+def swept(point: BasePoint, address: Address, stop: Callable[[], bool] = bool) -> Swept:
     """The sweep of the step h."""
-    return Swept(tuple(sweep(point, address)))
+    return Swept(tuple(takewhile(lambda _: not stop(), sweep(point, address))))
 
 
-def cost(point: BasePoint) -> NudgeCost:
+def cost(point: BasePoint, stop: Callable[[], bool] = bool) -> NudgeCost:
     """Measured on this machine, now."""
-    return nudge_cost(point, time.perf_counter)
+    return nudge_cost(point, time.perf_counter, stop=stop)
 
 
 def reach_for(value: float) -> float:

@@ -17,7 +17,7 @@ from backpropviz.figures.analysis.nudge_cost_figure import cost_figure, cost_sen
 from backpropviz.figures.analysis.nudge_course import Course, course, crossed, first_named
 from backpropviz.figures.analysis.nudge_figure import HANDLE, nudge_figure, nudge_frame
 from backpropviz.figures.analysis.nudge_sweep import best, small, sweep_figure
-from backpropviz.figures.analysis.nudge_words import changes, verdict
+from backpropviz.figures.analysis.nudge_words import NextStep, changes, verdict
 from backpropviz.scene.hit import find, hit
 from backpropviz.scene.marks import Ellipse, Line, Path, Scene
 from backpropviz.scene.theme import DARK, LIGHT, Theme
@@ -149,6 +149,40 @@ def test_the_verdict_on_a_step_that_breaks_the_prediction() -> None:
     assert broken.endswith("makes the loss NaN.")
     pixel = replace(base, address=parse("image[0,0,1,1]"))
     assert "update" not in verdict(pixel, is_parameter=False)
+
+
+@pytest.mark.parametrize(
+    ("actual", "ends"),
+    [
+        (-0.08, "so the update lowers it."),
+        (-0.5, "so the update lowers it."),
+        (0.3, "With what it keeps of earlier steps, the optimizer raises it."),
+        (0.0, "With what it keeps of earlier steps, the optimizer leaves it."),
+    ],
+)
+def test_the_verdict_knows_when_the_optimizer_goes_another_way(actual: float, ends: str) -> None:
+    nudge = nudged(point_of("tiny-max"), parse(WEIGHT), 0.1)
+    told = verdict(nudge, is_parameter=True, step=NextStep("sgd", -0.08, actual))
+    assert told.endswith(ends)
+    assert ("so the gradient alone lowers it" in told) is (actual >= 0)
+
+
+def test_a_move_along_the_gradient_that_the_optimizer_does_not_take() -> None:
+    nudge = nudged(point_of("tiny-max"), parse(WEIGHT), -0.1)
+    told = verdict(nudge, is_parameter=True, step=NextStep("adam", -0.08, 0.3))
+    assert "that is where the gradient alone leads." in told
+
+
+def test_both_steps_are_told_where_they_differ() -> None:
+    assert NextStep("sgd", -0.08, -0.08).words() == "The next step is −η · gradient = −0.08."
+    told = NextStep("adam", -0.08, 0.01).words()
+    assert told == "−η · gradient = −0.08, but Adam’s next step, with state or decay, is +0.01."
+
+
+def test_a_course_that_nobody_waits_for_ends_early() -> None:
+    count = iter(range(100))
+    found = course(point_of("lenet"), parse(WEIGHT), 1.0, stop=lambda: next(count) >= 5)
+    assert len(found.nudges) == 5
 
 
 def test_a_loss_that_is_not_finite_is_drawn() -> None:
