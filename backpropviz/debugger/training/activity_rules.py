@@ -29,6 +29,8 @@ class DeadReLU(PlacesRule):
     name: ClassVar[str] = "dead ReLU"
     inactive: Inactive = NOT_LOOKED
     batch: int = 1
+    span: int = 0
+    """For how many updates the dead units were inactive when the alert came."""
 
     @property
     def applies(self) -> bool:
@@ -46,7 +48,7 @@ class DeadReLU(PlacesRule):
         if not self.applies:
             return looked
         limit = self.limits.dead_share
-        return looked.judged(
+        after = looked.judged(
             row.iteration,
             inactive.shares(looked.is_dead),
             lambda share: share >= limit,
@@ -54,6 +56,10 @@ class DeadReLU(PlacesRule):
             patience=1,
             calm=2,
         )
+        if after.raised != row.iteration:
+            return after
+        dead, spans = after.of_first(after.is_dead), after.of_first(inactive.updates())
+        return replace(after, span=int(spans[dead].min()))
 
     @property
     def is_dead(self) -> Array:
@@ -73,26 +79,26 @@ class DeadReLU(PlacesRule):
         if self.raised is None:
             return None
         layers = [self.facts.rectifiers[place] for place in self.lit]
-        layer, raised = layers[0], self.raised
-        dead = self.inactive.of_layer(self.is_dead, self.lit[0])
-        spans = self.inactive.of_layer(self.inactive.updates(), self.lit[0])
-        # As long as it was when the alert came: a title that counts on would never rest.
-        span = int(spans[dead].min(initial=raised)) - (self.inactive.iteration - raised)
-        span = max(span, self.limits.dead_updates)
+        layer, since = layers[0], self.raised - self.span + 1
+        dead = self.of_first(self.is_dead)
         noun, count = self.facts.unit_noun(layer), int(np.count_nonzero(dead))
         return Alert(
             "dead_relu",
             Severity.WARNING,
             f"ReLU {layer}: {count} of {counted(len(dead), noun)} inactive for "
-            f"{counted(span, 'update')} (threshold {percent(self.limits.dead_share)})",
-            _evidence(raised - span + 1, layers),
+            f"{counted(self.span, 'update')} (threshold {percent(self.limits.dead_share)})",
+            _evidence(since, layers),
             _meaning_of_dead(self.facts.feeders[layer], noun, count),
             ("dead_share", "dead_updates", "inactive_share", "dead_images"),
-            max(1, raised - span + 1),
-            raised,
+            since,
+            self.raised,
             layer,
             self.facts.element(layer, int(np.argmax(dead))),
         )
+
+    def of_first(self, every: Array) -> Array:
+        """The part of an array over all units that is of the first layer of the alert."""
+        return self.inactive.of_layer(every, self.lit[0])
 
 
 def _meaning_of_dead(feeder: str, noun: str, count: int) -> str:
@@ -111,7 +117,7 @@ def _meaning_of_dead(feeder: str, noun: str, count: int) -> str:
 
 def _evidence(since: int, layers: list[str]) -> str:
     also = f" Also {listed(layers[1:])}." if len(layers) > 1 else ""
-    return f"Since update {max(1, since):,}.{also}"
+    return f"Since update {since:,}.{also}"
 
 
 @frozen(eq=False)

@@ -20,7 +20,7 @@ from backpropviz.frozen import frozen
 _GLANCE = 1024
 """So many values of each filter are compared first; they nearly always differ there."""
 _TOLERANCE = 1e-4
-"""How far equal filters may lie apart, as a share of the layer's largest weight: rounding."""
+"""How far equal filters may lie apart, as a share of their largest weight: rounding."""
 
 
 @frozen(eq=False)
@@ -134,16 +134,16 @@ class Symmetry(PlacesRule):
 def copies_share(weights: Array) -> float:
     """The share of filters (along the first axis) that equal another one before them."""
     rows = weights.reshape(len(weights), -1)
-    margin = _TOLERANCE * float(np.abs(rows).max(initial=0))
-    copies = _copies(rows[:, :_GLANCE], margin)
+    copies = _copies(rows[:, :_GLANCE])
     if copies and rows.shape[1] > _GLANCE:
-        copies = _copies(rows, margin)
+        copies = _copies(rows)
     return copies / len(rows)
 
 
-def _copies(rows: Array, margin: float) -> int:
+def _copies(rows: Array) -> int:
     """Sorted by a sum that hardly two different filters share, equal ones are neighbors."""
     mix = np.cos(np.arange(1, rows.shape[1] + 1))
-    order = np.argsort(rows @ mix, kind="stable")
-    apart = np.abs(np.diff(rows[order], axis=0)).max(axis=1, initial=0)
-    return int(np.count_nonzero(apart <= margin))
+    ordered = rows[np.argsort(rows @ mix, kind="stable")]
+    sizes = np.abs(ordered).max(axis=1, initial=0)
+    apart = np.abs(np.diff(ordered, axis=0)).max(axis=1, initial=0)
+    return int(np.count_nonzero(apart <= _TOLERANCE * np.maximum(sizes[1:], sizes[:-1])))

@@ -97,10 +97,14 @@ class Exploding(PlacesRule):
     """The gradient of a tensor is huge; said at once."""
 
     name: ClassVar[str] = "exploding"
+    peak: float = 0.0
+    """The largest norm while the alert has lasted, and whose it was, when."""
+    peak_place: int = 0
+    peak_at: int = 0
 
     def after(self, row: Measured) -> Self:
         limit = self.limits.exploding_norm
-        return self.judged(
+        after = self.judged(
             row.iteration,
             row.gradient_norms,
             lambda norm: limit < norm < math.inf,
@@ -108,31 +112,34 @@ class Exploding(PlacesRule):
             patience=1,
             calm=10,
         )
+        if after is self:
+            return self
+        before = self.peak if self.is_raised else 0.0
+        finite = [norm if math.isfinite(norm) else 0.0 for norm in row.gradient_norms]
+        peak = max(finite)
+        if peak <= before:
+            return after
+        return replace(after, peak=peak, peak_place=finite.index(peak), peak_at=row.iteration)
 
     @property
     def alert(self) -> Alert | None:
         if self.raised is None:
             return None
-        tensors = [self.facts.tensors[place] for place in self.lit]
-        values = [self.values[place] for place in self.lit]
-        most = max(range(len(values)), key=values.__getitem__)
-        limit = self.limits.exploding_norm
-        names = listed([str(tensor) for tensor in tensors])
-        # The lamp stays lit for a while after a burst; what is said must hold for the last update.
-        shown = f"norm {number(values[most])}" if values[most] > limit else "just now"
+        where = self.facts.tensors[self.peak_place]
+        tensors = [str(self.facts.tensors[place]) for place in self.lit]
+        also = f" In all: {listed(tensors)}." if len(tensors) > 1 else ""
         return Alert(
             "exploding",
             Severity.ERROR,
-            f"Gradient of {tensors[most]} explodes: {shown} (threshold {number(limit)})",
-            f"Since update {self.since:,}. In all: {names}."
-            if len(tensors) > 1
-            else f"Since update {self.since:,}.",
+            f"Gradient of {where} explodes: norm {number(self.peak)} at update {self.peak_at:,} "
+            f"(threshold {number(self.limits.exploding_norm)})",
+            f"Since update {self.since:,}.{also}",
             "The next update is this gradient times the learning rate, so it may throw the weights "
             "far away. A lower learning rate, smaller starting weights or images scaled to about "
             "−1 … 1 help.",
             ("exploding_norm",),
             self.since,
             self.raised,
-            tensors[most].layer,
-            tensors[most].grad,
+            where.layer,
+            where.grad,
         )

@@ -108,5 +108,6 @@ class PlacesRule(Rule):
 
     @property
     def lit(self) -> tuple[int, ...]:
-        """The places where the lamp is lit, in their order."""
-        return tuple(k for k, latch in enumerate(self.latches) if latch.is_raised)
+        """The places where the lamp is lit, the one that was lit first at the head."""
+        found = [(latch.raised, k) for k, latch in enumerate(self.latches) if latch.is_raised]
+        return tuple(k for _, k in sorted(found))

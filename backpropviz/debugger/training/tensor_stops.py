@@ -17,7 +17,7 @@ from backpropviz.debugger.training.stop import (
     check_positive,
 )
 from backpropviz.debugger.training.thresholds import DEFAULTS
-from backpropviz.debugger.training.wording import counted, number, percent
+from backpropviz.debugger.training.wording import counted, listed, number, percent
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.training.measure import Measured
 from backpropviz.errors import UserError
@@ -176,11 +176,11 @@ def _place(facts: RunFacts, tensor: str) -> int:
     for place, own in enumerate(facts.tensors):
         if own.name == tensor:
             return place
-    names = ", ".join(own.name for own in facts.tensors)
+    names = listed([own.name for own in facts.tensors])
     raise UserError(f"“{tensor}” is no parameter of this network; there are {names}.")
 
 
 def _check_rectifier(facts: RunFacts, layer: str) -> None:
     if layer and layer not in facts.rectifiers:
-        names = ", ".join(facts.rectifiers) or "none"
+        names = listed(facts.rectifiers) or "none"
         raise UserError(f"“{layer}” is no ReLU of this network; there are {names}.")

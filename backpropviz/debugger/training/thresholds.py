@@ -71,7 +71,7 @@ class Thresholds:
             _GRADIENTS,
             "Vanishing below",
             "Root mean square of a weight's gradient below which it counts as vanished.",
-            "SageMaker Debugger and TorchLens: 1e−7 (MindInsight: 1e−9), of the mean |g|",
+            "as in SageMaker Debugger and TorchLens (MindInsight: 1e−9), of the mean |g|",
             0,
             1,
         ),
@@ -85,7 +85,7 @@ class Thresholds:
             _GRADIENTS,
             "Exploding above",
             "Norm of a tensor's gradient above which it counts as exploded, at once.",
-            "TorchLens: 1e4",
+            "as in TorchLens",
             0,
             1e30,
         ),
@@ -95,14 +95,14 @@ class Thresholds:
         _ACTIVITY,
         "Inactive up to",
         "A map or unit is inactive in a batch if at most this share of its values is above 0.",
-        "SageMaker Debugger: 1 % (MindInsight: 0.1 %)",
+        "as in SageMaker Debugger (MindInsight: 0.1 %)",
     )
     dead_share: float = _share(
         0.5,
         _ACTIVITY,
         "Dead ReLU from",
         "Share of a layer's maps or units that must stay inactive.",
-        "SageMaker Debugger: 50 % of a layer",
+        "as in SageMaker Debugger",
     )
     dead_updates: int = _count(
         10, _ACTIVITY, "Dead ReLU for", "Updates in a row for which a map must be inactive."
@@ -129,7 +129,7 @@ class Thresholds:
             _STEPS,
             "Update / weight above",
             "Norm of an update over the norm of its weights; about 1e−3 is usual.",
-            "MindInsight: 0.1 (SageMaker Debugger: 10)",
+            "as in MindInsight (SageMaker Debugger: 10)",
             0,
             1e30,
         ),
@@ -140,7 +140,7 @@ class Thresholds:
             _STEPS,
             "Update / weight below",
             "The same ratio, where weights hardly move any more.",
-            "SageMaker Debugger: 1e−8 (MindInsight: 1e−4)",
+            "as in SageMaker Debugger (MindInsight: 1e−4)",
             0,
             1,
         ),
