@@ -133,10 +133,13 @@ QStatusBar { background: @chrome; border-top: 1px solid @border; font-size: 12px
 QStatusBar::item { border: none; }
 QStatusBar QLabel { font-size: 12px; color: @text_secondary; }
 QStatusBar[mood="paused"] { background: @status_paused; border-top: none; }
-QStatusBar[mood="paused"] QLabel { color: @status_text; }
+QStatusBar[mood="training"] { background: @status_training; border-top: none; }
+QStatusBar[mood="paused"] QLabel, QStatusBar[mood="training"] QLabel { color: @status_text; }
 
 QDockWidget { border: none; }
 #Panel { background: @panel; }
+#TrainingPage { background: @border; }
+#TrainingStage { background: @stage; }
 #PanelTitle { font-size: 12px; font-weight: 600; color: @text; }
 #PanelNote, #Note { font-size: 12px; color: @text_secondary; }
 #Row { font-size: 12px; }
@@ -224,6 +227,18 @@ QLineEdit:disabled { color: @faint; }
 QLineEdit#StepField { font-family: "JetBrains Mono"; font-weight: 600; padding: 0 6px; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button,
 QDoubleSpinBox::down-button { width: 0; border: none; }
+
+QCheckBox::indicator:unchecked { width: 13px; height: 13px; background: @field;
+  border: 1px solid @border_strong; border-radius: 3px; }
+#EditorStage { background: @stage; }
+#EditorDivider { background: @border; }
+QLineEdit#EditorTitle { background: transparent; border: 1px solid transparent; font-size: 16px;
+  font-weight: 600; }
+QLineEdit#EditorTitle:hover { background: @field; border: 1px solid @border_strong; }
+QLineEdit#EditorTitle:focus { background: @field; border: 2px solid @update; }
+#Alert { background: @alert_fill; border: 1px solid @alert_border; border-radius: 8px;
+  color: @alert_title; padding: 8px 10px; font-size: 12px; }
+#Refusal, #Note[isWrong="true"] { color: @alert_title; }
 
 QListWidget, QTreeWidget, QListView { background: @panel; border: none; outline: none;
   font-size: 12px; }

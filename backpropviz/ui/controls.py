@@ -184,6 +184,10 @@ class PanelHead(QFrame):
         self._row.setContentsMargins(12, 0, 10, 0)
         self._row.insertWidget(0, control)
 
+    def add_control(self, control: QWidget) -> None:
+        """A control at the right."""
+        self._row.addWidget(control)
+
     def add_button(self, icon_name: str, help_text: str) -> QToolButton:
         """A small button at the right."""
         button = QToolButton()

@@ -46,6 +46,14 @@ class StatusLine(QStatusBar):
         self.say(message)
         self._facts.setText(facts)
 
+    def show_training(self, state: str, message: str, facts: str, *, mood: str) -> None:
+        """A run is shown: `mood` is training, paused or idle."""
+        self._set_mood(mood)
+        self.show_unusual("", "")
+        self._state.setText(state)
+        self.say(message)
+        self._facts.setText(facts)
+
     def show_unusual(self, words: str, explanation: str) -> None:
         """What a pass has that others have not, before its facts; hovering tells more."""
         self._unusual.setVisible(bool(words))

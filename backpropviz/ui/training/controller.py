@@ -18,17 +18,27 @@ from backpropviz.engine.training.measure import tensors_of
 from backpropviz.engine.training.run import Run, fork
 from backpropviz.ui.training.epoch import epoch_end
 from backpropviz.ui.training.live_run import LiveRun
-from backpropviz.ui.training.mailbox import Ask, Change, Go, Halt, Mailbox, Quit, Redraw, Take
+from backpropviz.ui.training.mailbox import (
+    Ask,
+    Change,
+    Go,
+    Halt,
+    Mailbox,
+    Quit,
+    Redraw,
+    Refresh,
+    Take,
+)
 from backpropviz.ui.training.past import Past
 from backpropviz.ui.training.snapshot import Snapshot
-from backpropviz.ui.training.state import Look, RunState, TrainingState, Visited
+from backpropviz.ui.training.state import RunState, TrainingState, Visited
 from backpropviz.ui.training.worker import TrainingThread
 
 
 class TrainingController(QObject):
     """`changed(old, new)` carries `TrainingState`s.
 
-    With `has_viewer`, somebody draws each snapshot and acknowledges it; without, nothing waits.
+    With a viewer, each snapshot is drawn and acknowledged; without, nothing waits.
     """
 
     changed = Signal(object, object)
@@ -38,7 +48,7 @@ class TrainingController(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state = TrainingState()
-        self.has_viewer = False
+        self._has_viewer = False
         self._mailbox = Mailbox()
         self._thread = TrainingThread(self._mailbox, self)
         self._thread.told.connect(self._take)
@@ -119,11 +129,20 @@ class TrainingController(QObject):
         """Other hyper-parameters from the next update on."""
         self._mailbox.put(Change(hyperparameters))
 
-    def set_look(self, look: Look) -> None:
-        """Look at training in another way."""
-        if look.redraw_every != self.state.look.redraw_every:
-            self._mailbox.put(Redraw(look.redraw_every))
-        self._become(replace(self.state, look=look))
+    def redraw_every(self, updates: int | None) -> None:
+        """Tell every so many updates; None: as often as drawing may cost."""
+        self._mailbox.put(Redraw(updates))
+        self._become(replace(self.state, look=replace(self.state.look, redraw_every=updates)))
+
+    def lock_scales(self, is_locked: bool) -> None:
+        """Hold the limits of the colors, or take those of each update."""
+        self._become(replace(self.state, look=replace(self.state.look, is_locked=is_locked)))
+
+    def resize(self, budget_bytes: int) -> None:
+        """Another budget for the checkpoints of the shown run."""
+        if self.state.run is not None:
+            self.state.run.live.resize(budget_bytes)
+            self._mailbox.put(Refresh())
 
     def visit(self, iteration: int) -> None:
         """Show a past update; the training goes on meanwhile."""
@@ -174,6 +193,13 @@ class TrainingController(QObject):
         self._asked[self._questions] = take
         self._mailbox.put(Ask(self._questions, job))
 
+    def set_viewer(self, has_viewer: bool) -> None:
+        """Whether somebody draws the snapshots from now on."""
+        self._has_viewer = has_viewer
+        self._mailbox.watch(has_viewer)
+        if not has_viewer:
+            self._mailbox.acknowledge(0.0)
+
     def acknowledge(self) -> None:
         """The last snapshot is drawn."""
         self._mailbox.acknowledge(time.perf_counter() - self._told_at_s)
@@ -202,7 +228,7 @@ class TrainingController(QObject):
             if is_latest:
                 state = replace(state, is_running=told.is_running)
             self._become(state)
-        if not self.has_viewer:
+        if not self._has_viewer:
             self._mailbox.acknowledge(0.0)
 
     def _answer(self, number: int, answer: object, error: BaseException | None) -> None:

@@ -97,6 +97,7 @@ class TrainingDesk(QObject):
         """Show the debugger, or the start page where nothing is open in it."""
         if self.is_shown:
             self.is_shown = False
+            self.room.hide()
             self._bench.show_debugger()
 
     def ask_for_run(self) -> None:

@@ -6,8 +6,13 @@ It belongs to the thread that trains; the window reads what is frozen, and asks 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from threading import Lock
 
+from backpropviz.debugger.training.guard import Guard, guard
+from backpropviz.debugger.training.stop import Stop, Stopped
+from backpropviz.debugger.training.stops import DEFAULT_STOPS
+from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.checkpoints import Checkpoints
@@ -36,10 +41,16 @@ class LiveRun:
             self.checkpoints.add(run.start)
         last = self.checkpoints.nearest(kept[-1]) if kept else run.start
         self.trainer = Trainer(run, last)
+        self.guard: Guard | None = None
         self.before: Trained | None = None
         self.gradients: Mapping[Address, Array] = {}
         self._measured: list[Measured] = []
         self._validated: list[Validated] = []
+
+    def prepare(self, stops: Iterable[Stop] = DEFAULT_STOPS, limits: Thresholds = DEFAULTS) -> None:
+        """Read the images once, for what keeps an eye on the run."""
+        if self.guard is None:
+            self.guard = guard(self.run, stops, limits)
 
     @property
     def run(self) -> Run:
@@ -65,6 +76,8 @@ class LiveRun:
         before = self.trainer.now
         # Copying them costs next to nothing, and the update that was made last can be shown whole.
         updated = self.trainer.advance(gradients=True)
+        if self.guard is not None:
+            self.guard = self.guard.after(updated.measured, is_finite=updated.is_finite)
         if updated.is_finite:
             self._measured.append(updated.measured)
             self.before, self.gradients = before, updated.gradients
@@ -72,13 +85,20 @@ class LiveRun:
                 self.checkpoints.add(updated.trained)
             if self.ends_epoch:
                 self.validate()
+        else:
+            self._locate()
         return updated
 
     def validate(self) -> None:
         """Measure the held-out samples, if there are any and they have not been measured here."""
         has_been = self._validated and self._validated[-1].iteration == self.now.iteration
         if self.run.dataset.validation is not None and not has_been:
-            self._validated.append(self.trainer.validate())
+            found = self.trainer.validate()
+            self._validated.append(found)
+            if self.guard is not None:
+                # A stop that the update brought about is not to be lost by the validation after it.
+                stopped, now = self.guard.stopped, self.guard.validated(found)
+                self.guard = replace(now, stopped=now.stopped or stopped)
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Other hyper-parameters from the next update on."""
@@ -116,10 +136,21 @@ class LiveRun:
         own = self.checkpoints
         return Kept(own.iterations, own.spacing, own.bytes_used, own.budget_bytes)
 
-    def why_not_finite(self) -> str:
-        """In one sentence, the first operation of the next update that makes a bad value."""
+    @property
+    def stopped(self) -> Stopped | None:
+        """Why to stop after the update that was made last, or None."""
+        return None if self.guard is None else self.guard.stopped
+
+    def weigh(self) -> None:
+        """Look at the weights for what can be wrong with them."""
+        if self.guard is not None:
+            self.guard = self.guard.weighed(self.now.iteration, self.now.parameters)
+
+    def _locate(self) -> None:
+        """Find the first operation of the next update that makes a bad value."""
         bad = first_bad(Moment(self.run, self.now, self.now.iteration + 1).record())
-        return bad.sentence if bad is not None else ""
+        if bad is not None and self.guard is not None:
+            self.guard = self.guard.located(bad.address, bad.sentence)
 
 
 def _kept(states: Iterable[Trained], budget_bytes: int, spacing: int) -> Checkpoints:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.ui.training.live_run import LiveRun
+
+_PATIENCE_S: Final = 0.3
+"""So long the thread waits for a snapshot to be drawn: a window may be busy with something else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,24 +62,32 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Refresh:
+    """Tell how the run stands, though no update was made."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """End the thread."""
 
 
-Wish: TypeAlias = Take | Go | Halt | Change | Redraw | Ask | Quit
+Wish: TypeAlias = Take | Go | Halt | Change | Redraw | Refresh | Ask | Quit
 
 
 class Mailbox:
-    """Wishes in order; and whether the window is free for the next snapshot.
+    """Wishes in order; and whether the window has drawn the last snapshot.
 
-    Nothing queues up towards the window: the thread tells nothing before the last was drawn.
+    Nothing queues up towards the window: the thread tells nothing before the last was drawn. While
+    it draws, the thread stands still, since Python runs one of the two at a time: taking turns at
+    every call would make drawing many times as slow, and training no faster.
     """
 
     def __init__(self) -> None:
         self._condition = Condition()
         self._wishes: list[Wish] = []
-        self._is_free = True
-        self._cost_s = 0.0
+        self._is_free, self._is_watched = True, False
+        self._patience_ends_s = 0.0
+        self._costs_s = (0.0, 0.0)
 
     def put(self, wish: Wish) -> None:
         """From the window: a wish."""
@@ -83,19 +95,30 @@ class Mailbox:
             self._wishes.append(wish)
             self._condition.notify()
 
+    def watch(self, is_watched: bool) -> None:
+        """From the window: whether snapshots are drawn at all."""
+        with self._condition:
+            self._is_watched = is_watched
+
     def acknowledge(self, cost_s: float) -> None:
         """From the window: the last snapshot is drawn, which took this long."""
         with self._condition:
-            self._is_free, self._cost_s = True, cost_s
+            self._is_free, self._costs_s = True, (self._costs_s[1], cost_s)
             self._condition.notify()
 
     def take(self, *, has_work: bool, has_news: bool) -> tuple[Wish, ...]:
         """To the thread: all wishes; waits where there is neither work nor anybody to tell."""
-        if has_work and not self._wishes:
-            return ()
         with self._condition:
-            while not (has_work or self._wishes or (has_news and self._is_free)):
-                self._condition.wait()
+            while not self._wishes:
+                if has_work:
+                    patience_s = self._patience_ends_s - time.monotonic()
+                    if self._is_free or patience_s <= 0:
+                        break
+                    self._condition.wait(patience_s)
+                elif has_news and self._is_free:
+                    break
+                else:
+                    self._condition.wait()
             found, self._wishes = tuple(self._wishes), []
             return found
 
@@ -106,10 +129,11 @@ class Mailbox:
 
     @property
     def cost_s(self) -> float:
-        """How long drawing the last snapshot took."""
-        return self._cost_s
+        """How long drawing takes; a single slow time, such as the first, does not count."""
+        return min(self._costs_s)
 
     def tell(self) -> None:
         """From the thread: a snapshot is on its way."""
         with self._condition:
             self._is_free = False
+            self._patience_ends_s = time.monotonic() + _PATIENCE_S * self._is_watched

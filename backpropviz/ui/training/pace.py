@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 LEAST_INTERVAL_S: Final = 0.2
-DRAWING_SHARE: Final = 0.05
+MOST_INTERVAL_S: Final = 2.0
+DRAWING_SHARE: Final = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Pace:
         """Whether to tell after this update; `cost_s` is what drawing took the last time."""
         if self.every is not None:
             return iteration // self.every != self.told_iteration // self.every
-        return now_s - self.told_at_s >= max(LEAST_INTERVAL_S, cost_s / DRAWING_SHARE)
+        interval_s = max(LEAST_INTERVAL_S, min(MOST_INTERVAL_S, cost_s / DRAWING_SHARE))
+        return now_s - self.told_at_s >= interval_s
 
     def told(self, now_s: float, iteration: int) -> Pace:
         """The pace after telling."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from backpropviz.debugger.training.guard import Guard
+from backpropviz.debugger.training.stop import Stopped
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.measure import Measured, Validated
@@ -26,8 +28,8 @@ class Kept:
 class Snapshot:
     """A run after an update; `measured` and `validated` are the rows since the last snapshot.
 
-    `gradients` are those of the last update; none where it was not asked for them. `stopped` says
-    in a sentence why training has stopped by itself; `error` is what kept it from going on.
+    `gradients` are those of the last update; `guard` is None before the images were looked at.
+    `stopped` says why training has stopped by itself; `error` is what kept it from going on.
     `obeyed` numbers the last wish to go or to stop that it knows of.
     """
 
@@ -38,8 +40,9 @@ class Snapshot:
     measured: tuple[Measured, ...] = ()
     validated: tuple[Validated, ...] = ()
     gradients: Mapping[Address, Array] = field(default_factory=dict)
+    guard: Guard | None = None
     samples_per_second: float | None = None
     is_running: bool = False
-    stopped: str = ""
+    stopped: Stopped | None = None
     error: BaseException | None = None
     obeyed: int = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from backpropviz.debugger.training.guard import Guard
+from backpropviz.debugger.training.stop import Stopped
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.history import History
@@ -35,8 +37,9 @@ class RunState:
     history: History
     kept: Kept = field(default_factory=Kept)
     gradients: Mapping[Address, Array] = field(default_factory=dict)
+    guard: Guard | None = None
     samples_per_second: float | None = None
-    stopped: str = ""
+    stopped: Stopped | None = None
     error: BaseException | None = None
     visited: Visited | None = None
 
@@ -47,7 +50,8 @@ class RunState:
             run=told.run,
             now=told.now,
             kept=told.kept,
-            gradients=told.gradients or self.gradients,
+            gradients=told.gradients,
+            guard=told.guard,
             samples_per_second=told.samples_per_second,
             stopped=told.stopped,
             error=told.error,

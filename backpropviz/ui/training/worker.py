@@ -12,6 +12,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QThread, Signal
 
+from backpropviz.debugger.training.stop import Stopped
 from backpropviz.engine.training.trainer import Updated
 from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.mailbox import Ask, Change, Go, Halt, Mailbox, Quit, Redraw, Take, Wish
@@ -38,7 +39,8 @@ class TrainingThread(QThread):
         self._until: int | None = None
         self._is_running = False
         self._has_news = False
-        self._stopped, self._obeyed = "", 0
+        self._obeyed = 0
+        self._stopped: Stopped | None = None
         self._error: BaseException | None = None
         self._pace, self._speed = Pace(), Speed()
 
@@ -84,14 +86,15 @@ class TrainingThread(QThread):
             case Ask(number, job):
                 self._answer(number, job)
             case _:
-                pass
+                self._has_news = True
 
     def _take(self, live: LiveRun) -> None:
         if self._live is not None and self._has_news:
             # What is known of the run before is told now, or it would have to wait for its return.
             self.told.emit(self._snapshot(self._live))
+        self._stopped, self._error = None, None
         self._live, self._is_running, self._has_news = live, False, True
-        self._stopped, self._error = "", None
+        self._attempt(live.prepare)
 
     def _halt(self, validates: bool) -> None:
         self._is_running = False
@@ -104,7 +107,7 @@ class TrainingThread(QThread):
         if self._live is None:
             return
         self._until, self._is_running = until, True
-        self._stopped, self._error = "", None
+        self._stopped, self._error = None, None
         self._speed.start(time.perf_counter())
         self._has_news = True
 
@@ -115,16 +118,14 @@ class TrainingThread(QThread):
         updated = self._attempt(live.advance)
         if isinstance(updated, Updated):
             self._speed.made(time.perf_counter(), updated.measured.count)
-            if not updated.is_finite:
-                self._stop(self._attempt(live.why_not_finite))
-            elif live.now.iteration == self._until:
+            stopped = live.stopped
+            is_told = stopped is not None and stopped.iteration == updated.measured.iteration
+            self._stopped = stopped if is_told else None
+            if is_told or not updated.is_finite or live.now.iteration == self._until:
                 self._is_running = False
         self._has_news = True
         # The window may be waiting for Python: let it come in between.
         time.sleep(0)
-
-    def _stop(self, reason: object) -> None:
-        self._is_running, self._stopped = False, str(reason or "")
 
     def _attempt(self, work: Callable[[], object]) -> object:
         """What it gives; an error stops training and is told, and the run stays."""
@@ -154,6 +155,7 @@ class TrainingThread(QThread):
         self.told.emit(self._snapshot(live))
 
     def _snapshot(self, live: LiveRun) -> Snapshot:
+        live.weigh()
         measured, validated = live.news()
         return Snapshot(
             live.number,
@@ -163,6 +165,7 @@ class TrainingThread(QThread):
             measured,
             validated,
             live.gradients,
+            live.guard,
             self._speed.samples_per_second,
             self._is_running,
             self._stopped,

@@ -1,0 +1,120 @@
+"""The live filters: weights, gradients and change since the start, on scales that are stated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu
+
+from backpropviz.debugger.training.guard import Guard
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.network import Network
+from backpropviz.figures.training.filter_page import FilterOptions, can_be_images, filters
+from backpropviz.figures.training.filter_rows import FilterState, Limits, limits_of, state_rows
+from backpropviz.scene.marks import Scene
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.state import RunState
+
+_OUTGROWN = 1.25
+"""A locked limit is moved once the values are so much larger; the picture says since when."""
+
+
+class FiltersView(SceneView):
+    """Draws the shown update of a run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName(self.tr("Filters"))
+        self._options = FilterOptions()
+        self._run_number = 0
+        self._theme: Theme | None = None
+        self._run: RunState | None = None
+        self._is_locked = True
+        self.resized.connect(self.draw)
+        self.clicked.connect(self._click)
+
+    def show_run(self, run: RunState, theme: Theme, *, is_locked: bool, colormap: str) -> None:
+        """Draw an update; nothing while it is computed again."""
+        if run.number != self._run_number:
+            self._options, self._run_number = FilterOptions(), run.number
+        self._options = replace(self._options, colormap=colormap)
+        if is_locked != self._is_locked:
+            self._options, self._is_locked = replace(self._options, locked=None), is_locked
+        self._run, self._theme = run, theme
+        self.draw()
+
+    def figure(self, width: float) -> Scene | None:
+        """The picture in a width, as it is shown and as it is exported."""
+        run = self._run
+        if run is None or self._theme is None or run.shown is None:
+            return None
+        inactive = {} if run.guard is None else _inactive_filters(run.guard)
+        state = FilterState(
+            run.shown.parameters,
+            run.shown_gradients,
+            run.run.start.parameters,
+            {} if run.visited is not None else inactive,
+        )
+        self._lock(run.run.network, state, run.shown.iteration)
+        return filters(run.run.network, state, width, self._theme, self._options)
+
+    def draw(self) -> None:
+        """Draw in the room there is."""
+        scene = self.figure(float(self.viewport().width()))
+        if scene is not None and self._theme is not None:
+            self.show_scene(scene, self._theme)
+
+    def _lock(self, network: Network, state: FilterState, iteration: int) -> None:
+        if not self._is_locked:
+            return
+        measured = limits_of(state_rows(network, state))
+        held = self._options.locked or {}
+        grown = {k: v for k, v in measured.items() if v > _OUTGROWN * held.get(k, 0.0)}
+        if grown:
+            locked: Limits = {**held, **grown}
+            self._options = replace(self._options, locked=locked, locked_at=iteration)
+
+    def _click(self, key: str) -> None:
+        kind, _, layer = key.partition(":")
+        if kind == "channel" and self._run is not None:
+            self._ask_channel(self._run.run.network, layer)
+
+    def _ask_channel(self, network: Network, layer: str) -> None:
+        menu = QMenu(self)
+        count = network.parameter_shapes(network.by_name[layer])["weight"][1]
+        for channel in range(count):
+            action = QAction(self.tr("input channel {n}").format(n=channel), menu)
+            action.setData((layer, channel))
+            action.triggered.connect(self._choose_channel)
+            menu.addAction(action)
+        if layer in can_be_images(network):
+            action = QAction(self.tr("as images"), menu)
+            action.setData((layer, None))
+            action.triggered.connect(self._choose_channel)
+            menu.addAction(action)
+        menu.exec(self.mapToGlobal(QPoint(self.width() // 2, 0)))
+        menu.deleteLater()
+
+    def _choose_channel(self) -> None:
+        action = self.sender()
+        if not isinstance(action, QAction):
+            return
+        layer, channel = action.data()
+        if channel is None:
+            images = self._options.as_images ^ {layer}
+            self._options = replace(self._options, as_images=images)
+        else:
+            channels = {**self._options.channels, layer: channel}
+            self._options = replace(self._options, channels=channels)
+        self.draw()
+
+
+def _inactive_filters(guard: Guard) -> Mapping[str, Array]:
+    """For how many updates each filter's map has been inactive, by the filters' layer."""
+    feeders = guard.facts.feeders
+    found = guard.diagnosis.inactive_for
+    return {feeders[relu]: counts for relu, counts in found.items() if feeders.get(relu)}

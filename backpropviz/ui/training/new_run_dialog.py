@@ -1,0 +1,376 @@
+"""The dialog of a new run: network and first weights, data, optimizer, augmentation."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.initialize import DEFAULT_SCHEME, INITIALIZATIONS, WRONG
+from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.training.run import Initial, Run
+from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.importers.datasets.one_image import ONE_IMAGE
+from backpropviz.importers.datasets.sources import BUNDLED
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import MONO, PANEL_TITLE, Theme
+from backpropviz.storage.networks import bundled_networks, load_network
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.subject import Subject
+from backpropviz.ui.training.augmentation_form import AugmentationForm
+from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
+from backpropviz.ui.training.new_run import (
+    RunChoices,
+    made_run,
+    suggested_settings,
+    suggested_source,
+)
+from backpropviz.ui.training.typed import typed_value
+
+_DATA_TITLES: Final = {
+    "mnist": "MNIST, 2,000 digits",
+    "digits": "Digits of 8×8 pixels",
+    "photos": "Crops of five photos",
+    ONE_IMAGE: "One image, on purpose",
+}
+_FRESH, _OWN = "fresh", "own"
+
+
+class NewRunDialog(FramedDialog):
+    """`run` is made beside the window once the person agrees; `starts` says whether to begin."""
+
+    def __init__(self, parent: QWidget, colors: Theme, subject: Subject | None) -> None:
+        super().__init__(
+            parent,
+            parent.tr("Train a network"),
+            parent.tr("The same seed gives the same run, bit for bit."),
+        )
+        self.run: Run | None = None
+        self.starts = False
+        self._subject = subject
+        self._worker = Background(self)
+        self._worker.answered.connect(self._take)
+        self._worker.failed.connect(self._refuse)
+        self._build(colors)
+        if subject is not None:
+            self._use_open()
+        else:
+            self._use_network("lenet")
+
+    def _build(self, colors: Theme) -> None:
+        self._network, self._data = Chip(self.tr("Network")), Chip(self.tr("Data"))
+        self._scheme = Chip(self.tr("Initialization"))
+        self._weights, self._width = (
+            Segmented(self.tr("First weights")),
+            Segmented(self.tr("Numbers")),
+        )
+        self._seed, self._scheme_note = QLineEdit("0"), _note()
+        self._settings, self._augmentation = HyperparameterForm(), AugmentationForm()
+        self._settings.refused.connect(self.say)
+        for chip in (self._network, self._data, self._scheme):
+            chip.hide_label()
+            chip.use_theme(colors)
+        self._settings.use_theme(colors)
+        self._fill()
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(40)
+        grid.setVerticalSpacing(8)
+        grid.setColumnStretch(0, 1)
+        left = QVBoxLayout()
+        left.setSpacing(8)
+        left.addWidget(_title(self.tr("What learns")))
+        left.addLayout(self._network_rows())
+        left.addSpacing(12)
+        left.addWidget(_title(self.tr("What it learns from")))
+        left.addLayout(self._data_rows())
+        left.addSpacing(12)
+        left.addWidget(_title(self.tr("Checks on purpose")))
+        left.addLayout(self._check_buttons())
+        left.addStretch(1)
+        right = QVBoxLayout()
+        right.setSpacing(8)
+        right.addWidget(_title(self.tr("How it learns")))
+        right.addWidget(self._settings)
+        right.addSpacing(12)
+        right.addWidget(_title(self.tr("Images changed in every batch")))
+        right.addWidget(self._augmentation)
+        right.addStretch(1)
+        grid.addLayout(left, 0, 0)
+        grid.addLayout(right, 0, 1)
+        self.body.addLayout(grid)
+        self._buttons_below()
+
+    def _buttons_below(self) -> None:
+        cancel = self.add_button(self.tr("Cancel"))
+        cancel.clicked.connect(self.reject)
+        self._prepare = self.add_button(self.tr("Prepare only"))
+        self._prepare.setToolTip(self.tr("Make the run and wait with its first update."))
+        self._prepare.clicked.connect(self._make_only)
+        self._start = self.add_button(self.tr("Start training"), is_primary=True)
+        self._start.clicked.connect(self._make_and_start)
+
+    def _network_rows(self) -> QFormLayout:
+        rows = _rows()
+        self._weights.set_choices(
+            [
+                (self.tr("Fresh"), _FRESH, self.tr("Draw them anew, by the seed.")),
+                (self.tr("Its own"), _OWN, self.tr("Go on from the weights that it has.")),
+            ]
+        )
+        self._weights.set_value(_FRESH)
+        self._weights.chosen.connect(self._follow_weights)
+        self._width.set_choices([("float32", 32, ""), ("float64", 64, "")])
+        self._width.set_value(32)
+        self._seed.setFont(qfont(MONO))
+        self._seed.setFixedSize(104, CONTROL_HEIGHT)
+        self._seed.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self._seed.setAccessibleName(self.tr("Seed"))
+        rows.addRow(self.tr("Network"), self._network)
+        rows.addRow(self.tr("First weights"), self._weights)
+        rows.addRow(self.tr("Initialization"), self._scheme)
+        rows.addRow("", self._scheme_note)
+        rows.addRow(self.tr("Seed"), self._seed)
+        rows.addRow(self.tr("Numbers"), self._width)
+        return rows
+
+    def _data_rows(self) -> QFormLayout:
+        rows = _rows()
+        rows.addRow(self.tr("Data"), self._data)
+        return rows
+
+    def _check_buttons(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(6)
+        self._overfit = QPushButton(self.tr("Overfit this image"))
+        self._overfit.setToolTip(
+            self.tr("A network that cannot learn even one image by heart has a fault.")
+        )
+        self._overfit.clicked.connect(self._use_one_image)
+        tiny = QPushButton(self.tr("Train the 3×3 example to its target"))
+        tiny.setToolTip(self.tr("Every number of every update can be checked in the head."))
+        tiny.clicked.connect(self._use_example)
+        for button in (self._overfit, tiny):
+            button.setFixedHeight(CONTROL_HEIGHT)
+            button.setAutoDefault(False)
+            column.addWidget(button, 0, Qt.AlignmentFlag.AlignLeft)
+        return column
+
+    def _fill(self) -> None:
+        networks: list[QAction | None] = []
+        if self._subject is not None:
+            networks += [self._entry(self.tr("The open network"), "", self._use_open), None]
+        for card in bundled_networks():
+            title = f"{card.name}:  {card.title}"
+            networks.append(self._entry(title, card.name, self._choose_network))
+        networks += [None, self._entry(self.tr("Open a file…"), "", self._open_network)]
+        self._network.fill(networks)
+        sources = (*BUNDLED, ONE_IMAGE)
+        data: list[QAction | None] = [
+            self._entry(_DATA_TITLES[name], name, self._choose_source) for name in sources
+        ]
+        folder = self._entry(
+            self.tr("A folder with a folder for each class…"), "", self._open_folder
+        )
+        file = self._entry(self.tr("An IDX or .npz file…"), "", self._open_data)
+        self._data.fill([*data, None, folder, file])
+        schemes: list[QAction | None] = []
+        for name in INITIALIZATIONS:
+            if name in WRONG and name == next(iter(WRONG)):
+                schemes.append(None)
+            schemes.append(self._entry(_scheme_title(name), name, self._choose_scheme))
+        self._scheme.fill(schemes)
+        self._use_scheme(DEFAULT_SCHEME)
+
+    def _entry(self, title: str, value: str, slot: object) -> QAction:
+        action = QAction(title.replace("&", "&&"), self)
+        action.setData(value)
+        action.triggered.connect(slot)
+        return action
+
+    def _choose_network(self) -> None:
+        self._use_network(_chosen(self.sender()))
+
+    def _choose_source(self) -> None:
+        self._use_source(_chosen(self.sender()))
+
+    def _choose_scheme(self) -> None:
+        self._use_scheme(_chosen(self.sender()))
+
+    def _use_open(self) -> None:
+        if self._subject is not None:
+            self._show_network(self._subject.network)
+            self._model = self._subject.model
+            self._use_source(suggested_source(self._model))
+
+    def _use_network(self, name: str) -> None:
+        try:
+            self._model = load_network(name, _read_example)
+        except BackpropVizError as error:
+            self.say(str(error))
+            return
+        self._show_network(name)
+        self._use_source(suggested_source(self._model))
+
+    def _show_network(self, name: str) -> None:
+        self._network_name = name
+        self._network.show_value(Path(name).stem)
+
+    def _use_source(self, source: str) -> None:
+        self._source = source
+        self._data.show_value(_DATA_TITLES.get(source, Path(source).name))
+        self._data.setToolTip(source)
+        self._settings.show_settings(suggested_settings(source))
+
+    def _use_scheme(self, name: str) -> None:
+        self._scheme_name = name
+        self._scheme.show_value(_scheme_title(name))
+        wrong = WRONG.get(name)
+        self._scheme_note.setText("" if wrong is None else wrong.seen)
+        self._scheme_note.setVisible(wrong is not None)
+
+    def _follow_weights(self, how: object) -> None:
+        self._scheme.setEnabled(how == _FRESH)
+
+    def _use_one_image(self) -> None:
+        self._use_source(ONE_IMAGE)
+
+    def _use_example(self) -> None:
+        self._use_network("tiny-max")
+        self._weights.set_value(_OWN)
+        self._follow_weights(_OWN)
+
+    def _open_network(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(
+            self, self.tr("Open a network"), _folder(), self.tr("Networks (*.json *.bpv)")
+        )
+        if name:
+            self._use_network(name)
+
+    def _open_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, self.tr("Open images by class"), _folder())
+        if name:
+            self._use_source(name)
+
+    def _open_data(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, self.tr("Open data"), _folder())
+        if name:
+            self._use_source(name)
+
+    def choices(self) -> RunChoices:
+        """What is chosen now.
+
+        Raises:
+            UserError: a field cannot be used; the sentence names it.
+        """
+        seed = typed_value(self._seed.text(), self.tr("Seed"))
+        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+            raise UserError(f"Seed = {self._seed.text()} must be 0 or a positive whole number.")
+        initial = Initial(
+            seed,
+            self._scheme_name,
+            from_weights=self._weights.value == _OWN,
+            float_bits=64 if self._width.value == 64 else 32,
+        )
+        return RunChoices(
+            self._network_name,
+            self._model,
+            self._source,
+            self._settings.typed(),
+            initial,
+            self._augmentation.typed(),
+            subject=self._subject,
+        )
+
+    def _make_only(self) -> None:
+        self._make(starts=False)
+
+    def _make_and_start(self) -> None:
+        self._make(starts=True)
+
+    def _make(self, *, starts: bool) -> None:
+        try:
+            choices = self.choices()
+        except UserError as error:
+            self.say(str(error))
+            return
+        self.starts = starts
+        self._wait(is_busy=True)
+        self.say(self.tr("Reading the data…"))
+        self._worker.run(partial(made_run, choices))
+
+    def _wait(self, *, is_busy: bool) -> None:
+        for button in (self._start, self._prepare):
+            button.setEnabled(not is_busy)
+
+    def _take(self, run: Run) -> None:
+        self.run = run
+        self.accept()
+
+    def _refuse(self, error: BaseException) -> None:
+        self._wait(is_busy=False)
+        self.say(sentence(error))
+
+    def done(self, result: int) -> None:
+        """Close, once the worker is free."""
+        self._worker.stop()
+        super().done(result)
+
+
+def _chosen(sender: object) -> str:
+    return str(sender.data()) if isinstance(sender, QAction) else ""
+
+
+def _read_example(name: str, preprocessing: Preprocessing) -> Array:
+    from backpropviz.importers.fit import prepare
+    from backpropviz.importers.images import open_picture
+
+    return prepare(open_picture(name), preprocessing).array
+
+
+def _scheme_title(name: str) -> str:
+    if name in WRONG:
+        return f"Wrong on purpose: {WRONG[name].title.lower()}"
+    return name.replace("_", " ").capitalize()
+
+
+def _rows() -> QFormLayout:
+    rows = QFormLayout()
+    rows.setHorizontalSpacing(16)
+    rows.setVerticalSpacing(6)
+    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    return rows
+
+
+def _title(text: str) -> QLabel:
+    label = QLabel(text)
+    label.setFont(qfont(PANEL_TITLE))
+    return label
+
+
+def _note() -> QLabel:
+    label = QLabel()
+    label.setObjectName("Note")
+    label.setWordWrap(True)
+    label.setFixedWidth(260)
+    label.hide()
+    return label
+
+
+def _folder() -> str:
+    return str(QSettings().value("folder/open", ""))

@@ -1,0 +1,162 @@
+"""The training with all that it is shown by: the controller, the page, its dialogs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.run import Run
+from backpropviz.errors import UserError
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.training.controller import TrainingController
+from backpropviz.ui.training.page import TrainingPage
+from backpropviz.ui.training.state import TrainingState
+from backpropviz.ui.training.status import facts, message, mood, standing
+from backpropviz.ui.training.typed import typed_value
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+
+class TrainingRoom(QObject):
+    """Made when training is first asked for; `wanted` when it has something to show."""
+
+    wanted = Signal()
+
+    def __init__(self, bench: Workbench, window: MainWindow) -> None:
+        super().__init__(bench)
+        self._bench, self._window = bench, window
+        self.controller = TrainingController(self)
+        self.page = TrainingPage(window.actions_by_name)
+        window.pages.addWidget(self.page)
+        self._is_shown = False
+        self._connect()
+        self.use_theme(window.theme)
+
+    def _connect(self) -> None:
+        controller, page = self.controller, self.page
+        controller.changed.connect(self._follow)
+        controller.failed.connect(self._window.tell_error)
+        controller.moment_found.connect(self._debug)
+        page.drawn.connect(controller.acknowledge)
+        page.settings.changed.connect(controller.change)
+        page.settings.refused.connect(self._window.tell)
+        page.checkpoints.visit_wanted.connect(controller.visit)
+        page.checkpoints.budget_wanted.connect(controller.resize)
+        page.controls.spacing_wanted.connect(controller.redraw_every)
+        page.controls.lock_wanted.connect(controller.lock_scales)
+        page.controls.update_wanted.connect(self._go_to)
+
+    def show(self) -> None:
+        """The page is in sight."""
+        self._is_shown = True
+        self.controller.set_viewer(True)
+        self.page.show_state(self.controller.state)
+        self._tell(self.controller.state)
+        self._window.enable_actions()
+
+    def hide(self) -> None:
+        """Something else is in sight; what trains goes on."""
+        self._is_shown = False
+        self.page.stop()
+        self.controller.set_viewer(False)
+
+    def ask_for_run(self) -> None:
+        """Ask for network, data and settings of a run."""
+        from backpropviz.ui.training.new_run_dialog import NewRunDialog
+
+        opened = self._bench.controller.opened
+        subject = None if opened is None else opened.subject
+        dialog = NewRunDialog(self._window, self._window.theme, subject)
+        is_made = dialog.exec() == NewRunDialog.DialogCode.Accepted
+        run, starts = dialog.run, dialog.starts
+        dialog.deleteLater()
+        if is_made and run is not None:
+            self.begin(run, starts=starts)
+
+    def begin(self, run: Run, *, starts: bool) -> None:
+        """Show a run from its beginning, and start it."""
+        self.controller.start(run)
+        self.wanted.emit()
+        if starts:
+            self.controller.go()
+
+    def open_run(self, path: Path) -> None:
+        """Reopen a saved run."""
+        raise UserError(f"{path.name} cannot be opened as a run yet.")
+
+    def train(self) -> None:
+        """Start or pause."""
+        self.controller.toggle()
+
+    def one_update(self) -> None:
+        """One update, then pause."""
+        self.controller.one_update()
+
+    def one_epoch(self) -> None:
+        """Up to the end of the epoch."""
+        self.controller.one_epoch()
+
+    def stop_training(self) -> None:
+        """Stop and validate."""
+        self.controller.stop()
+
+    def debug_update(self) -> None:
+        """Open the shown update in the debugger."""
+        self.controller.find_moment()
+
+    def debug_next_update(self) -> None:
+        """Open the update after the shown one in the debugger."""
+        self.controller.find_moment(is_next=True)
+
+    def rewind(self) -> None:
+        """Go on from the shown update in a run of its own."""
+        self.controller.fork()
+
+    def show_latest(self) -> None:
+        """Leave the past."""
+        self.controller.show_latest()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.page.use_theme(colors)
+        if self._is_shown:
+            self._tell(self.controller.state)
+
+    def close(self) -> None:
+        """Stop training and wait for all threads."""
+        self.page.stop()
+        self.controller.close()
+
+    def _follow(self, old: TrainingState, new: TrainingState) -> None:
+        """The one place where a new state reaches the page."""
+        if self._is_shown:
+            self.page.show_state(new)
+            self._tell(new)
+        if (old.run is None) != (new.run is None):
+            self._window.enable_actions()
+
+    def _tell(self, state: TrainingState) -> None:
+        run = state.run
+        if run is None:
+            return
+        self._window.setWindowTitle(f"{run.run.title}  ·  BackpropViz")
+        self._window.status.show_training(
+            standing(state), message(run), facts(run), mood=mood(state)
+        )
+
+    def _debug(self, moment: Moment) -> None:
+        del moment
+
+    def _go_to(self, text: str) -> None:
+        try:
+            wanted = typed_value(text.replace(",", ""), self.tr("Update"))
+        except UserError as error:
+            self._window.tell_error(error)
+            return
+        if isinstance(wanted, int):
+            self.controller.visit(wanted)

@@ -1,0 +1,40 @@
+"""Settings as text in a field, and back."""
+
+from __future__ import annotations
+
+from backpropviz.errors import UserError
+
+_SWITCHES = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
+
+
+def field_text(value: object) -> str:
+    """A setting as it stands in its field."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return ", ".join(field_text(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def typed_value(text: str, title: str) -> object:
+    """What a person typed: on or off, a number, or numbers separated by commas.
+
+    Raises:
+        UserError: it is none of these; the sentence begins with the field's title.
+    """
+    wanted = text.strip().replace("\u2212", "-")
+    if wanted.casefold() in _SWITCHES:
+        return _SWITCHES[wanted.casefold()]
+    pieces = [_number(piece, title) for piece in wanted.split(",")]
+    return pieces[0] if len(pieces) == 1 else pieces
+
+
+def _number(text: str, title: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"{title} = “{text.strip()}” is no number: type one.") from None
