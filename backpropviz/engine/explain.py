@@ -14,7 +14,7 @@ from backpropviz.errors import UserError
 def nest_of(tape: Tape, array: Address) -> Nest | None:
     """The operation that computed an array; None where it was given (image, weights, target)."""
     computed = tape.resolve(array).array
-    for operation in operations(tape.network, tape.batch, tape.optimizer):
+    for operation in operations(tape.network, tape.batch, tape.optimizer, tape.iteration):
         if operation.nest.target == computed:
             return operation.nest
     return None

@@ -56,6 +56,7 @@ def record(
         optimizer,
         {address: freeze(np.asarray(array)) for address, array in arrays.items()},
         dict(_further_names(network)),
+        iteration,
     )
 
 

@@ -49,7 +49,7 @@ class Checkpoints:
         self.spacing = spacing
         self.spill = spill
         self._memory: dict[int, Trained] = {}
-        self._spilled: dict[int, int] = {}
+        self._spilled: dict[int, tuple[Spill, int]] = {}
         self._first = self._last = -1
         self._bytes = self._spilled_bytes = 0
 
@@ -102,8 +102,7 @@ class Checkpoints:
         found = kept[place - 1]
         if found in self._memory:
             return self._memory[found]
-        assert self.spill is not None
-        return self.spill.read(found)
+        return self._spilled[found][0].read(found)
 
     def resize(self, budget_bytes: int) -> None:
         """Another budget; with a smaller one states go at once."""
@@ -129,7 +128,7 @@ class Checkpoints:
         except OSError:
             return False
         self._forget(oldest)
-        self._spilled[oldest] = size
+        self._spilled[oldest] = self.spill, size
         self._spilled_bytes += size
         return True
 
@@ -141,9 +140,9 @@ class Checkpoints:
 
     def _forget(self, iteration: int) -> None:
         if iteration in self._spilled:
-            assert self.spill is not None
-            self.spill.drop(iteration)
-            self._spilled_bytes -= self._spilled.pop(iteration)
+            spill, size = self._spilled.pop(iteration)
+            spill.drop(iteration)
+            self._spilled_bytes -= size
         else:
             self._bytes -= size_bytes(self._memory.pop(iteration))
 

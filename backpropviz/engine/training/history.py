@@ -67,6 +67,7 @@ class History:
         columns: Columns,
         validated: tuple[Validated, ...],
         most_rows: int = MOST_ROWS,
+        recent: tuple[Measured, ...] = (),
     ) -> History:
         """A history that goes on from rows that were kept."""
         found = cls(tensors, most_rows)
@@ -74,6 +75,7 @@ class History:
         found._arrays = _grown(_by_name(columns), len(columns), max(1024, 2 * len(columns)))
         for one in validated:
             found.add_validated(one)
+        found._recent.extend(recent)
         return found
 
     def __len__(self) -> int:
@@ -119,9 +121,9 @@ class History:
     def until(self, iteration: int) -> History:
         """A copy up to an update: how a fork begins."""
         validated = tuple(v for v in self._validated if v.iteration <= iteration)
-        kept = History.of(self.tensors, self.columns(1, iteration), validated, self._most_rows)
-        kept._recent.extend(m for m in self._recent if m.iteration <= iteration)
-        return kept
+        recent = tuple(m for m in self._recent if m.iteration <= iteration)
+        columns = self.columns(1, iteration)
+        return History.of(self.tensors, columns, validated, self._most_rows, recent)
 
     def csv_rows(self) -> Iterator[tuple[str, ...]]:
         """The header, then a row an update; validations stand in the row of their update."""

@@ -98,7 +98,9 @@ def measured_update(
     gauges = _Gauges(run.network, wants_activities, gradients)
     trained = advanced(run, now, workspaces, gauges)
     measured = _measured(run, trained, gauges)
-    return Updated(trained, measured, gauges.gradients, _is_finite(trained, measured))
+    with np.errstate(all="ignore"):
+        is_finite = _is_finite(trained, measured)
+    return Updated(trained, measured, gauges.gradients, is_finite)
 
 
 def _measured(run: Run, trained: Trained, gauges: _Gauges) -> Measured:

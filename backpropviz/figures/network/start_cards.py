@@ -115,7 +115,7 @@ def _fill(value: float, scale: Scale) -> str:
 
 
 def _nest(tape: Tape, target: Address) -> Nest:
-    found = operations(tape.network, tape.batch, tape.optimizer)
+    found = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
     return next(operation.nest for operation in found if operation.nest.target == target)
 
 
