@@ -85,6 +85,6 @@ def _in_words(told: Counter[str], count: int) -> tuple[str, ...]:
     lines = []
     for kind, steps in kinds.items():
         times = sum(told[step] for step in steps)
-        words = steps[0] if len(steps) == 1 else f"{kind} (from {len(steps)} sizes or ranges)"
+        words = steps[0] if len(steps) == 1 else f"{kind} in {len(steps):,} different ways"
         lines.append(words if times >= count else f"{words}: {times:,} of {count:,} images")
     return tuple(lines)

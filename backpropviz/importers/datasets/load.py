@@ -41,10 +41,14 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """A data set and, in words and in order, how it was read, fitted and split."""
+    """A data set and, in words and in order, how it was read, fitted and split.
+
+    `classes` are those of the data; a network may have more outputs.
+    """
 
     dataset: Dataset
     steps: tuple[str, ...]
+    classes: int
 
 
 def load_dataset(
@@ -94,9 +98,9 @@ def read_dataset(
     chosen, limited = _limited(catalog, choices)
     found = fitted(catalog, chosen, preprocessing, watch)
     _check_variety(catalog, found)
-    reading = _split(catalog, found, network, preprocessing, choices)
-    steps = (*catalog.remarks, *limited, *found.steps, *reading.steps)
-    reading = Reading(reading.dataset, steps)
+    dataset, told = _split(catalog, found, network, preprocessing, choices)
+    steps = (*catalog.remarks, *limited, *found.steps, *told)
+    reading = Reading(dataset, steps, len(catalog.class_names))
     return _normalized(reading) if choices.normalize else reading
 
 
@@ -128,7 +132,7 @@ def _split(
     network: Network | None,
     preprocessing: Preprocessing,
     choices: Choices,
-) -> Reading:
+) -> tuple[Dataset, tuple[str, ...]]:
     labels = catalog.labels[found.numbers]
     targets, told = targets_for(labels, network)
     names = tuple(catalog.names[number] for number in found.numbers.tolist())
@@ -149,7 +153,7 @@ def _split(
         preprocessing=preprocessing,
         skipped=catalog.skipped + found.skipped,
     )
-    return Reading(dataset, (*told, *_split_words(dataset, network, choices, own is not None)))
+    return dataset, (*told, *_split_words(dataset, network, choices, own is not None))
 
 
 def _parts(
@@ -215,4 +219,4 @@ def _normalized(reading: Reading) -> Reading:
         f"(x − {m:.4g}) / {s:.4g}" for m, s in zip(found.mean, found.std, strict=True)
     )
     step = f"normalized {words}, as measured on the training images"
-    return Reading(dataset, (*reading.steps, step))
+    return replace(reading, dataset=dataset, steps=(*reading.steps, step))

@@ -112,7 +112,7 @@ def test_pictures_of_many_sizes_share_a_line(tmp_path: Path) -> None:
     for k in range(5):
         write_picture(root / "cats" / f"large{k}.png", side=20 + k)
     steps = read_dataset(root, None, COLOR, ALL).steps
-    assert "resized (from 6 sizes or ranges)" in steps
+    assert "resized in 6 different ways" in steps
 
 
 def test_a_bomb_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
