@@ -45,6 +45,25 @@ def _choice(
 
 ANALYSIS_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
+        "copy_derivation",
+        "Edit",
+        "Copy the derivation as text",
+        "Put the equations and terms of the explained value on the clipboard.",
+        ("Ctrl+Alt+C",),
+        "copy",
+        _PASS,
+        begins_section=True,
+    ),
+    ActionSpec(
+        "copy_latex",
+        "Edit",
+        "Copy the equations as LaTeX",
+        "Put the equations of the explained value on the clipboard, for a paper.",
+        ("Ctrl+Alt+L",),
+        "sigma",
+        _PASS,
+    ),
+    ActionSpec(
         "nudge",
         _MENU,
         "Nudge this value",

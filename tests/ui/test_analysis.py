@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
@@ -547,3 +548,15 @@ def test_another_network_closes_the_editor(window: MainWindow, open_in: Open, qt
     editor_of(window)
     open_in(network="tiny-avg")
     assert "numbers" not in bench_of(window).analysis.windows
+
+
+def test_the_derivation_can_be_copied_as_text_and_as_latex(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    stand_at(window, WEIGHT)
+    clipboard = QGuiApplication.clipboard()
+    window.actions_by_name["copy_derivation"].trigger()
+    assert "0×2 + 0×1 + 2×4 + 0×1 = 8" in clipboard.text()
+    window.actions_by_name["copy_latex"].trigger()
+    assert r"2 \times 4 + 0 \times 1 = \mathbf{8}" in clipboard.text()

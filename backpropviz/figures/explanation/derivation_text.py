@@ -10,6 +10,7 @@ from backpropviz.engine.nest import Factor, Presence, Rule
 from backpropviz.figures.equations.folding import TermOrder
 from backpropviz.figures.equations.formula import Formula, formula
 from backpropviz.scene.equation import Row
+from backpropviz.scene.equation_latex import equation_latex
 from backpropviz.scene.equation_text import equation_text
 from backpropviz.scene.numbers import full
 
@@ -38,6 +39,14 @@ def derivation_text(derivation: Derivation) -> str:
         *_table(derivation),
     )
     return "\n".join(lines)
+
+
+def derivation_latex(derivation: Derivation) -> str:
+    """The three equations, each as a display of its own; LaTeX's kernel suffices."""
+    found = _formula(derivation)
+    numbers = f"{equation_latex(found.indices.items[0])} {equation_latex(found.numbers)}"
+    rows = (equation_latex(found.symbols), equation_latex(found.indices), numbers)
+    return "\n".join(f"\\[ {row} \\]" for row in rows)
 
 
 def derivation_json(derivation: Derivation) -> dict[str, Any]:

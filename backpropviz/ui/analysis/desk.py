@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtGui import QActionGroup
+from PySide6.QtGui import QActionGroup, QGuiApplication
 
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
@@ -20,6 +20,7 @@ from backpropviz.ui.mark_keys import address_of
 from backpropviz.ui.opened import Opened
 
 if TYPE_CHECKING:
+    from backpropviz.engine.derivation import Derivation
     from backpropviz.ui.analysis.single_check import Single
     from backpropviz.ui.analysis.window import AnalysisWindow
     from backpropviz.ui.main_window import MainWindow
@@ -50,6 +51,8 @@ class AnalysisDesk(QObject):
             "ancestry": self.show_ancestry,
             "feeds": self.show_feeds,
             "weight_view": self.show_weight,
+            "copy_derivation": self.copy_derivation,
+            "copy_latex": self.copy_latex,
             "edit_value": self.edit_value,
             "edit_numbers": self.edit_numbers,
             "whole_numbers": self.use_whole_numbers,
@@ -145,6 +148,26 @@ class AnalysisDesk(QObject):
             return
         if number is not None:
             self._controller.change(lambda subject: subject.with_value(value, number))
+
+    def copy_derivation(self) -> None:
+        """Put the explained value's derivation on the clipboard."""
+        from backpropviz.figures.explanation.derivation_text import derivation_text
+
+        self._copy_as(derivation_text)
+
+    def copy_latex(self) -> None:
+        """Put its equations on the clipboard as LaTeX."""
+        from backpropviz.figures.explanation.derivation_text import derivation_latex
+
+        self._copy_as(derivation_latex)
+
+    def _copy_as(self, write: Callable[[Derivation], str]) -> None:
+        opened = self._controller.opened
+        derivation = opened.view.explained.derivation if opened is not None else None
+        if derivation is None:
+            self._say(self.tr("Go to one value first: no single one is explained here."))
+        else:
+            QGuiApplication.clipboard().setText(write(derivation))
 
     def edit_numbers(self) -> None:
         """Open the editor of a small example."""

@@ -5,7 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from backpropviz.figures.explanation.derivation_text import derivation_json, derivation_text
+from backpropviz.figures.explanation.derivation_text import (
+    derivation_json,
+    derivation_latex,
+    derivation_text,
+)
 from tests.figures.passes import lenet, tiny, with_value
 from tests.figures.steps import TAPES, derivation_at, every_step
 
@@ -81,3 +85,12 @@ def test_every_operand_resolves_to_the_value_listed(name: str) -> None:
                 if operand["address"] is not None and not isinstance(operand["value"], str):
                     value = step.tape.value(parse(operand["address"]))
                     assert np.isclose(value, operand["value"], rtol=0, atol=0)
+
+
+def test_the_equations_in_latex() -> None:
+    lines = derivation_latex(derivation_at(tiny(), "conv1.weight.grad[0,0,0,1]")).splitlines()
+    left = r"\[ \frac{\partial L}{\partial W_{0,1}} = "
+    assert lines[0].startswith(r"\[ \frac{\partial L}{\partial W_{i,j}} = \sum_{y,x}")
+    assert lines[1].startswith(left + "g_{0,0} X_{0,1} + g_{0,1} X_{0,2} + ")
+    assert lines[2] == left + r"0 \times 2 + 0 \times 1 + 2 \times 4 + 0 \times 1 = \mathbf{8} \]"
+    assert len(lines) == 3
