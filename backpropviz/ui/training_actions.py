@@ -37,7 +37,7 @@ TRAINING_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         _MENU,
         "New run…",
         "Choose network, data, optimizer and first weights of a run.",
-        ("Ctrl+N",),
+        ("Ctrl+Alt+N",),
         "plus",
     ),
     _of_run(
