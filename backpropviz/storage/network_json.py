@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -63,14 +63,20 @@ def read_network(path: Path, picture: PictureReader | None = None) -> Model:
     return model_from_json(parse_json(path.read_bytes()), path.stem, picture=picture)
 
 
-def write_network(path: Path, model: Model) -> None:
-    """Write a network file that holds the parameters and the example as numbers."""
+def write_network(path: Path, model: Model, initialize: Mapping[str, object] | None = None) -> None:
+    """Write a network file that holds the parameters and the example as numbers.
+
+    Where `initialize` says how the parameters were drawn, it stands in their place.
+    """
     document = model_to_json(model)
-    document["parameters"] = {
-        layer: {name: array.tolist() for name, array in own.items()}
-        for layer, own in model.parameters.items()
-        if own
-    }
+    if initialize is not None:
+        document["initialize"] = dict(initialize)
+    else:
+        document["parameters"] = {
+            layer: {name: array.tolist() for name, array in own.items()}
+            for layer, own in model.parameters.items()
+            if own
+        }
     if model.example is not None:
         document["example"] = {
             "image": model.example.image[0].tolist(),

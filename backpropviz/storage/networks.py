@@ -55,6 +55,11 @@ def load_network(
         return network_json.read_network(path, picture)
 
 
+def is_known(name_or_path: str) -> bool:
+    """Whether a name or a path opens something, so that it can be opened again later."""
+    return name_or_path in _bundled_files() or Path(name_or_path).expanduser().is_file()
+
+
 def load_file(path: Path) -> Model | model_file.Session:
     """A session or a model from a `.bpv` file; errors as for `load_network`."""
     with _named(path):

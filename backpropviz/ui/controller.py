@@ -187,7 +187,7 @@ def _looks_at_values(opened: Opened) -> bool:
 def _open(request: OpenRequest, current: Opened | None) -> Opened:
     """Runs on the loader's thread."""
     diverging = read_preferences().diverging
-    session = saved_in(request.network)
+    session = saved_in(request.network) if request.model is None else None
     if session is not None:
         opened = opened_session(session, request.network, diverging)
         if request.image:

@@ -43,6 +43,24 @@ FILE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "chart-line",
     ),
     ActionSpec(
+        "new_network",
+        "File",
+        "New network…",
+        "Put a network together layer by layer, with its shapes and costs at each step.",
+        ("Ctrl+N",),
+        "layers",
+        begins_section=True,
+    ),
+    ActionSpec(
+        "edit_network",
+        "File",
+        "Edit network…",
+        "Change the layers of the open network; trained weights that still fit can stay.",
+        ("Ctrl+Shift+N",),
+        "network",
+        _PASS,
+    ),
+    ActionSpec(
         "resume",
         "File",
         "Resume the last session",
@@ -50,6 +68,7 @@ FILE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         ("Ctrl+R",),
         "history",
         Needs.LAST_SESSION,
+        begins_section=True,
     ),
     ActionSpec(
         "save",

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from backpropviz.export.png import png_bytes
 from backpropviz.scene.theme import LIGHT
+from backpropviz.storage.networks import is_known
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.recent import RecentSession, remember
@@ -21,7 +22,7 @@ def remember_opened(opened: Opened) -> None:
     A pasted picture or an edited network cannot be opened again by name.
     """
     subject = opened.subject
-    if subject.is_edited:
+    if subject.is_edited or not is_known(subject.network):
         return
     if subject.picture is not None and subject.picture.source == "pasted picture":
         return

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from backpropviz.frozen import frozen
+
+if TYPE_CHECKING:
+    from backpropviz.engine.model import Model
 
 _NETWORKS: Final = (".json", ".bpv")
 _LESSON: Final = ".toml"
@@ -18,7 +21,8 @@ class OpenRequest:
     """Names of a network and an image (empty: keep what is open), a target and a place.
 
     `network` is a bundled name or a file (a session too); `image` is a file or `mnist:17`, or with
-    `content` the name of a pasted picture. A `lesson`, a name or a file, brings its own.
+    `content` the name of a pasted picture. A `lesson`, a name or a file, brings its own. With a
+    `model`, `network` is only what it is called.
     """
 
     network: str = ""
@@ -27,6 +31,7 @@ class OpenRequest:
     place: str = ""
     content: bytes = b""
     lesson: str = ""
+    model: Model | None = None
 
 
 def request_for(

@@ -184,14 +184,16 @@ def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
         UserError: a file cannot be used, or image, target and network do not fit.
     """
     picture = _picture(request)
-    if request.network or current is None:
+    if request.model is not None:
+        network, model = request.network, request.model
+    elif request.network or current is None:
         network = request.network or _network_for(picture)
         model = load_network(network, _read_example)
     else:
         network, model = current.network, current.model
-    keeps_network = current is not None and network == current.network
+    keeps_network = current is not None and (network, request.model) == (current.network, None)
     if picture is None and current is not None and not keeps_network:
-        picture = current.picture if _suits(current, model) else None
+        picture = current.picture if suits(current, model) else None
     elif picture is None and current is not None:
         picture = current.picture
     settings = current.settings if current is not None and keeps_network else Settings()
@@ -236,7 +238,7 @@ def _network_for(picture: Picture | None) -> str:
     return "lenet" if picture is None or picture.channels == 1 else "tinyvgg"
 
 
-def _suits(current: Subject, model: Model) -> bool:
+def suits(current: Subject, model: Model) -> bool:
     """Whether the open picture should stay for another network: not the old network's example."""
     if current.picture is None:
         return False

@@ -18,6 +18,7 @@ from backpropviz.ui.analysis.desk import AnalysisDesk
 from backpropviz.ui.collection import set_aside_what_stays
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
+from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.explanation_panel import ExplanationPanel
 from backpropviz.ui.layout import Docks
 from backpropviz.ui.marks_panel import MarksPanels
@@ -74,6 +75,7 @@ class Workbench(QObject):
         self._connect()
         self.analysis = AnalysisDesk(self, window)
         self.training = TrainingDesk(self, window)
+        self.editor = EditorDesk(self, window)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -259,6 +261,7 @@ class Workbench(QObject):
             panel.use_theme(colors)
         self.transport.use_theme(colors)
         self.analysis.use_theme(colors)
+        self.editor.use_theme(colors)
         if self._lessons is not None:
             self._lessons.use_theme(colors)
         opened = self.controller.opened
@@ -286,6 +289,7 @@ class Workbench(QObject):
         self.player.pause()
         self._idle.stop()
         self.analysis.close()
+        self.editor.close()
         self.training.close()
         self._settling.stop()
         if self._lessons is not None:

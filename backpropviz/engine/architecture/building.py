@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.survey import survey
@@ -14,9 +14,10 @@ from backpropviz.engine.network import Network, Node
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Start:
     """Where a model's weights come from: drawn with a seed, kept where the shapes still fit."""
 
@@ -25,7 +26,7 @@ class Start:
     keeps_weights: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WeightPlan:
     """Which layers with weights can keep those they had, and which begin anew."""
 

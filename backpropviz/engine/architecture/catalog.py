@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from types import MappingProxyType
@@ -24,6 +23,7 @@ from backpropviz.engine.layers.reshaping import Flatten, Reshape
 from backpropviz.engine.layers.smooth_activation import GELU, SiLU
 from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
 class Family(Enum):
@@ -37,7 +37,7 @@ class Family(Enum):
     JOIN = "Join"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One kind: `word` begins its names, `layer` has the settings to begin with."""
 

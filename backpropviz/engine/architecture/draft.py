@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field, replace
 from types import MappingProxyType
 
 from backpropviz.engine.arrays import Shape
@@ -11,9 +11,10 @@ from backpropviz.engine.layers.protocol import Loss
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft:
     """Layers in order, each reading earlier ones; every layer's own settings are sound.
 
@@ -63,18 +64,14 @@ class Draft:
 
 
 def draft_of(network: Network, title: str = "", class_names: tuple[str, ...] = ()) -> Draft:
-    """A network as a draft to go on with."""
-    origins = MappingProxyType({node.name: node.name for node in network.nodes})
+    """A network as a draft to go on with, all of whose weights are new."""
     return Draft(
-        title or network.name,
-        network.input_shape,
-        network.nodes,
-        network.loss,
-        class_names,
-        origins,
+        title or network.name, network.input_shape, network.nodes, network.loss, class_names
     )
 
 
 def draft_of_model(model: Model) -> Draft:
-    """A model's network with its title and classes."""
-    return draft_of(model.network, model.title, model.class_names)
+    """A model's network with its title and classes; its layers know their weights again."""
+    origins = MappingProxyType({node.name: node.name for node in model.network.nodes})
+    draft = draft_of(model.network, model.title, model.class_names)
+    return replace(draft, origins=origins)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.architecture.draft import Draft
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edit:
     """What was done, and the draft on its other side."""
 
@@ -15,7 +14,7 @@ class Edit:
     draft: Draft
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DraftHistory:
     """The present draft; `past` holds the drafts before it, `future` those undone."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.engine.architecture.draft import Draft
@@ -13,12 +12,13 @@ from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.engine.layers.protocol import LOSS_NAME, Buffered
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 BYTES_A_VALUE: Final = 4
 """float32."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerFacts:
     """What is known of a layer; None where it follows from something that does not fit yet."""
 
@@ -56,7 +56,7 @@ class LayerFacts:
         return None if self.output is None else BYTES_A_VALUE * math.prod(self.output)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """What does not fit: at which layer (`loss` for the end, empty for the whole), in words."""
 
@@ -68,7 +68,7 @@ class Problem:
         return f"{self.layer}: {self.sentence}" if self.layer else self.sentence
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Survey:
     """The layers' facts in order, and the problems, the first one first."""
 

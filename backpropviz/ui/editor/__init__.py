@@ -1,0 +1,1 @@
+"""The network editor: a window in which layers are put together."""

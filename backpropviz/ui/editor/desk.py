@@ -1,0 +1,136 @@
+"""The way to the network editor and from it: to the debugger, to training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QObject, Signal
+
+from backpropviz.engine.arrays import Shape
+from backpropviz.scene.theme import Theme
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.subject import suits
+
+if TYPE_CHECKING:
+    from backpropviz.engine.model import Model
+    from backpropviz.ui.editor.draft_controller import DraftController
+    from backpropviz.ui.editor.window import NetworkEditor
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+_DIGITS: Final[Shape] = (1, 28, 28)
+
+
+class EditorDesk(QObject):
+    """Made once, beside the workbench; what is drafted stays until the program ends.
+
+    `train_wanted` carries a model that is to be trained.
+    """
+
+    train_wanted = Signal(object)
+
+    def __init__(self, bench: Workbench, window: MainWindow) -> None:
+        super().__init__(bench)
+        self._bench, self._window = bench, window
+        self.editor: NetworkEditor | None = None
+        self._kept: DraftController | None = None
+        self._made: Model | None = None
+        window.actions_by_name.bind(
+            {"new_network": self.new_network, "edit_network": self.edit_network}
+        )
+
+    def new_network(self) -> None:
+        """Open the editor: on what was drafted last, else on a network to begin with."""
+        from backpropviz.ui.editor.draft_controller import DraftController
+        from backpropviz.ui.editor.window import new_draft
+
+        if self.editor is None:
+            shape, names = self._wanted_input()
+            self._show(self._kept or DraftController(new_draft(shape, names), None, self))
+        self._raise()
+
+    def edit_network(self) -> None:
+        """Open the editor on the network that is open, with the edits that led to it."""
+        opened = self._bench.controller.opened
+        if opened is not None:
+            self.edit(opened.subject.model)
+
+    def edit(self, model: Model) -> None:
+        """Open the editor on a model."""
+        from backpropviz.ui.editor.draft_controller import controller_for
+
+        is_known = self._kept is not None and model in (self._kept.base, self._made)
+        if self.editor is not None and not is_known:
+            self.editor.close()
+        if self.editor is None:
+            known = self._kept if is_known else None
+            self._show(known or controller_for(model, self))
+        self._raise()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        if self.editor is not None:
+            self.editor.use_theme(colors)
+
+    def close(self) -> None:
+        """Close the editor and wait for its thread."""
+        if self.editor is not None:
+            self.editor.close()
+
+    def _show(self, controller: DraftController) -> None:
+        from backpropviz.ui.editor.window import NetworkEditor
+
+        if self._kept is not controller and self._kept is not None:
+            self._kept.deleteLater()
+        self._kept = controller
+        self.editor = NetworkEditor(self._window, controller, self._window.theme)
+        self.editor.finished.connect(self._forget)
+        self.editor.open_wanted.connect(self._open)
+        self.editor.train_wanted.connect(self._train)
+
+    def _raise(self) -> None:
+        if self.editor is not None:
+            self.editor.show()
+            self.editor.raise_()
+            self.editor.activateWindow()
+
+    def _forget(self) -> None:
+        self.editor = None
+
+    def _open(self, model: Model) -> None:
+        """Record a pass of a model; asks for a picture where the open one does not suit."""
+        from backpropviz.ui.editor.picture_dialog import ask_picture
+
+        request = OpenRequest(network=model.title, model=model)
+        if self._lacks_picture(model) or _lacks_target(model):
+            asked = ask_picture(self.editor or self._window, model)
+            if asked is None:
+                return
+            request = replace(request, image=asked.image, target=asked.target)
+        self._made = model
+        self.close()
+        self._bench.open(request)
+
+    def _train(self, model: Model) -> None:
+        self._made = model
+        self.close()
+        self.train_wanted.emit(model)
+
+    def _lacks_picture(self, model: Model) -> bool:
+        opened = self._bench.controller.opened
+        is_open = opened is not None and suits(opened.subject, model)
+        return model.example is None and not is_open
+
+    def _wanted_input(self) -> tuple[Shape, tuple[str, ...]]:
+        """The input and the classes of what is open, else those of handwritten digits."""
+        opened = self._bench.controller.opened
+        if opened is not None and len(opened.subject.model.network.input_shape) == 3:
+            model = opened.subject.model
+            return model.network.input_shape, model.class_names
+        return _DIGITS, tuple(str(digit) for digit in range(10))
+
+
+def _lacks_target(model: Model) -> bool:
+    """A class can be guessed from the answer; wanted numbers cannot."""
+    return model.example is None and model.network.loss.kind != "cross_entropy"

@@ -1,0 +1,98 @@
+"""What the editor holds: the draft with its history, the chosen layer, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from backpropviz.engine.architecture.building import Start, WeightPlan, build_model, weight_plan
+from backpropviz.engine.architecture.draft import Draft, draft_of_model
+from backpropviz.engine.architecture.history import DraftHistory
+from backpropviz.engine.architecture.survey import Survey, survey
+from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.model import Model
+from backpropviz.engine.network import IMAGE_NAME
+from backpropviz.errors import UserError
+
+
+class DraftController(QObject):
+    """The editor's only mutable object; `changed` tells that draft or choice are others."""
+
+    changed = Signal()
+    refused = Signal(str)
+
+    def __init__(self, draft: Draft, base: Model | None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.base = base
+        self.history = DraftHistory(draft)
+        self.survey: Survey = survey(draft)
+        self.chosen = draft.names[0] if draft.nodes else IMAGE_NAME
+
+    @property
+    def draft(self) -> Draft:
+        """The network as it is now."""
+        return self.history.present
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the image or the loss is chosen, and no layer."""
+        return self.chosen in {IMAGE_NAME, LOSS_NAME}
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All that can be chosen, in order."""
+        return (IMAGE_NAME, *self.draft.names, LOSS_NAME)
+
+    def edit(self, label: str, make: Callable[[Draft], Draft], choose: str = "") -> str:
+        """Do an edit and choose a layer; returns why it cannot be done, or nothing."""
+        try:
+            draft = make(self.draft)
+        except UserError as error:
+            self.refused.emit(str(error))
+            return str(error)
+        self._take(self.history.edited(label, draft), choose)
+        return ""
+
+    def choose(self, name: str) -> None:
+        """Turn to a layer, the image or the loss."""
+        if name != self.chosen and name in self.places:
+            self.chosen = name
+            self.changed.emit()
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        self._take(self.history.undone())
+
+    def redo(self) -> None:
+        """Do what was undone last."""
+        self._take(self.history.redone())
+
+    def start_from(self, label: str, draft: Draft) -> None:
+        """Put a whole other network in this one's place; that can be undone, too."""
+        self._take(self.history.edited(label, draft))
+
+    def plan(self) -> WeightPlan:
+        """Which layers could keep the weights of the network that this one began with."""
+        return weight_plan(self.draft, self.base)
+
+    def model(self, start: Start) -> Model:
+        """The network with weights; raises UserError where it does not fit together."""
+        return build_model(self.draft, self.base, start)
+
+    def _take(self, history: DraftHistory, choose: str = "") -> None:
+        if history is self.history:
+            return
+        before = self.places.index(self.chosen)
+        self.history = history
+        self.survey = survey(history.present)
+        if choose:
+            self.chosen = choose
+        elif self.chosen not in self.places:
+            self.chosen = self.places[min(before, len(self.places) - 1)]
+        self.changed.emit()
+
+
+def controller_for(model: Model, parent: QObject | None = None) -> DraftController:
+    """A controller that begins with a model."""
+    return DraftController(draft_of_model(model), model, parent)

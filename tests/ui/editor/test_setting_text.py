@@ -1,0 +1,82 @@
+"""Settings as text and back."""
+
+from __future__ import annotations
+
+from typing import Any, get_type_hints
+
+import pytest
+
+from backpropviz.engine.architecture.catalog import catalog
+from backpropviz.engine.fields import to_fields
+from backpropviz.engine.layers.registry import layer_from_fields, loss_kinds
+from backpropviz.ui.editor.end_forms import class_names
+from backpropviz.ui.editor.setting_text import (
+    choices_of,
+    may_be_empty,
+    read_setting,
+    setting_text,
+    takes_whole_numbers,
+)
+from backpropviz.ui.editor.setting_words import _WORDS
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (3, "3"),
+        ((2, 1), "2, 1"),
+        (((0, 1), (1, 0)), "0, 1; 1, 0"),
+        ("same", "same"),
+        (None, ""),
+        (0.25, "0.25"),
+        (2.0, "2"),
+        (-1.5, "−1.5"),
+        ((-1,), "−1,"),
+        ((4, None), "4, –"),
+        (1e-5, "1e−05"),
+    ],
+)
+def test_a_setting_reads_as_it_is_written(value: object, text: str) -> None:
+    assert setting_text(value) == text
+    back = read_setting(text, Any)
+    assert back == (_lists(value) if isinstance(value, tuple) else value)
+
+
+def _lists(value: object) -> object:
+    return [_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def test_every_setting_of_every_kind_is_read_back() -> None:
+    for entry in catalog().values():
+        hints = get_type_hints(type(entry.layer))
+        settings = to_fields(entry.layer)
+        for name in settings.keys() - {"kind"}:
+            value = getattr(entry.layer, name)
+            if not choices_of(hints[name]):
+                settings[name] = read_setting(setting_text(value), hints[name])
+        assert layer_from_fields(settings, "a layer") == entry.layer
+
+
+def test_every_setting_has_words() -> None:
+    layers = (type(entry.layer) for entry in catalog().values())
+    for cls in (*layers, *loss_kinds().values()):
+        for name in get_type_hints(cls):
+            if name in getattr(cls, "__dataclass_fields__", {}) and name != "kind":
+                found: Any = cls
+                if found.__dataclass_fields__[name]._field_type.name == "_FIELD":
+                    assert name in _WORDS
+
+
+def test_hints_say_what_a_line_may_hold() -> None:
+    assert read_setting("3", tuple[int, ...]) == [3]
+    assert read_setting("3 × 5", Any) == [3, 5]
+    assert may_be_empty(int | None)
+    assert not may_be_empty(int)
+    assert takes_whole_numbers(int)
+    assert not takes_whole_numbers(float)
+
+
+def test_classes_are_names_or_a_number() -> None:
+    assert class_names("3") == ("0", "1", "2")
+    assert class_names("cat, dog ,") == ("cat", "dog")
+    assert class_names(" ") == ()
