@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,20 +19,6 @@ _MOST_MEMBERS = 1000
 # Arrays above LARGE that shrink more are no pictures but made to fill the memory.
 _LARGE, _LARGEST_RATIO = 64 * 1024**2, 500
 _SUFFIX = ".npy"
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    KeyError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +74,11 @@ class NpzFile:
             content = member.read(header.size_bytes + 1)
         if len(content) != header.size_bytes:
             raise UserError(f"{where} is damaged or cut off: save it again.")
-        flat: Array = np.frombuffer(content, header.dtype)
-        if header.is_fortran:
-            return flat.reshape(header.shape[::-1]).transpose()
-        return flat.reshape(header.shape)
+        with _damage_told(where):
+            flat: Array = np.frombuffer(content, header.dtype)
+            if header.is_fortran:
+                return flat.reshape(header.shape[::-1]).transpose()
+            return flat.reshape(header.shape)
 
 
 @contextmanager
@@ -103,13 +89,15 @@ def opened_npz(path: Path) -> Iterator[NpzFile]:
         UserError: it is no archive of arrays, damaged, or cannot be read.
     """
     try:
-        with _damage_told(path.name):
-            file = zipfile.ZipFile(path)
+        content = path.open("rb")
     except OSError as error:
         reason = error.strerror or "the system refused"
         raise UserError(f"{path.name} cannot be read ({reason}): check the file.") from error
-    with file:
-        yield NpzFile(path.name, file, _headers(file, path.name))
+    with content:
+        with _damage_told(path.name):
+            file = zipfile.ZipFile(content)
+        with file:
+            yield NpzFile(path.name, file, _headers(file, path.name))
 
 
 def _headers(file: zipfile.ZipFile, name: str) -> dict[str, Header]:
@@ -140,10 +128,10 @@ def _read_header(member: IO[bytes]) -> Header:
 
 @contextmanager
 def _damage_told(where: str) -> Iterator[None]:
-    """What the zip and NumPy readers raise at damaged bytes, as a sentence."""
+    """What the zip and NumPy readers raise at damaged bytes, which is anything, as a sentence."""
     try:
         yield
     except UserError:
         raise
-    except _DAMAGE as error:
+    except Exception as error:
         raise UserError(f"{where} is damaged or no NumPy archive: save it again.") from error

@@ -242,6 +242,7 @@ def archive(path: Path, **members: bytes) -> Path:
         ((12, 8, 8), "|u1", bytes(12 * 64 - 1), "is damaged or cut off"),
         ((12, 8, 8), "|u1", bytes(12 * 64 + 1), "is damaged or cut off"),
         ((12, 8, -8), "|u1", b"", "is damaged or no NumPy archive"),
+        ((12,), "<U0", b"", "is damaged or no NumPy archive"),
         ((12,), "|O", b"cos\nsystem\n(S'exit'\ntR.", "holds Python objects"),
     ],
 )
@@ -272,6 +273,18 @@ def test_damaged_archives_are_told(tmp_path: Path) -> None:
         except UserError:
             refused += 1
     assert refused > 8
+
+
+def test_a_header_that_is_no_python_is_told(tmp_path: Path) -> None:
+    """NumPy's reader lets a tokenizer's error through here."""
+    path = saved(tmp_path / "set.npz", images=images(), labels=labels())
+    with zipfile.ZipFile(path) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content.replace(b", }", b",[}"))
+    with pytest.raises(UserError, match="is damaged or no NumPy archive"):
+        load_dataset(path, None, GRAY)
 
 
 def test_an_archive_of_no_arrays_is_told(tmp_path: Path) -> None:
