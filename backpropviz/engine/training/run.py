@@ -13,7 +13,7 @@ from backpropviz.engine.arrays import Array, freeze, shape_text
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.data import Batch, epoch_order
 from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
 from backpropviz.engine.record import DTYPES
@@ -154,8 +154,27 @@ def new_run(
         origin = f"fresh weights ({initial.scheme.replace('_', ' ')}, seed {seed})"
     start = Trained(_frozen(parameters, dtype))
     course = Course.start(len(dataset.training), hyperparameters)
-    model = replace(model, parameters=start.parameters, optimizer=hyperparameters.optimizer)
+    model = replace(
+        _told_by(model, dataset),
+        parameters=start.parameters,
+        optimizer=hyperparameters.optimizer,
+    )
     return Run(title or model.title, model, dataset, course, seed, augmentation, start, origin)
+
+
+def _told_by(model: Model, dataset: Dataset) -> Model:
+    """The model with the way to the input and the classes of what it learns.
+
+    An example that was brought to the input in another way, or has another's classes, goes.
+    """
+    names = dataset.class_names
+    if (model.preprocessing, model.class_names) == (dataset.preprocessing, names):
+        return model
+    samples = dataset.training
+    wanted = samples.targets[0]
+    target = int(wanted) if wanted.ndim == 0 else tuple(map(float, wanted.reshape(-1)))
+    example = Example(samples.names[0], samples.images[:1], target)
+    return replace(model, preprocessing=dataset.preprocessing, class_names=names, example=example)
 
 
 def fork(
