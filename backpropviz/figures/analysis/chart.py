@@ -42,12 +42,17 @@ Tick: TypeAlias = tuple[float, str]
 
 @frozen
 class Axis:
-    """Values from `low` to `high`, on a linear or a logarithmic scale, and those with a number."""
+    """Values from `low` to `high`, on a linear or a logarithmic scale, and those with a number.
+
+    Where `is_share`, numbers are written as percent; where `is_whole`, only whole ones are.
+    """
 
     low: float
     high: float
     is_log: bool = False
     ticks: tuple[Tick, ...] = ()
+    is_share: bool = False
+    is_whole: bool = False
 
     def share(self, value: float) -> float:
         """Where a value lies: 0 at `low`, 1 at `high`."""
@@ -114,6 +119,12 @@ def chart(outer: Box, x: Axis, y: Axis, *, signed: tuple[bool, bool] = (False, F
     width = outer.right - left
     x = replace(x, ticks=_ticks_across(x, width, signed=signed[0]))
     return Chart(Box(left, top, width, height), x, y)
+
+
+def chart_in(box: Box, x: Axis, y: Axis) -> Chart:
+    """A plane that fills a box, its ticks chosen by its size; their numbers stand outside."""
+    x = replace(x, ticks=_ticks_across(x, box.width, signed=False))
+    return Chart(box, x, replace(y, ticks=_ticks_down(y, box.height, signed=False)))
 
 
 def padded(values: Iterable[float], share: float, least: float) -> tuple[float, float]:
@@ -235,7 +246,14 @@ def _ticks(axis: Axis, most: int, *, signed: bool) -> tuple[Tick, ...]:
         step = max(1, -(-(high - low) // most))
         first = -(-low // step) * step
         return tuple((10.0**k, power_text(k)) for k in range(first, high + 1, step))
+    if axis.is_share:
+        hundredfold = Axis(100 * axis.low, 100 * axis.high)
+        return tuple(
+            (value / 100, f"{text} %") for value, text in _ticks(hundredfold, most, signed=signed)
+        )
     spacing = _round_up((axis.high - axis.low) / most)
+    if axis.is_whole:
+        spacing = max(1.0, spacing)
     first, last = math.ceil(axis.low / spacing - 1e-9), math.floor(axis.high / spacing + 1e-9)
     # Without what binary fractions leave behind: 0.30000000000000004 → 0.3.
     values = [float(f"{k * spacing:.9g}") for k in range(first, last + 1)]

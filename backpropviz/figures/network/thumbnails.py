@@ -191,7 +191,7 @@ def _mosaic(
         row, column = divmod(index, columns)
         y, x = top + row * (height + gap), left + column * (width + gap)
         place = (slice(y, y + tile_height), slice(x, x + tile_width))
-        field[place], mask[place] = _reduced(maps[index], known[index], tile_height, tile_width)
+        field[place], mask[place] = reduced(maps[index], known[index], tile_height, tile_width)
     return _pixels(0, 0, size, size, field, mask, theme, scale), _frame(0, 0, size, size, theme)
 
 
@@ -208,7 +208,7 @@ def _centered(size: int, count: int, slot: int, tile: int, gap: int) -> int:
     return (size - count * (slot + gap) + gap) // 2 + (slot - tile) // 2
 
 
-def _reduced(
+def reduced(
     plane: Array, known: NDArray[np.bool_], rows: int, columns: int
 ) -> tuple[Array, NDArray[np.bool_]]:
     """The plane in so many pixels, each the value of largest magnitude in its part."""

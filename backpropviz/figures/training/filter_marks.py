@@ -1,0 +1,159 @@
+"""Lines of filter tiles: a mosaic a row, frames to be pointed at, numbers, and biases below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.figures.training.filter_rows import Limits, TileRow
+from backpropviz.figures.training.filter_tiles import Tiling, mosaic, strip
+from backpropviz.scene import theme as styles
+from backpropviz.scene.fonts import centered_baseline, elide, text_width
+from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Stroke, Text
+from backpropviz.scene.theme import Theme
+
+LABEL_WIDTH: Final = 76
+NUMBER_HEIGHT: Final = 20
+ROW_GAP: Final = 10
+_STRIP: Final = 6
+_STRIP_GAP: Final = 2
+_LEAST_WORD: Final = 22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileLook:
+    """What all tiles of a page share."""
+
+    theme: Theme
+    colormap: str
+    limits: Limits
+    inactive_after: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileBand:
+    """Filters `first` … `stop` − 1 of one parameter in one row, from `x` to the right."""
+
+    row: TileRow
+    weight: Address
+    bias: Address | None
+    tiles: Tiling
+    first: int
+    stop: int
+
+    @property
+    def height(self) -> int:
+        """Pixels of the tiles and of the strip of biases below them."""
+        below = _STRIP + _STRIP_GAP if self.bias is not None else 0
+        return self.tiles.height_px + below
+
+
+def band_marks(band: TileBand, x: int, y: int, look: TileLook) -> Iterator[Mark]:
+    """The tiles; where the row has no array yet, words in their place."""
+    array = band.row.arrays.get(band.weight)
+    if array is None:
+        yield _waiting(band, x, y, look)
+        return
+    tiles = band.tiles
+    planes = tiles.planes(array)[band.first : band.stop]
+    field, empty = mosaic(planes, tiles)
+    width = field.shape[1] * tiles.cell
+    limit = look.limits.get((band.row.scale, band.weight), 0.0)
+    yield _pixels(x, y, width, tiles.height_px, (field, empty), limit, look)
+    yield from _frames(band, planes, x, y, look)
+    yield from _bias_marks(band, x, y + tiles.height_px + _STRIP_GAP, width, look)
+
+
+def number_marks(
+    tiles: Tiling, span: range, x: int, y: int, inactive: Array | None, look: TileLook
+) -> Iterator[Mark]:
+    """The filters' numbers below their tiles; red where the map has been inactive for long."""
+    theme = look.theme
+    baseline = centered_baseline(y + NUMBER_HEIGHT / 2, styles.INDEX)
+    for place, number in enumerate(span):
+        is_dead = inactive is not None and int(inactive[number]) >= look.inactive_after
+        color = theme.breakpoint if is_dead else theme.text_tertiary
+        middle = x + place * tiles.pitch_px + tiles.width_px / 2
+        yield Text(middle, baseline, str(number), styles.INDEX, color, Anchor.MIDDLE)
+
+
+def label_mark(text: str, x: int, y: float, width: float, theme: Theme) -> Text:
+    """What a row shows, left of it."""
+    shown = elide(text, styles.ROW, width)
+    return Text(x, centered_baseline(y, styles.ROW), shown, styles.ROW, theme.text_secondary)
+
+
+def _waiting(band: TileBand, x: int, y: int, look: TileLook) -> Mark:
+    width = max(60.0, band.tiles.run_px(band.stop - band.first))
+    text = elide(band.row.waiting, styles.ROW, width)
+    baseline = centered_baseline(y + band.tiles.height_px / 2, styles.ROW)
+    return Text(x, baseline, text, styles.ROW, look.theme.text_tertiary)
+
+
+def _pixels(
+    x: int,
+    y: int,
+    width: int,
+    height: int,
+    cells: tuple[Array, Array],
+    limit: float,
+    look: TileLook,
+) -> Pixels:
+    return Pixels(
+        *(x, y, width, height, cells[0], look.colormap, (-limit, limit)),
+        *(cells[1], look.theme.stage),
+    )
+
+
+def _frames(band: TileBand, planes: Array, x: int, y: int, look: TileLook) -> Iterator[Mark]:
+    """A frame a plane, which carries its key; hatched where it is exactly 0 or not finite."""
+    theme, tiles = look.theme, band.tiles
+    flat = planes.reshape(*planes.shape[:2], -1)
+    zero: Array = np.zeros(flat.shape[:2], np.bool_)
+    if band.row.hatches_zero:
+        zero = np.logical_not(flat.any(axis=2))
+    finite: Array = np.asarray(np.isfinite(flat).all(axis=2))
+    width, height = tiles.columns * tiles.cell - 1, tiles.height_px - 1
+    quiet, loud = Stroke(theme.border_strong), Stroke(theme.not_finite)
+    name = band.row.key(band.weight)
+    for place in range(len(planes)):
+        for piece in range(tiles.slices):
+            left = x + place * tiles.pitch_px + piece * (tiles.columns + 1) * tiles.cell
+            key = f"{name}[{tiles.indices(band.first + place, piece)}]"
+            box = (left + 0.5, y + 0.5, width, height)
+            if not finite[place, piece]:
+                yield Rect(*box, None, loud, 0.0, Hatch.NOT_FINITE, theme.not_finite, key)
+            elif zero[place, piece]:
+                yield from _hatched(box, key, theme)
+            else:
+                yield Rect(*box, stroke=quiet, key=key)
+
+
+def _hatched(box: tuple[float, float, float, float], key: str, theme: Theme) -> Iterator[Mark]:
+    """A tile of exact zeros, with a real 0 where it has room."""
+    x, y, width, height = box
+    stroke = Stroke(theme.border_strong)
+    yield Rect(*box, theme.stage, stroke, 0.0, Hatch.PADDING, theme.border_strong, key)
+    if min(width, height) >= _LEAST_WORD:
+        middle, font = (x + width / 2, y + height / 2), styles.NUMBER_SMALL
+        patch = text_width("0", font) + 6
+        yield Rect(round(middle[0] - patch / 2), round(middle[1]) - 8, patch, 16, fill=theme.stage)
+        baseline = centered_baseline(middle[1], font)
+        yield Text(middle[0], baseline, "0", font, theme.text_secondary, Anchor.MIDDLE, key)
+
+
+def _bias_marks(band: TileBand, x: int, y: int, width: int, look: TileLook) -> Iterator[Mark]:
+    if band.bias is None or band.bias not in band.row.arrays:
+        return
+    values = band.row.arrays[band.bias][band.first : band.stop]
+    limit = look.limits.get((band.row.scale, band.bias), 0.0)
+    yield _pixels(x, y, width, _STRIP, strip(values, band.tiles), limit, look)
+    name, pitch, length = band.row.key(band.bias), band.tiles.pitch_px, band.tiles.width_px
+    for place in range(len(values)):
+        key = f"{name}[{band.first + place}]"
+        yield Rect(x + place * pitch, y, length, _STRIP, key=key)

@@ -1,0 +1,327 @@
+"""The curves of training: charts with one lower axis, read and zoomed together.
+
+pyqtgraph is imported when the first curve is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from PySide6.QtCore import QPoint, Qt, Signal
+from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
+
+from backpropviz.figures.training.curve_figure import (
+    CurveOptions,
+    curve_page,
+    marks_of,
+    subtitle,
+)
+from backpropviz.figures.training.curve_rows import curve_rows
+from backpropviz.figures.training.curves import FOUR_CHARTS, ChartKind, RunCurves, series_of
+from backpropviz.figures.training.smoothing import NO_SMOOTHING, Average, Smoothing
+from backpropviz.paint.families import qfont
+from backpropviz.scene.marks import Scene
+from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
+from backpropviz.ui.controls import Chip
+from backpropviz.ui.training.curve_cache import CurveCache
+
+if TYPE_CHECKING:
+    from backpropviz.ui.training.plot import Plot
+
+SMOOTHINGS: Final = (
+    NO_SMOOTHING,
+    *(Smoothing(Average.EXPONENTIAL, span) for span in (5, 10, 50, 200)),
+    *(Smoothing(Average.MOVING, span) for span in (10, 50, 200)),
+)
+_TWO_COLUMNS: Final = 640
+_LEAST_HEIGHT: Final = 180
+_GAP: Final = 16
+
+
+class ChartCard(QFrame):
+    """A chart with its title; the plot is made when there is something to draw."""
+
+    def __init__(self, kind: ChartKind, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.kind = kind
+        self.plot: Plot | None = None
+        self.setObjectName("ListCard")
+        self.setAccessibleName(kind.title)
+        self.setMinimumHeight(_LEAST_HEIGHT)
+        self._title, self._told = QLabel(self.tr(kind.title)), QLabel()
+        self._title.setFont(qfont(BODY_STRONG))
+        self._told.setFont(qfont(ROW))
+        self._told.setObjectName("Secondary")
+        self._promise = QLabel(self.tr(kind.promise))
+        self._promise.setFont(qfont(ROW))
+        self._promise.setObjectName("Tertiary")
+        self._promise.setWordWrap(True)
+        self._promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(self._title)
+        head.addWidget(self._told, 1)
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(16, 10, 12, 8)
+        self._column.setSpacing(4)
+        self._column.addLayout(head)
+        self._column.addWidget(self._promise, 1)
+
+    def show_told(self, text: str) -> None:
+        """What is measured, and how it is smoothed; all of it in the tool tip."""
+        if text != self._told.toolTip():
+            self._told.setText(text)
+            self._told.setToolTip(text)
+            self._told.setMinimumWidth(1)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Quiet words in the theme's colors."""
+        self._told.setStyleSheet(f"color: {colors.text_secondary};")
+        self._promise.setStyleSheet(f"color: {colors.text_tertiary};")
+
+    def put_plot(self, plot: Plot) -> None:
+        """Show a plot in place of the promise."""
+        self.plot = plot
+        self._promise.hide()
+        self._column.addWidget(plot, 1)
+
+
+class TrainingCharts(QWidget):
+    """Loss, accuracy, ratio, gradient norm and, on demand, the learning rate of one or more runs.
+
+    Its owner hands in runs (`show_runs`) and writes the files that are wanted.
+    """
+
+    picture_wanted = Signal(object)
+    """The kinds of charts to make a picture of; `scene` makes it."""
+    table_wanted = Signal()
+    """The curves as CSV are wanted; `rows` has them."""
+    iteration_wanted = Signal(int)
+    """An update was chosen to be shown."""
+    pointed = Signal(object)
+    """The update under the crosshair, or None."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(self.tr("Curves of training"))
+        self._runs: tuple[RunCurves, ...] = ()
+        self._colors: Theme = LIGHT
+        self._smoothing = Smoothing()
+        self._scales: dict[ChartKind, bool] = {}
+        self._reach: tuple[float, float] | None = None
+        self._crosshair: float | None = None
+        self._cache = CurveCache()
+        self.cards = {kind: ChartCard(kind, self) for kind in ChartKind}
+        self._kinds: tuple[ChartKind, ...] = FOUR_CHARTS
+        self._across = 0
+        self._smoothing_chip = Chip(self.tr("Smoothing"), self)
+        self._charts_chip = Chip(self.tr("Charts"), self)
+        self._menu_of_smoothing = self._smoothing_actions()
+        self._smoothing_chip.fill(self._menu_of_smoothing)
+        self._charts_chip.fill(self._chart_actions())
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addStretch(1)
+        row.addWidget(self._charts_chip)
+        row.addWidget(self._smoothing_chip)
+        self._grid = QGridLayout()
+        self._grid.setSpacing(_GAP)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(row)
+        column.addLayout(self._grid, 1)
+        self._arrange()
+        self._tell()
+
+    @property
+    def kinds(self) -> tuple[ChartKind, ...]:
+        """The charts that are shown."""
+        return self._kinds
+
+    @property
+    def options(self) -> CurveOptions:
+        """Smoothing, interval and scales, as the figure for export takes them."""
+        return CurveOptions(self._smoothing, self._reach, dict(self._scales))
+
+    @property
+    def crosshair(self) -> float | None:
+        """The update under the crosshair."""
+        return self._crosshair
+
+    def show_runs(self, runs: Sequence[RunCurves], colors: Theme) -> None:
+        """Draw runs; the first is the one that trains. Called for every snapshot."""
+        self._runs, is_new = tuple(runs), colors is not self._colors
+        self._colors = colors
+        if is_new or not self._smoothing_chip.property("dressed"):
+            self._dress()
+        for kind in self._kinds:
+            self._show(kind)
+
+    def set_smoothing(self, smoothing: Smoothing) -> None:
+        """Smooth all curves so."""
+        if smoothing != self._smoothing:
+            self._smoothing = smoothing
+            self._tell()
+            self.show_runs(self._runs, self._colors)
+
+    def set_log(self, kind: ChartKind, *, is_log: bool) -> None:
+        """Use a logarithmic or a linear scale."""
+        self._scales[kind] = is_log
+        plot = self.cards[kind].plot
+        if plot is not None:
+            plot.set_log(is_log)
+        self._show(kind)
+
+    def set_kinds(self, kinds: Iterable[ChartKind]) -> None:
+        """Show these charts; at least one stays."""
+        wanted = set(kinds)
+        found = tuple(kind for kind in ChartKind if kind in wanted)
+        if found and found != self._kinds:
+            self._kinds, self._across = found, 0
+            self._arrange()
+            self._charts_chip.fill(self._chart_actions())
+            self._tell()
+            self.show_runs(self._runs, self._colors)
+
+    def set_reach(self, reach: tuple[float, float] | None) -> None:
+        """Show the updates of an interval in all charts; None follows the run."""
+        self._reach = reach
+        for plot in self._plots():
+            plot.show_reach(reach)
+
+    def point_at(self, iteration: float | None, read_in: ChartKind | None = None) -> None:
+        """Put the crosshair of all charts on an update, with the values in one of them."""
+        self._crosshair = iteration
+        for plot in self._plots():
+            plot.show_crosshair(iteration, with_readout=plot.kind is read_in)
+        self.pointed.emit(iteration)
+
+    def _point_in(self, kind: ChartKind, iteration: float | None) -> None:
+        self.point_at(iteration, kind)
+
+    def scene(self, width: float, colors: Theme, kinds: Sequence[ChartKind] | None = None) -> Scene:
+        """The charts as a picture, as they are shown now."""
+        return curve_page(self._runs, self.options, width, colors, kinds or self._kinds)
+
+    def rows(self) -> Iterable[tuple[str, ...]]:
+        """The curves as a table, header first."""
+        return curve_rows(self._runs)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._arrange()
+
+    def _plots(self) -> list[Plot]:
+        return [card.plot for card in self.cards.values() if card.plot is not None]
+
+    def _dress(self) -> None:
+        self._smoothing_chip.setProperty("dressed", True)
+        for chip in (self._smoothing_chip, self._charts_chip):
+            chip.use_theme(self._colors)
+        for card in self.cards.values():
+            card.use_theme(self._colors)
+
+    def _show(self, kind: ChartKind) -> None:
+        card = self.cards[kind]
+        series = series_of(self._runs, kind, self._colors)
+        drawn = self._cache.drawn(kind, series, self._smoothing)
+        card.show_told(subtitle(kind, drawn, self.options))
+        if card.plot is None:
+            if not drawn:
+                return
+            card.put_plot(self._made(kind))
+        if card.plot is not None:
+            card.plot.show_curves(drawn, marks_of(self._runs), self._reach, self._colors)
+
+    def _made(self, kind: ChartKind) -> Plot:
+        from backpropviz.ui.training.plot import Plot
+
+        plot = Plot(kind, self.cards[kind])
+        plot.is_log = self.options.is_log(kind)
+        plot.reach_wanted.connect(self.set_reach)
+        plot.pointed.connect(partial(self._point_in, kind))
+        plot.menu_wanted.connect(partial(self._open_menu, kind))
+        return plot
+
+    def _arrange(self) -> None:
+        across = 2 if self.width() >= _TWO_COLUMNS and len(self._kinds) > 1 else 1
+        if across == self._across:
+            return
+        self._across = across
+        for card in self.cards.values():
+            self._grid.removeWidget(card)
+            card.setVisible(card.kind in self._kinds)
+        for number, kind in enumerate(self._kinds):
+            self._grid.addWidget(self.cards[kind], *divmod(number, across))
+        for column in range(2):
+            self._grid.setColumnStretch(column, 1 if column < across else 0)
+
+    def _tell(self) -> None:
+        smoothing = self._smoothing
+        name = self.tr("none") if smoothing.is_none else smoothing.words
+        self._smoothing_chip.show_value(name.removeprefix("smoothed "))
+        self._charts_chip.show_value(str(len(self._kinds)))
+        for action in self._menu_of_smoothing:
+            action.setChecked(action.data() == smoothing)
+
+    def _smoothing_actions(self) -> list[QAction]:
+        group = QActionGroup(self)
+        found = []
+        for smoothing in SMOOTHINGS:
+            text = smoothing.words[0].upper() + smoothing.words[1:]
+            action = QAction(self.tr(text), group)
+            action.setCheckable(True)
+            action.setData(smoothing)
+            action.triggered.connect(partial(self._smooth, smoothing))
+            found.append(action)
+        return found
+
+    def _smooth(self, smoothing: Smoothing, _: bool = False) -> None:
+        self.set_smoothing(smoothing)
+
+    def _chart_actions(self) -> list[QAction]:
+        found = []
+        for kind in ChartKind:
+            action = QAction(self.tr(kind.title), self._charts_chip.menu())
+            action.setCheckable(True)
+            action.setChecked(kind in self._kinds)
+            action.setEnabled(self._kinds != (kind,))
+            action.toggled.connect(partial(self._toggle, kind))
+            found.append(action)
+        return found
+
+    def _toggle(self, kind: ChartKind, is_shown: bool) -> None:
+        others = [own for own in self._kinds if own is not kind]
+        self.set_kinds([*others, kind] if is_shown else others)
+
+    def _open_menu(self, kind: ChartKind, at: QPoint) -> None:
+        menu = self.menu_of(kind)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(at)
+
+    def menu_of(self, kind: ChartKind) -> QMenu:
+        """What a chart offers, in our words."""
+        menu = QMenu(self)
+        if self._crosshair is not None:
+            iteration = round(self._crosshair)
+            text = self.tr("Go to Update {number}").format(number=f"{iteration:,}")
+            menu.addAction(text, partial(self.iteration_wanted.emit, iteration))
+            menu.addSeparator()
+        show_all = menu.addAction(self.tr("Show All Updates"), partial(self.set_reach, None))
+        show_all.setEnabled(self._reach is not None)
+        log = menu.addAction(self.tr("Logarithmic Scale"))
+        log.setCheckable(True)
+        log.setChecked(self.options.is_log(kind))
+        log.toggled.connect(lambda is_log: self.set_log(kind, is_log=is_log))
+        smoothing = menu.addMenu(self.tr("Smoothing"))
+        smoothing.addActions(self._menu_of_smoothing)
+        menu.addSeparator()
+        one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self._kinds))
+        menu.addAction(self.tr("Save This Chart…"), one)
+        menu.addAction(self.tr("Save All Charts…"), every)
+        menu.addAction(self.tr("Save Values as CSV…"), self.table_wanted.emit)
+        return menu
