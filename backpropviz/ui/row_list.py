@@ -181,7 +181,11 @@ class _RowPainter(QStyledItemDelegate):
     ) -> None:
         colors = self._view.colors
         fill = colors.here_tint if row.is_here else colors.panel
-        if state & QStyle.StateFlag.State_MouseOver and not row.is_here:
+        is_chosen = state & QStyle.StateFlag.State_Selected and not row.is_here
+        if is_chosen and self._view.focusPolicy() == Qt.FocusPolicy.NoFocus:
+            # The keys reach it through a line above, which keeps the focus.
+            fill = colors.update_tint
+        elif state & QStyle.StateFlag.State_MouseOver and not row.is_here:
             fill = colors.hover
         painter.fillRect(area, QColor(fill))
         if state & QStyle.StateFlag.State_Selected and self._view.hasFocus():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from backpropviz.engine.architecture.draft import Draft
-from backpropviz.engine.architecture.survey import survey
+from backpropviz.engine.architecture.survey import Survey, survey
 from backpropviz.engine.arrays import Array, Shape, freeze
 from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
 from backpropviz.engine.model import Example, Model
@@ -46,11 +46,11 @@ def build_network(draft: Draft) -> Network:
     return Network(draft.title, draft.input_shape, draft.nodes, draft.loss)
 
 
-def weight_plan(draft: Draft, base: Model | None) -> WeightPlan:
-    """What of a model's weights a draft could keep; drafts that do not fit yet keep none."""
+def weight_plan(draft: Draft, base: Model | None, found: Survey | None = None) -> WeightPlan:
+    """What of a model's weights a draft could keep; `found` is its survey, where that is known."""
     kept: list[str] = []
     fresh: list[str] = []
-    for node, facts in zip(draft.nodes, survey(draft).layers, strict=True):
+    for node, facts in zip(draft.nodes, (found or survey(draft)).layers, strict=True):
         if facts.kept_shapes:
             fits = base is not None and _fits(base, draft, node, facts.kept_shapes)
             (kept if fits else fresh).append(node.name)

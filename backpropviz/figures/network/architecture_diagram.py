@@ -63,60 +63,74 @@ def architecture_diagram(
         else:
             (x1, y1), (x2, y2) = edge.points
             marks.append(Line(x1, y1, x2, y2, stroke))
+    words = _Words(draft, found)
     for name, box in placed.boxes.items():
-        marks.extend(_layer(draft, found, name, box, theme, is_chosen=name == chosen))
+        marks.extend(_layer(words, name, box, theme, is_chosen=name == chosen))
     marks.extend(_counts(found, placed, theme))
     return Scene(width, placed.height, theme.stage, tuple(marks), "network diagram")
 
 
-def _layer(
-    draft: Draft, found: Survey, name: str, box: Box, theme: Theme, *, is_chosen: bool
-) -> Iterator[Mark]:
-    fill, right = _look(draft, found, name, theme)
-    has_problem = bool(found.problem_at(name))
-    is_known = name in found.shapes or name == LOSS_NAME
-    stroke = Stroke(theme.border_strong, 1.0, () if is_known else (3.0, 3.0))
-    if has_problem:
-        fill, stroke = theme.alert_fill, Stroke(theme.breakpoint, 1.5)
-    if is_chosen:
-        stroke = Stroke(theme.breakpoint if has_problem else theme.update, 2.0)
+class _Words:
+    """What is written of each layer."""
+
+    def __init__(self, draft: Draft, found: Survey) -> None:
+        self._draft, self._shapes = draft, found.shapes
+        self._nodes = {node.name: node for node in draft.nodes}
+        self.problems = {problem.layer for problem in found.problems}
+
+    def is_known(self, name: str) -> bool:
+        """Whether its shape is known."""
+        return name in self._shapes or name == LOSS_NAME
+
+    def right(self, name: str) -> str:
+        """The shape, or why there is none."""
+        if name == LOSS_NAME:
+            return loss_summary(self._draft.loss)
+        shape = self._shapes.get(name)
+        if shape is None:
+            return "does not fit" if name in self.problems else UNKNOWN
+        return shape_text(shape)
+
+    def summary(self, name: str) -> str:
+        """The settings of what is learned or pooled; other names say what they are."""
+        if self.family(name) in {Family.LEARNED, Family.POOLING}:
+            return layer_summary(self._nodes[name])
+        return ""
+
+    def family(self, name: str) -> Family | None:
+        """What kind of layer it is; None for the image and the loss."""
+        node = self._nodes.get(name)
+        return None if node is None else entry_of(node.layer.kind).family
+
+    def fill(self, name: str, theme: Theme) -> Color:
+        """The color of its bar."""
+        if name in {IMAGE_NAME, LOSS_NAME}:
+            return theme.forward_tint if name == IMAGE_NAME else theme.loss_tint
+        if not self.is_known(name):
+            return theme.stage
+        return theme.update_tint if self.family(name) is Family.LEARNED else theme.panel
+
+
+def _layer(words: _Words, name: str, box: Box, theme: Theme, *, is_chosen: bool) -> Iterator[Mark]:
+    has_problem, is_known = name in words.problems, words.is_known(name)
+    fill = theme.alert_fill if has_problem else words.fill(name, theme)
+    color = theme.breakpoint if has_problem else theme.update if is_chosen else theme.border_strong
+    width = 2.0 if is_chosen else 1.5 if has_problem else 1.0
+    stroke = Stroke(color, width, () if is_known or has_problem or is_chosen else (3.0, 3.0))
     key = f"layer:{name}"
     yield Rect(box.x, box.y, box.width, box.height, fill, stroke, 5.0, key=key)
-    middle = box.y + box.height / 2
-    note = styles.INDEX
-    color = theme.alert_title if has_problem else theme.text_secondary
-    yield Text(box.right - 10, centered_baseline(middle, note), right, note, color, Anchor.END, key)
-    room = box.width - 30 - text_width(right, note)
-    text = elide(name, _NAME, room)
+    middle, right, note = box.y + box.height / 2, words.right(name), styles.INDEX
+    ink = theme.alert_title if has_problem else theme.text_secondary
+    end = box.right - 10
+    yield Text(end, centered_baseline(middle, note), right, note, ink, Anchor.END, key)
+    end -= text_width(right, note) + 8
+    text = elide(name, _NAME, end - box.x - 10)
     ink = theme.text if is_known or has_problem else theme.text_tertiary
     yield Text(box.x + 10, centered_baseline(middle, _NAME), text, _NAME, ink, key=key)
-    x = box.x + 16 + text_width(text, _NAME)
-    words = _summary(draft, name)
-    if words and text_width(words, styles.LABEL) < box.right - 18 - text_width(right, note) - x:
+    x, summary = box.x + 16 + text_width(text, _NAME), words.summary(name)
+    if summary and x + text_width(summary, styles.LABEL) < end:
         baseline = centered_baseline(middle, styles.LABEL)
-        yield Text(x, baseline, words, styles.LABEL, theme.text_secondary, key=key)
-
-
-def _summary(draft: Draft, name: str) -> str:
-    """The settings of what is learned or pooled; other names say what they are."""
-    if name in {IMAGE_NAME, LOSS_NAME}:
-        return ""
-    node = draft.node(name)
-    has_settings = entry_of(node.layer.kind).family in {Family.LEARNED, Family.POOLING}
-    return layer_summary(node) if has_settings else ""
-
-
-def _look(draft: Draft, found: Survey, name: str, theme: Theme) -> tuple[Color, str]:
-    """Fill, and what stands at the right."""
-    if name == LOSS_NAME:
-        return theme.loss_tint, loss_summary(draft.loss)
-    if name == IMAGE_NAME:
-        return theme.forward_tint, shape_text(draft.input_shape)
-    shape = found.shapes.get(name)
-    if shape is None:
-        return theme.stage, "does not fit" if found.problem_at(name) else UNKNOWN
-    is_learned = entry_of(draft.node(name).layer.kind).family is Family.LEARNED
-    return theme.update_tint if is_learned else theme.panel, shape_text(shape)
+        yield Text(x, baseline, summary, styles.LABEL, theme.text_secondary, key=key)
 
 
 def _counts(found: Survey, placed: DiagramLayout, theme: Theme) -> Iterator[Mark]:

@@ -62,11 +62,12 @@ def lay_out(
     left = COUNT_COLUMN + max(0.0, (width - COUNT_COLUMN - widest - lanes - side) / 2)
     axis = round(left + widest / 2)
     side_axis = round(left + widest + lanes + _SIDE / 2)
+    most = max(math.prod(shape) for shape in shapes.values())
     boxes = {}
     for number, name in enumerate(names):
         y = _MARGIN + number * pitch
         if name in main:
-            own = round(_bar_width(shapes.get(name), shapes, widest))
+            own = round(_bar_width(shapes.get(name), most, widest))
             boxes[name] = Box(axis - own // 2, y, own, pitch - 8)
         else:
             boxes[name] = Box(side_axis - _SIDE // 2, y, _SIDE, pitch - 8)
@@ -85,10 +86,9 @@ def _main_path(draft: Draft) -> tuple[str, ...]:
     return (IMAGE_NAME, *reversed(path))
 
 
-def _bar_width(shape: Shape | None, shapes: Mapping[str, Shape], widest: float) -> float:
+def _bar_width(shape: Shape | None, most: int, widest: float) -> float:
     if shape is None:
         return _NARROWEST
-    most = max(math.prod(other) for other in shapes.values())
     share = math.log2(max(2, math.prod(shape))) / math.log2(max(4, most))
     return _NARROWEST + (widest - _NARROWEST) * min(1.0, share)
 

@@ -17,7 +17,10 @@ from backpropviz.errors import UserError
 
 
 class DraftController(QObject):
-    """The editor's only mutable object; `changed` tells that draft or choice are others."""
+    """The editor's only mutable object; `changed` tells that draft or choice are others.
+
+    `survey` and `plan` follow from the draft: what is known of it, and which weights it can keep.
+    """
 
     changed = Signal()
     refused = Signal(str)
@@ -27,6 +30,7 @@ class DraftController(QObject):
         self.base = base
         self.history = DraftHistory(draft)
         self.survey: Survey = survey(draft)
+        self.plan: WeightPlan = weight_plan(draft, base, self.survey)
         self.chosen = draft.names[0] if draft.nodes else IMAGE_NAME
 
     @property
@@ -72,10 +76,6 @@ class DraftController(QObject):
         """Put a whole other network in this one's place; that can be undone, too."""
         self._take(self.history.edited(label, draft))
 
-    def plan(self) -> WeightPlan:
-        """Which layers could keep the weights of the network that this one began with."""
-        return weight_plan(self.draft, self.base)
-
     def model(self, start: Start) -> Model:
         """The network with weights; raises UserError where it does not fit together."""
         return build_model(self.draft, self.base, start)
@@ -86,6 +86,7 @@ class DraftController(QObject):
         before = self.places.index(self.chosen)
         self.history = history
         self.survey = survey(history.present)
+        self.plan = weight_plan(history.present, self.base, self.survey)
         if choose:
             self.chosen = choose
         elif self.chosen not in self.places:

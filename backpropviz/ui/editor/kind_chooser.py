@@ -59,11 +59,10 @@ class KindChooser(QDialog):
         found = [(_cost(text, entry), entry) for entry in catalog().values()]
         hits = [(cost, entry) for cost, entry in found if cost is not None]
         hits.sort(key=lambda hit: hit[0])
+        entries = [entry for _, entry in hits]
+        before = (None, *entries)
         self.rows.show_rows(
-            tuple(
-                Row(entry.kind, entry.title, entry.family.value, is_quiet=True, help=entry.help)
-                for _, entry in hits
-            )
+            tuple(_row(entry, last) for entry, last in zip(entries, before, strict=False))
         )
         self.rows.setCurrentRow(0)
         self._tell()
@@ -75,6 +74,13 @@ class KindChooser(QDialog):
     def _take(self) -> None:
         self.chosen = self.rows.current_key
         self.accept()
+
+
+def _row(entry: Entry, last: Entry | None) -> Row:
+    """A kind; the first one of its family names that."""
+    is_first = last is None or last.family is not entry.family
+    family = entry.family.value if is_first else ""
+    return Row(entry.kind, entry.title, family, is_quiet=True, help=entry.help)
 
 
 def _cost(text: str, entry: Entry) -> int | None:

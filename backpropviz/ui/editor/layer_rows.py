@@ -8,7 +8,7 @@ from typing import Final
 
 from backpropviz.engine.architecture.catalog import Family, entry_of
 from backpropviz.engine.architecture.draft import Draft
-from backpropviz.engine.architecture.survey import Survey
+from backpropviz.engine.architecture.survey import LayerFacts, Survey
 from backpropviz.engine.arrays import shape_text
 from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME, Node
@@ -43,7 +43,8 @@ class LayerRow:
 
 def editor_rows(draft: Draft, found: Survey) -> tuple[LayerRow, ...]:
     """All rows, from the image to the loss."""
-    layers = (_layer(node, found) for node in draft.nodes)
+    pairs = zip(draft.nodes, found.layers, strict=True)
+    layers = (_layer(node, facts, found) for node, facts in pairs)
     shape = shape_text(draft.input_shape)
     classes = f"{len(draft.class_names)} classes" if draft.class_names else ""
     loss = LayerRow(
@@ -58,8 +59,7 @@ def editor_rows(draft: Draft, found: Survey) -> tuple[LayerRow, ...]:
     return (LayerRow(IMAGE_NAME, "", "image", shape, "", "", is_movable=False), *layers, loss)
 
 
-def _layer(node: Node, found: Survey) -> LayerRow:
-    facts = found.facts(node.name)
+def _layer(node: Node, facts: LayerFacts, found: Survey) -> LayerRow:
     problem = found.problem_at(node.name)
     shape = shape_text(facts.output) if facts.output else "does not fit" if problem else UNKNOWN
     count = f"{facts.parameters:,}" if facts.parameters else ""

@@ -160,7 +160,7 @@ class NetworkEditor(QDialog):
         else:
             self.layer_form.show_layer()
             self.forms.setCurrentWidget(self.layer_form)
-        self.weights.show_plan(controller.plan(), has_base=controller.base is not None)
+        self.weights.show_plan(controller.plan, has_base=controller.base is not None)
         self._tell()
         self._draw()
         self.canvas.keep_in_sight(f"layer:{controller.chosen}")
@@ -245,7 +245,7 @@ class NetworkEditor(QDialog):
             button.setToolTip(str(problem) if problem is not None else "")
 
     def _weights_text(self) -> str:
-        start, plan = self.weights.start, self.controller.plan()
+        start, plan = self.weights.start, self.controller.plan
         if start.keeps_weights and plan.kept:
             kept, new = ", ".join(plan.kept), ", ".join(plan.fresh)
             text = self.tr("Keeps the weights of {kept}").format(kept=kept)
