@@ -28,7 +28,7 @@ from backpropviz.figures.training.class_counts import balance_words, class_count
 from backpropviz.importers.datasets.watch import ReadingStoppedError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
-from backpropviz.scene.theme import LABEL, PANEL_TITLE, Theme
+from backpropviz.scene.theme import LABEL, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.dialogs.frame import FramedDialog
@@ -36,6 +36,7 @@ from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.augmentation_form import AugmentationForm
 from backpropviz.ui.training.data_fields import DataFields
 from backpropviz.ui.training.data_loading import DataWish, Loaded, counts_of, loaded
+from backpropviz.ui.training.form_parts import form_title
 from backpropviz.ui.training.sample_pane import SamplePane
 from backpropviz.ui.training.skipped_list import SkippedList
 
@@ -168,7 +169,7 @@ class DataDialog(FramedDialog):
         hint = _words()
         hint.setText(self.tr("A folder or a file can be dropped here as well."))
         column.addWidget(hint)
-        column.addWidget(_title(self.tr("Samples of each class, + held out")))
+        column.addWidget(form_title(self.tr("Samples of each class, + held out")))
         column.addWidget(self._counts, 1)
         column.addWidget(self._balance)
         forms = QHBoxLayout()
@@ -179,7 +180,7 @@ class DataDialog(FramedDialog):
         ):
             part = QVBoxLayout()
             part.setSpacing(6)
-            part.addWidget(_title(title))
+            part.addWidget(form_title(title))
             part.addWidget(fields)
             part.addStretch(1)
             forms.addLayout(part)
@@ -190,7 +191,7 @@ class DataDialog(FramedDialog):
         column = QVBoxLayout()
         column.setSpacing(8)
         column.addWidget(self._samples, 1)
-        column.addWidget(_title(self.tr("How they were brought to the input")))
+        column.addWidget(form_title(self.tr("How they were brought to the input")))
         column.addWidget(self._steps)
         column.addWidget(self._skipped)
         return column
@@ -363,12 +364,6 @@ def ask_data(
     chosen = dialog.choice if is_used else None
     dialog.deleteLater()
     return chosen
-
-
-def _title(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setFont(qfont(PANEL_TITLE))
-    return label
 
 
 def _words() -> QLabel:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
+from backpropviz.engine.presets import PRESETS, preset
+from backpropviz.engine.sgd import Sgd
 from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.figures.training.class_counts import ClassCount
@@ -80,6 +83,20 @@ def loaded(
         )
         return Loaded(wish, alone, mismatch)
     return Loaded(wish, reading)
+
+
+def preset_model(name: str, dataset: Dataset) -> Model:
+    """A preset with fresh weights and an output for each class of the data."""
+    shape = dataset.training.images.shape[1:]
+    network = preset(name, shape, len(dataset.class_names))
+    return Model(
+        title=f"{PRESETS[name].title} for {dataset.title}",
+        network=network,
+        parameters=initialize(network),
+        preprocessing=dataset.preprocessing,
+        class_names=dataset.class_names,
+        optimizer=Sgd(0.02, 0.9),
+    )
 
 
 def _by_percent(progress: Callable[[int], None]) -> Callable[[int, int], None]:

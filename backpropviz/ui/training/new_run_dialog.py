@@ -21,19 +21,24 @@ from PySide6.QtWidgets import (
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import DEFAULT_SCHEME, INITIALIZATIONS, WRONG
+from backpropviz.engine.model import Model
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.run import Initial, Run
 from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.importers.datasets.load import Choices
 from backpropviz.importers.datasets.one_image import ONE_IMAGE
 from backpropviz.importers.datasets.sources import BUNDLED
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import MONO, PANEL_TITLE, Theme
+from backpropviz.scene.theme import MONO, Theme
 from backpropviz.storage.networks import bundled_networks, load_network
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.subject import Subject
 from backpropviz.ui.training.augmentation_form import AugmentationForm
+from backpropviz.ui.training.data_dialog import DataChoice, ask_data
+from backpropviz.ui.training.data_loading import DataWish, preset_model
+from backpropviz.ui.training.form_parts import form_rows, form_title
 from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
 from backpropviz.ui.training.new_run import (
     RunChoices,
@@ -63,7 +68,8 @@ class NewRunDialog(FramedDialog):
         )
         self.run: Run | None = None
         self.starts = False
-        self._subject = subject
+        self._subject, self._colors = subject, colors
+        self._data_choices = Choices()
         self._worker = Background(self)
         self._worker.answered.connect(self._take)
         self._worker.failed.connect(self._refuse)
@@ -94,21 +100,21 @@ class NewRunDialog(FramedDialog):
         grid.setColumnStretch(0, 1)
         left = QVBoxLayout()
         left.setSpacing(8)
-        left.addWidget(_title(self.tr("What learns")))
+        left.addWidget(form_title(self.tr("What learns")))
         left.addLayout(self._network_rows())
         left.addSpacing(12)
-        left.addWidget(_title(self.tr("What it learns from")))
+        left.addWidget(form_title(self.tr("What it learns from")))
         left.addLayout(self._data_rows())
         left.addSpacing(12)
-        left.addWidget(_title(self.tr("Checks on purpose")))
+        left.addWidget(form_title(self.tr("Checks on purpose")))
         left.addLayout(self._check_buttons())
         left.addStretch(1)
         right = QVBoxLayout()
         right.setSpacing(8)
-        right.addWidget(_title(self.tr("How it learns")))
+        right.addWidget(form_title(self.tr("How it learns")))
         right.addWidget(self._settings)
         right.addSpacing(12)
-        right.addWidget(_title(self.tr("Images changed in every batch")))
+        right.addWidget(form_title(self.tr("Images changed in every batch")))
         right.addWidget(self._augmentation)
         right.addStretch(1)
         grid.addLayout(left, 0, 0)
@@ -126,7 +132,7 @@ class NewRunDialog(FramedDialog):
         self._start.clicked.connect(self._make_and_start)
 
     def _network_rows(self) -> QFormLayout:
-        rows = _rows()
+        rows = form_rows()
         self._weights.set_choices(
             [
                 (self.tr("Fresh"), _FRESH, self.tr("Draw them anew, by the seed.")),
@@ -150,8 +156,14 @@ class NewRunDialog(FramedDialog):
         return rows
 
     def _data_rows(self) -> QFormLayout:
-        rows = _rows()
+        rows = form_rows()
         rows.addRow(self.tr("Data"), self._data)
+        self._look = QPushButton(self.tr("Look at the data…"))
+        self._look.setToolTip(self.tr("Its classes, samples, split and changes."))
+        self._look.setFixedHeight(CONTROL_HEIGHT)
+        self._look.setAutoDefault(False)
+        self._look.clicked.connect(self._look_at_data)
+        rows.addRow("", self._look)
         return rows
 
     def _check_buttons(self) -> QVBoxLayout:
@@ -212,6 +224,14 @@ class NewRunDialog(FramedDialog):
     def _choose_scheme(self) -> None:
         self._use_scheme(_chosen(self.sender()))
 
+    def use_model(self, model: Model) -> None:
+        """Train a network that was never a file, from the weights that it brings."""
+        self._model = model
+        self._show_network(model.title)
+        self._weights.set_value(_OWN)
+        self._follow_weights(_OWN)
+        self._use_source(suggested_source(model))
+
     def _use_open(self) -> None:
         if self._subject is not None:
             self._show_network(self._subject.network)
@@ -235,6 +255,7 @@ class NewRunDialog(FramedDialog):
         self._source = source
         self._data.show_value(_DATA_TITLES.get(source, Path(source).name))
         self._data.setToolTip(source)
+        self._look.setEnabled(source != ONE_IMAGE)
         self._settings.show_settings(suggested_settings(source))
 
     def _use_scheme(self, name: str) -> None:
@@ -272,6 +293,29 @@ class NewRunDialog(FramedDialog):
         if name:
             self._use_source(name)
 
+    def _look_at_data(self) -> None:
+        try:
+            changes = self._augmentation.typed()
+        except UserError as error:
+            self.say(str(error))
+            return
+        wish = DataWish(self._source, self._data_choices)
+        found = ask_data(self, self._model, self._colors, wish, changes)
+        if found is not None:
+            self._take_data(found)
+
+    def _take_data(self, found: DataChoice) -> None:
+        """Data that a preset learns better bring it along."""
+        if found.preset:
+            self._model = preset_model(found.preset, found.dataset)
+            self._show_network(self._model.title)
+            self._weights.set_value(_FRESH)
+            self._follow_weights(_FRESH)
+        if found.wish.source != self._source:
+            self._use_source(found.wish.source)
+        self._data_choices = found.wish.choices
+        self._augmentation.show_amounts(found.augmentation)
+
     def choices(self) -> RunChoices:
         """What is chosen now.
 
@@ -294,6 +338,7 @@ class NewRunDialog(FramedDialog):
             self._settings.typed(),
             initial,
             self._augmentation.typed(),
+            self._data_choices,
             subject=self._subject,
         )
 
@@ -347,20 +392,6 @@ def _scheme_title(name: str) -> str:
     if name in WRONG:
         return f"Wrong on purpose: {WRONG[name].title.lower()}"
     return name.replace("_", " ").capitalize()
-
-
-def _rows() -> QFormLayout:
-    rows = QFormLayout()
-    rows.setHorizontalSpacing(16)
-    rows.setVerticalSpacing(6)
-    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    return rows
-
-
-def _title(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setFont(qfont(PANEL_TITLE))
-    return label
 
 
 def _note() -> QLabel:
