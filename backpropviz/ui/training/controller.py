@@ -174,14 +174,16 @@ class TrainingController(QObject):
         live = LiveRun(self.next_number(), forked, run.live.earlier(shown))
         self.add(live, run.history.until(shown.iteration), run.number)
 
-    def find_moment(self, *, is_next: bool = False) -> None:
-        """Pause, and find the shown update, or the one after it, to be debugged."""
+    def find_moment(self, iteration: int | None = None, *, ahead: int = 0) -> None:
+        """Pause, and find an update to be debugged; None: the shown one, or so many after it."""
         run = self.state.run
         if run is None:
             return
         if self.state.is_running:
             self.pause()
-        self.ask(_standing(run.shown_iteration if run.visited else None, is_next), self._find)
+        if iteration is None and run.visited is not None:
+            iteration = run.visited.iteration
+        self.ask(_standing(iteration, ahead), self._find)
 
     def _find(self, found: object) -> None:
         if isinstance(found, tuple):
@@ -252,11 +254,11 @@ class TrainingController(QObject):
         self.changed.emit(old, state)
 
 
-def _standing(visited: int | None, is_next: bool) -> Callable[[LiveRun], tuple[LiveRun, int]]:
+def _standing(wanted: int | None, ahead: int) -> Callable[[LiveRun], tuple[LiveRun, int]]:
     """What the thread answers once it has paused: the run, and the update that is meant."""
 
     def job(live: LiveRun) -> tuple[LiveRun, int]:
-        iteration = live.now.iteration if visited is None else visited
-        return live, max(1, iteration + is_next)
+        iteration = live.now.iteration if wanted is None else wanted
+        return live, max(1, iteration + ahead)
 
     return job

@@ -15,6 +15,7 @@ from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
 
 if TYPE_CHECKING:
+    from backpropviz.engine.model import Model
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.training.room import TrainingRoom
     from backpropviz.ui.workbench import Workbench
@@ -103,6 +104,10 @@ class TrainingDesk(QObject):
     def ask_for_run(self) -> None:
         """Ask for network, data and settings of a run; it is shown when it has come."""
         self.room.ask_for_run()
+
+    def train_model(self, model: Model) -> None:
+        """Ask for data and settings to train a drafted network."""
+        self.room.ask_for_run(model)
 
     def holds_run(self, name: str) -> bool:
         """Whether a file holds a run; of a damaged one its reader tells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
@@ -9,28 +10,44 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
+    QLabel,
     QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
 )
 
+from backpropviz.figures.training.activity import activity_figure
+from backpropviz.figures.training.counters import counters
+from backpropviz.figures.training.layer_list import ratio_list, update_table
+from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.action_set import ActionSet
+from backpropviz.ui.controls import PanelHead, hairline
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.checkpoint_panel import CheckpointPanel
 from backpropviz.ui.training.controls import TrainingControls
 from backpropviz.ui.training.curve_marks import curves_of
+from backpropviz.ui.training.figure_view import FigureView
 from backpropviz.ui.training.filters_view import FiltersView
+from backpropviz.ui.training.numbers import (
+    Activity,
+    counters_of,
+    layers_of,
+    slider_of,
+    worst_activity,
+)
 from backpropviz.ui.training.settings_panel import SettingsPanel
+from backpropviz.ui.training.slider import SliderView
 from backpropviz.ui.training.staged import Staged
 from backpropviz.ui.training.state import TrainingState
 
 _WIDTHS: Final = (256, 375)
 _NARROW_WIDTHS: Final = (232, 330)
 _NARROW: Final = 1440
+_FILTERS_HEIGHT: Final = 400
 
 
 class TrainingPage(QWidget):
@@ -47,12 +64,18 @@ class TrainingPage(QWidget):
         self.settings, self.alerts, self.charts = SettingsPanel(), AlertsPanel(), TrainingCharts()
         self.filters = FiltersView()
         self.checkpoints = CheckpointPanel(actions)
-        self.controls = TrainingControls(actions)
+        self.controls, self.slider = TrainingControls(actions), SliderView()
+        self.counters = FigureView(self.tr("Counters"), 0)
+        self.layers = FigureView(self.tr("Layers"))
+        self.activity = FigureView(self.tr("Active maps"))
+        self.last_update = FigureView(self.tr("Last update"))
         self._lay_out()
         self._stages = Staged(
             {
                 "controls": self._draw_controls,
+                "numbers": self._draw_numbers,
                 "filters": self._draw_filters,
+                "activity": self._draw_activity,
                 "settings": self._draw_settings,
                 "checkpoints": self._draw_checkpoints,
                 "alerts": self._draw_alerts,
@@ -66,28 +89,47 @@ class TrainingPage(QWidget):
         self._left = QScrollArea()
         self._left.setWidgetResizable(True)
         self._left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._left.setWidget(_stacked("Panel", self.settings))
+        self._inner = _stacked("Panel", *self._left_parts())
+        self._left.setWidget(self._inner)
         right = QSplitter(Qt.Orientation.Vertical)
         right.setHandleWidth(1)
         right.setChildrenCollapsible(False)
         right.addWidget(self.alerts)
+        right.addWidget(_stacked("Panel", *self._headed(self.tr("Last update"), self.last_update)))
         right.addWidget(self.checkpoints)
         self._center = QSplitter(Qt.Orientation.Vertical)
         self._center.setChildrenCollapsible(False)
         self._center.setHandleWidth(9)
         self._center.addWidget(self.filters)
         self._center.addWidget(_scrolled(self.charts))
+        self._center.setSizes([_FILTERS_HEIGHT, _FILTERS_HEIGHT])
         upper = QHBoxLayout()
         upper.setSpacing(1)
         upper.addWidget(self._left)
-        upper.addWidget(_stacked("TrainingStage", self._center, margin=32), 1)
+        stage = _stacked(
+            "TrainingStage", self.counters, hairline(), self._center, margin=32, top=14
+        )
+        upper.addWidget(stage, 1)
         upper.addWidget(right)
         self._right = right
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(1)
         column.addLayout(upper, 1)
-        column.addWidget(_stacked("Panel", self.controls))
+        column.addWidget(_stacked("Panel", self.controls, self.slider))
+
+    def _left_parts(self) -> tuple[QWidget, ...]:
+        layers = self._headed(self.tr("Layers"), self.layers, self.tr("update / weight"))
+        return (*layers, hairline(), self.activity, hairline(), self.settings)
+
+    def _headed(self, title: str, view: FigureView, remark: str = "") -> tuple[QWidget, ...]:
+        head = PanelHead(title)
+        if remark:
+            label = QLabel(remark)
+            label.setObjectName("Note")
+            label.setContentsMargins(0, 0, 6, 0)
+            head.add_control(label)
+        return head, view
 
     def show_state(self, state: TrainingState) -> None:
         """Draw it soon."""
@@ -113,10 +155,31 @@ class TrainingPage(QWidget):
         super().resizeEvent(event)
         widths = _WIDTHS if self.width() >= _NARROW else _NARROW_WIDTHS
         self._left.setFixedWidth(widths[0])
+        self._inner.setFixedWidth(widths[0])
         self._right.setFixedWidth(widths[1])
 
     def _draw_controls(self) -> None:
         self.controls.show_state(self._state)
+
+    def _draw_numbers(self) -> None:
+        run, colors = self._state.run, self._colors
+        if run is None:
+            return
+        entries, layers = counters_of(run), layers_of(run)
+        self.counters.show_figure(lambda width: counters(entries, width, colors), colors)
+        self.layers.show_figure(lambda width: ratio_list(layers, width, colors), colors)
+        self.last_update.show_figure(lambda width: update_table(layers, width, colors), colors)
+        self.slider.show_state(slider_of(run), colors)
+
+    def _draw_activity(self) -> None:
+        run, colors = self._state.run, self._colors
+        if run is None:
+            return
+        shown = worst_activity(run)
+        self.activity.setVisible(shown is not None)
+        if shown is not None:
+            make = partial(_activity_scene, shown, colors)
+            self.activity.show_figure(make, colors)
 
     def _draw_filters(self) -> None:
         run, look = self._state.run, self._state.look
@@ -144,15 +207,19 @@ class TrainingPage(QWidget):
             self.checkpoints.show_run(self._state.run, has_others=has_others)
 
 
-def _stacked(name: str, *widgets: QWidget, margin: int = 0) -> QFrame:
-    """Widgets one below the other; the first takes the room."""
+def _activity_scene(shown: Activity, colors: Theme, width: float) -> Scene:
+    return activity_figure(shown.layer, shown.shares, shown.inactive, width, colors)
+
+
+def _stacked(name: str, *widgets: QWidget, margin: int = 0, top: int = 0) -> QFrame:
+    """Widgets one below the other; the last takes the room."""
     frame = QFrame()
     frame.setObjectName(name)
     column = QVBoxLayout(frame)
-    column.setContentsMargins(margin, 0, margin, 0)
+    column.setContentsMargins(margin, top, margin, 0)
     column.setSpacing(0)
     for widget in widgets:
-        column.addWidget(widget, int(widget is widgets[0]))
+        column.addWidget(widget, int(widget is widgets[-1]))
     return frame
 
 
@@ -161,4 +228,6 @@ def _scrolled(widget: QWidget) -> QScrollArea:
     area.setWidgetResizable(True)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidget(widget)
+    widget.setObjectName("TrainingStage")
+    widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
     return area

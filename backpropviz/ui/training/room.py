@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from backpropviz.debugger.going import GoToAddress
+from backpropviz.engine.address import Address
+from backpropviz.engine.model import Model
 from backpropviz.engine.training.moment import Moment
 from backpropviz.engine.training.run import Run
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.background import Background
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.training.controller import TrainingController
+from backpropviz.ui.training.debugged import opened_update
 from backpropviz.ui.training.page import TrainingPage
 from backpropviz.ui.training.state import TrainingState
 from backpropviz.ui.training.status import facts, message, mood, standing
@@ -33,6 +41,8 @@ class TrainingRoom(QObject):
         self.controller = TrainingController(self)
         self.page = TrainingPage(window.actions_by_name)
         window.pages.addWidget(self.page)
+        self._recorder = Background(self)
+        self._look_at: Address | None = None
         self._is_shown = False
         self._connect()
         self.use_theme(window.theme)
@@ -41,7 +51,9 @@ class TrainingRoom(QObject):
         controller, page = self.controller, self.page
         controller.changed.connect(self._follow)
         controller.failed.connect(self._window.tell_error)
-        controller.moment_found.connect(self._debug)
+        controller.moment_found.connect(self._record)
+        self._recorder.answered.connect(self._debug)
+        self._recorder.failed.connect(self._window.tell_error)
         page.drawn.connect(controller.acknowledge)
         page.settings.changed.connect(controller.change)
         page.settings.refused.connect(self._window.tell)
@@ -50,6 +62,10 @@ class TrainingRoom(QObject):
         page.controls.spacing_wanted.connect(controller.redraw_every)
         page.controls.lock_wanted.connect(controller.lock_scales)
         page.controls.update_wanted.connect(self._go_to)
+        page.slider.iteration_wanted.connect(controller.visit)
+        page.charts.iteration_wanted.connect(controller.visit)
+        page.alerts.rewind_wanted.connect(controller.visit)
+        page.alerts.debug_wanted.connect(self._debug_alert)
 
     def show(self) -> None:
         """The page is in sight."""
@@ -65,13 +81,15 @@ class TrainingRoom(QObject):
         self.page.stop()
         self.controller.set_viewer(False)
 
-    def ask_for_run(self) -> None:
-        """Ask for network, data and settings of a run."""
+    def ask_for_run(self, model: Model | None = None) -> None:
+        """Ask for network, data and settings of a run; a model may have been drafted."""
         from backpropviz.ui.training.new_run_dialog import NewRunDialog
 
         opened = self._bench.controller.opened
         subject = None if opened is None else opened.subject
         dialog = NewRunDialog(self._window, self._window.theme, subject)
+        if model is not None:
+            dialog.use_model(model)
         is_made = dialog.exec() == NewRunDialog.DialogCode.Accepted
         run, starts = dialog.run, dialog.starts
         dialog.deleteLater()
@@ -111,7 +129,7 @@ class TrainingRoom(QObject):
 
     def debug_next_update(self) -> None:
         """Open the update after the shown one in the debugger."""
-        self.controller.find_moment(is_next=True)
+        self.controller.find_moment(ahead=1)
 
     def rewind(self) -> None:
         """Go on from the shown update in a run of its own."""
@@ -130,6 +148,7 @@ class TrainingRoom(QObject):
     def close(self) -> None:
         """Stop training and wait for all threads."""
         self.page.stop()
+        self._recorder.stop()
         self.controller.close()
 
     def _follow(self, old: TrainingState, new: TrainingState) -> None:
@@ -149,8 +168,20 @@ class TrainingRoom(QObject):
             standing(state), message(run), facts(run), mood=mood(state)
         )
 
-    def _debug(self, moment: Moment) -> None:
-        del moment
+    def _record(self, moment: Moment) -> None:
+        self._bench.controller.busy_changed.emit(self.tr("Recording…"))
+        self._recorder.run(partial(opened_update, moment, read_preferences().diverging))
+
+    def _debug(self, opened: Opened) -> None:
+        """Show the pass of an update in the debugger, at the value that was asked for."""
+        self._bench.controller.show(opened)
+        address, self._look_at = self._look_at, None
+        if address is not None:
+            self._bench.controller.dispatch(GoToAddress(address))
+
+    def _debug_alert(self, iteration: int, address: Address | None) -> None:
+        self._look_at = address
+        self.controller.find_moment(iteration)
 
     def _go_to(self, text: str) -> None:
         try:

@@ -37,6 +37,7 @@ class SettingsPanel(QFrame):
         facts.setVerticalSpacing(6)
         facts.setHorizontalSpacing(12)
         facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for name, title in (
             ("data", self.tr("Data")),
             ("validation", self.tr("Validation")),
@@ -62,6 +63,7 @@ class SettingsPanel(QFrame):
         label = QLabel()
         label.setFont(qfont(MONO))
         label.setAlignment(Qt.AlignmentFlag.AlignRight)
+        label.setMinimumWidth(1)
         label.setTextFormat(Qt.TextFormat.PlainText)
         self._facts[name] = label
         return label
@@ -75,7 +77,7 @@ class SettingsPanel(QFrame):
         dataset = run.dataset
         held_out = 0 if dataset.validation is None else len(dataset.validation)
         texts = {
-            "data": f"{_short(dataset.title)}, {len(dataset.training):,}",
+            "data": f"{_short(dataset.source)}, {len(dataset.training):,}",
             "validation": f"{held_out:,}" if held_out else "none",
             "seed": str(run.seed),
             "numbers": str(run.dtype),
@@ -96,5 +98,6 @@ class SettingsPanel(QFrame):
         self._form.use_theme(colors)
 
 
-def _short(title: str) -> str:
-    return title if len(title) <= 16 else f"{title[:15]}…"
+def _short(source: str) -> str:
+    name = source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return name if len(name) <= 12 else f"{name[:11]}…"
