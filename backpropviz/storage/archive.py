@@ -8,7 +8,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -125,14 +125,17 @@ def damage_told(name: str) -> Iterator[None]:
         raise UserError(f"{name} is damaged or no such file: get or save it anew.") from None
 
 
-def write_archive(path: Path, members: Mapping[str, bytes]) -> None:
-    """Write all members at once; equal members give equal bytes."""
+def write_archive(
+    path: Path, members: Mapping[str, bytes], stored: Collection[str] = frozenset()
+) -> None:
+    """Write all members at once, the `stored` ones as they are; equal members give equal bytes."""
     with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
         for name, content in members.items():
             info = zipfile.ZipInfo(name, _FIRST_DAY)
             info.external_attr = 0o644 << 16
             info.create_system = 3
-            file.writestr(info, content, _method(content), 9)
+            method = zipfile.ZIP_STORED if name in stored else _method(content)
+            file.writestr(info, content, method, 9)
 
 
 def to_npy(array: Array) -> bytes:

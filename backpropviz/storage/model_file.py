@@ -2,7 +2,8 @@
 
 Members: `manifest.json` (`format`, `kind`, `version`), `network.json` (docs/network-format.md
 without arrays), `parameters/conv1.weight.npy` …, `example/image.npy` with `example.json`, and in a
-session `session.json` and `session/NAME.npy` …. No member is a pickle.
+session `session.json` and `session/NAME.npy` …; a run's are told in run_file.py. No member is a
+pickle.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Session:
 
 def save_model(path: Path, model: Model) -> None:
     """Write a model with its parameters and example."""
-    write_archive(path, {_MANIFEST: _manifest("model"), **_model_members(model)})
+    write_archive(path, {_MANIFEST: manifest("model"), **model_members(model)})
 
 
 def save_session(
@@ -66,8 +67,8 @@ def save_session(
     arrays: Mapping[str, Array] | None = None,
 ) -> None:
     """Write a session; the arrays are float32, float64, int64 or uint8."""
-    members = {_MANIFEST: _manifest("session"), **_model_members(model)}
-    members[_SESSION] = _json(state)
+    members = {_MANIFEST: manifest("session"), **model_members(model)}
+    members[_SESSION] = json_bytes(state)
     for name, array in sorted((arrays or {}).items()):
         if not re.fullmatch(r"[\w-]{1,100}", name):
             raise UserError(f"“{name}” cannot name an array: use letters, digits, _ and -.")
@@ -84,8 +85,8 @@ def load(path: Path) -> Model | Session:
         UserError: the file cannot be used; the sentence says which part of it and why.
     """
     with opened_archive(path) as archive:
-        kind = _kind(archive)
-        model = _model(archive, path.stem)
+        kind = read_kind(archive)
+        model = read_model(archive, path.stem)
         return _session(archive, model) if kind == "session" else model
 
 
@@ -98,33 +99,36 @@ def load_model(path: Path) -> Model:
 def kind_of(path: Path) -> str:
     """What a `.bpv` file holds: model, session or run."""
     with opened_archive(path) as archive:
-        return _kind(archive)
+        return read_kind(archive)
 
 
 def summary(path: Path) -> Mapping[str, Entry]:
     """The fields of the network in a `.bpv` file, without reading an array."""
     with opened_archive(path) as archive:
-        _kind(archive)
-        return _document(archive, _NETWORK).members()
+        read_kind(archive)
+        return read_document(archive, _NETWORK).members()
 
 
-def _manifest(kind: Kind) -> bytes:
-    return _json({"format": FORMAT, "kind": kind, "version": VERSION})
+def manifest(kind: Kind) -> bytes:
+    """The member that says what the file is."""
+    return json_bytes({"format": FORMAT, "kind": kind, "version": VERSION})
 
 
-def _json(value: object) -> bytes:
+def json_bytes(value: object) -> bytes:
+    """A value as a JSON member."""
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _model_members(model: Model) -> dict[str, bytes]:
-    members = {_NETWORK: _json(model_to_json(model))}
+def model_members(model: Model) -> dict[str, bytes]:
+    """What a model is saved as."""
+    members = {_NETWORK: json_bytes(model_to_json(model))}
     for layer, own in model.parameters.items():
         for name, array in own.items():
             members[_member(layer, name)] = to_npy(array)
     if model.example is not None:
         target = model.example.target
         plain = target if isinstance(target, int) else list(target)
-        members[_EXAMPLE] = _json({"source": model.example.source, "target": plain})
+        members[_EXAMPLE] = json_bytes({"source": model.example.source, "target": plain})
         members[_IMAGE] = to_npy(model.example.image)
     return members
 
@@ -133,15 +137,17 @@ def _member(layer: str, parameter: str) -> str:
     return f"parameters/{layer}.{parameter}.npy"
 
 
-def _kind(archive: Archive) -> str:
-    manifest = _document(archive, _MANIFEST).members(required=("format", "kind", "version"))
+def read_kind(archive: Archive) -> str:
+    """What the manifest says that the file is."""
+    manifest = read_document(archive, _MANIFEST).members(required=("format", "kind", "version"))
     manifest["format"].choice((FORMAT,))
     if manifest["version"].integer(1, 10**6) > VERSION:
         raise UserError("it was made by a newer BackpropViz: update the program to open it.")
     return manifest["kind"].choice(KINDS)
 
 
-def _document(archive: Archive, name: str) -> Entry:
+def read_document(archive: Archive, name: str) -> Entry:
+    """A JSON member that is an object."""
     content = archive.read(name, LARGEST_JSON)
     try:
         document = parse_json(content)
@@ -152,8 +158,9 @@ def _document(archive: Archive, name: str) -> Entry:
     return document
 
 
-def _model(archive: Archive, name: str) -> Model:
-    document = _document(archive, _NETWORK)
+def read_model(archive: Archive, name: str) -> Model:
+    """The model in a file of any kind."""
+    document = read_document(archive, _NETWORK)
     try:
         model = model_from_json(document, name, parameters={})
     except UserError as error:
@@ -175,14 +182,16 @@ def _parameters(archive: Archive, network: Network) -> Parameters:
 def _example(archive: Archive, model: Model) -> Example | None:
     if _EXAMPLE not in archive.names:
         return None
-    members = _document(archive, _EXAMPLE).members(("source", "target"), ("source", "target"))
+    members = read_document(archive, _EXAMPLE).members(("source", "target"), ("source", "target"))
     image = archive.array(_IMAGE, (1, *model.network.input_shape))
     target = target_from_json(members["target"], model.network, model.class_names)
     return Example(members["source"].text(), image, target)
 
 
 def _session(archive: Archive, model: Model) -> Session:
-    state = {name: entry.value for name, entry in _document(archive, _SESSION).members().items()}
+    state = {
+        name: entry.value for name, entry in read_document(archive, _SESSION).members().items()
+    }
     names = (n for n in archive.names if n.startswith("session/") and n.endswith(".npy"))
     arrays = {n.removeprefix("session/").removesuffix(".npy"): archive.any_array(n) for n in names}
     return Session(model, state, arrays)

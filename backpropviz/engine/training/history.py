@@ -83,7 +83,9 @@ class History:
         return self._rows
 
     def add(self, measured: Measured) -> None:
-        """Append the row of the next update."""
+        """Append the row of the next update; one that is made anew replaces the old one."""
+        if self._rows and self._arrays["iteration"][self._rows - 1] >= measured.iteration:
+            self._forget_from(measured.iteration)
         self._make_room()
         accuracy = measured.accuracy
         for name, array in self._arrays.items():
@@ -138,6 +140,14 @@ class History:
                 float(columns.learning_rate[k]),
                 found.get(int(iteration)),
             )
+
+    def _forget_from(self, iteration: int) -> None:
+        self._rows = int(np.searchsorted(self._arrays["iteration"][: self._rows], iteration))
+        # Readers may hold the old arrays.
+        self._arrays = _grown(self._arrays, self._rows, len(self._arrays["iteration"]))
+        recent = [one for one in self._recent if one.iteration < iteration]
+        self._recent.clear()
+        self._recent.extend(recent)
 
     def _make_room(self) -> None:
         room = len(self._arrays["iteration"])

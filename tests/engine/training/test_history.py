@@ -53,6 +53,17 @@ def test_what_was_given_out_stays_as_it_was() -> None:
     assert not given.loss.flags.writeable
 
 
+def test_an_update_that_is_made_anew_replaces_its_row() -> None:
+    history = filled(20)
+    given = history.columns()
+    history.add(row(18, 0))
+    assert history.columns().iteration.tolist() == list(range(1, 19))
+    assert history.columns(18).accuracy.tolist() == [0.0]
+    assert given.accuracy[17] == 3 / 8
+    assert history.recent[-1].correct == 0
+    assert len(history.recent) == 18
+
+
 def test_a_long_run_is_thinned_from_its_beginning() -> None:
     history = filled(5000, most_rows=100)
     iterations = history.columns().iteration
