@@ -76,6 +76,7 @@ class Workbench(QObject):
         self.analysis = AnalysisDesk(self, window)
         self.training = TrainingDesk(self, window)
         self.editor = EditorDesk(self, window)
+        self.editor.train_wanted.connect(self.training.train_model)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 

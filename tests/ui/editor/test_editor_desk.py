@@ -14,6 +14,8 @@ from backpropviz.ui.editor.picture_dialog import AskedPicture, PictureDialog
 from backpropviz.ui.editor.window import NetworkEditor
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent
+from backpropviz.ui.training.new_run import RunChoices
+from backpropviz.ui.training.new_run_dialog import NewRunDialog
 from tests.ui.conftest import Open
 
 LONG_MS = 30_000
@@ -83,13 +85,25 @@ def test_a_network_without_an_example_asks_for_a_picture(
     assert controller.opened.subject.network_title == "My network"
 
 
-def test_training_is_asked_for_with_the_model(window: MainWindow, qtbot: QtBot) -> None:
+def test_training_begins_with_the_weights_that_were_drafted(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[RunChoices] = []
+
+    def look(dialog: NewRunDialog) -> int:
+        asked.append(dialog.choices())
+        return 0
+
+    monkeypatch.setattr(NewRunDialog, "exec", look)
     window.actions_by_name["new_network"].trigger()
     with qtbot.waitSignal(desk_of(window).train_wanted, timeout=LONG_MS) as caught:
         editor_of(window).train_button.click()
     (model,) = caught.args
     assert isinstance(model, Model)
     assert desk_of(window).editor is None
+    (choices,) = asked
+    assert choices.model is model
+    assert choices.initial.from_weights
 
 
 def test_the_editor_follows_the_theme(window: MainWindow) -> None:
