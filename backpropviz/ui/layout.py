@@ -15,6 +15,8 @@ NARROW_WIDTHS: Final = (232, 330)
 _NARROW: Final = 1440
 _STACK_HEIGHT: Final = 276
 _LISTS_HEIGHTS: Final = (124, 96)
+_LOW: Final = 900
+_LOW_LISTS_HEIGHTS: Final = (84, 76)
 _BARS_HEIGHT: Final = 28 + 41 + 152 + 24
 _VERSION: Final = 1
 _KEY: Final = "window/docks"
@@ -116,7 +118,7 @@ class Docks:
         room = size.height() - _BARS_HEIGHT
         self._window.resizeDocks([left[0], right[0]], list(widths), horizontal)
         self._window.resizeDocks(left, [room - _STACK_HEIGHT, _STACK_HEIGHT], vertical)
-        lists = list(_LISTS_HEIGHTS)
+        lists = list(_LISTS_HEIGHTS if size.height() >= _LOW else _LOW_LISTS_HEIGHTS)
         self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
 
 

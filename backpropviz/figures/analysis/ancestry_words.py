@@ -35,7 +35,7 @@ def place_name(address: Address) -> str:
 
 
 def stop_words(found: Parentage) -> str:
-    """How a value was made: `sum of 26 terms, the largest first`."""
+    """How a value was made: `sum of 26 terms, the largest first, …`."""
     stop = found.stop
     if stop.is_end:
         return _ORIGINS[stop.origin]
@@ -43,7 +43,7 @@ def stop_words(found: Parentage) -> str:
     if stop.rule is Rule.MAX:
         return f"the largest of {counted(count, 'value')}"
     if stop.rule is Rule.SUM and count > 1:
-        return f"sum of {count:,} terms, the largest first"
+        return f"sum of {count:,} terms, the largest first, with their shares of all |terms|"
     return "a single term" if stop.rule is Rule.SUM else "computed from"
 
 

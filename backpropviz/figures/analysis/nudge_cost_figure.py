@@ -16,6 +16,7 @@ from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Line, Mark, Rect, Scene, Stroke, Text
 from backpropviz.scene.theme import Theme
 
+_MANY: Final = 1000
 _PADDING: Final = 16.0
 _ROW, _BAR, _AXIS = 52.0, 14.0, 22.0
 _MINUTE, _HOUR, _DAY, _YEAR = 60.0, 3600.0, 86400.0, 31557600.0
@@ -99,7 +100,19 @@ def _ratio(cost: NudgeCost) -> str:
     ratio = f"{times:,.0f}" if times >= 10 else f"{times:.2g}"
     return (
         f"Nudging would take {ratio} times as long as one forward and one backward pass, and its "
-        "results would be less exact. The scale is logarithmic: equal steps multiply the time."
+        f"results would be less exact. {_on_more_data(cost)}The scale is logarithmic: equal steps "
+        "multiply the time."
+    )
+
+
+def _on_more_data(cost: NudgeCost) -> str:
+    """One pass is for one image (or batch); a training runs through many of them."""
+    if cost.batches > 1:
+        return ""
+    return (
+        f"And that is for these data alone: {_MANY:,} such passes would take "
+        f"{duration_text(_MANY * cost.nudging_s)} by nudging, "
+        f"{duration_text(_MANY * cost.backprop_s)} by backpropagation, for a single update each. "
     )
 
 

@@ -96,13 +96,10 @@ def _title(shown: PoolingShown) -> str:
 
 
 def _remark(shown: PoolingShown) -> str:
-    value = f"forward value {shown.letter}"
-    if shown.is_mean:
-        if shown.is_backward:
-            return f"pill: upstream of the window; large: received gradient; small: {value}"
-        return "pill: the window's mean; each value is multiplied by its share"
     if shown.is_backward:
-        return f"pill: upstream of the window; large: received gradient; small: {value}"
+        return f"pill: upstream; large: gradient received; small: value {shown.letter}"
+    if shown.is_mean:
+        return "pill: the window's mean; each value is multiplied by its share"
     return "pill: the window's largest value, which goes on"
 
 

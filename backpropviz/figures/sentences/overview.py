@@ -9,6 +9,7 @@ from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.program import Operation, Phase
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import counted, said
+from backpropviz.figures.sentences.pooling import losers_in_general
 from backpropviz.figures.sentences.story import Sentences
 from backpropviz.figures.symbols import Notation
 
@@ -78,18 +79,30 @@ def _tensor(step: ExplainedStep, operation: Operation) -> Sentences:
     if nest.rule is Rule.COPY:
         return Sentences(nest.remark, (f"{name}: {values}, copied in one step.",))
     bold = _bold(step, nest) or nest.remark
-    further = (nest.remark,) if bold != nest.remark else ()
+    further: tuple[str, ...] = (nest.remark,) if bold != nest.remark else ()
+    if _hands_back_to_winners(step, nest):
+        further = losers_in_general(step)
     return Sentences(bold, (*further, f"{name} holds {values}, {_terms(nest)}."))
 
 
 def _bold(step: ExplainedStep, nest: Nest) -> str:
     kind = _kind(step)
     target = nest.target
-    if target.is_gradient and target.quantity == "input" and kind == "max_pool2d":
+    if _hands_back_to_winners(step, nest):
         return "Each window hands its whole gradient to the cell that won it. The losers get 0."
     if target.is_gradient and target.quantity == "weight" and kind == "conv2d":
         return "Each filter weight gathers from every position that it met."
     return ""
+
+
+def _hands_back_to_winners(step: ExplainedStep, nest: Nest) -> bool:
+    """Whether it is a max-pooling's way back where the first of several winners takes all."""
+    operation = step.operation
+    node = step.tape.network.by_name.get(operation.layer) if operation else None
+    is_way_back = nest.target.is_gradient and nest.target.quantity == "input"
+    if node is None or node.layer.kind != "max_pool2d" or not is_way_back:
+        return False
+    return getattr(node.layer, "ties", "first") == "first"
 
 
 def _kind(step: ExplainedStep) -> str:

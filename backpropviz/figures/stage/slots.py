@@ -115,15 +115,29 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
         )
         for selection, shown in ((s, cut(plane_of(array, address, s), near, focus)) for s in chosen)
     )
+    where = planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane)
     return Slot(
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(array),
-        planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane),
+        ", ".join(filter(None, (where, _turn(view, focus, address)))),
         panels,
         tuple(tile_label(selection, array.shape) for selection in chosen),
         current=current_panel(chosen, near),
     )
+
+
+def _turn(view: View, focus: Focus, address: Address) -> str:
+    """How the kernel meets the upstream gradient on its way back to the image."""
+    target, node = focus.nest.target, view.tape.network.by_name.get(focus.operation.layer)
+    is_way_back = target.is_gradient and target.quantity == "input"
+    if node is None or node.layer.kind != "conv2d" or not is_way_back:
+        return ""
+    kernel = view.tape[address.array].shape[2:]
+    if address.quantity != "weight" or math.prod(kernel) == 1:
+        return ""
+    is_flipped = bool(getattr(node.layer, "flip", False))
+    return "not turned" if focus.is_by_source != is_flipped else "met turned by 180°"
 
 
 def shape_of(array: Array) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,7 @@ from backpropviz.engine.ties import TieRule
 from backpropviz.figures.explanation.explained_step import ExplainedStep, Progress
 from backpropviz.figures.sentences.sentences import sentences
 from tests.figures.passes import branching, lenet, tiny, with_value
+from tests.figures.stages import of_layer
 from tests.figures.steps import TAPES, every_step, step_at
 
 
@@ -64,7 +67,24 @@ def test_winner_and_loser_of_a_pooling() -> None:
     )
     loser = told(tiny(), "pool1.input.grad[0,0,1,1]")
     assert loser.startswith("It lost its window to 8, so it gets 0. Its own value was 7.")
-    assert loser.endswith("computed, not missing.")
+    assert "changes nothing until it overtakes the winner" in loser
+    assert "computed, not missing" in loser
+    assert "Other images and windows make other winners." in loser
+    assert "all positions share one filter" in loser
+
+
+def test_where_no_filter_was_pooled_none_is_spoken_of() -> None:
+    view = of_layer(MaxPool2d(2), np.arange(4, dtype=np.float64).reshape(1, 2, 2))
+    loser = told(view.tape, "layer.input.grad[0,0,0,0]")
+    assert "It lost its window to 3" in loser
+    assert "filter" not in loser
+
+
+def test_a_whole_channel_says_what_the_losers_get_and_why() -> None:
+    step = step_at(tiny(), "pool1.input.grad[0,0,1,0]")
+    found = sentences(replace(step, derivation=None, depth=Depth.CHANNEL))
+    assert found.bold.endswith("The losers get 0.")
+    assert "all positions share one filter" in " ".join(found.plain)
 
 
 def pooled(image: list[list[float]], pool: MaxPool2d) -> Tape:
