@@ -7,6 +7,7 @@ from dataclasses import field
 import numpy as np
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.tape import Tape
 from backpropviz.frozen import frozen
@@ -23,6 +24,12 @@ class Scale:
     colormap: str
     limits: tuple[float, float]
     is_diverging: bool
+
+
+def finite_values(values: Array) -> Array:
+    """The values that are finite: as a rule the array itself, and no copy of it."""
+    finite = np.isfinite(values)
+    return values if finite.all() else values[finite]
 
 
 @frozen(eq=False)
@@ -43,7 +50,7 @@ class Scales:
 
     def _worked_out(self, address: Address, theme: Theme) -> Scale:
         values = self.tape[address]
-        finite = values[np.isfinite(values)]
+        finite = finite_values(values)
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         largest = max(abs(low), abs(high)) or 1.0
         is_image = address == IMAGE and min(values.shape[-2:]) >= _PHOTO_SIDE

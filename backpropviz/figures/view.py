@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.element import element_progress
 from backpropviz.engine.index import variables
@@ -111,7 +111,18 @@ class View:
     def plane_statuses(
         self, address: Address, selections: Sequence[Selection]
     ) -> tuple[Partial, ...]:
-        """The same of several planes, at the cost of one look."""
+        """The same of several planes, at the cost of one look; those asked for before are kept."""
+        missing = [s for s in selections if (address, s) not in self._planes]
+        if missing:
+            found = self._found_planes(address, missing)
+            self._planes.update(((address, s), f) for s, f in zip(missing, found, strict=True))
+        return tuple(self._planes[address, selection] for selection in selections)
+
+    @cached_property
+    def _planes(self) -> dict[tuple[Address, Selection], Partial]:
+        return {}
+
+    def _found_planes(self, address: Address, selections: Sequence[Selection]) -> Sequence[Partial]:
         origin = self.tape.resolve(address.array)
         done, total = self.steps_done(origin)
         number = self.timeline.computed_by(origin)
@@ -133,8 +144,8 @@ class View:
         """A plane that is complete, or not begun."""
         part = tuple(slice(None) if s is None else s for s in selection)
         values = self.tape[origin][part]
-        mask = np.broadcast_to(np.bool_(known), values.shape)
-        shown = values.astype(np.float64) if known else np.broadcast_to(np.nan, values.shape)
+        mask = _filled(values.shape, known)
+        shown = values.astype(np.float64) if known else _filled(values.shape, np.nan)
         return Partial(shown, mask, mask)
 
     @cached_property
@@ -178,6 +189,12 @@ class View:
         here = focus.steps_done - 1
         current = np.flatnonzero(steps == here)
         return Progress(int(current[0]) if current.size else None, steps <= here)
+
+
+@lru_cache(maxsize=64)
+def _filled(shape: Shape, value: float) -> Array:
+    """An array of one value, that takes no room."""
+    return np.broadcast_to(np.asarray(value), shape)
 
 
 def _step_numbers(derivation: Derivation, focus: Focus) -> Array:

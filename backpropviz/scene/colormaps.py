@@ -7,7 +7,7 @@ infinities take a color that no value has.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import numpy as np
@@ -130,12 +130,14 @@ def contrast(first: Color, second: Color) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
+@lru_cache(maxsize=1024)
 def contrast_color(background: Color) -> Color:
     """Black or white, whichever contrasts more: at least 4.58 on any color."""
     on_black = contrast("#000000", background)
     return "#000000" if on_black >= contrast("#FFFFFF", background) else "#FFFFFF"
 
 
+@lru_cache(maxsize=1024)
 def legible(color: Color, background: Color, least: float = 4.5) -> Color:
     """The color itself where it can be read on the background, else black or white."""
     return color if contrast(color, background) >= least else contrast_color(background)

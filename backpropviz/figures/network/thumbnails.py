@@ -218,8 +218,11 @@ def reduced(
     complete = bool(known.all())
     high = _over(np.maximum, plane if complete else np.where(known, plane, -np.inf), parts)
     low = _over(np.minimum, plane if complete else np.where(known, plane, np.inf), parts)
+    largest = np.where(high >= -low, high, low)
+    if complete:
+        return largest, np.ones((rows, columns), bool)
     seen = _over(np.logical_or, known, parts)
-    return np.where(seen, np.where(high >= -low, high, low), 0.0), seen
+    return np.where(seen, largest, 0.0), seen
 
 
 def _starts(length: int, count: int) -> NDArray[np.intp]:
@@ -229,8 +232,14 @@ def _starts(length: int, count: int) -> NDArray[np.intp]:
 
 def _over(ufunc: np.ufunc, plane: Array, parts: list[NDArray[np.intp]]) -> Array:
     """The plane reduced along both axes; a part without a value of its own takes its neighbor's."""
-    down: Array = ufunc.reduceat(plane, parts[0], axis=0)
-    return ufunc.reduceat(down, parts[1], axis=1)
+    # Repeating values is for the end, when there are least of them.
+    for axis in sorted((0, 1), key=lambda axis: len(parts[axis]) / plane.shape[axis]):
+        starts = parts[axis]
+        if len(starts) >= plane.shape[axis]:
+            plane = plane.take(starts, axis)
+        else:
+            plane = ufunc.reduceat(plane, starts, axis=axis)
+    return plane
 
 
 def _mean(values: Array, count: int, axis: int) -> Array:

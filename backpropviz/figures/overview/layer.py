@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
@@ -37,9 +36,10 @@ class Line:
 
 def layer_marks(view: View, phase: Phase, layer: str, body: Box, theme: Theme) -> tuple[Mark, ...]:
     """Forward: inputs, parameters, output. Backward: gradients. Update: a row a parameter."""
-    tensors = [a for line in _lines(view, phase, layer) for a in line.tensors]
-    across, size = _arrangement(_lines(view, phase, layer), body)
-    rows = _wrapped(_lines(view, phase, layer), across)
+    lines = _lines(view, phase, layer)
+    tensors = [address for line in lines for address in line.tensors]
+    across, size = _arrangement(lines, body)
+    rows = _wrapped(lines, across)
     marks: list[Mark] = []
     step = _HEADING + size + _STATISTICS + _GAP / 2
     most = max(1, int((body.height + _GAP / 2) // step))
@@ -85,12 +85,16 @@ def _backward(view: View, layer: str) -> tuple[Address, ...]:
 
 def _update_lines(view: View, layer: str) -> Iterator[Line]:
     network = view.tape.network
+    updates = [
+        o.nest.target
+        for o in view.timeline.operations
+        if o.phase is Phase.UPDATE and o.layer == layer
+    ]
     for name in network.parameter_shapes(network.by_name[layer]):
         parameter = Address(layer, name)
         found = [parameter, parameter.grad]
-        for operation in view.timeline.operations:
-            target = operation.nest.target
-            if operation.phase is not Phase.UPDATE or replace(target, part="") != parameter:
+        for target in updates:
+            if target.of("") != parameter:
                 continue
             before = target.of(f"{target.part}_before")
             found += [before] if before in view.tape else []

@@ -12,7 +12,7 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.figures.network.thumbnails import PHOTO_SIDE, not_computed, photograph, thumbnail
-from backpropviz.figures.scales import Scale, Scales
+from backpropviz.figures.scales import Scale, Scales, finite_values
 from backpropviz.figures.symbols import PARAMETERS
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
@@ -88,13 +88,13 @@ def statistics(view: View, address: Address) -> Statistics:
 
 
 def _measured(values: Array) -> Statistics:
-    finite = values[np.isfinite(values)]
+    finite = finite_values(values)
     some = finite if finite.size else np.zeros(1)
     return Statistics(
         float(some.min()),
         float(some.max()),
         float(some.mean(dtype=np.float64)),
-        float(np.count_nonzero(values == 0) / values.size),
+        (values.size - np.count_nonzero(values)) / values.size,
         finite.size == values.size,
     )
 

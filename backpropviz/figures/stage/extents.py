@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from backpropviz.engine.index import Index
@@ -36,6 +38,7 @@ class Extent:
         return tuple(found)
 
 
+@lru_cache(maxsize=1024)
 def extent(index: Index, region: Region) -> Extent:
     """The values that an index takes over a block of steps."""
     if any(len(r) == 0 for r in region):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
 import numpy as np
 
 from backpropviz.debugger.call_stack import call_stack
@@ -13,7 +17,7 @@ from backpropviz.figures.stage.slot_layout import Placed
 from backpropviz.figures.symbols import Notation
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
-from backpropviz.scene.equation import Node, Operator, Row, Symbol
+from backpropviz.scene.equation import Operator, Row, Symbol
 from backpropviz.scene.equation_layout import EquationStyle, Laid, layout
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Group, Line, Mark, Pixels, Stroke, Text
@@ -26,8 +30,11 @@ _OVERHANG = 14
 _MARGIN = 32
 _BASELINE = 23
 
+Path: TypeAlias = Sequence[tuple[str, str]]
+"""The levels that enclose the step as words, each with the key that leads there."""
 
-def header(view: View, width: float, theme: Theme) -> tuple[Mark, ...]:
+
+def header(view: View, path: Path, width: float, theme: Theme) -> tuple[Mark, ...]:
     """The path to the step, and the legend of the result's scale."""
     line = Line(0, HEADER_HEIGHT - 0.5, width, HEADER_HEIGHT - 0.5, Stroke(theme.border))
     focus = view.focus
@@ -37,12 +44,11 @@ def header(view: View, width: float, theme: Theme) -> tuple[Mark, ...]:
         scale = view.scales.of(focus.nest.target, theme)
         legend = scale_legend(scale, width - _MARGIN - 168, 10, theme)
         room -= 190
-    return (line, *_path(view, room, theme), *legend)
+    return (line, *_path_marks(path, room, theme), *legend)
 
 
-def _path(view: View, room: float, theme: Theme) -> tuple[Mark, ...]:
+def _path_marks(parts: Path, room: float, theme: Theme) -> tuple[Mark, ...]:
     """Backward › conv1 › ∂L/∂W › 0 ← 0 › [0, 1] › term 3 of 4, the last part in bold."""
-    parts = path_parts(view)
     marks: list[Mark] = []
     x = float(_MARGIN)
     for number, (text, key) in enumerate(parts):
@@ -60,7 +66,7 @@ def _path(view: View, room: float, theme: Theme) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def path_parts(view: View) -> list[tuple[str, str]]:
+def path_parts(view: View) -> Path:
     """The levels of the call stack as words, each with the key that leads there."""
     if view.is_done:
         return [("The step is complete", "")]
@@ -98,6 +104,7 @@ def coordinates_text(view: View, frame: Frame) -> str:
     return f"{word} {', '.join(values)}"
 
 
+@lru_cache(maxsize=64)
 def scale_legend(scale: Scale, x: float, y: float, theme: Theme) -> tuple[Mark, ...]:
     """The color map with its two ends; its width is 168."""
     low, high = scale.limits
@@ -148,15 +155,15 @@ def slot_heading(placed: Placed, notation: Notation, theme: Theme) -> tuple[Mark
 
 def symbol_marks(address: Address, notation: Notation, color: Color) -> Laid:
     """∂L/∂W on one line, as a title's first sign."""
-    return layout(_inline(address, notation), _title_style(color))
-
-
-def _inline(address: Address, notation: Notation) -> Node:
     letter = notation.letter(address)
     name = Symbol(letter.text, italic=not letter.is_word)
-    if not address.is_gradient:
-        return name
-    return Row((Symbol("∂"), Symbol("L"), Operator("/"), Symbol("∂"), name))
+    return _laid_symbol(name, color, is_gradient=address.is_gradient)
+
+
+@lru_cache(maxsize=256)
+def _laid_symbol(name: Symbol, color: Color, *, is_gradient: bool) -> Laid:
+    parts = (Symbol("∂"), Symbol("L"), Operator("/"), Symbol("∂"), name)
+    return layout(Row(parts) if is_gradient else name, _title_style(color))
 
 
 def _title_style(color: Color) -> EquationStyle:

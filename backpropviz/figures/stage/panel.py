@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, fields
 from functools import cached_property, lru_cache
 from math import isfinite
+from operator import attrgetter
 
 import numpy as np
 
@@ -96,10 +97,9 @@ class Panel:
     @cached_property
     def numbers(self) -> dict[tuple[int, int], str]:
         """The text of every value that is computed, all with the same decimals."""
-        known = np.argwhere(self.plane.computed)
-        values = [float(self.plane.values[row, column]) for row, column in known]
-        texts = shown_group(values, signed=self.signed)
-        return {(int(r), int(c)): text for (r, c), text in zip(known, texts, strict=True)}
+        values = self.plane.values[self.plane.computed].tolist()
+        places = zip(*(indices.tolist() for indices in self.plane.computed.nonzero()), strict=True)
+        return dict(zip(places, _shown_group(tuple(values), self.signed), strict=True))
 
     @property
     def texts(self) -> Iterable[str]:
@@ -117,6 +117,11 @@ class Panel:
         return self.plane.columns + self.margins.left + self.margins.right
 
 
+@lru_cache(maxsize=64)
+def _shown_group(values: tuple[float, ...], signed: bool) -> tuple[str, ...]:
+    return tuple(shown_group(values, signed=signed))
+
+
 def panel_marks(
     panel: Panel, grid: Grid, theme: Theme, *, is_tile: bool = False
 ) -> tuple[Mark, ...]:
@@ -127,8 +132,8 @@ def panel_marks(
     return _kept_marks(_Content(panel, grid, theme, is_tile))
 
 
-_PLANE_FACTS = tuple(
-    known.name for known in fields(Plane) if known.name not in {"values", "computed", "complete"}
+_plane_facts = attrgetter(
+    *(f.name for f in fields(Plane) if f.name not in {"values", "computed", "complete"})
 )
 
 
@@ -142,7 +147,7 @@ class _Content:
         plane = panel.plane
         self._key = (
             *(plane.values.tobytes(), plane.computed.tobytes(), plane.values.shape),
-            *(getattr(plane, name) for name in _PLANE_FACTS),
+            _plane_facts(plane),
             *(panel.scale, panel.margins, panel.outlines, panel.signed),
             *(tuple(panel.moods.items()), tuple(panel.notes.items())),
             *(grid, theme.name, is_tile),
@@ -245,23 +250,24 @@ def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
 
 def _map(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     plane, margins = panel.plane, panel.margins
+    is_whole = bool(plane.computed.all())
     inner = grid.span(margins.top, margins.left, plane.rows, plane.columns)
     pixels = Pixels(
         inner.x,
         inner.y,
         inner.width,
         inner.height,
-        np.nan_to_num(plane.values, nan=0.0) if not plane.computed.all() else plane.values,
+        plane.values if is_whole else np.where(plane.computed, plane.values, 0.0),
         panel.scale.colormap,
         panel.scale.limits,
-        None if plane.computed.all() else ~plane.computed,
+        None if is_whole else ~plane.computed,
         theme.stage,
         plane.key_pattern,
         plane.first_row,
         plane.first_column,
         plane.first_index,
         plane.length if plane.wrapped else None,
-        _dotted(panel, grid),
+        None if is_whole else _dotted(panel, grid),
         min(2.5, max(1.0, min(grid.cell_width, grid.cell_height) / 8)),
         theme.text_tertiary,
     )

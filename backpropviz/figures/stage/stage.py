@@ -34,13 +34,9 @@ def stage(view: View, width: float, height: float, theme: Theme) -> Scene:
     """The step in focus as it will be when it has run."""
     margin = _MARGIN if width >= _NARROW else _MARGIN / 2
     body = Box(margin, HEADER_HEIGHT + 20, width - 2 * margin, height - HEADER_HEIGHT - 20 - 16)
-    marks = (*header(view, width, theme), *_body(view, body, theme))
-    return Scene(width, height, theme.stage, marks, title(view))
-
-
-def title(view: View) -> str:
-    """The path to the step, as text."""
-    return " › ".join(text for text, _ in path_parts(view))
+    path = path_parts(view)
+    marks = (*header(view, path, width, theme), *_body(view, body, theme))
+    return Scene(width, height, theme.stage, marks, " › ".join(text for text, _ in path))
 
 
 def import_all_stages() -> None:
