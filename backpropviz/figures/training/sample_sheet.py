@@ -20,6 +20,8 @@ _MARGIN: Final = 12
 _LINES: Final = 32
 """Below a picture: its class, and its name."""
 _HEAD: Final = 24
+_MOST: Final = 40
+"""Pictures at once: more take longer to draw than a person waits at a click."""
 _ARROW_ROOM: Final = 20
 
 
@@ -38,8 +40,10 @@ def sheet_capacity(width: float, height: float, *, versions: int) -> tuple[int, 
         columns, rows, _ = _grid_shape(width, height)
         return columns * rows, 0
     columns = int((width - 2 * _MARGIN + _GAP) // (_LEAST_SIDE + _GAP))
-    rows = max(1, int((height - _MARGIN - _HEAD) // (_LEAST_SIDE + _LINES)))
-    return rows, min(versions, max(1, columns - 2))
+    versions = min(versions, max(1, columns - 2))
+    most = int((height - _MARGIN - _HEAD) // (_LEAST_SIDE + _LINES))
+    choices = range(1, max(1, min(most, _MOST // (versions + 1))) + 1)
+    return max(choices, key=lambda n: n * _row_side(n, versions, (width, height)) ** 2), versions
 
 
 def sample_sheet(
@@ -79,9 +83,9 @@ def _grid_shape(width: float, height: float) -> tuple[int, int, int]:
     """Columns, rows and a picture's side, such that pictures fill as much of the room as can be."""
     most = max(1, int((width - 2 * _MARGIN + _GAP) // (_LEAST_SIDE + _GAP)))
     shapes = []
-    for columns in range(max(1, 3 * most // 4), most + 1):
+    for columns in range(max(1, min(5, most), most // 2), most + 1):
         side = max(1, int((width - 2 * _MARGIN + _GAP) / columns - _GAP))
-        rows = max(1, int((height - _MARGIN) // (side + _LINES)))
+        rows = max(1, min(int((height - _MARGIN) // (side + _LINES)), _MOST // columns))
         shapes.append((columns * rows * side * side, columns, rows, side))
     return max(shapes)[1:]
 
@@ -93,9 +97,7 @@ def _rows(
     size: tuple[float, float],
     theme: Theme,
 ) -> list[Mark]:
-    across = size[0] - 2 * _MARGIN - _ARROW_ROOM - versions * _GAP
-    down = (size[1] - _MARGIN - _HEAD) / max(1, len(samples)) - _LINES
-    side = int(max(24.0, min(across / (versions + 1), down)))
+    side = _row_side(len(samples), versions, size)
     first = _MARGIN + side + _ARROW_ROOM + _GAP
     marks: list[Mark] = [
         _title(_MARGIN, "as it is", theme),
@@ -109,6 +111,13 @@ def _rows(
             x = first + place * (side + _GAP)
             marks += _picture(picture, preprocessing, (x, y, side), theme)
     return marks
+
+
+def _row_side(samples: int, versions: int, size: tuple[float, float]) -> int:
+    """A picture's side where each sample has a row of versions."""
+    across = size[0] - 2 * _MARGIN - _ARROW_ROOM - versions * _GAP
+    down = (size[1] - _MARGIN - _HEAD) / samples - _LINES
+    return int(max(24.0, min(across / (versions + 1), down)))
 
 
 def _picture(

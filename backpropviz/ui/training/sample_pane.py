@@ -18,7 +18,7 @@ from backpropviz.ui.training.data_loading import sample_views
 
 _TRAINING: Final = "training"
 _HELD_OUT: Final = "held out"
-_VERSIONS: Final = 10
+_VERSIONS: Final = 7
 
 
 class SamplePane(QWidget):

@@ -64,7 +64,7 @@ def views(count: int, versions: int) -> tuple[SampleViews, ...]:
 
 
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
-@pytest.mark.parametrize("versions", [0, 10])
+@pytest.mark.parametrize("versions", [0, 7])
 @pytest.mark.parametrize("size", [(640.0, 260.0), (900.0, 700.0), (120.0, 90.0)])
 def test_as_many_pictures_as_have_room_and_all_inside(
     theme: Theme, versions: int, size: tuple[float, float]
