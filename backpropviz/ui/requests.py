@@ -12,7 +12,7 @@ from backpropviz.frozen import frozen
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
 
-_NETWORKS: Final = (".json", ".bpv")
+NETWORK_SUFFIXES: Final = (".json", ".bpv")
 _LESSON: Final = ".toml"
 
 
@@ -42,7 +42,7 @@ def request_for(
     for name in files:
         if Path(name).suffix.lower() == _LESSON:
             request = replace(request, lesson=name)
-        elif Path(name).suffix.lower() in _NETWORKS:
+        elif Path(name).suffix.lower() in NETWORK_SUFFIXES:
             request = replace(request, network=name)
         else:
             request = replace(request, image=name)

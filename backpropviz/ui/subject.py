@@ -22,7 +22,7 @@ from backpropviz.importers.fit import prepare
 from backpropviz.importers.images import open_picture, picture_from_bytes
 from backpropviz.importers.picture import Picture
 from backpropviz.storage.networks import load_network
-from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.requests import NETWORK_SUFFIXES, OpenRequest
 
 if TYPE_CHECKING:
     from backpropviz.engine.address import Address
@@ -67,7 +67,8 @@ class Subject:
     @property
     def network_title(self) -> str:
         """A short name: the bundled one, or the file's."""
-        return Path(self.network).stem
+        path = Path(self.network)
+        return path.stem if path.suffix.lower() in NETWORK_SUFFIXES else path.name
 
     @property
     def learning_rate(self) -> float:

@@ -144,7 +144,8 @@ class TopBar(QToolBar):
             entry.setToolTip(card.description)
             entries.append(entry)
         details = self._actions["network_details"]
-        self.network.fill([*entries, None, self._actions["open"], details])
+        editor = (self._actions["new_network"], self._actions["edit_network"])
+        self.network.fill([*entries, None, self._actions["open"], *editor, details])
 
     def _fill_targets(self, subject: Subject) -> None:
         names: Sequence[str] = subject.model.class_names if subject.is_classifier else ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from backpropviz.engine.architecture.building import Start, WeightPlan, build_model, weight_plan
 from backpropviz.engine.architecture.draft import Draft, draft_of_model
@@ -95,5 +96,9 @@ class DraftController(QObject):
 
 
 def controller_for(model: Model, parent: QObject | None = None) -> DraftController:
-    """A controller that begins with a model."""
-    return DraftController(draft_of_model(model), model, parent)
+    """A controller that begins with a model; the title says that it is no longer that one."""
+    draft = draft_of_model(model)
+    suffix = QCoreApplication.translate("DraftController", ", edited")
+    if not draft.title.endswith(suffix):
+        draft = replace(draft, title=draft.title + suffix)
+    return DraftController(draft, model, parent)

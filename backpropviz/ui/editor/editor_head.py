@@ -30,7 +30,7 @@ class EditorHead(QFrame):
         self.title = text_line(self.tr("Title of the network"))
         self.title.setObjectName("EditorTitle")
         self.title.setFont(qfont(CARD_TITLE))
-        self.title.setFixedWidth(280)
+        self.title.setFixedWidth(320)
         self.title.editingFinished.connect(self._change_title)
         self.presets = ChoiceChip(self.tr("Start from"))
         self.presets.show_value(self.tr("Start from a preset"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from backpropviz.engine.architecture import edits, ends
 from backpropviz.engine.architecture.building import (
@@ -48,6 +50,27 @@ def test_a_draft_that_fits_goes_to_a_file_and_back(start: Draft, steps: list[Ste
     read = model_from_json(Entry(model_to_json(model), ""), draft.title)
     assert draft_of_model(read) == draft
     assert model_to_json(read) == {**model_to_json(model)}
+
+
+@given(STARTS, STEPS, st.integers(0, 9))
+@settings(max_examples=60)
+def test_a_draft_that_fits_can_be_recorded(start: Draft, steps: list[Step], seed: int) -> None:
+    draft = start
+    for step in steps:
+        try:
+            edited = step.apply(draft)
+        except UserError:
+            continue
+        draft = edited if survey(edited).problem is None else draft
+    model = build_model(draft, start=Start(seed))
+    image = np.random.default_rng(seed).random((1, *draft.input_shape), dtype=np.float32)
+    shapes = survey(draft).shapes
+    wanted = 0 if draft.loss.kind == "cross_entropy" else (0.0,) * math.prod(shapes[draft.output])
+    tape = run(model, image, Settings(target=wanted))
+    for name, shape in shapes.items():
+        address = name if name == "image" else f"{name}.output"
+        assert tape[address].shape == (1, *shape)
+    assert model.parameter_count == survey(draft).parameters
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -59,6 +59,7 @@ def test_an_edited_network_is_opened_on_the_same_picture(
     opened = controller.opened
     assert "relu4" not in opened.view.tape.network.by_name
     assert opened.subject.image_name == subject.image_name
+    assert opened.subject.network_title == "LeNet on handwritten digits, edited"
     assert desk_of(window).editor is None
     window.actions_by_name["edit_network"].trigger()
     assert editor_of(window).controller.history.undo_label == "remove relu4"

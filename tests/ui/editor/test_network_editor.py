@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
+from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.architecture.draft import draft_of_model
 from backpropviz.engine.model import Model
 from backpropviz.engine.presets import PRESETS
@@ -131,6 +134,49 @@ def test_keys_move_double_and_remove(editor: NetworkEditor, qtbot: QtBot) -> Non
     for _ in range(2):
         QTest.keyClick(editor, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert editor.controller.draft.names[:3] == ("conv1", "pool1", "relu1")
+
+
+def test_a_layer_is_dragged_to_another_place(editor: NetworkEditor) -> None:
+    layers = editor.layers.list
+    editor.controller.choose("pool1")
+    below = layers.visualItemRect(layers.item(1)).topLeft() + QPoint(40, 4)
+    drop = QDropEvent(
+        QPointF(below),
+        Qt.DropAction.MoveAction,
+        layers.mimeData(layers.selectedItems()),
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    layers.dropEvent(drop)
+    assert editor.controller.draft.names[:3] == ("pool1", "conv1", "relu1")
+    assert [row.name for row in layers.rows][1:4] == ["pool1", "conv1", "relu1"]
+    assert editor.controller.chosen == "pool1"
+
+
+def test_random_presses_leave_a_whole_window(editor: NetworkEditor) -> None:
+    random = Random(5)
+    controller, layers = editor.controller, editor.layers
+    presses: list[Callable[[], object]] = [
+        lambda: controller.choose(random.choice(controller.places)),
+        lambda: layers.add_layer(random.choice(tuple(catalog()))),
+        layers.up.click,
+        layers.down.click,
+        layers.trash.click,
+        layers.double.click,
+        controller.undo,
+        controller.redo,
+        lambda: editor.layer_form.kind.choose(random.choice(tuple(catalog()))),
+        lambda: editor.start_from(random.choice(tuple(PRESETS))),
+        editor.layer_form.inputs.more.click,
+    ]
+    for _ in range(400):
+        press = random.choice(presses)
+        if controller.is_end and presses.index(press) >= 8:
+            continue
+        press()
+        assert [row.name for row in layers.list.rows] == list(controller.places)
+        assert layers.list.currentRow() == controller.places.index(controller.chosen)
+        assert editor.open_button.isEnabled() == (controller.survey.problem is None)
 
 
 def test_a_draft_that_does_not_fit_can_be_edited_but_not_opened(editor: NetworkEditor) -> None:
