@@ -110,9 +110,9 @@ def _on_more_data(cost: NudgeCost) -> str:
     if cost.batches > 1:
         return ""
     return (
-        f"And that is for these data alone: {_MANY:,} such passes would take "
-        f"{duration_text(_MANY * cost.nudging_s)} by nudging, "
-        f"{duration_text(_MANY * cost.backprop_s)} by backpropagation, for a single update each. "
+        f"That is for this one pass: for the data of {_MANY:,} passes it would be "
+        f"{duration_text(_MANY * cost.nudging_s)} by nudging and "
+        f"{duration_text(_MANY * cost.backprop_s)} by backpropagation. "
     )
 
 
