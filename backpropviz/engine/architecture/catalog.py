@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from types import MappingProxyType
+from typing import Final
 
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
@@ -134,6 +135,10 @@ _ENTRIES = (
     Entry(_JOIN, "Add", "add", Add(), "The sum of several layers: the join of a residual block."),
     Entry(_JOIN, "Concatenate", "concat", Concat(), "The channels of several layers in a row."),
 )
+
+
+UNNUMBERED: Final = ("flatten", "mean")
+"""Words of kinds of which a network usually has one."""
 
 
 @cache

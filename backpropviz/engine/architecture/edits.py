@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from types import MappingProxyType
 
-from backpropviz.engine.architecture.catalog import entry_of
+from backpropviz.engine.architecture.catalog import UNNUMBERED, entry_of
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.limits import LONGEST_NAME, MOST_LAYERS, check_settings
 from backpropviz.engine.architecture.survey import survey
@@ -37,8 +37,10 @@ def added_name(before: Draft, after: Draft) -> str:
 
 
 def free_name(draft: Draft, word: str) -> str:
-    """The word with the first number that no layer has: `conv3`."""
+    """The word with the first number that no layer has: `conv3`; the first flatten needs none."""
     taken, number = set(draft.names), 1
+    if word in UNNUMBERED and word not in taken:
+        return word
     while f"{word}{number}" in taken:
         number += 1
     return f"{word}{number}"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QFrame,
     QHBoxLayout,
-    QLabel,
-    QPushButton,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -30,13 +29,13 @@ from backpropviz.scene.theme import Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import hairline
 from backpropviz.ui.editor.draft_controller import DraftController
+from backpropviz.ui.editor.editor_foot import EditorFoot
 from backpropviz.ui.editor.editor_head import EMPTY, EditorHead
 from backpropviz.ui.editor.end_forms import ImageForm, LossForm
 from backpropviz.ui.editor.layer_form import LayerForm
 from backpropviz.ui.editor.layer_panel import LayerPanel
 from backpropviz.ui.editor.saving import save_draft
 from backpropviz.ui.editor.totals import Totals
-from backpropviz.ui.editor.weight_row import WeightRow
 from backpropviz.ui.scene_view import SceneView
 
 FIRST_SIZE = (1240, 780)
@@ -57,8 +56,7 @@ class NetworkEditor(QDialog):
         self.setModal(False)
         self.setWindowTitle(self.tr("Network editor"))
         self.controller, self.colors = controller, colors
-        self._refusal = ""
-        self._waiting = ""
+        self._purpose = ""
         self._builder = Background(self)
         self._make_parts()
         self._lay_out()
@@ -81,21 +79,7 @@ class NetworkEditor(QDialog):
         self.forms = QStackedWidget()
         for form in (self.layer_form, self.image_form, self.loss_form):
             self.forms.addWidget(form)
-        self.note = QLabel()
-        self.note.setObjectName("Note")
-        self.note.setWordWrap(True)
-        self.weights = WeightRow()
-        self.save_button = self._button(self.tr("Save…"), self._ask_file)
-        self.train_button = self._button(self.tr("Train it…"), partial(self._build, "train"))
-        self.open_button = self._button(self.tr("Open in debugger"), partial(self._build, "open"))
-        self.open_button.setObjectName("Primary")
-
-    def _button(self, text: str, pressed: object) -> QPushButton:
-        button = QPushButton(text)
-        button.setFixedHeight(30)
-        button.setAutoDefault(False)
-        button.clicked.connect(pressed)
-        return button
+        self.foot = EditorFoot(controller)
 
     def _lay_out(self) -> None:
         self.layers.setFixedWidth(_SIDE_WIDTH)
@@ -112,19 +96,6 @@ class NetworkEditor(QDialog):
         body.addLayout(middle, 1)
         body.addWidget(_divider())
         body.addWidget(self.forms)
-        foot = QFrame()
-        foot.setObjectName("Chrome")
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        for part in (self.weights, self.save_button, self.train_button, self.open_button):
-            if part is self.save_button:
-                buttons.addStretch(1)
-            buttons.addWidget(part)
-        lines = QVBoxLayout(foot)
-        lines.setContentsMargins(16, 8, 16, 12)
-        lines.setSpacing(8)
-        lines.addWidget(self.note)
-        lines.addLayout(buttons)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -132,14 +103,16 @@ class NetworkEditor(QDialog):
         column.addWidget(hairline())
         column.addLayout(body, 1)
         column.addWidget(hairline())
-        column.addWidget(foot)
+        column.addWidget(self.foot)
 
     def _connect(self) -> None:
         self.controller.changed.connect(self.refresh)
-        self.controller.refused.connect(self._say_refusal)
+        self.controller.refused.connect(self.foot.refuse)
+        self.foot.wanted.connect(self._do)
         self.canvas.clicked.connect(self._choose)
         self.canvas.resized.connect(self._draw)
-        self.weights.changed.connect(self._tell)
+        shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Close), self)
+        shortcut.activated.connect(self.close)
         self.head.presets.chosen.connect(self.start_from)
         self._builder.answered.connect(self._take)
         self._builder.failed.connect(self._fail)
@@ -147,7 +120,6 @@ class NetworkEditor(QDialog):
     def refresh(self) -> None:
         """Show draft and choice in all parts."""
         controller = self.controller
-        self._refusal = ""
         self.head.show_history()
         self.layers.show_layers()
         self.totals.show_survey(controller.survey)
@@ -160,15 +132,14 @@ class NetworkEditor(QDialog):
         else:
             self.layer_form.show_layer()
             self.forms.setCurrentWidget(self.layer_form)
-        self.weights.show_plan(controller.plan, has_base=controller.base is not None)
-        self._tell()
+        self.foot.show_draft()
         self._draw()
         self.canvas.keep_in_sight(f"layer:{controller.chosen}")
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         self.colors = colors
-        for part in (self.head, self.layers, self.layer_form, self.loss_form, self.weights):
+        for part in (self.head, self.layers, self.layer_form, self.loss_form, self.foot):
             part.use_theme(colors)
         self.refresh()
 
@@ -182,7 +153,7 @@ class NetworkEditor(QDialog):
         try:
             network = preset(name, draft.input_shape, self._class_count())
         except UserError as error:
-            self._say_refusal(str(error))
+            self.foot.refuse(str(error))
             return
         title = PRESETS[name].title
         label = self.tr("start from {title}").format(title=title)
@@ -230,32 +201,6 @@ class NetworkEditor(QDialog):
         problem = self.controller.survey.problem_at(name)
         return f"{name}: {problem}" if problem else name
 
-    def _tell(self) -> None:
-        """The sentence below, and what can be done with the draft."""
-        problem = self.controller.survey.problem
-        text = str(problem) if problem is not None else self._weights_text()
-        self.note.setText(self._refusal or text)
-        is_wrong = problem is not None or bool(self._refusal)
-        if self.note.property("isWrong") != is_wrong:
-            self.note.setProperty("isWrong", is_wrong)
-            self.note.style().unpolish(self.note)
-            self.note.style().polish(self.note)
-        for button in (self.save_button, self.train_button, self.open_button):
-            button.setEnabled(problem is None and not self._waiting)
-            button.setToolTip(str(problem) if problem is not None else "")
-
-    def _weights_text(self) -> str:
-        start, plan = self.weights.start, self.controller.plan
-        if start.keeps_weights and plan.kept:
-            kept, new = ", ".join(plan.kept), ", ".join(plan.fresh)
-            text = self.tr("Keeps the weights of {kept}").format(kept=kept)
-            return self.tr("{text}; new: {new}.").format(text=text, new=new) if new else f"{text}."
-        return self.tr("All shapes fit. Every weight is drawn anew.")
-
-    def _say_refusal(self, text: str) -> None:
-        self._refusal = text
-        self._tell()
-
     def _ask_file(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
             self,
@@ -268,31 +213,33 @@ class NetworkEditor(QDialog):
 
     def save(self, path: Path) -> None:
         """Write the network; `saved` tells when it is done."""
-        self._waiting = "save"
-        draft, base, start = self.controller.draft, self.controller.base, self.weights.start
-        self._builder.run(partial(save_draft, path, draft, base, start))
-        self._tell()
+        draft, base = self.controller.draft, self.controller.base
+        self._run("save", partial(save_draft, path, draft, base, self.foot.weights.start))
 
-    def _build(self, purpose: str) -> None:
-        self._waiting = purpose
-        start = self.weights.start
-        self._builder.run(partial(self.controller.model, start))
-        self._tell()
+    def _do(self, purpose: str) -> None:
+        if purpose == "save":
+            self._ask_file()
+        else:
+            self._run(purpose, partial(self.controller.model, self.foot.weights.start))
+
+    def _run(self, purpose: str, job: Callable[[], object]) -> None:
+        self._purpose = purpose
+        self.foot.set_busy(True)
+        self._builder.run(job)
 
     def _take(self, answer: Model | Path) -> None:
-        purpose, self._waiting = self._waiting, ""
-        self._tell()
+        self.foot.set_busy(False)
         if isinstance(answer, Path):
-            self.note.setText(self.tr("Saved as {file}.").format(file=answer))
+            self.foot.note.setText(self.tr("Saved as {file}.").format(file=answer))
             self.saved.emit(str(answer))
-        elif purpose == "train":
+        elif self._purpose == "train":
             self.train_wanted.emit(answer)
         else:
             self.open_wanted.emit(answer)
 
     def _fail(self, error: BaseException) -> None:
-        self._waiting = ""
-        self._say_refusal(sentence(error))
+        self.foot.set_busy(False)
+        self.foot.refuse(sentence(error))
 
 
 def _divider() -> QFrame:

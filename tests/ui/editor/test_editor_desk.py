@@ -54,7 +54,7 @@ def test_an_edited_network_is_opened_on_the_same_picture(
     assert window.workbench is not None
     controller = window.workbench.controller
     with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
-        editor.open_button.click()
+        editor.foot.open.click()
     assert controller.opened is not None
     opened = controller.opened
     assert "relu4" not in opened.view.tape.network.by_name
@@ -80,7 +80,7 @@ def test_a_network_without_an_example_asks_for_a_picture(
     assert window.workbench is not None
     controller = window.workbench.controller
     with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
-        editor_of(window).open_button.click()
+        editor_of(window).foot.open.click()
     assert controller.opened is not None
     assert controller.opened.subject.image_name == "mnist:3"
     assert controller.opened.subject.network_title == "My network"
@@ -98,7 +98,7 @@ def test_training_begins_with_the_weights_that_were_drafted(
     monkeypatch.setattr(NewRunDialog, "exec", look)
     window.actions_by_name["new_network"].trigger()
     with qtbot.waitSignal(desk_of(window).train_wanted, timeout=LONG_MS) as caught:
-        editor_of(window).train_button.click()
+        editor_of(window).foot.train.click()
     (model,) = caught.args
     assert isinstance(model, Model)
     assert desk_of(window).editor is None
@@ -118,7 +118,7 @@ def test_wanted_numbers_are_checked(window: MainWindow, tmp_path: Path) -> None:
     window.actions_by_name["new_network"].trigger()
     controller = editor_of(window).controller
     editor_of(window).loss_form._change_kind("squared_error")
-    model = controller.model(editor_of(window).weights.start)
+    model = controller.model(editor_of(window).foot.weights.start)
     dialog = PictureDialog(window, model)
     dialog.take("mnist:0")
     assert dialog.result() == 0

@@ -65,7 +65,7 @@ def test_it_shows_every_layer_with_its_shape(editor: NetworkEditor) -> None:
     assert (rows["conv1"].shape, rows["conv1"].count) == ("6×28×28", "156")
     assert editor.totals.parameters.text() == "61,706"
     assert editor.totals.multiply_adds.text() == "416,520"
-    assert editor.open_button.isEnabled()
+    assert editor.foot.open.isEnabled()
 
 
 def test_a_typed_setting_changes_all_shapes_and_is_undone(
@@ -176,7 +176,7 @@ def test_random_presses_leave_a_whole_window(editor: NetworkEditor) -> None:
         press()
         assert [row.name for row in layers.list.rows] == list(controller.places)
         assert layers.list.currentRow() == controller.places.index(controller.chosen)
-        assert editor.open_button.isEnabled() == (controller.survey.problem is None)
+        assert editor.foot.open.isEnabled() == (controller.survey.problem is None)
 
 
 def test_a_draft_that_does_not_fit_can_be_edited_but_not_opened(editor: NetworkEditor) -> None:
@@ -184,23 +184,23 @@ def test_a_draft_that_does_not_fit_can_be_edited_but_not_opened(editor: NetworkE
     rows = {row.name: row for row in editor.layers.list.rows}
     assert rows["dense1"].problem
     assert rows["dense2"].shape == "not known yet"
-    assert editor.note.text().startswith("dense1: ")
-    for button in (editor.open_button, editor.train_button, editor.save_button):
+    assert editor.foot.note.text().startswith("dense1: ")
+    for button in (editor.foot.open, editor.foot.train, editor.foot.save):
         assert not button.isEnabled()
-        assert button.toolTip() == editor.note.text()
+        assert button.toolTip() == editor.foot.note.text()
     editor.controller.choose("dense1")
     assert not editor.layer_form.alert.isHidden()
     assert editor.totals.parameters.text() == "–"
     editor.controller.undo()
-    assert editor.open_button.isEnabled()
+    assert editor.foot.open.isEnabled()
 
 
 def test_why_a_layer_stays_is_said(editor: NetworkEditor) -> None:
     editor.start_from("resnet-tiny")
     editor.controller.choose("norm3")
     editor.layers.down.click()
-    assert "cannot change places" in editor.note.text()
-    assert editor.open_button.isEnabled()
+    assert "cannot change places" in editor.foot.note.text()
+    assert editor.foot.open.isEnabled()
 
 
 def test_a_name_is_changed_in_its_line(editor: NetworkEditor, qtbot: QtBot) -> None:
@@ -237,7 +237,7 @@ def test_kind_and_inputs_are_chosen(editor: NetworkEditor) -> None:
 def test_every_preset_is_shown_and_undone(editor: NetworkEditor, name: str) -> None:
     before = editor.controller.draft
     editor.head.presets.choose(name)
-    assert editor.open_button.isEnabled() == (name != "empty")
+    assert editor.foot.open.isEnabled() == (name != "empty")
     editor.use_theme(DARK)
     editor.controller.undo()
     assert editor.controller.draft == before
@@ -260,7 +260,7 @@ def test_image_loss_and_classes(editor: NetworkEditor, qtbot: QtBot) -> None:
     QTest.keyClicks(classes, "7")
     QTest.keyClick(classes, Qt.Key.Key_Return)
     assert editor.controller.draft.class_names == tuple("0123456")
-    assert editor.note.text().startswith("loss: dense3 gives 10, but there are 7 classes")
+    assert editor.foot.note.text().startswith("loss: dense3 gives 10, but there are 7 classes")
     editor.loss_form.kind.choose("squared_error")
     assert editor.controller.draft.loss.kind == "squared_error"
 
@@ -283,8 +283,10 @@ def test_a_click_in_the_diagram_chooses_the_layer(editor: NetworkEditor, qtbot: 
 def test_kept_weights_are_named(editor: NetworkEditor) -> None:
     editor.controller.choose("dense2")
     editor.layer_form._change_setting("out_features", 50)
-    editor.weights.keeps.setChecked(True)
-    assert editor.note.text() == "Keeps the weights of conv1, conv2, dense1; new: dense2, dense3."
+    editor.foot.weights.keeps.setChecked(True)
+    assert (
+        editor.foot.note.text() == "Keeps the weights of conv1, conv2, dense1; new: dense2, dense3."
+    )
 
 
 @pytest.mark.parametrize("suffix", [".json", ".bpv"])
@@ -293,14 +295,14 @@ def test_a_saved_draft_is_read_back_identical(
     editor: NetworkEditor, qtbot: QtBot, tmp_path: Path, suffix: str, keeps: bool
 ) -> None:
     editor.layers.remove_layer("relu4")
-    editor.weights.keeps.setChecked(keeps)
-    editor.weights.seed.setText("7")
+    editor.foot.weights.keeps.setChecked(keeps)
+    editor.foot.weights.seed.setText("7")
     path = tmp_path / f"mine{suffix}"
     with qtbot.waitSignal(editor.saved, timeout=LONG_MS):
         editor.save(path)
     read = load_network(path)
     assert draft_of_model(read) == editor.controller.draft
-    expected = editor.controller.model(editor.weights.start)
+    expected = editor.controller.model(editor.foot.weights.start)
     for layer, own in expected.parameters.items():
         for name, values in own.items():
             assert (read.parameters[layer][name] == values).all()
@@ -312,18 +314,18 @@ def test_what_cannot_be_written_is_said(
     (tmp_path / "a file").write_text("no folder")
     with qtbot.waitSignal(editor._builder.failed, timeout=LONG_MS):
         editor.save(tmp_path / "a file" / "x.json")
-    assert "a file" in editor.note.text()
-    assert editor.save_button.isEnabled()
+    assert "a file" in editor.foot.note.text()
+    assert editor.foot.save.isEnabled()
 
 
 def test_models_are_handed_on(editor: NetworkEditor, qtbot: QtBot) -> None:
     with qtbot.waitSignal(editor.open_wanted, timeout=LONG_MS) as caught:
-        editor.open_button.click()
+        editor.foot.open.click()
     (model,) = caught.args
     assert isinstance(model, Model)
     assert model.parameter_count == 61_706
     with qtbot.waitSignal(editor.train_wanted, timeout=LONG_MS):
-        editor.train_button.click()
+        editor.foot.train.click()
 
 
 def test_a_kind_is_found_by_a_few_letters(editor: NetworkEditor, qtbot: QtBot) -> None:
