@@ -69,7 +69,11 @@ class TopBar(QToolBar):
         self._row.setSpacing(8)
         self._for_debugging = (self.image, self.network, self.target, self.loss)
         self._for_training: tuple[QWidget, ...] = ()
-        for widget in (self.mode, *self._for_debugging):
+        self.back = QPushButton(" " + self.tr("Back to training"))
+        self.back.setFixedHeight(CONTROL_HEIGHT)
+        self.back.setIconSize(QSize(15, 15))
+        self.back.hide()
+        for widget in (self.mode, *self._for_debugging, self.back):
             self._row.addWidget(widget)
         self._row.addStretch(1)
         self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
@@ -78,7 +82,7 @@ class TopBar(QToolBar):
         self._export.setObjectName("Primary")
         self._export.setFixedHeight(CONTROL_HEIGHT)
         self._export.setIconSize(QSize(15, 15))
-        self._export.clicked.connect(actions["export"].trigger)
+        self._export.clicked.connect(self._want_export)
         self._row.addWidget(self._export)
         self.addWidget(row)
         self.network.menu().aboutToShow.connect(self._fill_networks)
@@ -95,12 +99,17 @@ class TopBar(QToolBar):
         self._fill_images(subject)
         self._fill_targets(subject)
 
+    def _want_export(self) -> None:
+        is_training = self.mode.value == "train"
+        self._actions["save_picture" if is_training else "export"].trigger()
+
     def add_for_training(self, *widgets: QWidget) -> None:
         """What stands here instead while the training is shown."""
         self._for_training = widgets
         first = self._row.indexOf(self._for_debugging[-1]) + 1
         for place, widget in enumerate(widgets, start=first):
             self._row.insertWidget(place, widget)
+            widget.setVisible(self.mode.value == "train")
 
     def show_mode(self, is_training: bool) -> None:
         """Show what is trained instead of what is debugged, or the other way round."""
@@ -115,6 +124,7 @@ class TopBar(QToolBar):
         self._colors = colors
         for chip in (self.image, self.network, self.target, self.loss):
             chip.use_theme(colors)
+        self.back.setIcon(icon("corner-up-left", colors.text, faint(colors), 16, 2.0))
         self._export.setIcon(icon("upload", colors.panel, faint(colors), 16, 2.0))
         self.search.use_theme(colors)
 

@@ -7,15 +7,19 @@ error leaves every run as it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QObject, Signal
 
+from backpropviz.debugger.training.stop import Stop
+from backpropviz.debugger.training.thresholds import Thresholds
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.history import History
 from backpropviz.engine.training.measure import tensors_of
 from backpropviz.engine.training.run import Run, fork
+from backpropviz.storage.run_file import SavedRun
 from backpropviz.ui.training.epoch import epoch_end
 from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.mailbox import (
@@ -163,13 +167,13 @@ class TrainingController(QObject):
         if run is not None and run.visited is not None:
             self._change(replace(run, visited=None))
 
-    def fork(self, hyperparameters: Hyperparameters | None = None) -> None:
+    def fork(self, hyperparameters: Hyperparameters | None = None, title: str = "") -> None:
         """Go on from the shown update in a run of its own."""
         run = self.state.run
         if run is None or run.shown is None:
             return
         shown = run.shown
-        title = f"{run.run.title}, from {shown.iteration:,}"
+        title = title or f"{run.run.title}, from {shown.iteration:,}"
         forked = fork(run.run, shown, hyperparameters, title)
         live = LiveRun(self.next_number(), forked, run.live.earlier(shown))
         self.add(live, run.history.until(shown.iteration), run.number)
@@ -188,6 +192,28 @@ class TrainingController(QObject):
     def _find(self, found: object) -> None:
         if isinstance(found, tuple):
             self._past.find_moment(*found)
+
+    def use_stops(self, stops: Iterable[Stop]) -> None:
+        """Other stops from now on."""
+        self.ask(partial(_with_stops, tuple(stops)), _nothing)
+
+    def use_limits(self, limits: Thresholds) -> None:
+        """Other thresholds of the alerts from now on."""
+        self.ask(partial(_with_limits, limits), _nothing)
+
+    def saved(self, take: Callable[[SavedRun], None]) -> None:
+        """The shown run as it stands between two updates, to be written."""
+        run = self.state.run
+        if run is None:
+            return
+
+        def with_history(found: object) -> None:
+            if isinstance(found, tuple):
+                live_run, now, checkpoints = found
+                history = run.history.until(now.iteration)
+                take(SavedRun(live_run, now, history, checkpoints))
+
+        self.ask(_parts, with_history)
 
     def ask(self, job: Callable[[LiveRun], object], take: Callable[[object], None]) -> None:
         """Do something with the shown run between two updates; `take` gets the answer."""
@@ -262,3 +288,23 @@ def _standing(wanted: int | None, ahead: int) -> Callable[[LiveRun], tuple[LiveR
         return live, max(1, iteration + ahead)
 
     return job
+
+
+def _parts(live: LiveRun) -> object:
+    return live.run, live.now, live.earlier(live.now)
+
+
+def _with_stops(stops: tuple[Stop, ...], live: LiveRun) -> None:
+    live.prepare()
+    if live.guard is not None:
+        live.guard = live.guard.with_stops(stops)
+
+
+def _with_limits(limits: Thresholds, live: LiveRun) -> None:
+    live.prepare()
+    if live.guard is not None:
+        live.guard = live.guard.with_limits(limits)
+
+
+def _nothing(_answer: object) -> None:
+    """The next snapshot tells what has become of it."""

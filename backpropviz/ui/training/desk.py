@@ -67,6 +67,8 @@ class TrainingDesk(QObject):
         if self._room is None:
             self._room = TrainingRoom(self._bench, self._window)
             self._room.wanted.connect(self.enter)
+            self._bench.bar.add_for_training(*self._room.chips.widgets)
+            self._bench.bar.back.clicked.connect(self.enter)
         return self._room
 
     @property
@@ -91,6 +93,7 @@ class TrainingDesk(QObject):
     def enter(self) -> None:
         """Show the training."""
         self.is_shown = True
+        self._bench.bar.back.hide()
         self._bench.show_training(self.room.page)
         self.room.show()
 
@@ -99,6 +102,7 @@ class TrainingDesk(QObject):
         if self.is_shown:
             self.is_shown = False
             self.room.hide()
+            self._bench.bar.back.setVisible(self.has_run)
             self._bench.show_debugger()
 
     def ask_for_run(self) -> None:

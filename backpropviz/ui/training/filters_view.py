@@ -82,6 +82,10 @@ class FiltersView(SceneView):
         kind, _, layer = key.partition(":")
         if kind == "channel" and self._run is not None:
             self._ask_channel(self._run.run.network, layer)
+        elif kind == "images":
+            images = self._options.as_images ^ {layer}
+            self._options = replace(self._options, as_images=images)
+            self.draw()
 
     def _ask_channel(self, network: Network, layer: str) -> None:
         menu = QMenu(self)

@@ -138,6 +138,9 @@ class TrainingThread(QThread):
     def _answer(self, number: int, job: Callable[[LiveRun], object]) -> None:
         if self._live is None:
             return
+        self._has_news = True
+        # Whoever takes the answer then knows all updates up to it.
+        self.told.emit(self._snapshot(self._live))
         try:
             self.answered.emit(number, job(self._live), None)
         except Exception as error:  # noqa: BLE001  (told in the window)

@@ -1,0 +1,95 @@
+"""Runs, their numbers and their pictures as files, written and read beside the window."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from backpropviz.engine.network import Network
+from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.training.samples import Dataset
+from backpropviz.export.frames import check_path, frame_bytes
+from backpropviz.export.pdf import pdf
+from backpropviz.importers.datasets.load import Choices, read_dataset
+from backpropviz.importers.datasets.sources import BUNDLED
+from backpropviz.scene.marks import Scene
+from backpropviz.storage.atomic import write_bytes
+from backpropviz.storage.run_file import SavedRun, load_run, save_run
+from backpropviz.ui.background import Background
+
+
+class RunFiles(QObject):
+    """`opened` carries a `SavedRun`; `said` what was written."""
+
+    opened = Signal(object)
+    said = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._reader, self._writer = Background(self), Background(self)
+        self._reader.answered.connect(self.opened)
+        self._writer.answered.connect(self.said)
+        for worker in (self._reader, self._writer):
+            worker.failed.connect(self.failed)
+
+    def open(self, path: Path) -> None:
+        """Read a saved run."""
+        self._reader.run(partial(load_run, path, bundled_data))
+
+    def ask_path(self, title: str, name: str, kinds: str) -> Path | None:
+        """Where to write; None where the person dismisses the dialog."""
+        folder = Path(str(QSettings().value("folder/save", "")))
+        found, _ = QFileDialog.getSaveFileName(self._window, title, str(folder / name), kinds)
+        if not found:
+            return None
+        QSettings().setValue("folder/save", str(Path(found).parent))
+        return Path(found)
+
+    def save(self, path: Path, saved: SavedRun) -> None:
+        """Write a run."""
+        self._write(path, partial(save_run, path, saved, bundled_data))
+
+    def save_table(self, path: Path, rows: Iterable[tuple[str, ...]]) -> None:
+        """Write rows as CSV."""
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._write(path, partial(write_bytes, path, text.getvalue().encode()))
+
+    def save_picture(self, path: Path, scene: Scene) -> None:
+        """Write a picture as PNG, SVG or PDF, by the file's name."""
+        self._write(path, partial(_write_scene, path, scene))
+
+    def stop(self) -> None:
+        """Wait until no thread works for this."""
+        self._reader.stop()
+        self._writer.stop()
+
+    def _write(self, path: Path, write: Callable[[], object]) -> None:
+        def job() -> str:
+            write()
+            return f"{path.name} is written."
+
+        self._writer.run(job)
+
+
+def bundled_data(source: str, network: Network, preprocessing: Preprocessing) -> Dataset | None:
+    """All samples of a set that ships, none held out; None for any other."""
+    if source not in BUNDLED:
+        return None
+    return read_dataset(source, network, preprocessing, Choices(held_out=0.0)).dataset
+
+
+def _write_scene(path: Path, scene: Scene) -> None:
+    kind = check_path(path, 1)
+    if kind == "pdf":
+        pdf([scene], path)
+    elif kind != "folder":
+        write_bytes(path, frame_bytes(scene, kind, 2.0))
