@@ -1,4 +1,4 @@
-"""How many nudges a second: `pytest tests/benchmarks -s`. The aim is 30 on LeNet.
+"""How many nudges a second: `python -m tests.benchmarks.nudge`. The aim is 30 on LeNet.
 
 A nudge is a whole answer: the pass with one value changed, the loss, and what the tangent predicts.
 """
@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.base_point import BasePoint, base_point_of
@@ -20,8 +19,6 @@ from backpropviz.engine.nudge import nudged_pass
 from backpropviz.engine.nudge_cost import nudge_cost
 from backpropviz.engine.record import record
 from backpropviz.storage.networks import load_network
-
-pytestmark = pytest.mark.benchmark
 
 
 def _point(name: str, dtype: type) -> BasePoint:
@@ -41,11 +38,9 @@ def _median_ms(work: Callable[[], object], repeats: int = 50) -> float:
     return float(np.median(times)) * 1e3
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ["lenet", "tinyvgg"])
-def test_nudge(name: str, dtype: type) -> None:
+def print_nudges(name: str, dtype: type) -> None:
+    """A value of each array, with and without the kinks on its way."""
     point = _point(name, dtype)
-    print()
     arrays = {IMAGE: point.images} | {
         Address(layer, quantity): array
         for layer, own in point.parameters.items()
@@ -66,8 +61,8 @@ def test_nudge(name: str, dtype: type) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["lenet", "tinyvgg"])
-def test_check_and_cost(name: str) -> None:
+def print_check_and_cost(name: str) -> None:
+    """A gradient check, and what nudging every parameter would take."""
     point = _point(name, np.float64)
     wanted = plan(point)
     start = time.perf_counter()
@@ -75,7 +70,19 @@ def test_check_and_cost(name: str) -> None:
     seconds = time.perf_counter() - start
     cost = nudge_cost(point, time.perf_counter)
     print(
-        f"\n{name}: {len(found):,} of {wanted.size:,} gradients checked in {seconds:.2f} s; "
+        f"{name}: {len(found):,} of {wanted.size:,} gradients checked in {seconds:.2f} s; "
         f"nudging all takes {cost.forward_passes:,} passes = {cost.nudging_s:.1f} s, backprop "
         f"{cost.backprop_s * 1e3:.2f} ms: {cost.times_slower:,.0f} times as long"
     )
+
+
+def main() -> None:
+    """Both networks, in both widths."""
+    for name in ("lenet", "tinyvgg"):
+        for dtype in (np.float32, np.float64):
+            print_nudges(name, dtype)
+        print_check_and_cost(name)
+
+
+if __name__ == "__main__":
+    main()
