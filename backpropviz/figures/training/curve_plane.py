@@ -23,7 +23,7 @@ from backpropviz.figures.analysis.chart import (
     labels_beside,
 )
 from backpropviz.figures.training.curves import RATIO_GUIDE, ChartKind, CurveMark, Series
-from backpropviz.figures.training.decimated import decimated
+from backpropviz.figures.training.decimated import decimated, rows_in
 from backpropviz.figures.training.smoothing import Smoothing, smoothed
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import text_width
@@ -103,17 +103,17 @@ def heights(
 
 def _seen(one: Drawn, reach: tuple[float, float], *, is_log: bool) -> Array:
     """The values of a curve inside the reach that the plane must hold."""
-    x = one.series.iterations
-    first, last = np.searchsorted(x, reach[0]), np.searchsorted(x, reach[1], "right")
-    line = _usable(one.line[first:last], is_log=is_log)
+    line = _usable(decimated(one.series.iterations, one.line, reach, _SAMPLE)[1], is_log=is_log)
+    if not line.size:
+        return line
+    ends = [line.min(), line.max()]
     if one.has_raw:
         # A sample tells where nearly all values lie as well as all of them do.
-        stride = max(1, int(last - first) // _SAMPLE)
+        first, last = rows_in(one.series.iterations, reach)
+        stride = max(1, (last - first) // _SAMPLE)
         raw = _usable(one.series.values[first:last:stride], is_log=is_log)
-        if raw.size:
-            ends = np.percentile(raw, [_OUTLIERS, 100 - _OUTLIERS])
-            return np.array([line.min(), line.max(), *ends]) if line.size else ends
-    return np.array([line.min(), line.max()]) if line.size else line
+        ends += np.percentile(raw, [_OUTLIERS, 100 - _OUTLIERS]).tolist() if raw.size else []
+    return np.array(ends)
 
 
 def _usable(values: Array, *, is_log: bool) -> Array:
@@ -197,7 +197,7 @@ def over_marks(plane: Chart, drawn: Sequence[Drawn], width: float, theme: Theme)
 def _end(plane: Chart, one: Drawn) -> float:
     """Where a line stands at its last value that is shown."""
     x = one.series.iterations
-    last = int(np.searchsorted(x, plane.x.high, "right"))
+    last = rows_in(x, (plane.x.low, plane.x.high))[1]
     seen = one.line[max(0, last - 64) : last]
     finite = seen[np.isfinite(seen)]
     if not finite.size or (plane.y.is_log and finite[-1] <= 0):

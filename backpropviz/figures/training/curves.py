@@ -17,6 +17,7 @@ from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import SERIES, Theme
 
 RATIO_GUIDE: Final = 1e-3
+_RECENT: Final = 64
 TRAIN, VALID, RATE = "train", "valid", "rate"
 _DASHES: Final[tuple[tuple[float, ...], ...]] = ((), (6.0, 3.0), (2.0, 3.0), (8.0, 3.0, 2.0, 3.0))
 
@@ -172,18 +173,29 @@ def _named(series: Series, prefix: str, number: int) -> Series:
 
 
 def _has_values(series: Series) -> bool:
-    return bool(np.isfinite(series.values).any())
+    recent = series.values[-_RECENT:]
+    return bool(np.isfinite(recent).any() or np.isfinite(series.values).any())
 
 
 def _of_layers(run: RunCurves, kind: ChartKind, number: int, theme: Theme) -> Iterator[Series]:
     columns = run.columns
-    table = columns.ratios if kind is ChartKind.RATIO else columns.gradient_norms
+    rounds = -(-len(run.weights) // len(SERIES[theme.name]))
     for place, tensor in enumerate(run.weights):
         layer = run.tensors[tensor].layer
         color = layer_color(place, theme)
-        # Where the colors begin again, dashes tell the layers apart.
-        dash = _DASHES[(number + place // len(SERIES[theme.name])) % len(_DASHES)]
-        yield Series(layer, layer, columns.iteration, table[:, tensor], color, dash=dash)
+        # Where the colors begin again, dashes tell layers and runs apart.
+        dash = _DASHES[(number * rounds + place // len(SERIES[theme.name])) % len(_DASHES)]
+        is_ratio = kind is ChartKind.RATIO
+        values = _ratio(columns, tensor) if is_ratio else columns.gradient_norms[:, tensor]
+        yield Series(layer, layer, columns.iteration, values, color, dash=dash)
+
+
+def _ratio(columns: Columns, tensor: int) -> Array:
+    """‖step‖ / ‖weight‖ of one tensor; NaN where all its weights are 0."""
+    steps, weights = columns.step_norms[:, tensor], columns.weight_norms[:, tensor]
+    found = np.full(len(steps), np.nan)
+    np.divide(steps, weights, found, where=weights != 0)
+    return found
 
 
 def layer_color(place: int, theme: Theme) -> Color:

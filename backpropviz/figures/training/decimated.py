@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from backpropviz.engine.arrays import Array
@@ -15,8 +17,8 @@ def decimated(
     `iterations` ascend. A point beyond each end is kept, so that lines leave the picture. A column
     whose values are none finite is NaN: the line is broken there.
     """
-    first = max(0, int(np.searchsorted(iterations, reach[0])) - 1)
-    last = int(np.searchsorted(iterations, reach[1], "right")) + 1
+    first, last = rows_in(iterations, reach)
+    first, last = max(0, first - 1), last + 1
     x, y = iterations[first:last], values[first:last]
     if len(x) <= 2 * columns:
         return x, y
@@ -33,3 +35,10 @@ def decimated(
         pairs[~np.isfinite(pairs)] = np.nan
     ends = np.append(starts[1:], len(x)) - 1
     return np.stack([x[starts], x[ends]], axis=1).ravel(), pairs.ravel()
+
+
+def rows_in(iterations: Array, reach: tuple[float, float]) -> tuple[int, int]:
+    """The first row inside an interval, and the one after the last."""
+    # Whole numbers: for a fraction NumPy would turn the whole column into fractions first.
+    first, last = math.ceil(reach[0]), math.floor(reach[1])
+    return int(np.searchsorted(iterations, first)), int(np.searchsorted(iterations, last, "right"))

@@ -35,6 +35,21 @@ class Heading:
     tiles: Tiling | None
     scales: tuple[tuple[str, str], ...]
     measured: Limits
+    can_be_images: bool = False
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether one can choose what of the parameter is shown."""
+        return self.can_be_images or (self.tiles is not None and self.tiles.channels > 1)
+
+    @property
+    def choice(self) -> tuple[str, str, str]:
+        """The key, the label and the value of the choice."""
+        layer = self.weight.layer
+        if self.can_be_images:
+            return f"images:{layer}", "seen as", "matrix" if self.tiles is None else "images"
+        channel = None if self.tiles is None else self.tiles.channel
+        return f"channel:{layer}", "input channel", "all" if channel is None else str(channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +82,29 @@ def _title_marks(heading: Heading, y: int, theme: Theme, width: float) -> Iterat
     if told:
         yield Text(x, baseline, told, quiet, theme.text_secondary)
     x += text_width(told, quiet) + 20
-    if _has_choice(heading.tiles) and x + _choice_width(heading.tiles) <= width:
+    if heading.has_choice and x + _choice_width(heading) <= width:
         yield from _choice(heading, x, y, theme)
 
 
-def _has_choice(tiles: Tiling | None) -> bool:
-    return tiles is not None and tiles.channels > 1
+def _choice_width(heading: Heading) -> float:
+    return text_width(heading.choice[1], styles.ROW) + 8 + _field_width(heading)
 
 
-def _chosen(tiles: Tiling | None) -> str:
-    return "all" if tiles is None or tiles.channel is None else str(tiles.channel)
-
-
-def _choice_width(tiles: Tiling | None) -> float:
-    return text_width("input channel", styles.ROW) + 8 + _field_width(tiles)
-
-
-def _field_width(tiles: Tiling | None) -> float:
-    return text_width(_chosen(tiles), styles.NUMBER_SMALL) + 34
+def _field_width(heading: Heading) -> float:
+    return text_width(heading.choice[2], styles.NUMBER_SMALL) + 34
 
 
 def _choice(heading: Heading, x: float, y: int, theme: Theme) -> Iterator[Mark]:
     """A field with a chevron: its owner opens the list."""
-    key, font = f"channel:{heading.weight.layer}", styles.ROW
+    key, label, value = heading.choice
+    font = styles.ROW
     baseline = centered_baseline(y + HEADING / 2 - 2, font)
-    yield Text(x, baseline, "input channel", font, theme.text_secondary)
-    left = round(x + text_width("input channel", font) + 8)
-    width = round(_field_width(heading.tiles))
+    yield Text(x, baseline, label, font, theme.text_secondary)
+    left = round(x + text_width(label, font) + 8)
+    width = round(_field_width(heading))
     stroke = Stroke(theme.border_strong)
     yield Rect(left + 0.5, y + 1.5, width - 1, 21, theme.field, stroke, 6.0, key=key)
-    number = styles.NUMBER_SMALL
-    yield Text(left + 9, baseline, _chosen(heading.tiles), number, theme.text, key=key)
+    yield Text(left + 9, baseline, value, styles.NUMBER_SMALL, theme.text, key=key)
     tip, middle = left + width - 13, y + 12
     chevron = ((tip - 4, middle - 2.0), (tip, middle + 2.0), (tip + 4, middle - 2.0))
     yield Path(chevron, Stroke(theme.text_secondary, 1.5))
@@ -105,7 +112,7 @@ def _choice(heading: Heading, x: float, y: int, theme: Theme) -> Iterator[Mark]:
 
 def _left_width(heading: Heading) -> float:
     names = text_width(heading.name, styles.BODY_STRONG) + 8 + text_width(heading.told, styles.ROW)
-    return names + (20 + _choice_width(heading.tiles) if _has_choice(heading.tiles) else 0)
+    return names + (20 + _choice_width(heading) if heading.has_choice else 0)
 
 
 def _legends(heading: Heading, limits: Limits, width: float) -> list[_Legend]:

@@ -72,6 +72,7 @@ class _Page:
     look: TileLook
     measured: Limits
     width: int
+    can_be_images: tuple[str, ...]
 
 
 def filters(
@@ -80,7 +81,8 @@ def filters(
     """Weights, gradients of the last update and change since the start, layer by layer.
 
     Keys: a tile answers to `conv1.weight[3,0]`, a bias to `conv1.bias[3]`, a gradient with `.grad`,
-    a change with `change:` before it; the choice of an input channel to `channel:conv2`.
+    a change with `change:` before it; the choice of an input channel to `channel:conv2`, of a
+    dense layer's weights as images to `images:dense1`.
     """
     return _page(network, state_rows(network, state), state.inactive, width, theme, options)
 
@@ -128,7 +130,16 @@ def _page(
     measured = limits_of(rows)
     limits = {**measured, **(options.locked or {})}
     look = TileLook(theme, options.colormap or theme.diverging, limits, options.inactive_after)
-    page = _Page(network, rows, inactive, options, look, measured, max(_LEAST_WIDTH, int(width)))
+    page = _Page(
+        network,
+        rows,
+        inactive,
+        options,
+        look,
+        measured,
+        max(_LEAST_WIDTH, int(width)),
+        can_be_images(network),
+    )
     marks: list[Mark] = []
     y = 0
     for node in network.nodes:
@@ -177,9 +188,9 @@ def _heading(
     name = weight.layer if weight.quantity == "weight" else str(weight)
     legends = {(row.scale): row.title for row in reversed(page.rows)}
     scales = tuple(dict.fromkeys(row.scale for row in page.rows if weight in row.arrays))
-    return Heading(
-        weight, bias, name, told, tiles, tuple((s, legends[s]) for s in scales), page.measured
-    )
+    named = tuple((scale, legends[scale]) for scale in scales)
+    can_be = weight.quantity == "weight" and weight.layer in page.can_be_images
+    return Heading(weight, bias, name, told, tiles, named, page.measured, can_be)
 
 
 def _matrix_words(page: _Page, shape: Shape, bias: Address | None) -> str:

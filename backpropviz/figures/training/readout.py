@@ -53,7 +53,7 @@ def nearest(one: Drawn, iteration: float) -> int | None:
     x = one.series.iterations
     if not len(x):
         return None
-    right = min(int(np.searchsorted(x, iteration)), len(x) - 1)
+    right = min(int(np.searchsorted(x, math.ceil(iteration))), len(x) - 1)
     left = max(0, right - 1)
     place = left if abs(x[left] - iteration) <= abs(x[right] - iteration) else right
     spacing = (x[-1] - x[0]) / max(1, len(x) - 1)

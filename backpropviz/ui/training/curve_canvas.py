@@ -99,11 +99,11 @@ def _points(
     return x.astype(np.float64), np.log10(y) if is_log else y
 
 
-class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
+class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
     """Shows curves, the crosshair, and the interval that is being drawn with Shift."""
 
     def __init__(self, kind: ChartKind, parent: QWidget | None = None) -> None:
-        super().__init__(parent=parent, background=None)
+        super().__init__(parent, useOpenGL=False, background=None)
         self.kind = kind
         self.is_log = kind.begins_log
         self._drawn: tuple[Drawn, ...] = ()
@@ -113,7 +113,6 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self._reach: tuple[float, float] | None = None
         self._plane: Chart | None = None
         self._beside = 0.0
-        self._margins: tuple[float, ...] = ()
         self._crosshair: float | None = None
         self._has_readout = False
         self._band: tuple[float, float] | None = None
@@ -122,17 +121,12 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         self.setMouseTracking(True)
         self.setAccessibleName(kind.title)
         self.setMinimumSize(160, 96)
-        box = self.getViewBox()
-        box.setMouseEnabled(x=False, y=False)
-        box.setMenuEnabled(False)
-        box.setDefaultPadding(0.0)
-        box.disableAutoRange()
+        # No plot item: its axes and menus are not ours, and its menus would outlive it.
+        self._box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
+        self._box.disableAutoRange()
+        self.scene().addItem(self._box)
         # `_refresh` asks for one painting; the scene would ask for a second one by itself.
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
-        self.hideButtons()
-        for side in ("left", "bottom"):
-            self.getPlotItem().hideAxis(side)
-        self.getPlotItem().layout.setSpacing(0)
 
     @property
     def reach(self) -> tuple[float, float]:
@@ -157,10 +151,9 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         keys = {one.series.key for one in drawn}
         for key in [key for key in self._curves if key not in keys]:
             self._curves.pop(key).remove()
-        box = self.getViewBox()
         for one in drawn:
             if one.series.key not in self._curves:
-                self._curves[one.series.key] = _Curve(box)
+                self._curves[one.series.key] = _Curve(self._box)
                 is_dressed = False
         if not is_dressed:
             for one in drawn:
@@ -199,13 +192,9 @@ class CurveCanvas(pg.PlotWidget):  # type: ignore[misc]
         reach = self.reach
         levels = heights(self.kind, self._drawn, reach, is_log=self.is_log)
         self._plane = plane_of(self.kind, area, reach, levels, is_log=self.is_log)
-        margins = (area.x, area.y, size.width() - area.right, size.height() - area.bottom)
-        if margins != self._margins:  # a layout costs more than the points
-            self._margins = margins
-            self.getPlotItem().layout.setContentsMargins(*margins)
+        self._box.setGeometry(area.x, area.y, area.width, area.height)
         low, high = np.log10(levels) if self.is_log else levels
-        box = self.getViewBox()
-        box.setRange(xRange=reach, yRange=(float(low), float(high)), padding=0)
+        self._box.setRange(xRange=reach, yRange=(float(low), float(high)), padding=0)
         for one in self._drawn:
             curve = self._curves[one.series.key]
             curve.place(one, area.width, reach, is_log=self.is_log)
