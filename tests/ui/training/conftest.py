@@ -1,0 +1,88 @@
+"""A small run on a few digits, and a controller that is closed again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.engine.training.run import Initial, Run, new_run
+from backpropviz.engine.training.samples import Dataset, Samples
+from backpropviz.importers.bundled import digit_set
+from backpropviz.storage.networks import load_network
+from backpropviz.ui.training.controller import TrainingController
+from backpropviz.ui.training.state import TrainingState
+
+LONG_MS = 30_000
+
+
+def small_run(learning_rate: float = 0.05, seed: int = 3) -> Run:
+    """LeNet from fresh weights on 64 digits, 16 held out: an epoch has eight updates."""
+    model = load_network("lenet")
+    digits = digit_set("mnist")
+    images = (digits.images[:80, None] / np.float32(255)).astype(np.float32)
+    labels = digits.labels[:80].astype(np.int64)
+    names = tuple(f"mnist:{number}" for number in range(80))
+    dataset = Dataset(
+        "80 digits",
+        "mnist",
+        Samples(images[:64], labels[:64], names[:64]),
+        Samples(images[64:], labels[64:], names[64:]),
+        model.class_names,
+        model.preprocessing,
+    )
+    settings = Hyperparameters(Sgd(learning_rate, 0.9), batch_size=8)
+    return new_run(model, dataset, settings, Initial(seed), title="digits")
+
+
+@pytest.fixture
+def controller(qtbot: QtBot) -> Iterator[TrainingController]:
+    """A controller without a window; errors fail the test."""
+    made = TrainingController()
+    errors: list[object] = []
+    made.failed.connect(errors.append)
+    yield made
+    made.close()
+    assert errors == []
+
+
+Wait = Callable[..., TrainingState]
+
+
+@pytest.fixture
+def wait_for(controller: TrainingController, qtbot: QtBot) -> Wait:
+    """Do something and wait until the state is as asked."""
+
+    def waiting(
+        act: Callable[[], object], is_there: Callable[[TrainingState], bool]
+    ) -> TrainingState:
+        with qtbot.waitSignal(
+            controller.changed,
+            timeout=LONG_MS,
+            check_params_cb=lambda _, new: is_there(new),
+        ):
+            act()
+        return controller.state
+
+    return waiting
+
+
+def stands_at(iteration: int) -> Callable[[TrainingState], bool]:
+    """Whether the shown run has paused after an update."""
+
+    def check(state: TrainingState) -> bool:
+        run = state.run
+        return run is not None and not state.is_running and run.now.iteration == iteration
+
+    return check
+
+
+def faster(run: Run, learning_rate: float) -> Hyperparameters:
+    """The run's first settings with another learning rate."""
+    settings = run.course.at(1)
+    return replace(settings, optimizer=replace(settings.optimizer, learning_rate=learning_rate))

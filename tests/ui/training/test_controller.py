@@ -1,0 +1,236 @@
+"""Training on its thread: bit for bit what the engine makes, wherever it is stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.trainer import Trainer
+from backpropviz.engine.training.update import Trained
+from backpropviz.ui.training.controller import TrainingController
+from backpropviz.ui.training.live_run import LiveRun
+from tests.ui.training.conftest import LONG_MS, Wait, faster, small_run, stands_at
+
+
+def trained_for(updates: int, learning_rate: float = 0.05) -> Trained:
+    """What the engine makes of the same run without a window."""
+    trainer = Trainer(small_run(learning_rate))
+    for _ in range(updates):
+        trainer.advance()
+    return trainer.now
+
+
+def assert_same(one: Trained, other: Trained) -> None:
+    """Weights and the optimizer's state, bit for bit."""
+    assert one.iteration == other.iteration
+    for layer, own in one.parameters.items():
+        for name, array in own.items():
+            np.testing.assert_array_equal(array, other.parameters[layer][name])
+    for address, state in one.states.items():
+        for name, array in state.items():
+            np.testing.assert_array_equal(array, other.states[address][name])
+
+
+def test_a_run_waits_with_its_first_update(controller: TrainingController, wait_for: Wait) -> None:
+    state = wait_for(
+        lambda: controller.start(small_run()), lambda s: s.run is not None and s.run.guard
+    )
+    assert not state.is_running
+    assert state.run is not None
+    assert state.run.now.iteration == 0
+    assert len(state.run.history) == 0
+
+
+def test_training_on_the_thread_is_the_engines(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    state = wait_for(lambda: controller.go(20), stands_at(20))
+    assert state.run is not None
+    assert_same(state.run.now, trained_for(20))
+    np.testing.assert_array_equal(state.run.history.columns().iteration, np.arange(1, 21))
+    assert [v.iteration for v in state.run.history.validated] == [8, 16]
+
+
+def test_pausing_and_going_on_changes_nothing(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    wait_for(controller.go, lambda s: s.run is not None and s.run.now.iteration > 2)
+    paused = wait_for(controller.pause, lambda s: not s.is_running)
+    assert paused.run is not None
+    last = paused.run.live.now.iteration + 5
+    state = wait_for(lambda: controller.go(last), stands_at(last))
+    assert state.run is not None
+    assert_same(state.run.now, trained_for(last))
+
+
+def test_one_update_and_one_epoch(controller: TrainingController, wait_for: Wait) -> None:
+    controller.start(small_run())
+    wait_for(controller.one_update, stands_at(1))
+    state = wait_for(controller.one_epoch, stands_at(8))
+    assert state.run is not None
+    assert state.run.history.validated[-1].iteration == 8
+    wait_for(controller.one_epoch, stands_at(16))
+
+
+def test_the_gradients_told_are_those_of_the_last_update(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    state = wait_for(lambda: controller.go(5), stands_at(5))
+    trainer = Trainer(small_run())
+    for _ in range(5):
+        updated = trainer.advance(gradients=True)
+    assert state.run is not None
+    for address, gradient in updated.gradients.items():
+        np.testing.assert_array_equal(state.run.gradients[address], gradient)
+
+
+def test_a_changed_setting_is_a_mark(controller: TrainingController, wait_for: Wait) -> None:
+    run = small_run()
+    controller.start(run)
+    wait_for(lambda: controller.go(4), stands_at(4))
+    controller.change(faster(run, 0.01))
+    state = wait_for(lambda: controller.go(6), stands_at(6))
+    assert state.run is not None
+    (change,) = state.run.run.course.changes
+    assert change.iteration == 5
+    assert "learning rate 0.05 → 0.01" in change.words
+
+
+def test_a_visited_update_is_the_original_one(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(25), stands_at(25))
+    state = wait_for(
+        lambda: controller.visit(13),
+        lambda s: s.run.visited is not None and s.run.visited.now is not None,
+    )
+    assert state.run is not None
+    assert state.run.shown is not None
+    assert_same(state.run.shown, trained_for(13))
+    assert state.run.shown_gradients
+    assert state.run.now.iteration == 25
+
+
+def test_the_newest_wish_of_a_drag_is_shown_last(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(25), stands_at(25))
+
+    def drag() -> None:
+        for iteration in (20, 17, 12, 9, 7):
+            controller.visit(iteration)
+
+    state = wait_for(drag, lambda s: s.run.shown is not None and s.run.shown.iteration == 7)
+    assert state.run is not None
+    assert state.run.shown_iteration == 7
+
+
+def test_a_fork_with_the_same_settings_repeats_its_parent(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(20), stands_at(20))
+    wait_for(
+        lambda: controller.visit(9),
+        lambda s: s.run.visited is not None and s.run.visited.now is not None,
+    )
+    controller.fork()
+    state = wait_for(lambda: controller.go(20), stands_at(20))
+    run = state.run
+    assert run is not None
+    assert (len(state.runs), run.parent, run.number) == (2, 1, 2)
+    assert_same(run.now, trained_for(20))
+    np.testing.assert_array_equal(run.history.columns().iteration, np.arange(1, 21))
+    past = wait_for(
+        lambda: controller.visit(4),
+        lambda s: s.run.visited is not None and s.run.visited.now is not None,
+    )
+    assert past.run is not None
+    assert past.run.shown is not None
+    assert_same(past.run.shown, trained_for(4))
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_the_moment_to_debug_leads_to_the_very_weights(
+    controller: TrainingController, wait_for: Wait, qtbot: QtBot, ahead: int
+) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(11), stands_at(11))
+    with qtbot.waitSignal(controller.moment_found, timeout=LONG_MS) as found:
+        controller.find_moment(ahead=ahead)
+    moment: Moment = found.args[0]
+    after = trained_for(11 + ahead)
+    tape = moment.record()
+    for layer, own in after.parameters.items():
+        for name, array in own.items():
+            np.testing.assert_array_equal(tape[f"{layer}.{name}.next"], array)
+    state = wait_for(lambda: controller.go(15), stands_at(15))
+    assert state.run is not None
+    assert_same(state.run.now, trained_for(15))
+
+
+def test_a_run_that_is_not_finite_stops_and_keeps_its_state(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run(1e6))
+    state = wait_for(controller.go, lambda s: s.run is not None and s.run.stopped is not None)
+    run: Any = state.run
+    assert not state.is_running
+    assert run.stopped.iteration == run.now.iteration + 1
+    assert "is infinite" in run.stopped.sentence or "NaN" in run.stopped.sentence
+    assert all(np.isfinite(a).all() for own in run.now.parameters.values() for a in own.values())
+    assert_same(run.now, trained_for(run.now.iteration, 1e6))
+
+
+def test_an_error_in_an_update_is_told_and_the_run_stays(
+    controller: TrainingController, wait_for: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(3), stands_at(3))
+
+    def fail(_: LiveRun) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveRun, "advance", fail)
+        state = wait_for(controller.go, lambda s: s.run is not None and s.run.error is not None)
+    assert not state.is_running
+    state = wait_for(lambda: controller.go(6), stands_at(6))
+    assert state.run is not None
+    assert state.run.error is None
+    assert_same(state.run.now, trained_for(6))
+
+
+def test_runs_take_turns(controller: TrainingController, wait_for: Wait) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(5), stands_at(5))
+    controller.start(small_run(0.01))
+    wait_for(lambda: controller.go(7), stands_at(7))
+    controller.select(1)
+    state = wait_for(lambda: controller.go(9), stands_at(9))
+    assert [run.now.iteration for run in state.runs] == [9, 7]
+    assert_same(state.runs[0].now, trained_for(9))
+    assert_same(state.runs[1].now, trained_for(7, 0.01))
+
+
+def test_a_smaller_budget_drops_checkpoints(controller: TrainingController, wait_for: Wait) -> None:
+    controller.start(small_run())
+    before = wait_for(lambda: controller.go(60), stands_at(60))
+    assert before.run is not None
+    assert before.run.kept.spacing == 10
+    state = wait_for(
+        lambda: controller.resize(2 * 2**20), lambda s: s.run.kept.budget_bytes == 2 * 2**20
+    )
+    assert state.run is not None
+    assert state.run.kept.bytes_used <= 2 * 2**20
+    assert state.run.kept.iterations[0] == 0
+    assert state.run.kept.iterations[-1] == 60
