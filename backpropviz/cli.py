@@ -21,7 +21,14 @@ from backpropviz.errors import BackpropVizError, MachineError, UsageError, UserE
 from backpropviz.version import __version__
 
 INTERRUPTED = 130
-LATER = ("train",)
+# A second thread of the linear algebra slows training down where another program is busy, and
+# weights are the same bit for bit only with one.
+_THREADS = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 _DEBUG = "--debug"
 _LONGEST_SENTENCE = 800
 _NUMBERS = re.compile(r"-[\d.].*")
@@ -35,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     _let_streams_write_anything()
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
     try:
         return _run([word for word in words if word != _DEBUG])
     except BrokenPipeError:
@@ -131,10 +140,6 @@ def _with_signs(words: list[str]) -> list[str]:
 
 def _with_command(words: list[str]) -> list[str]:
     """`open` may be left out: `backpropviz seven.png` opens the window with that file."""
-    if words and words[0] in LATER:
-        raise UsageError(
-            f"“{words[0]}” is not supported yet; the commands are {', '.join(COMMANDS)}."
-        )
     if words and (words[0] in COMMANDS or words[0] in {"-h", "--help", "--version"}):
         return words
     return ["open", *words]

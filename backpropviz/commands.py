@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from backpropviz.errors import UsageError, UserError
 from backpropviz.frozen import frozen
+from backpropviz.training_command.command import train, train_arguments
 
 if TYPE_CHECKING:
     from backpropviz.debugger.steps import Depth, LoopOrder
@@ -306,6 +307,7 @@ COMMANDS = {
     "export": Command(
         _export_arguments, _export, "Write pictures of steps: .png, .svg, .pdf or a folder."
     ),
+    "train": Command(train_arguments, train, "Train a network on a data set, and save the run."),
     "check": Command(
         _check_arguments, _check, "Hold every gradient against finite differences in float64."
     ),

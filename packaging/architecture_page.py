@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "backpropviz"
 PAGE = ROOT / "docs" / "architecture.md"
 ORDER = (
+    "training_command",
     "engine",
     "engine/kernels",
     "engine/layers",

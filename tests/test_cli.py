@@ -218,8 +218,6 @@ def test_input_that_cannot_be_used(
         (("explain", "loss", "--net", "tiny-max"), "--network"),
         (("record", *TINY), "-o"),
         (("record", *TINY, "-o", "tape.png"), "ends in .npz"),
-        (("train",), "not supported yet"),
-        (("train", *TINY), "not supported yet"),
         (("check", *TINY, "--per-array", "0"), "--per-array"),
         (("check", *TINY, "--per-array", "3", "--all"), "not allowed with"),
         (("explian", "loss"), "neither a command nor a file"),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.data import Warp
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Augmentation:
     """Each image is changed in its own way, by random amounts up to these.
 

@@ -7,19 +7,20 @@ segments, and everything about an update follows from its number.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.schedule import Constant, Curve, scheduled
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 UNCHANGED = Constant()
 _NAMES = {"betas": "β₁, β₂", "eps": "ε", "alpha": "α"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hyperparameters:
     """What a person sets: the optimizer, the course of its learning rate, the size of a batch."""
 
@@ -36,7 +37,7 @@ class Hyperparameters:
         return scheduled(self.optimizer, self.curve)(iteration)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segment:
     """Settings from an update on, which begins in an epoch (from 1) after so many samples."""
 
@@ -46,7 +47,7 @@ class Segment:
     hyperparameters: Hyperparameters
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """The samples of an update: `size` of them from the `first` on, in the order of an epoch.
 
@@ -58,7 +59,7 @@ class Place:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A change of settings: the first update that has them, and what is new, in words."""
 
@@ -66,7 +67,7 @@ class Change:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Course:
     """The settings of every update (from 1) of a run over so many samples.
 

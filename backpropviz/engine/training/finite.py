@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,9 +14,10 @@ from backpropviz.engine.layers.protocol import IMAGE, TARGET
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.program import Operation, operations
 from backpropviz.engine.tape import Tape
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Bad:
     """The first value that is not finite; `operation` made it, None where it was given."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.frozen import frozen
 
 MOST_ROWS = 200_000
 """Above this every second row of the older half goes, so that a long run stays small."""
@@ -18,7 +19,7 @@ RECENT = 256
 CSV_HEADER = ("epoch", "update", "loss", "learning_rate", "val_loss", "val_accuracy")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Columns:
     """Rows of a history, read-only; norms are (rows, tensors), `accuracy` is NaN where none is."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
 import numpy as np
@@ -13,12 +13,13 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Forward
 from backpropviz.engine.network import Network
+from backpropviz.frozen import frozen
 
 SATURATED = 0.99
 """A sigmoid or tanh whose size on its scale from −1 to 1 is above this counts as not active."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Measured:
     """An update in numbers; norms are √Σx², one a tensor, in the order of `tensors_of`.
 
@@ -56,7 +57,7 @@ class Measured:
         return None if self.correct is None else self.correct / self.count
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Validated:
     """How a state does on samples that it does not learn from.
 

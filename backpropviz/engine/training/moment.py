@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.trainer import advanced
 from backpropviz.engine.training.update import Trained, layer_workspaces
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Moment:
     """An update and the state that it starts from.
 

@@ -158,6 +158,7 @@ def new_run(
         _told_by(model, dataset),
         parameters=start.parameters,
         optimizer=hyperparameters.optimizer,
+        remark=model.remark if initial.from_weights else "",
     )
     return Run(title or model.title, model, dataset, course, seed, augmentation, start, origin)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Samples:
     """Images (N,C,H,W) as the network takes them, and their targets: classes (N) or numbers (N,K).
 
@@ -46,7 +45,7 @@ def _read_only(array: Array) -> Array:
     return view
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skipped:
     """A file that could not be used, and why."""
 
@@ -54,7 +53,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Dataset:
     """Samples to train on and, where there are any, to validate with.
 

@@ -32,12 +32,13 @@ from backpropviz.engine.training.update import (
 )
 from backpropviz.engine.training.validation import validated
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 ACTIVITIES_EVERY = 10
 """Activities are measured in the first of so many updates, since they cost more than the rest."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Updated:
     """An update: the state after it, its numbers, and its gradients where they were asked for.
 

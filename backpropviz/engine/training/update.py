@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -17,6 +17,7 @@ from backpropviz.engine.layers.protocol import LayerParameters
 from backpropviz.engine.mode import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
+from backpropviz.frozen import frozen
 
 Schedule: TypeAlias = Callable[[int], Optimizer]
 """The optimizer of the n-th update (from 1): how a learning rate falls."""
@@ -24,7 +25,7 @@ Workspaces: TypeAlias = Mapping[str, Workspace]
 """Buffers by layer; what a pass leaves in them lasts until the next one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Trained:
     """Where training stands after `iteration` updates; `loss` is from before the last of them."""
 

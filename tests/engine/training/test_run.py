@@ -89,6 +89,13 @@ def test_weights_can_be_the_models_own() -> None:
     assert wide.dtype == np.float64
 
 
+def test_fresh_weights_forget_what_the_old_ones_could() -> None:
+    old = replace(model_of(small()), remark="It is good.", parameters=run_of().start.parameters)
+    for from_weights in (False, True):
+        run = new_run(old, stripes(), Hyperparameters(Sgd()), Initial(from_weights=from_weights))
+        assert run.model.remark == ("It is good." if from_weights else "")
+
+
 def test_settings_change_from_the_next_update_on() -> None:
     trainer = Trainer(run_of())
     trainer.advance()

@@ -1,0 +1,1 @@
+"""`backpropviz train`: a run from the first update to the last, without a window."""
