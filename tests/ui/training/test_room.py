@@ -1,0 +1,174 @@
+"""Training in the window: the page, the way into the debugger and back, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from backpropviz.storage.run_file import SavedRun
+from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.training.debugged import UpdateSubject
+from backpropviz.ui.training.room import TrainingRoom
+from tests.ui.training.conftest import LONG_MS, small_run, stands_at
+
+
+@pytest.fixture
+def room(window: MainWindow, qtbot: QtBot) -> TrainingRoom:
+    """The room of a window in which a run has made ten updates."""
+    assert window.workbench is not None
+    found = window.workbench.training.room
+    found.begin(small_run(), starts=False)
+    go_to(found, 10, qtbot)
+    return found
+
+
+def go_to(room: TrainingRoom, iteration: int, qtbot: QtBot) -> None:
+    """Train up to an update and wait until it is told."""
+    check = stands_at(iteration)
+    with qtbot.waitSignal(
+        room.controller.changed, timeout=LONG_MS, check_params_cb=lambda _, new: check(new)
+    ):
+        room.controller.go(iteration)
+
+
+def test_a_run_is_shown_with_its_chips_and_its_menu(window: MainWindow, room: TrainingRoom) -> None:
+    assert window.workbench is not None
+    room.page.draw_now()
+    assert window.pages.currentWidget() is room.page
+    assert window.workbench.bar.mode.value == "train"
+    assert [chip.isVisible() for chip in room.chips.widgets] == [True] * 3
+    assert not window.workbench.bar.image.isVisible()
+    assert window.actions_by_name["debug_update"].isEnabled()
+    assert window.status.message.startswith("Update 10")
+    scene = room.page.filters.scene
+    assert scene is not None
+
+
+def test_the_page_shows_what_the_run_is(room: TrainingRoom) -> None:
+    room.page.draw_now()
+    page = room.page
+    assert page.controls.update_field.text() == "10"
+    assert page.checkpoints.rows.rows[0].left == "10"
+    assert page.slider.scene is not None
+    assert page.slider.scene.title == "update 10 of 10"
+
+
+def test_debug_this_update_and_back(window: MainWindow, room: TrainingRoom, qtbot: QtBot) -> None:
+    assert window.workbench is not None
+    bench = window.workbench
+    with qtbot.waitSignal(bench.controller.state_changed, timeout=LONG_MS):
+        window.actions_by_name["debug_update"].trigger()
+    opened = bench.controller.opened
+    assert opened is not None
+    assert isinstance(opened.subject, UpdateSubject)
+    assert window.pages.currentWidget() is bench.stage
+    assert bench.bar.mode.value == "debug"
+    assert bench.bar.back.isVisible()
+    weights = room.controller.state.runs[0].now.parameters["conv1"]["weight"]
+    np.testing.assert_array_equal(opened.view.tape["conv1.weight.next"], weights)
+    assert opened.view.tape.batch == 8
+    bench.bar.back.click()
+    assert window.pages.currentWidget() is room.page
+    go_to(room, 12, qtbot)
+
+
+def test_an_update_is_shown_as_it_was_made(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot
+) -> None:
+    assert window.workbench is not None
+    controller = window.workbench.controller
+    with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
+        room.debug_update()
+    before = controller.opened
+    with qtbot.waitSignal(controller.failed, timeout=LONG_MS) as failed:
+        controller.change(lambda subject: subject.with_learning_rate(0.5))
+    assert "is shown as it was made" in str(failed.args[0])
+    assert controller.opened is before
+
+
+def test_training_goes_on_while_something_else_is_debugged(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot
+) -> None:
+    assert window.workbench is not None
+    room.controller.go(40)
+    with qtbot.waitSignal(window.workbench.controller.state_changed, timeout=LONG_MS):
+        window.open(OpenRequest(network="tiny-max"))
+    assert window.pages.currentWidget() is window.workbench.stage
+    check = stands_at(40)
+    if not check(room.controller.state):
+        with qtbot.waitSignal(
+            room.controller.changed, timeout=LONG_MS, check_params_cb=lambda _, new: check(new)
+        ):
+            pass
+    window.actions_by_name["mode"].trigger()
+    room.page.draw_now()
+    assert room.page.controls.update_field.text() == "40"
+
+
+def test_a_saved_run_is_opened_again_and_goes_on_bit_for_bit(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot, tmp_path: Path
+) -> None:
+    path, found = tmp_path / "digits.bpv", list[SavedRun]()
+    with qtbot.waitSignal(room.files.said, timeout=LONG_MS):
+        room.controller.saved(lambda saved: (found.append(saved), room.files.save(path, saved)))
+    with qtbot.waitSignal(room.wanted, timeout=LONG_MS):
+        window.open(OpenRequest(network=str(path)))
+    state = room.controller.state
+    assert state.run is not None
+    assert (state.run.number, state.run.now.iteration, len(state.run.history)) == (2, 10, 10)
+    go_to(room, 15, qtbot)
+    reopened = room.controller.state.runs[1].now
+    room.controller.select(1)
+    go_to(room, 15, qtbot)
+    original = room.controller.state.runs[0].now
+    np.testing.assert_array_equal(
+        reopened.parameters["conv2"]["weight"], original.parameters["conv2"]["weight"]
+    )
+
+
+def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_path: Path) -> None:
+    run = room.controller.state.run
+    assert run is not None
+    room.page.draw_now()
+    scene = room.page.filters.figure(900.0)
+    assert scene is not None
+    for name, write in (
+        ("h.csv", lambda path: room.files.save_table(path, run.history.csv_rows())),
+        ("f.png", lambda path: room.files.save_picture(path, scene)),
+        ("f.svg", lambda path: room.files.save_picture(path, scene)),
+    ):
+        with qtbot.waitSignal(room.files.said, timeout=LONG_MS):
+            write(tmp_path / name)
+    lines = (tmp_path / "h.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "epoch,update,loss,learning_rate,val_loss,val_accuracy"
+    assert len(lines) == 11
+    assert lines[8].split(",")[-1] != ""
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_runs_are_compared(window: MainWindow, room: TrainingRoom, qtbot: QtBot) -> None:
+    room.controller.fork(title="another")
+    go_to(room, 14, qtbot)
+    room.compare_runs()
+    compared = room._comparison
+    assert compared is not None
+    scene = compared.figure(900.0)
+    assert scene is not None
+    window.toggle_theme()
+    compared.done(0)
+    assert room._comparison is None
+
+
+def test_one_run_cannot_be_compared(window: MainWindow, room: TrainingRoom) -> None:
+    room.compare_runs()
+    assert room._comparison is None
+
+
+def test_closing_the_window_ends_the_thread(window: MainWindow, room: TrainingRoom) -> None:
+    room.controller.go()
+    window.close()
+    assert not room.controller._thread.isRunning()
