@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -11,12 +10,13 @@ import numpy as np
 
 from backpropviz.engine.arrays import Array, freeze
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 Change: TypeAlias = Callable[[Array, np.random.Generator], Array]
 """Images (N,C,H,W) → images of the same shape."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Batch:
     """What one update sees: images (N,C,H,W) and their targets."""
 
@@ -24,7 +24,7 @@ class Batch:
     targets: Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Batches:
     """A data set in a new order each epoch, in batches of `size`; the last may be smaller.
 
@@ -79,7 +79,7 @@ def split(count: int, held_out: int, seed: int) -> tuple[Array, Array]:
     return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Warp:
     """A change: each image is turned, scaled and shifted by random amounts up to these.
 

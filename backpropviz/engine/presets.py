@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from backpropviz.engine.arrays import Shape, shape_text
@@ -20,6 +19,7 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
 class _Builder:
@@ -135,7 +135,7 @@ def _mlp(builder: _Builder, shape: Shape, classes: int) -> None:
     builder.add("dense", Dense(classes))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Preset:
     """A network to begin with: its title, what it is, the smallest side, how it is built."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
@@ -21,6 +20,7 @@ from backpropviz.figures.explanation.term_keys import term_key
 from backpropviz.figures.number_groups import exact_text, group_texts, said
 from backpropviz.figures.pooling.pooled_plane import pooled_plane
 from backpropviz.figures.symbols import Notation
+from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Role
 from backpropviz.scene.numbers import decimal_of
 
@@ -28,7 +28,7 @@ _DIGITS = 4
 NOT_RUN = "not computed yet"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Piece:
     """A stretch of a row's text in one color, with the address of the value that it names."""
 
@@ -37,7 +37,7 @@ class Piece:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerRow:
     """One term. A row that has not run has no value, sum or bar."""
 
@@ -54,7 +54,7 @@ class LedgerRow:
     key: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LedgerRows:
     """The rows, what is left out, and whether the bars follow the running sum."""
 
@@ -86,7 +86,7 @@ def ledger_rows(
     return LedgerRows(tuple(writer.rows()), folded, is_running, writer.place_names, is_maximum)
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class _Rows:
     derivation: Derivation
     progress: Progress

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from backpropviz.figures.pooling.pills import PILL_HEIGHT, pill_colors, pill_marks, pill_of
 from backpropviz.figures.pooling.pooled_plane import Pixel
@@ -20,6 +19,7 @@ from backpropviz.figures.pooling.windows import (
     with_common_font,
 )
 from backpropviz.figures.scales import Scale
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import Cell, CellState, cells, framed, value_fill
 from backpropviz.scene.fonts import text_width
@@ -34,7 +34,7 @@ _MOST_WINDOWS = 5
 _SIZES = ((84, 76), (72, 72), (58, 48), (52, 42))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GutterLayout:
     """Where the cells of a part of the plane lie; rows and columns may reach into the padding."""
 

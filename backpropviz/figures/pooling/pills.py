@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from backpropviz.figures.pooling.pooled_plane import Pixel
 from backpropviz.figures.pooling.shown import PoolingShown
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
 from backpropviz.scene.marks import Anchor, Box, Color, Ellipse, Font, Mark, Rect, Stroke, Text
@@ -20,7 +20,7 @@ _STYLES: tuple[tuple[Font, int], ...] = ((styles.NUMBER_SMALL, 18), (styles.NOTE
 """Fonts, the larger first, each with the room beside its text."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pill:
     """`text` is empty where nothing is computed yet."""
 

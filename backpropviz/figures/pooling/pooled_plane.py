@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -14,13 +13,14 @@ from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.network import Node
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.ties import TieRule
+from backpropviz.frozen import frozen
 
 Pixel = tuple[int, int]
 SWITCHES = "switches"
 POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tap:
     """A window's cell: its place (i, j) in the window, and its pixel, if it lies in the plane."""
 
@@ -28,7 +28,7 @@ class Tap:
     pixel: Pixel | None
 
 
-@dataclass(frozen=True, eq=False)
+@frozen(eq=False, slots=False)
 class PooledPlane:
     """A sample's channel before and after a pooling; `switches` are the winners, none in a mean.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from backpropviz.debugger.steps import Depth
 from backpropviz.figures.pooling.pills import PILL_HEIGHT, pill_colors, pill_marks, pill_of
 from backpropviz.figures.pooling.pooled_plane import Pixel
 from backpropviz.figures.pooling.shown import PoolingShown
 from backpropviz.figures.scales import Scale
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import (
     Cell,
@@ -43,7 +43,7 @@ _SIZES_OF_PAGES = _SIZES[2:]
 _SMALLEST = (46, 38)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """The windows shown, and the size of a cell."""
 
@@ -52,7 +52,7 @@ class Page:
     cell: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WindowLayout:
     """Where windows and their cells lie."""
 

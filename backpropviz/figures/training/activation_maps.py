@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,7 @@ from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.figures.number_groups import counted
 from backpropviz.figures.training.filter_rows import largest_magnitude
 from backpropviz.figures.training.short_text import short
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Scene, Stroke, Text
@@ -27,7 +27,7 @@ _MOST_MAPS: Final = 256
 _RAMP: Final = (48, 8)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Scale:
     colormap: str
     limits: tuple[float, float]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Mark, Rect, Scene, Stroke, Text
@@ -19,7 +19,7 @@ _WIDEST_NAME: Final = 0.35
 _UNEVEN: Final = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClassCount:
     """A class and its samples."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from backpropviz.engine.arrays import Array
 from backpropviz.figures.training.foot import foot_marks
 from backpropviz.figures.training.short_text import percent
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.colormaps import color_at, contrast_color
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
@@ -27,7 +27,7 @@ _TOTALS: Final = 56
 _FONTS: Final = (styles.NUMBER_SMALL, styles.INDEX, styles.NOTE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Table:
     """Where the cells are: `x`, `y` of the first, their side, and what fits."""
 

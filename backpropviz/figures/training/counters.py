@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
 from backpropviz.scene.marks import Color, Mark, Scene, Text
@@ -16,7 +16,7 @@ _ROW: Final = 56
 _LEAST: Final = 96
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Counter:
     """A number with its name above and a remark beside it; `color` '' is that of text."""
 

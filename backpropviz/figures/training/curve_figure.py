@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from backpropviz.figures.analysis.chart import CURVE_WIDTH, Chart, curve_marks, dots
@@ -31,6 +31,7 @@ from backpropviz.figures.training.curves import (
 )
 from backpropviz.figures.training.foot import foot_marks
 from backpropviz.figures.training.smoothing import Smoothing
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Box, Group, Mark, Rect, Scene, Stroke, Text
@@ -43,7 +44,7 @@ _TWO_COLUMNS: Final = 720
 DOT_RADIUS: Final = 2.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CurveOptions:
     """How curves are shown; `reach` are the first and the last update, None for all."""
 

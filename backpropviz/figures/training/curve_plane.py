@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -25,6 +24,7 @@ from backpropviz.figures.analysis.chart import (
 from backpropviz.figures.training.curves import RATIO_GUIDE, ChartKind, CurveMark, Series
 from backpropviz.figures.training.decimated import decimated, rows_in
 from backpropviz.figures.training.smoothing import Smoothing, smoothed
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Box, Line, Mark, Rect, Stroke, Text
@@ -45,7 +45,7 @@ _OUTLIERS: Final = 2.0
 """Percent of raw values, at each end, that may leave the plane."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Drawn:
     """A series and the line through it: its average, or its own values."""
 

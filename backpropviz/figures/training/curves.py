@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.history import Columns, History
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import SERIES, Theme
 
@@ -92,7 +93,7 @@ FOUR_CHARTS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CurveMark:
     """Something that happened at an update, or from it up to `until`: a change, an alert."""
 
@@ -102,7 +103,7 @@ class CurveMark:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class RunCurves:
     """A run as the charts need it; validations are at `validated` with `losses`, `accuracies`."""
 
@@ -135,7 +136,7 @@ def run_curves(title: str, history: History, marks: tuple[CurveMark, ...] = ()) 
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Series:
     """A curve; its average is drawn where `is_smoothed`, the values behind it with `has_raw`."""
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.figures.training.filter_marks import TileLook
-from backpropviz.figures.training.filter_rows import Limits
+from backpropviz.figures.training.filter_rows import Limits, limit_text
 from backpropviz.figures.training.filter_tiles import Tiling
-from backpropviz.figures.training.short_text import short
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Mark, Path, Pixels, Rect, Stroke, Text
@@ -24,12 +23,11 @@ _LEGEND_GAP: Final = 20
 _COLORS: Final = np.linspace(-1.0, 1.0, 49)[np.newaxis]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Heading:
     """What stands above a parameter; `scales` pairs each color scale with the row it serves."""
 
     weight: Address
-    bias: Address | None
     name: str
     told: str
     tiles: Tiling | None
@@ -52,7 +50,7 @@ class Heading:
         return f"channel:{layer}", "input channel", "all" if channel is None else str(channel)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Legend:
     title: str
     limit: str
@@ -118,22 +116,12 @@ def _left_width(heading: Heading) -> float:
 def _legends(heading: Heading, limits: Limits, width: float) -> list[_Legend]:
     found = []
     for scale, title in heading.scales:
-        text = _limit_text(heading, scale, heading.weight, limits)
-        if heading.bias is not None:
-            text += f"  bias {_limit_text(heading, scale, heading.bias, limits)}"
+        text = limit_text((scale, heading.weight), limits, heading.measured)
         room = width - (text_width(title, styles.LABEL) + 8 + _RAMP[0] + 8)
         text = elide(text, styles.INDEX, room)
         own = width - room + text_width(text, styles.INDEX)
         found.append(_Legend(title, text, own))
     return found
-
-
-def _limit_text(heading: Heading, scale: str, address: Address, limits: Limits) -> str:
-    """`±1.60`, and what lies beyond a locked limit."""
-    limit = limits.get((scale, address), 0.0)
-    largest = heading.measured.get((scale, address), 0.0)
-    beyond = f" (to {short(largest, 2)})" if largest > limit * (1 + 1e-6) else ""
-    return f"±{short(limit)}{beyond}"
 
 
 def _total(legends: list[_Legend]) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,20 +11,23 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.figures.training.filter_rows import Limits, TileRow
 from backpropviz.figures.training.filter_tiles import Tiling, mosaic, strip
+from backpropviz.figures.training.short_text import short
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Stroke, Text
 from backpropviz.scene.theme import Theme
 
-LABEL_WIDTH: Final = 76
+LABEL_WIDTH: Final = 84
 NUMBER_HEIGHT: Final = 20
 ROW_GAP: Final = 10
 _STRIP: Final = 6
 _STRIP_GAP: Final = 2
 _LEAST_WORD: Final = 22
+_LINE: Final = 15
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TileLook:
     """What all tiles of a page share."""
 
@@ -35,7 +37,7 @@ class TileLook:
     inactive_after: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TileBand:
     """Filters `first` … `stop` − 1 of one parameter in one row, from `x` to the right."""
 
@@ -69,6 +71,17 @@ def band_marks(band: TileBand, x: int, y: int, look: TileLook) -> Iterator[Mark]
     yield from _bias_marks(band, x, y + tiles.height_px + _STRIP_GAP, width, look)
 
 
+def _bias_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> Iterator[Mark]:
+    """The limits of the biases' own scale, left of them."""
+    if band.bias is None or band.bias not in band.row.arrays:
+        return
+    limit = look.limits.get((band.row.scale, band.bias), 0.0)
+    text = elide(f"bias ±{short(limit, 2)}", styles.NOTE, width)
+    middle = y + band.tiles.height_px / 2 + _LINE / 2
+    baseline = centered_baseline(middle, styles.NOTE)
+    yield Text(x, baseline, text, styles.NOTE, look.theme.text_tertiary)
+
+
 def number_marks(
     tiles: Tiling, span: range, x: int, y: int, inactive: Array | None, look: TileLook
 ) -> Iterator[Mark]:
@@ -82,8 +95,16 @@ def number_marks(
         yield Text(middle, baseline, str(number), styles.INDEX, color, Anchor.MIDDLE)
 
 
+def row_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> Iterator[Mark]:
+    """What a row shows, left of it, and below that the limits of its biases."""
+    has_bias = band.bias is not None and band.bias in band.row.arrays
+    middle = y + band.tiles.height_px / 2 - (_LINE / 2 if has_bias else 0)
+    yield label_mark(band.row.title, x, middle, width, look.theme)
+    yield from _bias_label(band, x, y, width, look)
+
+
 def label_mark(text: str, x: int, y: float, width: float, theme: Theme) -> Text:
-    """What a row shows, left of it."""
+    """A word left of a row, centered on a height."""
     shown = elide(text, styles.ROW, width)
     return Text(x, centered_baseline(y, styles.ROW), shown, styles.ROW, theme.text_secondary)
 

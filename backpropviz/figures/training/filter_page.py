@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.network import IMAGE_NAME, Network
+from backpropviz.engine.training.measure import norm
 from backpropviz.figures.number_groups import counted
 from backpropviz.figures.training.filter_heading import Heading, heading_marks
 from backpropviz.figures.training.filter_marks import (
@@ -23,8 +24,10 @@ from backpropviz.figures.training.filter_marks import (
     band_marks,
     label_mark,
     number_marks,
+    row_label,
 )
 from backpropviz.figures.training.filter_rows import (
+    DIFFERENCE_PREFIX,
     FilterState,
     Limits,
     TileRow,
@@ -34,6 +37,10 @@ from backpropviz.figures.training.filter_rows import (
 from backpropviz.figures.training.filter_tiles import Tiling, tiling
 from backpropviz.figures.training.foot import foot_marks
 from backpropviz.figures.training.matrix_marks import TITLE_HEIGHT, matrix, matrix_marks
+from backpropviz.figures.training.short_text import short
+from backpropviz.frozen import frozen
+from backpropviz.scene import theme as styles
+from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Mark, Scene
 from backpropviz.scene.theme import Theme
 
@@ -42,7 +49,7 @@ _BLOCK_GAP: Final = 32
 _LEAST_WIDTH: Final = 240
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FilterOptions:
     """What is shown of the filters, and how.
 
@@ -61,7 +68,7 @@ class FilterOptions:
     colormap: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Page:
     """What every section needs."""
 
@@ -73,6 +80,12 @@ class _Page:
     measured: Limits
     width: int
     can_be_images: tuple[str, ...]
+
+    @property
+    def label_width(self) -> int:
+        """Pixels left of the tiles: more where the rows have long titles and there is room."""
+        widest = max((text_width(row.title, styles.ROW) for row in self.rows), default=0.0)
+        return max(LABEL_WIDTH, min(math.ceil(widest) + 12, self.width // 5))
 
 
 def filters(
@@ -186,11 +199,24 @@ def _heading(
     if tiles is not None and tiles.image:
         told = f"{counted(shape[0], 'unit')} as images"
     name = weight.layer if weight.quantity == "weight" else str(weight)
-    legends = {(row.scale): row.title for row in reversed(page.rows)}
-    scales = tuple(dict.fromkeys(row.scale for row in page.rows if weight in row.arrays))
-    named = tuple((scale, legends[scale]) for scale in scales)
+    shared: dict[str, list[str]] = {}
+    for row in page.rows:
+        if weight in row.arrays:
+            shared.setdefault(row.scale, []).append(row.title)
+    words = {2: "both", 3: "all"}
+    named = tuple((scale, words.get(len(t), t[0])) for scale, t in shared.items())
     can_be = weight.quantity == "weight" and weight.layer in page.can_be_images
-    return Heading(weight, bias, name, told, tiles, named, page.measured, can_be)
+    return Heading(weight, name, told + _apart(page, weight), tiles, named, page.measured, can_be)
+
+
+def _apart(page: _Page, weight: Address) -> str:
+    """How far two runs lie apart in a parameter, and that as a share of the first one."""
+    found = next((row for row in page.rows if row.prefix == DIFFERENCE_PREFIX), None)
+    if found is None or weight not in found.arrays:
+        return ""
+    distance, size = norm(found.arrays[weight]), norm(page.rows[0].arrays[weight])
+    share = f", {100 * distance / size:.0f} % of the first" if size else ""
+    return f", apart by {short(distance)}{share}"
 
 
 def _matrix_words(page: _Page, shape: Shape, bias: Address | None) -> str:
@@ -210,13 +236,13 @@ def _tiles(
     marks: list[Mark],
 ) -> int:
     """All rows side by side if they fit on one line, else one below the other, wrapped."""
-    run = LABEL_WIDTH + tiles.run_px(tiles.count)
+    run = page.label_width + tiles.run_px(tiles.count)
     if len(page.rows) * (run + _BLOCK_GAP) - _BLOCK_GAP <= page.width:
         for place, row in enumerate(page.rows):
             x = place * (run + _BLOCK_GAP)
             _line(page, addresses, tiles, (row,), range(tiles.count), (x, y), marks)
         return y + _line_height(addresses, tiles, 1)
-    room = page.width - LABEL_WIDTH + tiles.gap * tiles.cell
+    room = page.width - page.label_width + tiles.gap * tiles.cell
     per_line = max(1, room // tiles.pitch_px)
     for first in range(0, tiles.count, per_line):
         span = range(first, min(first + per_line, tiles.count))
@@ -241,18 +267,17 @@ def _line(
 ) -> None:
     """The same filters in each row, their numbers below."""
     x, y = place
-    theme = page.look.theme
+    theme, label = page.look.theme, page.label_width
     for row in rows:
         band = TileBand(row, *addresses, tiles, span.start, span.stop)
-        middle = y + tiles.height_px / 2
-        marks.append(label_mark(row.title, x, middle, LABEL_WIDTH - 8, theme))
-        marks.extend(band_marks(band, x + LABEL_WIDTH, y, page.look))
+        marks.extend(row_label(band, x, y, label - 8, page.look))
+        marks.extend(band_marks(band, x + label, y, page.look))
         y += band.height + ROW_GAP
     y -= ROW_GAP
     word = "unit" if tiles.image else "filter"
-    marks.append(label_mark(word, x, y + NUMBER_HEIGHT / 2, LABEL_WIDTH - 8, theme))
+    marks.append(label_mark(word, x, y + NUMBER_HEIGHT / 2, label - 8, theme))
     inactive = page.inactive.get(addresses[0].layer)
-    marks.extend(number_marks(tiles, span, x + LABEL_WIDTH, y, inactive, page.look))
+    marks.extend(number_marks(tiles, span, x + label, y, inactive, page.look))
 
 
 def _matrices(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -14,6 +14,8 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.measure import tensors_of
+from backpropviz.figures.training.short_text import short
+from backpropviz.frozen import frozen
 
 Limits: TypeAlias = Mapping[tuple[str, Address], float]
 """The value at the end of the color map, by a row's scale and the parameter; the other end is −it.
@@ -23,9 +25,10 @@ WEIGHTS: Final = "weights"
 GRADIENTS: Final = "gradients"
 CHANGE: Final = "change"
 CHANGE_PREFIX: Final = "change:"
+DIFFERENCE_PREFIX: Final = "difference:"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TileRow:
     """One array for each parameter; `arrays` lacks those that are not computed yet.
 
@@ -46,7 +49,7 @@ class TileRow:
         return f"{name}[{indices}]" if indices else name
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class FilterState:
     """A network at an update: its parameters, the update's gradients, and where it began.
 
@@ -93,7 +96,7 @@ def difference_rows(
     return (
         TileRow(first[0], one, WEIGHTS, "first:"),
         TileRow(second[0], other, WEIGHTS, "second:"),
-        TileRow(title, _differences(other, one), scale, "difference:", hatches_zero=True),
+        TileRow(title, _differences(other, one), scale, DIFFERENCE_PREFIX, hatches_zero=True),
     )
 
 
@@ -105,6 +108,13 @@ def limits_of(rows: Iterable[TileRow]) -> Limits:
             key = (row.scale, address)
             found[key] = max(found.get(key, 0.0), largest_magnitude(array))
     return found
+
+
+def limit_text(key: tuple[str, Address], limits: Limits, measured: Limits) -> str:
+    """`±1.60`, and up to where values go beyond a locked limit."""
+    limit, largest = limits.get(key, 0.0), measured.get(key, 0.0)
+    beyond = f" (to {short(largest, 2)})" if largest > limit * (1 + 1e-6) else ""
+    return f"±{short(limit)}{beyond}"
 
 
 def largest_magnitude(array: Array) -> float:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.frozen import frozen
 
 _TILE: Final = 42
 """Pixels of a tile's side where there are few."""
@@ -20,7 +20,7 @@ _LARGEST_CELL: Final = 16
 _MOST_SLICES: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tiling:
     """`count` filters of `slices` planes (rows, columns); a value takes `cell` pixels.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.figures.training.curves import RATIO_GUIDE, layer_color
 from backpropviz.figures.training.short_text import scientific
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Ellipse, Line, Mark, Rect, Scene, Stroke, Text
@@ -22,7 +22,7 @@ _HIGH: Final = -1.0
 """Powers of ten at the ends of the axis."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerFacts:
     """A layer with weights: its shape in words, and what the last update did; NaN where unknown."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,6 +13,8 @@ from backpropviz.engine.arrays import Array, Shape
 from backpropviz.figures.network.thumbnails import reduced
 from backpropviz.figures.training.filter_marks import TileLook
 from backpropviz.figures.training.filter_rows import TileRow
+from backpropviz.figures.training.short_text import short
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Stroke, Text
@@ -28,7 +29,7 @@ _WISHED_HEIGHT: Final = 168
 _LARGEST_CELL: Final = 14
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Matrix:
     """So many rows and columns of values, `per_pixel` (down, across) of them in one square cell.
 
@@ -95,7 +96,7 @@ def matrix_marks(
     weight, bias = addresses
     x, y = place
     title_width = max(shape.width_px, 0)
-    title = elide(row.title, styles.ROW, title_width)
+    title = elide(_title(row, bias, title_width, look), styles.ROW, title_width)
     baseline = centered_baseline(y + TITLE_HEIGHT / 2 - 2, styles.ROW)
     if title:
         yield Text(x, baseline, title, styles.ROW, look.theme.text_secondary)
@@ -108,6 +109,15 @@ def matrix_marks(
     if bias is not None and bias in row.arrays:
         left = x + shape.width_px - _STRIP
         yield from _bias_column(row, bias, shape, (left, y), look)
+
+
+def _title(row: TileRow, bias: Address | None, width: float, look: TileLook) -> str:
+    """The row's title, with the limits of the biases' own scale where they have room."""
+    if bias is None or bias not in row.arrays:
+        return row.title
+    limit = look.limits.get((row.scale, bias), 0.0)
+    told = f"{row.title}, bias ±{short(limit, 2)}"
+    return told if text_width(told, styles.ROW) <= width else row.title
 
 
 def _waiting(row: TileRow, shape: Matrix, place: tuple[int, int], theme: Theme) -> Iterator[Mark]:

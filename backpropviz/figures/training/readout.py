@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -13,6 +12,7 @@ from backpropviz.figures.analysis.chart import Chart
 from backpropviz.figures.training.curve_plane import Drawn
 from backpropviz.figures.training.curves import ChartKind, CurveMark
 from backpropviz.figures.training.short_text import percent, short
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Color, Ellipse, Font, Line, Mark, Rect, Stroke, Text
@@ -25,7 +25,7 @@ _LARGEST_WIDTH: Final = 240.0
 _NEAR_PX: Final = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """A curve's value at the update nearest to the crosshair; `smoothed` is '' where it is it."""
 

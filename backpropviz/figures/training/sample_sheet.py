@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.figures.network.thumbnails import photograph
+from backpropviz.frozen import frozen
 from backpropviz.importers.fit import displayable
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
@@ -25,7 +25,7 @@ _MOST: Final = 40
 _ARROW_ROOM: Final = 20
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class SampleViews:
     """A sample: its class in words, its name, and its pictures (C,H,W), the unchanged one first."""
 

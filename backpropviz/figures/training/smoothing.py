@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
+from backpropviz.frozen import frozen
 
 _LARGEST_GROWTH: Final = 1e12
 """Most that a weight may grow inside one block of the running sum, so that digits remain."""
@@ -23,7 +24,7 @@ class Average(Enum):
     MOVING = "moving"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Smoothing:
     """An average over the last `span` updates: moving, or with weights (1 − 2/(span + 1))ᵏ."""
 
@@ -48,7 +49,7 @@ class Smoothing:
 NO_SMOOTHING: Final = Smoothing(Average.NONE, 1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Smoothed:
     """Smoothed values, and the sums from which the next ones follow."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from backpropviz.figures.analysis.chart import Axis, chart_in
 from backpropviz.figures.timeline.ruler import Ruler
 from backpropviz.figures.training.curves import CurveMark
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import (
@@ -39,7 +39,7 @@ _HINT: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SliderState:
     """A run up to `last`, seen after update `shown`; `end` is the last update of the line.
 
@@ -55,7 +55,7 @@ class SliderState:
     first: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class SliderFigure:
     """The picture, and what lies under its points."""
 

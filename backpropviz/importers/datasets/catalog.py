@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.samples import Skipped
+from backpropviz.frozen import frozen
 from backpropviz.importers.picture import Picture
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -22,7 +22,7 @@ LARGEST_BYTES = 2 * 1024**3
 _CLASS_LOSS = "cross_entropy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """What the data is for: the way to the input, how many numbers the network puts out.
 
@@ -45,7 +45,7 @@ def wanted_by(network: Network | None, preprocessing: Preprocessing) -> Wanted:
     return Wanted(preprocessing, outputs, network.loss.kind == _CLASS_LOSS)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Catalog:
     """Pictures by number, with the class of each.
 

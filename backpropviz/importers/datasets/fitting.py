@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,12 +11,13 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.samples import Skipped
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import LARGEST_BYTES, Catalog
 from backpropviz.importers.datasets.watch import Watch
 from backpropviz.importers.fit import prepare
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Fitted:
     """Images (N,C,H,W) float32, their numbers in the catalog, what was done and what failed."""
 

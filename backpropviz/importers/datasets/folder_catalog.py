@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Catalog
 from backpropviz.importers.datasets.folder_walk import FolderWalk, Found
 from backpropviz.importers.datasets.number_labels import MOST_CLASSES
@@ -20,7 +20,7 @@ _TRAIN = frozenset(("train", "training"))
 _TEST = frozenset(("val", "valid", "validation", "test", "testing"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Layout:
     """The folders that hold class folders: to train on and, where there is one, to test."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from backpropviz.engine.training.samples import Skipped
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.number_labels import natural_order
 
 SUFFIXES = frozenset(
@@ -19,7 +19,7 @@ _DEEPEST = 16
 _NOT_MEANT = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """A picture file of a class; its name is the path below the data set's folder, with “/”."""
 

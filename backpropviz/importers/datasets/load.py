@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from backpropviz.engine.network import Network
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Catalog, Progress, Stop, wanted_by
 from backpropviz.importers.datasets.fitting import Fitted, fitted
 from backpropviz.importers.datasets.sources import catalog_of
@@ -25,7 +26,7 @@ HELD_OUT, SPLIT_SEED = 0.2, 0
 _SMALLEST_STD = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Choices:
     """What a person chooses about a set: the share held out, its seed, a limit, normalization.
 
@@ -39,7 +40,7 @@ class Choices:
     normalize: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Reading:
     """A data set and, in words and in order, how it was read, fitted and split.
 
@@ -49,6 +50,9 @@ class Reading:
     dataset: Dataset
     steps: tuple[str, ...]
     classes: int
+
+
+DEFAULT_CHOICES = Choices()
 
 
 def load_dataset(
@@ -82,7 +86,7 @@ def read_dataset(
     source: str | Path,
     network: Network | None,
     preprocessing: Preprocessing,
-    choices: Choices = Choices(),
+    choices: Choices = DEFAULT_CHOICES,
     *,
     progress: Progress | None = None,
     stop: Stop | None = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import LARGEST_BYTES
 
 _MOST_MEMBERS = 1000
@@ -21,7 +21,7 @@ _LARGE, _LARGEST_RATIO = 64 * 1024**2, 500
 _SUFFIX = ".npy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """What an array is, read without its numbers."""
 
@@ -38,7 +38,7 @@ class Header:
         return size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class NpzFile:
     """An open archive and the headers of its arrays, by name."""
 

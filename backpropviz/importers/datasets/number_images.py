@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isqrt
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.picture import Picture, picture_from_array
 
 _CHANNELS_LAST, _CHANNELS_FIRST = (1, 2, 3, 4), (1, 3, 4)
@@ -18,7 +19,7 @@ _LEAST_BYTE_WHITE = 64
 """Bytes of real pictures reach this; values that stay below have a smaller white."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class NumberImages:
     """Images (N,H,W,C) as read, the value of white, and in words how they were understood.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Wanted
 
 MOST_CLASSES = 1000
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Labels:
     """Classes (N,) int64 with their names, or numbers (N,K) float64; `remarks` say how read."""
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Catalog, Wanted
 from backpropviz.importers.datasets.number_images import number_images, picture_maker
 from backpropviz.importers.datasets.number_labels import number_labels
 from backpropviz.importers.picture import Picture
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class ArrayPair:
     """Images and labels as read; `name` begins the samples' names, the others name the arrays."""
 

@@ -6,10 +6,9 @@ third: no pixel belongs to both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from backpropviz.frozen import frozen
 from backpropviz.importers.bundled import PHOTOS, bundled_picture
 from backpropviz.importers.datasets.catalog import Catalog
 from backpropviz.importers.picture import Picture, Pixels, picture_from_array
@@ -25,7 +24,7 @@ _REMARK = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Place:
     top: int
     left: int

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.samples import Samples
+from backpropviz.frozen import frozen
 
 _BLOCK = 256
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statistics:
     """Mean and standard deviation of each channel over all images and pixels."""
 

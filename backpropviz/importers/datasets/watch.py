@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Progress, Stop
 
 
@@ -12,7 +11,7 @@ class ReadingStoppedError(UserError):
     """The person left off reading."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Watch:
     """Tells how far the reading is and asks whether to stop."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from backpropviz.figures.training.curve_plane import Drawn
 from backpropviz.figures.training.curves import ChartKind, Series
 from backpropviz.figures.training.smoothing import Smoothed, Smoothing
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class _Kept:
     series: Series
     smoothed: Smoothed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -25,6 +24,7 @@ from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.samples import Dataset
 from backpropviz.errors import UserError
 from backpropviz.figures.training.class_counts import balance_words, class_counts_scene
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.watch import ReadingStoppedError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
@@ -45,7 +45,7 @@ _LEFT_WIDTH: Final = 448
 _COUNTS_HEIGHT: Final = 120
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class DataChoice:
     """What the person takes; `preset` names the network for it where the open one does not fit."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 import numpy as np
 
@@ -15,12 +15,13 @@ from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.figures.training.class_counts import ClassCount
 from backpropviz.figures.training.sample_sheet import SampleViews
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.load import Choices, Reading, read_dataset
 from backpropviz.importers.datasets.statistics import class_counts, classes_of
 from backpropviz.importers.datasets.targets import NetworkMismatchError, fitting_presets
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DataWish:
     """A source by name or path, and how it is split, limited and normalized."""
 
@@ -28,7 +29,7 @@ class DataWish:
     choices: Choices = field(default_factory=Choices)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Loaded:
     """What was read; `mismatch` says where the network cannot learn it, and which presets could."""
 

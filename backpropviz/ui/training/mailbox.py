@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Condition
 from typing import Final, TypeAlias
 
 from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.frozen import frozen
 from backpropviz.ui.training.live_run import LiveRun
 
 _PATIENCE_S: Final = 0.3
 """So long the thread waits for a snapshot to be drawn: a window may be busy with something else."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Take:
     """Train this run from now on, once it is told to go."""
 
@@ -23,7 +23,7 @@ class Take:
     live: LiveRun
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Go:
     """Train up to this update, or without end."""
 
@@ -31,7 +31,7 @@ class Go:
     until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Halt:
     """Stop after the update that is being made; with `validates`, measure it, too."""
 
@@ -39,21 +39,21 @@ class Halt:
     validates: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """Other hyper-parameters from the next update on."""
 
     hyperparameters: Hyperparameters
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redraw:
     """Tell every so many updates; None: as often as drawing may cost."""
 
     every: int | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Ask:
     """Do something with the run between two updates, and tell the answer."""
 
@@ -61,12 +61,12 @@ class Ask:
     job: Callable[[LiveRun], object]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refresh:
     """Tell how the run stands, though no update was made."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quit:
     """End the thread."""
 

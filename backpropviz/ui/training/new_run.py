@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +13,7 @@ from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.run import INITIAL, Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.load import Choices, read_dataset
 from backpropviz.importers.datasets.one_image import ONE_IMAGE, one_image
 from backpropviz.ui.subject import Subject
@@ -23,7 +24,7 @@ _PHOTOS: Final = Hyperparameters(Adam(0.002), batch_size=32)
 _ONE: Final = Hyperparameters(Sgd(0.01), batch_size=1)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class RunChoices:
     """Everything that the dialog asks for; `subject` is what is open in the debugger."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.engine.training.history import Columns
@@ -13,6 +12,7 @@ from backpropviz.figures.training.counters import Counter
 from backpropviz.figures.training.layer_list import LayerFacts
 from backpropviz.figures.training.short_text import percent, short
 from backpropviz.figures.training.time_slider import SliderState
+from backpropviz.frozen import frozen
 from backpropviz.ui.training.curve_marks import marks_of
 from backpropviz.ui.training.epoch import updates_in
 from backpropviz.ui.training.state import RunState
@@ -22,7 +22,7 @@ _MANY_UNITS = 64
 _TENTHS = (10, 15, 20, 30, 40, 50, 60, 80, 100, 120)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Activity:
     """A layer's maps: their active share when last measured, and for how long they were not."""
 

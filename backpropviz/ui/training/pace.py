@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from backpropviz.frozen import frozen
 
 LEAST_INTERVAL_S: Final = 0.2
 MOST_INTERVAL_S: Final = 2.0
 DRAWING_SHARE: Final = 0.04
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pace:
     """After which update, and when, the last snapshot was told.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from backpropviz.debugger.training.guard import Guard
 from backpropviz.debugger.training.stop import Stopped
@@ -12,9 +12,10 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.update import Trained
+from backpropviz.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """The checkpoints: after which updates, and what they take."""
 
@@ -24,7 +25,7 @@ class Kept:
     budget_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Snapshot:
     """A run after an update; `measured` and `validated` are the rows since the last snapshot.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from backpropviz.debugger.training.guard import Guard
 from backpropviz.debugger.training.stop import Stopped
@@ -12,11 +12,12 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.history import History
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.update import Trained
+from backpropviz.frozen import frozen
 from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.snapshot import Kept, Snapshot
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class Visited:
     """A past update that the slider shows; `now` is None until it has been computed again."""
 
@@ -25,7 +26,7 @@ class Visited:
     gradients: Mapping[Address, Array] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class RunState:
     """A run as the window knows it; `history` only grows, up to what was told last."""
 
@@ -73,7 +74,7 @@ class RunState:
         return self.gradients if self.visited is None else self.visited.gradients
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """How training is looked at: every how many updates (None: as often as drawing may cost)."""
 
@@ -81,7 +82,7 @@ class Look:
     is_locked: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@frozen(eq=False)
 class TrainingState:
     """The runs of a session, oldest first, and the one that is shown and trained."""
 
