@@ -39,7 +39,7 @@ RULES: tuple[type[Rule], ...] = (
     Unbalanced,
 )
 _MOST_OVER = 20
-_NOT_FINITE_STATE = ("a weight or a state of the optimizer",)
+NOT_FINITE_STATE = ("a weight or a state of the optimizer",)
 
 
 @frozen(eq=False)
@@ -113,7 +113,7 @@ class Diagnosis:
 def _blamed(rule: Rule, iteration: int) -> Rule:
     """The rule after an update whose numbers are finite, but not all that it made."""
     if isinstance(rule, NotFinite) and not rule.is_raised:
-        return rule.found(iteration, _NOT_FINITE_STATE)
+        return rule.found(iteration, NOT_FINITE_STATE)
     return rule
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from backpropviz.debugger.training.diagnosis import Diagnosis, begin_diagnosis
+from backpropviz.debugger.training.diagnosis import NOT_FINITE_STATE, Diagnosis, begin_diagnosis
 from backpropviz.debugger.training.facts import RunFacts, facts_of
+from backpropviz.debugger.training.loss_rules import not_finite
 from backpropviz.debugger.training.stop import Stop, Stopped
 from backpropviz.debugger.training.stops import DEFAULT_STOPS
 from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
 from backpropviz.debugger.training.watch import Watches, watches
+from backpropviz.debugger.training.wording import listed
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.protocol import LOSS
@@ -34,7 +36,8 @@ class Guard:
         diagnosis = self.diagnosis.after(row, is_finite=is_finite)
         stopped = seen.stopped
         if stopped is None and not is_finite:
-            sentence = f"Not finite at update {row.iteration:,}: a weight or the optimizer's state."
+            found = not_finite(row, self.facts.tensors) or NOT_FINITE_STATE
+            sentence = f"Not finite at update {row.iteration:,}: {listed(found)}."
             stopped = Stopped(row.iteration, sentence, LOSS)
         return Guard(self.facts, seen, diagnosis, stopped)
 

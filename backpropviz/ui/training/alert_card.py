@@ -26,6 +26,7 @@ from backpropviz.ui.icons import icon, pixmap
 
 _NAME = "AlertCard"
 _ICON = 18
+_MARGIN = 14
 
 
 class AlertCard(QFrame):
@@ -71,7 +72,7 @@ class AlertCard(QFrame):
             self._buttons.addWidget(button)
         self._buttons.addStretch(1)
         column = QVBoxLayout(self)
-        column.setContentsMargins(14, 12, 14, 14)
+        column.setContentsMargins(_MARGIN, 12, _MARGIN, 14)
         column.setSpacing(6)
         column.addLayout(head)
         column.addWidget(self._evidence)
@@ -101,18 +102,23 @@ class AlertCard(QFrame):
         self._rewind.setText(" " + (text if checkpoint else self.tr("Rewind to the start")))
         self._rewind.setAccessibleName(self._rewind.text().strip())
         self._rewind.setToolTip(self.tr("Go back to the checkpoint before it began."))
+        self._place_buttons()
         self.setAccessibleName(alert.title)
         self.setAccessibleDescription(f"{alert.evidence} {alert.meaning}")
         if not is_dressed:
             self.use_theme(self._colors)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the buttons below one another where they do not fit side by side."""
-        needed = self._debug.sizeHint().width() + self._rewind.sizeHint().width() + 36
-        is_narrow = event.size().width() < needed
+        super().resizeEvent(event)
+        self._place_buttons()
+
+    def _place_buttons(self) -> None:
+        """Below one another where they do not fit side by side."""
+        shown = [button for button in (self._debug, self._rewind) if not button.isHidden()]
+        needed = sum(button.sizeHint().width() + self._buttons.spacing() for button in shown)
+        is_narrow = self.contentsRect().width() < needed + 2 * _MARGIN
         way = QBoxLayout.Direction
         self._buttons.setDirection(way.TopToBottom if is_narrow else way.LeftToRight)
-        super().resizeEvent(event)
 
     @property
     def alert(self) -> Alert | None:
