@@ -39,6 +39,8 @@ SMOOTHINGS: Final = (
 _TWO_COLUMNS: Final = 640
 _LEAST_HEIGHT: Final = 180
 _GAP: Final = 16
+_BESIDE_TOLD: Final = 42
+"""Margins and spacing left and right of a chart's subtitle."""
 
 
 class ChartCard(QFrame):
@@ -55,6 +57,7 @@ class ChartCard(QFrame):
         self._title.setFont(qfont(BODY_STRONG))
         self._told.setFont(qfont(ROW))
         self._told.setObjectName("Secondary")
+        self._told.setMinimumWidth(1)
         self._promise = QLabel(self.tr(kind.promise))
         self._promise.setFont(qfont(ROW))
         self._promise.setObjectName("Tertiary")
@@ -73,9 +76,18 @@ class ChartCard(QFrame):
     def show_told(self, text: str) -> None:
         """What is measured, and how it is smoothed; all of it in the tool tip."""
         if text != self._told.toolTip():
-            self._told.setText(text)
             self._told.setToolTip(text)
-            self._told.setMinimumWidth(1)
+            self._elide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        room = self.width() - self._title.sizeHint().width() - _BESIDE_TOLD
+        metrics = self._told.fontMetrics()
+        text, end = self._told.toolTip(), Qt.TextElideMode.ElideRight
+        self._told.setText(metrics.elidedText(text, end, max(0, room)))
 
     def use_theme(self, colors: Theme) -> None:
         """Quiet words in the theme's colors."""

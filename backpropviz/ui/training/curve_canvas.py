@@ -198,6 +198,7 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
         for one in self._drawn:
             curve = self._curves[one.series.key]
             curve.place(one, area.width, reach, is_log=self.is_log)
+        self.resetCachedContent()  # the grid, which is kept while only the crosshair moves
         self.viewport().update()
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QPoint) -> None:

@@ -261,3 +261,27 @@ def _seconds(charts: TrainingCharts, run: object) -> float:
     began = time.perf_counter()
     charts.show_runs([run], LIGHT)  # type: ignore[list-item]
     return time.perf_counter() - began
+
+
+def test_a_chart_that_grew_looks_like_one_made_now(
+    charts: TrainingCharts, lenet: Network, qtbot: QtBot
+) -> None:
+    for rows in (20, 60, 120):
+        charts.show_runs([curves_of(lenet, rows)], LIGHT)
+        QApplication.processEvents()
+        _plot(charts, ChartKind.LOSS).grab()
+    fresh = TrainingCharts()
+    qtbot.addWidget(fresh)
+    fresh.resize(charts.size())
+    fresh.show()
+    fresh.show_runs([curves_of(lenet, 120)], LIGHT)
+    QApplication.processEvents()
+    grown, new = (_plot(own, ChartKind.LOSS).grab().toImage() for own in (charts, fresh))
+    assert grown == new
+
+
+def test_a_subtitle_without_room_ends_in_an_ellipsis(running: TrainingCharts) -> None:
+    card = running.cards[ChartKind.ACCURACY]
+    card.resize(240, 200)
+    assert card._told.text().endswith("…")
+    assert card._told.toolTip() == "share of right answers, smoothed over 10"
