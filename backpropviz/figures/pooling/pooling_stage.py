@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backpropviz.debugger.steps import Depth
+from backpropviz.figures.pooling.average_beside import average_beside
 from backpropviz.figures.pooling.gutters import GutterLayout, gutter_layout, gutter_marks
 from backpropviz.figures.pooling.maps import Region, map_marks
 from backpropviz.figures.pooling.shown import PoolingShown, pooling_shown
@@ -54,10 +55,12 @@ def pooling_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Ma
         else window_marks(shown, laid, theme)
     )
     below = room.y + laid.size[1] + 6
+    drawn = Box(room.x, room.y, *laid.size)
     return (
         *map_marks(shown, region, column, theme),
         *_caption(shown, region, right, theme),
         *figure,
+        *average_beside(shown, drawn, Box(x, body.y, right.width, body.bottom - body.y), theme),
         *_rule(shown, region, Box(x, below, right.width, body.bottom - below), theme),
         *_separator(body, x - _GAP / 2, theme),
     )

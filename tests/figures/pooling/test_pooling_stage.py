@@ -211,6 +211,19 @@ def test_overlapping_windows_split_their_ties(rule: TieRule) -> None:
         assert_text_is_legible(stage(at(other, _GRADIENT, 0, Depth.CHANNEL), 968, 756, DARK))
 
 
+def test_average_pooling_stands_beside_with_its_share() -> None:
+    view = of_network("tiny-max")
+    done = stage(at(view, "pool1.input.grad", 0, Depth.CHANNEL), 968, 756, LIGHT)
+    assert "+2 × 1/4 to each cell" in texts(done)
+    assert texts(done).count("+0.5") == 4
+    begun = stage(at(view, "pool1.input.grad", 0, Depth.ELEMENT), 968, 756, LIGHT)
+    assert "Average pooling instead:" not in texts(begun)
+    forward = stage(at(view, "pool1.output", 0, Depth.CHANNEL), 968, 756, LIGHT)
+    assert "Average pooling instead:" not in texts(forward)
+    mean = stage(at(of_network("tiny-avg"), "pool1.input.grad", 0, Depth.CHANNEL), 968, 756, LIGHT)
+    assert "Average pooling instead:" not in texts(mean)
+
+
 def test_what_has_not_run_is_no_zero() -> None:
     view = of_network("tiny-max")
     scene = stage(at(view, "pool1.input.grad", 0, Depth.ELEMENT), 968, 756, LIGHT)
