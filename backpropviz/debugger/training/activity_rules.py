@@ -45,8 +45,8 @@ class DeadReLU(PlacesRule):
             row.iteration, self.facts.rectifiers, row.activities, self.limits.inactive_share
         )
         looked = replace(self, inactive=inactive, batch=row.count)
-        if not self.applies:
-            return looked
+        if not self.applies:  # another threshold may have put it to rest
+            return replace(looked, latches=(), values=(), since=0, raised=None)
         limit = self.limits.dead_share
         after = looked.judged(
             row.iteration,

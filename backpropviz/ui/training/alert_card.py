@@ -115,7 +115,7 @@ class AlertCard(QFrame):
     def _place_buttons(self) -> None:
         """Below one another where they do not fit side by side."""
         shown = [button for button in (self._debug, self._rewind) if not button.isHidden()]
-        needed = sum(button.sizeHint().width() + self._buttons.spacing() for button in shown)
+        needed = sum(button.sizeHint().width() for button in shown) + self._buttons.spacing()
         is_narrow = self.contentsRect().width() < needed + 2 * _MARGIN
         way = QBoxLayout.Direction
         self._buttons.setDirection(way.TopToBottom if is_narrow else way.LeftToRight)
@@ -136,6 +136,8 @@ class AlertCard(QFrame):
             f"#{_NAME} {{ background: {fill}; border: 1px solid {border}; border-radius: 8px; }}"
             f"QLabel {{ background: transparent; color: {colors.text_secondary}; }}"
             f"QLabel#title {{ color: {title}; }}"
+            "QPushButton { font-size: 12px; padding: 0 10px; }"
+            "QPushButton:focus { padding: 0 9px; }"
         )
         name = "info" if is_note else "triangle-alert"
         tint = colors.text_secondary if is_note else title

@@ -136,6 +136,14 @@ def test_a_dead_map_needs_images_that_could_have_woken_it() -> None:
     assert found(after(small, looks), "dead_relu") is not None
 
 
+def test_a_rule_that_is_put_to_rest_takes_its_alert_back() -> None:
+    now = after(row(k, active=relu(0.0, 0.0, 0.4)) for k in range(1, 11))
+    assert found(now, "dead_relu") is not None
+    now = now.with_limits(Thresholds()).after(row(11, active=relu(0.0, 0.0, 0.4)))
+    assert found(now, "dead_relu") is None
+    assert "dead ReLU" not in now.quiet
+
+
 def test_dead_maps_wake_up() -> None:
     dead = [row(k, active=relu(0.0, 0.0, 0.4)) for k in range(1, 11)]
     awake = [row(k, active=relu(0.2, 0.3, 0.4)) for k in range(11, 13)]
