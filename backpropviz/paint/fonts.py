@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
+from itertools import accumulate
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QGlyphRun, QPainter, QRawFont
@@ -62,24 +63,35 @@ class _Typeface:
     """One font's glyphs and their advances by character, asked of Qt once."""
 
     def __init__(self, font: Font) -> None:
-        self.raw_font = QRawFont(str(font_file(font)), font.size, UNHINTED)
+        self._raw_font = QRawFont(str(font_file(font)), font.size, UNHINTED)
         self._font = font
         self._known: dict[str, tuple[int, float]] = {}
+        self._row = lru_cache(maxsize=512)(self._row_at)
 
-    def glyph(self, character: str) -> tuple[int, float]:
+    def run(self, text: str) -> QGlyphRun | None:
+        """The glyphs of a text; None where the font lacks one."""
+        glyphs = [self._known.get(character) or self._asked(character) for character in text]
+        indices = [index for index, _ in glyphs]
+        if 0 in indices:
+            return None
+        # Most numbers stand in a monospaced font, so that their glyphs share the places.
+        run = QGlyphRun(self._row(tuple(advance for _, advance in glyphs)))
+        run.setGlyphIndexes(indices)
+        return run
+
+    def _asked(self, character: str) -> tuple[int, float]:
         """A glyph's index, 0 where the font has none, and its advance."""
-        known = self._known.get(character)
-        if known is None:
-            indices = self.raw_font.glyphIndexesForString(character)
-            index = indices[0] if len(indices) == 1 else 0
-            known = self._known[character] = (index, text_width(character, self._font))
+        indices = self._raw_font.glyphIndexesForString(character)
+        index = indices[0] if len(indices) == 1 else 0
+        known = self._known[character] = (index, text_width(character, self._font))
         return known
 
-
-@lru_cache(maxsize=4096)
-def _place(x: float) -> QPointF:
-    """A glyph's place in its text; in a monospaced font most texts share theirs."""
-    return QPointF(x, 0.0)
+    def _row_at(self, advances: tuple[float, ...]) -> QGlyphRun:
+        """Places for glyphs with these advances, without the glyphs."""
+        run = QGlyphRun()
+        run.setRawFont(self._raw_font)
+        run.setPositions([QPointF(x, 0.0) for x in (0.0, *accumulate(advances[:-1]))])
+        return run
 
 
 class _Glyphs(threading.local):
@@ -91,20 +103,7 @@ class _Glyphs(threading.local):
 
     def _set_text(self, text: str, font: Font) -> tuple[QGlyphRun | None, float]:
         """The glyphs of a text (None where the font lacks one), and its width."""
-        typeface = self.typeface(font)
-        indices, places, x = [], [], 0.0
-        for character in text:
-            index, advance = typeface.glyph(character)
-            indices.append(index)
-            places.append(_place(x))
-            x += advance
-        if 0 in indices:
-            return None, text_width(text, font)
-        run = QGlyphRun()
-        run.setRawFont(typeface.raw_font)
-        run.setGlyphIndexes(indices)
-        run.setPositions(places)
-        return run, text_width(text, font)
+        return self.typeface(font).run(text), text_width(text, font)
 
 
 _OF_THIS_THREAD = _Glyphs()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,8 +102,19 @@ def _dot(
     painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in centers]))
 
 
+_IMAGES: Final[WeakKeyDictionary[Pixels, QImage]] = WeakKeyDictionary()
+"""An image goes with its grid, and takes half the room of the grid's values."""
+
+
 def image_of(pixels: Pixels) -> QImage:
-    """One image pixel for each value."""
+    """One image pixel for each value; kept, since most grids stay from step to step."""
+    image = _IMAGES.get(pixels)
+    if image is None:
+        image = _IMAGES[pixels] = _made(pixels)
+    return image
+
+
+def _made(pixels: Pixels) -> QImage:
     if pixels.values.ndim == 3:
         return _image(true_colors(pixels), _TRUE_COLOR)
     levels = indices(pixels.values, pixels.colormap, pixels.limits, pixels.missing)

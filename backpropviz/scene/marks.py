@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from backpropviz.frozen import frozen
 from backpropviz.scene.style import Color, Font
@@ -82,8 +82,7 @@ class Hatch(Enum):
     NOT_FINITE = "not-finite"  # reversed, pitch 6
 
 
-@frozen
-class Stroke:
+class Stroke(NamedTuple):
     """A line's look; `dash` alternates drawn and empty lengths in pixels."""
 
     color: Color
@@ -158,8 +157,14 @@ class Text:
     key: str = ""
 
 
+class _Remembered:
+    """What a backend may remember something of, for as long as it is there."""
+
+    __slots__ = ("__weakref__",)
+
+
 @frozen(eq=False)
-class Pixels:
+class Pixels(_Remembered):
     """A grid of values colored by a map: a backend may draw an image or a rectangle a cell.
 
     `values` is 2-D (rows, columns), or 3-D (rows, columns, 3) in 0…1 for a true-color photograph.

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-from backpropviz.frozen import frozen
+from typing import NamedTuple, TypeAlias
 
 Color: TypeAlias = str
 """`#RRGGBB`, or `#RRGGBBAA` where it is translucent."""
 
 
-@frozen
-class Font:
-    """A bundled family with its size in pixels; `weight` is CSS's (400, 500, 600)."""
+class Font(NamedTuple):
+    """A bundled family with its size in pixels; `weight` is CSS's (400, 500, 600).
+
+    A tuple, since a frame looks up a thousand texts by their fonts and a tuple is hashed in C.
+    """
 
     family: str
     size: float

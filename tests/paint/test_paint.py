@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QImage
 
 from backpropviz.errors import UserError
 from backpropviz.paint.fonts import qfont, register_fonts
-from backpropviz.paint.pixels import image_of, upscaled
+from backpropviz.paint.pixels import _IMAGES, image_of, upscaled
 from backpropviz.paint.render import render
 from backpropviz.scene.colormaps import color_at, not_finite_color
 from backpropviz.scene.fonts import text_width
@@ -210,3 +210,13 @@ def test_the_bundled_families_are_known_to_qt() -> None:
 def test_an_impossible_size_is_told_in_a_sentence() -> None:
     with pytest.raises(UserError, match="too large to draw; choose a smaller scale"):
         render(Scene(100_000, 100_000, WHITE), 4)
+
+
+def test_the_image_of_a_grid_is_kept_no_longer_than_the_grid() -> None:
+    pixels = Pixels(0, 0, 9, 9, np.ones((9, 9)), "gray", (0, 1))
+    before = len(_IMAGES)
+    first = image_of(pixels)
+    assert image_of(pixels) is first
+    assert len(_IMAGES) == before + 1
+    del pixels
+    assert len(_IMAGES) == before
