@@ -49,7 +49,7 @@ class TrainingControls(QFrame):
         self._row.setContentsMargins(16, 0, 16, 0)
         self._row.setSpacing(8)
         self._train = self._button(actions, "train", self.tr("Start"), "play", is_primary=True)
-        self._train.setFixedWidth(96)
+        self._train.setFixedWidth(108)
         self._button(actions, "one_update", self.tr("One update"), "step-forward")
         self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
         self._button(actions, "debug_update", self.tr("Debug this update"), "bug")
@@ -116,9 +116,11 @@ class TrainingControls(QFrame):
     def show_state(self, state: TrainingState) -> None:
         """Show where the run stands."""
         run = state.run
+        has_begun = run is not None and run.now.iteration > 0
+        waiting = self.tr("Continue") if has_begun else self.tr("Start")
+        self._train.setText(" " + (self.tr("Pause") if state.is_running else waiting))
         if state.is_running != self._is_running:
             self._is_running = state.is_running
-            self._train.setText(" " + (self.tr("Pause") if state.is_running else self.tr("Start")))
             self._tint()
         self._spacing.show_value(_spacing_text(state.look.redraw_every))
         self._scales.set_value(state.look.is_locked)

@@ -45,7 +45,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "least": "down to factor",
     "start": "from factor",
 }
-_FIELD_WIDTH: Final = 104
+_FIELD_WIDTH: Final = 92
 
 
 class HyperparameterForm(QWidget):

@@ -18,20 +18,18 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.figures.training.activity import activity_figure
-from backpropviz.figures.training.counters import counters
+from backpropviz.figures.training.counters import Counter, counters
 from backpropviz.figures.training.layer_list import ratio_list, update_table
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.controls import PanelHead, hairline
-from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.checkpoint_panel import CheckpointPanel
 from backpropviz.ui.training.controls import TrainingControls
 from backpropviz.ui.training.curve_marks import curves_of
 from backpropviz.ui.training.figure_view import FigureView
-from backpropviz.ui.training.filters_view import FiltersView
 from backpropviz.ui.training.numbers import (
     Activity,
     counters_of,
@@ -39,6 +37,7 @@ from backpropviz.ui.training.numbers import (
     slider_of,
     worst_activity,
 )
+from backpropviz.ui.training.pictures import PicturesView
 from backpropviz.ui.training.settings_panel import SettingsPanel
 from backpropviz.ui.training.slider import SliderView
 from backpropviz.ui.training.staged import Staged
@@ -47,7 +46,11 @@ from backpropviz.ui.training.state import TrainingState
 _WIDTHS: Final = (256, 375)
 _NARROW_WIDTHS: Final = (232, 330)
 _NARROW: Final = 1440
+_LOW: Final = 760
+_BAR_WIDTH: Final = 10
 _FILTERS_HEIGHT: Final = 400
+_ALERTS_HEIGHT: Final = 300
+_FEW_COUNTERS: Final = 700
 
 
 class TrainingPage(QWidget):
@@ -62,7 +65,7 @@ class TrainingPage(QWidget):
         self._colors: Theme = LIGHT
         self._state = TrainingState()
         self.settings, self.alerts, self.charts = SettingsPanel(), AlertsPanel(), TrainingCharts()
-        self.filters = FiltersView()
+        self.pictures = PicturesView()
         self.checkpoints = CheckpointPanel(actions)
         self.controls, self.slider = TrainingControls(actions), SliderView()
         self.counters = FigureView(self.tr("Counters"), 0)
@@ -74,7 +77,7 @@ class TrainingPage(QWidget):
             {
                 "controls": self._draw_controls,
                 "numbers": self._draw_numbers,
-                "filters": self._draw_filters,
+                "pictures": self._draw_pictures,
                 "activity": self._draw_activity,
                 "settings": self._draw_settings,
                 "checkpoints": self._draw_checkpoints,
@@ -91,16 +94,18 @@ class TrainingPage(QWidget):
         self._left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._inner = _stacked("Panel", *self._left_parts())
         self._left.setWidget(self._inner)
+        self._left.verticalScrollBar().rangeChanged.connect(self._fit_left)
         right = QSplitter(Qt.Orientation.Vertical)
         right.setHandleWidth(1)
         right.setChildrenCollapsible(False)
         right.addWidget(self.alerts)
-        right.addWidget(_stacked("Panel", *self._headed(self.tr("Last update"), self.last_update)))
+        self._last = _stacked("Panel", *self._headed(self.tr("Last update"), self.last_update))
+        right.addWidget(self._last)
         right.addWidget(self.checkpoints)
         self._center = QSplitter(Qt.Orientation.Vertical)
         self._center.setChildrenCollapsible(False)
         self._center.setHandleWidth(9)
-        self._center.addWidget(self.filters)
+        self._center.addWidget(self.pictures)
         self._center.addWidget(_scrolled(self.charts))
         self._center.setSizes([_FILTERS_HEIGHT, _FILTERS_HEIGHT])
         upper = QHBoxLayout()
@@ -111,6 +116,7 @@ class TrainingPage(QWidget):
         )
         upper.addWidget(stage, 1)
         upper.addWidget(right)
+        right.setSizes([_ALERTS_HEIGHT, 1, _ALERTS_HEIGHT])
         self._right = right
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -143,7 +149,7 @@ class TrainingPage(QWidget):
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         self._colors = colors
-        for panel in (self.settings, self.alerts, self.checkpoints, self.controls):
+        for panel in (self.pictures, self.settings, self.alerts, self.checkpoints, self.controls):
             panel.use_theme(colors)
         self._stages.want()
 
@@ -155,8 +161,14 @@ class TrainingPage(QWidget):
         super().resizeEvent(event)
         widths = _WIDTHS if self.width() >= _NARROW else _NARROW_WIDTHS
         self._left.setFixedWidth(widths[0])
-        self._inner.setFixedWidth(widths[0])
+        self._fit_left()
+        self._last.setVisible(self.height() >= _LOW)
         self._right.setFixedWidth(widths[1])
+
+    def _fit_left(self) -> None:
+        """The scroll bar takes room of its own, where there is one."""
+        taken = _BAR_WIDTH if self._left.verticalScrollBar().maximum() > 0 else 0
+        self._inner.setFixedWidth(self._left.width() - taken)
 
     def _draw_controls(self) -> None:
         self.controls.show_state(self._state)
@@ -166,7 +178,7 @@ class TrainingPage(QWidget):
         if run is None:
             return
         entries, layers = counters_of(run), layers_of(run)
-        self.counters.show_figure(lambda width: counters(entries, width, colors), colors)
+        self.counters.show_figure(partial(_counter_scene, entries, colors), colors)
         self.layers.show_figure(lambda width: ratio_list(layers, width, colors), colors)
         self.last_update.show_figure(lambda width: update_table(layers, width, colors), colors)
         self.slider.show_state(slider_of(run), colors)
@@ -181,11 +193,10 @@ class TrainingPage(QWidget):
             make = partial(_activity_scene, shown, colors)
             self.activity.show_figure(make, colors)
 
-    def _draw_filters(self) -> None:
+    def _draw_pictures(self) -> None:
         run, look = self._state.run, self._state.look
         if run is not None:
-            colormap = read_preferences().diverging
-            self.filters.show_run(run, self._colors, is_locked=look.is_locked, colormap=colormap)
+            self.pictures.show_run(run, self._colors, is_locked=look.is_locked)
 
     def _draw_settings(self) -> None:
         if self._state.run is not None:
@@ -205,6 +216,12 @@ class TrainingPage(QWidget):
         if self._state.run is not None:
             has_others = len(self._state.runs) > 1
             self.checkpoints.show_run(self._state.run, has_others=has_others)
+
+
+def _counter_scene(entries: tuple[Counter, ...], colors: Theme, width: float) -> Scene:
+    """Without the speed, which the status bar says too, where there is little room."""
+    shown = entries if width >= _FEW_COUNTERS else (*entries[:2], *entries[3:])
+    return counters(shown, width, colors)
 
 
 def _activity_scene(shown: Activity, colors: Theme, width: float) -> Scene:

@@ -236,7 +236,7 @@ class TrainingRoom(QObject):
 
     def save_picture(self) -> None:
         """Write the filters as they are shown to a picture file."""
-        scene = self.page.filters.figure(float(self.page.filters.viewport().width()))
+        scene = self.page.pictures.figure(float(self.page.pictures.width()))
         if scene is not None:
             self._save_scene(scene)
 

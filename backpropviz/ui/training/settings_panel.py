@@ -43,7 +43,7 @@ class SettingsPanel(QFrame):
             ("validation", self.tr("Validation")),
             ("seed", self.tr("Seed")),
             ("numbers", self.tr("Numbers")),
-            ("augmentation", self.tr("Changed images")),
+            ("augmentation", self.tr("Augmented")),
         ):
             facts.addRow(title, self._fact(name))
         inner = QVBoxLayout()
