@@ -44,7 +44,7 @@ def test_a_run_is_shown_with_its_chips_and_its_menu(window: MainWindow, room: Tr
     assert not window.workbench.bar.image.isVisible()
     assert window.actions_by_name["debug_update"].isEnabled()
     assert window.status.message.startswith("Update 10")
-    scene = room.page.filters.scene
+    scene = room.page.pictures.filters.scene
     assert scene is not None
 
 
@@ -134,7 +134,7 @@ def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_pa
     run = room.controller.state.run
     assert run is not None
     room.page.draw_now()
-    scene = room.page.filters.figure(900.0)
+    scene = room.page.pictures.figure(900.0)
     assert scene is not None
     for name, write in (
         ("h.csv", lambda path: room.files.save_table(path, run.history.csv_rows())),
