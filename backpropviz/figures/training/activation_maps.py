@@ -17,6 +17,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Scene, Stroke, Text
+from backpropviz.scene.numbers import full
 from backpropviz.scene.theme import Theme
 
 _HEAD: Final = 28
@@ -47,6 +48,15 @@ def activation_maps(
     maps = values if values.ndim == 3 else values.reshape(1, 1, -1)
     body, bottom = _tiles(output, maps, values.ndim, scale, width, theme)
     return Scene(width, bottom, theme.stage, (*marks, *body), f"{output.layer} of a sample")
+
+
+def value_words(key: str, layer: str, values: Array | None) -> str:
+    """A value of a layer's output by its address; nothing for another key."""
+    start = f"{layer}.output[0,"
+    if values is None or not key.startswith(start):
+        return ""
+    place = tuple(int(index) for index in key[len(start) : -1].split(","))
+    return f"{key} = {full(values[place])}"
 
 
 def _scale(values: Array, limit: float | None, theme: Theme) -> _Scale:

@@ -80,6 +80,19 @@ def parse_confusion(key: str) -> tuple[int, int] | None:
     return int(true), int(answer)
 
 
+def cell_words(key: str, counts: Array, class_names: Sequence[str]) -> str:
+    """What a cell counts, in words; nothing for another key."""
+    cell = parse_confusion(key)
+    if cell is None:
+        return ""
+    names = _names(class_names, len(counts))
+    true, answer = (names[number] for number in cell)
+    count = int(counts[cell])
+    if cell[0] == cell[1]:
+        return f"{count:,} of class {true}, answered right"
+    return f"{count:,} of class {true}, taken for {answer}"
+
+
 def _names(class_names: Sequence[str], classes: int) -> tuple[str, ...]:
     given = tuple(class_names[:classes])
     return (*given, *(str(k) for k in range(len(given), classes)))

@@ -1,0 +1,238 @@
+"""Who is taken for whom, which samples these are, and what a layer makes of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.update import Trained
+from backpropviz.figures.training.activation_maps import activation_maps, value_words
+from backpropviz.figures.training.answer_sheet import AnsweredSample, answer_sheet
+from backpropviz.figures.training.confusion import cell_words, confusion_figure, parse_confusion
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import CARD_TITLE, Theme
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.controls import Chip
+from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.answers import Answers, activations_of, answers_of
+
+_SIZE: Final = (1120, 700)
+_MATRIX_WIDTH: Final = 520
+
+
+class AnswersWindow(QDialog):
+    """Stays beside the page; `show_moment` tells it what is looked at, as often as one likes."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget, colors: Theme) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(self.tr("Answers"))
+        self.setModal(False)
+        self._colors = _on_panel(colors)
+        self._wanted: tuple[Run, Trained] | None = None
+        self._answers: Answers | None = None
+        self._cell: tuple[int, int] | None = None
+        self._sample: int | None = None
+        self._layer = ""
+        self._outputs: Mapping[str, Array] = {}
+        self._worker = Background(self)
+        self._worker.answered.connect(self._take)
+        self._worker.failed.connect(self._tell_error)
+        self.matrix = _view(self.tr("Confusion matrix"))
+        self.sheet = _view(self.tr("Samples"))
+        self.maps = _view(self.tr("Activations"))
+        self._note = QLabel()
+        self._note.setObjectName("Note")
+        self._chip = Chip(self.tr("Layer"))
+        self._lay_out()
+        for view in (self.matrix, self.sheet, self.maps):
+            view.resized.connect(self._draw)
+            view.clicked.connect(self._click)
+            view.describe = self._described
+        self._chip.use_theme(colors)
+        self.resize(*_SIZE)
+
+    def _lay_out(self) -> None:
+        heading = QLabel(self.tr("Answers to the samples that are held out"))
+        heading.setFont(qfont(CARD_TITLE))
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 16, 24, 8)
+        head.setSpacing(12)
+        head.addWidget(heading)
+        head.addWidget(self._note, 1)
+        head.addWidget(self._chip)
+        right = QSplitter(Qt.Orientation.Vertical)
+        right.addWidget(self.sheet)
+        right.addWidget(self.maps)
+        right.setSizes([320, 280])
+        parts = QSplitter(Qt.Orientation.Horizontal)
+        parts.addWidget(self.matrix)
+        parts.addWidget(right)
+        parts.setSizes([_MATRIX_WIDTH, _SIZE[0] - _MATRIX_WIDTH])
+        for splitter in (right, parts):
+            splitter.setChildrenCollapsible(False)
+            splitter.setHandleWidth(17)
+        body = QVBoxLayout()
+        body.setContentsMargins(24, 4, 24, 16)
+        body.addWidget(parts)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addLayout(body, 1)
+
+    def show_moment(self, run: Run, trained: Trained) -> None:
+        """Ask the network after an update; what it answers comes when it is worked out."""
+        self._wanted = (run, trained)
+        if not self._worker.is_busy:
+            self._ask()
+
+    def show_cell(self, true: int, answer: int) -> None:
+        """List the samples of a class that got an answer."""
+        self._cell = (true, answer)
+        self._draw()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = _on_panel(colors)
+        self._chip.use_theme(colors)
+        self._draw()
+
+    def _ask(self) -> None:
+        if self._wanted is not None:
+            (run, trained), self._wanted = self._wanted, None
+            self._worker.run(partial(_worked_out, run, trained, self._sample))
+
+    def _take(self, found: object) -> None:
+        if not isinstance(found, tuple):
+            return
+        self._answers, self._sample, self._outputs = found
+        if self._answers is None:
+            self._note.setText(self.tr("This run holds out no samples with classes."))
+        else:
+            text = self.tr("after update {n}")
+            self._note.setText(text.format(n=f"{self._answers.trained.iteration:,}"))
+        self._fill_layers()
+        self._draw()
+        self._ask()
+
+    def _tell_error(self, error: BaseException) -> None:
+        self._note.setText(sentence(error))
+
+    def _click(self, key: str) -> None:
+        cell = parse_confusion(key)
+        if cell is not None:
+            self._cell = None if cell == self._cell else cell
+            self._draw()
+        elif key.startswith("sample:") and self._answers is not None:
+            self._sample = int(key.removeprefix("sample:"))
+            self._outputs = activations_of(self._answers, self._sample)
+            self._fill_layers()
+            self._draw()
+
+    def _described(self, key: str) -> str:
+        found = self._answers
+        if found is None:
+            return ""
+        words = cell_words(key, found.table, found.run.dataset.class_names)
+        return words or value_words(key, self._layer, self._outputs.get(self._layer))
+
+    def _class_name(self, number: int) -> str:
+        names = () if self._answers is None else self._answers.run.dataset.class_names
+        return names[number] if number < len(names) else str(number)
+
+    def _fill_layers(self) -> None:
+        names = [name for name, output in self._outputs.items() if output.ndim]
+        if self._layer not in names and names:
+            self._layer = next((n for n in names if self._outputs[n].ndim == 3), names[0])
+        entries = [QAction(name, self._chip.menu()) for name in names]
+        for entry in entries:
+            entry.triggered.connect(partial(self._choose_layer, entry.text()))
+        self._chip.fill(entries)
+        self._chip.setVisible(bool(names))
+        self._chip.show_value(self._layer)
+
+    def _choose_layer(self, name: str, _: bool = False) -> None:
+        self._layer = name
+        self._chip.show_value(name)
+        self._draw()
+
+    def _draw(self) -> None:
+        found = self._answers
+        if found is None:
+            return
+        names = found.run.dataset.class_names
+        width, theme = float(self.matrix.viewport().width()), self._colors
+        self.matrix.show_scene(confusion_figure(found.table, names, width, theme), theme)
+        self.matrix.mark_keys((f"confusion:{self._cell[0]},{self._cell[1]}",) if self._cell else ())
+        self._draw_sheet(found)
+        output = self._outputs.get(self._layer)
+        if output is not None:
+            width = float(self.maps.viewport().width())
+            address = Address(self._layer, "output")
+            self.maps.show_scene(activation_maps(address, output, width, theme), theme)
+
+    def _draw_sheet(self, found: Answers) -> None:
+        if self._cell is None:
+            title, numbers = self.tr("Wrong answers"), found.wrong
+        else:
+            true, answer = (self._class_name(number) for number in self._cell)
+            title = self.tr("{true}, answered {answer}").format(true=true, answer=answer)
+            numbers = found.numbers(*self._cell)
+        samples = self._samples(found, numbers)
+        preprocessing = found.run.dataset.preprocessing
+        width = float(self.sheet.viewport().width())
+        scene = answer_sheet(title, samples, self._sample, preprocessing, width, self._colors)
+        self.sheet.show_scene(scene, self._colors)
+
+    def _samples(self, found: Answers, numbers: Sequence[int]) -> list[AnsweredSample]:
+        return [
+            AnsweredSample(
+                number,
+                found.samples.images[number],
+                found.samples.names[number],
+                self._class_name(int(found.samples.targets[number])),
+                self._class_name(int(found.answers[number])),
+            )
+            for number in numbers
+        ]
+
+    def done(self, result: int) -> None:
+        """Tell that nobody looks any more."""
+        self._worker.stop()
+        self.closed.emit()
+        super().done(result)
+
+
+def _on_panel(colors: Theme) -> Theme:
+    """The pictures lie on the window itself."""
+    return replace(colors, stage=colors.panel)
+
+
+def _view(name: str) -> SceneView:
+    view = SceneView()
+    view.setAccessibleName(name)
+    view.setMinimumSize(240, 120)
+    return view
+
+
+def _worked_out(
+    run: Run, trained: Trained, sample: int | None
+) -> tuple[Answers | None, int | None, Mapping[str, Array]]:
+    """The answers, and what the layers make of a sample: the first wrong one if none is chosen."""
+    found = answers_of(run, trained)
+    if found is None:
+        return None, None, {}
+    chosen = sample if sample is not None else next(iter(found.wrong), 0)
+    return found, chosen, activations_of(found, chosen)
