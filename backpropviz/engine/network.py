@@ -87,6 +87,13 @@ class Network:
         return {node.name: node for node in self.nodes}
 
     @cached_property
+    def tensors(self) -> tuple[Address, ...]:
+        """The trained parameters, layer by layer in declared order."""
+        return tuple(
+            Address(node.name, name) for node in self.nodes for name in self.parameter_shapes(node)
+        )
+
+    @cached_property
     def moded_places(self) -> tuple[int, ...]:
         """The numbers of the layers that act otherwise in training."""
         return tuple(k for k, node in enumerate(self.nodes) if isinstance(node.layer, Moded))

@@ -72,11 +72,7 @@ class Validated:
 
 def tensors_of(network: Network) -> tuple[Address, ...]:
     """The trained tensors, in the order of a `Measured`'s norms."""
-    return tuple(
-        Address(node.name, name)
-        for node in network.nodes
-        for name in network.parameter_shapes(node)
-    )
+    return network.tensors
 
 
 _ACTIVE: Mapping[str, Callable[[Array], Array]] = MappingProxyType(

@@ -37,6 +37,9 @@ from backpropviz.frozen import frozen
 ACTIVITIES_EVERY = 10
 """Activities are measured in the first of so many updates, since they cost more than the rest."""
 
+_SURELY_FINITE = 1e18
+"""No sum or square of numbers below this passes the largest float32: norms tell enough then."""
+
 
 @frozen(eq=False)
 class Updated:
@@ -100,7 +103,7 @@ def measured_update(
     trained = advanced(run, now, workspaces, gauges)
     measured = _measured(run, trained, gauges)
     with np.errstate(all="ignore"):
-        is_finite = _is_finite(trained, measured)
+        is_finite = _is_finite(run.network, trained, measured)
     return Updated(trained, measured, gauges.gradients, is_finite)
 
 
@@ -123,20 +126,15 @@ def _measured(run: Run, trained: Trained, gauges: _Gauges) -> Measured:
     )
 
 
-def _is_finite(trained: Trained, measured: Measured) -> bool:
-    numbers = (measured.loss, *measured.gradient_norms, *measured.step_norms)
-    arrays = (
-        array
-        for own in (*trained.parameters.values(), *trained.states.values())
-        for array in own.values()
-    )
-    return all(map(math.isfinite, numbers)) and all(map(_all_finite, arrays))
-
-
-def _all_finite(array: Array) -> bool:
-    """Whether no value is NaN or infinite; a sum of squares tells it in the least time."""
-    flat = array.ravel()
-    return math.isfinite(float(np.dot(flat, flat))) or bool(np.isfinite(flat).all())
+def _is_finite(network: Network, trained: Trained, measured: Measured) -> bool:
+    """Whether loss, gradients, steps, and all that the next update starts from are finite."""
+    norms = (*measured.gradient_norms, *measured.step_norms, *measured.weight_norms)
+    if not all(map(math.isfinite, (measured.loss, *norms))):
+        return False
+    groups = [trained.parameters[layer] for layer in network.buffered]
+    if max(norms, default=0.0) >= _SURELY_FINITE:
+        groups += [*trained.parameters.values(), *trained.states.values()]
+    return all(bool(np.isfinite(array).all()) for own in groups for array in own.values())
 
 
 def updates(run: Run, start: Trained) -> Iterator[Updated]:
