@@ -93,7 +93,7 @@ def _made(found: Derivation, term: Term) -> float | None:
     function = found.nest.function
     if function is None:
         return math.prod(values)
-    return float(function(*(np.asarray(value, np.float64) for value in values)))
+    return float(function(*(np.array([value]) for value in values))[0])
 
 
 def text_lists_values(step: ExplainedStep) -> str:

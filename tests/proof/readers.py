@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from unicodedata import normalize
 
 from backpropviz.scene.equation_layout import Laid
@@ -20,6 +21,7 @@ _SIGNS = {
     r"\partial": "∂", r"\sum": "∑", r"\prod": "∏", r"\cdot": "·", r"\times": "×", r"\odot": "⊙",
     r"\pm": "±", r"\ge": "≥", r"\le": "≤", r"\ne": "≠", r"\approx": "≈", r"\dots": "…",
     r"\infty": "∞", r"\ell": "ℓ", r"\bullet": "•", r"\eta": "η", r"\mu": "μ", r"\sigma": "σ",
+    r"\pi": "π",
     r"\beta": "β", r"\gamma": "γ", r"\varepsilon": "ε", r"\Delta": "Δ", r"\delta": "δ",
     r"\lambda": "λ", r"\alpha": "α", r"\rho": "ρ", r"\theta": "θ", r"\lfloor": "", r"\rfloor": "",
     r"\_": "_", r"\,": " ", r"\prime": "′",
@@ -76,23 +78,33 @@ def _argument(tokens: Iterator[str]) -> str:
 def of_picture(laid: Laid) -> str:
     """What the marks say; indices and fractions are told by where they stand."""
     texts: list[str] = []
-    bars: list[Rect] = []
+    bars: list[_Bar] = []
     for mark in _scripts_in_reading_order(list(laid.marks)):
-        if isinstance(mark, Rect) and not mark.radius:
-            bars.append(mark)
-        elif isinstance(mark, Ellipse):
+        if isinstance(mark, Ellipse):
             texts.append("•")
-        elif isinstance(mark, Text):
-            if bars and _is_below(mark, bars[-1]):
-                bars.pop()
-                texts.append("/")
-            texts.append(mark.text)
+        elif isinstance(mark, Text) or (isinstance(mark, Rect) and not mark.radius):
+            while bars and _is_below(mark, bars[-1].rect):
+                texts.append("/" if bars.pop().has_numerator else "")
+            if isinstance(mark, Rect):
+                bars.append(_Bar(mark))
+            else:
+                texts.append(mark.text)
+                for bar in bars:
+                    bar.has_numerator = True
     assert not bars, "a fraction without a denominator"
     return canonical(" ".join(texts))
 
 
-def _is_below(text: Text, bar: Rect) -> bool:
-    return text.y > bar.y and bar.x - 1 <= text.x <= bar.x + bar.width
+@dataclass
+class _Bar:
+    """A bar that waits for what stands below it; that of a root has nothing above it."""
+
+    rect: Rect
+    has_numerator: bool = False
+
+
+def _is_below(mark: Text | Rect, bar: Rect) -> bool:
+    return mark.y > bar.y and bar.x - 1 <= mark.x <= bar.x + bar.width
 
 
 def _scripts_in_reading_order(marks: list[Mark]) -> Iterator[Mark]:

@@ -42,7 +42,7 @@ def places(tape: Tape, count: int, seed: int = 0) -> list[Place]:
     Half of a sample is drawn from all values alike; the other half goes round the operations, so
     that small ones (a bias, the loss) are met as often as a layer with thousands of values.
     """
-    found = operations(tape.network, tape.batch, tape.optimizer)
+    found = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
     sizes = np.array([int(np.prod(operation.nest.shape)) for operation in found])
     if sizes.sum() <= count:
         chosen = [(k, flat) for k, size in enumerate(sizes) for flat in range(size)]

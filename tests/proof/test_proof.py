@@ -19,7 +19,8 @@ from backpropviz.scene.equation_text import equation_text
 from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import LIGHT
 from backpropviz.storage.networks import load_network
-from tests.figures.steps import derivation_at, step_at
+from tests.figures.kind_passes import LOSSES, OPTIMIZERS, every_kind, of_loss, of_optimizer
+from tests.figures.steps import TAPES, derivation_at, step_at
 from tests.proof.__main__ import faults
 from tests.proof.checks import operands_resolve, terms_add_up
 from tests.proof.random_networks import gradient_faults, kink_faults, random_points
@@ -27,7 +28,8 @@ from tests.proof.readers import of_latex, of_picture, of_text
 from tests.proof.sample import NETWORKS, places
 from tests.proof.sums import shown_sum
 
-_SAMPLE = 120
+_SAMPLE, _SAMPLE_OF_KINDS = 120, 60
+MODES = ("train", "eval")
 
 
 @cache
@@ -50,6 +52,22 @@ def test_a_sample_meets_every_operation_once(name: str) -> None:
     made = {place.operation.nest.target for place in chosen}
     last = places(tape_of(name), 10**7 if name.startswith("tiny") else 200)
     assert {place.operation.nest.target for place in last} == made
+
+
+@pytest.mark.parametrize("name", [*MODES, *LOSSES, *OPTIMIZERS, "branching", "adam"])
+def test_every_kind_of_layer_loss_and_optimizer(name: str) -> None:
+    tape = kind_of_pass(name)
+    for place in places(tape, _SAMPLE_OF_KINDS, seed=2):
+        assert faults(place.step(tape)) == [], str(place)
+
+
+def kind_of_pass(name: str) -> Tape:
+    """A recorded pass by its name in one of the lists."""
+    if name in MODES:
+        return every_kind(name)
+    if name in LOSSES:
+        return of_loss(name)
+    return of_optimizer(name) if name in OPTIMIZERS else TAPES[name]()
 
 
 def test_random_networks_keep_the_bounds_and_name_every_kink() -> None:

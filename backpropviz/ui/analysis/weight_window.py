@@ -179,5 +179,5 @@ def _example() -> View:
 
     model = load_network(_EXAMPLE)
     tape = run(model)
-    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer))
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration))
     return View(model, tape, timeline, SessionState(), Scales(tape))
