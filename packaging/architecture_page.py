@@ -18,9 +18,12 @@ ORDER = (
     "engine/kernels",
     "engine/layers",
     "engine/training",
+    "engine/architecture",
     "debugger",
     "debugger/lessons",
+    "debugger/training",
     "importers",
+    "importers/datasets",
     "storage",
     "scene",
     "figures",
@@ -35,12 +38,15 @@ ORDER = (
     "figures/network",
     "figures/timeline",
     "figures/analysis",
+    "figures/training",
     "paint",
     "export",
     "ui",
     "ui/dialogs",
     "ui/analysis",
     "ui/lessons",
+    "ui/training",
+    "ui/editor",
 )
 _INTRODUCTION = """# Architecture
 
