@@ -106,7 +106,8 @@ class TrainingThread(QThread):
     def _go(self, until: int | None) -> None:
         if self._live is None:
             return
-        self._until, self._is_running = until, True
+        self._until = until
+        self._is_running = until is None or until > self._live.now.iteration
         self._stopped, self._error = None, None
         self._speed.start(time.perf_counter())
         self._has_news = True

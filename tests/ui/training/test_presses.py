@@ -36,25 +36,35 @@ def presses_of(controller: TrainingController, random: Random) -> tuple[Callable
     )
 
 
-def press_at_random(controller: TrainingController, count: int, seed: int) -> None:
-    """Press so many times; now and then the window gets to work in between."""
+def press_at_random(
+    controller: TrainingController, count: int, seed: int, breathe: Callable[[], object]
+) -> None:
+    """Press so many times; the window works a little in between, and `breathe`s now and then."""
     random = Random(seed)
     presses = presses_of(controller, random)
-    for _ in range(count):
+    for number in range(count):
         random.choice(presses)()
         for _ in range(random.randint(0, 3)):
             QCoreApplication.processEvents()
+        if number % 10 == 9:
+            breathe()
 
 
 def test_random_presses_leave_the_run_as_it_would_have_been(
     controller: TrainingController, wait_for: Wait
 ) -> None:
     controller.start(small_run())
-    press_at_random(controller, PRESSES, seed=1)
-    paused = wait_for(lambda: controller.go(1), lambda s: not s.is_running)
-    assert paused.run is not None
-    last = paused.run.live.now.iteration + 1
-    state = wait_for(lambda: controller.go(last), stands_at(last))
-    assert state.run is not None
-    assert state.run.error is None
-    assert_same(state.run.now, trained_for(last))
+
+    def make_an_update() -> None:
+        wait_for(controller.pause, lambda s: not s.is_running)
+        run = controller.state.run
+        assert run is not None
+        last = run.live.now.iteration + 2
+        wait_for(lambda: controller.go(last), stands_at(last))
+
+    press_at_random(controller, PRESSES, 1, make_an_update)
+    run = controller.state.run
+    assert run is not None
+    assert run.error is None
+    assert run.now.iteration >= 2 * PRESSES // 10
+    assert_same(run.now, trained_for(run.now.iteration))

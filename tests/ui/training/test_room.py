@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from backpropviz.storage.run_file import SavedRun
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training.debugged import UpdateSubject
@@ -112,9 +113,9 @@ def test_training_goes_on_while_something_else_is_debugged(
 def test_a_saved_run_is_opened_again_and_goes_on_bit_for_bit(
     window: MainWindow, room: TrainingRoom, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    path, found = tmp_path / "digits.bpv", list[SavedRun]()
+    path = tmp_path / "digits.bpv"
     with qtbot.waitSignal(room.files.said, timeout=LONG_MS):
-        room.controller.saved(lambda saved: (found.append(saved), room.files.save(path, saved)))
+        room.controller.saved(partial(room.files.save, path))
     with qtbot.waitSignal(room.wanted, timeout=LONG_MS):
         window.open(OpenRequest(network=str(path)))
     state = room.controller.state
@@ -136,11 +137,12 @@ def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_pa
     room.page.draw_now()
     scene = room.page.pictures.figure(900.0)
     assert scene is not None
-    for name, write in (
-        ("h.csv", lambda path: room.files.save_table(path, run.history.csv_rows())),
-        ("f.png", lambda path: room.files.save_picture(path, scene)),
-        ("f.svg", lambda path: room.files.save_picture(path, scene)),
-    ):
+    writers: dict[str, Callable[[Path], None]] = {
+        "h.csv": lambda path: room.files.save_table(path, run.history.csv_rows()),
+        "f.png": lambda path: room.files.save_picture(path, scene),
+        "f.svg": lambda path: room.files.save_picture(path, scene),
+    }
+    for name, write in writers.items():
         with qtbot.waitSignal(room.files.said, timeout=LONG_MS):
             write(tmp_path / name)
     lines = (tmp_path / "h.csv").read_text(encoding="utf-8").splitlines()
