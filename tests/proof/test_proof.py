@@ -28,7 +28,7 @@ from tests.proof.readers import of_latex, of_picture, of_text
 from tests.proof.sample import NETWORKS, places
 from tests.proof.sums import shown_sum
 
-_SAMPLE, _SAMPLE_OF_KINDS = 120, 60
+_SAMPLE, _SAMPLE_OF_KINDS = 80, 30
 MODES = ("train", "eval")
 
 

@@ -43,14 +43,15 @@ def weight_view(
 ) -> Scene:
     """One filter value: each input that it meets, what that is multiplied with, and the sum.
 
-    Beside it a weight of the first dense layer of this network, or else of `dense`: the one whose
-    gradient is largest. `forward` shows what the value did instead of what comes back to it.
+    Beside a filter value stands a weight of the first dense layer of this network, or else of
+    `dense`: the one whose gradient is largest. `forward` shows what the value did instead of what
+    comes back to it.
 
     Raises:
         UserError: the address is no weight of the network.
     """
     terms = WeightTerms(view, address.of(""))
-    other = dense_weight(view) or (dense_weight(dense) if dense is not None else None)
+    other = dense_weight(view) or dense_weight(dense) if terms.is_shared else None
     said_apart = _contrast(terms, other, forward=forward)
     contrast = stacked([paragraph(said_apart, BODY, 20, theme.text, width - 2 * _MARGIN)])
     body = Box(_MARGIN, _MARGIN, width - 2 * _MARGIN, height - 2 * _MARGIN - contrast.height - 16)
@@ -246,7 +247,9 @@ def _contrast(terms: WeightTerms, other: WeightTerms | None, *, forward: bool) -
         f"The filter value works at {places} of the image, so its gradient adds up "
         f"{counted(terms.count, 'product')}"
         if terms.is_shared
-        else f"This weight works at one place, so its gradient is {counted(terms.count, 'product')}"
+        else f"This weight works at one place, so its gradient is "
+        f"{counted(terms.count, 'product')}; a filter value works at many places and adds up a "
+        "product from each"
     )
     if other is None or not terms.is_shared:
         return f"{shared}."

@@ -92,6 +92,13 @@ def test_the_dense_weight_is_that_of_the_largest_gradient() -> None:
     assert not found.is_shared
 
 
+def test_a_dense_weight_stands_alone() -> None:
+    scene = weight_view(network("lenet"), parse("dense1.weight[7,228]"), 968, 600, LIGHT)
+    assert texts(scene).count("One dense weight") == 1
+    assert "This weight works at one place" in " ".join(texts(scene))
+    assert_text_is_legible(scene)
+
+
 def test_a_network_without_a_dense_layer_borrows_one_or_goes_without() -> None:
     view, address = network("tiny-max"), parse("conv1.weight[0,0,0,0]")
     alone = texts(weight_view(view, address, 968, 600, LIGHT))
