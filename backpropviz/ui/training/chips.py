@@ -49,7 +49,9 @@ class TrainingChips(QObject):
         held_out = 0 if dataset.validation is None else len(dataset.validation)
         self._run.show_value(_short(run.run.title))
         self._run.setToolTip(run.run.origin)
-        self._data.show_value(_short(f"{dataset.title}"))
+        count = len(dataset.training) + held_out
+        source = dataset.source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+        self._data.show_value(f"{_short(source)}, {count:,}")
         self._data.setToolTip(f"{len(dataset.training):,} to train on, {held_out:,} held out")
         self._network.show_value(run.run.network.name)
         new = self._actions["new_run"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from backpropviz.engine.arrays import Array, shape_text
@@ -17,7 +18,7 @@ from backpropviz.ui.training.curve_marks import marks_of
 from backpropviz.ui.training.epoch import updates_in
 from backpropviz.ui.training.state import RunState
 
-_MOST_EPOCHS = 200
+_MOST_EPOCHS = 12
 _MANY_UNITS = 64
 _TENTHS = (10, 15, 20, 30, 40, 50, 60, 80, 100, 120)
 
@@ -122,12 +123,11 @@ def _measured(row: Columns, place: int) -> tuple[float, float]:
 def slider_of(run: RunState) -> SliderState:
     """The way through a run, up to a round number ahead of where it stands."""
     last = run.now.iteration
-    total = max(1, run.run.updates_per_epoch(max(1, last)))
     return SliderState(
         shown=run.shown_iteration,
         last=last,
         end=_round_end(last),
-        epochs=_epochs(run, last, total),
+        epochs=_epochs(run, last),
         checkpoints=run.kept.iterations,
         marks=marks_of(run),
     )
@@ -140,16 +140,13 @@ def _round_end(last: int) -> int:
     return max(power, tenths * power // 10)
 
 
-def _epochs(run: RunState, last: int, total: int) -> tuple[tuple[int, int], ...]:
-    """(number, first update); only as many as can be told apart."""
+def _epochs(run: RunState, last: int) -> tuple[tuple[int, int], ...]:
+    """(number, first update) of as many epochs as can be told apart, evenly spread."""
     course = run.run.course
-    found: list[tuple[int, int]] = []
-    epoch, first = 1, 1
-    while first <= last and len(found) < _MOST_EPOCHS:
-        found.append((epoch, first))
-        place = course.place(first)
-        size = course.at(first).batch_size
-        first += max(1, -((place.first - course.samples) // size))
-        epoch += 1
-    step = max(1, len(found) // 12)
-    return tuple(found[::step]) if total else ()
+    most = course.place(max(1, last)).epoch
+    wanted = range(1, most + 1, -(-most // _MOST_EPOCHS))
+    updates = range(1, last + 1)
+    return tuple(
+        (epoch, 1 + bisect_left(updates, epoch, key=lambda k: course.place(k).epoch))
+        for epoch in wanted
+    )
