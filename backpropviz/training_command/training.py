@@ -21,6 +21,8 @@ from backpropviz.training_command.progress import Progress
 
 MOST_ROWS = 5_000_000
 """Of the history, so that the CSV has every update."""
+MOST_LINES = 100
+"""On the way; of more epochs than that, one of several is told."""
 
 
 @frozen
@@ -51,6 +53,7 @@ def train_run(saved: SavedRun, count: int) -> tuple[SavedRun, Ended]:
     trainer, history, checkpoints = Trainer(saved.run, saved.now), saved.history, saved.checkpoints
     bad: Updated | None = None
     done = 0
+    every = -(-count // (MOST_LINES * saved.run.updates_per_epoch(saved.now.iteration + 1)))
     with _interrupts() as is_interrupted, Progress(count) as progress:
         while done < count and not is_interrupted():
             updated = trainer.advance()
@@ -62,7 +65,7 @@ def train_run(saved: SavedRun, count: int) -> tuple[SavedRun, Ended]:
             checkpoints.add(trainer.now)
             progress.show(done, updated.measured)
             if _ends_epoch(trainer):
-                progress.line(_epoch_line(trainer, history))
+                _end_epoch(trainer, history, progress, every)
     run, now = trainer.run, trainer.now
     missing = count - done if bad is None else 0
     ended = Ended(
@@ -80,17 +83,23 @@ def _ends_epoch(trainer: Trainer) -> bool:
     return course.place(iteration + 1).epoch > course.place(iteration).epoch
 
 
+def _end_epoch(trainer: Trainer, history: History, progress: Progress, every: int) -> None:
+    """Validate, where there is something to validate with; tell every so many epochs."""
+    if trainer.run.dataset.validation is not None:
+        history.add_validated(trainer.validate())
+    if trainer.run.course.place(trainer.now.iteration).epoch % every == 0:
+        progress.line(_epoch_line(trainer, history))
+
+
 def _epoch_line(trainer: Trainer, history: History) -> str:
-    """Validate, where there is something to validate with, and tell the epoch."""
     run, iteration = trainer.run, trainer.now.iteration
     epoch = run.course.place(iteration).epoch
-    columns = history.columns()
+    columns = history.columns(iteration - run.course.samples + 1)
     own = columns.epoch == epoch
     loss = float((columns.loss[own] * columns.count[own]).sum() / columns.count[own].sum())
-    line = f"epoch {epoch}: loss {loss:.4g}"
+    line = f"epoch {epoch:,}: loss {loss:.4g}"
     if run.dataset.validation is None:
         return line
-    history.add_validated(trainer.validate())
     return f"{line}, {_validated_words(history.validated[-1])}"
 
 

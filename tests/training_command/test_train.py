@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -109,12 +110,30 @@ def test_weights_can_be_the_network_s_own(path: Path, capsys: pytest.CaptureFixt
     assert np.array_equal(saved(path).run.start.parameters["dense1"]["weight"], own)
 
 
+def test_of_many_epochs_some_are_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--network", "tiny-max", "--data", "example", "--learning-rate", "0")
+    out, _ = told(capsys, 0, "train", *words, "--updates", "250", "-o", str(path))
+    lines = out.splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["epoch 3", "epoch 6"]
+    assert len(lines) == 250 // 3 + 1
+
+
+def test_lenet_learns_the_digits_from_fresh_weights(path: Path) -> None:
+    """With the defaults; in a process of its own, where one thread does the linear algebra."""
+    words = ("train", "--network", "lenet", "--data", "mnist", "--epochs", "8", "-o", str(path))
+    subprocess.run([sys.executable, "-m", "backpropviz", *words], check=True, capture_output=True)
+    accuracies = [one.accuracy for one in saved(path).history.validated]
+    assert len(accuracies) == 8
+    assert max(accuracy or 0 for accuracy in accuracies) >= 0.94
+
+
 @pytest.mark.parametrize("network", ["tiny-max", "mlp"])
 def test_an_example_is_learned_by_heart(
     network: str, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--data", "example", "--from-weights", "--learning-rate", "0.01", "--updates", "60")
-    told(capsys, 0, "train", "--network", network, *words, "-o", str(path))
+    out, _ = told(capsys, 0, "train", "--network", network, *words, "-o", str(path))
+    assert len(out.splitlines()) == 61
     found = saved(path)
     losses = found.history.columns().loss
     assert losses[-1] < 0.05 * losses[0]
