@@ -13,7 +13,7 @@ Grammar, read from the right since layer names may hold dots::
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from backpropviz.errors import UserError
@@ -43,12 +43,12 @@ class Address:
     @property
     def array(self) -> Address:
         """The array that the value lies in."""
-        return replace(self, indices=()) if self.indices else self
+        return self.at(()) if self.indices else self
 
     @property
     def grad(self) -> Address:
         """The gradient of the loss with respect to this value or array."""
-        return replace(self, part=GRADIENT)
+        return self.of(GRADIENT)
 
     @property
     def is_gradient(self) -> bool:
@@ -57,11 +57,11 @@ class Address:
 
     def of(self, part: str) -> Address:
         """Another part of the same quantity: `step`, `next`, `velocity`, …"""
-        return replace(self, part=part)
+        return Address(self.layer, self.quantity, part, self.indices)
 
     def at(self, indices: tuple[int, ...]) -> Address:
         """One value of the array."""
-        return replace(self, indices=indices)
+        return Address(self.layer, self.quantity, self.part, indices)
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from backpropviz.paint.fonts import draw_selectable_text, draw_text
 from backpropviz.paint.hatching import draw_hatch
 from backpropviz.paint.pens import brush, pen, qcolor
 from backpropviz.paint.pixels import PDF_UPSCALE, draw_pixels
+from backpropviz.paint.stamps import stamp
 from backpropviz.scene.marks import (
     Box,
     Ellipse,
@@ -33,6 +34,7 @@ from backpropviz.scene.shapes import (
 
 _OPAQUE: Final = len("#RRGGBB")
 _PDF: Final = QPaintEngine.Type.Pdf
+_RASTER: Final = QPaintEngine.Type.Raster
 _INTERSECT: Final = Qt.ClipOperation.IntersectClip
 _NO_PEN: Final = QPen(Qt.PenStyle.NoPen)
 
@@ -47,8 +49,14 @@ def draw(scene: Scene, painter: QPainter) -> None:
 
 def draw_marks(marks: Iterable[Mark], painter: QPainter) -> None:
     """Paint marks from back to front, such as an overlay on a picture painted before."""
-    in_pdf = painter.paintEngine().type() == _PDF
-    _draw_all(marks, _Canvas(painter, painter.deviceTransform().m11(), in_pdf))
+    engine, device = painter.paintEngine().type(), painter.deviceTransform()
+    is_moved = not device.isScaling() and not device.isRotating()
+    is_on_pixels = engine == _RASTER and is_moved and _is_whole(device.dx(), device.dy())
+    _draw_all(marks, _Canvas(painter, device.m11(), is_on_pixels, engine == _PDF))
+
+
+def _is_whole(dx: float, dy: float) -> bool:
+    return not dx % 1 and not dy % 1
 
 
 class _Canvas(NamedTuple):
@@ -57,6 +65,8 @@ class _Canvas(NamedTuple):
     painter: QPainter
     scale: float
     """Device pixels per pixel."""
+    is_on_pixels: bool
+    """Whether the scene's pixels are those of an image."""
     in_pdf: bool
 
 
@@ -71,15 +81,21 @@ def _draw_rect(rect: Rect, canvas: _Canvas) -> None:
     if not rect.radius and _draw_crisp(rect, canvas):
         return
     painter = canvas.painter
-    painter.setPen(pen(rect.stroke) if rect.hatch is None else _NO_PEN)
+    if rect.hatch is not None:
+        _stroke_rect(replace(rect, stroke=None), painter)
+        draw_hatch(rect, _qrect(rect), painter, canvas.scale)
+        _draw_rect(replace(rect, fill=None, hatch=None), canvas)
+    elif not (canvas.is_on_pixels and stamp(rect, painter, _stroke_rect)):
+        _stroke_rect(rect, painter)
+
+
+def _stroke_rect(rect: Rect, painter: QPainter) -> None:
+    painter.setPen(pen(rect.stroke))
     painter.setBrush(brush(rect.fill))
     if rect.radius:
         painter.drawRoundedRect(_qrect(rect), rect.radius, rect.radius)
     else:
         painter.drawRect(_qrect(rect))
-    if rect.hatch is not None:
-        draw_hatch(rect, _qrect(rect), painter, canvas.scale)
-        _draw_rect(replace(rect, fill=None, hatch=None), canvas)
 
 
 def _draw_crisp(rect: Rect, canvas: _Canvas) -> bool:
@@ -175,7 +191,11 @@ def _draw_group(group: Group, canvas: _Canvas) -> None:
     painter.translate(group.dx, group.dy)
     if group.scale != 1.0:
         painter.scale(group.scale, group.scale)
-    _draw_all(group.marks, canvas._replace(scale=canvas.scale * group.scale))
+    is_moved = group.scale == 1.0 and _is_whole(group.dx, group.dy)
+    inner = canvas._replace(
+        scale=canvas.scale * group.scale, is_on_pixels=canvas.is_on_pixels and is_moved
+    )
+    _draw_all(group.marks, inner)
     painter.restore()
 
 

@@ -59,9 +59,10 @@ class _Metrics:
         return known if known is not None else _foreign_advance(character)
 
 
+@lru_cache(maxsize=16384)
 def text_width(text: str, font: Font) -> float:
     """Sum of the advance widths, in pixels."""
-    return _em_width(text, file_stem(font)) * font.size
+    return sum(map(_metrics(file_stem(font)).advance, text)) * font.size
 
 
 def ascent(font: Font) -> float:
@@ -145,12 +146,6 @@ def file_stem(font: Font) -> str:
 def font_file(font: Font) -> Path:
     """The bundled file that a font is drawn with."""
     return resource("fonts", f"{file_stem(font)}.ttf")
-
-
-@lru_cache(maxsize=16384)
-def _em_width(text: str, stem: str) -> float:
-    metrics = _metrics(stem)
-    return sum(map(metrics.advance, text))
 
 
 @cache
