@@ -23,7 +23,9 @@ _IMAGE = "image"
 
 
 def save_opened(path: Path, opened: Opened) -> None:
-    """Write what is open; raises UserError where the disk refuses."""
+    """Write what is open; raises UserError where a session cannot hold it, or the disk refuses."""
+    if opened.subject.save_refusal:
+        raise UserError(opened.subject.save_refusal)
     session = save(session_subject(opened.subject), opened.timeline, opened.state)
     image = {_IMAGE: opened.subject.image}
     model_file.save_session(path, opened.subject.model, to_json(session), image)

@@ -75,6 +75,11 @@ class Subject:
         """How far the update goes."""
         return (self.settings.optimizer or self.model.optimizer).learning_rate
 
+    @property
+    def save_refusal(self) -> str:
+        """Why a session cannot hold this pass; empty where it can."""
+        return ""
+
     def with_whole_numbers(self, *, wanted: bool) -> Subject:
         """Only whole numbers from now on, and a learning rate that keeps the update whole."""
         from backpropviz.engine.integers import WHOLE_LEARNING_RATE

@@ -49,7 +49,7 @@ class TrainingControls(QFrame):
         self._row.setContentsMargins(16, 0, 16, 0)
         self._row.setSpacing(8)
         self._train = self._button(actions, "train", self.tr("Start"), "play", is_primary=True)
-        self._train.setFixedWidth(108)
+        self._train.setMinimumWidth(108)
         self._button(actions, "one_update", self.tr("One update"), "step-forward")
         self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
         self._button(actions, "debug_update", self.tr("Debug this update"), "bug")
@@ -116,9 +116,7 @@ class TrainingControls(QFrame):
     def show_state(self, state: TrainingState) -> None:
         """Show where the run stands."""
         run = state.run
-        has_begun = run is not None and run.now.iteration > 0
-        waiting = self.tr("Continue") if has_begun else self.tr("Start")
-        self._train.setText(" " + (self.tr("Pause") if state.is_running else waiting))
+        self._train.setText(" " + self._words(state))
         if state.is_running != self._is_running:
             self._is_running = state.is_running
             self._tint()
@@ -140,6 +138,15 @@ class TrainingControls(QFrame):
                 epoch=epoch, done=done if shown else 0, total=total
             )
         )
+
+    def _words(self, state: TrainingState) -> str:
+        """What the first button does now."""
+        run = state.run
+        if state.is_running:
+            return self.tr("Pause")
+        if run is not None and run.visited is not None:
+            return self.tr("Go on from here")
+        return self.tr("Continue") if run is not None and run.now.iteration else self.tr("Start")
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

@@ -30,6 +30,11 @@ class UpdateSubject(Subject):
             raise UserError("This pass belongs to no update.")
         return self.moment.record()
 
+    @property
+    def save_refusal(self) -> str:
+        """An update is made again from its run."""
+        return "An update of a run cannot be saved as a session: save the run instead."
+
     def with_target(self, _target: object) -> NoReturn:
         """Refuse another target."""
         self._refuse()

@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu
 
 from backpropviz.debugger.training.guard import Guard
+from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
+from backpropviz.errors import UserError
 from backpropviz.figures.training.filter_page import FilterOptions, can_be_images, filters
-from backpropviz.figures.training.filter_rows import FilterState, Limits, limits_of, state_rows
+from backpropviz.figures.training.filter_rows import (
+    CHANGE_PREFIX,
+    FilterState,
+    Limits,
+    limits_of,
+    state_rows,
+)
+from backpropviz.figures.training.short_text import short
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.scene_view import SceneView
@@ -26,6 +35,9 @@ _OUTGROWN = 1.25
 class FiltersView(SceneView):
     """Draws the shown update of a run."""
 
+    debug_wanted = Signal(object)
+    """The `Address` of the gradient of a tile's first value."""
+
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName(self.tr("Filters"))
@@ -36,6 +48,8 @@ class FiltersView(SceneView):
         self._is_locked = True
         self.resized.connect(self.draw)
         self.clicked.connect(self._click)
+        self.double_clicked.connect(self._want_debugging)
+        self.describe = self._describe
 
     def show_run(self, run: RunState, theme: Theme, *, is_locked: bool, colormap: str) -> None:
         """Draw an update; nothing while it is computed again."""
@@ -86,6 +100,39 @@ class FiltersView(SceneView):
             images = self._options.as_images ^ {layer}
             self._options = replace(self._options, as_images=images)
             self.draw()
+
+    def _tile(self, key: str) -> tuple[Address, Array] | None:
+        """The parameter and the values of a tile, and where it begins."""
+        run = self._run
+        if run is None or run.shown is None:
+            return None
+        try:
+            address = parse(key.removeprefix(CHANGE_PREFIX))
+        except UserError:
+            return None
+        parameter, first = Address(address.layer, address.quantity), address.indices
+        own = run.shown.parameters.get(parameter.layer, {}).get(parameter.quantity)
+        array = run.shown_gradients.get(parameter) if address.is_gradient else own
+        if array is None or len(first) > array.ndim:
+            return None
+        return address.at((*first, *(0,) * (array.ndim - len(first)))), array[first]
+
+    def _describe(self, key: str) -> str:
+        if key.startswith("channel:"):
+            return self.tr("Choose what is shown of this layer.")
+        found = self._tile(key)
+        if found is None:
+            return ""
+        low, high = float(found[1].min()), float(found[1].max())
+        values = short(low) if low == high else f"{short(low)} … {short(high)}"
+        told = "" if key.startswith(CHANGE_PREFIX) else f"{values}\n"
+        return f"{key}\n{told}{self.tr('Double-click: debug its gradient.')}"
+
+    def _want_debugging(self, key: str) -> None:
+        found = self._tile(key)
+        if found is not None:
+            address = found[0]
+            self.debug_wanted.emit(address if address.is_gradient else address.grad)
 
     def _ask_channel(self, network: Network, layer: str) -> None:
         menu = QMenu(self)

@@ -33,12 +33,13 @@ class Activity:
 
 
 def worst_activity(run: RunState) -> Activity | None:
-    """The rectifier with the largest share of inactive maps; None before anything is measured.
+    """The rectifier with the largest share of inactive maps; None where that is not known: before
+    the first update, and of the past.
 
     Layers of many units are left out where there are others: they have no room beside the rest.
     """
     measured = next((m for m in reversed(run.history.recent) if m.activities), None)
-    if measured is None or run.guard is None:
+    if measured is None or run.guard is None or run.visited is not None:
         return None
     inactive = run.guard.diagnosis.inactive_for
     found = [

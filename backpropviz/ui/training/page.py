@@ -48,6 +48,8 @@ _NARROW_WIDTHS: Final = (232, 330)
 _NARROW: Final = 1440
 _LOW: Final = 760
 _BAR_WIDTH: Final = 10
+_CHOICE_ROW: Final = 52
+_MOST_SHARE: Final = 0.54
 _FILTERS_HEIGHT: Final = 400
 _ALERTS_HEIGHT: Final = 300
 _FEW_COUNTERS: Final = 700
@@ -64,6 +66,7 @@ class TrainingPage(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._colors: Theme = LIGHT
         self._state = TrainingState()
+        self._fitted = 0
         self.settings, self.alerts, self.charts = SettingsPanel(), AlertsPanel(), TrainingCharts()
         self.pictures = PicturesView()
         self.checkpoints = CheckpointPanel(actions)
@@ -197,6 +200,17 @@ class TrainingPage(QWidget):
         run, look = self._state.run, self._state.look
         if run is not None:
             self.pictures.show_run(run, self._colors, is_locked=look.is_locked)
+            if run.number != self._fitted:
+                self._fitted = run.number
+                self._fit_pictures()
+
+    def _fit_pictures(self) -> None:
+        """Another run's filters get the room that they need, up to more than half."""
+        scene = self.pictures.filters.scene
+        total = self._center.height()
+        if scene is not None and total > 0:
+            wanted = min(round(scene.height) + _CHOICE_ROW, round(_MOST_SHARE * total))
+            self._center.setSizes([wanted, total - wanted])
 
     def _draw_settings(self) -> None:
         if self._state.run is not None:

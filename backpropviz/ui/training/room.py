@@ -81,6 +81,7 @@ class TrainingRoom(QObject):
         page.alerts.debug_wanted.connect(self._debug_alert)
         page.alerts.stops_wanted.connect(self.stops)
         page.alerts.rules_wanted.connect(self.alert_rules)
+        page.pictures.filters.debug_wanted.connect(self._debug_value)
         page.charts.picture_wanted.connect(self._save_charts)
         page.charts.table_wanted.connect(self.save_history)
         self.chips.run_wanted.connect(controller.select)
@@ -137,8 +138,13 @@ class TrainingRoom(QObject):
         self.wanted.emit()
 
     def train(self) -> None:
-        """Start or pause."""
-        self.controller.toggle()
+        """Start or pause; where a past update is shown, go on from there in a run of its own."""
+        state = self.controller.state
+        if state.run is not None and state.run.visited is not None and not state.is_running:
+            self.controller.fork()
+            self.controller.go()
+        else:
+            self.controller.toggle()
 
     def one_update(self) -> None:
         """One update, then pause."""
@@ -319,6 +325,10 @@ class TrainingRoom(QObject):
         address, self._look_at = self._look_at, None
         if address is not None:
             self._bench.controller.dispatch(GoToAddress(address))
+
+    def _debug_value(self, address: Address) -> None:
+        self._look_at = address
+        self.controller.find_moment()
 
     def _debug_alert(self, iteration: int, address: Address | None) -> None:
         self._look_at = address
