@@ -22,6 +22,7 @@ from backpropviz.scene.marks import Scene
 from backpropviz.storage.atomic import write_bytes
 from backpropviz.storage.run_file import SavedRun, load_run, save_run
 from backpropviz.ui.background import Background
+from backpropviz.ui.training.remembered import remember_run
 
 
 class RunFiles(QObject):
@@ -42,7 +43,13 @@ class RunFiles(QObject):
 
     def open(self, path: Path) -> None:
         """Read a saved run."""
-        self._reader.run(partial(load_run, path, bundled_data))
+
+        def job() -> SavedRun:
+            saved = load_run(path, bundled_data)
+            remember_run(path, saved)
+            return saved
+
+        self._reader.run(job)
 
     def ask_path(self, title: str, name: str, kinds: str) -> Path | None:
         """Where to write; None where the person dismisses the dialog."""
@@ -54,8 +61,13 @@ class RunFiles(QObject):
         return Path(found)
 
     def save(self, path: Path, saved: SavedRun) -> None:
-        """Write a run."""
-        self._write(path, partial(save_run, path, saved, bundled_data))
+        """Write a run, and put it into the list of recent sessions."""
+
+        def write() -> None:
+            save_run(path, saved, bundled_data)
+            remember_run(path, saved)
+
+        self._write(path, write)
 
     def save_table(self, path: Path, rows: Iterable[tuple[str, ...]]) -> None:
         """Write rows as CSV."""

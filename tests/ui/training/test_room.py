@@ -11,6 +11,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.recent import read_recent
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training.debugged import UpdateSubject
 from backpropviz.ui.training.room import TrainingRoom
@@ -118,6 +119,7 @@ def test_a_saved_run_is_opened_again_and_goes_on_bit_for_bit(
         room.controller.saved(partial(room.files.save, path))
     with qtbot.waitSignal(room.wanted, timeout=LONG_MS):
         window.open(OpenRequest(network=str(path)))
+    assert [session.network for session in read_recent()] == [str(path)]
     state = room.controller.state
     assert state.run is not None
     assert (state.run.number, state.run.now.iteration, len(state.run.history)) == (2, 10, 10)
