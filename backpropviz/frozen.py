@@ -51,8 +51,7 @@ def _initializer(cls: _Class, own: tuple[Field[Any], ...]) -> Callable[..., None
     parameters, lines = ["self"], []
     for found in own:
         name = value = found.name
-        slot = getattr(cls, name, None)
-        known[f"_set_{name}"] = getattr(slot, "__set__", None) or _setter(name)
+        known[f"_set_{name}"] = setter = getattr(getattr(cls, name, None), "__set__", None)
         if found.default_factory is not MISSING:
             known[f"_new_{name}"] = found.default_factory
             parameters.append(f"{name}=_MISSING")
@@ -62,7 +61,10 @@ def _initializer(cls: _Class, own: tuple[Field[Any], ...]) -> Callable[..., None
             parameters.append(f"{name}=_default_{name}")
         else:
             parameters.append(name)
-        lines.append(f"_set_{name}(self, {value})")
+        is_slot = setter is not None
+        lines.append(
+            f"_set_{name}(self, {value})" if is_slot else f"self.__dict__[{name!r}] = {value}"
+        )
     if hasattr(cls, "__post_init__"):
         lines.append("self.__post_init__()")
     body = "\n ".join(lines or ["pass"])
@@ -70,10 +72,6 @@ def _initializer(cls: _Class, own: tuple[Field[Any], ...]) -> Callable[..., None
     made: Callable[..., None] = known["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     return made
-
-
-def _setter(name: str) -> Callable[[object, object], None]:
-    return lambda self, value: object.__setattr__(self, name, value)
 
 
 def _compare_by_value(cls: _Class, own: tuple[Field[Any], ...]) -> None:

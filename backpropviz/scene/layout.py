@@ -24,8 +24,10 @@ class Grid:
     @property
     def box(self) -> Box:
         """The extent of all cells."""
-        width = self.columns * self.cell_width + max(self.columns - 1, 0) * self.gap
-        height = self.rows * self.cell_height + max(self.rows - 1, 0) * self.gap
+        width, height = self.columns * self.cell_width, self.rows * self.cell_height
+        if self.gap:
+            width += max(self.columns - 1, 0) * self.gap
+            height += max(self.rows - 1, 0) * self.gap
         return Box(self.x, self.y, width, height)
 
     def cell(self, row: int, column: int) -> Box:
