@@ -8,7 +8,13 @@ from pytestqt.qtbot import QtBot
 
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.ui.training.answers_desk import AnswersDesk
-from tests.ui.training.conftest import LONG_MS, TrainingController, Wait, small_run, stands_at
+from backpropviz.ui.training.answers_window import AnswersWindow
+from backpropviz.ui.training.controller import TrainingController
+from tests.ui.training.conftest import LONG_MS, Wait, small_run, stands_at
+
+
+def _opened(desk: AnswersDesk) -> AnswersWindow | None:
+    return desk.window
 
 
 def test_a_cell_opens_its_samples_and_the_window_follows_the_run(
@@ -22,9 +28,9 @@ def test_a_cell_opens_its_samples_and_the_window_follows_the_run(
     desk = AnswersDesk(owner)
     desk.follow(run, LIGHT)
     desk.click("class:3")
-    assert desk.window is None
+    assert _opened(desk) is None
     desk.click("confusion:7,7")
-    window = desk.window
+    window = _opened(desk)
     assert window is not None
     qtbot.waitUntil(lambda: window.matrix.scene is not None, timeout=LONG_MS)
     sheet = window.sheet.scene
@@ -35,4 +41,4 @@ def test_a_cell_opens_its_samples_and_the_window_follows_the_run(
     assert window.sheet.scene.background == DARK.panel
     window.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert desk.window is None
+    assert _opened(desk) is None
