@@ -26,6 +26,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 
 _MOST_NOTED = 16
+_KINDS = frozenset({"conv2d", "dense"})
 
 
 @frozen(eq=False, slots=False)
@@ -43,10 +44,14 @@ class WeightTerms:
             UserError: the address is no weight of the network.
         """
         wanted = self.address.array.grad
+        node = self.view.tape.network.by_name.get(wanted.layer)
+        meets_inputs = node is not None and node.layer.kind in _KINDS
         for operation in self.view.timeline.operations:
-            if operation.nest.target == wanted and wanted.quantity == "weight":
+            if operation.nest.target == wanted and wanted.quantity == "weight" and meets_inputs:
                 return operation
-        raise UserError(f"“{self.address}” is no weight: point at a value of a filter.")
+        raise UserError(
+            f"“{self.address}” is no weight of a filter or of a dense layer: point at one."
+        )
 
     @cached_property
     def derivation(self) -> Derivation:

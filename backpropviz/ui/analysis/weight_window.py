@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from PySide6.QtCore import QTimer
 
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
@@ -62,6 +63,10 @@ class WeightWindow(AnalysisWindow):
             self.tr("Point at a cell to see its partners; a click goes to where it is computed.")
         )
         self.worker.answered.connect(self._take_example)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(0)
+        self._later.timeout.connect(self.draw)
         self.canvas.hovered.connect(self._light)
         self.canvas.clicked.connect(self._click)
         self.controller.state_changed.connect(self._follow_focus)
@@ -126,8 +131,14 @@ class WeightWindow(AnalysisWindow):
             return
         before, wanted = self._weight_of(self._opened), self._weight_of(new)
         self._opened = new
-        if wanted is not None and wanted not in {before, self.address}:
-            self.ask(wanted)
+        if wanted is None or wanted in {before, self.address}:
+            return
+        try:
+            _ = WeightTerms(new.view, wanted).operation
+        except UserError:
+            return
+        self.address = wanted
+        self._later.start()  # the debugger's own frame goes first
 
     @staticmethod
     def _weight_of(opened: Opened) -> Address | None:

@@ -18,6 +18,7 @@ from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme
+from tests.figures.kind_passes import every_kind
 from tests.figures.passes import branching
 from tests.figures.stages import of_network
 from tests.scene_checks import assert_text_is_legible
@@ -115,6 +116,15 @@ def test_a_network_without_a_dense_layer_borrows_one_or_goes_without() -> None:
 def test_what_is_no_weight_is_refused(address: str) -> None:
     with pytest.raises(UserError, match="no weight"):
         weight_view(network("tiny-max"), parse(address), 968, 600, LIGHT)
+
+
+@pytest.mark.parametrize("address", ["norm.weight[1]", "prelu.weight[0]"])
+def test_weights_that_meet_no_inputs_are_refused(address: str) -> None:
+    tape = every_kind("train")
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration))
+    view = View(network("tiny-max").model, tape, timeline, SessionState(), Scales(tape))
+    with pytest.raises(UserError, match="no weight of a filter"):
+        weight_view(view, parse(address), 968, 600, LIGHT)
 
 
 @pytest.mark.parametrize("forward", [False, True])
