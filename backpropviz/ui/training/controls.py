@@ -28,6 +28,7 @@ from backpropviz.ui.training.state import TrainingState
 HEIGHT: Final = 48
 SPACINGS: Final = (None, 1, 10, 50, 100)
 _NARROW: Final = 1400
+_SMALL: Final = 1160
 
 
 class TrainingControls(QFrame):
@@ -51,7 +52,7 @@ class TrainingControls(QFrame):
         self._train = self._button(actions, "train", self.tr("Start"), "play", is_primary=True)
         self._train.setMinimumWidth(108)
         self._button(actions, "one_update", self.tr("One update"), "step-forward")
-        self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
+        self._epoch = self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
         self._button(actions, "debug_update", self.tr("Debug this update"), "bug")
         self._latest = self._button(
             actions, "show_latest", self.tr("Latest update"), "chevrons-right"
@@ -170,6 +171,8 @@ class TrainingControls(QFrame):
         for label in (self._redraw_label, self._scale_label, self._before):
             label.setVisible(is_wide)
         self._scales.set_compact(not is_wide)
+        for widget in (self._epoch, self._after):
+            widget.setVisible(self.width() >= _SMALL)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         is_escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape

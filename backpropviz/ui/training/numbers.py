@@ -62,7 +62,7 @@ def counters_of(run: RunState) -> tuple[Counter, ...]:
     within = f"{done if shown else 0} of {total}{_left(run, total - done)}"
     return (
         Counter("Update", f"{shown:,}"),
-        Counter("Epoch", str(epoch), within),
+        Counter("Epoch", f"{epoch:,}", within),
         Counter("Samples per second", "not yet" if speed is None else f"{speed:,.0f}"),
         _loss(run, float(row.loss[0]) if len(row) else math.nan),
         *_accuracy(run),

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QScrollArea,
+    QSizePolicy,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -64,6 +65,8 @@ class TrainingPage(QWidget):
         super().__init__(parent)
         self.setObjectName("TrainingPage")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        # A hidden page must not keep the pages beside it wide, and the docks narrow.
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._colors: Theme = LIGHT
         self._state = TrainingState()
         self._fitted = 0
