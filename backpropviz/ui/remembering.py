@@ -22,7 +22,7 @@ def remember_opened(opened: Opened) -> None:
     A pasted picture or an edited network cannot be opened again by name.
     """
     subject = opened.subject
-    if subject.is_edited or not is_known(subject.network):
+    if subject.save_refusal or subject.is_edited or not is_known(subject.network):
         return
     if subject.picture is not None and subject.picture.source == "pasted picture":
         return
