@@ -81,12 +81,14 @@ def _draw_rect(rect: Rect, canvas: _Canvas) -> None:
     if not rect.radius and _draw_crisp(rect, canvas):
         return
     painter = canvas.painter
-    if rect.hatch is not None:
+    if rect.fill is not None and rect.stroke is None and not rect.radius and rect.hatch is None:
+        painter.fillRect(_qrect(rect), qcolor(rect.fill))  # a bar: soft at its ends, and no pen
+    elif rect.hatch is not None:
         _stroke_rect(replace(rect, stroke=None), painter)
         draw_hatch(rect, _qrect(rect), painter, canvas.scale)
         _draw_rect(replace(rect, fill=None, hatch=None), canvas)
-    elif not (canvas.is_on_pixels and stamp(rect, painter, _stroke_rect)):
-        _stroke_rect(rect, painter)
+    elif not (rect.stroke and canvas.is_on_pixels and stamp(rect, painter, _stroke_rect)):
+        _stroke_rect(rect, painter)  # a bar has no outline, and hardly two have the same length
 
 
 def _stroke_rect(rect: Rect, painter: QPainter) -> None:
