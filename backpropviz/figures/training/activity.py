@@ -98,7 +98,8 @@ def _words(
     if counts[1]:
         waits = sorted({int(k) for k in inactive[kinds == 1]})
         told = ", ".join(map(str, waits[:4])) + (" …" if len(waits) > 4 else "")
-        yield theme.loss, f"{counts[1]:,} inactive for fewer: {told} updates"
+        word = "update" if waits == [1] else "updates"
+        yield theme.loss, f"{counts[1]:,} inactive for fewer: {told} {word}"
     if counts[0]:
         yield theme.forward, f"{counts[0]:,} active in the last batch"
 
@@ -106,5 +107,7 @@ def _words(
 def _legend(color: Color, text: str, y: float, width: float, theme: Theme) -> Iterator[Mark]:
     middle = y + _LINE / 2
     yield Rect(0, round(middle) - 5, 10, 10, fill=color, radius=2.0)
+    if text_width(text, styles.ROW) > width - 18:
+        text = text.replace("inactive for ", "idle ")
     shown = elide(text, styles.ROW, width - 18)
     yield Text(18, centered_baseline(middle, styles.ROW), shown, styles.ROW, theme.text)

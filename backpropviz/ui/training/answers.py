@@ -1,15 +1,12 @@
-"""What a network answers to the samples that are held out, and what its layers make of one."""
+"""What a network answers to the samples that are held out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.backprop import forward
-from backpropviz.engine.mode import EVAL, with_mode
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples
 from backpropviz.engine.training.update import Trained, predict
@@ -48,16 +45,3 @@ def answers_of(run: Run, trained: Trained) -> Answers | None:
     answers = outputs.argmax(axis=1)
     table = confusion(held_out.targets, answers, outputs.shape[1])
     return Answers(run, trained, held_out, answers, table)
-
-
-def activations_of(found: Answers, number: int) -> Mapping[str, Array]:
-    """What each layer makes of a held-out sample: outputs without the batch, by layer."""
-    network = with_mode(found.run.network, EVAL)
-    chosen = slice(number, number + 1)
-    images = found.samples.images[chosen].astype(found.run.dtype, copy=False)
-    target = network.loss.target(
-        found.samples.targets[chosen], (1, *network.shapes[network.output])
-    )
-    with np.errstate(all="ignore"):
-        outputs = forward(network, found.trained.parameters, images, target).outputs
-    return {node.name: outputs[node.name][0] for node in network.nodes}

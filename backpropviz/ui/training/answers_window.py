@@ -23,7 +23,8 @@ from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Chip
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.answers import Answers, activations_of, answers_of
+from backpropviz.ui.training.answers import Answers, answers_of
+from backpropviz.ui.training.probe import activations
 
 _SIZE: Final = (1120, 700)
 _MATRIX_WIDTH: Final = 520
@@ -137,7 +138,7 @@ class AnswersWindow(QDialog):
             self._draw()
         elif key.startswith("sample:") and self._answers is not None:
             self._sample = int(key.removeprefix("sample:"))
-            self._outputs = activations_of(self._answers, self._sample)
+            self._outputs = _activations(self._answers, self._sample)
             self._fill_layers()
             self._draw()
 
@@ -227,6 +228,10 @@ def _view(name: str) -> SceneView:
     return view
 
 
+def _activations(found: Answers, number: int) -> Mapping[str, Array]:
+    return activations(found.run, found.trained, number)
+
+
 def _worked_out(
     run: Run, trained: Trained, sample: int | None
 ) -> tuple[Answers | None, int | None, Mapping[str, Array]]:
@@ -235,4 +240,4 @@ def _worked_out(
     if found is None:
         return None, None, {}
     chosen = sample if sample is not None else next(iter(found.wrong), 0)
-    return found, chosen, activations_of(found, chosen)
+    return found, chosen, _activations(found, chosen)

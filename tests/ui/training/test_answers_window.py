@@ -24,8 +24,9 @@ from backpropviz.scene.numbers import full
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.storage.networks import load_network
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.answers import activations_of, answers_of
+from backpropviz.ui.training.answers import answers_of
 from backpropviz.ui.training.answers_window import AnswersWindow
+from backpropviz.ui.training.probe import activations
 from tests.scene_checks import assert_text_is_legible
 
 
@@ -87,7 +88,7 @@ def test_the_table_is_that_of_a_validation(run: Run) -> None:
 def test_activations_are_those_of_the_sample(run: Run) -> None:
     found = answers_of(run, run.start)
     assert found is not None
-    outputs = activations_of(found, 5)
+    outputs = activations(run, run.start, 5)
     assert outputs["dense3"].argmax() == found.answers[5]
     assert outputs["relu1"].shape == (6, 28, 28)
     assert outputs["relu1"].min() >= 0
@@ -105,7 +106,7 @@ def test_a_cell_leads_to_its_samples_and_a_sample_to_its_activations(
     assert keys == {f"sample:{number}" for number in numbers}
     _click(answers.sheet, f"sample:{numbers[-1]}")
     layer = answers._layer
-    wanted = activations_of(found, numbers[-1])[layer]
+    wanted = activations(run, run.start, numbers[-1])[layer]
     drawn = [m.values for m in _scene(answers.maps).walk() if isinstance(m, Pixels)][1:]
     assert np.array_equal(np.stack(drawn), wanted)
     key = f"{layer}.output[0,1,2,3]"
