@@ -12,32 +12,29 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QGridLayout,
-    QLabel,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.initialize import DEFAULT_SCHEME, INITIALIZATIONS, WRONG
 from backpropviz.engine.model import Model
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.training.run import Initial, Run
+from backpropviz.engine.training.run import Run
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.importers.datasets.load import Choices
 from backpropviz.importers.datasets.one_image import ONE_IMAGE
 from backpropviz.importers.datasets.sources import BUNDLED
-from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import MONO, Theme
+from backpropviz.scene.theme import Theme
 from backpropviz.storage.networks import bundled_networks, load_network
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.subject import Subject
 from backpropviz.ui.training.augmentation_form import AugmentationForm
 from backpropviz.ui.training.data_dialog import DataChoice, ask_data
 from backpropviz.ui.training.data_loading import DataWish, preset_model
+from backpropviz.ui.training.first_weights_form import FirstWeightsForm
 from backpropviz.ui.training.form_parts import form_rows, form_title
 from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
 from backpropviz.ui.training.new_run import (
@@ -46,7 +43,6 @@ from backpropviz.ui.training.new_run import (
     suggested_settings,
     suggested_source,
 )
-from backpropviz.ui.training.typed import typed_value
 
 _DATA_TITLES: Final = {
     "mnist": "MNIST, 2,000 digits",
@@ -54,7 +50,6 @@ _DATA_TITLES: Final = {
     "photos": "Crops of five photos",
     ONE_IMAGE: "One image, on purpose",
 }
-_FRESH, _OWN = "fresh", "own"
 
 
 class NewRunDialog(FramedDialog):
@@ -81,18 +76,14 @@ class NewRunDialog(FramedDialog):
 
     def _build(self, colors: Theme) -> None:
         self._network, self._data = Chip(self.tr("Network")), Chip(self.tr("Data"))
-        self._scheme = Chip(self.tr("Initialization"))
-        self._weights, self._width = (
-            Segmented(self.tr("First weights")),
-            Segmented(self.tr("Numbers")),
-        )
-        self._seed, self._scheme_note = QLineEdit("0"), _note()
+        self._first = FirstWeightsForm()
         self._settings, self._augmentation = HyperparameterForm(), AugmentationForm()
         self._settings.refused.connect(self.say)
-        for chip in (self._network, self._data, self._scheme):
+        for chip in (self._network, self._data):
             chip.hide_label()
             chip.use_theme(colors)
         self._settings.use_theme(colors)
+        self._first.use_theme(colors)
         self._fill()
         grid = QGridLayout()
         grid.setHorizontalSpacing(40)
@@ -102,6 +93,7 @@ class NewRunDialog(FramedDialog):
         left.setSpacing(8)
         left.addWidget(form_title(self.tr("What learns")))
         left.addLayout(self._network_rows())
+        left.addWidget(self._first)
         left.addSpacing(12)
         left.addWidget(form_title(self.tr("What it learns from")))
         left.addLayout(self._data_rows())
@@ -133,26 +125,7 @@ class NewRunDialog(FramedDialog):
 
     def _network_rows(self) -> QFormLayout:
         rows = form_rows()
-        self._weights.set_choices(
-            [
-                (self.tr("Fresh"), _FRESH, self.tr("Draw them anew, by the seed.")),
-                (self.tr("Its own"), _OWN, self.tr("Go on from the weights that it has.")),
-            ]
-        )
-        self._weights.set_value(_FRESH)
-        self._weights.chosen.connect(self._follow_weights)
-        self._width.set_choices([("float32", 32, ""), ("float64", 64, "")])
-        self._width.set_value(32)
-        self._seed.setFont(qfont(MONO))
-        self._seed.setFixedSize(104, CONTROL_HEIGHT)
-        self._seed.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._seed.setAccessibleName(self.tr("Seed"))
         rows.addRow(self.tr("Network"), self._network)
-        rows.addRow(self.tr("First weights"), self._weights)
-        rows.addRow(self.tr("Initialization"), self._scheme)
-        rows.addRow("", self._scheme_note)
-        rows.addRow(self.tr("Seed"), self._seed)
-        rows.addRow(self.tr("Numbers"), self._width)
         return rows
 
     def _data_rows(self) -> QFormLayout:
@@ -201,13 +174,6 @@ class NewRunDialog(FramedDialog):
         )
         file = self._entry(self.tr("An IDX or .npz file…"), "", self._open_data)
         self._data.fill([*data, None, folder, file])
-        schemes: list[QAction | None] = []
-        for name in INITIALIZATIONS:
-            if name in WRONG and name == next(iter(WRONG)):
-                schemes.append(None)
-            schemes.append(self._entry(_scheme_title(name), name, self._choose_scheme))
-        self._scheme.fill(schemes)
-        self._use_scheme(DEFAULT_SCHEME)
 
     def _entry(self, title: str, value: str, slot: object) -> QAction:
         action = QAction(title.replace("&", "&&"), self)
@@ -221,15 +187,11 @@ class NewRunDialog(FramedDialog):
     def _choose_source(self) -> None:
         self._use_source(_chosen(self.sender()))
 
-    def _choose_scheme(self) -> None:
-        self._use_scheme(_chosen(self.sender()))
-
     def use_model(self, model: Model) -> None:
         """Train a network that was never a file, from the weights that it brings."""
         self._model = model
         self._show_network(model.title)
-        self._weights.set_value(_OWN)
-        self._follow_weights(_OWN)
+        self._first.use_own(True)
         self._use_source(suggested_source(model))
 
     def _use_open(self) -> None:
@@ -258,23 +220,12 @@ class NewRunDialog(FramedDialog):
         self._look.setEnabled(source != ONE_IMAGE)
         self._settings.show_settings(suggested_settings(source))
 
-    def _use_scheme(self, name: str) -> None:
-        self._scheme_name = name
-        self._scheme.show_value(_scheme_title(name))
-        wrong = WRONG.get(name)
-        self._scheme_note.setText("" if wrong is None else wrong.seen)
-        self._scheme_note.setVisible(wrong is not None)
-
-    def _follow_weights(self, how: object) -> None:
-        self._scheme.setEnabled(how == _FRESH)
-
     def _use_one_image(self) -> None:
         self._use_source(ONE_IMAGE)
 
     def _use_example(self) -> None:
         self._use_network("tiny-max")
-        self._weights.set_value(_OWN)
-        self._follow_weights(_OWN)
+        self._first.use_own(True)
 
     def _open_network(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
@@ -309,8 +260,7 @@ class NewRunDialog(FramedDialog):
         if found.preset:
             self._model = preset_model(found.preset, found.dataset)
             self._show_network(self._model.title)
-            self._weights.set_value(_FRESH)
-            self._follow_weights(_FRESH)
+            self._first.use_own(False)
         if found.wish.source != self._source:
             self._use_source(found.wish.source)
         self._data_choices = found.wish.choices
@@ -322,21 +272,12 @@ class NewRunDialog(FramedDialog):
         Raises:
             UserError: a field cannot be used; the sentence names it.
         """
-        seed = typed_value(self._seed.text(), self.tr("Seed"))
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise UserError(f"Seed = {self._seed.text()} must be 0 or a positive whole number.")
-        initial = Initial(
-            seed,
-            self._scheme_name,
-            from_weights=self._weights.value == _OWN,
-            float_bits=64 if self._width.value == 64 else 32,
-        )
         return RunChoices(
             self._network_name,
             self._model,
             self._source,
             self._settings.typed(),
-            initial,
+            self._first.typed(),
             self._augmentation.typed(),
             self._data_choices,
             subject=self._subject,
@@ -386,21 +327,6 @@ def _read_example(name: str, preprocessing: Preprocessing) -> Array:
     from backpropviz.importers.images import open_picture
 
     return prepare(open_picture(name), preprocessing).array
-
-
-def _scheme_title(name: str) -> str:
-    if name in WRONG:
-        return f"Wrong on purpose: {WRONG[name].title.lower()}"
-    return name.replace("_", " ").capitalize()
-
-
-def _note() -> QLabel:
-    label = QLabel()
-    label.setObjectName("Note")
-    label.setWordWrap(True)
-    label.setFixedWidth(260)
-    label.hide()
-    return label
 
 
 def _folder() -> str:
