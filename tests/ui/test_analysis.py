@@ -447,6 +447,11 @@ def test_what_is_no_weight_is_refused_in_words(
     window.actions_by_name["weight_view"].trigger()
     assert "weight" not in bench_of(window).analysis.windows
     assert "no weight" in window.status._message.text()
+    found = weight_window_at(window, qtbot, WEIGHT)
+    stand_at(window, "conv1.output[0,0,0,0]")
+    window.actions_by_name["weight_view"].trigger()
+    assert found.isVisible()
+    assert str(found.address) == "conv1.weight[0,0,0,1]"
 
 
 def test_the_menu_of_a_weight_asks_about_that_weight(

@@ -128,7 +128,8 @@ class AnalysisDesk(QObject):
             window.ask(address)
         except UserError as error:
             self._refuse(error)
-            window.done(0)
+            if window is not known:
+                window.done(0)
             return
         window.show()
         window.raise_()
