@@ -59,7 +59,7 @@ ANALYSIS_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "Edit",
         "Copy the equations as LaTeX",
         "Put the equations of the explained value on the clipboard, for a paper.",
-        ("Ctrl+Alt+L",),
+        ("Ctrl+Alt+X",),
         "sigma",
         _PASS,
     ),
