@@ -23,8 +23,10 @@ from backpropviz.engine.index import variables
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.partial import Partial
+from backpropviz.engine.shares import Shares, sample_shares
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
+from backpropviz.figures.sample import has_samples, shown_sample
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
@@ -35,10 +37,15 @@ from backpropviz.frozen import frozen
 
 @frozen
 class Options:
-    """How a person wants to see the pass; `lit` is the key that is hovered or pinned."""
+    """How a person wants to see the pass; `lit` is the key that is hovered or pinned.
+
+    `sample` is the one to look at where a block of steps holds several of a batch.
+    """
 
     lit: str = ""
     ledger_by_size: bool = False
+    ledger_by_sample: bool = False
+    sample: int = 0
 
 
 @frozen(eq=False, slots=False)
@@ -92,6 +99,27 @@ class View:
             self.depth,
             self.position - self.timeline.starts[number],
         )
+
+    @cached_property
+    def sample(self) -> int:
+        """The sample of the batch that is shown: the step's own, or else the chosen one."""
+        if self.tape.batch == 1:
+            return 0
+        chosen = self.options.sample if self.options.sample < self.tape.batch else 0
+        return shown_sample(self.timeline, self.state.k, self.focus, chosen)
+
+    @cached_property
+    def shares(self) -> Shares | None:
+        """What each sample of a batch adds to the value in focus, as far as it has come."""
+        step = self.explained
+        if step.derivation is None or self.tape.batch == 1:
+            return None
+        mask = step.progress.mask(step.derivation.term_values.size)
+        return sample_shares(step.derivation, mask)
+
+    def has_samples(self, address: Address) -> bool:
+        """Whether an array's first dimension counts the samples of a batch of several."""
+        return has_samples(address, self.tape[address].shape, self.tape.batch)
 
     def steps_done(self, address: Address) -> tuple[int, int]:
         """How many steps of the operation that computes an array have run, and how many it has.

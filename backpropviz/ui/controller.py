@@ -96,6 +96,13 @@ class Controller(QObject):
         if self.opened is not None and options != self.opened.view.options:
             self._become(self.opened.seen_with(options))
 
+    def choose_sample(self, sample: int) -> None:
+        """Look at another sample of the batch, at the same step in it."""
+        opened = self.opened
+        if opened is not None and 0 <= sample < opened.view.tape.batch:
+            self._stop_search()
+            self._become(opened.in_sample(sample))
+
     def use_diverging_map(self, name: str) -> None:
         """Change the color map of signed values."""
         if self.opened is not None:

@@ -61,6 +61,9 @@ class DebugActions(QObject):
             "zoom_out": stage.zoom_out,
             "zoom_reset": stage.zoom_reset,
             "ledger_by_size": self.sort_ledger,
+            "ledger_by_sample": self.sum_ledger_by_sample,
+            "next_sample": lambda: self.turn_samples(1),
+            "previous_sample": lambda: self.turn_samples(-1),
             "network_details": self.show_network,
             "next_panel": self.next_panel,
             "previous_panel": self.previous_panel,
@@ -88,6 +91,9 @@ class DebugActions(QObject):
         for name, make in COMMANDS.items():
             self._actions.allow(name, opened.refusal(make()) or None)
         self._actions["fit_image"].setEnabled(opened.subject.picture is not None)
+        alone = None if opened.view.tape.batch > 1 else self.tr("The batch is one sample only.")
+        for name in ("next_sample", "previous_sample", "ledger_by_sample"):
+            self._actions.allow(name, alone)
 
     def show_subject(self, subject: Subject) -> None:
         """Tick what the subject says."""
@@ -240,18 +246,38 @@ class DebugActions(QObject):
 
     def sort_ledger(self) -> None:
         """Largest terms first, or in loop order."""
+        self._see_ledger(by_size=self._actions["ledger_by_size"].isChecked(), by_sample=False)
+
+    def sum_ledger_by_sample(self) -> None:
+        """A row for each sample of a batch, or for each term."""
+        self._see_ledger(by_size=False, by_sample=self._actions["ledger_by_sample"].isChecked())
+
+    def _see_ledger(self, *, by_size: bool, by_sample: bool) -> None:
+        self._actions["ledger_by_size"].setChecked(by_size)
+        self._actions["ledger_by_sample"].setChecked(by_sample)
         opened = self._opened
         if opened is not None:
-            by_size = self._actions["ledger_by_size"].isChecked()
-            options = replace(opened.view.options, ledger_by_size=by_size)
-            self._bench.controller.see_with(options)
+            seen = replace(opened.view.options, ledger_by_size=by_size, ledger_by_sample=by_sample)
+            self._bench.controller.see_with(seen)
+
+    def turn_samples(self, count: int) -> None:
+        """To another sample of the batch; after the last comes the first."""
+        opened = self._opened
+        if opened is not None:
+            view = opened.view
+            self._bench.controller.choose_sample((view.sample + count) % view.tape.batch)
 
     def _sort_on_click(self, key: str) -> None:
         # Whoever can click on a ledger has had it imported.
         from backpropviz.figures.ledger.ledger import ORDER_KEY
 
-        if key == ORDER_KEY:
-            self._actions["ledger_by_size"].trigger()
+        opened = self._opened
+        if key != ORDER_KEY or opened is None:
+            return
+        options, has_shares = opened.view.options, opened.view.shares is not None
+        by_sample = options.ledger_by_size and has_shares
+        by_size = not options.ledger_by_size and not (options.ledger_by_sample and has_shares)
+        self._see_ledger(by_size=by_size, by_sample=by_sample)
 
     def set_interval(self, interval_ms: int) -> None:
         """Play at another speed, and remember it."""

@@ -220,6 +220,16 @@ VIEW_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         begins_section=True,
     ),
     ActionSpec(
+        "ledger_by_sample",
+        "View",
+        "Sum the ledger by sample",
+        "Of a batch: a row for each sample, with all that it adds, instead of a row for each term.",
+        ("Ctrl+Shift+A",),
+        "layers",
+        _PASS,
+        is_checkable=True,
+    ),
+    ActionSpec(
         "network_details",
         "View",
         "Network details…",

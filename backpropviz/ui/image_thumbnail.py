@@ -15,7 +15,7 @@ _PHOTO_SIDE = 8
 def image_thumbnail(opened: Opened, size: int, colors: Theme) -> Scene:
     """The image in a square of `size` px."""
     view, subject = opened.view, opened.subject
-    image = view.tape[IMAGE][0]
+    image = view.tape[IMAGE][view.sample]
     is_photo = image.ndim == 3 and min(image.shape[1:]) >= _PHOTO_SIDE
     if is_photo and image.shape[0] == subject.model.preprocessing.channels:
         shown = displayable(image, subject.model.preprocessing)

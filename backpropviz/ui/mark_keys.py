@@ -11,6 +11,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.figures.explanation.term_keys import term_step
+from backpropviz.figures.sample import SAMPLE_KEY
 from backpropviz.frozen import frozen
 from backpropviz.ui.going import to_layer
 from backpropviz.ui.opened import Opened
@@ -40,6 +41,12 @@ def address_of(key: str) -> Address | None:
         return parse(key)
     except UserError:
         return None
+
+
+def sample_of(key: str) -> int | None:
+    """The sample of the batch that a key names; None for another key."""
+    number = key.removeprefix(SAMPLE_KEY)
+    return int(number) if number != key and number.isdigit() else None
 
 
 def clicked(key: str, opened: Opened) -> Command | None:

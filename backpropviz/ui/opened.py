@@ -10,12 +10,13 @@ from backpropviz.debugger.commands import Command, reduce, refusal
 from backpropviz.debugger.history import History, Visit
 from backpropviz.debugger.session import Session, restore, save
 from backpropviz.debugger.session import Subject as SavedSubject
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.state import SessionState, StopReason, timeline_of
 from backpropviz.debugger.steps import Depth, Step
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.program import operations
 from backpropviz.errors import UserError
+from backpropviz.figures.sample import step_in
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import Options, View
 from backpropviz.frozen import frozen
@@ -62,6 +63,13 @@ class Opened:
     def seen_with(self, options: Options) -> Opened:
         """The same moment, seen in another way."""
         return replace(self, view=replace(self.view, options=options))
+
+    def in_sample(self, sample: int) -> Opened:
+        """The same step in another sample of the batch, which stays the one to look at."""
+        view = self.view
+        k = step_in(view.timeline, self.state.k, sample)
+        moved = self if k is None else self.at(self.state.at(k, StopReason.JUMP))
+        return moved.seen_with(replace(view.options, sample=sample))
 
     def colored_by(self, diverging: str) -> Opened:
         """The same moment with another color map of signed values."""

@@ -16,7 +16,7 @@ from backpropviz.errors import UserError
 from backpropviz.figures.explanation.term_keys import lit_keys
 from backpropviz.ui.cell_text import cell_text, value_text
 from backpropviz.ui.controller import Controller
-from backpropviz.ui.mark_keys import address_of, clicked, double_clicked
+from backpropviz.ui.mark_keys import address_of, clicked, double_clicked, sample_of
 from backpropviz.ui.scene_view import SceneView
 
 
@@ -72,6 +72,10 @@ class Pointing(QObject):
     def _click(self, key: str) -> None:
         opened = self._controller.opened
         if opened is None or not key:
+            return
+        sample = sample_of(key)
+        if sample is not None:
+            self._controller.choose_sample(sample)
             return
         try:
             command = clicked(key, opened)

@@ -5,7 +5,7 @@ Of a sum too long for that a waterfall shows all terms by position, the rows the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from backpropviz.engine.derivation import Derivation
@@ -46,11 +46,30 @@ def ledger(
     order: TermOrder = TermOrder.POSITION,
 ) -> tuple[Mark, ...]:
     """The ledger as a card in a box of at least 360×160."""
+    return ledger_card(
+        derivation,
+        progress,
+        box,
+        theme,
+        order,
+        lambda most: ledger_rows(derivation, progress, most, order),
+    )
+
+
+def ledger_card(
+    derivation: Derivation,
+    progress: Progress,
+    box: Box,
+    theme: Theme,
+    order: TermOrder,
+    rows: Callable[[int], LedgerRows],
+) -> tuple[Mark, ...]:
+    """A card with the rows that `rows` makes of the most that fit."""
     padding = 16.0 if box.width >= 480 else 12.0
     inner = Box(box.x + padding, box.y + 8, box.width - 2 * padding, box.height - 16)
     room = inner.height - TITLE - HEADING - MOST_FOOTER_LINES * LINE
     fall = _waterfall_height(derivation, room, order)
-    content = ledger_rows(derivation, progress, max(1, int((room - fall) // LOWEST_ROW)), order)
+    content = rows(max(1, int((room - fall) // LOWEST_ROW)))
     lines = footer_lines(derivation, content)
     frame = LedgerFrame(derivation, progress, content, box, inner, fall, len(lines), theme)
     edge = Rect(box.x, box.y, box.width, box.height, theme.panel, Stroke(theme.border), radius=8)
@@ -71,7 +90,8 @@ def _rows(frame: LedgerFrame) -> Iterator[Mark]:
     columns = place_columns(frame.content, frame.inner.x, frame.inner.width)
     axis = axis_of(frame.content.rows, columns)
     if frame.waterfall_height:
-        yield from waterfall(frame.derivation, frame.progress, frame.waterfall, frame.theme)
+        content, room = frame.content, frame.waterfall
+        yield from waterfall(frame.derivation, frame.progress, room, frame.theme, content.what)
     yield from headings(frame, columns)
     if axis is not None:
         yield from ticks(frame, axis)
@@ -100,6 +120,8 @@ def _subtitle(derivation: Derivation, content: LedgerRows) -> str:
     name = Notation.of(derivation.tape).short(derivation.address)
     if derivation.rule in {Rule.FUNCTION, Rule.COPY}:
         return f"what {name} is made of"
+    if content.what != "term":
+        return f"what each {content.what} adds to {name}"
     if content.folded.rest is not None:
         return f"top {len(content.folded.numbers)} of {len(derivation.positions):,} by |term|"
     if derivation.rule is Rule.MAX:
@@ -113,6 +135,8 @@ def _order(content: LedgerRows, order: TermOrder) -> str:
         return ""
     if not any(row.key for row in content.rows):
         return ""
+    if content.what != "term":
+        return f"by {content.what}"
     if order is TermOrder.SIZE:
         return "largest first"
     return "in loop order" if content.folded.rest is None else "above: in loop order"

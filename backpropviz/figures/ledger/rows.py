@@ -65,6 +65,8 @@ class LedgerRows:
     is_maximum: bool = False
     hidden: int = 0
     """How many operands of a function are not shown."""
+    what: str = "term"
+    """What a row is; a sample where the terms are summed by sample."""
 
 
 def ledger_rows(

@@ -27,7 +27,7 @@ _LINE = 14.0
 
 
 def waterfall(
-    derivation: Derivation, progress: Progress, box: Box, theme: Theme
+    derivation: Derivation, progress: Progress, box: Box, theme: Theme, what: str = "term"
 ) -> tuple[Mark, ...]:
     """All terms in loop order; a bar's key is that of the largest term in it."""
     most = int((box.width - 72) // _PITCH)
@@ -37,7 +37,7 @@ def waterfall(
         return ()
     low, high = float(ends.min()), float(ends.max())
     drawing = _Drawing(
-        derivation, progress, bins, low, high if high > low else low + 1.0, box, theme
+        derivation, progress, bins, low, high if high > low else low + 1.0, box, theme, what
     )
     return tuple(drawing.marks())
 
@@ -51,6 +51,7 @@ class _Drawing:
     high: float
     box: Box
     theme: Theme
+    what: str
 
     @cached_property
     def texts(self) -> list[str]:
@@ -108,9 +109,10 @@ class _Drawing:
     def _legend(self) -> Iterator[Mark]:
         y, color = self.box.bottom - 4, self.theme.text_tertiary
         size = self.bins.size
-        text = f"terms 1 to {self.bins.count:,} in loop order"
+        many, first = f"{self.what}s", 1 if self.what == "term" else 0
+        text = f"{many} {first} to {self.bins.count - 1 + first:,} in loop order"
         if size > 1:
             text += f", {size:,} a bar; a line: the largest of them"
         if text_width(text, INDEX) > self.box.right - self.left:
-            text = f"{self.bins.count:,} terms, {size:,} a bar"
+            text = f"{self.bins.count:,} {many}, {size:,} a bar"
         yield Text(self.left, y, text, INDEX, color)

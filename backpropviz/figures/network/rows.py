@@ -51,7 +51,7 @@ class _Known:
     """What was worked out for a pass: counts of its arrays, thumbnails of its finished outputs."""
 
     counter: SignCounter
-    thumbnails: dict[tuple[Address, int, str], tuple[Mark, ...]] = field(default_factory=dict)
+    thumbnails: dict[tuple[Address, int, str, int], tuple[Mark, ...]] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
@@ -75,7 +75,7 @@ def output_address(name: str) -> Address:
 
 
 def row_thumbnail(view: View, name: str, size: int, theme: Theme) -> tuple[Mark, ...]:
-    """A layer's output of the first sample, as far as it is computed."""
+    """A layer's output of the sample that is shown, as far as it is computed."""
     address = output_address(name)
     done, total = view.steps_done(address)
     if not done:
@@ -83,7 +83,7 @@ def row_thumbnail(view: View, name: str, size: int, theme: Theme) -> tuple[Mark,
     if done < total:
         return _drawn(view, address, size, theme)
     kept = _known(view.scales).thumbnails
-    key = (address, size, theme.name)
+    key = (address, size, theme.name, view.sample)
     if key not in kept:
         kept[key] = _drawn(view, address, size, theme)
     return kept[key]
@@ -91,7 +91,8 @@ def row_thumbnail(view: View, name: str, size: int, theme: Theme) -> tuple[Mark,
 
 def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark, ...]:
     array = view.tape[address]
-    first = array[0] if array.ndim else array
+    place = (view.sample,) if array.ndim else ()
+    first = array[place]
     if address == IMAGE and _is_picture(view, array.shape):
         return photograph(displayable(first, view.model.preprocessing), size, theme)
     scale = view.scales.of(address, theme)
@@ -101,9 +102,9 @@ def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark,
     if _computed_in_order(view, address) is not None:
         computed = np.zeros(array.size, bool)
         computed[: _computed_in_order(view, address)] = True
-        return thumbnail(first, size, theme, scale, computed.reshape(array.shape)[0])
+        return thumbnail(first, size, theme, scale, computed.reshape(array.shape)[place])
     state = array_at(view.timeline, view.tape, view.position, address)
-    return thumbnail(state.values[0], size, theme, scale, state.computed[0])
+    return thumbnail(state.values[place], size, theme, scale, state.computed[place])
 
 
 def _is_picture(view: View, shape: Shape) -> bool:

@@ -62,7 +62,7 @@ class Statistics:
 
 @frozen(eq=False)
 class _Kept:
-    thumbnails: dict[tuple[Address, int, str], tuple[Mark, ...]] = field(default_factory=dict)
+    thumbnails: dict[tuple[Address, int, str, int], tuple[Mark, ...]] = field(default_factory=dict)
     statistics: dict[Address, Statistics] = field(default_factory=dict)
 
 
@@ -105,7 +105,7 @@ def array_thumbnail(
     """An array in a square, a dotted frame where it is not computed; the square names it."""
     if is_computed(view, address):
         kept = _kept(view.scales).thumbnails
-        key = (address, size, theme.name)
+        key = (address, size, theme.name, view.sample)
         if key not in kept:
             kept[key] = _drawn(view, address, size, theme)
         marks = kept[key]
@@ -116,7 +116,7 @@ def array_thumbnail(
 
 
 def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark, ...]:
-    values = _first_sample(view, address)
+    values = _of_sample(view, address)
     is_large = values.ndim == 3 and min(values.shape[-2:]) >= PHOTO_SIDE
     if address == IMAGE and is_large and len(values) == view.model.preprocessing.channels:
         return photograph(displayable(values, view.model.preprocessing), size, theme)
@@ -157,9 +157,9 @@ def _cell(value: float, text: str, box: Box, scale: Scale) -> Cell:
     return Cell(box, CellState.FINAL, text, fill)
 
 
-def _first_sample(view: View, address: Address) -> Array:
-    """Maps, a plane, a vector or a number: a batch's first sample, all kernels of a filter."""
+def _of_sample(view: View, address: Address) -> Array:
+    """Maps, a plane, a vector or a number: of the shown sample, or all kernels of a filter."""
     values = view.tape[address]
     if address.quantity not in PARAMETERS and values.ndim:
-        values = values[0]
+        values = values[view.sample if len(values) == view.tape.batch else 0]
     return values.reshape(-1, *values.shape[-2:]) if values.ndim > 3 else values

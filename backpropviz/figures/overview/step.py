@@ -64,13 +64,13 @@ def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
     facts = [Fact("loss before the update", shown(tape.loss, 4), theme.loss, str(LOSS))]
     if _classifies(view):
         names = class_names(view, int(tape[_PROBABILITIES].shape[1]))
-        best = int(np.argmax(tape[_PROBABILITIES][0]))
+        best = int(np.argmax(tape[_PROBABILITIES][view.sample]))
         facts.append(Fact("reads it as", names[best], theme.forward))
-        facts.append(Fact("target", names[int(tape[TARGET][0])], theme.loss))
+        facts.append(Fact("target", names[int(tape[TARGET][view.sample])], theme.loss))
     elif tape[_PREDICTION][0].size == 1:
-        value = shown(float(tape[_PREDICTION].ravel()[0]), 4)
+        value = shown(float(tape[_PREDICTION].ravel()[view.sample]), 4)
         facts.append(Fact("prediction", value, theme.forward))
-        facts.append(Fact("target", shown(float(tape[TARGET].ravel()[0]), 4), theme.loss))
+        facts.append(Fact("target", shown(float(tape[TARGET].ravel()[view.sample]), 4), theme.loss))
     steps = [a for a in tape if a.part == "step"]
     if steps:
         largest = max(steps, key=lambda a: _size(view, a))
@@ -99,8 +99,8 @@ def _prediction(view: View, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], f
     """Probabilities of the likeliest classes, where the network classifies and there is room."""
     if not _classifies(view) or box.height < 90:
         return (), box.y - 14
-    values = np.asarray(view.tape[_PROBABILITIES][0], dtype=np.float64)
-    target = int(view.tape[TARGET][0])
+    values = np.asarray(view.tape[_PROBABILITIES][view.sample], dtype=np.float64)
+    target = int(view.tape[TARGET][view.sample])
     chosen = _likeliest(values, target, max(3, min(_MOST_CLASSES, int((box.height - 40) // 20))))
     names = class_names(view, len(values))
     column = BarColumn(
@@ -111,7 +111,7 @@ def _prediction(view: View, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], f
         theme.forward,
         (0.0, 1.0),
         group_decimals(values.tolist()),
-        (0,),
+        (view.sample,),
         keys=tuple(chosen),
     )
     rows = ClassRows(tuple(names[k] for k in chosen), range(len(chosen)), chosen.index(target))

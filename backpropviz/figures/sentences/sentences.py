@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from backpropviz.debugger.steps import Depth
 from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import Factor, Presence, Rule
 from backpropviz.engine.operands import Choice
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import said
 from backpropviz.figures.sentences.backward import gradient_sentences
+from backpropviz.figures.sentences.batch import batch_sentences, sum_over_samples
 from backpropviz.figures.sentences.forward import forward_sentences
 from backpropviz.figures.sentences.overview import overview_sentences
 from backpropviz.figures.sentences.story import Sentences, Story
@@ -21,7 +23,7 @@ def sentences(step: ExplainedStep) -> Sentences:
     """What happens in a step, with its own numbers."""
     derivation = step.derivation
     if derivation is None or step.operation is None:
-        return overview_sentences(step)
+        return overview_sentences(step).also(_of_tensor(step))
     story = Story(step, derivation)
     address = derivation.address
     if not story.is_finite:
@@ -32,7 +34,17 @@ def sentences(step: ExplainedStep) -> Sentences:
         found = gradient_sentences(story)
     else:
         found = forward_sentences(story)
-    return found.also(_current_term(step, derivation))
+    return found.also((*batch_sentences(story), *_current_term(step, derivation)))
+
+
+def _of_tensor(step: ExplainedStep) -> tuple[str, ...]:
+    """How a whole gradient of a parameter sums over a batch."""
+    operation = step.operation
+    if operation is None or step.depth < Depth.TENSOR:
+        return ()
+    target = operation.nest.target
+    is_shared = target.is_gradient and target.quantity in PARAMETERS
+    return sum_over_samples(step.tape) if is_shared else ()
 
 
 def _not_finite(story: Story) -> Sentences:

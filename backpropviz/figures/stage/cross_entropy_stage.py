@@ -32,7 +32,7 @@ def cross_entropy_marks(
     view: View, focus: Focus | None, body: Box, theme: Theme
 ) -> tuple[Mark, ...]:
     """Bars for every class; below, the numbers that all classes share, up to the loss."""
-    sample = _sample(focus)
+    sample = view.sample
     target = int(view.tape[TARGET][sample])
     count = int(view.tape[LOGITS].shape[1])
     bars = Box(body.x, body.y, body.width, body.height - FACT_HEIGHT - 20)
@@ -48,10 +48,6 @@ def class_names(view: View, count: int) -> tuple[str, ...]:
     """The model's names, or numbers."""
     names = view.model.class_names
     return names if len(names) == count else tuple(str(k) for k in range(count))
-
-
-def _sample(focus: Focus | None) -> int:
-    return focus.coordinates[0] if focus is not None and focus.coordinates else 0
 
 
 def _class(focus: Focus | None) -> int | None:

@@ -142,6 +142,10 @@ def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
     from backpropviz.figures.equations.folding import TermOrder
     from backpropviz.figures.ledger.ledger import ledger
 
+    if view.options.ledger_by_sample and view.shares is not None:
+        from backpropviz.figures.ledger.sample_ledger import sample_ledger
+
+        return sample_ledger(view, view.shares, box, theme)
     order = TermOrder.SIZE if view.options.ledger_by_size else TermOrder.POSITION
     return ledger(step.derivation, step.progress, box, theme, order)
 

@@ -12,11 +12,12 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.nest import Region, Rule
+from backpropviz.engine.shares import sample_axis
 from backpropviz.figures.explanation.term_keys import TERM_PATTERN
 from backpropviz.figures.number_groups import counted
 from backpropviz.figures.scales import Scale
 from backpropviz.figures.stage.focus import Focus
-from backpropviz.figures.stage.panel import Mood, Panel
+from backpropviz.figures.stage.panel import Mood, Outline, Panel
 from backpropviz.figures.stage.planes import Selection, plane
 from backpropviz.figures.stage.slots import MOST_TILES, Slot, region_size
 from backpropviz.figures.view import View
@@ -40,7 +41,10 @@ def has_product_map(focus: Focus) -> bool:
 
 
 def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
-    """Every product of the element, a tile a channel; what has not run is not computed."""
+    """Every product of the element, a tile a channel; what has not run is not computed.
+
+    Of a sum over a batch, the products of the sample that is shown.
+    """
     region = focus.element_region
     values = block_values(view.tape, focus.nest, focus.loops, region)
     ran = _ran(focus, region)
@@ -49,23 +53,52 @@ def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     values, ran = values.reshape(shape), ran.reshape(shape)
     limit = float(np.nanmax(np.abs(values))) if values.size else 0.0
     scale = Scale(view.scales.diverging or theme.diverging, (-(limit or 1.0), limit or 1.0), True)
-    chosen = tuple(islice(product(*(range(n) for n in leading)), MOST_TILES))
+    sample = view.sample if leading and _runs_over_samples(focus, region) else None
+    ranges = [range(n) for n in leading]
+    if sample is not None:
+        ranges[0] = range(sample, sample + 1)
+    chosen = tuple(islice(product(*ranges), MOST_TILES))
     current = _current_position(focus, shape)
     panels = tuple(
         _panel(values[first], ran[first], _offset(first, shape), scale, current) for first in chosen
     )
-    count = region_size(region)
-    tile = current // math.prod(shape[-2:]) if current is not None and leading else 0
+    by_sample = not leading and view.tape.batch > 1 and _runs_over_samples(focus, region)
+    if by_sample and len(shape) == 1:
+        panels = (_with_sample(panels[0], view.sample, theme),)
+    plane_size = math.prod(shape[-2:])
+    tile = current // plane_size if current is not None and leading else 0
+    tile -= _offset(chosen[0], shape) // plane_size if leading else 0
+    count = counted(region_size(region), "term")
+    labels = (first if sample is None else first[1:] for first in chosen)
     return Slot(
         None,
         "products",
-        counted(count, "term"),
-        "their sum is this one value",
+        count if sample is None else f"{len(chosen) * plane_size:,} of {count}",
+        _remark(sample, one_each=by_sample and len(shape) == 1),
         panels,
-        tuple(" ".join(map(str, first)) for first in chosen),
+        tuple(" ".join(map(str, label)) for label in labels),
         sign="=",
-        current=min(tile, len(panels) - 1),
+        current=max(0, min(tile, len(panels) - 1)),
     )
+
+
+def _remark(sample: int | None, *, one_each: bool) -> str:
+    if sample is not None:
+        return f"of sample {sample}"
+    return "one a sample; the sum is this value" if one_each else "their sum is this one value"
+
+
+def _with_sample(panel: Panel, sample: int, theme: Theme) -> Panel:
+    """The product of the sample that is shown in a frame of its own."""
+    row, column = divmod(sample, panel.plane.columns)
+    frame = Outline(range(row, row + 1), range(column, column + 1), theme.here, 2.0)
+    return replace(panel, outlines=(*panel.outlines, frame))
+
+
+def _runs_over_samples(focus: Focus, region: Region) -> bool:
+    """Whether the outermost loop of the terms is the one over the samples."""
+    axis = sample_axis(focus.loops)
+    return axis is not None and axis == next(k for k, r in enumerate(region) if len(r) > 1)
 
 
 def _ran(focus: Focus, region: Region) -> Array:

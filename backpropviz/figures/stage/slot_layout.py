@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from backpropviz.figures.stage.fitting import fitting
 from backpropviz.figures.stage.panel import LABELLED, NUMBERED, Panel
 from backpropviz.figures.stage.slots import Slot
 from backpropviz.frozen import frozen
@@ -50,7 +51,9 @@ def place_slots(slots: Sequence[Slot], box: Box) -> tuple[Placed, ...]:
     x = box.x
     for slot, width in zip(slots, widths, strict=True):
         column = Box(round(x), box.y, width, box.height)
-        placed.append(Placed(slot, column, _grids(slot, column)))
+        room = column.height - TITLE_HEIGHT
+        shown = fitting(slot, column.width, room, _TILE_GAP, _TILE_LABEL)
+        placed.append(Placed(shown, column, _grids(shown, column)))
         x += width + gap
     return _with_common_cells(tuple(placed))
 

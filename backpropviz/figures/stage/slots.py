@@ -104,6 +104,8 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
     near = reader.cells(focus.region, array.shape)
     margins = _margins(reader, focus, array.shape)
     color = role_color(role_of(address), theme)
+    sample = view.sample if view.has_samples(address) else None
+    wide, near = in_sample(wide, sample), in_sample(near, sample)
     chosen = selections_of(address, array.shape, wide, is_element=focus.is_element)
     panels = tuple(
         Panel(
@@ -115,16 +117,23 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
         )
         for selection, shown in ((s, cut(plane_of(array, address, s), near, focus)) for s in chosen)
     )
-    where = planes_remark(address, array.shape, chosen) or cut_remark(panels[0].plane)
+    where = planes_remark(address, array.shape, chosen, sample) or cut_remark(panels[0].plane)
     return Slot(
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(array),
         ", ".join(filter(None, (where, _turn(view, focus, address)))),
         panels,
-        tuple(tile_label(selection, array.shape) for selection in chosen),
+        tuple(tile_label(selection, array.shape, sample) for selection in chosen),
         current=current_panel(chosen, near),
     )
+
+
+def in_sample(cells: tuple[Extent, ...], sample: int | None) -> tuple[Extent, ...]:
+    """Of cells in several samples of a batch those in the one that is shown."""
+    if sample is None or sample not in cells[0].cells:
+        return cells
+    return (Extent((sample,)), *cells[1:])
 
 
 def _turn(view: View, focus: Focus, address: Address) -> str:
@@ -147,7 +156,11 @@ def shape_of(array: Array) -> str:
 
 
 def selections_of(
-    address: Address, shape: Shape, cells: tuple[Extent, ...], *, is_element: bool
+    address: Address,
+    shape: Shape,
+    cells: tuple[Extent, ...],
+    *,
+    is_element: bool,
 ) -> tuple[Selection, ...]:
     """The planes on which the cells lie; of a matrix, the row or column that an element needs."""
     if len(shape) == 2 and leading_dimensions(address, 2) == 0 and is_element:
@@ -251,16 +264,20 @@ def current_panel(chosen: Sequence[Selection], near: tuple[Extent, ...]) -> int:
     return next((k for k, selection in enumerate(chosen) if is_on(selection, near)), 0)
 
 
-def tile_label(selection: Selection, shape: Shape) -> str:
-    """The indices that tell the tiles of one array apart."""
-    telling = (
-        str(s) for s, size in zip(selection, shape, strict=True) if s is not None and size > 1
-    )
-    return ",".join(telling)
+def tile_label(selection: Selection, shape: Shape, sample: int | None = None) -> str:
+    """The indices that tell the tiles of one array, or of one `sample`, apart."""
+    first = 0 if sample is None else 1
+    pairs = list(zip(selection, shape, strict=True))[first:]
+    return ",".join(str(s) for s, size in pairs if s is not None and size > 1)
 
 
-def planes_remark(address: Address, shape: Shape, chosen: Sequence[Selection]) -> str:
+def planes_remark(
+    address: Address, shape: Shape, chosen: Sequence[Selection], sample: int | None = None
+) -> str:
     """Which planes are shown, where they are not all."""
+    if sample is not None and len(chosen) > 1:
+        of_sample = planes_remark(address, shape[1:], [s[1:] for s in chosen])
+        return f"{of_sample or f'all {len(chosen)}'} of sample {sample}"
     if len(shape) == 2 and len(chosen) == 1 and chosen[0].count(None) == 1:
         output, number = chosen[0]
         if leading_dimensions(address, 2) == 0:

@@ -55,11 +55,13 @@ def squared_error_marks(
 
 
 def _selection(view: View, focus: Focus | None) -> Selection:
-    """The plane in focus."""
+    """The plane in focus, of the sample that is shown."""
     shape = view.tape[PREDICTION].shape
     leading = leading_dimensions(PREDICTION, len(shape))
     known = focus.coordinates[:leading] if focus is not None else ()
     first = (*known, *(0,) * (leading - len(known)))
+    if view.tape.batch > 1 and leading:
+        first = (view.sample, *first[1:])
     return (*first, *(None,) * (len(shape) - leading))
 
 

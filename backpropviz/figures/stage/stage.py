@@ -23,11 +23,13 @@ _LATER = (
     "overview.overview_stage",
     "pooling.pooling_stage",
     "stage.loss_stage",
+    "stage.sample_strip",
     "stage.update_stage",
     "stage.wires",
 )
 _MARGIN = 32
 _NARROW = 700
+_STRIP_LIFT = 6
 
 
 def stage(view: View, width: float, height: float, theme: Theme) -> Scene:
@@ -35,8 +37,24 @@ def stage(view: View, width: float, height: float, theme: Theme) -> Scene:
     margin = _MARGIN if width >= _NARROW else _MARGIN / 2
     body = Box(margin, HEADER_HEIGHT + 20, width - 2 * margin, height - HEADER_HEIGHT - 20 - 16)
     path = path_parts(view)
-    marks = (*header(view, path, width, theme), *_body(view, body, theme))
+    above, body = _samples(view, body, theme)
+    marks = (*header(view, path, width, theme), *above, *_body(view, body, theme))
     return Scene(width, height, theme.stage, marks, " › ".join(text for text, _ in path))
+
+
+def _samples(view: View, body: Box, theme: Theme) -> tuple[tuple[Mark, ...], Box]:
+    """The samples of a batch in a row, and what is left below."""
+    if view.tape.batch == 1:
+        return (), body
+    from backpropviz.figures.stage.sample_strip import has_strip, sample_strip, strip_height
+
+    if not has_strip(view):
+        return (), body
+    height = strip_height(view, body.width)
+    strip = Box(body.x, body.y - _STRIP_LIFT, body.width, height)
+    top = strip.bottom
+    below = Box(body.x, top, body.width, body.bottom - top)
+    return tuple(sample_strip(view, strip, theme)), below
 
 
 def import_all_stages() -> None:

@@ -20,6 +20,7 @@ from backpropviz.figures.stage.slots import (
     Slot,
     blocks,
     current_panel,
+    in_sample,
     is_on,
     planes_remark,
     selections_of,
@@ -40,7 +41,9 @@ def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     address, shape = focus.nest.target, focus.nest.shape
     touched = extents(focus.loops.target, focus.region)
     wide = extents(focus.loops.target, focus.element_region)
-    chosen = selections_of(address, shape, wide, is_element=False) or _first_plane(address, shape)
+    sample = view.sample if view.has_samples(address) else None
+    chosen = selections_of(address, shape, in_sample(wide, sample), is_element=False)
+    chosen = chosen or _first_plane(address, shape)
     scale = view.scales.of(address, theme)
     panels = tuple(
         _target_panel(view, focus, selection, known, touched, scale, theme)
@@ -50,9 +53,9 @@ def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(view.tape[address]),
-        planes_remark(address, shape, chosen) or cut_remark(panels[0].plane),
+        planes_remark(address, shape, chosen, sample) or cut_remark(panels[0].plane),
         panels,
-        tuple(tile_label(selection, shape) for selection in chosen),
+        tuple(tile_label(selection, shape, sample) for selection in chosen),
         sign="→" if focus.nest.rule in {Rule.FUNCTION, Rule.COPY, Rule.MAX} else "=",
         current=current_panel(chosen, touched),
     )
@@ -88,9 +91,10 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     """All planes of the result side by side, where it has more than one."""
     address, shape = focus.nest.target, focus.nest.shape
     leading = leading_dimensions(address, len(shape))
-    if math.prod(shape[:leading]) < 2:
+    if math.prod(shape[1:leading] if view.has_samples(address) else shape[:leading]) < 2:
         return ()
-    chosen, remark = _page(shape, leading, focus)
+    sample = view.sample if view.has_samples(address) else None
+    chosen, remark = _page(shape, leading, focus, sample)
     current = current_panel(chosen, extents(focus.loops.target, focus.region))
     scale = view.scales.of(address, theme)
     panels = tuple(
@@ -109,25 +113,30 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
         shape_of(view.tape[address]),
         remark,
         panels,
-        tuple(tile_label(selection, shape) for selection in chosen),
+        tuple(tile_label(selection, shape, sample) for selection in chosen),
         current=current,
     )
     return (slot,)
 
 
-def _page(shape: Shape, leading: int, focus: Focus) -> tuple[tuple[Selection, ...], str]:
-    """The page of planes that the current one is on, and which these are."""
-    sizes = shape[:leading]
-    total = math.prod(sizes)
+def _page(
+    shape: Shape, leading: int, focus: Focus, sample: int | None
+) -> tuple[tuple[Selection, ...], str]:
+    """The page of planes, of a batch those of one sample, that the current one is on."""
+    ranges = [range(size) for size in shape[:leading]]
+    if sample is not None:
+        ranges[0] = range(sample, sample + 1)
+    total = math.prod(map(len, ranges))
     place = 0
-    for found, size in zip(extents(focus.loops.target, focus.region), sizes, strict=False):
-        place = place * size + (found.cells[0] if found.cells else 0)
+    for found, inside in zip(extents(focus.loops.target, focus.region), ranges, strict=False):
+        cell = found.cells[0] if found.cells else 0
+        place = place * len(inside) + (cell - inside.start if cell in inside else 0)
     first = place // MOST_TILES * MOST_TILES
-    everything = selections(shape, tuple(range(size) for size in sizes))
-    chosen = tuple(islice(everything, first, first + MOST_TILES))
+    chosen = tuple(islice(selections(shape, tuple(ranges)), first, first + MOST_TILES))
+    of_sample = "" if sample is None else f" of sample {sample}"
     if len(chosen) == total:
-        return chosen, f"all {total}"
-    return chosen, f"{first + 1} to {first + len(chosen)} of {total}"
+        return chosen, f"all {total}{of_sample}"
+    return chosen, f"{first + 1} to {first + len(chosen)} of {total}{of_sample}"
 
 
 def _frame(shape: Shape, theme: Theme) -> tuple[Outline, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import isfinite
 
+import numpy as np
+
 from backpropviz.engine.boxes import join
 from backpropviz.figures.number_groups import group_texts
 from backpropviz.figures.stage.focus import Focus
@@ -26,7 +28,8 @@ def total_width(view: View, focus: Focus) -> float:
 
 
 def _cell_width(view: View, focus: Focus) -> float:
-    return max(72.0, text_width(_text(view, focus), styles.NUMBER_MEDIUM) + 20)
+    below = max((text_width(text, styles.LABEL) for text, _ in _share_lines(view)), default=0.0)
+    return max(72.0, text_width(_text(view, focus), styles.NUMBER_MEDIUM) + 20, below)
 
 
 def _text(view: View, focus: Focus) -> str:
@@ -60,6 +63,31 @@ def total_marks(view: View, focus: Focus, before: Placed, theme: Theme) -> tuple
             key=str(address),
         ),
         *_start(view, focus, box, theme),
+        *_share_marks(view, box, theme),
+    )
+
+
+def _share_lines(view: View) -> tuple[tuple[str, str], ...]:
+    """What the shown sample adds, and all others; each with a key."""
+    shares = view.shares
+    if shares is None or not np.isfinite(shares.values).all():
+        return ()
+    own = float(shares.values[view.sample])
+    others = float(shares.values.sum()) - own
+    texts = group_texts([own, others], 3, signed=True)
+    word = f"{view.tape.batch - 1} other{'s' if view.tape.batch > 2 else ''}"
+    return (
+        (f"sample {view.sample}: {texts[0]}", f"sample:{view.sample}"),
+        (f"{word}: {texts[1]}", ""),
+    )
+
+
+def _share_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
+    """How the value is made of the sample's share and those of all others."""
+    font, x = styles.LABEL, box.x + box.width / 2
+    return tuple(
+        Text(x, box.bottom + 40 + 18 * k, text, font, theme.text_secondary, Anchor.MIDDLE, key)
+        for k, (text, key) in enumerate(_share_lines(view))
     )
 
 

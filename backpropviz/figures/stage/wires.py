@@ -5,7 +5,7 @@ Wires leave a cell at its edge and follow the borders between cells, so that the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Factor, Rule
@@ -22,6 +22,7 @@ from backpropviz.scene import theme as styles
 from backpropviz.scene.equation import Delimited, Node, Number, Operator, Role, Row
 from backpropviz.scene.equation_layout import Laid, layout
 from backpropviz.scene.fonts import text_width
+from backpropviz.scene.hit import intersection
 from backpropviz.scene.layout import Grid
 from backpropviz.scene.marks import Anchor, Box, Color, Group, Mark, Path, Rect, Stroke, Text
 from backpropviz.scene.numbers import MINUS
@@ -33,6 +34,7 @@ _LEAST_WIDTH = 96
 _CORNER = 5
 _WIRE, _ROUTE = 2.0, 2.0
 _CLEARANCE = 8
+_LABEL_HEIGHT = 11
 
 
 @frozen
@@ -56,11 +58,34 @@ def wires(
     if not sources or target is None:
         return ()
     chip = _chip_box(laid, sources, band)
-    return (
+    marks = (
         *(m for number, end in enumerate(sources) for m in _incoming(end, chip, number)),
         *_outgoing(target, chip, band),
-        *_chip(laid, chip, theme),
     )
+    return *_apart(marks, band.y), *_chip(laid, chip, theme)
+
+
+def _apart(marks: Sequence[Mark], top: float) -> Iterator[Mark]:
+    """All wires, and the labels that neither meet another one nor the panels above `top`.
+
+    Where many operands meet, their numbers stand in the product's equation anyway.
+    """
+    taken: list[Box] = []
+    for mark in marks:
+        if not isinstance(mark, Text):
+            yield mark
+            continue
+        width = text_width(mark.text, mark.font)
+        x = mark.x - (width / 2 if mark.anchor is Anchor.MIDDLE else 0)
+        box = Box(x, mark.y - _LABEL_HEIGHT, width, _LABEL_HEIGHT + 4)
+        if box.y >= top and not any(_meet(box, other) for other in taken):
+            taken.append(box)
+            yield mark
+
+
+def _meet(first: Box, second: Box) -> bool:
+    shared = intersection(first, second)
+    return shared.width > 0 and shared.height > 0
 
 
 def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> Node:

@@ -1,0 +1,160 @@
+"""The samples of a batch in a row: which one is shown, and what each adds to the value in focus.
+
+A click on a picture (`sample:<n>`) leads to the same step in that sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME
+from backpropviz.engine.program import Phase
+from backpropviz.figures.ledger.sign_color import sign_color
+from backpropviz.figures.network.thumbnails import PHOTO_SIDE, photograph, thumbnail
+from backpropviz.figures.sample import SAMPLE_KEY
+from backpropviz.figures.sample_words import number_words, target_words
+from backpropviz.figures.scales import Scales
+from backpropviz.figures.view import View
+from backpropviz.importers.fit import displayable
+from backpropviz.scene import theme as styles
+from backpropviz.scene.fonts import elide
+from backpropviz.scene.marks import Box, Group, Line, Mark, Rect, Stroke, Text
+from backpropviz.scene.theme import Theme
+
+_LEFT = 168.0
+_LARGEST, _SMALLEST, _TILE_GAP = 30, 16, 4
+_BARS, _BELOW = 18.0, 16.0
+_SAMPLE_LOSS = Address(LOSS_NAME, "sample")
+
+
+def has_strip(view: View) -> bool:
+    """Whether a batch of several is shown at a step that has to do with samples."""
+    if view.tape.batch == 1:
+        return False
+    if view.is_done or not view.depth:
+        return True
+    operation = view.timeline.operations[view.timeline.operation_at(view.state.k)]
+    return operation.phase is not Phase.UPDATE
+
+
+def strip_height(view: View, width: float) -> float:
+    """What the strip takes, with the room below it."""
+    bars = _BARS if _bars(view) is not None else 0.0
+    return max(_tile(view.tape.batch, width - _LEFT), 30) + bars + _BELOW
+
+
+def sample_strip(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
+    """Words at the left, pictures at the right, below them a bar for each share."""
+    yield from _words(view, box, theme)
+    size = _tile(view.tape.batch, box.width - _LEFT)
+    page = _page(view, size, box.width - _LEFT)
+    x, step = round(box.x + _LEFT), size + _TILE_GAP
+    bars = _bars(view)
+    pictures = _pictures(view.scales, _Look(view, size, theme))
+    for place, sample in enumerate(page):
+        left = x + place * step
+        yield Group(pictures[sample], left, round(box.y))
+        if sample == view.sample:
+            edges = (left - 2, round(box.y) - 2, size + 4, size + 4)
+            yield Rect(*edges, stroke=Stroke(theme.here, 2.0), radius=2.0)
+        if bars is not None:
+            area = Box(left, round(box.y) + size + 4, size, _BARS - 4)
+            yield from _bar(float(bars[sample]), bars, area, theme)
+        height = size + (_BARS if bars is not None else 0)
+        yield Rect(left - 2, box.y, step, height, fill=theme.stage + "00", key=_key(sample))
+
+
+def _key(sample: int) -> str:
+    return f"{SAMPLE_KEY}{sample}"
+
+
+def _words(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
+    room = _LEFT - 16
+    name = elide(number_words(view, view.sample).capitalize(), styles.BODY_STRONG, room)
+    yield Text(box.x, box.y + 12, name, styles.BODY_STRONG, theme.text)
+    words = elide(target_words(view, view.sample), styles.ROW, room)
+    if words:
+        yield Text(box.x, box.y + 29, words, styles.ROW, theme.text_secondary)
+    if _bars(view) is not None:
+        text = "each one's loss" if view.shares is None or _is_of_loss(view) else "each one's share"
+        size = _tile(view.tape.batch, box.width - _LEFT)
+        y = box.y + max(size, 30) + _BARS - 3
+        yield Text(box.x, y, text, styles.LABEL, theme.text_tertiary)
+
+
+def _is_of_loss(view: View) -> bool:
+    focus = view.focus
+    return focus is not None and focus.operation.layer == LOSS_NAME
+
+
+def _bars(view: View) -> Array | None:
+    """What the value in focus takes of each sample; at the loss, each one's loss."""
+    if view.focus is not None and _is_of_loss(view) and _SAMPLE_LOSS in view.tape:
+        known = view.plane_status(_SAMPLE_LOSS, (None,))
+        return np.where(known.computed, known.values, 0.0) if known.computed.any() else None
+    shares = view.shares
+    if shares is None or not np.isfinite(shares.values).all():
+        return None
+    return shares.values
+
+
+def _tile(count: int, room: float) -> int:
+    """As large as lets all samples stand in a row; not too small to be told apart."""
+    return int(max(_SMALLEST, min(_LARGEST, room // count - _TILE_GAP)))
+
+
+def _page(view: View, size: int, room: float) -> range:
+    """The samples that have room, the shown one among them."""
+    most = max(1, int((room + _TILE_GAP) // (size + _TILE_GAP)))
+    batch = view.tape.batch
+    first = max(0, min(view.sample // most * most, batch - most))
+    return range(first, min(batch, first + most))
+
+
+def _bar(value: float, all_values: Array, area: Box, theme: Theme) -> Iterator[Mark]:
+    low, high = min(0.0, float(all_values.min())), max(0.0, float(all_values.max()))
+    unit = area.height / ((high - low) or 1.0)
+    zero = area.y + high * unit
+    yield Line(area.x, round(zero) + 0.5, area.right, round(zero) + 0.5, Stroke(theme.border))
+    if value:
+        top, bottom = sorted((zero, zero - value * unit))
+        color = sign_color(value, theme)
+        yield Rect(area.x + 2, top, area.width - 4, max(1.0, bottom - top), fill=color)
+
+
+class _Look:
+    """What the pictures depend on beside the pass; the view is only looked through."""
+
+    __slots__ = ("size", "theme", "view")
+
+    def __init__(self, view: View, size: int, theme: Theme) -> None:
+        self.view, self.size, self.theme = view, size, theme
+
+    def __hash__(self) -> int:
+        return hash((self.size, self.theme.name))
+
+    def __eq__(self, other: object) -> bool:
+        mine = (self.size, self.theme)
+        return isinstance(other, _Look) and mine == (other.size, other.theme)
+
+
+@lru_cache(maxsize=4)
+def _pictures(scales: Scales, look: _Look) -> tuple[tuple[Mark, ...], ...]:
+    """Each sample's image as a small picture, kept for the pass that the scales stand for."""
+    del scales
+    view = look.view
+    return tuple(_picture(view, image, look) for image in view.tape[IMAGE])
+
+
+def _picture(view: View, image: Array, look: _Look) -> tuple[Mark, ...]:
+    preprocessing = view.model.preprocessing
+    is_large = image.ndim == 3 and min(image.shape[-2:]) >= PHOTO_SIDE
+    if is_large and image.shape[0] == preprocessing.channels:
+        return photograph(displayable(image, preprocessing), look.size, look.theme)
+    scale = view.scales.of(IMAGE, look.theme)
+    return thumbnail(image, look.size, look.theme, scale)

@@ -1,0 +1,100 @@
+"""The debugger on the batch of an update: a click or a key leads to another sample."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from backpropviz.debugger.going import GoToAddress
+from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.steps import Depth
+from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.address import parse
+from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.program import operations
+from backpropviz.engine.record import record
+from backpropviz.figures.scales import Scales
+from backpropviz.figures.view import View
+from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.workbench import Workbench
+from tests.ui.bench import bench_of
+from tests.ui.conftest import Open
+
+VALUE = "conv1.weight.grad[0,0,1,1]"
+SAMPLES = 4
+
+
+@pytest.fixture
+def bench(window: MainWindow, open_in: Open) -> Workbench:
+    """LeNet on four random images, at a weight's gradient."""
+    open_in("lenet")
+    found = bench_of(window)
+    assert found.controller.opened is not None
+    found.controller.show(_on_a_batch(found.controller.opened))
+    found.controller.dispatch(GoToAddress(parse(VALUE), Depth.ELEMENT))
+    return found
+
+
+def _on_a_batch(opened: Opened) -> Opened:
+    model = opened.subject.model
+    random = np.random.default_rng(2)
+    images = np.maximum(random.standard_normal((SAMPLES, 1, 28, 28)), 0).astype(np.float32)
+    tape = record(model.network, model.parameters, images, [3, 1, 4, 1], Sgd(0.1))
+    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer))
+    view = View(model, tape, timeline, SessionState(), Scales(tape))
+    return Opened(replace(opened.subject, image=images), view)
+
+
+def now(bench: Workbench) -> Opened:
+    assert bench.controller.opened is not None
+    return bench.controller.opened
+
+
+def test_a_click_on_a_sample_shows_it_in_the_same_value(bench: Workbench) -> None:
+    before = now(bench).view.block
+    bench.stage.clicked.emit("sample:2")
+    assert now(bench).view.sample == 2
+    assert now(bench).view.block == before
+    assert now(bench).state.depth is Depth.ELEMENT
+
+
+def test_the_chosen_sample_stays_for_the_next_values(bench: Workbench, window: MainWindow) -> None:
+    bench.stage.clicked.emit("sample:2")
+    window.actions_by_name["step_over"].trigger()
+    assert now(bench).view.sample == 2
+
+
+def test_where_a_step_is_in_one_sample_a_click_goes_to_the_same_place_in_another(
+    bench: Workbench,
+) -> None:
+    bench.controller.dispatch(GoToAddress(parse("conv1.output[1,2,8,9]"), Depth.ELEMENT))
+    bench.stage.clicked.emit("sample:3")
+    assert str(now(bench).focus_address) == "conv1.output[3,2,8,9]"
+
+
+def test_keys_turn_the_samples_around(bench: Workbench, window: MainWindow) -> None:
+    window.actions_by_name["previous_sample"].trigger()
+    assert now(bench).view.sample == SAMPLES - 1
+    window.actions_by_name["next_sample"].trigger()
+    assert now(bench).view.sample == 0
+
+
+def test_one_sample_has_no_other(window: MainWindow, open_in: Open) -> None:
+    open_in("tiny-max")
+    assert not window.actions_by_name["next_sample"].isEnabled()
+    assert "one sample" in window.actions_by_name["next_sample"].toolTip()
+
+
+def test_the_ledgers_order_has_a_third_turn_on_a_batch(
+    bench: Workbench, window: MainWindow
+) -> None:
+    seen = []
+    for _ in range(3):
+        bench.stage.clicked.emit("ledger:order")
+        options = now(bench).view.options
+        seen.append((options.ledger_by_size, options.ledger_by_sample))
+    assert seen == [(True, False), (False, True), (False, False)]
+    assert not window.actions_by_name["ledger_by_sample"].isChecked()
