@@ -47,6 +47,7 @@ from backpropviz.ui.training.state import TrainingState
 _WIDTHS: Final = (256, 375)
 _NARROW_WIDTHS: Final = (232, 330)
 _NARROW: Final = 1440
+_LIVELY: Final = ("controls", "numbers", "pictures")
 _LOW: Final = 760
 _BAR_WIDTH: Final = 10
 _CHOICE_ROW: Final = 52
@@ -69,7 +70,7 @@ class TrainingPage(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._colors: Theme = LIGHT
         self._state = TrainingState()
-        self._fitted = 0
+        self._fitted, self._turns = 0, 0
         self.settings, self.alerts, self.charts = SettingsPanel(), AlertsPanel(), TrainingCharts()
         self.pictures = PicturesView()
         self.checkpoints = CheckpointPanel(actions)
@@ -145,8 +146,11 @@ class TrainingPage(QWidget):
 
     def show_state(self, state: TrainingState) -> None:
         """Draw it soon."""
-        self._state = state
-        self._stages.want()
+        before, self._state = self._state, state
+        self._turns += 1
+        is_live = state.is_running and before.is_running and state.current == before.current
+        # While a run goes, the filters are drawn twice as often as all that changes slowly.
+        self._stages.want(_LIVELY if is_live and self._turns % 2 else None)
 
     def draw_now(self) -> None:
         """Draw at once what is still to be drawn."""

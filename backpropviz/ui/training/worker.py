@@ -125,8 +125,6 @@ class TrainingThread(QThread):
             if is_told or not updated.is_finite or live.now.iteration == self._until:
                 self._is_running = False
         self._has_news = True
-        # The window may be waiting for Python: let it come in between.
-        time.sleep(0)
 
     def _attempt(self, work: Callable[[], object]) -> object:
         """What it gives; an error stops training and is told, and the run stays."""
