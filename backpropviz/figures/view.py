@@ -117,6 +117,15 @@ class View:
         mask = step.progress.mask(step.derivation.term_values.size)
         return sample_shares(step.derivation, mask)
 
+    @property
+    def samples_begun(self) -> int:
+        """How many samples' terms of the value in focus have begun to run; 0 without shares."""
+        step, shares = self.explained, self.shares
+        if step.derivation is None or shares is None:
+            return 0
+        mask = step.progress.mask(step.derivation.term_values.size)
+        return len(shares.first) if mask is None else int(np.count_nonzero(mask[shares.first]))
+
     def has_samples(self, address: Address) -> bool:
         """Whether an array's first dimension counts the samples of a batch of several."""
         return has_samples(address, self.tape[address].shape, self.tape.batch)

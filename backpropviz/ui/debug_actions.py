@@ -270,14 +270,13 @@ class DebugActions(QObject):
     def _sort_on_click(self, key: str) -> None:
         # Whoever can click on a ledger has had it imported.
         from backpropviz.figures.ledger.ledger import ORDER_KEY
+        from backpropviz.figures.ledger.order_switch import SWITCH_KEY
 
-        opened = self._opened
-        if key != ORDER_KEY or opened is None:
-            return
-        options, has_shares = opened.view.options, opened.view.shares is not None
-        by_sample = options.ledger_by_size and has_shares
-        by_size = not options.ledger_by_size and not (options.ledger_by_sample and has_shares)
-        self._see_ledger(by_size=by_size, by_sample=by_sample)
+        if key == ORDER_KEY:
+            self._actions["ledger_by_size"].trigger()
+        elif key.startswith(SWITCH_KEY):
+            order = key.removeprefix(SWITCH_KEY)
+            self._see_ledger(by_size=order == "size", by_sample=order == "sample")
 
     def set_interval(self, interval_ms: int) -> None:
         """Play at another speed, and remember it."""

@@ -88,12 +88,12 @@ def test_one_sample_has_no_other(window: MainWindow, open_in: Open) -> None:
     assert "one sample" in window.actions_by_name["next_sample"].toolTip()
 
 
-def test_the_ledgers_order_has_a_third_turn_on_a_batch(
+def test_the_ledger_of_a_batch_has_three_orders(
     bench: Workbench, window: MainWindow
 ) -> None:
     seen = []
-    for _ in range(3):
-        bench.stage.clicked.emit("ledger:order")
+    for order in ("size", "sample", "position"):
+        bench.stage.clicked.emit(f"ledger:by_{order}")
         options = now(bench).view.options
         seen.append((options.ledger_by_size, options.ledger_by_sample))
     assert seen == [(True, False), (False, True), (False, False)]

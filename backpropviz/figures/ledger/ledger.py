@@ -26,6 +26,7 @@ from backpropviz.figures.ledger.frame import (
     TITLE,
     LedgerFrame,
 )
+from backpropviz.figures.ledger.order_switch import order_switch, switch_width
 from backpropviz.figures.ledger.rows import LedgerRows, ledger_rows
 from backpropviz.figures.ledger.waterfall import LEAST_HEIGHT, waterfall
 from backpropviz.figures.symbols import Notation
@@ -44,8 +45,10 @@ def ledger(
     box: Box,
     theme: Theme,
     order: TermOrder = TermOrder.POSITION,
+    *,
+    is_of_batch: bool = False,
 ) -> tuple[Mark, ...]:
-    """The ledger as a card in a box of at least 360×160."""
+    """The ledger as a card in a box of at least 360×160; a batch's can be summed by sample."""
     return ledger_card(
         derivation,
         progress,
@@ -53,6 +56,7 @@ def ledger(
         theme,
         order,
         lambda most: ledger_rows(derivation, progress, most, order),
+        order.value if is_of_batch else "",
     )
 
 
@@ -63,8 +67,12 @@ def ledger_card(
     theme: Theme,
     order: TermOrder,
     rows: Callable[[int], LedgerRows],
+    chosen: str = "",
 ) -> tuple[Mark, ...]:
-    """A card with the rows that `rows` makes of the most that fit."""
+    """A card with the rows that `rows` makes of the most that fit.
+
+    `chosen` is the order of a sum over a batch, which offers a choice of them.
+    """
     padding = 16.0 if box.width >= 480 else 12.0
     inner = Box(box.x + padding, box.y + 8, box.width - 2 * padding, box.height - 16)
     room = inner.height - TITLE - HEADING - MOST_FOOTER_LINES * LINE
@@ -73,7 +81,7 @@ def ledger_card(
     lines = footer_lines(derivation, content)
     frame = LedgerFrame(derivation, progress, content, box, inner, fall, len(lines), theme)
     edge = Rect(box.x, box.y, box.width, box.height, theme.panel, Stroke(theme.border), radius=8)
-    return (edge, *_title(frame, order), *_rows(frame), *footer(frame, lines))
+    return (edge, *_title(frame, order, chosen), *_rows(frame), *footer(frame, lines))
 
 
 def _waterfall_height(derivation: Derivation, room: float, order: TermOrder) -> float:
@@ -101,14 +109,17 @@ def _rows(frame: LedgerFrame) -> Iterator[Mark]:
         yield from connectors(frame, axis)
 
 
-def _title(frame: LedgerFrame, order: TermOrder) -> Iterator[Mark]:
+def _title(frame: LedgerFrame, order: TermOrder, chosen: str) -> Iterator[Mark]:
     theme, inner = frame.theme, frame.inner
     y = baseline(inner.y, TITLE, BODY_STRONG)
     yield Text(inner.x, y, "Ledger", BODY_STRONG, theme.text)
     x = inner.x + text_width("Ledger", BODY_STRONG) + 8
     room = inner.right - x
     said, subtitle = _order(frame.content, order), _subtitle(frame.derivation, frame.content)
-    if said and text_width(subtitle, ROW) + text_width(said, LABEL) + 16 <= room:
+    if chosen:
+        yield from order_switch(chosen, inner.right, inner.y, TITLE, theme)
+        room -= switch_width() + 12
+    elif said and text_width(subtitle, ROW) + text_width(said, LABEL) + 16 <= room:
         color = theme.text_secondary
         yield Text(inner.right, y, said, LABEL, color, Anchor.END, ORDER_KEY)
     shown_text = elide(subtitle, ROW, room)

@@ -30,7 +30,7 @@ def sample_ledger(view: View, shares: Shares, box: Box, theme: Theme) -> tuple[M
     def rows(most: int) -> LedgerRows:
         return _named(view, ledger_rows(summed, ran, most, TermOrder.POSITION), is_complete)
 
-    return ledger_card(summed, ran, box, theme, TermOrder.POSITION, rows)
+    return ledger_card(summed, ran, box, theme, TermOrder.POSITION, rows, "sample")
 
 
 def summed_by_sample(

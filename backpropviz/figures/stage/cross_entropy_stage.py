@@ -17,6 +17,7 @@ from backpropviz.figures.stage.class_bars import (
 )
 from backpropviz.figures.stage.facts import FACT_HEIGHT, Fact, fact_marks
 from backpropviz.figures.stage.focus import Focus
+from backpropviz.figures.stage.loss_list import loss_list
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Box, Color, Mark
 from backpropviz.scene.numbers import group_decimals, shown
@@ -41,7 +42,12 @@ def cross_entropy_marks(
     columns = tuple(_column(view, focus, a, sample, theme) for a in _arrays(focus, bars))
     facts = Box(body.x, bars_bottom(len(rows.shown), bars) + 20, body.width, FACT_HEIGHT)
     used = bar_marks(columns, rows, view.notation, bars, theme)
-    return (*used, *fact_marks(_facts(view, focus, sample, target, theme), facts, theme))
+    below = Box(body.x, facts.bottom + 24, body.width, body.bottom - facts.bottom - 24)
+    return (
+        *used,
+        *fact_marks(_facts(view, focus, sample, target, theme), facts, theme),
+        *loss_list(view, below, theme),
+    )
 
 
 def class_names(view: View, count: int) -> tuple[str, ...]:

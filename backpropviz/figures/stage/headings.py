@@ -100,6 +100,9 @@ def coordinates_text(view: View, frame: Frame) -> str:
         return f"[{', '.join(values)}]"
     if names == "fc":
         return f"{values[0]} ← {values[1]}"
+    if names[:1] == "n":
+        inner = f", channel {', '.join(values[1:])}" if values[1:] else ""
+        return f"sample {values[0]}{inner}"
     word = {"f": "filter", "c": "channel"}.get(names, "channel")
     return f"{word} {', '.join(values)}"
 
@@ -146,8 +149,10 @@ def slot_heading(placed: Placed, notation: Notation, theme: Theme) -> tuple[Mark
     fits = x + text_width(slot.shape, styles.INDEX) <= box.right + _OVERHANG
     if fits:
         marks.append(Text(x, baseline, slot.shape, styles.INDEX, theme.text_tertiary))
-    words = [slot.remark] if fits else [slot.shape, slot.remark]
-    remark = elide(" · ".join(w for w in words if w), styles.ROW, box.width + _OVERHANG)
+    words = " · ".join(w for w in (slot.shape, slot.remark) if w)
+    has_room = text_width(words, styles.ROW) <= box.width + _OVERHANG
+    told = words if not fits and (has_room or not slot.remark) else slot.remark
+    remark = elide(told, styles.ROW, box.width + _OVERHANG)
     if remark:
         marks.append(Text(box.x, baseline + 20, remark, styles.ROW, theme.text_secondary))
     return tuple(marks)

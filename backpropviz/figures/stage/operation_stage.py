@@ -147,7 +147,8 @@ def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
 
         return sample_ledger(view, view.shares, box, theme)
     order = TermOrder.SIZE if view.options.ledger_by_size else TermOrder.POSITION
-    return ledger(step.derivation, step.progress, box, theme, order)
+    is_of_batch = view.shares is not None
+    return ledger(step.derivation, step.progress, box, theme, order, is_of_batch=is_of_batch)
 
 
 def placed_marks(

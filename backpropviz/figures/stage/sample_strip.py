@@ -26,8 +26,9 @@ from backpropviz.scene.fonts import elide
 from backpropviz.scene.marks import Box, Group, Line, Mark, Rect, Stroke, Text
 from backpropviz.scene.theme import Theme
 
-_LEFT = 168.0
-_LARGEST, _SMALLEST, _TILE_GAP = 30, 16, 4
+_LEFT, _NARROW_LEFT, _NARROW = 168.0, 148.0, 760.0
+_LARGEST, _SMALLEST = 30, 13
+_WIDE_GAP_FROM = 18
 _BARS, _BELOW = 18.0, 16.0
 _SAMPLE_LOSS = Address(LOSS_NAME, "sample")
 
@@ -45,15 +46,15 @@ def has_strip(view: View) -> bool:
 def strip_height(view: View, width: float) -> float:
     """What the strip takes, with the room below it."""
     bars = _BARS if _bars(view) is not None else 0.0
-    return max(_tile(view.tape.batch, width - _LEFT), 30) + bars + _BELOW
+    return max(_tile(view.tape.batch, width - _left(width)), 30) + bars + _BELOW
 
 
 def sample_strip(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
     """Words at the left, pictures at the right, below them a bar for each share."""
     yield from _words(view, box, theme)
-    size = _tile(view.tape.batch, box.width - _LEFT)
-    page = _page(view, size, box.width - _LEFT)
-    x, step = round(box.x + _LEFT), size + _TILE_GAP
+    size = _tile(view.tape.batch, box.width - _left(box.width))
+    page = _page(view, size, box.width - _left(box.width))
+    x, step = round(box.x + _left(box.width)), size + _gap(size)
     bars = _bars(view)
     pictures = _pictures(view.scales, _Look(view, size, theme))
     for place, sample in enumerate(page):
@@ -74,7 +75,7 @@ def _key(sample: int) -> str:
 
 
 def _words(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
-    room = _LEFT - 16
+    room = _left(box.width) - 12
     name = elide(number_words(view, view.sample).capitalize(), styles.BODY_STRONG, room)
     yield Text(box.x, box.y + 12, name, styles.BODY_STRONG, theme.text)
     words = elide(target_words(view, view.sample), styles.ROW, room)
@@ -82,7 +83,7 @@ def _words(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
         yield Text(box.x, box.y + 29, words, styles.ROW, theme.text_secondary)
     if _bars(view) is not None:
         text = "each one's loss" if view.shares is None or _is_of_loss(view) else "each one's share"
-        size = _tile(view.tape.batch, box.width - _LEFT)
+        size = _tile(view.tape.batch, box.width - _left(box.width))
         y = box.y + max(size, 30) + _BARS - 3
         yield Text(box.x, y, text, styles.LABEL, theme.text_tertiary)
 
@@ -103,14 +104,23 @@ def _bars(view: View) -> Array | None:
     return shares.values
 
 
+def _left(width: float) -> float:
+    return _LEFT if width >= _NARROW else _NARROW_LEFT
+
+
 def _tile(count: int, room: float) -> int:
     """As large as lets all samples stand in a row; not too small to be told apart."""
-    return int(max(_SMALLEST, min(_LARGEST, room // count - _TILE_GAP)))
+    pitch = int(min(_LARGEST + _gap(_LARGEST), (room + 2) // count))
+    return max(_SMALLEST, pitch - _gap(pitch - 4))
+
+
+def _gap(size: int) -> int:
+    return 4 if size >= _WIDE_GAP_FROM else 2
 
 
 def _page(view: View, size: int, room: float) -> range:
     """The samples that have room, the shown one among them."""
-    most = max(1, int((room + _TILE_GAP) // (size + _TILE_GAP)))
+    most = max(1, int((room + _gap(size)) // (size + _gap(size))))
     batch = view.tape.batch
     first = max(0, min(view.sample // most * most, batch - most))
     return range(first, min(batch, first + most))

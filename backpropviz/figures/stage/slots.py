@@ -21,6 +21,7 @@ from backpropviz.engine.operands import Choice
 from backpropviz.figures.equations.expression import is_plain_sum
 from backpropviz.figures.pooling.moods import pool_moods
 from backpropviz.figures.roles import role_color
+from backpropviz.figures.sample import fixed_sample
 from backpropviz.figures.stage.cutting import cut, cut_remark
 from backpropviz.figures.stage.extents import Extent, extents
 from backpropviz.figures.stage.focus import Focus
@@ -122,7 +123,7 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(array),
-        ", ".join(filter(None, (where, _turn(view, focus, address)))),
+        ", ".join(filter(None, (where, _turn(view, focus, address), _one_of(view, focus, sample)))),
         panels,
         tuple(tile_label(selection, array.shape, sample) for selection in chosen),
         current=current_panel(chosen, near),
@@ -134,6 +135,13 @@ def in_sample(cells: tuple[Extent, ...], sample: int | None) -> tuple[Extent, ..
     if sample is None or sample not in cells[0].cells:
         return cells
     return (Extent((sample,)), *cells[1:])
+
+
+def _one_of(view: View, focus: Focus, sample: int | None) -> str:
+    """That the value is made of all samples, where the figure shows what one of them gives."""
+    if sample is None or not focus.is_element or fixed_sample(focus) is not None:
+        return ""
+    return "" if len(focus.loops.operands) > 1 else f"all {view.tape.batch} add up"
 
 
 def _turn(view: View, focus: Focus, address: Address) -> str:

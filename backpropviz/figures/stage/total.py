@@ -8,6 +8,7 @@ import numpy as np
 
 from backpropviz.engine.boxes import join
 from backpropviz.figures.number_groups import group_texts
+from backpropviz.figures.sample import SAMPLE_KEY
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.slot_layout import Placed
 from backpropviz.figures.view import View
@@ -75,11 +76,10 @@ def _share_lines(view: View) -> tuple[tuple[str, str], ...]:
     own = float(shares.values[view.sample])
     others = float(shares.values.sum()) - own
     texts = group_texts([own, others], 3, signed=True)
-    word = f"{view.tape.batch - 1} other{'s' if view.tape.batch > 2 else ''}"
-    return (
-        (f"sample {view.sample}: {texts[0]}", f"sample:{view.sample}"),
-        (f"{word}: {texts[1]}", ""),
-    )
+    first = (f"sample {view.sample}: {texts[0]}", f"{SAMPLE_KEY}{view.sample}")
+    count = view.samples_begun - 1
+    word = f"{count} other{'s' if count > 1 else ''}"
+    return (first, (f"{word}: {texts[1]}", "")) if count else (first,)
 
 
 def _share_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
