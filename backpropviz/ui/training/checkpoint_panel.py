@@ -65,13 +65,17 @@ class CheckpointPanel(QFrame):
     def show_run(self, run: RunState, *, has_others: bool) -> None:
         """Show the validated updates and the checkpoints that are still kept, newest first."""
         kept, shown = run.kept, run.shown_iteration
-        self._budget.show_value(
-            self.tr("every {spacing} updates, {used} of {budget} MB").format(
-                spacing=kept.spacing,
-                used=f"{kept.bytes_used / _MEGABYTE:,.0f}",
-                budget=f"{kept.budget_bytes / _MEGABYTE:,.0f}",
-            )
+        text = self.tr("every {spacing} updates, {used} of {budget} MB").format(
+            spacing=kept.spacing,
+            used=f"{kept.bytes_used / _MEGABYTE:,.0f}",
+            budget=f"{kept.budget_bytes / _MEGABYTE:,.0f}",
         )
+        on_disk = self.tr("{mb} MB more are on the disk.").format(
+            mb=f"{kept.spilled_bytes / _MEGABYTE:,.0f}"
+        )
+        self._budget.show_value(text)
+        remark = self.tr("How much memory checkpoints may take.")
+        self._budget.setToolTip(f"{remark}\n{on_disk}" if kept.spilled_bytes else remark)
         validated = {v.iteration: v for v in run.history.validated}
         rows = []
         for iteration in sorted({*kept.iterations, *validated}, reverse=True)[:_MOST_ROWS]:

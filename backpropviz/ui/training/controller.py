@@ -10,16 +10,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PySide6.QtCore import QObject, Signal
 
 from backpropviz.debugger.training.stop import Stop
 from backpropviz.debugger.training.thresholds import Thresholds
+from backpropviz.engine.training.checkpoints import Checkpoints
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.history import History
 from backpropviz.engine.training.measure import tensors_of
 from backpropviz.engine.training.run import Run, fork
 from backpropviz.storage.run_file import SavedRun
+from backpropviz.storage.spill_folder import SpillFolder
 from backpropviz.ui.training.epoch import epoch_end
 from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.mailbox import (
@@ -30,7 +34,6 @@ from backpropviz.ui.training.mailbox import (
     Mailbox,
     Quit,
     Redraw,
-    Refresh,
     Take,
 )
 from backpropviz.ui.training.past import Past
@@ -59,6 +62,7 @@ class TrainingController(QObject):
         self._thread.answered.connect(self._answer)
         self._wishes, self._questions, self._made = 0, 0, 0
         self._told_at_s = 0.0
+        self._folder: TemporaryDirectory[str] | None = None
         self._asked: dict[int, Callable[[object], None]] = {}
         self._past = Past(self)
         self._past.arrived.connect(self._arrive)
@@ -74,12 +78,16 @@ class TrainingController(QObject):
 
     def start(self, run: Run) -> None:
         """A run from its beginning."""
-        self.add(LiveRun(self.next_number(), run))
+        self.add(self.live(run))
 
-    def next_number(self) -> int:
-        """A number that no run of the session has had."""
+    def live(self, run: Run, checkpoints: Checkpoints | None = None) -> LiveRun:
+        """A run with a number of its own, and a folder for what memory has no room for."""
         self._made += 1
-        return self._made
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="backpropviz-")
+        folder = Path(self._folder.name, str(self._made))
+        folder.mkdir()
+        return LiveRun(self._made, run, checkpoints, SpillFolder(folder, run.network))
 
     def select(self, number: int) -> None:
         """Show a run; the one that trained pauses."""
@@ -145,8 +153,7 @@ class TrainingController(QObject):
     def resize(self, budget_bytes: int) -> None:
         """Another budget for the checkpoints of the shown run."""
         if self.state.run is not None:
-            self.state.run.live.resize(budget_bytes)
-            self._mailbox.put(Refresh())
+            self.ask(partial(_resized, budget_bytes), _nothing)
 
     def visit(self, iteration: int) -> None:
         """Show a past update; the training goes on meanwhile."""
@@ -175,7 +182,7 @@ class TrainingController(QObject):
         shown = run.shown
         title = title or f"{run.run.title}, from {shown.iteration:,}"
         forked = fork(run.run, shown, hyperparameters, title)
-        live = LiveRun(self.next_number(), forked, run.live.earlier(shown))
+        live = self.live(forked, run.live.earlier(shown))
         self.add(live, run.history.until(shown.iteration), run.number)
 
     def find_moment(self, iteration: int | None = None, *, ahead: int = 0) -> None:
@@ -238,6 +245,9 @@ class TrainingController(QObject):
         if self._thread.isRunning():
             self._mailbox.put(Quit())
             self._thread.wait()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
 
     def _wish(self) -> int:
         self._wishes += 1
@@ -292,6 +302,10 @@ def _standing(wanted: int | None, ahead: int) -> Callable[[LiveRun], tuple[LiveR
 
 def _parts(live: LiveRun) -> object:
     return live.run, live.now, live.earlier(live.now)
+
+
+def _resized(budget_bytes: int, live: LiveRun) -> None:
+    live.resize(budget_bytes)
 
 
 def _with_stops(stops: tuple[Stop, ...], live: LiveRun) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from math import ceil, log2
 from threading import Lock
 
 from backpropviz.debugger.training.guard import Guard, guard
@@ -15,7 +16,7 @@ from backpropviz.debugger.training.stops import DEFAULT_STOPS
 from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.training.checkpoints import Checkpoints
+from backpropviz.engine.training.checkpoints import Checkpoints, Spill, size_bytes
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.finite import first_bad
 from backpropviz.engine.training.measure import Measured, Validated
@@ -29,13 +30,21 @@ from backpropviz.ui.training.snapshot import Kept
 class LiveRun:
     """Advances a run and keeps what may be asked for later; `number` is its name in the session.
 
-    `checkpoints` are those of the past that it has already, up to the state where it stands.
+    `checkpoints` are those of the past that it has already, up to the state where it stands; those
+    that memory has no room for go to `spill`.
     """
 
-    def __init__(self, number: int, run: Run, checkpoints: Checkpoints | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        run: Run,
+        checkpoints: Checkpoints | None = None,
+        spill: Spill | None = None,
+    ) -> None:
         self.number = number
         self._lock = Lock()
         self.checkpoints = Checkpoints() if checkpoints is None else checkpoints
+        self.checkpoints.spill = spill
         kept = self.checkpoints.iterations
         if not kept:
             self.checkpoints.add(run.start)
@@ -116,8 +125,14 @@ class LiveRun:
         """The checkpoints up to a state, and this state: the past of a fork; from any thread."""
         with self._lock:
             own = self.checkpoints
-            states = [own.nearest(k) for k in own.iterations if k < trained.iteration]
-            return _kept((*states, trained), own.budget_bytes, own.spacing)
+            kept = [k for k in own.iterations if k < trained.iteration]
+            room = max(1, own.budget_bytes // max(1, size_bytes(trained)))
+            stride = 2 ** max(0, ceil(log2(max(1, len(kept)) / room)))
+            result = Checkpoints(own.budget_bytes, own.spacing * stride)
+            for iteration in kept[::stride]:
+                result.add(own.nearest(iteration))
+            result.add(trained)
+            return result
 
     def resize(self, budget_bytes: int) -> None:
         """Another budget for the checkpoints."""
@@ -134,7 +149,9 @@ class LiveRun:
     def kept(self) -> Kept:
         """The checkpoints as the window shows them."""
         own = self.checkpoints
-        return Kept(own.iterations, own.spacing, own.bytes_used, own.budget_bytes)
+        return Kept(
+            own.iterations, own.spacing, own.bytes_used, own.budget_bytes, own.spilled_bytes
+        )
 
     @property
     def stopped(self) -> Stopped | None:
@@ -151,10 +168,3 @@ class LiveRun:
         bad = first_bad(Moment(self.run, self.now, self.now.iteration + 1).record())
         if bad is not None and self.guard is not None:
             self.guard = self.guard.located(bad.address, bad.sentence)
-
-
-def _kept(states: Iterable[Trained], budget_bytes: int, spacing: int) -> Checkpoints:
-    result = Checkpoints(budget_bytes, spacing)
-    for state in states:
-        result.add(state)
-    return result

@@ -71,7 +71,7 @@ class Quit:
     """End the thread."""
 
 
-Wish: TypeAlias = Take | Go | Halt | Change | Redraw | Refresh | Ask | Quit
+Wish: TypeAlias = Take | Go | Halt | Change | Redraw | Ask | Quit
 
 
 class Mailbox:

@@ -28,7 +28,6 @@ from backpropviz.ui.training.chips import TrainingChips
 from backpropviz.ui.training.controller import TrainingController
 from backpropviz.ui.training.debugged import opened_update
 from backpropviz.ui.training.files import RunFiles
-from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.page import TrainingPage
 from backpropviz.ui.training.state import TrainingState
 from backpropviz.ui.training.status import facts, message, mood, standing
@@ -133,8 +132,8 @@ class TrainingRoom(QObject):
         self.files.open(path)
 
     def _take_saved(self, saved: SavedRun) -> None:
-        number = self.controller.next_number()
-        self.controller.add(LiveRun(number, saved.run, saved.checkpoints), saved.history)
+        live = self.controller.live(saved.run, saved.checkpoints)
+        self.controller.add(live, saved.history)
         self.wanted.emit()
 
     def train(self) -> None:

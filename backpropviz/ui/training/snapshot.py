@@ -17,12 +17,13 @@ from backpropviz.frozen import frozen
 
 @frozen
 class Kept:
-    """The checkpoints: after which updates, and what they take."""
+    """The checkpoints: after which updates, what they take in memory, and what on the disk."""
 
     iterations: tuple[int, ...] = ()
     spacing: int = 1
     bytes_used: int = 0
     budget_bytes: int = 0
+    spilled_bytes: int = 0
 
 
 @frozen(eq=False)

@@ -222,15 +222,27 @@ def test_runs_take_turns(controller: TrainingController, wait_for: Wait) -> None
     assert_same(state.runs[1].now, trained_for(7, 0.01))
 
 
-def test_a_smaller_budget_drops_checkpoints(controller: TrainingController, wait_for: Wait) -> None:
+def test_what_memory_has_no_room_for_lies_on_the_disk_and_is_found_again(
+    controller: TrainingController, wait_for: Wait
+) -> None:
     controller.start(small_run())
     before = wait_for(lambda: controller.go(60), stands_at(60))
     assert before.run is not None
-    assert before.run.kept.spacing == 10
     state = wait_for(
         lambda: controller.resize(2 * 2**20), lambda s: s.run.kept.budget_bytes == 2 * 2**20
     )
     assert state.run is not None
     assert state.run.kept.bytes_used <= 2 * 2**20
-    assert state.run.kept.iterations[0] == 0
-    assert state.run.kept.iterations[-1] == 60
+    assert state.run.kept.spilled_bytes > 0
+    assert state.run.kept.iterations == before.run.kept.iterations
+    past = wait_for(
+        lambda: controller.visit(22),
+        lambda s: s.run.visited is not None and s.run.visited.now is not None,
+    )
+    assert past.run is not None
+    assert past.run.shown is not None
+    assert_same(past.run.shown, trained_for(22))
+    controller.fork()
+    state = wait_for(lambda: controller.go(24), stands_at(24))
+    assert state.run is not None
+    assert_same(state.run.now, trained_for(24))
