@@ -294,11 +294,11 @@ class DebugActions(QObject):
 
     def next_panel(self) -> None:
         """The keyboard to the next panel."""
-        self._bench.docks.focus_next(self._bench.stage, 1)
+        self._bench.focus_next(1)
 
     def previous_panel(self) -> None:
         """The keyboard to the panel before."""
-        self._bench.docks.focus_next(self._bench.stage, -1)
+        self._bench.focus_next(-1)
 
     def copy_value(self) -> None:
         """Address and value of the focused, hovered or focus cell."""

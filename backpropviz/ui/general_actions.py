@@ -254,7 +254,6 @@ VIEW_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "Move the keyboard to the next panel.",
         ("F6",),
         "panel-right",
-        _PASS,
     ),
     ActionSpec(
         "previous_panel",
@@ -263,7 +262,6 @@ VIEW_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "Move the keyboard to the panel before.",
         ("Shift+F6",),
         "panel-left",
-        _PASS,
     ),
 )
 

@@ -96,18 +96,8 @@ class Docks:
 
     def focus_next(self, stage: QWidget, by: int) -> None:
         """Move the keyboard to the next (previous) panel, the stage among them."""
-        panels = [stage, *(d.widget() for d in self.by_name.values() if d.isVisible())]
-        focused = QApplication.focusWidget()
-        here = next(
-            (
-                number
-                for number, panel in enumerate(panels)
-                if focused is not None and (panel is focused or panel.isAncestorOf(focused))
-            ),
-            -1,
-        )
-        target = panels[(here + by) % len(panels)]
-        target.setFocus(Qt.FocusReason.TabFocusReason)
+        shown = (dock.widget() for dock in self.by_name.values() if dock.isVisible())
+        focus_next([stage, *shown], by)
 
     def _resize(self) -> None:
         horizontal, vertical = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
@@ -120,6 +110,20 @@ class Docks:
         self._window.resizeDocks(left, [room - _STACK_HEIGHT, _STACK_HEIGHT], vertical)
         lists = list(_LISTS_HEIGHTS if size.height() >= _LOW else _LOW_LISTS_HEIGHTS)
         self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
+
+
+def focus_next(panels: Sequence[QWidget], by: int) -> None:
+    """Move the keyboard from the panel that has it to the next one (or another in this order)."""
+    focused = QApplication.focusWidget()
+    here = next(
+        (
+            number
+            for number, panel in enumerate(panels)
+            if focused is not None and (panel is focused or panel.isAncestorOf(focused))
+        ),
+        -1,
+    )
+    panels[(here + by) % len(panels)].setFocus(Qt.FocusReason.TabFocusReason)
 
 
 def bare_dock(name: str, title: str, content: QWidget, window: QWidget) -> QDockWidget:

@@ -199,6 +199,7 @@ class Workbench(QObject):
         for panel in (self.stack, self.explanation, self.network):
             panel.show_view(opened.view, self._colors)
         self.marks.show_opened(opened)
+        self.bar.show_sample(opened)
 
     def _settle(self) -> None:
         """Once, when the first pass has been shown: no later frame pays for what is loaded."""
@@ -214,6 +215,13 @@ class Workbench(QObject):
         self.docks.show()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
         self._window.enable_actions()
+
+    def focus_next(self, by: int) -> None:
+        """Move the keyboard from panel to panel of what is shown."""
+        if self.training.is_shown:
+            self.training.room.page.focus_next(by)
+        else:
+            self.docks.focus_next(self.stage, by)
 
     def show_training(self, page: QWidget) -> None:
         """Show the training in place of the debugger, whose pass stays as it is."""

@@ -61,6 +61,7 @@ class CheckpointPanel(QFrame):
         column.addWidget(self.head)
         column.addWidget(self.rows, 1)
         column.addLayout(foot)
+        self.setFocusProxy(self.rows)
 
     def show_run(self, run: RunState, *, has_others: bool) -> None:
         """Show the validated updates and the checkpoints that are still kept, newest first."""

@@ -51,6 +51,7 @@ class TrainingControls(QFrame):
         self._row.setSpacing(8)
         self._train = self._button(actions, "train", self.tr("Start"), "play", is_primary=True)
         self._train.setMinimumWidth(108)
+        self.setFocusProxy(self._train)
         self._button(actions, "one_update", self.tr("One update"), "step-forward")
         self._epoch = self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
         self._button(actions, "debug_update", self.tr("Debug this update"), "bug")

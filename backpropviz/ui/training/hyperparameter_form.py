@@ -67,6 +67,7 @@ class HyperparameterForm(QWidget):
         self._fields: dict[tuple[str, str], QLineEdit] = {}
         self._optimizer = self._chip(self.tr("Optimizer"), OPTIMIZERS)
         self._schedule = self._chip(self.tr("Schedule"), SCHEDULES)
+        self.setFocusProxy(self._optimizer)
 
     def show_settings(self, settings: Hyperparameters) -> None:
         """Show these; a field in which somebody types is left alone."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QPushButton,
     QScrollArea,
     QSizePolicy,
     QSplitter,
@@ -24,7 +25,8 @@ from backpropviz.figures.training.layer_list import ratio_list, update_table
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.action_set import ActionSet
-from backpropviz.ui.controls import PanelHead, hairline
+from backpropviz.ui.controls import Chip, PanelHead, hairline
+from backpropviz.ui.layout import focus_next
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.checkpoint_panel import CheckpointPanel
@@ -79,6 +81,8 @@ class TrainingPage(QWidget):
         self.layers = FigureView(self.tr("Layers"))
         self.activity = FigureView(self.tr("Active maps"))
         self.last_update = FigureView(self.tr("Last update"))
+        for panel, kind in ((self.charts, Chip), (self.alerts, QPushButton)):
+            panel.setFocusProxy(panel.findChildren(kind)[0])
         self._lay_out()
         self._stages = Staged(
             {
@@ -162,6 +166,11 @@ class TrainingPage(QWidget):
         for panel in (self.pictures, self.settings, self.alerts, self.checkpoints, self.controls):
             panel.use_theme(colors)
         self._stages.want()
+
+    def focus_next(self, by: int) -> None:
+        """Move the keyboard from panel to panel."""
+        panels = (self.controls, self.pictures, self.charts, self.alerts, self.checkpoints)
+        focus_next([*panels, self.slider, self.settings], by)
 
     def stop(self) -> None:
         """Draw nothing more."""

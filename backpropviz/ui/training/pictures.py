@@ -52,6 +52,7 @@ class PicturesView(QWidget):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.filters)
         self._pages.addWidget(self._other)
+        self.setFocusProxy(self.filters)
         self._other.setAccessibleName(self.tr("Activations and answers"))
         self._other.resized.connect(self._draw_other)
         self._desk = AnswersDesk(self)

@@ -29,6 +29,7 @@ class SettingsPanel(QFrame):
         self._form = HyperparameterForm()
         self._form.chosen.connect(self.changed)
         self._form.refused.connect(self.refused)
+        self.setFocusProxy(self._form)
         self._changes = QLabel()
         self._changes.setObjectName("Note")
         self._changes.setWordWrap(True)

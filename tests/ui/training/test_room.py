@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from backpropviz.ui.main_window import MainWindow
@@ -170,6 +171,18 @@ def test_two_runs_are_compared(window: MainWindow, room: TrainingRoom, qtbot: Qt
 def test_one_run_cannot_be_compared(window: MainWindow, room: TrainingRoom) -> None:
     room.compare_runs()
     assert room._comparison is None
+
+
+def test_the_keyboard_goes_from_panel_to_panel(window: MainWindow, room: TrainingRoom) -> None:
+    window.activateWindow()
+    visited = set()
+    for _ in range(7):
+        window.actions_by_name["next_panel"].trigger()
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        assert room.page.isAncestorOf(focused)
+        visited.add(id(focused))
+    assert len(visited) >= 5
 
 
 def test_closing_the_window_ends_the_thread(window: MainWindow, room: TrainingRoom) -> None:
