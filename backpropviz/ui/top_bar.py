@@ -48,6 +48,7 @@ class TopBar(QToolBar):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self._actions = actions
         self._has_networks = False
+        self._sample = 0
         self._colors: Theme = LIGHT
         self.mode = Segmented(self.tr("Mode"))
         self.mode.set_choices(
@@ -91,6 +92,7 @@ class TopBar(QToolBar):
     def show_opened(self, opened: Opened) -> None:
         """Show what is debugged."""
         subject = opened.subject
+        self._sample = opened.view.sample
         self.image.show_value(_image_title(subject), self._thumbnail(opened))
         self.network.show_value(_short(subject.network_title))
         guessed = self.tr(" (its answer)") if subject.is_guessed else ""
@@ -98,6 +100,12 @@ class TopBar(QToolBar):
         self.loss.show_value(_loss_title(subject))
         self._fill_images(subject)
         self._fill_targets(subject)
+
+    def show_sample(self, opened: Opened) -> None:
+        """Of a batch, the picture of the sample that is shown."""
+        if opened.view.tape.batch > 1 and opened.view.sample != self._sample:
+            self._sample = opened.view.sample
+            self.image.show_value(_image_title(opened.subject), self._thumbnail(opened))
 
     def _want_export(self) -> None:
         is_training = self.mode.value == "train"

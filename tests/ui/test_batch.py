@@ -17,6 +17,8 @@ from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import View
+from backpropviz.scene.theme import LIGHT
+from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.workbench import Workbench
@@ -88,9 +90,7 @@ def test_one_sample_has_no_other(window: MainWindow, open_in: Open) -> None:
     assert "one sample" in window.actions_by_name["next_sample"].toolTip()
 
 
-def test_the_ledger_of_a_batch_has_three_orders(
-    bench: Workbench, window: MainWindow
-) -> None:
+def test_the_ledger_of_a_batch_has_three_orders(bench: Workbench, window: MainWindow) -> None:
     seen = []
     for order in ("size", "sample", "position"):
         bench.stage.clicked.emit(f"ledger:by_{order}")
@@ -98,3 +98,11 @@ def test_the_ledger_of_a_batch_has_three_orders(
         seen.append((options.ledger_by_size, options.ledger_by_sample))
     assert seen == [(True, False), (False, True), (False, False)]
     assert not window.actions_by_name["ledger_by_sample"].isChecked()
+
+
+def test_the_picture_of_the_image_is_that_of_the_sample(bench: Workbench) -> None:
+    first = image_thumbnail(now(bench), 24, LIGHT)
+    bench.stage.clicked.emit("sample:3")
+    bench._show_side_panels()
+    assert bench.bar._sample == 3
+    assert image_thumbnail(now(bench), 24, LIGHT) != first

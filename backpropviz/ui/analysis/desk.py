@@ -213,6 +213,11 @@ class AnalysisDesk(QObject):
         opened = self._controller.opened
         if opened is None:
             return
+        try:
+            opened.subject.with_float_bits(64)  # as the proof will: an update stays as it was made
+        except UserError as error:
+            self._refuse(error)
+            return
         address = value_in_question(opened, self._bench.stage)
         wanted = without_part(address) if address is not None else None
         made = ConventionsWindow(self._bench, self._window, opened, wanted)
