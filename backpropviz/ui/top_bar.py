@@ -122,15 +122,15 @@ class TopBar(QToolBar):
     def show_mode(self, is_training: bool) -> None:
         """Show what is trained instead of what is debugged, or the other way round."""
         self.mode.set_value("train" if is_training else "debug")
-        for widget in self._for_debugging:
-            widget.setVisible(not is_training)
+        for chip in self._for_debugging:
+            chip.setVisible(not is_training)
         for widget in self._for_training:
             widget.setVisible(is_training)
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         self._colors = colors
-        for chip in (self.image, self.network, self.target, self.loss):
+        for chip in self._for_debugging:
             chip.use_theme(colors)
         self.back.setIcon(icon("corner-up-left", colors.text, faint(colors), 16, 2.0))
         self._export.setIcon(icon("upload", colors.panel, faint(colors), 16, 2.0))
