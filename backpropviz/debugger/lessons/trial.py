@@ -50,7 +50,9 @@ def problems(lesson: Lesson, record: Recorder) -> tuple[Problem, ...]:
         except UserError as error:
             found.append(Problem(lesson.file, step.line, f"the pass cannot be recorded: {error}"))
             continue
-        on = Pass(Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration)), tape)
+        on = Pass(
+            Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration)), tape
+        )
         own = [*(_start_problems(lesson, on) if number == 0 else ()), *_step_problems(step, on)]
         found += [Problem(lesson.file, line, sentence) for line, sentence in own]
     return tuple(found)
