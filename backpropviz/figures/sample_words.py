@@ -43,6 +43,12 @@ def target_words(view: View, sample: int) -> str:
     return ", ".join(f"{name} {word}" for name, word in named if word)
 
 
+def arrow_words(view: View, sample: int) -> str:
+    """`3 → 8`: target and answer; an answer that is right needs no second word."""
+    target, answer = target_word(view, sample), answer_word(view, sample)
+    return f"{target} → {answer}" if answer and answer != target else target
+
+
 def _class_word(view: View, number: int) -> str:
     names = view.model.class_names
     return names[number] if number < len(names) else str(number)

@@ -69,7 +69,7 @@ def heading(column: Column, content: LedgerRows) -> str:
     if column is Column.PLACE:
         return content.place_names
     if content.what != "term" and column in {Column.TERM, Column.NUMBERS}:
-        return content.what if column is Column.TERM else ""
+        return content.what if column is Column.TERM else "target → read as"
     return "largest" if column is Column.TOTAL and content.is_maximum else column.value
 
 

@@ -12,7 +12,7 @@ from backpropviz.figures.equations.folding import TermOrder
 from backpropviz.figures.explanation.explained_step import ALL, Progress
 from backpropviz.figures.ledger.ledger import ledger_card
 from backpropviz.figures.ledger.rows import LedgerRow, LedgerRows, Piece, ledger_rows
-from backpropviz.figures.sample_words import target_words
+from backpropviz.figures.sample_words import arrow_words
 from backpropviz.figures.view import View
 from backpropviz.scene.equation import Role
 from backpropviz.scene.marks import Box, Mark
@@ -63,6 +63,6 @@ def _named(view: View, content: LedgerRows, is_complete: bool) -> LedgerRows:
 
 def _row(view: View, row: LedgerRow, sample: int) -> LedgerRow:
     """Which sample it is, its target and the answer."""
-    words = Piece(target_words(view, sample), Role.MUTED)
+    words = Piece(arrow_words(view, sample), Role.MUTED)
     name = Piece(f"sample {sample}", Role.MUTED)
     return replace(row, number="", place=str(sample), term=(name,), numbers=(words,), why="")

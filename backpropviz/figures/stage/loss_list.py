@@ -13,7 +13,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME
 from backpropviz.figures.sample import SAMPLE_KEY
-from backpropviz.figures.sample_words import answer_word, target_word
+from backpropviz.figures.sample_words import arrow_words
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
@@ -79,7 +79,7 @@ def _line(
         key=key,
     )
     yield Text(box.x, baseline, str(sample), styles.MONO, theme.text_tertiary, key=key)
-    words = elide(_words(view, sample), styles.ROW, _WORDS)
+    words = elide(arrow_words(view, sample), styles.ROW, _WORDS)
     if words:
         yield Text(box.x + _NUMBER, baseline, words, styles.ROW, theme.text, key=key)
     if value is None:
@@ -90,9 +90,3 @@ def _line(
     if np.isfinite(value) and value > 0:
         x = box.x + _NUMBER + _WORDS
         yield Rect(x, middle - 4, max(1.0, room * value / largest), 8, fill=theme.loss, radius=2.0)
-
-
-def _words(view: View, sample: int) -> str:
-    """`6 → 8`: target and answer; an answer that is right needs no second word."""
-    target, answer = target_word(view, sample), answer_word(view, sample)
-    return f"{target} → {answer}" if answer and answer != target else target

@@ -28,6 +28,7 @@ _MOST_ROWS = 9
 _WIRES_HEIGHT = 84
 _LEAST_PANELS = 200
 _BETWEEN = 24
+_ABOVE_LEDGER = 12
 _TILES_FROM_WIDTH = 940
 
 
@@ -66,7 +67,7 @@ def _areas(focus: Focus, body: Box) -> Areas:
     ledger = _ledger_height(focus, body.height - wired) if has_ledger(focus) else 0
     top = body.height - wired - ledger
     return Areas(
-        Box(body.x, body.y, body.width, top),
+        Box(body.x, body.y, body.width, top if wired or not ledger else top - _ABOVE_LEDGER),
         Box(body.x, body.y + top, body.width, wired),
         Box(body.x, body.bottom - ledger, body.width, ledger),
     )
