@@ -41,6 +41,8 @@ _MOST_NAMES: Final = 0.32
 _SAMPLE: Final = 512
 _PER_POINTS: Final = 2
 """Pixels of a column of a long curve, which has two points."""
+_LOWEST: Final = 1e-12
+"""Of the largest value: what lies further down a logarithmic scale is not shown."""
 _OUTLIERS: Final = 2.0
 """Percent of raw values, at each end, that may leave the plane."""
 
@@ -94,7 +96,8 @@ def heights(
     if is_log:
         if kind is ChartKind.RATIO:
             low, high = min(low, RATIO_GUIDE / 2), max(high, RATIO_GUIDE * 2)
-        return _decades(low, high)
+        # An average decays for ever where a gradient has become 0: that is no news.
+        return _decades(max(low, high * _LOWEST), high)
     if 0 < low < high / 2:
         low = 0.0
     margin = max((high - low) * 0.06, abs(high) * 1e-3, 1e-12)

@@ -23,6 +23,7 @@ class UpdateSubject(Subject):
     """A subject whose pass is an update that was made: nothing about it can be changed."""
 
     moment: Moment | None = None
+    names: tuple[str, ...] = ()
 
     def record(self) -> Tape:
         """The pass of the update; its `next` are the trained weights, bit for bit."""
@@ -34,6 +35,10 @@ class UpdateSubject(Subject):
     def save_refusal(self) -> str:
         """An update is made again from its run."""
         return "An update of a run cannot be saved as a session: save the run instead."
+
+    def sample_name(self, sample: int) -> str:
+        """`mnist:17`: which image of the data a sample is."""
+        return self.names[sample] if len(self.names) > 1 else ""
 
     def with_target(self, _target: object) -> NoReturn:
         """Refuse another target."""
@@ -100,4 +105,5 @@ def _subject(moment: Moment) -> UpdateSubject:
         steps=(),
         settings=settings,
         moment=moment,
+        names=names,
     )

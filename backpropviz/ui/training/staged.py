@@ -43,12 +43,15 @@ class Staged(QObject):
 
     def _draw_next(self) -> None:
         name = next((name for name in self._parts if name in self._wanted), None)
-        if name is not None:
-            self._wanted.discard(name)
-            self._parts[name]()
-        if self._wanted:
-            self._turn.start()
-        else:
-            self._turn.stop()
-            # After the painting, which Qt does before it comes to its timers.
-            self._painted.start()
+        try:
+            if name is not None:
+                self._wanted.discard(name)
+                self._parts[name]()
+        finally:
+            # A part that fails is told by Python; the others are drawn all the same.
+            if self._wanted:
+                self._turn.start()
+            else:
+                self._turn.stop()
+                # After the painting, which Qt does before it comes to its timers.
+                self._painted.start()
