@@ -170,6 +170,10 @@ class Subject:
             steps=(),
         )
 
+    def sample_name(self, _sample: int) -> str:
+        """What a sample of a batch is called; empty where it has no name of its own."""
+        return ""
+
     def with_preprocessing(self, preprocessing: Preprocessing) -> Subject:
         """The same picture brought to the input in another way."""
         if self.picture is None:

@@ -93,7 +93,7 @@ class TopBar(QToolBar):
         """Show what is debugged."""
         subject = opened.subject
         self._sample = opened.view.sample
-        self.image.show_value(_image_title(subject), self._thumbnail(opened))
+        self.image.show_value(_image_title(opened), self._thumbnail(opened))
         self.network.show_value(_short(subject.network_title))
         guessed = self.tr(" (its answer)") if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
@@ -105,7 +105,7 @@ class TopBar(QToolBar):
         """Of a batch, the picture of the sample that is shown."""
         if opened.view.tape.batch > 1 and opened.view.sample != self._sample:
             self._sample = opened.view.sample
-            self.image.show_value(_image_title(opened.subject), self._thumbnail(opened))
+            self.image.show_value(_image_title(opened), self._thumbnail(opened))
 
     def _want_export(self) -> None:
         is_training = self.mode.value == "train"
@@ -234,8 +234,12 @@ def _short(text: str) -> str:
     return name if len(name) <= 22 else f"{name[:12]}…{name[-8:]}"
 
 
-def _image_title(subject: Subject) -> str:
+def _image_title(opened: Opened) -> str:
     """The picture's name; a network's own example is told by its size."""
+    subject, view = opened.subject, opened.view
+    name = subject.sample_name(view.sample)
+    if name:
+        return f"{_short(name)}, one of {view.tape.batch}"
     if subject.image_name != EXAMPLE:
         return _short(subject.image_name)
     shape = subject.image.shape

@@ -12,15 +12,22 @@ from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import parse
+from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
+from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.run import new_run
+from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import LIGHT
+from backpropviz.storage.networks import load_network
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.training.debugged import opened_update
 from backpropviz.ui.workbench import Workbench
 from tests.ui.bench import bench_of
 from tests.ui.conftest import Open
@@ -106,3 +113,18 @@ def test_the_picture_of_the_image_is_that_of_the_sample(bench: Workbench) -> Non
     bench._show_side_panels()
     assert bench.bar._sample == 3
     assert image_thumbnail(now(bench), 24, LIGHT) != first
+
+
+def test_a_sample_of_an_update_is_called_by_its_name() -> None:
+    """And each name stands for its own image, in the order of the batch."""
+    model = load_network("lenet")
+    images = np.random.default_rng(1).random((3, 1, 28, 28), np.float32)
+    samples = Samples(images, np.array([3, 1, 4]), ("mnist:5", "mnist:7", "mnist:9"))
+    names, preprocessing = model.class_names, model.preprocessing
+    dataset = Dataset("three", "mnist", samples, None, names, preprocessing, ())
+    run = new_run(model, dataset, Hyperparameters(Sgd(0.1), batch_size=3))
+    opened = opened_update(Moment(run, run.start, 1), "")
+    called = [opened.subject.sample_name(n) for n in range(3)]
+    assert sorted(called) == sorted(samples.names)
+    for name, image in zip(called, opened.view.tape[IMAGE], strict=True):
+        np.testing.assert_array_equal(images[samples.names.index(name)], image)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.shares import sample_shares
+from backpropviz.engine.shares import sample_axis, sample_shares
 from backpropviz.engine.tape import Tape
+from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import said
 from backpropviz.figures.sample import has_samples
 from backpropviz.figures.sentences.story import Story
@@ -43,6 +45,14 @@ def sum_over_samples(tape: Tape) -> tuple[str, ...]:
     factor = f"the factor 1/{count}" if is_plain else "its factor"
     mean = f"The loss is the mean over {count} samples; {factor} came in once, at the loss"
     return (f"{mean}, so here {count} shares simply add up.",)
+
+
+def of_sample(step: ExplainedStep, derivation: Derivation) -> str:
+    """`, in sample 5,` where the current term of a sum over samples is in one of several."""
+    axis, number = sample_axis(derivation.nest.by_target), step.progress.current
+    if step.tape.batch == 1 or axis is None or number is None or sample_shares(derivation) is None:
+        return ""
+    return f", in sample {derivation.coordinates(number)[axis]},"
 
 
 def _largest_share(story: Story) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from backpropviz.engine.operands import Choice
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import said
 from backpropviz.figures.sentences.backward import gradient_sentences
-from backpropviz.figures.sentences.batch import batch_sentences, sum_over_samples
+from backpropviz.figures.sentences.batch import batch_sentences, of_sample, sum_over_samples
 from backpropviz.figures.sentences.forward import forward_sentences
 from backpropviz.figures.sentences.overview import overview_sentences
 from backpropviz.figures.sentences.story import Sentences, Story
@@ -77,7 +77,7 @@ def _current_term(step: ExplainedStep, derivation: Derivation) -> tuple[str, ...
     if len(derivation.positions) < 2:
         return ()
     term = derivation.terms[number]
-    place = f"Term {number + 1:,} of {len(derivation.positions):,}"
+    place = f"Term {number + 1:,} of {len(derivation.positions):,}{of_sample(step, derivation)}"
     if term.presence is Presence.PADDING:
         return (f"{place} falls on padding, which counts as 0.",)
     if derivation.rule is Rule.MAX:
