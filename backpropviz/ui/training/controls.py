@@ -137,7 +137,7 @@ class TrainingControls(QFrame):
         done, total = updates_in(run.run.course, max(1, shown))
         self._after.setText(
             self.tr("epoch {epoch}, {done} of {total}").format(
-                epoch=epoch, done=done if shown else 0, total=total
+                epoch=f"{epoch:,}", done=done if shown else 0, total=total
             )
         )
 

@@ -11,6 +11,8 @@ from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.frozen import frozen
 from backpropviz.ui.training.live_run import LiveRun
 
+_MOST_COST_S: Final = 0.1
+"""A longer time, such as the first, is no measure of the next ones."""
 _PATIENCE_S: Final = 0.3
 """So long the thread waits for a snapshot to be drawn: a window may be busy with something else."""
 
@@ -103,7 +105,7 @@ class Mailbox:
     def acknowledge(self, cost_s: float) -> None:
         """From the window: the last snapshot is drawn, which took this long."""
         with self._condition:
-            self._is_free, self._costs_s = True, (self._costs_s[1], cost_s)
+            self._is_free, self._costs_s = True, (self._costs_s[1], min(cost_s, _MOST_COST_S))
             self._condition.notify()
 
     def take(self, *, has_work: bool, has_news: bool) -> tuple[Wish, ...]:

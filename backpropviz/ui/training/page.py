@@ -151,10 +151,10 @@ class TrainingPage(QWidget):
     def show_state(self, state: TrainingState) -> None:
         """Draw it soon."""
         before, self._state = self._state, state
-        self._turns += 1
         is_live = state.is_running and before.is_running and state.current == before.current
+        self._turns = self._turns + 1 if is_live else 0
         # While a run goes, the filters are drawn twice as often as all that changes slowly.
-        self._stages.want(_LIVELY if is_live and self._turns % 2 else None)
+        self._stages.want(_LIVELY if is_live and self._turns % 2 == 0 else None)
 
     def draw_now(self) -> None:
         """Draw at once what is still to be drawn."""
