@@ -100,6 +100,36 @@ class Operand(Protocol):
         """Where the operand is present: neither absent nor padding; None: everywhere."""
 
 
+class Present:
+    """An operand that is there in every term, or where another operand of the term is."""
+
+    __slots__ = ()
+
+    def exists(self, values: Values, region: Region) -> Array | None:
+        """Everywhere."""
+        return None
+
+    def inside(self, values: Values, region: Region) -> Array | None:
+        """Everywhere."""
+        return None
+
+
+class Computed(Present):
+    """An operand that no cell of an array holds: it has no address."""
+
+    __slots__ = ()
+
+    @property
+    def address(self) -> Address | None:
+        """None."""
+        return None
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """Empty, unless the operand belongs to a cell."""
+        return ()
+
+
 @frozen(eq=False)
 class Loops:
     """One order of a nest's loops, outermost first, in three groups: channel | element | term."""

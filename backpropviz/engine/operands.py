@@ -10,7 +10,16 @@ from numpy.lib.stride_tricks import as_strided
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index
-from backpropviz.engine.nest import Coordinates, Factor, Operand, Presence, Region, Values
+from backpropviz.engine.nest import (
+    Computed,
+    Coordinates,
+    Factor,
+    Operand,
+    Presence,
+    Present,
+    Region,
+    Values,
+)
 from backpropviz.frozen import frozen
 
 PADDING_LABEL = "padding"
@@ -137,21 +146,11 @@ def _padded_window(array: Array, low: list[int], high: list[int]) -> Array:
 
 
 @frozen
-class Constant:
+class Constant(Computed):
     """A number that has no address: `1/4`, a learning rate."""
 
     label: str
     value: float
-
-    @property
-    def address(self) -> Address | None:
-        """None."""
-        return None
-
-    @property
-    def index(self) -> tuple[Index, ...]:
-        """Empty."""
-        return ()
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """The same for every term."""
@@ -161,17 +160,9 @@ class Constant:
         """The same for every term."""
         return np.full((1,) * len(region), self.value)
 
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Always there."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Always there."""
-        return None
-
 
 @frozen(eq=False)
-class Share:
+class Share(Present):
     """1/n, where n may differ between windows: padding is not counted, an edge cuts them."""
 
     counts: Array
@@ -201,14 +192,6 @@ class Share:
     def block(self, values: Values, region: Region) -> Array:
         """The shares of a box of terms."""
         return _gathered(1.0 / self.counts, self.index, region)
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
 
 
 @frozen
@@ -262,7 +245,7 @@ class Indicator:
 
 
 @frozen
-class Choice:
+class Choice(Computed):
     """A different operand for each position along one loop axis.
 
     The consumers of a value that was used twice, the parts that a concatenation joins.
@@ -270,11 +253,6 @@ class Choice:
 
     axis: int
     options: tuple[Operand, ...]
-
-    @property
-    def address(self) -> Address | None:
-        """None: it depends on the term."""
-        return None
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -299,14 +277,6 @@ class Choice:
         ]
         shape = np.broadcast_shapes(*(c.shape for c in chosen))
         return np.concatenate([np.broadcast_to(c, shape) for c in chosen], axis=self.axis)
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Each option is there where it is chosen."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Each option is there where it is chosen."""
-        return None
 
     def _single(self, region: Region, position: int) -> Region:
         return (*region[: self.axis], range(position, position + 1), *region[self.axis + 1 :])

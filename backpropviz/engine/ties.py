@@ -13,7 +13,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index
-from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
+from backpropviz.engine.nest import Computed, Coordinates, Factor, Presence, Region, Values
 from backpropviz.engine.operands import Cell, Indicator
 from backpropviz.frozen import frozen
 
@@ -59,16 +59,11 @@ class TiedIndicator(Indicator):
 
 
 @frozen
-class TiedShare:
+class TiedShare(Computed):
     """1/k, where k cells hold the largest value of a window; 1/1 where there is no tie."""
 
     tied: Address
     window: tuple[Index, ...]
-
-    @property
-    def address(self) -> Address | None:
-        """None: its value is not the count, but one over it."""
-        return None
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -91,14 +86,6 @@ class TiedShare:
         """The shares of a box of terms; where there is no window, the upstream operand is 0."""
         counts = Cell(self.tied, self.window, Presence.ABSENT).block(values, region)
         return np.asarray(1 / np.maximum(counts, 1))
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
 
 
 def _same(a: Array | float, b: Array | float) -> Array:

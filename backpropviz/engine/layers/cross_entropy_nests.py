@@ -18,11 +18,13 @@ from backpropviz.engine.layers.softmax_nests import (
 )
 from backpropviz.engine.nest import (
     Axis,
+    Computed,
     Coordinates,
     Factor,
     Loops,
     Nest,
     Operand,
+    Present,
     Region,
     Rule,
     Values,
@@ -104,7 +106,7 @@ def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
 
 
 @frozen
-class TargetCell:
+class TargetCell(Present):
     """An array's value at the sample's target class."""
 
     address: Address
@@ -131,26 +133,13 @@ class TargetCell:
         samples, _ = self.sample.over(region)
         return values[self.address][samples, values[TARGET][samples]]
 
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
 
 @frozen
-class IsTarget:
+class IsTarget(Computed):
     """1 for the sample's target class, else 0."""
 
     sample: Index
     category: Index
-
-    @property
-    def address(self) -> Address | None:
-        """None: its value is not the target, but whether the target is this class."""
-        return None
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -172,11 +161,3 @@ class IsTarget:
         """1 where the class is the target."""
         targets = values[TARGET][self.sample.over(region)[0]]
         return np.asarray(self.category.over(region)[0] == targets, dtype=np.float64)
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None

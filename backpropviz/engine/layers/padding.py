@@ -15,7 +15,7 @@ from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.layers.configuration import Padding, image_shape, window
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
+from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -100,7 +100,7 @@ class Pad:
 
 
 @frozen
-class Framed:
+class Framed(Present):
     """A cell of an array, or the frame's constant where the array has none."""
 
     cell: Cell
@@ -132,14 +132,6 @@ class Framed:
         """Pixels and frame."""
         pixels, inside = self.cell.block(values, region), self.cell.inside(values, region)
         return pixels if inside is None else np.where(inside, pixels, self.value)
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
 
 
 LAYERS = (Pad,)

@@ -8,7 +8,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import constant
 from backpropviz.engine.layers.protocol import LayerNests, Site
 from backpropviz.engine.lettered import Lettering, sizes_of
-from backpropviz.engine.nest import Coordinates, Factor, Nest, Region, Rule, Values
+from backpropviz.engine.nest import Computed, Coordinates, Factor, Nest, Region, Rule, Values
 from backpropviz.engine.operands import Cell
 from backpropviz.frozen import frozen
 
@@ -86,20 +86,10 @@ def _written(letters: str) -> str:
 
 
 @frozen
-class NotAbove:
+class NotAbove(Computed):
     """1 where a value is not above 0, else 0."""
 
     cell: Cell
-
-    @property
-    def address(self) -> None:
-        """None: its value is not the cell's, but whether that is above 0."""
-        return
-
-    @property
-    def index(self) -> tuple[()]:
-        """Empty."""
-        return ()
 
     @property
     def label(self) -> str:
@@ -114,11 +104,3 @@ class NotAbove:
     def block(self, values: Values, region: Region) -> Array:
         """1 where the value is not above 0."""
         return np.asarray(~(self.cell.block(values, region) > 0), dtype=np.float64)
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None

@@ -15,7 +15,7 @@ from backpropviz.engine.index import Index
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.configuration import is_whole, single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.nest import Coordinates, Factor, Presence, Region, Values
+from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -109,7 +109,7 @@ class Reshape(Reshaping):
 
 
 @frozen
-class Reshaped:
+class Reshaped(Present):
     """The cell of an array that has the same row-major place in another shape."""
 
     address: Address
@@ -142,14 +142,6 @@ class Reshaped:
         """The values of a box of places."""
         wanted = values[self.address].reshape(self.wanted)
         return wanted[tuple(slice(r.start, r.stop) for r in region)]
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
 
 
 LAYERS = (Flatten, Reshape)

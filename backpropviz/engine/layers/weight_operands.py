@@ -8,26 +8,16 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.index import Index
 from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.nest import Coordinates, Factor, Region, Values
+from backpropviz.engine.nest import Computed, Coordinates, Factor, Region, Values
 from backpropviz.frozen import frozen
 
 
 @frozen
-class ClassWeight:
+class ClassWeight(Computed):
     """w[k]."""
 
     weights: tuple[float, ...]
     category: Index
-
-    @property
-    def address(self) -> None:
-        """None: the weights are settings."""
-        return
-
-    @property
-    def index(self) -> tuple[()]:
-        """Empty."""
-        return ()
 
     @property
     def label(self) -> str:
@@ -43,31 +33,13 @@ class ClassWeight:
         """The weights of several classes."""
         return np.asarray(self.weights)[self.category.over(region)[0]]
 
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
 
 @frozen
-class TargetWeight:
+class TargetWeight(Computed):
     """w[t], the weight of the sample's target class."""
 
     weights: tuple[float, ...]
     sample: Index
-
-    @property
-    def address(self) -> None:
-        """None: the weights are settings."""
-        return
-
-    @property
-    def index(self) -> tuple[()]:
-        """Empty: the class is not a map of the coordinates."""
-        return ()
 
     @property
     def label(self) -> str:
@@ -83,31 +55,13 @@ class TargetWeight:
         """The weights of several samples."""
         return np.asarray(self.weights)[values[TARGET][self.sample.over(region)[0]]]
 
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
-        return None
-
 
 @frozen
-class OneOver:
+class OneOver(Computed):
     """1 / a number of the pass."""
 
     source: Address
     label: str
-
-    @property
-    def address(self) -> None:
-        """None: its value is not the number's."""
-        return
-
-    @property
-    def index(self) -> tuple[()]:
-        """Empty."""
-        return ()
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """The same for every term."""
@@ -116,14 +70,6 @@ class OneOver:
     def block(self, values: Values, region: Region) -> Array:
         """The same for every term."""
         return np.full((1,) * len(region), self._value(values))
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Always there."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Always there."""
-        return None
 
     def _value(self, values: Values) -> np.float64:
         with np.errstate(divide="ignore"):
