@@ -19,28 +19,19 @@ from backpropviz.frozen import frozen
 
 
 @frozen(slots=False)
-class MaxPool2d:
-    """o[n,c,y,x] = max_{i,j} X[n,c,y·s+i·d−p,x·s+j·d−p]; padding never wins.
+class _Windowed:
+    """What both poolings with a window are told; the stride is the kernel size unless given."""
 
-    Only the winner (the first in row-major order) receives the upstream gradient; its flat index in
-    the unpadded plane is the residual `switches`. The stride is the kernel size unless given.
-    `ties` may instead give the whole to every cell that holds the largest value ("all") or share it
-    out evenly among them ("shared"); then the residual `tied` counts these cells.
-    """
-
-    kind: ClassVar[str] = "max_pool2d"
+    name_in_words: ClassVar[str]
     kernel_size: Pair
     stride: Pair | None = None
     padding: Padding = 0
     dilation: Pair = 1
     ceil_mode: bool = False
-    ties: TieRule = "first"
 
     def __post_init__(self) -> None:
         """Refuse what can be refused without knowing the input."""
         _ = self.window
-        if self.ties not in get_args(TieRule):
-            raise UserError(f"ties = “{self.ties}” must be “first”, “all” or “shared”.")
 
     @cached_property
     def window(self) -> Window:
@@ -51,7 +42,7 @@ class MaxPool2d:
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """(channels, rows, columns) of windows; each has at least one cell inside the input."""
-        channels, height, width = image_shape(inputs, "a max-pooling")
+        channels, height, width = image_shape(inputs, self.name_in_words)
         rows, columns = self.window.output_size(height, width)
         kernel.window_counts(height, width, self.window, count_include_pad=False)
         return (channels, rows, columns)
@@ -59,6 +50,27 @@ class MaxPool2d:
     def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
         """None."""
         return {}
+
+
+@frozen(slots=False)
+class MaxPool2d(_Windowed):
+    """o[n,c,y,x] = max_{i,j} X[n,c,y·s+i·d−p,x·s+j·d−p]; padding never wins.
+
+    Only the winner (the first in row-major order) receives the upstream gradient; its flat index in
+    the unpadded plane is the residual `switches`.
+    `ties` may instead give the whole to every cell that holds the largest value ("all") or share it
+    out evenly among them ("shared"); then the residual `tied` counts these cells.
+    """
+
+    kind: ClassVar[str] = "max_pool2d"
+    name_in_words: ClassVar[str] = "a max-pooling"
+    ties: TieRule = "first"
+
+    def __post_init__(self) -> None:
+        """Refuse what can be refused without knowing the input."""
+        _Windowed.__post_init__(self)
+        if self.ties not in get_args(TieRule):
+            raise UserError(f"ties = “{self.ties}” must be “first”, “all” or “shared”.")
 
     def forward(
         self,
@@ -104,7 +116,7 @@ class MaxPool2d:
 
 
 @frozen(slots=False)
-class AvgPool2d:
+class AvgPool2d(_Windowed):
     """o[n,c,y,x] = Σ_{i,j} X[n,c,y·s+i·d−p,x·s+j·d−p] / n_{y,x}.
 
     n counts the window's cells: those in padding too, unless `count_include_pad` is false, but
@@ -112,34 +124,8 @@ class AvgPool2d:
     """
 
     kind: ClassVar[str] = "avg_pool2d"
-    kernel_size: Pair
-    stride: Pair | None = None
-    padding: Padding = 0
-    dilation: Pair = 1
-    ceil_mode: bool = False
+    name_in_words: ClassVar[str] = "an average-pooling"
     count_include_pad: bool = True
-
-    def __post_init__(self) -> None:
-        """Refuse what can be refused without knowing the input."""
-        _ = self.window
-
-    @cached_property
-    def window(self) -> Window:
-        """The geometry."""
-        return window(
-            self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode
-        )
-
-    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """(channels, rows, columns) of windows; each has at least one cell inside the input."""
-        channels, height, width = image_shape(inputs, "an average-pooling")
-        rows, columns = self.window.output_size(height, width)
-        kernel.window_counts(height, width, self.window, count_include_pad=False)
-        return (channels, rows, columns)
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def forward(
         self,
