@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.program import Phase
 from backpropviz.figures.overview.parts import array_thumbnail, is_computed, statistics
@@ -62,6 +62,9 @@ def _lines(view: View, phase: Phase, layer: str) -> tuple[Line, ...]:
 
 
 def _forward(view: View, layer: str) -> tuple[Address, ...]:
+    if layer == LOSS_NAME:
+        made = [o.nest.target for o in view.timeline.operations if o.phase is Phase.LOSS]
+        return (Address(LOSS_NAME, "input"), TARGET, *made)
     node = view.tape.network.by_name[layer]
     inputs = (view.tape.network.input_address(node, k) for k in range(len(node.inputs)))
     parameters = (Address(layer, name) for name in view.tape.network.parameter_shapes(node))
@@ -76,7 +79,7 @@ def _backward(view: View, layer: str) -> tuple[Address, ...]:
         for o in view.timeline.operations
         if o.phase is Phase.BACKWARD and o.layer == layer
     )
-    output = network.output_address(layer).grad
+    output = LOSS.grad if layer == LOSS_NAME else network.output_address(layer).grad
     if layer == IMAGE_NAME or output in made:
         sources = (network.input_address(*reader).grad for reader in network.consumers[layer])
         return tuple(dict.fromkeys((*sources, *made)))

@@ -34,7 +34,7 @@ _LEAST_WIDTH = 96
 _CORNER = 5
 _WIRE, _ROUTE = 2.0, 2.0
 _CLEARANCE = 8
-_LABEL_HEIGHT = 11
+_LABEL_HEIGHT, _SHORTEST = 11, 3
 
 
 @frozen
@@ -52,7 +52,7 @@ def wires(
 ) -> tuple[Mark, ...]:
     """The product of the current term in `band`, below the panels that it joins."""
     factors = tuple(o.at(view.tape, focus.coordinates) for o in focus.loops.operands)
-    laid = layout(_equation(view, focus, factors), equation_style(theme))
+    laid = _fitting(_equation(view, focus, factors), band.width - 4 * _PADDING, theme)
     sources = _sources(view, factors, placed[:-1], theme)
     target = _target(view, focus, placed[-1], theme)
     if not sources or target is None:
@@ -62,15 +62,15 @@ def wires(
         *(m for number, end in enumerate(sources) for m in _incoming(end, chip, number)),
         *_outgoing(target, chip, band),
     )
-    return *_apart(marks, band.y), *_chip(laid, chip, theme)
+    return *_apart(marks, band.y, chip), *_chip(laid, chip, theme)
 
 
-def _apart(marks: Sequence[Mark], top: float) -> Iterator[Mark]:
-    """All wires, and the labels that neither meet another one nor the panels above `top`.
+def _apart(marks: Sequence[Mark], top: float, chip: Box) -> Iterator[Mark]:
+    """All wires, and the labels that meet no other one, not the product, nor what is above.
 
     Where many operands meet, their numbers stand in the product's equation anyway.
     """
-    taken: list[Box] = []
+    taken = [chip]
     for mark in marks:
         if not isinstance(mark, Text):
             yield mark
@@ -88,7 +88,15 @@ def _meet(first: Box, second: Box) -> bool:
     return shared.width > 0 and shared.height > 0
 
 
-def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> Node:
+def _fitting(equation: Row, width: float, theme: Theme) -> Laid:
+    """The whole equation; of one too long for the stage, its result."""
+    laid = layout(equation, equation_style(theme))
+    if laid.width <= width or len(equation.items) < _SHORTEST:
+        return laid
+    return layout(Row(equation.items[-2:]), equation_style(theme))
+
+
+def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> Row:
     """`2 × 4 = 8`, or a function's formula with its numbers."""
     operands, nest = focus.loops.operands, focus.nest
     values = [factor.value for factor in factors]

@@ -45,6 +45,7 @@ from backpropviz.scene.marks import Pixels, Rect, Scene, Text
 from backpropviz.scene.numbers import decimal_of
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.storage.networks import load_network
+from tests.figures.kind_passes import LOSSES, every_kind, of_loss
 from tests.scene_checks import texts_outside, texts_that_overlap
 
 SIZES = ((649, 556), (968, 756), (1289, 836))
@@ -91,7 +92,12 @@ def _normed(batch: int) -> tuple[Model, Tape]:
 
 def views(name: str, batch: int, order: LoopOrder) -> Iterator[View]:
     """Every operation at every depth, at its first and its last step, and the end."""
-    model, tape = passes(name, batch)
+    yield from views_of(*passes(name, batch), order)
+
+
+def views_of(model: Model, tape: Tape, order: LoopOrder) -> Iterator[View]:
+    """The same of a pass."""
+    batch = tape.batch
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer), order)
     scales, options = Scales(tape), Options(sample=batch - 1, ledger_by_sample=True)
     for start, stop in zip(timeline.starts, timeline.starts[1:], strict=False):
@@ -103,8 +109,29 @@ def views(name: str, batch: int, order: LoopOrder) -> Iterator[View]:
 @pytest.mark.parametrize("order", list(LoopOrder))
 @pytest.mark.parametrize(("name", "batch"), BATCHES)
 def test_every_operation_on_a_batch_is_legible(name: str, batch: int, order: LoopOrder) -> None:
+    assert_all_legible(views(name, batch, order))
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_every_loss_on_a_batch_is_legible(name: str) -> None:
+    tape = of_loss(name)
+    model = replace(load_network("lenet"), network=tape.network, class_names=())
+    assert_all_legible(views_of(model, tape, LoopOrder.TARGET))
+
+
+def test_a_product_too_long_for_a_narrow_stage_shows_its_result() -> None:
+    tape = every_kind("eval")
+    model = replace(load_network("lenet"), network=tape.network, class_names=())
+    for view in views_of(model, tape, LoopOrder.TARGET):
+        focus = view.focus
+        if focus is not None and focus.operation.layer == "bent":
+            assert not texts_outside(stage(view, 649, 556, LIGHT))
+
+
+def assert_all_legible(shown: Iterator[View]) -> None:
+    """In both themes, at every size in turn."""
     found: list[str] = []
-    for number, view in enumerate(views(name, batch, order)):
+    for number, view in enumerate(shown):
         width, height = SIZES[number % len(SIZES)]
         scene = stage(view, width, height, (LIGHT, DARK)[number // len(SIZES) % 2])
         where = f"{width}×{height} {scene.title} ({view.depth.title})"
