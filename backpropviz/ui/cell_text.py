@@ -6,14 +6,17 @@ from backpropviz.debugger.progress import Reading, Standing, value_at
 from backpropviz.engine.address import Address
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.figures.sample_words import target_words
 from backpropviz.scene.numbers import full, shown
-from backpropviz.ui.mark_keys import address_of
+from backpropviz.ui.mark_keys import address_of, sample_of
 from backpropviz.ui.opened import Opened
 
 
 def cell_text(key: str, opened: Opened) -> str:
     """Lines for a tooltip; empty for a key that names nothing."""
-    address = address_of(key)
+    address, sample = address_of(key), sample_of(key)
+    if sample is not None:
+        return _sample_text(sample, opened)
     if address is None:
         return _command_text(key)
     try:
@@ -73,6 +76,18 @@ def _known(reading: Reading, tape: Tape, address: Address) -> str:
     if reading.standing is Standing.GROWING:
         return f"{full(reading.value)} so far ({reading.done} of {reading.total} terms)"
     return full(tape[address].dtype.type(reading.value))
+
+
+def _sample_text(sample: int, opened: Opened) -> str:
+    """Which image it is, its target and answer, and what it adds to the value in focus."""
+    view = opened.view
+    name = opened.subject.sample_name(sample)
+    lines = [f"Sample {sample} of {view.tape.batch}{f': {name}' if name else ''}"]
+    words = target_words(view, sample)
+    lines += [words[:1].upper() + words[1:]] if words else []
+    if view.shares is not None:
+        lines.append(f"Adds {shown(float(view.shares.values[sample]), 6, signed=True)}")
+    return "\n".join((*lines, "Click to see the same step in it"))
 
 
 def _command_text(key: str) -> str:

@@ -22,8 +22,10 @@ from backpropviz.engine.training.run import new_run
 from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.view import View
+from backpropviz.scene.numbers import shown
 from backpropviz.scene.theme import LIGHT
 from backpropviz.storage.networks import load_network
+from backpropviz.ui.cell_text import cell_text
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
@@ -128,3 +130,11 @@ def test_a_sample_of_an_update_is_called_by_its_name() -> None:
     assert sorted(called) == sorted(samples.names)
     for name, image in zip(called, opened.view.tape[IMAGE], strict=True):
         np.testing.assert_array_equal(images[samples.names.index(name)], image)
+
+
+def test_pointing_at_a_sample_tells_its_share(bench: Workbench) -> None:
+    opened = now(bench)
+    assert opened.view.shares is not None
+    text = cell_text("sample:2", opened)
+    assert text.startswith("Sample 2 of 4\nTarget 4, read as ")
+    assert f"Adds {shown(float(opened.view.shares.values[2]), 6, signed=True)}" in text
