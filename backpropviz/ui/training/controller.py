@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
@@ -40,6 +41,9 @@ from backpropviz.ui.training.past import Past
 from backpropviz.ui.training.snapshot import Snapshot
 from backpropviz.ui.training.state import RunState, TrainingState, Visited
 from backpropviz.ui.training.worker import TrainingThread
+
+SPILL_BYTES: Final = 512 * 2**20
+"""Of a run's checkpoints in the folder for temporary files, which may be small."""
 
 
 class TrainingController(QObject):
@@ -87,7 +91,7 @@ class TrainingController(QObject):
             self._folder = TemporaryDirectory(prefix="backpropviz-")
         folder = Path(self._folder.name, str(self._made))
         folder.mkdir()
-        return LiveRun(self._made, run, checkpoints, SpillFolder(folder, run.network))
+        return LiveRun(self._made, run, checkpoints, SpillFolder(folder, run.network, SPILL_BYTES))
 
     def select(self, number: int) -> None:
         """Show a run; the one that trained pauses."""

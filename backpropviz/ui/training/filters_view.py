@@ -14,7 +14,7 @@ from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.errors import UserError
-from backpropviz.figures.training.filter_page import FilterOptions, can_be_images, filters
+from backpropviz.figures.training.filter_page import FilterOptions, filters
 from backpropviz.figures.training.filter_rows import (
     CHANGE_PREFIX,
     FilterState,
@@ -23,11 +23,14 @@ from backpropviz.figures.training.filter_rows import (
     state_rows,
 )
 from backpropviz.figures.training.short_text import short
+from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.state import RunState
 
+_MOST_TOGETHER = 3
+"""So many input channels can be shown at once."""
 _OUTGROWN = 1.25
 """A locked limit is moved once the values are so much larger; the picture says since when."""
 
@@ -137,31 +140,27 @@ class FiltersView(SceneView):
     def _ask_channel(self, network: Network, layer: str) -> None:
         menu = QMenu(self)
         count = network.parameter_shapes(network.by_name[layer])["weight"][1]
-        for channel in range(count):
-            action = QAction(self.tr("input channel {n}").format(n=channel), menu)
+        choices: tuple[int | None, ...] = tuple(range(count))
+        if count <= _MOST_TOGETHER:
+            choices = (None, *choices)
+        for channel in choices:
+            title = self.tr("all") if channel is None else str(channel)
+            action = QAction(title, menu)
             action.setData((layer, channel))
             action.triggered.connect(self._choose_channel)
             menu.addAction(action)
-        if layer in can_be_images(network):
-            action = QAction(self.tr("as images"), menu)
-            action.setData((layer, None))
-            action.triggered.connect(self._choose_channel)
-            menu.addAction(action)
-        menu.exec(self.mapToGlobal(QPoint(self.width() // 2, 0)))
-        menu.deleteLater()
+        box = find(self.scene, f"channel:{layer}") if self.scene is not None else None
+        at = QPoint() if box is None else self.view_box(box).bottomLeft().toPoint()
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.viewport().mapToGlobal(at))
 
     def _choose_channel(self) -> None:
         action = self.sender()
-        if not isinstance(action, QAction):
-            return
-        layer, channel = action.data()
-        if channel is None:
-            images = self._options.as_images ^ {layer}
-            self._options = replace(self._options, as_images=images)
-        else:
+        if isinstance(action, QAction):
+            layer, channel = action.data()
             channels = {**self._options.channels, layer: channel}
             self._options = replace(self._options, channels=channels)
-        self.draw()
+            self.draw()
 
 
 def _inactive_filters(guard: Guard) -> Mapping[str, Array]:
