@@ -52,13 +52,17 @@ class RunFiles(QObject):
         self._reader.run(job)
 
     def ask_path(self, title: str, name: str, kinds: str) -> Path | None:
-        """Where to write; None where the person dismisses the dialog."""
+        """Where to write; None where the person dismisses the dialog.
+
+        A name without a suffix gets that of the suggested `name`.
+        """
         folder = Path(str(QSettings().value("folder/save", "")))
         found, _ = QFileDialog.getSaveFileName(self._window, title, str(folder / name), kinds)
         if not found:
             return None
-        QSettings().setValue("folder/save", str(Path(found).parent))
-        return Path(found)
+        path = Path(found)
+        QSettings().setValue("folder/save", str(path.parent))
+        return path if path.suffix else path.with_suffix(Path(name).suffix)
 
     def save(self, path: Path, saved: SavedRun) -> None:
         """Write a run, and put it into the list of recent sessions."""

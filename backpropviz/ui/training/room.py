@@ -26,7 +26,7 @@ from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training.chips import TrainingChips
 from backpropviz.ui.training.controller import TrainingController
-from backpropviz.ui.training.debugged import opened_update
+from backpropviz.ui.training.debugged import UpdateSubject, opened_update
 from backpropviz.ui.training.files import RunFiles
 from backpropviz.ui.training.page import TrainingPage
 from backpropviz.ui.training.state import TrainingState
@@ -110,6 +110,8 @@ class TrainingRoom(QObject):
 
         opened = self._bench.controller.opened
         subject = None if opened is None else opened.subject
+        if isinstance(subject, UpdateSubject):  # a batch of a run is no image to train on
+            subject = None
         dialog = NewRunDialog(self._window, self._window.theme, subject)
         if model is not None:
             dialog.use_model(model)

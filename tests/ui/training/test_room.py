@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from backpropviz.ui.main_window import MainWindow
@@ -132,6 +132,16 @@ def test_a_saved_run_is_opened_again_and_goes_on_bit_for_bit(
     np.testing.assert_array_equal(
         reopened.parameters["conv2"]["weight"], original.parameters["conv2"]["weight"]
     )
+
+
+def test_a_name_without_a_suffix_gets_the_suggested_one(
+    room: TrainingRoom, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = str(tmp_path / "mine")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
+    assert room.files.ask_path("Save", "run.bpv", "") == tmp_path / "mine.bpv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    assert room.files.ask_path("Save", "run.bpv", "") is None
 
 
 def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_path: Path) -> None:
