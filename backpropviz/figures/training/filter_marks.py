@@ -19,8 +19,8 @@ from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Stroke, T
 from backpropviz.scene.theme import Theme
 
 LABEL_WIDTH: Final = 84
-NUMBER_HEIGHT: Final = 20
-ROW_GAP: Final = 10
+NUMBER_HEIGHT: Final = 16
+ROW_GAP: Final = 6
 _STRIP: Final = 6
 _STRIP_GAP: Final = 2
 _LEAST_WORD: Final = 22
@@ -73,13 +73,21 @@ def band_marks(band: TileBand, x: int, y: int, look: TileLook) -> Iterator[Mark]
 
 def _bias_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> Iterator[Mark]:
     """The limits of the biases' own scale, left of them."""
-    if band.bias is None or band.bias not in band.row.arrays:
+    texts = bias_texts(band, look)
+    if not texts:
         return
-    limit = look.limits.get((band.row.scale, band.bias), 0.0)
-    text = elide(f"bias ±{short(limit, 2)}", styles.NOTE, width)
+    text = elide(texts[0], styles.NOTE, width)
     middle = y + band.tiles.height_px / 2 + _LINE / 2
     baseline = centered_baseline(middle, styles.NOTE)
     yield Text(x, baseline, text, styles.NOTE, look.theme.text_tertiary)
+
+
+def bias_texts(band: TileBand, look: TileLook) -> tuple[str, ...]:
+    """The limits of the biases' own scale, in words and shorter; none where there is no bias."""
+    if band.bias is None or band.bias not in band.row.arrays:
+        return ()
+    limit = f"±{short(look.limits.get((band.row.scale, band.bias), 0.0), 2)}"
+    return f"bias {limit}", f"b {limit}"
 
 
 def number_marks(

@@ -62,6 +62,21 @@ class FilterState:
     inactive: Mapping[str, Array] = field(default_factory=dict)
 
 
+@frozen(eq=False)
+class ShownRows:
+    """Rows, the limits that their values have, and how long each filter's map was inactive."""
+
+    rows: tuple[TileRow, ...]
+    limits: Limits
+    inactive: Mapping[str, Array] = field(default_factory=dict)
+
+
+def shown_rows(network: Network, state: FilterState) -> ShownRows:
+    """The rows of a state, measured."""
+    rows = state_rows(network, state)
+    return ShownRows(rows, limits_of(rows), state.inactive)
+
+
 def state_rows(network: Network, state: FilterState) -> tuple[TileRow, ...]:
     """Weights, gradients of the last update, and change since the start."""
     addresses = tensors_of(network)
@@ -110,11 +125,18 @@ def limits_of(rows: Iterable[TileRow]) -> Limits:
     return found
 
 
-def limit_text(key: tuple[str, Address], limits: Limits, measured: Limits) -> str:
-    """`±1.60`, and up to where values go beyond a locked limit."""
+def limit_texts(key: tuple[str, Address], limits: Limits, measured: Limits) -> tuple[str, ...]:
+    """`±1.60`; where values go beyond a locked limit `±1.60 (to 1.72)` and, shorter, `±1.60+`."""
     limit, largest = limits.get(key, 0.0), measured.get(key, 0.0)
-    beyond = f" (to {short(largest, 2)})" if largest > limit * (1 + 1e-6) else ""
-    return f"±{short(limit)}{beyond}"
+    text = f"±{short(limit)}"
+    if is_beyond(key, limits, measured):
+        return f"{text} (to {short(largest, 2)})", f"{text}+"
+    return (text,)
+
+
+def is_beyond(key: tuple[str, Address], limits: Limits, measured: Limits) -> bool:
+    """Whether values go beyond a limit that was locked."""
+    return measured.get(key, 0.0) > limits.get(key, 0.0) * (1 + 1e-6)
 
 
 def largest_magnitude(array: Array) -> float:

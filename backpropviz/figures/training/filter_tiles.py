@@ -10,11 +10,15 @@ import numpy as np
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.frozen import frozen
 
-_TILE: Final = 42
-"""Pixels of a tile's side where there are few."""
+_TILE: Final = 36
+"""Pixels of a tile's side, about; more where it has few values, or where there is much room."""
+_LARGE_TILE: Final = 42
 _TILE_OF_MANY: Final = 30
+_LEAST_TILE: Final = 25
+_LEAST_OF_FEW: Final = 30
+_FEW_ROWS: Final = 3
 _MANY: Final = 64
-_SLICE: Final = 30
+_WIDE: Final = 1100
 _GAP: Final = 8
 _LARGEST_CELL: Final = 16
 _MOST_SLICES: Final = 3
@@ -36,6 +40,12 @@ class Tiling:
     channels: int
     channel: int | None
     image: Shape = ()
+
+    @property
+    def least_cell(self) -> int:
+        """Pixels of a value below which a tile is no longer made smaller to save a line."""
+        least = _LEAST_OF_FEW if self.rows <= _FEW_ROWS else _LEAST_TILE
+        return min(self.cell, math.ceil(least / self.rows))
 
     @property
     def gap(self) -> int:
@@ -78,10 +88,13 @@ class Tiling:
         return array if self.channel is None else array[:, self.channel : self.channel + 1]
 
 
-def tiling(shape: Shape, channel: int | None, image: Shape = ()) -> Tiling | None:
+def tiling(
+    shape: Shape, channel: int | None, image: Shape = (), width: float = 0.0
+) -> Tiling | None:
     """How a weight of that shape is cut into tiles; None where it is a matrix or a vector.
 
     `channel` is the wanted input channel, None for all: up to three side by side, else the first.
+    In much `width` tiles are larger.
     """
     if image:
         shape = (shape[0], *image)
@@ -94,7 +107,9 @@ def tiling(shape: Shape, channel: int | None, image: Shape = ()) -> Tiling | Non
         channel = 0
     chosen = None if channel is None else min(max(channel, 0), channels - 1)
     slices = channels if chosen is None else 1
-    wanted = _SLICE if slices > 1 else _TILE_OF_MANY if count > _MANY else _TILE
+    is_many = slices > 1 or count > _MANY
+    is_large = rows <= _FEW_ROWS or width >= _WIDE
+    wanted = _TILE_OF_MANY if is_many else _LARGE_TILE if is_large else _TILE
     cell = min(_LARGEST_CELL, max(1, round(wanted / rows)))
     return Tiling(count, slices, rows, columns, cell, channels, chosen, image)
 
