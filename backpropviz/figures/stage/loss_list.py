@@ -14,6 +14,7 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME
 from backpropviz.figures.sample import SAMPLE_KEY
 from backpropviz.figures.sample_words import arrow_words
+from backpropviz.figures.scales import finite_values
 from backpropviz.figures.view import View
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide, text_width
@@ -40,7 +41,7 @@ def loss_list(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
     yield Text(box.x, box.y + 14, _title(view), styles.BODY_STRONG, theme.text)
     rows = -(-batch // across)
     known = view.plane_status(SAMPLE_LOSS, (None,))
-    largest = float(np.nanmax(np.where(known.computed, known.values, 0.0), initial=0.0)) or 1.0
+    largest = float(np.max(finite_values(known.values), initial=0.0)) or 1.0
     decimals = group_decimals(view.tape[SAMPLE_LOSS].ravel().tolist())
     for sample in range(batch):
         column, row = divmod(sample, rows)

@@ -15,7 +15,7 @@ from backpropviz.engine.nest import Region, Rule
 from backpropviz.engine.shares import sample_axis
 from backpropviz.figures.explanation.term_keys import TERM_PATTERN
 from backpropviz.figures.number_groups import counted
-from backpropviz.figures.scales import Scale
+from backpropviz.figures.scales import Scale, finite_values
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.panel import Mood, Outline, Panel
 from backpropviz.figures.stage.planes import Selection, plane
@@ -51,7 +51,7 @@ def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     shape = tuple(len(r) for r in region if len(r) > 1) or (1,)
     leading = shape[:-2] if len(shape) > 2 else ()
     values, ran = values.reshape(shape), ran.reshape(shape)
-    limit = float(np.nanmax(np.abs(values))) if values.size else 0.0
+    limit = float(np.max(np.abs(finite_values(values)), initial=0.0))
     scale = Scale(view.scales.diverging or theme.diverging, (-(limit or 1.0), limit or 1.0), True)
     sample = view.sample if leading and _runs_over_samples(focus, region) else None
     ranges = [range(n) for n in leading]

@@ -10,16 +10,18 @@ from functools import lru_cache
 
 import numpy as np
 
-from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME
 from backpropviz.engine.program import Phase
+from backpropviz.engine.shares import sample_shares
 from backpropviz.figures.ledger.sign_color import sign_color
 from backpropviz.figures.network.thumbnails import PHOTO_SIDE, photograph, thumbnail
 from backpropviz.figures.sample import SAMPLE_KEY
 from backpropviz.figures.sample_words import number_words, target_words
 from backpropviz.figures.scales import Scales
+from backpropviz.figures.stage.loss_list import SAMPLE_LOSS
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.importers.fit import displayable
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import elide
@@ -30,7 +32,6 @@ _LEFT, _NARROW_LEFT, _NARROW = 168.0, 148.0, 760.0
 _LARGEST, _SMALLEST = 30, 13
 _WIDE_GAP_FROM = 18
 _BARS, _BELOW = 18.0, 16.0
-_SAMPLE_LOSS = Address(LOSS_NAME, "sample")
 
 
 def has_strip(view: View) -> bool:
@@ -65,7 +66,7 @@ def sample_strip(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
             yield Rect(*edges, stroke=Stroke(theme.here, 2.0), radius=2.0)
         if bars is not None:
             area = Box(left, round(box.y) + size + 4, size, _BARS - 4)
-            yield from _bar(float(bars[sample]), bars, area, theme)
+            yield from _bar(float(bars.values[sample]), bars, area, theme)
         height = size + (_BARS if bars is not None else 0)
         yield Rect(left - 2, box.y, step, height, fill=theme.stage + "00", key=_key(sample))
 
@@ -93,15 +94,30 @@ def _is_of_loss(view: View) -> bool:
     return focus is not None and focus.operation.layer == LOSS_NAME
 
 
-def _bars(view: View) -> Array | None:
+@frozen(eq=False)
+class _Bars:
+    """A value a sample, 0 where there is none yet, on a scale that stays while they grow."""
+
+    values: Array
+    low: float
+    high: float
+
+
+def _bars(view: View) -> _Bars | None:
     """What the value in focus takes of each sample; at the loss, each one's loss."""
-    if view.focus is not None and _is_of_loss(view) and _SAMPLE_LOSS in view.tape:
-        known = view.plane_status(_SAMPLE_LOSS, (None,))
-        return np.where(known.computed, known.values, 0.0) if known.computed.any() else None
-    shares = view.shares
-    if shares is None or not np.isfinite(shares.values).all():
+    if _is_of_loss(view) and SAMPLE_LOSS in view.tape:
+        known = view.plane_status(SAMPLE_LOSS, (None,))
+        return _scaled(np.where(known.computed, known.values, 0.0), view.tape[SAMPLE_LOSS])
+    derivation, shares = view.explained.derivation, view.shares
+    whole = None if derivation is None or shares is None else sample_shares(derivation)
+    return None if shares is None or whole is None else _scaled(shares.values, whole.values)
+
+
+def _scaled(values: Array, whole: Array) -> _Bars | None:
+    """None where a value is no number to draw."""
+    if not (np.isfinite(values).all() and np.isfinite(whole).all()):
         return None
-    return shares.values
+    return _Bars(values, min(0.0, float(whole.min())), max(0.0, float(whole.max())))
 
 
 def _left(width: float) -> float:
@@ -126,10 +142,9 @@ def _page(view: View, size: int, room: float) -> range:
     return range(first, min(batch, first + most))
 
 
-def _bar(value: float, all_values: Array, area: Box, theme: Theme) -> Iterator[Mark]:
-    low, high = min(0.0, float(all_values.min())), max(0.0, float(all_values.max()))
-    unit = area.height / ((high - low) or 1.0)
-    zero = area.y + high * unit
+def _bar(value: float, bars: _Bars, area: Box, theme: Theme) -> Iterator[Mark]:
+    unit = area.height / ((bars.high - bars.low) or 1.0)
+    zero = area.y + bars.high * unit
     yield Line(area.x, round(zero) + 0.5, area.right, round(zero) + 0.5, Stroke(theme.border))
     if value:
         top, bottom = sorted((zero, zero - value * unit))

@@ -23,7 +23,7 @@ from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import TARGET, Layer
+from backpropviz.engine.layers.protocol import IMAGE, TARGET, Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.mode import Mode
 from backpropviz.engine.model import Model
@@ -248,3 +248,16 @@ def test_the_strip_says_target_and_answer() -> None:
     answer = int(np.argmax(view.tape[parse("loss.probabilities")][5]))
     assert "Sample 5 of 32" in texts
     assert f"target {target}, read as {answer}" in texts
+
+
+def test_a_batch_that_is_not_finite_is_shown() -> None:
+    model, tape = passes("lenet", 32)
+    parameters = {layer: dict(own) for layer, own in model.parameters.items()}
+    weight = np.array(parameters["conv2"]["weight"])
+    weight[0, 0, 0, 0] = np.inf
+    parameters["conv2"]["weight"] = weight
+    images, targets = np.array(tape[IMAGE][:6]), [int(k) for k in tape[TARGET][:6]]
+    with np.errstate(all="ignore"):
+        broken = record(model.network, parameters, images, targets, Sgd(0.02))
+        assert not np.isfinite(broken.loss)
+        assert_all_legible(views_of(model, broken, LoopOrder.TARGET))
