@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.protocol import LOSS_NAME, TARGET
 from backpropviz.figures.view import View
 from backpropviz.scene.numbers import shown
@@ -33,7 +34,13 @@ def answer_word(view: View, sample: int) -> str:
     done, total = view.steps_done(_PROBABILITIES)
     if done < total:
         return ""
-    return _class_word(view, int(np.argmax(view.tape[_PROBABILITIES][sample])))
+    probabilities = view.tape[_PROBABILITIES][sample]
+    return _class_word(view, int(np.argmax(probabilities))) if _is_finite(probabilities) else ""
+
+
+def _is_finite(values: Array) -> bool:
+    """Of NaN no class is the likeliest."""
+    return bool(np.isfinite(values).all())
 
 
 def target_words(view: View, sample: int) -> str:

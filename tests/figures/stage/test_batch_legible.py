@@ -38,6 +38,7 @@ from backpropviz.figures.explanation.term_keys import term_key, term_step
 from backpropviz.figures.ledger.rows import ledger_rows
 from backpropviz.figures.ledger.sample_ledger import summed_by_sample
 from backpropviz.figures.sample import step_in
+from backpropviz.figures.sample_words import answer_word
 from backpropviz.figures.scales import Scales
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import Options, View
@@ -261,3 +262,5 @@ def test_a_batch_that_is_not_finite_is_shown() -> None:
         broken = record(model.network, parameters, images, targets, Sgd(0.02))
         assert not np.isfinite(broken.loss)
         assert_all_legible(views_of(model, broken, LoopOrder.TARGET))
+        last = list(views_of(model, broken, LoopOrder.TARGET))[-1]
+    assert [answer_word(last, n) for n in range(6)] == [""] * 6
