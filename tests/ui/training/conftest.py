@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from backpropviz.engine.arrays import Array
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.run import Initial, Run, new_run
@@ -25,19 +26,25 @@ def small_run(learning_rate: float = 0.05, seed: int = 3) -> Run:
     """LeNet from fresh weights on 64 digits, 16 held out: an epoch has eight updates."""
     model = load_network("lenet")
     digits = digit_set("mnist")
-    images = (digits.images[:80, None] / np.float32(255)).astype(np.float32)
-    labels = digits.labels[:80].astype(np.int64)
-    names = tuple(f"mnist:{number}" for number in range(80))
+    images = (digits.images[::25, None] / np.float32(255)).astype(np.float32)
+    labels = digits.labels[::25].astype(np.int64)
+    names = tuple(f"mnist:{25 * number}" for number in range(80))
     dataset = Dataset(
         "80 digits",
         "mnist",
-        Samples(images[:64], labels[:64], names[:64]),
-        Samples(images[64:], labels[64:], names[64:]),
+        _part(images, labels, names, is_held_out=False),
+        _part(images, labels, names, is_held_out=True),
         model.class_names,
         model.preprocessing,
     )
     settings = Hyperparameters(Sgd(learning_rate, 0.9), batch_size=8)
     return new_run(model, dataset, settings, Initial(seed), title="digits")
+
+
+def _part(images: Array, labels: Array, names: tuple[str, ...], *, is_held_out: bool) -> Samples:
+    """Every fifth is held out: the digits come in the order of their classes."""
+    chosen = [k for k in range(len(names)) if (k % 5 == 0) == is_held_out]
+    return Samples(images[chosen], labels[chosen], tuple(names[k] for k in chosen))
 
 
 @pytest.fixture
@@ -85,4 +92,5 @@ def stands_at(iteration: int) -> Callable[[TrainingState], bool]:
 def faster(run: Run, learning_rate: float) -> Hyperparameters:
     """The run's first settings with another learning rate."""
     settings = run.course.at(1)
+    assert isinstance(settings.optimizer, Sgd)
     return replace(settings, optimizer=replace(settings.optimizer, learning_rate=learning_rate))

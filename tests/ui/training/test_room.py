@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,12 +12,17 @@ import pytest
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from backpropviz.debugger.training.goal_stops import Reached
+from backpropviz.debugger.training.loss_stops import NotFiniteStop
+from backpropviz.debugger.training.thresholds import DEFAULTS
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent
 from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.training import fork_dialog, stops_dialog, thresholds_dialog
 from backpropviz.ui.training.debugged import UpdateSubject
 from backpropviz.ui.training.room import TrainingRoom
-from tests.ui.training.conftest import LONG_MS, small_run, stands_at
+from backpropviz.ui.training.state import TrainingState
+from tests.ui.training.conftest import LONG_MS, faster, small_run, stands_at
 
 
 @pytest.fixture
@@ -199,3 +205,57 @@ def test_closing_the_window_ends_the_thread(window: MainWindow, room: TrainingRo
     room.controller.go()
     window.close()
     assert not room.controller._thread.isRunning()
+
+
+def until(
+    room: TrainingRoom, qtbot: QtBot, act: Callable[[], object], is_there: Callable[..., bool]
+) -> TrainingState:
+    """Do something and wait until the state is as asked."""
+    with qtbot.waitSignal(
+        room.controller.changed, timeout=LONG_MS, check_params_cb=lambda _, new: is_there(new)
+    ):
+        act()
+    return room.controller.state
+
+
+def test_a_chosen_stop_stops_the_run(
+    room: TrainingRoom, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops = (NotFiniteStop(), Reached(number=14))
+    monkeypatch.setattr(stops_dialog, "ask_stops", lambda *_: stops)
+    until(room, qtbot, room.stops, lambda s: s.run.guard.watches.stops == stops)
+    state = until(room, qtbot, room.controller.go, lambda s: s.run.stopped is not None)
+    assert state.run is not None
+    assert state.run.now.iteration == 14
+    assert not state.is_running
+
+
+def test_changed_thresholds_hold_at_once(
+    room: TrainingRoom, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = replace(DEFAULTS, exploding_norm=1e-6)
+    monkeypatch.setattr(thresholds_dialog, "ask_thresholds", lambda *_: limits)
+    until(room, qtbot, room.alert_rules, lambda s: s.run.guard.diagnosis.limits == limits)
+    room.controller.go(30)
+    state = until(room, qtbot, lambda: None, stands_at(30))
+    assert state.run is not None
+    assert state.run.guard is not None
+    titles = [alert.title for alert in state.run.guard.diagnosis.active]
+    assert [title for title in titles if "explodes" in title], titles
+    room.page.draw_now()
+    assert room.page.alerts.cards
+
+
+def test_a_fork_takes_the_settings_that_were_typed(
+    room: TrainingRoom, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = room.controller.state.run
+    assert run is not None
+    settings = faster(run.run, 0.001)
+    monkeypatch.setattr(fork_dialog, "ask_fork", lambda *_: ("slow", settings))
+    room.fork()
+    state = room.controller.state
+    assert state.run is not None
+    assert (state.run.run.title, state.run.parent) == ("slow", 1)
+    assert state.run.run.course.at(11) == settings
+    assert state.run.run.course.at(10) != settings
