@@ -28,8 +28,11 @@ _ROOM_ACTIONS = (
     "debug_update",
     "debug_next_update",
     "rewind",
-    "fork",
     "show_latest",
+)
+"""What a run is needed for: the room does it under the same name."""
+_ASKED_ACTIONS = (
+    "fork",
     "compare_runs",
     "stops",
     "alert_rules",
@@ -37,7 +40,7 @@ _ROOM_ACTIONS = (
     "save_history",
     "save_picture",
 )
-"""What a run is needed for: the room does it under the same name."""
+"""What a person is asked about first."""
 
 
 class TrainingDesk(QObject):
@@ -56,7 +59,7 @@ class TrainingDesk(QObject):
             "mode": self.change_mode,
         }
         window.actions_by_name.bind(handlers)
-        for name in _ROOM_ACTIONS:
+        for name in (*_ROOM_ACTIONS, *_ASKED_ACTIONS):
             window.actions_by_name[name].triggered.connect(self._run_action)
 
     @property
@@ -140,4 +143,5 @@ class TrainingDesk(QObject):
             self._room.close()
 
     def _run_action(self) -> None:
-        getattr(self.room, self.sender().objectName())()
+        name = self.sender().objectName()
+        getattr(self.room.asked if name in _ASKED_ACTIONS else self.room, name)()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,32 +9,27 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 
 from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.training.guard import Guard
 from backpropviz.engine.address import Address
 from backpropviz.engine.model import Model
 from backpropviz.engine.training.moment import Moment
 from backpropviz.engine.training.run import Run
 from backpropviz.errors import UserError
-from backpropviz.figures.training.curves import ChartKind
-from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.storage.run_file import SavedRun
 from backpropviz.ui.background import Background
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import read_preferences
-from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training.chips import TrainingChips
 from backpropviz.ui.training.controller import TrainingController
 from backpropviz.ui.training.debugged import UpdateSubject, opened_update
-from backpropviz.ui.training.files import RunFiles
 from backpropviz.ui.training.page import TrainingPage
+from backpropviz.ui.training.questions import RunQuestions
 from backpropviz.ui.training.state import TrainingState
 from backpropviz.ui.training.status import facts, message, mood, standing
 from backpropviz.ui.training.typed import typed_value
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.training.comparison_window import ComparisonWindow
     from backpropviz.ui.workbench import Workbench
 
 
@@ -51,8 +45,7 @@ class TrainingRoom(QObject):
         self.page = TrainingPage(window.actions_by_name)
         window.pages.addWidget(self.page)
         self.chips = TrainingChips(window.actions_by_name, self)
-        self.files = RunFiles(window)
-        self._comparison: ComparisonWindow | None = None
+        self.asked = RunQuestions(self.controller, self.page, window)
         self._recorder = Background(self)
         self._look_at: Address | None = None
         self._is_shown = False
@@ -78,16 +71,12 @@ class TrainingRoom(QObject):
         page.charts.iteration_wanted.connect(controller.visit)
         page.alerts.rewind_wanted.connect(controller.visit)
         page.alerts.debug_wanted.connect(self._debug_alert)
-        page.alerts.stops_wanted.connect(self.stops)
-        page.alerts.rules_wanted.connect(self.alert_rules)
         page.pictures.filters.debug_wanted.connect(self._debug_value)
-        page.charts.picture_wanted.connect(self._save_charts)
-        page.charts.table_wanted.connect(self.save_history)
         self.chips.run_wanted.connect(controller.select)
-        self.chips.network_wanted.connect(self._open_network)
-        self.files.opened.connect(self._take_saved)
-        self.files.said.connect(self._window.status.say)
-        self.files.failed.connect(self._window.tell_error)
+        self.chips.network_wanted.connect(self.asked.open_network)
+        self.asked.files.opened.connect(self._take_saved)
+        self.asked.files.said.connect(self._window.status.say)
+        self.asked.files.failed.connect(self._window.tell_error)
 
     def show(self) -> None:
         """The page is in sight."""
@@ -131,7 +120,7 @@ class TrainingRoom(QObject):
     def open_run(self, path: Path) -> None:
         """Reopen a saved run; it is shown when it has come."""
         self._window.status.say(self.tr("Opening {name}…").format(name=path.name))
-        self.files.open(path)
+        self.asked.files.open(path)
 
     def _take_saved(self, saved: SavedRun) -> None:
         live = self.controller.live(saved.run, saved.checkpoints)
@@ -171,119 +160,15 @@ class TrainingRoom(QObject):
         """Go on from the shown update in a run of its own."""
         self.controller.fork()
 
-    def fork(self) -> None:
-        """Go on from the shown update with other settings."""
-        from backpropviz.ui.training.fork_dialog import ask_fork
-
-        run = self.controller.state.run
-        found = None if run is None else ask_fork(self._window, run, self._window.theme)
-        if found is not None:
-            title, settings = found
-            self.controller.fork(settings, title)
-
     def show_latest(self) -> None:
         """Leave the past."""
         self.controller.show_latest()
-
-    def compare_runs(self) -> None:
-        """Curves of two runs, and the difference of their filters."""
-        from backpropviz.ui.training.comparison_window import ComparisonWindow
-
-        if len(self.controller.state.runs) < 2:
-            self._window.tell(self.tr("There is one run only: fork it or start another first."))
-            return
-        if self._comparison is None:
-            self._comparison = ComparisonWindow(
-                self._window, self.controller.state, self._window.theme
-            )
-            self._comparison.closed.connect(self._forget_comparison)
-        self._comparison.show()
-        self._comparison.raise_()
-
-    def stops(self) -> None:
-        """Choose what stops the run by itself."""
-        from backpropviz.ui.training.stops_dialog import ask_stops
-
-        guard = self._guard
-        if guard is not None:
-            found = ask_stops(self._window, guard.watches.stops, guard.facts, self._window.theme)
-            if found is not None:
-                self.controller.use_stops(found)
-
-    def alert_rules(self) -> None:
-        """Change the thresholds of the alerts."""
-        from backpropviz.ui.training.thresholds_dialog import ask_thresholds
-
-        guard = self._guard
-        if guard is not None:
-            found = ask_thresholds(self._window, guard.diagnosis.limits, self._window.theme)
-            if found is not None:
-                self.controller.use_limits(found)
-
-    @property
-    def _guard(self) -> Guard | None:
-        run = self.controller.state.run
-        return None if run is None else run.guard
-
-    def save_run(self) -> None:
-        """Write the run to a file."""
-        path = self.files.ask_path(
-            self.tr("Save run"), f"{self._file_name()}.bpv", self.tr("Runs (*.bpv)")
-        )
-        if path is not None:
-            self.controller.saved(partial(self.files.save, path))
-
-    def save_history(self) -> None:
-        """Write a row for each update to a CSV file."""
-        run = self.controller.state.run
-        name = f"{self._file_name()}.csv"
-        path = self.files.ask_path(self.tr("Save curves"), name, self.tr("Tables (*.csv)"))
-        if run is not None and path is not None:
-            self.files.save_table(path, run.history.csv_rows())
-
-    def save_picture(self) -> None:
-        """Write the filters as they are shown to a picture file."""
-        scene = self.page.pictures.figure(float(self.page.pictures.width()))
-        if scene is not None:
-            self._save_scene(scene)
-
-    def _save_charts(self, kinds: tuple[ChartKind, ...]) -> None:
-        width = float(self.page.charts.width())
-        self._save_scene(self.page.charts.scene(width, self._window.theme, kinds))
-
-    def _save_scene(self, scene: Scene) -> None:
-        name, kinds = f"{self._file_name()}.png", self.tr("Pictures (*.png *.svg *.pdf)")
-        path = self.files.ask_path(self.tr("Save picture"), name, kinds)
-        if path is not None:
-            self.files.save_picture(path, scene)
-
-    def _file_name(self) -> str:
-        run = self.controller.state.run
-        return (
-            "run"
-            if run is None
-            else "".join(
-                letter if letter.isalnum() or letter in "-_" else "-" for letter in run.run.title
-            )
-        )
-
-    def _open_network(self) -> None:
-        """The network with the shown weights, in the debugger."""
-        run = self.controller.state.run
-        if run is not None and run.shown is not None:
-            model = replace(run.run.model, parameters=run.shown.parameters)
-            title = f"{run.run.title}-{run.shown.iteration}"
-            self._window.open(OpenRequest(network=title, model=model))
-
-    def _forget_comparison(self) -> None:
-        self._comparison = None
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         self.page.use_theme(colors)
         self.chips.use_theme(colors)
-        if self._comparison is not None:
-            self._comparison.use_theme(colors)
+        self.asked.use_theme(colors)
         if self._is_shown:
             self._tell(self.controller.state)
 
@@ -291,9 +176,7 @@ class TrainingRoom(QObject):
         """Stop training and wait for all threads."""
         self.page.stop()
         self._recorder.stop()
-        self.files.stop()
-        if self._comparison is not None:
-            self._comparison.done(0)
+        self.asked.close()
         self.controller.close()
 
     def _follow(self, old: TrainingState, new: TrainingState) -> None:
@@ -302,8 +185,7 @@ class TrainingRoom(QObject):
             self.page.show_state(new)
             self.chips.show_state(new)
             self._tell(new)
-        if self._comparison is not None:
-            self._comparison.show_state(new)
+        self.asked.follow(new)
         if (old.run is None) != (new.run is None):
             self._window.enable_actions()
 

@@ -122,8 +122,8 @@ def test_a_saved_run_is_opened_again_and_goes_on_bit_for_bit(
     window: MainWindow, room: TrainingRoom, qtbot: QtBot, tmp_path: Path
 ) -> None:
     path = tmp_path / "digits.bpv"
-    with qtbot.waitSignal(room.files.said, timeout=LONG_MS):
-        room.controller.saved(partial(room.files.save, path))
+    with qtbot.waitSignal(room.asked.files.said, timeout=LONG_MS):
+        room.controller.saved(partial(room.asked.files.save, path))
     with qtbot.waitSignal(room.wanted, timeout=LONG_MS):
         window.open(OpenRequest(network=str(path)))
     assert [session.network for session in read_recent()] == [str(path)]
@@ -145,9 +145,9 @@ def test_a_name_without_a_suffix_gets_the_suggested_one(
 ) -> None:
     chosen = str(tmp_path / "mine")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
-    assert room.files.ask_path("Save", "run.bpv", "") == tmp_path / "mine.bpv"
+    assert room.asked.files.ask_path("Save", "run.bpv", "") == tmp_path / "mine.bpv"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
-    assert room.files.ask_path("Save", "run.bpv", "") is None
+    assert room.asked.files.ask_path("Save", "run.bpv", "") is None
 
 
 def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_pa
     scene = room.page.pictures.figure(900.0)
     assert scene is not None
     writers: dict[str, Callable[[Path], None]] = {
-        "h.csv": lambda path: room.files.save_table(path, run.history.csv_rows()),
-        "f.png": lambda path: room.files.save_picture(path, scene),
-        "f.svg": lambda path: room.files.save_picture(path, scene),
+        "h.csv": lambda path: room.asked.files.save_table(path, run.history.csv_rows()),
+        "f.png": lambda path: room.asked.files.save_picture(path, scene),
+        "f.svg": lambda path: room.asked.files.save_picture(path, scene),
     }
     for name, write in writers.items():
-        with qtbot.waitSignal(room.files.said, timeout=LONG_MS):
+        with qtbot.waitSignal(room.asked.files.said, timeout=LONG_MS):
             write(tmp_path / name)
     lines = (tmp_path / "h.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "epoch,update,loss,learning_rate,val_loss,val_accuracy"
@@ -174,19 +174,19 @@ def test_curves_and_filters_are_written(room: TrainingRoom, qtbot: QtBot, tmp_pa
 def test_two_runs_are_compared(window: MainWindow, room: TrainingRoom, qtbot: QtBot) -> None:
     room.controller.fork(title="another")
     go_to(room, 14, qtbot)
-    room.compare_runs()
-    compared = room._comparison
+    room.asked.compare_runs()
+    compared = room.asked.comparison
     assert compared is not None
     scene = compared.figure(900.0)
     assert scene is not None
     window.toggle_theme()
     compared.done(0)
-    assert room._comparison is None
+    assert room.asked.comparison is None
 
 
 def test_one_run_cannot_be_compared(window: MainWindow, room: TrainingRoom) -> None:
-    room.compare_runs()
-    assert room._comparison is None
+    room.asked.compare_runs()
+    assert room.asked.comparison is None
 
 
 def test_the_keyboard_goes_from_panel_to_panel(window: MainWindow, room: TrainingRoom) -> None:
@@ -223,7 +223,7 @@ def test_a_chosen_stop_stops_the_run(
 ) -> None:
     stops = (NotFiniteStop(), Reached(number=14))
     monkeypatch.setattr(stops_dialog, "ask_stops", lambda *_: stops)
-    until(room, qtbot, room.stops, lambda s: s.run.guard.watches.stops == stops)
+    until(room, qtbot, room.asked.stops, lambda s: s.run.guard.watches.stops == stops)
     state = until(room, qtbot, room.controller.go, lambda s: s.run.stopped is not None)
     assert state.run is not None
     assert state.run.now.iteration == 14
@@ -235,7 +235,7 @@ def test_changed_thresholds_hold_at_once(
 ) -> None:
     limits = replace(DEFAULTS, exploding_norm=1e-6)
     monkeypatch.setattr(thresholds_dialog, "ask_thresholds", lambda *_: limits)
-    until(room, qtbot, room.alert_rules, lambda s: s.run.guard.diagnosis.limits == limits)
+    until(room, qtbot, room.asked.alert_rules, lambda s: s.run.guard.diagnosis.limits == limits)
     room.controller.go(30)
     state = until(room, qtbot, lambda: None, stands_at(30))
     assert state.run is not None
@@ -253,7 +253,7 @@ def test_a_fork_takes_the_settings_that_were_typed(
     assert run is not None
     settings = faster(run.run, 0.001)
     monkeypatch.setattr(fork_dialog, "ask_fork", lambda *_: ("slow", settings))
-    room.fork()
+    room.asked.fork()
     state = room.controller.state
     assert state.run is not None
     assert (state.run.run.title, state.run.parent) == ("slow", 1)
