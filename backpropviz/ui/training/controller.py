@@ -187,6 +187,7 @@ class TrainingController(QObject):
         title = title or f"{run.run.title}, from {shown.iteration:,}"
         forked = fork(run.run, shown, hyperparameters, title)
         live = self.live(forked, run.live.earlier(shown))
+        self.show_latest()
         self.add(live, run.history.until(shown.iteration), run.number)
 
     def find_moment(self, iteration: int | None = None, *, ahead: int = 0) -> None:

@@ -148,6 +148,7 @@ def test_a_fork_with_the_same_settings_repeats_its_parent(
     run = state.run
     assert run is not None
     assert (len(state.runs), run.parent, run.number) == (2, 1, 2)
+    assert state.runs[0].shown_iteration == 20
     assert_same(run.now, trained_for(20))
     np.testing.assert_array_equal(run.history.columns().iteration, np.arange(1, 21))
     past = wait_for(
