@@ -5,6 +5,7 @@ Nothing here depends on the values, so that a picture stays as it is while a run
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Final
 
@@ -50,8 +51,9 @@ def tile_layout(wished: Tiling, rows: int, width: int, label_width: int) -> Tile
     for tiles in smaller:
         if tiles.run_px(tiles.count) <= room:
             return TileLayout(tiles, 1, tiles.count)
-    fitting = (room + wished.gap * wished.cell) // wished.pitch_px
-    return TileLayout(wished, 1, max(1, fitting))
+    fitting = max(1, (room + wished.gap * wished.cell) // wished.pitch_px)
+    lines = math.ceil(wished.count / fitting)
+    return TileLayout(wished, 1, math.ceil(wished.count / lines))
 
 
 def _fits(tiles: Tiling, across: int, width: int) -> bool:

@@ -20,7 +20,7 @@ from backpropviz.scene.theme import Theme
 
 LABEL_WIDTH: Final = 84
 NUMBER_HEIGHT: Final = 16
-ROW_GAP: Final = 6
+ROW_GAP: Final = 5
 _STRIP: Final = 6
 _STRIP_GAP: Final = 2
 _LEAST_WORD: Final = 22

@@ -31,7 +31,7 @@ from backpropviz.scene.fonts import centered_baseline
 from backpropviz.scene.marks import Mark, Scene, Text
 from backpropviz.scene.theme import Theme
 
-SECTION_GAP: Final = 14
+SECTION_GAP: Final = 10
 _ABOVE_NAME: Final = centered_baseline(HEADING / 2 - 2, styles.BODY_STRONG)
 _NAME: Final = "layer:"
 _LEAST_WIDTH: Final = 240

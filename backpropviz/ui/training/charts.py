@@ -37,8 +37,10 @@ SMOOTHINGS: Final = (
     *(Smoothing(Average.MOVING, span) for span in (10, 50, 200)),
 )
 _TWO_COLUMNS: Final = 640
-_LEAST_HEIGHT: Final = 180
-_GAP: Final = 16
+_LEAST_HEIGHT: Final = 112
+_GAP: Final = 12
+_CHOICE_ROW: Final = 28
+_CHOICE_GAP: Final = 6
 _BESIDE_TOLD: Final = 42
 """Margins and spacing left and right of a chart's subtitle."""
 
@@ -68,8 +70,8 @@ class ChartCard(QFrame):
         head.addWidget(self._title)
         head.addWidget(self._told, 1)
         self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(16, 10, 12, 8)
-        self._column.setSpacing(4)
+        self._column.setContentsMargins(16, 7, 12, 5)
+        self._column.setSpacing(2)
         self._column.addLayout(head)
         self._column.addWidget(self._promise, 1)
 
@@ -129,6 +131,7 @@ class TrainingCharts(QWidget):
         self.cards = {kind: ChartCard(kind, self) for kind in ChartKind}
         self._kinds: tuple[ChartKind, ...] = FOUR_CHARTS
         self._across = 0
+        self._room = 0
         self._smoothing_chip = Chip(self.tr("Smoothing"), self)
         self._charts_chip = Chip(self.tr("Charts"), self)
         self._menu_of_smoothing = self._smoothing_actions()
@@ -143,7 +146,7 @@ class TrainingCharts(QWidget):
         self._grid.setSpacing(_GAP)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
+        column.setSpacing(_CHOICE_GAP)
         column.addLayout(row)
         column.addLayout(self._grid, 1)
         self._arrange()
@@ -153,6 +156,21 @@ class TrainingCharts(QWidget):
     def kinds(self) -> tuple[ChartKind, ...]:
         """The charts that are shown."""
         return self._kinds
+
+    @property
+    def least_heights(self) -> tuple[int, int]:
+        """Pixels below which one row of charts, and all rows, are no longer shown whole."""
+        above, row = self._above, _LEAST_HEIGHT + _GAP
+        return above + row - _GAP, above + self._lines * row - _GAP
+
+    def share(self, height: int) -> None:
+        """Make rows so high that a whole number of them fills a height."""
+        self._room = height
+        room = height - self._above + _GAP
+        shown = min(self._lines, max(1, room // (_LEAST_HEIGHT + _GAP)))
+        row = max(_LEAST_HEIGHT, room // shown - _GAP)
+        for card in self.cards.values():
+            card.setMinimumHeight(row)
 
     @property
     def options(self) -> CurveOptions:
@@ -227,6 +245,16 @@ class TrainingCharts(QWidget):
         super().resizeEvent(event)
         self._arrange()
 
+    @property
+    def _lines(self) -> int:
+        """Rows of charts."""
+        return -(-len(self._kinds) // max(1, self._across))
+
+    @property
+    def _above(self) -> int:
+        """Pixels over the charts."""
+        return max(_CHOICE_ROW, self._charts_chip.sizeHint().height()) + _CHOICE_GAP
+
     def _plots(self) -> list[Plot]:
         return [card.plot for card in self.cards.values() if card.plot is not None]
 
@@ -271,6 +299,8 @@ class TrainingCharts(QWidget):
             self._grid.addWidget(self.cards[kind], *divmod(number, across))
         for column in range(2):
             self._grid.setColumnStretch(column, 1 if column < across else 0)
+        if self._room:
+            self.share(self._room)
 
     def _tell(self) -> None:
         smoothing = self._smoothing

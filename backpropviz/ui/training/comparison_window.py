@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.charts import TrainingCharts
+from backpropviz.ui.training.charts_area import ChartsArea
 from backpropviz.ui.training.curve_marks import curves_of
 from backpropviz.ui.training.state import RunState, TrainingState
 
@@ -72,13 +72,10 @@ class ComparisonWindow(QDialog):
         head.addStretch(1)
         head.addWidget(self._note)
         head.addWidget(self._scale)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setWidget(self._charts)
         parts = QSplitter(Qt.Orientation.Vertical)
         parts.setChildrenCollapsible(False)
         parts.addWidget(self._filters)
-        parts.addWidget(area)
+        parts.addWidget(ChartsArea(self._charts))
         parts.setSizes([420, 380])
         body = QVBoxLayout()
         body.setContentsMargins(24, 0, 24, 16)

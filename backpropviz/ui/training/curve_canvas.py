@@ -120,7 +120,7 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAccessibleName(kind.title)
-        self.setMinimumSize(160, 96)
+        self.setMinimumSize(160, 72)
         # No plot item: its axes and menus are not ours, and its menus would outlive it.
         self._box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
         self._box.disableAutoRange()

@@ -28,6 +28,7 @@ from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.controls import Chip, PanelHead, hairline
 from backpropviz.ui.layout import focus_next
 from backpropviz.ui.training.alerts import AlertsPanel
+from backpropviz.ui.training.center import TrainingCenter
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.checkpoint_panel import CheckpointPanel
 from backpropviz.ui.training.controls import TrainingControls
@@ -52,11 +53,8 @@ _NARROW: Final = 1440
 _LIVELY: Final = ("controls", "numbers", "pictures")
 _LOW: Final = 760
 _BAR_WIDTH: Final = 10
-_CHOICE_ROW: Final = 52
-_MOST_SHARE: Final = 0.54
-_FILTERS_HEIGHT: Final = 400
 _ALERTS_HEIGHT: Final = 300
-_FEW_COUNTERS: Final = 700
+_FEW_COUNTERS: Final = 800
 
 
 class TrainingPage(QWidget):
@@ -72,7 +70,7 @@ class TrainingPage(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
         self._colors: Theme = LIGHT
         self._state = TrainingState()
-        self._fitted, self._turns = 0, 0
+        self._turns = 0
         self.settings, self.alerts, self.charts = SettingsPanel(), AlertsPanel(), TrainingCharts()
         self.pictures = PicturesView()
         self.checkpoints = CheckpointPanel(actions)
@@ -113,12 +111,7 @@ class TrainingPage(QWidget):
         self._last = _stacked("Panel", *self._headed(self.tr("Last update"), self.last_update))
         right.addWidget(self._last)
         right.addWidget(self.checkpoints)
-        self._center = QSplitter(Qt.Orientation.Vertical)
-        self._center.setChildrenCollapsible(False)
-        self._center.setHandleWidth(9)
-        self._center.addWidget(self.pictures)
-        self._center.addWidget(_scrolled(self.charts))
-        self._center.setSizes([_FILTERS_HEIGHT, _FILTERS_HEIGHT])
+        self._center = TrainingCenter(self.pictures, self.charts)
         upper = QHBoxLayout()
         upper.setSpacing(1)
         upper.addWidget(self._left)
@@ -216,17 +209,7 @@ class TrainingPage(QWidget):
         run, look = self._state.run, self._state.look
         if run is not None:
             self.pictures.show_run(run, self._colors, is_locked=look.is_locked)
-            if run.number != self._fitted:
-                self._fitted = run.number
-                self._fit_pictures()
-
-    def _fit_pictures(self) -> None:
-        """Another run's filters get the room that they need, up to more than half."""
-        scene = self.pictures.filters.scene
-        total = self._center.height()
-        if scene is not None and total > 0:
-            wanted = min(round(scene.height) + _CHOICE_ROW, round(_MOST_SHARE * total))
-            self._center.setSizes([wanted, total - wanted])
+            self._center.fit(run.number)
 
     def _draw_settings(self) -> None:
         if self._state.run is not None:
@@ -268,13 +251,3 @@ def _stacked(name: str, *widgets: QWidget, margin: int = 0, top: int = 0) -> QFr
     for widget in widgets:
         column.addWidget(widget, int(widget is widgets[-1]))
     return frame
-
-
-def _scrolled(widget: QWidget) -> QScrollArea:
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(widget)
-    widget.setObjectName("TrainingStage")
-    widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-    return area

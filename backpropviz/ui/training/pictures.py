@@ -63,7 +63,7 @@ class PicturesView(QWidget):
 
     def _lay_out(self) -> None:
         row = QHBoxLayout()
-        row.setContentsMargins(0, 8, 0, 8)
+        row.setContentsMargins(0, 8, 0, 4)
         row.setSpacing(8)
         for widget in (self._kind, self._layers, self._samples):
             row.addWidget(widget)
@@ -75,6 +75,11 @@ class PicturesView(QWidget):
         column.addLayout(row)
         column.addWidget(self._pages, 1)
         self._show_choices()
+
+    @property
+    def choice_height(self) -> int:
+        """Pixels of the row over the picture."""
+        return self._pages.y()
 
     def show_run(self, run: RunState, colors: Theme, *, is_locked: bool) -> None:
         """Draw the shown update of a run."""
