@@ -8,7 +8,7 @@ from backpropviz.frozen import frozen
 
 LEAST_INTERVAL_S: Final = 0.2
 MOST_INTERVAL_S: Final = 2.0
-DRAWING_SHARE: Final = 0.05
+DRAWING_SHARE: Final = 0.04
 
 
 @frozen
