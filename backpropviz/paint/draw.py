@@ -32,6 +32,8 @@ from backpropviz.scene.shapes import (
     without_arrow_overlap,
 )
 
+_REACH: Final = 16.0
+"""Pixels by which an outline may leave its rectangle."""
 _OPAQUE: Final = len("#RRGGBB")
 _PDF: Final = QPaintEngine.Type.Pdf
 _RASTER: Final = QPaintEngine.Type.Raster
@@ -44,7 +46,28 @@ def draw(scene: Scene, painter: QPainter) -> None:
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=False)
     painter.fillRect(QRectF(0, 0, scene.width, scene.height), qcolor(scene.background))
-    draw_marks(scene.marks, painter)
+    draw_marks(_seen(scene, painter), painter)
+
+
+def _seen(scene: Scene, painter: QPainter) -> Iterable[Mark]:
+    """Of a scene that is higher than the image, what is not above or below it: for speed alone."""
+    device = painter.deviceTransform()
+    if painter.paintEngine().type() != _RASTER or device.isRotating() or device.m22() <= 0:
+        return scene.marks
+    top, bottom = (
+        edge / device.m22() for edge in (-device.dy(), painter.device().height() - device.dy())
+    )
+    if top <= 0 and scene.height <= bottom:
+        return scene.marks
+    return (mark for mark in scene.marks if _may_be_seen(mark, top - _REACH, bottom + _REACH))
+
+
+def _may_be_seen(mark: Mark, top: float, bottom: float) -> bool:
+    if isinstance(mark, Rect | Pixels):
+        return mark.y < bottom and mark.y + mark.height > top
+    if isinstance(mark, Text):
+        return mark.y - 2 * mark.font.size < bottom and mark.y + mark.font.size > top
+    return True
 
 
 def draw_marks(marks: Iterable[Mark], painter: QPainter) -> None:

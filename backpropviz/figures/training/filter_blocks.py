@@ -103,7 +103,7 @@ def _stacked(blocks: Blocks, y: int) -> tuple[list[Mark], int]:
     return marks, y
 
 
-def _numbers(blocks: Blocks, span: range, x: int, y: int) -> Iterator[Mark]:
+def _numbers(blocks: Blocks, span: range, x: int, y: int) -> tuple[Text, ...]:
     return number_marks(blocks.layout.tiles, span, x, y, blocks.inactive, blocks.look)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from backpropviz.figures.training.short_text import short
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
-from backpropviz.scene.marks import Anchor, Hatch, Mark, Pixels, Rect, Stroke, Text
+from backpropviz.scene.marks import Anchor, Color, Hatch, Mark, Pixels, Rect, Stroke, Text
 from backpropviz.scene.theme import Theme
 
 LABEL_WIDTH: Final = 84
@@ -92,15 +93,25 @@ def bias_texts(band: TileBand, look: TileLook) -> tuple[str, ...]:
 
 def number_marks(
     tiles: Tiling, span: range, x: int, y: int, inactive: Array | None, look: TileLook
-) -> Iterator[Mark]:
+) -> tuple[Text, ...]:
     """The filters' numbers below their tiles; red where the map has been inactive for long."""
-    theme = look.theme
+    dead: tuple[int, ...] = ()
+    if inactive is not None:
+        dead = tuple(np.flatnonzero(inactive >= look.inactive_after).tolist())
+    return _numbers(tiles, span, (x, y), dead, look.theme)
+
+
+@lru_cache(maxsize=128)
+def _numbers(
+    tiles: Tiling, span: range, place: tuple[int, int], dead: tuple[int, ...], theme: Theme
+) -> tuple[Text, ...]:
+    (x, y), found = place, []
     baseline = centered_baseline(y + NUMBER_HEIGHT / 2, styles.INDEX)
-    for place, number in enumerate(span):
-        is_dead = inactive is not None and int(inactive[number]) >= look.inactive_after
-        color = theme.breakpoint if is_dead else theme.text_tertiary
-        middle = x + place * tiles.pitch_px + tiles.width_px / 2
-        yield Text(middle, baseline, str(number), styles.INDEX, color, Anchor.MIDDLE)
+    for at, number in enumerate(span):
+        color = theme.breakpoint if number in dead else theme.text_tertiary
+        middle = x + at * tiles.pitch_px + tiles.width_px / 2
+        found.append(Text(middle, baseline, str(number), styles.INDEX, color, Anchor.MIDDLE))
+    return tuple(found)
 
 
 def row_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> Iterator[Mark]:
@@ -142,25 +153,41 @@ def _pixels(
 def _frames(band: TileBand, planes: Array, x: int, y: int, look: TileLook) -> Iterator[Mark]:
     """A frame a plane, which carries its key; hatched where it is exactly 0 or not finite."""
     theme, tiles = look.theme, band.tiles
-    flat = planes.reshape(*planes.shape[:2], -1)
-    zero: Array = np.zeros(flat.shape[:2], np.bool_)
-    if band.row.hatches_zero:
-        zero = np.logical_not(flat.any(axis=2))
-    finite: Array = np.asarray(np.isfinite(flat).all(axis=2))
-    width, height = tiles.columns * tiles.cell - 1, tiles.height_px - 1
-    quiet, loud = Stroke(theme.border_strong), Stroke(theme.not_finite)
     name = band.row.key(band.weight)
-    for place in range(len(planes)):
-        for piece in range(tiles.slices):
-            left = x + place * tiles.pitch_px + piece * (tiles.columns + 1) * tiles.cell
-            key = f"{name}[{tiles.indices(band.first + place, piece)}]"
-            box = (left + 0.5, y + 0.5, width, height)
-            if not finite[place, piece]:
-                yield Rect(*box, None, loud, 0.0, Hatch.NOT_FINITE, theme.not_finite, key)
-            elif zero[place, piece]:
-                yield from _hatched(box, key, theme)
-            else:
-                yield Rect(*box, stroke=quiet, key=key)
+    quiet = _quiet_frames(name, tiles, range(band.first, band.stop), (x, y), theme.border_strong)
+    if not band.row.hatches_zero and np.isfinite(planes.sum()):
+        yield from quiet
+        return
+    flat = planes.reshape(len(quiet), -1)
+    zero, finite = ~flat.any(axis=1), np.isfinite(flat).all(axis=1)
+    loud = Stroke(theme.not_finite)
+    for place, frame in enumerate(quiet):
+        if not finite[place]:
+            box = (frame.x, frame.y, frame.width, frame.height)
+            yield Rect(*box, None, loud, 0.0, Hatch.NOT_FINITE, theme.not_finite, frame.key)
+        elif zero[place] and band.row.hatches_zero:
+            yield from _hatched((frame.x, frame.y, frame.width, frame.height), frame.key, theme)
+        else:
+            yield frame
+
+
+@lru_cache(maxsize=256)
+def _quiet_frames(
+    name: str, tiles: Tiling, span: range, place: tuple[int, int], color: Color
+) -> tuple[Rect, ...]:
+    """The frames of a band, plane by plane: kept, since a run that trains moves none of them."""
+    x, y = place
+    size = (tiles.columns * tiles.cell - 1, tiles.height_px - 1)
+    stroke, pitch, step = Stroke(color), tiles.pitch_px, (tiles.columns + 1) * tiles.cell
+    return tuple(
+        Rect(
+            *(x + at * pitch + piece * step + 0.5, y + 0.5, *size),
+            stroke=stroke,
+            key=f"{name}[{tiles.indices(number, piece)}]",
+        )
+        for at, number in enumerate(span)
+        for piece in range(tiles.slices)
+    )
 
 
 def _hatched(box: tuple[float, float, float, float], key: str, theme: Theme) -> Iterator[Mark]:
@@ -182,7 +209,15 @@ def _bias_marks(band: TileBand, x: int, y: int, width: int, look: TileLook) -> I
     values = band.row.arrays[band.bias][band.first : band.stop]
     limit = look.limits.get((band.row.scale, band.bias), 0.0)
     yield _pixels(x, y, width, _STRIP, strip(values, band.tiles), limit, look)
-    name, pitch, length = band.row.key(band.bias), band.tiles.pitch_px, band.tiles.width_px
-    for place in range(len(values)):
-        key = f"{name}[{band.first + place}]"
-        yield Rect(x + place * pitch, y, length, _STRIP, key=key)
+    span = range(band.first, band.stop)
+    yield from _bias_areas(band.row.key(band.bias), band.tiles, span, (x, y))
+
+
+@lru_cache(maxsize=256)
+def _bias_areas(name: str, tiles: Tiling, span: range, place: tuple[int, int]) -> tuple[Rect, ...]:
+    """Where each bias can be pointed at."""
+    (x, y), pitch, length = place, tiles.pitch_px, tiles.width_px
+    return tuple(
+        Rect(x + at * pitch, y, length, _STRIP, key=f"{name}[{number}]")
+        for at, number in enumerate(span)
+    )

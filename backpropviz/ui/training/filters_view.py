@@ -14,13 +14,12 @@ from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.errors import UserError
-from backpropviz.figures.training.filter_page import FilterOptions, filters
+from backpropviz.figures.training.filter_page import FilterOptions, filters_of_rows
 from backpropviz.figures.training.filter_rows import (
     CHANGE_PREFIX,
     FilterState,
     Limits,
-    limits_of,
-    state_rows,
+    shown_rows,
 )
 from backpropviz.figures.training.short_text import short
 from backpropviz.scene.hit import find
@@ -76,8 +75,9 @@ class FiltersView(SceneView):
             run.run.start.parameters,
             {} if run.visited is not None else inactive,
         )
-        self._lock(run.run.network, state, run.shown.iteration)
-        return filters(run.run.network, state, width, self._theme, self._options)
+        rows = shown_rows(run.run.network, state)
+        self._lock(rows.limits, run.shown.iteration)
+        return filters_of_rows(run.run.network, rows, width, self._theme, self._options)
 
     def draw(self) -> None:
         """Draw in the room there is."""
@@ -85,10 +85,9 @@ class FiltersView(SceneView):
         if scene is not None and self._theme is not None:
             self.show_scene(scene, self._theme)
 
-    def _lock(self, network: Network, state: FilterState, iteration: int) -> None:
+    def _lock(self, measured: Limits, iteration: int) -> None:
         if not self._is_locked:
             return
-        measured = limits_of(state_rows(network, state))
         held = self._options.locked or {}
         grown = {k: v for k, v in measured.items() if v > _OUTGROWN * held.get(k, 0.0)}
         if grown:
