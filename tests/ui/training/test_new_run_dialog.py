@@ -66,7 +66,7 @@ def test_numbers_and_seed_are_taken_as_typed(dialog: NewRunDialog, qtbot: QtBot)
     type_into(field(dialog, "Batch size"), "8")
     dialog._first._width.button(64).click()
     run = made_by(dialog, qtbot)
-    assert (run.seed, run.dtype) == (17, np.float64)
+    assert (run.seed, run.dtype) == (17, np.dtype(np.float64))
     assert run.course.at(1).optimizer.learning_rate == 0.5
     assert run.course.at(1).batch_size == 8
 
