@@ -159,7 +159,8 @@ def _frames(band: TileBand, planes: Array, x: int, y: int, look: TileLook) -> It
         yield from quiet
         return
     flat = planes.reshape(len(quiet), -1)
-    zero, finite = ~flat.any(axis=1), np.isfinite(flat).all(axis=1)
+    zero: Array = np.logical_not(flat.any(axis=1))
+    finite: Array = np.asarray(np.isfinite(flat).all(axis=1))
     loud = Stroke(theme.not_finite)
     for place, frame in enumerate(quiet):
         if not finite[place]:

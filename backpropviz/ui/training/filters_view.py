@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QPoint, QRect, Signal
+from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import QMenu
 
 from backpropviz.debugger.training.guard import Guard
@@ -14,18 +14,22 @@ from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.errors import UserError
+from backpropviz.figures.training.filter_close_up import CloseUpLook, filter_close_up
 from backpropviz.figures.training.filter_page import FilterOptions, filters_of_rows
+from backpropviz.figures.training.filter_planes import FilterPlane, tile_box
 from backpropviz.figures.training.filter_rows import (
     CHANGE_PREFIX,
     FilterState,
     Limits,
+    ShownRows,
     shown_rows,
 )
-from backpropviz.figures.training.short_text import short
+from backpropviz.figures.training.filter_words import value_words
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
-from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.filter_card import FilterCard
+from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState
 
 _MOST_TOGETHER = 3
@@ -34,7 +38,7 @@ _OUTGROWN = 1.25
 """A locked limit is moved once the values are so much larger; the picture says since when."""
 
 
-class FiltersView(SceneView):
+class FiltersView(FilterScene):
     """Draws the shown update of a run."""
 
     debug_wanted = Signal(object)
@@ -48,6 +52,12 @@ class FiltersView(SceneView):
         self._theme: Theme | None = None
         self._run: RunState | None = None
         self._is_locked = True
+        self._rows = ShownRows((), {})
+        self._large: FilterPlane | None = None
+        self._large_at = QRect()
+        self.card = FilterCard(self)
+        self.card.view.double_clicked.connect(self._want_debugging)
+        self.card.view.describe = self._describe_large
         self.resized.connect(self.draw)
         self.clicked.connect(self._click)
         self.double_clicked.connect(self._want_debugging)
@@ -75,15 +85,22 @@ class FiltersView(SceneView):
             run.run.start.parameters,
             {} if run.visited is not None else inactive,
         )
-        rows = shown_rows(run.run.network, state)
-        self._lock(rows.limits, run.shown.iteration)
-        return filters_of_rows(run.run.network, rows, width, self._theme, self._options)
+        self._rows = shown_rows(run.run.network, state)
+        self._lock(self._rows.limits, run.shown.iteration)
+        self.use_network(run.run.network, self._options.as_images)
+        return filters_of_rows(run.run.network, self._rows, width, self._theme, self._options)
 
     def draw(self) -> None:
         """Draw in the room there is."""
         scene = self.figure(float(self.viewport().width()))
         if scene is not None and self._theme is not None:
             self.show_scene(scene, self._theme)
+            if self.card.isVisible():
+                self._draw_large()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        self.card.hide()
+        super().hideEvent(event)
 
     def _lock(self, measured: Limits, iteration: int) -> None:
         if not self._is_locked:
@@ -95,6 +112,12 @@ class FiltersView(SceneView):
             self._options = replace(self._options, locked=locked, locked_at=iteration)
 
     def _click(self, key: str) -> None:
+        plane = self.plane(key)
+        was_large = self._large if self.card.isVisible() else None
+        self.card.hide()
+        if plane is not None and plane != was_large:
+            self._show_large(plane, key)
+            return
         kind, _, layer = key.partition(":")
         if kind == "channel" and self._run is not None:
             self._ask_channel(self._run.run.network, layer)
@@ -122,17 +145,36 @@ class FiltersView(SceneView):
     def _describe(self, key: str) -> str:
         if key.startswith("channel:"):
             return self.tr("Choose what is shown of this layer.")
-        found = self._tile(key)
-        if found is None:
+        told = value_words(self._rows.rows, key)
+        if not told:
             return ""
-        low, high = float(found[1].min()), float(found[1].max())
-        values = short(low) if low == high else f"{short(low)} … {short(high)}"
-        told = "" if key.startswith(CHANGE_PREFIX) else f"{values}\n"
-        return f"{key}\n{told}{self.tr('Double-click: debug its gradient.')}"
+        more = "" if self.plane(key) is None else self.tr("Click: this filter large.") + " "
+        return f"{told}\n{more}{self.tr('Double-click: debug its gradient.')}"
+
+    def _show_large(self, plane: FilterPlane, key: str) -> None:
+        """The filter on a card beside the tile that a key names."""
+        box = None if self.scene is None else tile_box(self.scene, plane, key)
+        if box is not None:
+            self._large, self._large_at = plane, self.view_box(box).toAlignedRect()
+            self._draw_large()
+
+    def _describe_large(self, key: str) -> str:
+        told = value_words(self._rows.rows, key)
+        return f"{told}\n{self.tr('Double-click: debug its gradient.')}" if told else ""
+
+    def _draw_large(self) -> None:
+        plane, theme = self._large, self._theme
+        if plane is None or theme is None:
+            return
+        limits = {**self._rows.limits, **(self._options.locked or {})}
+        look = CloseUpLook(theme, self._options.colormap or theme.diverging, limits)
+        scene = filter_close_up(self._rows.rows, plane, self.card.room, look)
+        self.card.show_beside(scene, theme, self._large_at)
 
     def _want_debugging(self, key: str) -> None:
         found = self._tile(key)
         if found is not None:
+            self.card.hide()
             address = found[0]
             self.debug_wanted.emit(address if address.is_gradient else address.grad)
 
