@@ -20,7 +20,7 @@ _FEW_ROWS: Final = 3
 _MANY: Final = 64
 _WIDE: Final = 1100
 _GAP: Final = 8
-_LARGEST_CELL: Final = 16
+_LARGEST_CELL: Final = 21
 _MOST_SLICES: Final = 3
 
 

@@ -14,15 +14,16 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.figures.training.filter_page import FilterOptions, difference
-from backpropviz.figures.training.filter_rows import difference_rows
+from backpropviz.figures.training.filter_rows import TileRow, difference_rows
+from backpropviz.figures.training.filter_words import value_words
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.controls import Chip, Segmented
-from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.charts_area import ChartsArea
 from backpropviz.ui.training.curve_marks import curves_of
+from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState, TrainingState
 
 
@@ -43,8 +44,10 @@ class ComparisonWindow(QDialog):
         self._scale = Segmented(self.tr("Scale of the difference"))
         self._note = QLabel()
         self._note.setObjectName("Note")
-        self._charts, self._filters = TrainingCharts(), SceneView()
+        self._charts, self._filters = TrainingCharts(), FilterScene()
         self._filters.setAccessibleName(self.tr("Filters and their difference"))
+        self._filters.describe = self._describe
+        self._rows: tuple[TileRow, ...] = ()
         self._filters.resized.connect(self._draw_filters)
         self._lay_out()
         self.resize(1120, 820)
@@ -114,13 +117,17 @@ class ComparisonWindow(QDialog):
         one, other = first.shown, second.shown
         if one is None or other is None or first.run.network.nodes != second.run.network.nodes:
             return None
-        rows = difference_rows(
+        self._rows = difference_rows(
             first.run.network,
             (first.run.title, one.parameters),
             (second.run.title, other.parameters),
             is_common=self._is_common,
         )
-        return difference(first.run.network, rows, width, self._colors, FilterOptions())
+        self._filters.use_network(first.run.network)
+        return difference(first.run.network, self._rows, width, self._colors, FilterOptions())
+
+    def _describe(self, key: str) -> str:
+        return value_words(self._rows, key)
 
     @property
     def _pair(self) -> tuple[RunState, RunState] | None:

@@ -146,3 +146,11 @@ def test_values_beyond_a_locked_limit_are_told_of_in_little_room(lenet: Network)
         text.startswith("±1.00e−3") and (text.endswith("+") or "(to" in text) for text in texts
     )
     assert any("values lie beyond it" in text for text in texts)
+
+
+def test_a_single_small_filter_has_whole_captions() -> None:
+    network = load_network("tiny-max").network
+    scene = filters(network, state_of(network), 642, LIGHT, OPTIONS)
+    texts = [m.text for m in scene.walk() if isinstance(m, Text)]
+    assert {"weights", "gradients", "change"} <= set(texts)
+    assert not any("…" in text for text in texts)
