@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from backpropviz.debugger.presence import is_absent, next_present, previous_present
+from backpropviz.debugger.presence import next_present, previous_present
 from backpropviz.debugger.state import SessionState, StopReason
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
@@ -66,9 +66,3 @@ def moved(
 
 def _is_at_terms(timeline: Timeline, k: int, depth: Depth) -> bool:
     return k < timeline.steps and timeline.effective_depth(k, depth) is Depth.TERM
-
-
-def is_on_absent(on: Pass, state: SessionState) -> bool:
-    """Whether the focus is a step without a source or target."""
-    at_terms = _is_at_terms(on.timeline, state.k, state.depth)
-    return at_terms and is_absent(on.timeline, on.tape, state.k)

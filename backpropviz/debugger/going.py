@@ -61,19 +61,6 @@ def _number(override: tuple[int, LoopOrder]) -> int:
 
 
 @frozen
-class ShowAbsent:
-    """Stop at steps without a source or target too, or pass them."""
-
-    show: bool
-
-    def refusal(self, on: Pass, state: SessionState) -> str:
-        return ""
-
-    def apply(self, on: Pass, state: SessionState) -> SessionState:
-        return replace(state, show_absent=self.show)
-
-
-@frozen
 class GoTo:
     """Stand before step k."""
 
@@ -132,15 +119,3 @@ class ToEnd:
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         return state.at(on.timeline.steps, StopReason.END)
-
-
-@frozen
-class Reset:
-    """To the start, with no breakpoint met yet; depth, orders and marks stay."""
-
-    def refusal(self, on: Pass, state: SessionState) -> str:
-        return ""
-
-    def apply(self, on: Pass, state: SessionState) -> SessionState:
-        fresh = tuple(replace(b, hits=0) for b in state.breakpoints)
-        return replace(state.at(0, StopReason.START), breakpoints=fresh)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[Any]
@@ -22,8 +21,3 @@ def freeze(array: Array) -> Array:
 def shape_text(shape: Shape) -> str:
     """A shape as people write it: 6×28×28; a single number is written alone."""
     return "×".join(str(size) for size in shape) if shape else "scalar"
-
-
-def scalar(value: float, dtype: np.dtype[Any]) -> Array:
-    """A read-only array without dimensions."""
-    return freeze(np.array(value, dtype=dtype))

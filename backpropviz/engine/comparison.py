@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from backpropviz.engine.address import Address
@@ -36,8 +34,6 @@ class Comparison:
 
     changes: tuple[ArrayChange, ...]
     unchanged: tuple[Address, ...]
-    only_before: tuple[Address, ...]
-    only_after: tuple[Address, ...]
 
     @property
     def is_same(self) -> bool:
@@ -65,7 +61,6 @@ def compared(before: Tape, after: Tape) -> Comparison:
         UserError: an array has another shape in the other pass.
     """
     names = [a for a in before if a not in before.canonical]
-    later = [a for a in after if a not in after.canonical]
     changes: list[ArrayChange] = []
     unchanged: list[Address] = []
     for array in (a for a in names if a in after):
@@ -77,8 +72,6 @@ def compared(before: Tape, after: Tape) -> Comparison:
     return Comparison(
         tuple(changes),
         tuple(unchanged),
-        tuple(a for a in names if a not in after),
-        tuple(a for a in later if a not in before),
     )
 
 
@@ -86,12 +79,6 @@ def differing(before: Array, after: Array) -> Array:
     """Where two arrays differ, as booleans; NaN is NaN's equal."""
     both_nan = np.isnan(before) & np.isnan(after)
     return np.asarray((before != after) & ~both_nan)
-
-
-def changed_values(change: ArrayChange, before: Tape, after: Tape) -> Iterator[Address]:
-    """The addresses of an array's values that differ, in row-major order."""
-    mask = differing(before[change.array], after[change.array])
-    return (change.array.at(tuple(int(i) for i in cell)) for cell in np.argwhere(mask))
 
 
 def _change(array: Address, before: Array, after: Array) -> ArrayChange | None:

@@ -11,10 +11,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, ReLU
-from backpropviz.engine.layers.convolution import Conv2d, turned
+from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reduction import Reduction, check_reduction
@@ -144,15 +142,3 @@ def applicable(network: Network) -> tuple[Convention, ...]:
     """The conventions that can make a difference in a network, by the layers that it has."""
     found = {convention for node in network.nodes for convention, _ in _choices(node.layer)}
     return tuple(c for c in OPTIONS if c in found or c == "reduction")
-
-
-def turned_kernels(network: Network, parameters: Parameters) -> dict[str, dict[str, Array]]:
-    """Every convolution's kernels turned by 180°: with the other `flip` they do the same."""
-    convolutions = {node.name for node in network.nodes if isinstance(node.layer, Conv2d)}
-    return {
-        layer: {
-            name: turned(array) if layer in convolutions and name == "weight" else array
-            for name, array in own.items()
-        }
-        for layer, own in parameters.items()
-    }

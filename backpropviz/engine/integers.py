@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backpropviz.engine.address import GRADIENT, Address
+from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze, shape_text
 from backpropviz.engine.layers.protocol import IMAGE, TARGET
 from backpropviz.engine.model import Example, Model
@@ -23,14 +23,6 @@ EDITED_REMARK = "Edited by hand: what was said of the original numbers may no lo
 
 WHOLE_LEARNING_RATE = 1.0
 """With it the update of a pass in whole numbers is whole, too."""
-
-
-def is_integer_pass(tape: Tape) -> bool:
-    """Whether every value of the forward and the backward pass is a whole number.
-
-    The update is left out: a learning rate need not be whole.
-    """
-    return all(_is_whole(tape[a]).all() for a in tape if a.part in {"", GRADIENT})
 
 
 def first_fraction(tape: Tape) -> Address | None:

@@ -32,23 +32,7 @@ class WinnerChange:
     after: Address
 
 
-@frozen
-class AtZero:
-    """A unit whose input is exactly 0: its slope there is a convention."""
-
-    address: Address
-
-
-@frozen
-class Tie:
-    """A window that several cells win; the first of them takes all by convention."""
-
-    address: Address
-    cells: tuple[Address, ...]
-
-
 Crossing: TypeAlias = Flip | WinnerChange
-Corner: TypeAlias = AtZero | Tie
 
 
 class KinkFinder(Protocol):
@@ -58,6 +42,3 @@ class KinkFinder(Protocol):
         self, name: str, layer: Layer, base: Residuals, minus: Residuals, plus: Residuals
     ) -> Iterator[Crossing]:
         """The corners that lie between two passes on both sides of a base, in row-major order."""
-
-    def at(self, name: str, layer: Layer, base: Residuals) -> Iterator[Corner]:
-        """The corners on which the base itself stands."""

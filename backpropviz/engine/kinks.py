@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import backpropviz.engine.layers as package
 from backpropviz.engine.backprop import Forward
-from backpropviz.engine.kink import Corner, Crossing, KinkFinder
+from backpropviz.engine.kink import Crossing, KinkFinder
 from backpropviz.engine.network import Network
 
 
@@ -37,11 +37,3 @@ def kinks_between(
         runs = tuple(run.residuals[node.name] for run in (base, minus, plus))
         if finder is not None and not (runs[0] is runs[1] is runs[2]):
             yield from finder.between(node.name, node.layer, *runs)
-
-
-def kinks_at(network: Network, base: Forward) -> Iterator[Corner]:
-    """Every unit whose input is exactly 0 and every window that ties, in forward order."""
-    for node in network.nodes:
-        finder = kink_finders().get(node.layer.kind)
-        if finder is not None:
-            yield from finder.at(node.name, node.layer, base.residuals[node.name])

@@ -53,11 +53,6 @@ class Nudge:
         return self.gradient * self.delta
 
     @property
-    def predicted_loss(self) -> float:
-        """The tangent at v + δ."""
-        return self.base_loss + self.predicted_change
-
-    @property
     def slope(self) -> Slope:
         """What the gradient says about raising the value."""
         if self.gradient == 0:

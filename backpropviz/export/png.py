@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.scene.marks import Scene
-from backpropviz.storage.atomic import write_bytes
-
-
-def png(scene: Scene, path: Path, scale: float = 1.0) -> None:
-    """Write the scene at `scale` image pixels per logical pixel."""
-    write_bytes(path, png_bytes(scene, scale))
 
 
 def png_bytes(scene: Scene, scale: float = 1.0) -> bytes:

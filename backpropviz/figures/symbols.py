@@ -276,8 +276,3 @@ def role_of(address: Address) -> Role:
     if address.quantity in {"loss", "target"}:
         return Role.LOSS
     return Role.FORWARD
-
-
-def loop_order_label(label: str) -> str:
-    """What the loop-order switch says: `by weight`, `by position`."""
-    return f"by {label}"

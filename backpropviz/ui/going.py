@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from backpropviz.debugger.commands import Command
 from backpropviz.debugger.going import GoTo, GoToAddress
-from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
 from backpropviz.ui.opened import Opened
@@ -39,12 +38,6 @@ def to_layer(name: str, opened: Opened) -> Command:
     here = opened.step.phase if opened.step is not None else None
     found = next((e for e in extents if e.phase is here), extents[0])
     return GoTo(found.start)
-
-
-def to_depth(depth: Depth, opened: Opened) -> Command:
-    """To the first step of the level of the call stack."""
-    start, _ = opened.timeline.block(opened.state.k, depth)
-    return GoTo(start)
 
 
 def _is_step(text: str) -> bool:

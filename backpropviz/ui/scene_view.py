@@ -141,10 +141,6 @@ class SceneView(QAbstractScrollArea):
             self._lit_keys = keys
             self.viewport().update()
 
-    def leave_cell(self) -> None:
-        """Take the keyboard off the cells."""
-        self._focus(None)
-
     def minimumSizeHint(self) -> QSize:
         return QSize(80, 60)
 

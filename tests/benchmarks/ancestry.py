@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 
 from backpropviz.debugger.ancestry import Ancestry
-from backpropviz.debugger.ancestry_graph import ancestry_graph
 from backpropviz.debugger.feeds import feeds
 from backpropviz.engine.address import Address
 from backpropviz.engine.program import operations
@@ -54,7 +53,6 @@ def worst_ms(name: str) -> float:
     questions: dict[str, Callable[[Address], object]] = {
         "parentage": ancestry.parentage,
         "main path": ancestry.main_path,
-        "graph of 40": lambda a: ancestry_graph(ancestry, a),
         "feeds": lambda a: feeds(ancestry, a),
     }
     return max(_print(f"{name}: {title}", ask, addresses) for title, ask in questions.items())

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.ancestry import Ancestry, Contribution, Origin
-from backpropviz.debugger.ancestry_graph import ancestry_graph
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.nest import Rule
@@ -173,32 +172,6 @@ def test_a_loser_of_a_pooling_has_no_path() -> None:
     found = ancestry.parentage(parse("pool1.input.grad").at(lost))
     assert [o.label for o in found.contributions[0].operands if o.address is None] == ["lost"]
     assert found.contributions[0].share == found.rest_share == 0
-
-
-@pytest.mark.parametrize("name", ["lenet", "branched"])
-def test_a_graph_is_bounded_and_opens_what_matters_first(name: str) -> None:
-    ancestry = ancestry_of(name)
-    for address in random_addresses(ancestry.tape, 20, 5):
-        graph = ancestry_graph(ancestry, address, top=3, most_stops=30)
-        assert len(graph.stops) < 30 + 3 * 4
-        assert next(iter(graph.stops)) == graph.root == ancestry.stop(address).address
-        assert set(graph.opened) <= set(graph.stops)
-        for found in graph.opened.values():
-            assert len(found.contributions) <= 3
-        for link in graph.links:
-            parts = graph.opened[link.target].contributions
-            assert (link.source, link.term, link.share) in {
-                (s.address, part.term, part.share) for part in parts for s in part.sources
-            }
-        reached = {link.source for link in graph.links} | {graph.root}
-        assert reached == set(graph.stops)
-
-
-def test_the_main_path_lies_in_a_graph_that_is_large_enough() -> None:
-    ancestry = ancestry_of("tiny-max")
-    path = ancestry.main_path(parse("conv1.weight.grad[0,0,0,0]"))
-    graph = ancestry_graph(ancestry, path.stops[0].address, top=4, most_stops=500)
-    assert {stop.address for stop in path.stops} <= set(graph.stops)
 
 
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered")

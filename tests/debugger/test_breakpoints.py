@@ -17,7 +17,6 @@ from backpropviz.debugger.conditions import parse_condition
 from backpropviz.debugger.marks import (
     AddWatch,
     ChangeBreakpoint,
-    ClearBreakpoints,
     Continue,
     ContinueBack,
     RemoveWatch,
@@ -230,7 +229,6 @@ def test_a_switched_off_breakpoint_does_not_stop() -> None:
     off = do(state, ChangeBreakpoint(mark, replace(mark, enabled=False)))
     assert do(off, Continue()).k == ON.timeline.steps
     assert do(off, ToggleBreakpoint(mark)).breakpoints == ()
-    assert do(state, ClearBreakpoints()).breakpoints == ()
 
 
 def test_breakpoints_that_mean_nothing_are_refused() -> None:

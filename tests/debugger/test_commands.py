@@ -8,14 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backpropviz.debugger.commands import Command, is_on_absent, reduce, refusal
+from backpropviz.debugger.commands import Command, reduce, refusal
 from backpropviz.debugger.going import (
     GoTo,
     GoToAddress,
-    Reset,
     SetDepth,
     SetOrder,
-    ShowAbsent,
     ToEnd,
     ToStart,
 )
@@ -68,8 +66,10 @@ MOVES = st.sampled_from([Over(), BackOver(), Into(), BackInto(), Out(), BackOut(
 def at_block_start(state: SessionState) -> SessionState:
     timeline = timeline_of(ON.timeline, state)
     state = replace(state, k=timeline.block(state.k, state.depth)[0])
-    on = ON._replace(timeline=timeline)
-    if not state.show_absent and is_on_absent(on, state):
+    at_terms = (
+        state.k < timeline.steps and timeline.effective_depth(state.k, state.depth) is Depth.TERM
+    )
+    if not state.show_absent and at_terms and is_absent(timeline, ON.tape, state.k):
         state = do(state, Over())
     return state
 
@@ -134,7 +134,7 @@ def test_over_runs_exactly_the_focus(state: SessionState) -> None:
 
 def test_absent_steps_are_passed_unless_asked_for() -> None:
     start = do(SessionState(), GoToAddress(parse("conv1.input.grad"), Depth.TERM), BackOut())
-    shown = do(start, ShowAbsent(show=True), SetDepth(Depth.TERM))
+    shown = do(replace(start, show_absent=True), SetDepth(Depth.TERM))
     visited = hidden = 0
     state, stop = shown, focus_block(ON.timeline, replace(shown, depth=Depth.TENSOR))[1]
     while state.k < stop:
@@ -268,8 +268,3 @@ def test_an_order_for_one_operation_only() -> None:
     assert turned.operation_at(changed.k) == ON.timeline.operation_at(state.k)
     first = do(SessionState(), GoTo(0))
     assert "one loop order" in why_not(first, SetOrder(LoopOrder.SOURCE, everywhere=False))
-
-
-def test_reset_forgets_what_was_met() -> None:
-    state = do(SessionState(k=5, depth=Depth.TERM), Reset())
-    assert (state.k, state.depth) == (0, Depth.TERM)

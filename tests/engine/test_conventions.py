@@ -18,7 +18,6 @@ from backpropviz.engine.conventions import (
     applicable,
     conventions_of,
     differences,
-    turned_kernels,
     with_conventions,
 )
 from backpropviz.engine.initialize import initialize
@@ -126,7 +125,14 @@ def test_turned_kernels_do_the_same_the_other_way_round() -> None:
     images = np.random.default_rng(1).normal(size=(2, *network.input_shape))
     own = with_biases(initialize(network, seed=1, dtype=np.float64), 1)
     here = record(network, own, images, [1, 3], Sgd(0.1))
-    there = record(flipped, turned_kernels(network, own), images, [1, 3], Sgd(0.1))
+    turned = {
+        layer: {
+            name: array[..., ::-1, ::-1] if array.ndim == 4 else array
+            for name, array in arrays.items()
+        }
+        for layer, arrays in own.items()
+    }
+    there = record(flipped, turned, images, [1, 3], Sgd(0.1))
     changed = {change.array.name for change in compared(here, there).changes}
     kernels = ("weight", "weight.grad", "weight.step", "weight.next")
     assert changed == {f"{layer}.{k}" for layer in ("conv1", "conv2") for k in kernels}

@@ -10,8 +10,8 @@ import pytest
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.base_point import BasePoint, base_point, base_point_of, changed, place
-from backpropviz.engine.kink import AtZero, Crossing, Flip, Tie, WinnerChange
-from backpropviz.engine.kinks import kink_finders, kinks_at, kinks_between
+from backpropviz.engine.kink import Crossing, Flip, WinnerChange
+from backpropviz.engine.kinks import kink_finders, kinks_between
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Tanh
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.pooling import MaxPool2d
@@ -52,7 +52,6 @@ def test_a_unit_flips_where_its_input_crosses_zero(layer: Layer) -> None:
 def test_a_unit_at_zero_is_a_kink_for_those_that_move_it_up() -> None:
     point = units([0.0, 1.0])
     corner = parse("relu1.input[0,0]")
-    assert list(kinks_at(point.network, point.forward)) == [AtZero(corner)]
     assert crossings(point, "image[0,0]", 0.5) == [Flip(corner, -0.5, 0.5)]
     assert crossings(point, "image[0,1]", 0.5) == []
     up, down = (changed(point, place(point, parse("image[0,0]")), v) for v in (0.5, -0.5))
@@ -78,7 +77,6 @@ def test_which_way_from_zero_is_a_kink_follows_the_slope_there(
 def test_a_smooth_activation_has_no_kinks() -> None:
     point = units([0.0, 0.1], Tanh())
     assert crossings(point, "image[0,1]", 5.0) == []
-    assert list(kinks_at(point.network, point.forward)) == []
 
 
 def test_the_winner_changes_where_another_cell_overtakes() -> None:
@@ -95,20 +93,6 @@ def test_the_winner_changes_where_another_cell_overtakes() -> None:
     ]
     assert crossings(point, "image[0,0,2,0]", 2.5) == [WinnerChange(windows[2], six, eight)]
     assert crossings(point, "image[0,0,0,0]", 0.5) == []
-
-
-def test_a_tie_is_named_with_all_its_cells() -> None:
-    image = np.array([[[[2.0, 2, 1], [0, 1, 1], [1, 1, 1]]]])
-    point = pooled(image, kernel_size=2, stride=1)
-    cells = [[(0, 0), (0, 1)], [(1, 1), (2, 0), (2, 1)], [(1, 1), (1, 2), (2, 1), (2, 2)]]
-    windows = [(0, 0), (1, 0), (1, 1)]
-    assert list(kinks_at(point.network, point.forward)) == [
-        Tie(
-            Address("pool1", "output", "", (0, 0, *window)),
-            tuple(Address("pool1", "input", "", (0, 0, *cell)) for cell in found),
-        )
-        for window, found in zip(windows, cells, strict=True)
-    ]
 
 
 def winners(image: Array, window: Any) -> dict[tuple[int, ...], list[tuple[int, int]]]:
@@ -135,18 +119,13 @@ GEOMETRIES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
-def test_ties_and_changed_winners_by_brute_force(geometry: dict[str, Any]) -> None:
+def test_changed_winners_by_brute_force(geometry: dict[str, Any]) -> None:
     random = np.random.default_rng(5)
     for _ in range(20):
         image = random.integers(0, 5, (2, 2, 6, 7)).astype(np.float64)
         point = pooled(image, **geometry)
         layer: Any = point.network.nodes[0].layer
         before = winners(image, layer.window)
-        ties = {k.address.indices: k for k in kinks_at(point.network, point.forward)}
-        assert set(ties) == {window for window, cells in before.items() if len(cells) > 1}
-        for window, tie in ties.items():
-            assert isinstance(tie, Tie)
-            assert [cell.indices[2:] for cell in tie.cells] == before[window]
         cell = tuple(int(random.integers(size)) for size in image.shape)
         h, found = float(random.uniform(0, 2)), {}
         for sign in (-1, 1):

@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 from backpropviz.errors import UsageError, UserError
 from backpropviz.export.frames import check_path, export_frames, frame_size
 from backpropviz.export.pdf import pdf, write_pages
-from backpropviz.export.png import png
+from backpropviz.export.png import png_bytes
 from backpropviz.paint.render import render
 from backpropviz.scene.marks import Pixels, Rect, Scene, Text
 from backpropviz.scene.theme import LIGHT, ROW
@@ -33,8 +33,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("scale", [1, 2, 4])
 def test_a_png_is_the_rendered_scene(tmp_path: Path, scale: int) -> None:
-    png(frame(0), tmp_path / "a.png", scale)
-    image = QImage(str(tmp_path / "a.png")).convertToFormat(QImage.Format.Format_ARGB32)
+    image = QImage.fromData(png_bytes(frame(0), scale)).convertToFormat(QImage.Format.Format_ARGB32)
     expected = render(frame(0), scale).convertToFormat(QImage.Format.Format_ARGB32)
     assert (image.width(), image.height()) == (200 * scale, 100 * scale)
     assert pixel_bytes(image) == pixel_bytes(expected)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from backpropviz.engine.address import parse
-from backpropviz.figures.symbols import Notation, loop_order_label, role_of
+from backpropviz.figures.symbols import Notation, role_of
 from backpropviz.scene.equation import Role
 from backpropviz.scene.equation_text import equation_text
 from tests.figures.passes import branching, lenet, tiny
@@ -86,7 +86,3 @@ def test_a_quantity_in_an_equation_carries_its_address() -> None:
     node = Notation.of(tiny()).node(address, "0,1")
     assert equation_text(node) == "∂L/∂W[0,1]"
     assert getattr(node, "key", "") == str(address)
-
-
-def test_loop_orders_are_named_by_what_is_finished_first() -> None:
-    assert loop_order_label("weight") == "by weight"

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtGui import QImage, QPainter
 
 from backpropviz.paint.draw import draw
-from backpropviz.scene.marks import Line, Pixels, Rect, Scene, Stroke, Text
+from backpropviz.scene.marks import Line, Mark, Pixels, Rect, Scene, Stroke, Text
 from backpropviz.scene.theme import BODY
 
 HEIGHT = 60
@@ -16,7 +16,7 @@ FORMAT = QImage.Format.Format_RGB32
 
 def scene() -> Scene:
     """Marks all over 400 pixels, so that some lie on each edge of any view."""
-    marks = []
+    marks: list[Mark] = []
     for place in range(80):
         y = 5.0 * place
         marks.append(Rect(4.5, y + 0.5, 20, 9, None, Stroke("#1C2024", 3.0)))

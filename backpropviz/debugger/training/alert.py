@@ -39,11 +39,6 @@ class Alert:
     until: int | None = None
 
     @property
-    def is_active(self) -> bool:
-        """Whether it still holds."""
-        return self.until is None
-
-    @property
     def key(self) -> str:
         """What makes it the same alert while its numbers change."""
         return f"{self.rule}@{self.raised}"

@@ -69,13 +69,6 @@ class Guard:
         """Other thresholds from now on."""
         return replace(self, diagnosis=self.diagnosis.with_limits(limits))
 
-    def replayed(self, rows: Iterable[Measured | Validated]) -> Guard:
-        """After a past course of the run, which stops nothing: for one that is taken up again."""
-        now = self
-        for row in rows:
-            now = now.after(row) if isinstance(row, Measured) else now.validated(row)
-        return replace(now, stopped=None)
-
 
 def guard(run: Run, stops: Iterable[Stop] = DEFAULT_STOPS, limits: Thresholds = DEFAULTS) -> Guard:
     """What keeps an eye on a run, before its first update; the images are read once.

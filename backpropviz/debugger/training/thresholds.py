@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, fields
-from typing import Any, ClassVar
+from typing import Any
 
 from backpropviz.debugger.training.wording import number
-from backpropviz.engine.fields import from_fields
 from backpropviz.engine.layers.configuration import is_whole
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -64,7 +63,6 @@ class Thresholds:
         UserError: a value lies out of its range.
     """
 
-    kind: ClassVar[str] = "thresholds"
     vanishing_rms: float = _limit(
         1e-7,
         Limit(
@@ -262,12 +260,3 @@ LIMITS: Mapping[str, Limit] = {f.name: f.metadata["limit"] for f in fields(Thres
 """What is to be known of each threshold, by its field."""
 
 DEFAULTS = Thresholds()
-
-
-def thresholds_from_fields(given: Mapping[str, object], where: str = "thresholds") -> Thresholds:
-    """The thresholds that a JSON object describes; what it leaves out is the default.
-
-    Raises:
-        UserError: a field is unknown, of a wrong type or out of range.
-    """
-    return from_fields({Thresholds.kind: Thresholds}, given, "thresholds", where)

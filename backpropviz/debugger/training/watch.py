@@ -55,18 +55,6 @@ def watch(stop: Stop, facts: RunFacts) -> Watch:
     return Watch(stop, facts)
 
 
-def evaluate(stop: Stop, facts: RunFacts, rows: Iterable[Measured | Validated]) -> str | None:
-    """Why a run that ends with these rows would stop at the last one, or None.
-
-    Raises:
-        UserError: the stop names a tensor or layer that the network does not have.
-    """
-    now = watch(stop, facts)
-    for row in rows:
-        now = now.after(row) if isinstance(row, Measured) else now.validated(row)
-    return None if now.stopped is None else now.stopped.sentence
-
-
 @frozen(eq=False)
 class Watches:
     """All stops of a run."""

@@ -35,11 +35,6 @@ def probabilities(exponentials: Array, normalizer: Array) -> Array:
     return np.asarray(exponentials / normalizer[..., None])
 
 
-def log_sum_exp(largest: Array, normalizer: Array) -> Array:
-    """log Σ_k exp(z[n,k]) = m[n] + log s[n]."""
-    return np.asarray(largest + np.log(normalizer))
-
-
 def softmax(logits: Array) -> Array:
     """p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j]), the four steps at once."""
     powers = exponentials(logits, maximum(logits))

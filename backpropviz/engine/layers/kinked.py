@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.kernels.pooling import ties
-from backpropviz.engine.kernels.taps import taps
-from backpropviz.engine.kink import AtZero, Corner, Crossing, Flip, KinkFinder, Tie, WinnerChange
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.kink import Crossing, Flip, KinkFinder, WinnerChange
 from backpropviz.engine.layers.protocol import Layer, Residuals
 from backpropviz.engine.nest import Coordinates
 
@@ -34,11 +30,6 @@ class RectifierKinks:
             before, after = float(low[cell]), float(high[cell])
             yield Flip(Address(name, "input", "", cell), before, after)
 
-    def at(self, name: str, layer: Layer, base: Residuals) -> Iterator[Corner]:
-        """Units whose input is exactly 0."""
-        for cell in _cells(base["input"] == 0):
-            yield AtZero(Address(name, "input", "", cell))
-
 
 class MaxPoolKinks:
     """The slope changes where another cell of the window becomes the largest."""
@@ -53,34 +44,10 @@ class MaxPoolKinks:
             winners = (_winner(name, base, window, int(s[window])) for s in (other, high))
             yield WinnerChange(Address(name, "output", "", window), *winners)
 
-    def at(self, name: str, layer: Layer, base: Residuals) -> Iterator[Corner]:
-        """Windows in which more than one cell holds the largest value."""
-        geometry, image = cast("MaxPool2d", layer).window, base["input"]
-        planes = image.reshape(*image.shape[:2], -1)
-        switches = base["switches"]
-        flat = switches.reshape(*image.shape[:2], -1)
-        output = np.take_along_axis(planes, flat, axis=2).reshape(switches.shape)
-        tied = ties(image, output, geometry)
-        cells: dict[Coordinates, list[Address]] = {window: [] for window in _cells(tied)}
-        numbers = np.arange(image.size).reshape(image.shape)
-        for tap in taps(image.shape, geometry):
-            here = np.full(switches.shape, -1)
-            here[tap.target] = numbers[tap.source]
-            equal = np.zeros(switches.shape, dtype=bool)
-            equal[tap.target] = image[tap.source] == output[tap.target]
-            for window in _cells(tied & equal):
-                cells[window].append(_numbered(name, int(here[window]), image.shape))
-        for window, found in cells.items():
-            yield Tie(Address(name, "output", "", window), tuple(found))
-
 
 def _winner(name: str, base: Residuals, window: Coordinates, switch: int) -> Address:
     row, column = divmod(switch, base["input"].shape[3])
     return Address(name, "input", "", (*window[:2], row, column))
-
-
-def _numbered(name: str, number: int, shape: Shape) -> Address:
-    return Address(name, "input", "", tuple(int(i) for i in np.unravel_index(number, shape)))
 
 
 def _cells(mask: Array) -> Iterator[Coordinates]:

@@ -18,7 +18,6 @@ GAP = 44
 """Room for a sign between slots."""
 LABEL_ROOM = 22
 TITLE_HEIGHT = 50
-LARGEST_CELL = 72
 _TILE_GAP = 8
 _TILE_LABEL = 14
 _LEAST_WIDTH = 130

@@ -45,7 +45,7 @@ class AncestryWindow(AnalysisWindow):
             self.show_page,
         )
         self._back = self.add_button(self.tr("Back"), self.go_back)
-        self._there = self.add_button(self.tr("Go to its step"), self._go_there)
+        self.add_button(self.tr("Go to its step"), self._go_there)
         self.canvas.clicked.connect(self._click)
         self.resize(760, 720)
 

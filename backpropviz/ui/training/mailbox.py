@@ -64,11 +64,6 @@ class Ask:
 
 
 @frozen
-class Refresh:
-    """Tell how the run stands, though no update was made."""
-
-
-@frozen
 class Quit:
     """End the thread."""
 

@@ -37,11 +37,6 @@ class SliderView(SceneView):
         self._state, self._colors = state, colors
         self._draw()
 
-    @property
-    def is_dragged(self) -> bool:
-        """Whether somebody holds the handle."""
-        return self._wanted is not None
-
     def _draw(self) -> None:
         width = float(self.viewport().width())
         self._figure = time_slider(self._state, width, self._colors)

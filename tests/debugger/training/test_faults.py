@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.training.alert import Severity
-from backpropviz.debugger.training.guard import guard
 from backpropviz.debugger.training.loss_stops import LossRises
 from backpropviz.debugger.training.tensor_stops import DeadShare, GradientAbove
-from backpropviz.debugger.training.thresholds import Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.activation import Sigmoid
@@ -193,15 +191,3 @@ def test_a_healthy_run_is_quiet(seed: int) -> None:
     assert len(found.guard.diagnosis.quiet) == 11
     assert found.last is not None
     assert found.last.iteration == 100
-
-
-def test_a_run_that_is_taken_up_again_knows_what_was() -> None:
-    run = lenet_run(scheme="too_large")
-    trainer = Trainer(run)
-    rows = [trainer.advance().measured for _ in range(5)]
-    again = guard(run, (GradientAbove(norm=1e4),)).replayed(rows)
-    assert again.stopped is None
-    assert [alert.raised for alert in again.diagnosis.active][:1] == [1]
-    # The condition still holds, so the next update does not stop the run a second time.
-    assert again.after(rows[-1]).stopped is None
-    assert guard(run, limits=Thresholds(exploding_norm=1e30)).replayed(rows).diagnosis.over == ()

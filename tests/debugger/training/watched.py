@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ from backpropviz.debugger.training.guard import Guard, guard
 from backpropviz.debugger.training.stop import Stop
 from backpropviz.debugger.training.stops import DEFAULT_STOPS
 from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
+from backpropviz.debugger.training.watch import watch
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import DEFAULT_SCHEME
 from backpropviz.engine.optimizer import Sgd
@@ -74,6 +75,14 @@ def validation(
 def relu(*shares: float) -> dict[str, Array]:
     """The activity of relu1's maps."""
     return {"relu1": np.array(shares)}
+
+
+def why_stopped(stop: Stop, facts: RunFacts, rows: Iterable[Measured | Validated]) -> str | None:
+    """Why a run that ends with these rows would stop at the last one, or None."""
+    now = watch(stop, facts)
+    for row in rows:
+        now = now.after(row) if isinstance(row, Measured) else now.validated(row)
+    return None if now.stopped is None else now.stopped.sentence
 
 
 @dataclass(slots=True)
