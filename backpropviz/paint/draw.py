@@ -59,12 +59,14 @@ def _seen(scene: Scene, painter: QPainter) -> Iterable[Mark]:
     )
     if top <= 0 and scene.height <= bottom:
         return scene.marks
-    return (mark for mark in scene.marks if _may_be_seen(mark, top - _REACH, bottom + _REACH))
+    return [mark for mark in scene.marks if _may_be_seen(mark, top, bottom)]
 
 
 def _may_be_seen(mark: Mark, top: float, bottom: float) -> bool:
-    if isinstance(mark, Rect | Pixels):
+    if isinstance(mark, Pixels):
         return mark.y < bottom and mark.y + mark.height > top
+    if isinstance(mark, Rect):
+        return mark.y - _REACH < bottom and mark.y + mark.height + _REACH > top
     if isinstance(mark, Text):
         return mark.y - 2 * mark.font.size < bottom and mark.y + mark.font.size > top
     return True
