@@ -15,13 +15,14 @@ from backpropviz.figures.training.filter_page import (
     filters,
     lower_edges,
 )
-from backpropviz.figures.training.filter_rows import FilterState, difference_rows
+from backpropviz.figures.training.filter_rows import FilterState, difference_rows, shown_rows
 from backpropviz.figures.training.filter_tiles import tiling
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Box, Rect, Scene, Text
-from backpropviz.scene.theme import LIGHT
+from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.storage.networks import load_network
 from tests.figures.training.states import parameters_of, state_of
+from tests.scene_checks import assert_text_is_legible
 
 OPTIONS = FilterOptions()
 TITLES = ("conv1.weight[0,0]", "conv1.weight.grad[0,0]", "change:conv1.weight[0,0]")
@@ -154,3 +155,20 @@ def test_a_single_small_filter_has_whole_captions() -> None:
     texts = [m.text for m in scene.walk() if isinstance(m, Text)]
     assert {"weights", "gradients", "change"} <= set(texts)
     assert not any("…" in text for text in texts)
+
+
+@pytest.mark.parametrize("name", ["lenet", "tinyvgg", "tiny-max", "mlp"])
+@pytest.mark.parametrize("width", [360, 642, 733, 893, 1213])
+def test_every_layout_is_legible(name: str, width: int) -> None:
+    network = preset("tinyvgg", (3, 32, 32), 4) if name == "tinyvgg" else load_network(name).network
+    state = state_of(network)
+    limits = {key: limit / 1.1 for key, limit in shown_rows(network, state).limits.items()}
+    for theme in (LIGHT, DARK):
+        for options in (OPTIONS, FilterOptions(locked=limits, locked_at=123_456)):
+            assert_text_is_legible(filters(network, state, width, theme, options))
+        waiting = FilterState(state.parameters, {}, state.start)
+        assert_text_is_legible(filters(network, waiting, width, theme, OPTIONS))
+        pair = (("a run with a long name", state.parameters), ("b", parameters_of(network, 2)))
+        for is_common in (False, True):
+            rows = difference_rows(network, *pair, is_common=is_common)
+            assert_text_is_legible(difference(network, rows, width, theme, OPTIONS))
