@@ -227,10 +227,11 @@ def _pixel_box(pixels: Pixels, key: str) -> Iterator[Box]:
     if match is None:
         return
     found = {name: int(text) for name, text in match.groupdict().items()}
-    row = found.get("row", pixels.first_row) - pixels.first_row
-    column = found.get("column", pixels.first_column) - pixels.first_column
+    row, column = found.get("row", pixels.first_row), found.get("column", pixels.first_column)
     if "index" in found:
-        row, column = divmod(found["index"] - pixels.first_index, pixels.columns)
+        across = pixels.whole_columns or pixels.columns
+        row, column = divmod(found["index"] - pixels.first_index, across)
+    row, column = row - pixels.first_row, column - pixels.first_column
     inside = 0 <= row < pixels.rows and 0 <= column < pixels.columns
     if inside and pixels.cell_key(row, column) == key:
         yield pixels.cell_box(row, column)

@@ -170,7 +170,8 @@ class Pixels(_Remembered):
     `values` is 2-D (rows, columns), or 3-D (rows, columns, 3) in 0…1 for a true-color photograph.
     `missing` marks the cells that are not computed yet. `limits` are the values at the two ends of
     the color map. `key_pattern` names a cell: `{row}`, `{column}` and `{index}` (row · columns +
-    column) are filled in. `dots` are the cells with a dot of `dot_radius` in their middle.
+    column) are filled in; a part of a larger grid counts as that does, `whole_columns` a row.
+    `dots` are the cells with a dot of `dot_radius` in their middle.
     """
 
     x: float
@@ -190,6 +191,7 @@ class Pixels(_Remembered):
     dots: NDArray[np.bool_] | None = None
     dot_radius: float = 0.0
     dot_color: Color = "#8A8F98"
+    whole_columns: int = 0
 
     @property
     def rows(self) -> int:
@@ -203,14 +205,11 @@ class Pixels(_Remembered):
 
     def cell_key(self, row: int, column: int) -> str:
         """The address of one cell, as text."""
-        index = row * self.columns + column
+        row, column = row + self.first_row, column + self.first_column
+        index = row * (self.whole_columns or self.columns) + column
         if self.length is not None and index >= self.length:
             return ""
-        return self.key_pattern.format(
-            row=row + self.first_row,
-            column=column + self.first_column,
-            index=index + self.first_index,
-        )
+        return self.key_pattern.format(row=row, column=column, index=index + self.first_index)
 
     def cell_box(self, row: int, column: int) -> Box:
         """Where one cell lies."""

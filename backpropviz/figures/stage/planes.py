@@ -87,7 +87,8 @@ class Plane:
     def key_of(self, row: int, column: int) -> str:
         """The key of a cell of the picture: its address, or what the pattern makes of it."""
         if self.pattern:
-            index = row * self.columns + column + self.first_index
+            place = (row + self.first_row) * self.whole[1] + column + self.first_column
+            index = place + self.first_index
             return self.pattern.format(row=row, column=column, index=index)
         address = self.address_of(row, column)
         return "" if address is None else str(address)
