@@ -86,6 +86,8 @@ def _told(error: Exception) -> BackpropVizError:
             return UserError("this needs more memory than there is: take something smaller.")
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
+            if isinstance(error, FileNotFoundError):
+                return UserError(f"{where}there is no such file or folder; check its name.")
             reason = (error.strerror or str(error)).lower()
             return UserError(f"{where}{reason}; choose another place or make room.")
     what = " ".join(f"{type(error).__name__}: {error}".split())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from backpropviz.errors import UsageError, UserError
 from backpropviz.frozen import frozen
 from backpropviz.training_command.command import train, train_arguments
+from backpropviz.training_command.option_values import count_value, path_value, scale_value
 
 if TYPE_CHECKING:
     from backpropviz.debugger.steps import Depth, LoopOrder
@@ -133,13 +133,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _record_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    parser.add_argument("-o", "--output", required=True, metavar="tape.npz", type=_output)
-
-
-def _output(text: str) -> Path:
-    if not text or "\0" in text:
-        raise ValueError
-    return Path(text)
+    parser.add_argument("-o", "--output", required=True, metavar="tape.npz", type=path_value)
 
 
 def _record(arguments: argparse.Namespace) -> int:
@@ -166,14 +160,11 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", type=_scale, default=1.0, metavar="2", help="pixels per pixel")
     parser.add_argument("--format", choices=("png", "svg"), default="png", help="in a folder")
     parser.add_argument("--overwrite", action="store_true", help="into a folder that holds files")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", type=_output)
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", type=path_value)
 
 
 def _scale(text: str) -> float:
-    value = float(text)
-    if not (math.isfinite(value) and 0 < value <= LARGEST_SCALE):
-        raise ValueError
-    return value
+    return scale_value(text, LARGEST_SCALE)
 
 
 def _export(arguments: argparse.Namespace) -> int:
@@ -245,17 +236,10 @@ def _check_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser, has_float=False)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
-        "--per-array", type=_count, metavar="N", help="check at most N values an array (200)"
+        "--per-array", type=count_value, metavar="N", help="check at most N values an array (200)"
     )
     amount.add_argument("--all", action="store_true", help="check every value")
     parser.add_argument("--pixels", action="store_true", help="check the image's pixels too")
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError
-    return count
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -62,6 +62,25 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place where a file could not be written; nothing is left there.
+
+    Raises:
+        UserError: it is a folder, or no file can be made in its folder.
+    """
+    path = _absolute(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file in it.")
+    with _told_to_the_person(path):
+        missing = [folder for folder in path.parents if not folder.exists()]
+        try:
+            _temporary_file(path).unlink()
+        finally:
+            for folder in missing:
+                if folder.is_dir():
+                    folder.rmdir()
+
+
 @contextmanager
 def _told_to_the_person(path: Path) -> Iterator[None]:
     try:

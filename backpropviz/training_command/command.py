@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backpropviz.errors import BackpropVizError, UsageError, UserError
+from backpropviz.training_command.option_values import (
+    amount_value,
+    count_value,
+    path_value,
+    seed_value,
+)
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
@@ -27,10 +32,10 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--network", metavar="N", help="a bundled network or a file (.json, .bpv)")
     add("--data", metavar="D", help="mnist, digits, photos, example, a folder by class, …")
-    add("--resume", metavar="run.bpv", type=_path, help="go on with a saved run")
-    add("--epochs", type=_count, metavar="E", help="how often to see every sample")
-    add("--updates", type=_count, metavar="U", help="make so many updates at most")
-    add("--seed", type=_seed, metavar="S", help="of all that is drawn (default 0)")
+    add("--resume", metavar="run.bpv", type=path_value, help="go on with a saved run")
+    add("--epochs", type=count_value, metavar="E", help="how often to see every sample")
+    add("--updates", type=count_value, metavar="U", help="make so many updates at most")
+    add("--seed", type=seed_value, metavar="S", help="of all that is drawn (default 0)")
     add(
         "--from-weights",
         action="store_true",
@@ -38,44 +43,17 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with the network’s own weights instead of fresh ones",
     )
     add("--float", choices=("32", "64"), dest="float_bits", help="bits of a number (default 32)")
-    add("--batch", type=_count, metavar="B", help="samples of an update (default 32)")
+    add("--batch", type=count_value, metavar="B", help="samples of an update (default 32)")
     add("--optimizer", choices=OPTIMIZERS, help="default sgd")
-    add("--learning-rate", type=_amount, metavar="R", help="default 0.02 for sgd")
-    add("--momentum", type=_amount, metavar="M", help="default 0.9 for sgd")
+    add("--learning-rate", type=amount_value, metavar="R", help="default 0.02 for sgd")
+    add("--momentum", type=amount_value, metavar="M", help="default 0.9 for sgd")
     add(
         "--schedule",
         metavar="KIND[:NUMBERS]",
         help="constant, step:200:0.5, cosine (to the end), cosine:500, warm_up:100; joined by *",
     )
-    add("--csv", metavar="m.csv", type=_path, help="write a row an update")
-    add("-o", "--output", required=True, metavar="run.bpv", type=_path)
-
-
-def _path(text: str) -> Path:
-    if not text or "\0" in text:
-        raise ValueError
-    return Path(text).expanduser()
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if not 1 <= count < 10**12:
-        raise ValueError
-    return count
-
-
-def _seed(text: str) -> int:
-    seed = int(text)
-    if not 0 <= seed < 10**15:
-        raise ValueError
-    return seed
-
-
-def _amount(text: str) -> float:
-    amount = float(text)
-    if not (math.isfinite(amount) and amount >= 0):
-        raise ValueError
-    return amount
+    add("--csv", metavar="m.csv", type=path_value, help="write a row an update")
+    add("-o", "--output", required=True, metavar="run.bpv", type=path_value)
 
 
 def train(arguments: argparse.Namespace) -> int:
@@ -89,8 +67,9 @@ def train(arguments: argparse.Namespace) -> int:
     from backpropviz.storage.run_file import save_run
     from backpropviz.training_command.training import train_run
 
-    saved, count = _prepared(arguments)
-    saved, ended = train_run(saved, count)
+    saved, updates = _prepared(arguments)
+    _check_places(arguments)
+    saved, ended = train_run(saved, updates)
     save_run(arguments.output, saved, shipped_dataset)
     if arguments.csv is not None:
         _write_csv(arguments.csv, saved)
@@ -115,6 +94,28 @@ def _check_words(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{name} is missing: say what to train, or --resume a run.")
     if arguments.output.suffix.lower() != _SUFFIX:
         raise UsageError(f"{arguments.output} cannot hold a run: name a file that ends in .bpv.")
+    _check_csv(arguments)
+
+
+def _check_csv(arguments: argparse.Namespace) -> None:
+    csv: Path | None = arguments.csv
+    if csv is None:
+        return
+    for option in ("output", "resume"):
+        other: Path | None = getattr(arguments, option)
+        if other is not None and csv.resolve() == other.resolve():
+            raise UsageError(
+                f"--csv and --{option} name the same file, {csv}: give the table a name of its own."
+            )
+
+
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Hours of training must not end at a file that cannot be written."""
+    from backpropviz.storage.atomic import check_writable
+
+    for place in (arguments.output, arguments.csv):
+        if place is not None:
+            check_writable(place)
 
 
 def _word(name: str) -> str:
@@ -133,8 +134,7 @@ def _prepared(arguments: argparse.Namespace) -> tuple[SavedRun, int]:
     else:
         saved = load_run(arguments.resume, shipped_dataset)
     run = with_settings(saved.run, saved.now.iteration, arguments)
-    count = updates_wanted(run, saved.now.iteration, arguments)
-    return begun(run, saved), count
+    return begun(run, saved), updates_wanted(run, saved.now.iteration, arguments)
 
 
 def _new_run(arguments: argparse.Namespace) -> Run:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from backpropviz.errors import UserError
-from backpropviz.storage.atomic import atomic_file, atomic_folder, write_bytes, write_text
+from backpropviz.storage.atomic import (
+    atomic_file,
+    atomic_folder,
+    check_writable,
+    write_bytes,
+    write_text,
+)
 
 
 def test_a_file_appears_whole(tmp_path: Path) -> None:
@@ -87,3 +93,15 @@ def test_overwriting_a_folder_keeps_what_is_not_ours(tmp_path: Path) -> None:
 def _write_half(path: Path) -> None:
     path.write_bytes(b"half")
     raise ZeroDivisionError
+
+
+def test_a_place_is_tried_without_a_trace(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "deep" / "a.bpv")
+    (tmp_path / "old.bpv").write_bytes(b"old")
+    check_writable(tmp_path / "old.bpv")
+    assert (tmp_path / "old.bpv").read_bytes() == b"old"
+    with pytest.raises(UserError, match="is a folder; name a file in it"):
+        check_writable(tmp_path)
+    with pytest.raises(UserError, match=r"cannot be written: .*; choose another place"):
+        check_writable(tmp_path / "old.bpv" / "a.bpv")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.bpv"]

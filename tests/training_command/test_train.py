@@ -213,7 +213,14 @@ def test_a_number_that_is_not_finite_stops_the_run(
     [
         (2, NEW, "--output"),
         (2, (*NEW, "-o", "x.bpv"), "how long to train"),
-        (2, (*NEW, "--epochs", "0", "-o", "x.bpv"), "--epochs"),
+        (2, (*NEW, "--epochs", "0", "-o", "x.bpv"), "“0” is no whole number of at least 1"),
+        (2, (*NEW, "--updates", "1e9", "-o", "x.bpv"), "“1e9” is no whole number"),
+        (2, (*NEW, "--updates", "9" * 20, "-o", "x.bpv"), "is too large"),
+        (2, (*NEW, "--epochs", "1", "--seed", "-1", "-o", "x.bpv"), "“-1” is no whole number"),
+        (2, (*NEW, "--epochs", "1", "--momentum", "nan", "-o", "x.bpv"), "“nan” is no number"),
+        (2, (*NEW, "--epochs", "1", "-o", "x.bpv", "--csv", "x.bpv"), "name the same file"),
+        (3, (*NEW, "--epochs", "1", "-o", "/dev/null/x.bpv"), "x.bpv cannot be written"),
+        (3, (*NEW, "--epochs", "1", "-o", "a/b/x.bpv", "--csv", "."), "is a folder"),
         (2, (*NEW, "--epochs", "1", "-o", "x.npz"), "ends in .bpv"),
         (2, ("train", "--network", "mlp", "--epochs", "1", "-o", "x.bpv"), "--data is missing"),
         (2, ("train", "--data", "mnist", "--epochs", "1", "-o", "x.bpv"), "--network is missing"),
@@ -248,6 +255,17 @@ def test_what_cannot_be_done_is_told(
     assert err.endswith(".\n")
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_does_not_take_the_place_of_the_run_that_goes_on(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, 0, *FAST, "--updates", "1", "-o", str(path))
+    before = path.read_bytes()
+    words = ("--resume", str(path), "--updates", "1", "-o", str(path), "--csv", str(path))
+    _, err = told(capsys, 2, "train", *words)
+    assert "name the same file" in err
+    assert path.read_bytes() == before
 
 
 def test_a_terminal_sees_progress(
