@@ -74,7 +74,7 @@ def picture_height(total: int, edges: Sequence[int], charts: tuple[int, int]) ->
     """Pixels of the pictures, of a total that they share with charts.
 
     `edges` are the heights at which a picture may be cut, the last one its whole height; `charts`
-    the least heights of one row of charts and of all.
+    what one row of charts should have, and the least of all rows.
     """
     room = total - charts[1]
     if edges[-1] > room and room < _ENOUGH * total:

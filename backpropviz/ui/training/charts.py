@@ -38,6 +38,8 @@ SMOOTHINGS: Final = (
 )
 _TWO_COLUMNS: Final = 640
 _LEAST_HEIGHT: Final = 112
+_LONE_HEIGHT: Final = 144
+"""Pixels of a row of charts that is all that is shown of them."""
 _GAP: Final = 12
 _CHOICE_ROW: Final = 28
 _CHOICE_GAP: Final = 6
@@ -159,9 +161,9 @@ class TrainingCharts(QWidget):
 
     @property
     def least_heights(self) -> tuple[int, int]:
-        """Pixels below which one row of charts, and all rows, are no longer shown whole."""
+        """Pixels that one row of charts should have, and that all rows together need."""
         above, row = self._above, _LEAST_HEIGHT + _GAP
-        return above + row - _GAP, above + self._lines * row - _GAP
+        return above + _LONE_HEIGHT, above + self._lines * row - _GAP
 
     def share(self, height: int) -> None:
         """Make rows so high that a whole number of them fills a height."""
