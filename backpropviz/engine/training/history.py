@@ -13,7 +13,7 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
 
-MOST_ROWS = 200_000
+MOST_ROWS = 60_000
 """Above this every second row of the older half goes, so that a long run stays small."""
 RECENT = 256
 CSV_HEADER = ("epoch", "update", "loss", "learning_rate", "val_loss", "val_accuracy")
