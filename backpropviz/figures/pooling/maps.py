@@ -15,15 +15,8 @@ from backpropviz.figures.stage.captions import (
     Caption,
     caption_marks,
 )
-from backpropviz.figures.stage.panel import (
-    LABELLED,
-    NUMBERED,
-    Mood,
-    Outline,
-    Panel,
-    outline_box,
-    panel_marks,
-)
+from backpropviz.figures.stage.panel import LABELLED, NUMBERED, Mood, Outline, Panel, outline_box
+from backpropviz.figures.stage.panel_marks import panel_marks
 from backpropviz.figures.stage.planes import Plane, plane
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles

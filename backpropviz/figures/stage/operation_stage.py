@@ -8,7 +8,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.headings import slot_heading
-from backpropviz.figures.stage.panel import panel_marks
+from backpropviz.figures.stage.panel_marks import panel_marks
 from backpropviz.figures.stage.product_slot import has_product_map, product_slot
 from backpropviz.figures.stage.slot_layout import Placed, place_slots
 from backpropviz.figures.stage.slots import initial_slots, operand_slots, region_size

@@ -18,7 +18,8 @@ from backpropviz.figures.stage.captions import (
     caption_marks,
 )
 from backpropviz.figures.stage.focus import Focus
-from backpropviz.figures.stage.panel import LABELLED, Mood, Panel, panel_marks
+from backpropviz.figures.stage.panel import LABELLED, Mood, Panel
+from backpropviz.figures.stage.panel_marks import panel_marks
 from backpropviz.figures.stage.planes import Plane, Selection, leading_dimensions, plane
 from backpropviz.figures.stage.slot_layout import largest_cell
 from backpropviz.figures.symbols import role_of
