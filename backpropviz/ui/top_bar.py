@@ -50,44 +50,49 @@ class TopBar(QToolBar):
         self._has_networks = False
         self._sample = 0
         self._colors: Theme = LIGHT
-        self.mode = Segmented(self.tr("Mode"))
-        self.mode.set_choices(
+        self.mode = self._modes()
+        self.image = Chip(self.tr("Image"))
+        self.network = Chip(self.tr("Network"))
+        self.target = Chip(self.tr("Target"))
+        self.loss = Chip(self.tr("Loss"))
+        self._for_debugging = (self.image, self.network, self.target, self.loss)
+        self._for_training: tuple[QWidget, ...] = ()
+        self.back = _button(self.tr("Back to training"))
+        self.back.hide()
+        self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
+        self._export = _button(self.tr("Export"))
+        self._export.setObjectName("Primary")
+        self._export.clicked.connect(self._want_export)
+        self._row = self._arrange()
+        self.network.menu().aboutToShow.connect(self._fill_networks)
+        self._fill_images()
+        self._fill_loss()
+
+    def _modes(self) -> Segmented:
+        modes = Segmented(self.tr("Mode"))
+        modes.set_choices(
             [
                 (self.tr("Debug"), "debug", self.tr("Step through one training step.")),
                 (self.tr("Train"), "train", self.tr("Train and watch the filters being learned.")),
             ]
         )
-        self.mode.set_value("debug")
-        self.mode.chosen.connect(self.mode_wanted)
-        self.image = Chip(self.tr("Image"))
-        self.network = Chip(self.tr("Network"))
-        self.target = Chip(self.tr("Target"))
-        self.loss = Chip(self.tr("Loss"))
-        row = QFrame()
-        row.setObjectName("Chrome")
-        self._row = QHBoxLayout(row)
-        self._row.setContentsMargins(12, 0, 12, 0)
-        self._row.setSpacing(8)
-        self._for_debugging = (self.image, self.network, self.target, self.loss)
-        self._for_training: tuple[QWidget, ...] = ()
-        self.back = QPushButton(" " + self.tr("Back to training"))
-        self.back.setFixedHeight(CONTROL_HEIGHT)
-        self.back.setIconSize(QSize(15, 15))
-        self.back.hide()
+        modes.set_value("debug")
+        modes.chosen.connect(self.mode_wanted)
+        return modes
+
+    def _arrange(self) -> QHBoxLayout:
+        frame = QFrame()
+        frame.setObjectName("Chrome")
+        row = QHBoxLayout(frame)
+        row.setContentsMargins(12, 0, 12, 0)
+        row.setSpacing(8)
         for widget in (self.mode, *self._for_debugging, self.back):
-            self._row.addWidget(widget)
-        self._row.addStretch(1)
-        self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
-        self._row.addWidget(self.search)
-        self._export = QPushButton(" " + self.tr("Export"))
-        self._export.setObjectName("Primary")
-        self._export.setFixedHeight(CONTROL_HEIGHT)
-        self._export.setIconSize(QSize(15, 15))
-        self._export.clicked.connect(self._want_export)
-        self._row.addWidget(self._export)
-        self.addWidget(row)
-        self.network.menu().aboutToShow.connect(self._fill_networks)
-        self._fill_loss()
+            row.addWidget(widget)
+        row.addStretch(1)
+        row.addWidget(self.search)
+        row.addWidget(self._export)
+        self.addWidget(frame)
+        return row
 
     def show_opened(self, opened: Opened) -> None:
         """Show what is debugged."""
@@ -98,7 +103,6 @@ class TopBar(QToolBar):
         guessed = self.tr(" (its answer)") if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
         self.loss.show_value(_loss_title(subject))
-        self._fill_images(subject)
         self._fill_targets(subject)
 
     def show_sample(self, opened: Opened) -> None:
@@ -143,8 +147,8 @@ class TopBar(QToolBar):
         picture.setDevicePixelRatio(ratio)
         return picture
 
-    def _fill_images(self, subject: Subject) -> None:
-        samples = [self._choice(name, name, self._choose_image) for name in _SAMPLES]
+    def _fill_images(self) -> None:
+        samples = [self._choice(self.image, name, name, self._choose_image) for name in _SAMPLES]
         shared = self._actions
         self.image.fill([shared["open"], shared["paste"], shared["fit_image"], None, *samples])
 
@@ -158,7 +162,8 @@ class TopBar(QToolBar):
         cards = bundled_networks()
         entries: list[QAction | None] = []
         for card in cards:
-            entry = self._choice(f"{card.name}:  {card.title}", card.name, self._choose_network)
+            title = f"{card.name}:  {card.title}"
+            entry = self._choice(self.network, title, card.name, self._choose_network)
             entry.setToolTip(card.description)
             entries.append(entry)
         details = self._actions["network_details"]
@@ -168,7 +173,8 @@ class TopBar(QToolBar):
     def _fill_targets(self, subject: Subject) -> None:
         names: Sequence[str] = subject.model.class_names if subject.is_classifier else ()
         entries: list[QAction | None] = [
-            self._choice(name, name, self._choose_target) for name in names[:_MOST_CLASSES]
+            self._choice(self.target, name, name, self._choose_target)
+            for name in names[:_MOST_CLASSES]
         ]
         self.target.fill([*entries, *([None] if entries else []), self._actions["target"]])
 
@@ -178,8 +184,8 @@ class TopBar(QToolBar):
             [shared["sum_reduction"], shared["float_width"], None, shared["learning_rate"]]
         )
 
-    def _choice(self, title: str, value: str, slot: object) -> QAction:
-        action = QAction(title.replace("&", "&&"), self)
+    def _choice(self, chip: Chip, title: str, value: str, slot: object) -> QAction:
+        action = QAction(title.replace("&", "&&"), chip.menu())
         action.setData(value)
         action.triggered.connect(slot)
         return action
@@ -223,6 +229,14 @@ class _SearchField(QPushButton):
         self._glyph.setPixmap(pixmap("search", colors.text_secondary, 14, ratio))
         for part in (self._glyph, self._text, self._key):
             part.setStyleSheet(f"color: {colors.text_secondary}; background: transparent;")
+
+
+def _button(text: str) -> QPushButton:
+    """A button with room for an icon before its text."""
+    button = QPushButton(f" {text}")
+    button.setFixedHeight(CONTROL_HEIGHT)
+    button.setIconSize(QSize(15, 15))
+    return button
 
 
 def _chosen(sender: object) -> str:
