@@ -51,6 +51,8 @@ def _reading(opened: Opened) -> list[str]:
     if address not in tape or not isinstance(target, int):
         return []
     probabilities, names = tape[address][0], subject.model.class_names
+    if np.isnan(probabilities).any():
+        return []
     best = int(np.argmax(probabilities))
 
     def said(number: int) -> str:

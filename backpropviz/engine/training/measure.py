@@ -117,9 +117,21 @@ def norm(array: Array) -> float:
     return largest * float(np.linalg.norm(flat.astype(np.float64) / largest))
 
 
+NO_ANSWER = -1
+
+
+def answers(outputs: Array) -> Array:
+    """The class of each sample's largest output; `NO_ANSWER` where that is no number.
+
+    A NaN counts as the largest; of infinite outputs the loss gives no probabilities.
+    """
+    largest = outputs.argmax(axis=1)
+    values = np.take_along_axis(outputs, largest[:, None], axis=1)[:, 0]
+    return np.where(np.isfinite(values), largest, NO_ANSWER)
+
+
 def correct_answers(network: Network, run: Forward) -> int | None:
     """How many samples' largest output is the wanted class; None for a regression."""
     if run.target.dtype.kind != "i":
         return None
-    answers = run.outputs[network.output].argmax(axis=1)
-    return int(np.count_nonzero(answers == run.target))
+    return int(np.count_nonzero(answers(run.outputs[network.output]) == run.target))

@@ -6,7 +6,7 @@ import numpy as np
 
 from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.network import Network
-from backpropviz.engine.training.measure import Validated
+from backpropviz.engine.training.measure import NO_ANSWER, Validated, answers
 from backpropviz.engine.training.samples import Samples
 from backpropviz.engine.training.update import Trained, predict
 
@@ -21,13 +21,17 @@ def validated(network: Network, trained: Trained, samples: Samples) -> Validated
         loss = float(network.loss.forward(outputs, target)[0])
     if target.dtype.kind != "i":
         return Validated(trained.iteration, loss, None, None)
-    answers = outputs.argmax(axis=1)
-    table = confusion(target, answers, outputs.shape[1])
-    return Validated(trained.iteration, loss, float((answers == target).mean()), table)
+    given = answers(outputs)
+    table = confusion(target, given, outputs.shape[1])
+    return Validated(trained.iteration, loss, float((given == target).mean()), table)
 
 
-def confusion(true: Array, answers: Array, classes: int) -> Array:
-    """How many samples of a class (row) got which answer (column): (K,K) int64."""
+def confusion(true: Array, given: Array, classes: int) -> Array:
+    """How many samples of a class (row) got which answer (column): (K,K) int64.
+
+    Those without an answer are in no cell.
+    """
     table = np.zeros((classes, classes), dtype=np.int64)
-    np.add.at(table, (true, answers), 1)
+    has_answer = given != NO_ANSWER
+    np.add.at(table, (true[has_answer], given[has_answer]), 1)
     return freeze(table)

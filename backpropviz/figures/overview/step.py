@@ -64,8 +64,9 @@ def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
     facts = [Fact("loss before the update", shown(tape.loss, 4), theme.loss, str(LOSS))]
     if _classifies(view):
         names = class_names(view, int(tape[_PROBABILITIES].shape[1]))
-        best = int(np.argmax(tape[_PROBABILITIES][view.sample]))
-        facts.append(Fact("reads it as", names[best], theme.forward))
+        probabilities = tape[_PROBABILITIES][view.sample]
+        best = "NaN" if np.isnan(probabilities).any() else names[int(np.argmax(probabilities))]
+        facts.append(Fact("reads it as", best, theme.forward))
         facts.append(Fact("target", names[int(tape[TARGET][view.sample])], theme.loss))
     elif tape[_PREDICTION][0].size == 1:
         value = shown(float(tape[_PREDICTION].ravel()[view.sample]), 4)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.measure import answers
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples
 from backpropviz.engine.training.update import Trained, predict
@@ -42,6 +43,6 @@ def answers_of(run: Run, trained: Trained) -> Answers | None:
     images = held_out.images.astype(run.dtype, copy=False)
     with np.errstate(all="ignore"):  # what is not finite is seen in the activations
         outputs = predict(run.network, trained.parameters, images)
-    answers = outputs.argmax(axis=1)
-    table = confusion(held_out.targets, answers, outputs.shape[1])
-    return Answers(run, trained, held_out, answers, table)
+    given = answers(outputs)
+    table = confusion(held_out.targets, given, outputs.shape[1])
+    return Answers(run, trained, held_out, given, table)

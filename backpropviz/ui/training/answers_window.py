@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayo
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.measure import NO_ANSWER
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.update import Trained
 from backpropviz.figures.training.activation_maps import activation_maps, value_words
@@ -150,6 +151,8 @@ class AnswersWindow(QDialog):
         return words or value_words(key, self._layer, self._outputs.get(self._layer))
 
     def _class_name(self, number: int) -> str:
+        if number == NO_ANSWER:
+            return self.tr("NaN")
         names = () if self._answers is None else self._answers.run.dataset.class_names
         return names[number] if number < len(names) else str(number)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,10 +19,17 @@ from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.measure import activation_layers, norm, tensors_of
+from backpropviz.engine.training.measure import (
+    NO_ANSWER,
+    activation_layers,
+    answers,
+    norm,
+    tensors_of,
+)
 from backpropviz.engine.training.moment import Moment
 from backpropviz.engine.training.trainer import Trainer, updates
 from backpropviz.engine.training.update import predict, train
+from backpropviz.engine.training.validation import confusion
 from backpropviz.errors import UserError
 from tests.engine.passes import grown, lenet
 from tests.engine.training.runs import regression, run_of, same, small, states
@@ -132,14 +140,35 @@ def test_a_validation_counts_who_is_taken_for_whom() -> None:
         trainer.advance()
     found, held_out = trainer.validate(), run.dataset.validation
     assert held_out is not None
-    answers = predict(run.network, trainer.now.parameters, held_out.images).argmax(axis=1)
+    given = predict(run.network, trainer.now.parameters, held_out.images).argmax(axis=1)
     assert found.iteration == 3
-    assert found.accuracy == float((answers == held_out.targets).mean())
+    assert found.accuracy == float((given == held_out.targets).mean())
     assert found.confusion is not None
     for true in range(2):
         for answer in range(2):
-            both = (held_out.targets == true) & (answers == answer)
+            both = (held_out.targets == true) & (given == answer)
             assert found.confusion[true, answer] == both.sum()
+
+
+def test_a_nan_is_no_answer() -> None:
+    outputs = np.array([[math.nan, 1.0], [0.0, math.inf], [2.0, 1.0], [3.0, 4.0]])
+    assert list(answers(outputs)) == [NO_ANSWER, NO_ANSWER, 0, 1]
+    assert confusion(np.array([0, 0, 0, 0]), answers(outputs), 2).tolist() == [[1, 1], [0, 0]]
+
+
+def test_weights_that_overflow_answer_nothing_right() -> None:
+    run = run_of()
+    huge = {
+        layer: {name: np.full_like(array, 1e30) for name, array in own.items()}
+        for layer, own in run.start.parameters.items()
+    }
+    trainer = Trainer(run, replace(run.start, parameters=huge))
+    found = trainer.validate()
+    assert math.isnan(found.loss)
+    assert found.accuracy == 0
+    assert found.confusion is not None
+    assert found.confusion.sum() == 0
+    assert trainer.advance().measured.correct == 0
 
 
 def test_without_held_out_samples_there_is_no_validation() -> None:
