@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QIntValidator
+from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
 
 from backpropviz.engine.architecture.building import Start, WeightPlan
@@ -14,7 +14,8 @@ from backpropviz.ui.controls import CONTROL_HEIGHT
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.editor_line import EditorLine
 
-_LARGEST_SEED = 2**31 - 1
+_SEED = "[0-9]{0,9}"
+"""An integer validator lets the separators of thousands pass, which Python does not read."""
 
 
 class WeightRow(QWidget):
@@ -36,7 +37,7 @@ class WeightRow(QWidget):
         self.scheme.chosen.connect(self._choose)
         self.scheme.show_value(self._scheme.replace("_", " "))
         self.seed = EditorLine("0")
-        self.seed.setValidator(QIntValidator(0, _LARGEST_SEED, self.seed))
+        self.seed.setValidator(QRegularExpressionValidator(_SEED, self.seed))
         self.seed.setFont(qfont(MONO))
         self.seed.setFixedSize(84, CONTROL_HEIGHT)
         self.seed.setAccessibleName(self.tr("Seed"))

@@ -289,6 +289,14 @@ def test_kept_weights_are_named(editor: NetworkEditor) -> None:
     )
 
 
+def test_a_seed_takes_digits_only(editor: NetworkEditor, qtbot: QtBot) -> None:
+    seed = editor.foot.weights.seed
+    seed.clear()
+    qtbot.keyClicks(seed, "-1,5 x7")
+    assert seed.text() == "157"
+    assert editor.foot.weights.start.seed == 157
+
+
 @pytest.mark.parametrize("suffix", [".json", ".bpv"])
 @pytest.mark.parametrize("keeps", [False, True])
 def test_a_saved_draft_is_read_back_identical(
