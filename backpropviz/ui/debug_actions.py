@@ -39,6 +39,7 @@ class DebugActions(QObject):
         self._actions = window.actions_by_name
         self._actions.add_to_stage(workbench.stage)
         workbench.stage.clicked.connect(self._sort_on_click)
+        workbench.controller.failed.connect(self._untick)
         for name in COMMANDS:
             self._actions[name].triggered.connect(self._run_command)
         self._actions.bind(self._handlers())
@@ -101,6 +102,11 @@ class DebugActions(QObject):
         loss = subject.model.network.loss
         reduction = subject.settings.reduction or loss.reduction
         self._actions["sum_reduction"].setChecked(reduction == "sum")
+
+    def _untick(self, _error: BaseException) -> None:
+        """What was refused must not stay ticked."""
+        if self._opened is not None:
+            self.show_subject(self._opened.subject)
 
     def _run_command(self) -> None:
         self._bench.player.pause()

@@ -44,6 +44,7 @@ class AnalysisDesk(QObject):
         self._idle.setInterval(0)
         self._idle.timeout.connect(self._show_conventions)
         self._controller.state_changed.connect(self._follow)
+        self._controller.failed.connect(self._untick)
         bench.pointing.asked.connect(self.answer)
         self._asked: Address | None = None
         self._handlers: dict[str, Callable[[], object]] = {
@@ -196,6 +197,8 @@ class AnalysisDesk(QObject):
         opened, address = self._question()
         if opened is not None and address is not None:
             tape, value = opened.view.tape, without_part(address)
+            # The first check loads a library, which takes a moment.
+            self._say(self.tr("Checking {address}…").format(address=value))
             self._checker.run(partial(checked, tape, value))
 
     def check_all(self) -> None:
@@ -290,6 +293,10 @@ class AnalysisDesk(QObject):
             self._idle.start()
             for window in tuple(self._windows.values()):
                 window.follow(new)
+
+    def _untick(self, _error: BaseException) -> None:
+        """What was refused must not stay ticked."""
+        self._idle.start()
 
     def _choose_convention(self) -> None:
         action = self.sender()

@@ -46,7 +46,7 @@ class AlertsPanel(QFrame):
         self.head = PanelHead(self.tr("Alerts"))
         self._add_link(self.tr("Stops"), self.stops_wanted)
         self._add_link(self.tr("Edit rules"), self.rules_wanted)
-        self._quiet, self._over = _Line(), _Line()
+        self._remark, self._quiet, self._over = _Line(), _Line(), _Line()
         self._lay_out()
         self.show_diagnosis(None)
 
@@ -67,6 +67,7 @@ class AlertsPanel(QFrame):
         self._column = QVBoxLayout(inside)
         self._column.setContentsMargins(_SIDE, 4, _SIDE, 12)
         self._column.setSpacing(10)
+        self._column.addWidget(self._remark)
         self._column.addWidget(self._over)
         self._column.addWidget(self._quiet)
         self._column.addStretch(1)
@@ -83,9 +84,13 @@ class AlertsPanel(QFrame):
         column.addWidget(self._area, 1)
 
     def show_diagnosis(
-        self, diagnosis: Diagnosis | None, checkpoints: tuple[int, ...] = ()
+        self, diagnosis: Diagnosis | None, checkpoints: tuple[int, ...] = (), remark: str = ""
     ) -> None:
-        """Show what is wrong, with the way back to these checkpoints; None: there is no run."""
+        """Show what is wrong, with the way back to these checkpoints; None: there is no run.
+
+        The remark stands over it.
+        """
+        self._remark.show_text(remark)
         active = diagnosis.active if diagnosis is not None else ()
         self._show_cards(active, checkpoints)
         self._over.show_text(self._over_text(diagnosis.over if diagnosis is not None else ()))
@@ -98,6 +103,11 @@ class AlertsPanel(QFrame):
     def cards(self) -> tuple[AlertCard, ...]:
         """The cards from top to bottom."""
         return tuple(self._cards.values())
+
+    @property
+    def remark_text(self) -> str:
+        """What stands over the alerts."""
+        return self._remark.text
 
     @property
     def quiet_text(self) -> str:
@@ -117,6 +127,7 @@ class AlertsPanel(QFrame):
         mark = ("check", colors.ok) if self._has_run else ("info", colors.text_secondary)
         self._quiet.use_mark(*mark)
         self._over.use_mark("history", colors.text_secondary)
+        self._remark.use_mark("info", colors.text_secondary)
 
     def sizeHint(self) -> QSize:
         """As high as all that it says, so that a panel below comes right after it."""
@@ -143,7 +154,7 @@ class AlertsPanel(QFrame):
             card.hide()
             card.deleteLater()
         ordered = {}
-        for place, (key, alert) in enumerate(wanted.items()):
+        for place, (key, alert) in enumerate(wanted.items(), 1):
             card = self._cards.get(key) or self._new_card(alert)
             card.show_alert(alert, checkpoints)
             if self._column.indexOf(card) != place:

@@ -45,7 +45,7 @@ from backpropviz.ui.training.pictures import PicturesView
 from backpropviz.ui.training.settings_panel import SettingsPanel
 from backpropviz.ui.training.slider import SliderView
 from backpropviz.ui.training.staged import Staged
-from backpropviz.ui.training.state import TrainingState
+from backpropviz.ui.training.state import RunState, TrainingState
 
 _WIDTHS: Final = (256, 375)
 _NARROW_WIDTHS: Final = (232, 330)
@@ -218,7 +218,15 @@ class TrainingPage(QWidget):
     def _draw_alerts(self) -> None:
         run = self._state.run
         if run is not None and run.guard is not None:
-            self.alerts.show_diagnosis(run.guard.diagnosis, run.kept.iterations)
+            remark = self._alerts_remark(run)
+            self.alerts.show_diagnosis(run.guard.diagnosis, run.kept.iterations, remark)
+
+    def _alerts_remark(self, run: RunState) -> str:
+        """Alerts are of the newest update, also while another is shown."""
+        if run.visited is None:
+            return ""
+        text = self.tr("As of update {now}, the newest; update {shown} is shown.")
+        return text.format(now=f"{run.now.iteration:,}", shown=f"{run.shown_iteration:,}")
 
     def _draw_charts(self) -> None:
         run = self._state.run

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.training.measure import Validated
 from backpropviz.figures.training.activation_maps import activation_maps, value_words
 from backpropviz.figures.training.confusion import cell_words, confusion_figure
 from backpropviz.scene.marks import Scene
@@ -138,11 +139,13 @@ class PicturesView(QWidget):
         return activation_maps(output_address(self._layer), values, width, self._colors)
 
     def _answers(self, width: float) -> Scene | None:
-        run = self._run
-        found = run.history.validated[-1] if run is not None and run.history.validated else None
+        run, found = self._run, self._validated
         if run is None or found is None or found.confusion is None:
             self._moment.setText(self.tr("Validated at the end of an epoch."))
             return Scene(width, 1, self._colors.stage, (), "answers")
+        if run.visited is not None:
+            text = self.tr("The newest answers; a click on a cell asks update {n}.")
+            self._moment.setText(text.format(n=f"{run.shown_iteration:,}"))
         held_out = run.run.dataset.validation
         title = self.tr("{count} validation samples after update {number}").format(
             count=f"{0 if held_out is None else len(held_out):,}", number=f"{found.iteration:,}"
@@ -151,10 +154,15 @@ class PicturesView(QWidget):
         names = run.run.dataset.class_names
         return confusion_figure(found.confusion, names, room, self._colors, title)
 
+    @property
+    def _validated(self) -> Validated | None:
+        """The newest: of earlier ones only numbers are kept."""
+        found = () if self._run is None else self._run.history.validated
+        return found[-1] if found else None
+
     def _describe(self, key: str) -> str:
         """A cell's count in words, or a value of the shown output."""
-        run = self._run
-        found = run.history.validated[-1] if run is not None and run.history.validated else None
+        run, found = self._run, self._validated
         if run is not None and found is not None and found.confusion is not None:
             words = cell_words(key, found.confusion, run.run.dataset.class_names)
             if words:

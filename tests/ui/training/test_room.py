@@ -12,9 +12,11 @@ import pytest
 from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
+from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.training.goal_stops import Reached
 from backpropviz.debugger.training.loss_stops import NotFiniteStop
 from backpropviz.debugger.training.thresholds import DEFAULTS
+from backpropviz.engine.address import parse
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent
 from backpropviz.ui.requests import OpenRequest
@@ -97,6 +99,59 @@ def test_an_update_is_shown_as_it_was_made(
         controller.change(lambda subject: subject.with_learning_rate(0.5))
     assert "is shown as it was made" in str(failed.args[0])
     assert controller.opened is before
+
+
+@pytest.mark.parametrize(
+    ("chosen", "instead"),
+    [
+        ("relu_half", "relu_zero"),
+        ("ties_all", "ties_first"),
+        ("float_width", ""),
+        ("sum_reduction", ""),
+    ],
+)
+def test_what_an_update_refuses_does_not_stay_ticked(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot, chosen: str, instead: str
+) -> None:
+    assert window.workbench is not None
+    controller, actions = window.workbench.controller, window.actions_by_name
+    with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
+        room.debug_update()
+    with qtbot.waitSignal(controller.failed, timeout=LONG_MS):
+        actions[chosen].trigger()
+    qtbot.waitUntil(lambda: not actions[chosen].isChecked(), timeout=LONG_MS)
+    assert not instead or actions[instead].isChecked()
+
+
+def test_a_value_of_an_update_is_checked_by_a_finite_difference(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot
+) -> None:
+    assert window.workbench is not None
+    controller = window.workbench.controller
+    with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
+        room.debug_update()
+    controller.dispatch(GoToAddress(parse("conv1.weight.grad[2,0,1,3]")))
+    window.actions_by_name["check_value"].trigger()
+    assert window.status.message.startswith("Checking conv1.weight[2,0,1,3]…")
+    qtbot.waitUntil(lambda: "they agree" in window.status.message, timeout=LONG_MS)
+
+
+def test_answers_and_alerts_say_that_they_are_of_the_newest_update(
+    room: TrainingRoom, qtbot: QtBot
+) -> None:
+    go_to(room, 20, qtbot)
+    page, pictures = room.page, room.page.pictures
+    pictures._choose_kind("answers")
+    pictures._kind.set_value("answers")
+
+    room.controller.visit(15)
+    page.draw_now()
+    assert pictures._moment.text() == "The newest answers; a click on a cell asks update 15."
+    assert page.alerts.remark_text == "As of update 20, the newest; update 15 is shown."
+    room.controller.show_latest()
+    page.draw_now()
+    assert pictures._moment.text() == ""
+    assert page.alerts.remark_text == ""
 
 
 def test_training_goes_on_while_something_else_is_debugged(
