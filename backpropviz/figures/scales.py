@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
@@ -13,6 +15,8 @@ from backpropviz.engine.tape import Tape
 from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 
+Reduced: TypeAlias = tuple[Array, NDArray[np.bool_] | None]
+"""A value a pixel, and where there is one (None: everywhere)."""
 _PHOTO_SIDE = 8
 """Images of at least this side are shown in true gray; the numbers of smaller ones matter more."""
 
@@ -39,6 +43,8 @@ class Scales:
     tape: Tape
     diverging: str = ""
     known: dict[tuple[Address, str], Scale] = field(default_factory=dict)
+    reduced: dict[tuple[str, int, int], Reduced] = field(default_factory=dict)
+    """Planes that are complete, by name, in so many rows and columns of pixels."""
 
     def of(self, address: Address, theme: Theme) -> Scale:
         """The scale of an array; gradients and signed values are centered on 0."""

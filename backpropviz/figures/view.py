@@ -28,6 +28,7 @@ from backpropviz.engine.tape import Tape
 from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
 from backpropviz.figures.sample import has_samples, shown_sample
 from backpropviz.figures.scales import Scales
+from backpropviz.figures.stage.close_up import CloseUp
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
 from backpropviz.figures.stage.planes import Selection
@@ -39,13 +40,15 @@ from backpropviz.frozen import frozen
 class Options:
     """How a person wants to see the pass; `lit` is the key that is hovered or pinned.
 
-    `sample` is the one to look at where a block of steps holds several of a batch.
+    `sample` is the one to look at where a block of steps holds several of a batch, `close_up` the
+    part of a plane that is too large for the stage.
     """
 
     lit: str = ""
     ledger_by_size: bool = False
     ledger_by_sample: bool = False
     sample: int = 0
+    close_up: CloseUp | None = None
 
 
 @frozen(eq=False, slots=False)

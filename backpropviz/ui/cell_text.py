@@ -7,6 +7,8 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.figures.sample_words import target_words
+from backpropviz.figures.stage.close_up import spot_of
+from backpropviz.figures.stage.scrolling import spot_text
 from backpropviz.scene.numbers import full, shown
 from backpropviz.ui.mark_keys import address_of, sample_of
 from backpropviz.ui.opened import Opened
@@ -17,6 +19,9 @@ def cell_text(key: str, opened: Opened) -> str:
     address, sample = address_of(key), sample_of(key)
     if sample is not None:
         return _sample_text(sample, opened)
+    spot = spot_of(key)
+    if spot is not None:
+        return spot_text(opened.view, spot)
     if address is None:
         return _command_text(key)
     try:

@@ -58,6 +58,11 @@ class Opened:
     def at(self, state: SessionState) -> Opened:
         """Another moment of the same pass."""
         view = replace(self.view, state=state, timeline=timeline_of(self.timeline, state))
+        if view.options.close_up is not None:
+            # Only a plane too large for the stage has one: nothing that the start waits for.
+            from backpropviz.figures.stage.scrolling import without_left_close_up
+
+            view = without_left_close_up(view)
         return replace(self, view=view)
 
     def seen_with(self, options: Options) -> Opened:

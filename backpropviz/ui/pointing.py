@@ -14,6 +14,8 @@ from backpropviz.debugger.marks import AddWatch, ToggleBreakpoint, TogglePin
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
 from backpropviz.figures.explanation.term_keys import lit_keys
+from backpropviz.figures.stage.close_up import window_wanted
+from backpropviz.figures.stage.scrolling import looking_at
 from backpropviz.ui.cell_text import cell_text, value_text
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.mark_keys import address_of, clicked, double_clicked, sample_of
@@ -76,6 +78,10 @@ class Pointing(QObject):
         sample = sample_of(key)
         if sample is not None:
             self._controller.choose_sample(sample)
+            return
+        window = window_wanted(key)
+        if window is not None:
+            self._controller.see_with(looking_at(opened.view, window))
             return
         try:
             command = clicked(key, opened)

@@ -1,14 +1,23 @@
-"""The stage as a widget: the same picture that is exported, drawn as large as the room."""
+"""The stage as a widget: the same picture that is exported, drawn as large as the room.
+
+Of a plane that is too large a part is drawn, and a map of the whole: dragging on the map, the wheel
+over the part, and Shift with an arrow ask for another part, as a click on a mark would.
+"""
 
 from __future__ import annotations
 
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
+from backpropviz.figures.stage.close_up import Window, spot_of
 from backpropviz.figures.stage.headings import HEADER_HEIGHT
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui.scene_focus import DIRECTIONS
 from backpropviz.ui.scene_view import ZOOM_STEP, SceneView
+from backpropviz.ui.windows_shown import main_window_shown, scrolled, window_at
 
 
 class StageView(SceneView):
@@ -21,6 +30,8 @@ class StageView(SceneView):
         self.pinned_top = float(HEADER_HEIGHT)
         self._view: View | None = None
         self._theme: Theme = LIGHT
+        self._wanted = ""
+        """While a map of a whole plane is dragged on: the last part that was asked for."""
         self.resized.connect(self._draw)
 
     def show_view(self, view: View, colors: Theme) -> None:
@@ -57,3 +68,80 @@ class StageView(SceneView):
         scene = stage(self._view, float(size.width()), float(size.height()), self._theme)
         self.viewport().setAccessibleName(scene.title)
         self.show_scene(scene, self._theme)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        key = self._key_under(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and spot_of(key) is not None:
+            self._look_at(key)
+            return
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if not self._wanted:
+            super().mouseMoveEvent(event)
+        elif not event.buttons() & Qt.MouseButton.LeftButton:
+            self._wanted = ""
+        else:
+            key = self._key_under(event.position())
+            if spot_of(key) is not None:
+                self._look_at(key)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._wanted:
+            self._wanted = ""
+            return
+        super().mouseReleaseEvent(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if spot_of(self._key_under(event.position())) is None:
+            super().mouseDoubleClickEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        at = self._to_scene(event.position())
+        window = None if self.scene is None else window_at(self.scene, at.x(), at.y())
+        if window is None or event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            super().wheelEvent(event)
+            return
+        delta = event.angleDelta()
+        across, down = -delta.x() / 120, -delta.y() / 120
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not across:
+            across, down = down, 0.0
+        self._scroll(window, across, down)
+        event.accept()
+
+    def event(self, event: QEvent) -> bool:
+        is_asked = event.type() == QEvent.Type.ShortcutOverride
+        if is_asked and isinstance(event, QKeyEvent) and self._arrow_window(event) is not None:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        window = self._arrow_window(event)
+        if window is None:
+            super().keyPressEvent(event)
+            return
+        across, down = DIRECTIONS[Qt.Key(event.key())]
+        self._scroll(window, float(across), float(down))
+
+    def _arrow_window(self, event: QKeyEvent) -> Window | None:
+        """What Shift with an arrow scrolls."""
+        is_shifted = event.modifiers() == Qt.KeyboardModifier.ShiftModifier
+        if not is_shifted or event.key() not in DIRECTIONS or self.scene is None:
+            return None
+        return main_window_shown(self.scene)
+
+    def _key_under(self, point: QPointF) -> str:
+        found = self._hit(point)
+        return found.key if found is not None else ""
+
+    def _look_at(self, key: str) -> None:
+        spot = spot_of(key)
+        if spot is not None and spot.wanted.key != self._wanted:
+            self._wanted = spot.wanted.key
+            self.clicked.emit(self._wanted)
+
+    def _scroll(self, window: Window, across: float, down: float) -> None:
+        moved = scrolled(window, across, down)
+        if moved != window:
+            self.clicked.emit(moved.key)

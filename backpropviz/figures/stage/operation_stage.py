@@ -14,6 +14,7 @@ from backpropviz.figures.stage.slot_layout import Placed, place_slots
 from backpropviz.figures.stage.slots import initial_slots, operand_slots, region_size
 from backpropviz.figures.stage.target_slots import target_slot, target_tiles
 from backpropviz.figures.stage.total import total_marks, total_width
+from backpropviz.figures.stage.whole_map import map_marks, window_mark
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -94,7 +95,7 @@ def _joined(
 
 def _below(placed: Sequence[Placed], areas: Areas) -> Box:
     """The band for the wires: right below the panels, so that they stay short."""
-    bottom = max(grid.box.bottom for one in placed for grid in one.grids)
+    bottom = max(one.bottom for one in placed)
     y = min(bottom + 10, areas.wires.y)
     return Box(areas.wires.x, y, areas.wires.width, areas.wires.height)
 
@@ -159,6 +160,7 @@ def placed_marks(
     marks: list[Mark] = []
     for number, one in enumerate(placed):
         marks.extend(slot_heading(one, view.notation, theme))
+        marks.extend(_whole(one, view, theme))
         for k, (panel, grid) in enumerate(zip(one.slot.panels, one.grids, strict=True)):
             if len(one.slot.panels) > 1:
                 marks.extend(_tile_label(one.slot.labels[k], grid.box, theme))
@@ -166,6 +168,17 @@ def placed_marks(
         if number and one.slot.sign and signs:
             marks.append(_sign(placed[number - 1], one, theme))
     return tuple(marks)
+
+
+def _whole(one: Placed, view: View, theme: Theme) -> tuple[Mark, ...]:
+    """The map of a plane of which a part is drawn."""
+    if one.slot.whole is None or one.map_room is None:
+        return ()
+    panel = one.slot.panel
+    return (
+        window_mark(panel.plane, one.grids[0].box, theme),
+        *map_marks(one.slot.whole, panel.plane, one.map_room, panel.scale, view.scales, theme),
+    )
 
 
 def _tile_label(text: str, box: Box, theme: Theme) -> tuple[Text, ...]:

@@ -16,6 +16,8 @@ from backpropviz.engine.shares import sample_axis
 from backpropviz.figures.explanation.term_keys import TERM_PATTERN
 from backpropviz.figures.number_groups import counted
 from backpropviz.figures.scales import Scale, finite_values
+from backpropviz.figures.stage.close_up import Cell
+from backpropviz.figures.stage.cutting import middle_around
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.panel import Mood, Outline, Panel
 from backpropviz.figures.stage.planes import Selection, plane
@@ -79,7 +81,13 @@ def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
         tuple(" ".join(map(str, label)) for label in labels),
         sign="=",
         current=max(0, min(tile, len(panels) - 1)),
+        middle=_middle(view, panels[0]) if len(panels) == 1 else None,
     )
+
+
+def _middle(view: View, panel: Panel) -> Cell:
+    row, column = next(iter(panel.moods), (0, 0))
+    return middle_around(view, panel.plane, (range(row, row + 1), range(column, column + 1)))
 
 
 def _remark(sample: int | None, *, one_each: bool) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backpropviz.figures.stage.fitting import fitting
 from backpropviz.figures.stage.panel import LABELLED, NUMBERED, Panel
 from backpropviz.figures.stage.slots import Slot
+from backpropviz.figures.stage.whole_map import MapRoom, parted
 from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.layout import Grid
@@ -34,11 +36,19 @@ _LARGEST_BY_COUNT = ((16, 72), (36, 56), (100, 46), (260, 34))
 
 @frozen
 class Placed:
-    """A slot's column and the grid of each of its panels."""
+    """A slot's column, the grid of each of its panels, and the room of a map of the whole."""
 
     slot: Slot
     box: Box
     grids: tuple[Grid, ...]
+    map_room: MapRoom | None = None
+    """Where a map of the whole plane stands, of which a part is drawn."""
+
+    @property
+    def bottom(self) -> float:
+        """Where its last panel, or its map, ends."""
+        ends = [grid.box.bottom for grid in self.grids]
+        return max(ends if self.map_room is None else [*ends, self.map_room.map.bottom])
 
 
 def place_slots(slots: Sequence[Slot], box: Box) -> tuple[Placed, ...]:
@@ -50,9 +60,11 @@ def place_slots(slots: Sequence[Slot], box: Box) -> tuple[Placed, ...]:
     x = box.x
     for slot, width in zip(slots, widths, strict=True):
         column = Box(round(x), box.y, width, box.height)
-        room = column.height - TITLE_HEIGHT
-        shown = fitting(slot, column.width, room, _TILE_GAP, _TILE_LABEL)
-        placed.append(Placed(shown, column, _grids(shown, column)))
+        room = _room(column)
+        shown = fitting(slot, room, _TILE_GAP, _TILE_LABEL)
+        map_room = None if shown.whole is None else parted(shown.whole, room)
+        rest = room if map_room is None else map_room.rest
+        placed.append(Placed(shown, column, _grids(shown, rest), map_room))
         x += width + gap
     return _with_common_cells(tuple(placed))
 
@@ -109,10 +121,13 @@ def number_width(panel: Panel) -> int:
     return math.ceil(text_width(max(panel.texts, key=len, default=""), NUMBER_SMALL)) + 8
 
 
-def _grids(slot: Slot, column: Box) -> tuple[Grid, ...]:
-    room = Box(
-        column.x, column.y + TITLE_HEIGHT, column.width, max(1.0, column.height - TITLE_HEIGHT)
-    )
+def _room(column: Box) -> Box:
+    """What is below the title."""
+    height = max(1.0, column.height - TITLE_HEIGHT)
+    return Box(column.x, column.y + TITLE_HEIGHT, column.width, height)
+
+
+def _grids(slot: Slot, room: Box) -> tuple[Grid, ...]:
     if len(slot.panels) == 1:
         return (_single(slot, room),)
     return _tiles(slot, room)
@@ -172,7 +187,7 @@ def _with_common_cells(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
     if len(sides) < len(placed) or min(sides, default=0) < LABELLED * 2:
         return placed
     return tuple(
-        Placed(p.slot, p.box, tuple(_resized(grid, min(sides)) for grid in p.grids)) for p in placed
+        replace(p, grids=tuple(_resized(grid, min(sides)) for grid in p.grids)) for p in placed
     )
 
 

@@ -22,7 +22,8 @@ from backpropviz.figures.equations.expression import is_plain_sum
 from backpropviz.figures.pooling.moods import pool_moods
 from backpropviz.figures.roles import role_color
 from backpropviz.figures.sample import fixed_sample
-from backpropviz.figures.stage.cutting import cut, cut_remark
+from backpropviz.figures.stage.close_up import Cell
+from backpropviz.figures.stage.cutting import cut_tile, middle
 from backpropviz.figures.stage.extents import Extent, extents
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.panel import NO_MARGINS, Margins, Outline, Panel
@@ -53,6 +54,10 @@ class Slot:
     """What stands before it: ×, +, =, →."""
     current: int = 0
     """Which panel the step is in."""
+    middle: Cell | None = None
+    """The cell around which a single plane is cut where it has no room."""
+    whole: Plane | None = None
+    """The plane that the panel is cut from."""
 
     @property
     def panel(self) -> Panel:
@@ -99,6 +104,16 @@ def _readers(operand: Operand) -> tuple[_Reader, ...]:
     return () if operand.address is None else (_Reader(operand.address, operand.index),)
 
 
+def read_cells(view: View, focus: Focus, name: str) -> tuple[Extent, ...] | None:
+    """What the block in focus reads of an array; None where it does not read it."""
+    initial = () if focus.loops.initial is None else (focus.loops.initial,)
+    for operand in (*focus.loops.operands, *initial):
+        for reader in _readers(operand):
+            if reader.address.name == name:
+                return reader.cells(focus.region, view.tape[reader.address].shape)
+    return None
+
+
 def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Slot:
     address, array = reader.address, view.tape[reader.address]
     wide = reader.cells(focus.element_region, array.shape)
@@ -116,9 +131,11 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
             _operand_outlines(shown, wide, near, focus, color),
             pool_moods(view, address, shown),
         )
-        for selection, shown in ((s, cut(plane_of(array, address, s), near, focus)) for s in chosen)
+        for selection, shown in (
+            (s, cut_tile(plane_of(array, address, s), near, focus, len(chosen))) for s in chosen
+        )
     )
-    where = planes_remark(address, array.shape, chosen, sample) or cut_remark(panels[0].plane)
+    where = planes_remark(address, array.shape, chosen, sample)
     return Slot(
         address,
         view.notation.title(address, focus.operation.layer),
@@ -127,6 +144,7 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
         panels,
         tuple(tile_label(selection, array.shape, sample) for selection in chosen),
         current=current_panel(chosen, near),
+        middle=middle(view, panels[0].plane, near) if len(panels) == 1 else None,
     )
 
 

@@ -10,7 +10,7 @@ from backpropviz.engine.arrays import Shape
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.partial import Partial
 from backpropviz.figures.scales import Scale
-from backpropviz.figures.stage.cutting import cut, cut_remark
+from backpropviz.figures.stage.cutting import cut_tile, middle
 from backpropviz.figures.stage.extents import Extent, extents
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.panel import Mood, Outline, Panel
@@ -45,20 +45,26 @@ def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     chosen = selections_of(address, shape, in_sample(wide, sample), is_element=False)
     chosen = chosen or _first_plane(address, shape)
     scale = view.scales.of(address, theme)
-    panels = tuple(
-        _target_panel(view, focus, selection, known, touched, scale, theme)
+    planes = (
+        cut_tile(_plane(address, selection, known), touched, focus, len(chosen))
         for selection, known in zip(chosen, view.plane_statuses(address, chosen), strict=True)
     )
+    panels = tuple(_target_panel(view, focus, found, touched, scale, theme) for found in planes)
     return Slot(
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(view.tape[address]),
-        planes_remark(address, shape, chosen, sample) or cut_remark(panels[0].plane),
+        planes_remark(address, shape, chosen, sample),
         panels,
         tuple(tile_label(selection, shape, sample) for selection in chosen),
         sign="→" if focus.nest.rule in {Rule.FUNCTION, Rule.COPY, Rule.MAX} else "=",
         current=current_panel(chosen, touched),
+        middle=middle(view, panels[0].plane, touched) if len(panels) == 1 else None,
     )
+
+
+def _plane(address: Address, selection: Selection, known: Partial) -> Plane:
+    return plane(address, selection, known.values, known.computed, known.complete)
 
 
 def _first_plane(address: Address, shape: Shape) -> tuple[Selection, ...]:
@@ -69,18 +75,15 @@ def _first_plane(address: Address, shape: Shape) -> tuple[Selection, ...]:
 def _target_panel(
     view: View,
     focus: Focus,
-    selection: Selection,
-    known: Partial,
+    found: Plane,
     touched: tuple[Extent, ...],
     scale: Scale,
     theme: Theme,
 ) -> Panel:
-    whole = plane(focus.nest.target, selection, known.values, known.computed, known.complete)
-    found = cut(whole, touched, focus)
     return Panel(
         found,
         scale,
-        moods=_target_moods(found, selection, touched, focus),
+        moods=_target_moods(found, found.selection, touched, focus),
         outlines=_target_outlines(found, touched, focus, theme),
         notes=_weights(view, found),
         signed=focus.nest.target.is_gradient and found.values.size > 4,
