@@ -27,6 +27,10 @@ class SpillFolder:
         self.budget_bytes = budget_bytes
         self._network = network
 
+    def resize(self, budget_bytes: int) -> None:
+        """Hold more from now on, or less."""
+        self.budget_bytes = budget_bytes
+
     def write(self, iteration: int, trained: Trained) -> None:
         """Keep a state.
 

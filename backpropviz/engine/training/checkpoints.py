@@ -19,6 +19,9 @@ class Spill(Protocol):
     def budget_bytes(self) -> int:
         """How much it may hold."""
 
+    def resize(self, budget_bytes: int) -> None:
+        """Hold more from now on, or less."""
+
     def write(self, iteration: int, trained: Trained) -> None:
         """Keep a state.
 
@@ -104,9 +107,13 @@ class Checkpoints:
             return self._memory[found]
         return self._spilled[found][0].read(found)
 
-    def resize(self, budget_bytes: int) -> None:
-        """Another budget; with a smaller one states go at once."""
+    def resize(self, budget_bytes: int, spill_bytes: int | None = None) -> None:
+        """Another budget, and another one for what is spilled; with smaller ones states go now."""
         self.budget_bytes = budget_bytes
+        if self.spill is not None and spill_bytes is not None:
+            self.spill.resize(spill_bytes)
+            while self._spilled and self._spilled_bytes > spill_bytes:
+                self._thin()
         self._fit()
 
     def _is_at_spacing(self, iteration: int) -> bool:

@@ -29,7 +29,6 @@ class CheckpointPanel(QFrame):
         self.head = PanelHead(self.tr("Checkpoints"))
         self._budget = Chip(self.tr("Memory"))
         self._budget.hide_label()
-        self._budget.setToolTip(self.tr("How much memory checkpoints may take."))
         entries: list[QAction | None] = []
         for budget in BUDGETS_MB:
             action = QAction(self.tr("up to {mb} MB").format(mb=f"{budget:,}"), self._budget)
@@ -75,7 +74,10 @@ class CheckpointPanel(QFrame):
             mb=f"{kept.spilled_bytes / _MEGABYTE:,.0f}"
         )
         self._budget.show_value(text)
-        remark = self.tr("How much memory checkpoints may take.")
+        remark = self.tr(
+            "How much memory the checkpoints of all runs may take. "
+            "Of several runs, the shown one has half of it; the others share the rest."
+        )
         self._budget.setToolTip(f"{remark}\n{on_disk}" if kept.spilled_bytes else remark)
         validated = {v.iteration: v for v in run.history.validated}
         rows = []

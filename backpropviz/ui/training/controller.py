@@ -18,7 +18,7 @@ from PySide6.QtCore import QObject, Signal
 
 from backpropviz.debugger.training.stop import Stop
 from backpropviz.debugger.training.thresholds import Thresholds
-from backpropviz.engine.training.checkpoints import Checkpoints
+from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.history import History
 from backpropviz.engine.training.measure import tensors_of
@@ -43,7 +43,7 @@ from backpropviz.ui.training.state import RunState, TrainingState, Visited
 from backpropviz.ui.training.worker import TrainingThread
 
 SPILL_BYTES: Final = 512 * 2**20
-"""Of a run's checkpoints in the folder for temporary files, which may be small."""
+"""Of all checkpoints in the folder for temporary files, which may be small."""
 
 
 class TrainingController(QObject):
@@ -66,6 +66,7 @@ class TrainingController(QObject):
         self._thread.answered.connect(self._answer)
         self._wishes, self._questions, self._made = 0, 0, 0
         self._told_at_s = 0.0
+        self._budget_bytes = BUDGET_BYTES
         self._folder: TemporaryDirectory[str] | None = None
         self._asked: dict[int, Callable[[object], None]] = {}
         self._past = Past(self)
@@ -103,6 +104,7 @@ class TrainingController(QObject):
             self._thread.start()
         self._mailbox.put(Take(self._wish(), run.live))
         self._become(replace(self.state, current=number, is_running=False))
+        self._share_memory()
 
     def toggle(self) -> None:
         """Start or pause."""
@@ -155,9 +157,20 @@ class TrainingController(QObject):
         self._become(replace(self.state, look=replace(self.state.look, is_locked=is_locked)))
 
     def resize(self, budget_bytes: int) -> None:
-        """Another budget for the checkpoints of the shown run."""
+        """Another budget for the checkpoints of all runs."""
+        self._budget_bytes = budget_bytes
         if self.state.run is not None:
-            self.ask(partial(_resized, budget_bytes), _nothing)
+            self._share_memory()
+
+    def _share_memory(self) -> None:
+        """All runs stay within the budget; those beyond their share are spilled or thinned."""
+        runs, current = self.state.runs, self.state.current
+        memory, disk = (shares(size, len(runs)) for size in (self._budget_bytes, SPILL_BYTES))
+        places = [int(run.number != current) for run in runs]
+        wanted = tuple(
+            (run.live, memory[place], disk[place]) for run, place in zip(runs, places, strict=True)
+        )
+        self.ask(partial(_resized, wanted), _nothing)
 
     def visit(self, iteration: int) -> None:
         """Show a past update; the training goes on meanwhile."""
@@ -309,8 +322,19 @@ def _parts(live: LiveRun) -> object:
     return live.run, live.now, live.earlier(live.now)
 
 
-def _resized(budget_bytes: int, live: LiveRun) -> None:
-    live.resize(budget_bytes)
+def shares(budget_bytes: int, runs: int) -> tuple[int, int]:
+    """Of room for checkpoints: half for the shown run, the rest for the others in equal parts.
+
+    A run that is alone has all of it.
+    """
+    if runs < 2:
+        return budget_bytes, 0
+    return budget_bytes // 2, budget_bytes // 2 // (runs - 1)
+
+
+def _resized(wanted: tuple[tuple[LiveRun, int, int], ...], _shown: LiveRun) -> None:
+    for live, memory_bytes, disk_bytes in wanted:
+        live.resize(memory_bytes, disk_bytes)
 
 
 def _with_stops(stops: tuple[Stop, ...], live: LiveRun) -> None:

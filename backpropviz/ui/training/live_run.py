@@ -134,10 +134,10 @@ class LiveRun:
             result.add(trained)
             return result
 
-    def resize(self, budget_bytes: int) -> None:
-        """Another budget for the checkpoints."""
+    def resize(self, budget_bytes: int, spill_bytes: int) -> None:
+        """Other budgets for the checkpoints in memory, and for those on the disk."""
         with self._lock:
-            self.checkpoints.resize(budget_bytes)
+            self.checkpoints.resize(budget_bytes, spill_bytes)
 
     def news(self) -> tuple[tuple[Measured, ...], tuple[Validated, ...]]:
         """The rows since the last time; they are given once."""

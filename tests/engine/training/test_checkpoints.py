@@ -24,6 +24,9 @@ class Shelf:
         self.kept: dict[int, Trained] = {}
         self.is_full = False
 
+    def resize(self, budget_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+
     def write(self, iteration: int, trained: Trained) -> None:
         if self.is_full:
             raise OSError
@@ -82,6 +85,20 @@ def test_a_smaller_budget_holds_at_once() -> None:
     kept.resize(10 * STATE_BYTES)
     assert kept.bytes_used <= 10 * STATE_BYTES
     assert kept.spacing == 8
+
+
+def test_a_smaller_budget_of_the_disk_holds_at_once() -> None:
+    shelf = Shelf(20 * STATE_BYTES)
+    kept = Checkpoints(4 * STATE_BYTES, 1, shelf)
+    for iteration in range(20):
+        kept.add(state(iteration))
+    assert kept.spilled_bytes == 16 * STATE_BYTES
+    kept.resize(4 * STATE_BYTES, 3 * STATE_BYTES)
+    assert kept.spilled_bytes == len(shelf.kept) * STATE_BYTES
+    assert 0 < kept.spilled_bytes <= 3 * STATE_BYTES
+    assert kept.iterations[0] == 0
+    assert kept.iterations[-1] == 19
+    assert same(kept.nearest(10), state(kept.nearest(10).iteration))
 
 
 def test_a_full_disk_thins_out_instead() -> None:

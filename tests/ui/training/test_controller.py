@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from pytestqt.qtbot import QtBot
 from backpropviz.engine.training.moment import Moment
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.engine.training.update import Trained
-from backpropviz.ui.training.controller import TrainingController
+from backpropviz.ui.training.controller import TrainingController, shares
 from backpropviz.ui.training.live_run import LiveRun
 from tests.ui.training.conftest import LONG_MS, Wait, faster, small_run, stands_at
 
@@ -247,3 +248,35 @@ def test_what_memory_has_no_room_for_lies_on_the_disk_and_is_found_again(
     state = wait_for(lambda: controller.go(24), stands_at(24))
     assert state.run is not None
     assert_same(state.run.now, trained_for(24))
+
+
+@pytest.mark.parametrize(("runs", "expected"), [(1, (100, 0)), (2, (50, 50)), (6, (50, 10))])
+def test_the_shown_run_has_half_of_the_room(runs: int, expected: tuple[int, int]) -> None:
+    assert shares(100, runs) == expected
+
+
+def test_all_runs_of_a_session_stay_within_its_budget(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    budget = 8 * 2**20
+    for seed in (3, 4, 5):
+        controller.start(small_run(seed=seed))
+        if seed == 3:
+            controller.resize(budget)
+        wait_for(partial(controller.go, 80), stands_at(80))
+    lives = [run.live for run in controller.state.runs]
+    assert sum(live.kept.bytes_used for live in lives) <= budget
+    assert [live.kept.budget_bytes for live in lives] == [budget // 4, budget // 4, budget // 2]
+    first = controller.state.runs[0]
+    assert first.live.kept.spilled_bytes > 0
+    wait_for(
+        lambda: controller.select(first.number),
+        lambda s: s.run.kept.budget_bytes == budget // 2,
+    )
+    past = wait_for(
+        lambda: controller.visit(33),
+        lambda s: s.run.visited is not None and s.run.visited.now is not None,
+    )
+    assert past.run is not None
+    assert past.run.shown is not None
+    assert_same(past.run.shown, trained_for(33))
