@@ -11,6 +11,7 @@ from backpropviz.figures.stage.headings import slot_heading
 from backpropviz.figures.stage.panel_marks import panel_marks
 from backpropviz.figures.stage.product_slot import has_product_map, product_slot
 from backpropviz.figures.stage.slot_layout import Placed, place_slots
+from backpropviz.figures.stage.slot_rows import INDENT, TwoRows, in_two_rows
 from backpropviz.figures.stage.slots import initial_slots, operand_slots, region_size
 from backpropviz.figures.stage.target_slots import target_slot, target_tiles
 from backpropviz.figures.stage.total import total_marks, total_width
@@ -19,7 +20,8 @@ from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, text_width
-from backpropviz.scene.marks import Anchor, Box, Mark, Text
+from backpropviz.scene.hit import mark_box
+from backpropviz.scene.marks import Anchor, Box, Mark, Rect, Text
 from backpropviz.scene.theme import Theme
 
 LEDGER_LEAST_WIDTH = 372
@@ -52,11 +54,17 @@ def operation_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[
         *initial_slots(view, focus, theme),
         target_slot(view, focus, theme),
     )
-    placed = place_slots(slots, areas.top)
-    joined = _joined(view, focus, placed, areas, theme)
+    rows = in_two_rows(slots, areas.top, areas.wires.height)
+    if rows is not None:
+        shown = _two_rows(view, focus, rows, theme)
+    else:
+        placed = place_slots(slots, areas.top)
+        shown = (
+            *placed_marks(placed, view, theme),
+            *_joined(view, focus, placed, _below(placed, areas), theme),
+        )
     return (
-        *placed_marks(placed, view, theme),
-        *joined,
+        *shown,
         *ledger_marks(view, areas.ledger, theme),
     )
 
@@ -83,14 +91,33 @@ def _ledger_height(focus: Focus, room: float) -> float:
 
 
 def _joined(
-    view: View, focus: Focus, placed: Sequence[Placed], areas: Areas, theme: Theme
+    view: View, focus: Focus, placed: Sequence[Placed], band: Box, theme: Theme
 ) -> tuple[Mark, ...]:
-    if not areas.wires.height:
+    if not band.height:
         return ()
     # Like the ledger: nothing that the first step of a network shows.
     from backpropviz.figures.stage.wires import wires
 
-    return tuple(wires(view, focus, placed, _below(placed, areas), theme))
+    return tuple(wires(view, focus, placed, band, theme))
+
+
+def _two_rows(view: View, focus: Focus, rows: TwoRows, theme: Theme) -> tuple[Mark, ...]:
+    """The operands above, the wires, and the result over the whole width below."""
+    target, font = rows.lower, styles.COUNTER
+    baseline = target.box.y + 16
+    sign = Text(target.box.x - INDENT, baseline, target.slot.sign, font, theme.text_secondary)
+    return (
+        *placed_marks(rows.upper, view, theme),
+        *_panels(target, view, theme),
+        *_joined(view, focus, (*rows.upper, target), rows.band, theme),
+        *_uncrossed((sign, *slot_heading(target, view.notation, theme)), theme),
+    )
+
+
+def _uncrossed(marks: Sequence[Mark], theme: Theme) -> tuple[Mark, ...]:
+    """Words that a wire passes behind."""
+    boxes = [mark_box(mark).inset(-3) for mark in marks]
+    return (*(Rect(b.x, b.y, b.width, b.height, fill=theme.stage) for b in boxes), *marks)
 
 
 def _below(placed: Sequence[Placed], areas: Areas) -> Box:
@@ -160,13 +187,19 @@ def placed_marks(
     marks: list[Mark] = []
     for number, one in enumerate(placed):
         marks.extend(slot_heading(one, view.notation, theme))
-        marks.extend(_whole(one, view, theme))
-        for k, (panel, grid) in enumerate(zip(one.slot.panels, one.grids, strict=True)):
-            if len(one.slot.panels) > 1:
-                marks.extend(_tile_label(one.slot.labels[k], grid.box, theme))
-            marks.extend(panel_marks(panel, grid, theme, is_tile=len(one.grids) > 1))
+        marks.extend(_panels(one, view, theme))
         if number and one.slot.sign and signs:
             marks.append(_sign(placed[number - 1], one, theme))
+    return tuple(marks)
+
+
+def _panels(one: Placed, view: View, theme: Theme) -> tuple[Mark, ...]:
+    """All below the heading."""
+    marks = list(_whole(one, view, theme))
+    for k, (panel, grid) in enumerate(zip(one.slot.panels, one.grids, strict=True)):
+        if len(one.slot.panels) > 1:
+            marks.extend(_tile_label(one.slot.labels[k], grid.box, theme))
+        marks.extend(panel_marks(panel, grid, theme, is_tile=len(one.grids) > 1))
     return tuple(marks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -81,6 +82,7 @@ def _dotted(panel: Panel, grid: Grid) -> Array | None:
     """Cells with a dot since nothing is computed: each one, or of small cells one every few."""
     plane = panel.plane
     step = -(-_LEAST_DOT_DISTANCE // min(grid.cell_width, grid.cell_height))
+    step = max(step, ceil(sqrt(plane.values.size / _MOST_DOTS)))
     on_lattice = slice(step // 2, None, step)
     missing = np.zeros_like(plane.computed)
     missing[on_lattice, on_lattice] = ~plane.computed[on_lattice, on_lattice]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backpropviz.figures.stage.fitting import fitting
+from backpropviz.figures.stage.fitting import LEAST_CELL, fits, fitting
 from backpropviz.figures.stage.panel import LABELLED, NUMBERED, Panel
 from backpropviz.figures.stage.slots import Slot
 from backpropviz.figures.stage.whole_map import MapRoom, parted
@@ -25,6 +25,7 @@ _TILE_LABEL = 14
 _LEAST_WIDTH = 130
 _UNBOUNDED = 100_000
 _LEAST_BESIDE_TILES = 310
+_LEAST_BESIDE_WHOLE = 140
 _ADDEND = 170
 """Room for a bias beside tiles, where it is no more than a remark."""
 _LARGEST_TILE_CELL = 26
@@ -70,6 +71,31 @@ def place_slots(slots: Sequence[Slot], box: Box) -> tuple[Placed, ...]:
 
 
 def _widths(slots: Sequence[Slot], box: Box) -> list[float]:
+    """What each slot can use; the others give way to a plane that so can be drawn whole."""
+    if len(slots) == 1:
+        return [box.width]
+    widths = wanted_widths(slots, box)
+    room = box.width - GAP * (len(slots) - 1)
+    for k, slot in enumerate(slots):
+        least = _whole_width(slot, box.height)
+        if least <= widths[k]:
+            continue
+        others = [min(width, _LEAST_BESIDE_WHOLE) for j, width in enumerate(widths) if j != k]
+        if least + sum(others) <= room:
+            shared = iter(_shared([w for j, w in enumerate(widths) if j != k], room - least))
+            return [least if j == k else next(shared) for j in range(len(slots))]
+    return widths
+
+
+def _whole_width(slot: Slot, height: float) -> float:
+    """The width in which a single plane is drawn whole; 0 where it is not for want of width."""
+    panel, room = slot.panel, height - TITLE_HEIGHT
+    if len(slot.panels) > 1 or not fits(panel, _UNBOUNDED, room):
+        return 0.0
+    return 0.0 if fits(panel, _LEAST_WIDTH, room) else float(LEAST_CELL * panel.columns)
+
+
+def wanted_widths(slots: Sequence[Slot], box: Box) -> list[float]:
     """Every slot gets what it can use; what the small ones leave goes to the others."""
     room = box.width - GAP * (len(slots) - 1)
     wanted = [max(_LEAST_WIDTH, _natural_width(slot, box.height)) for slot in slots]

@@ -233,6 +233,8 @@ def _outgoing(end: End, chip: Box, band: Box) -> tuple[Mark, ...]:
     box, grid = end.box, end.grid.box
     stroke = Stroke(end.color, _ROUTE)
     points: tuple[tuple[float, float], ...]
+    if box.y > chip.bottom:
+        return _downward(end, chip)
     if box.right >= grid.right - 1:
         x = min(grid.right + 22, band.right)
         middle = box.y + box.height / 2
@@ -242,6 +244,24 @@ def _outgoing(end: End, chip: Box, band: Box) -> tuple[Mark, ...]:
         points = ((chip.right, y), (x, y), (x, box.bottom + 3))
     if x <= chip.right + 12:
         return ()
+    label = Text((chip.right + x) / 2, y - 8, end.label, styles.LABEL, end.color, Anchor.MIDDLE)
+    fits = text_width(end.label, styles.LABEL) + 16 <= x - chip.right
+    path = Path(points, stroke, corner_radius=_CORNER, arrow=True)
+    return path, *((label,) if fits else ())
+
+
+def _downward(end: End, chip: Box) -> tuple[Mark, ...]:
+    """From the product down to a result that lies below it."""
+    x, y, below = end.box.x + end.box.width / 2, chip.y + chip.height / 2, end.box.y - 3
+    stroke = Stroke(end.color, _ROUTE)
+    if chip.x + _CORNER <= x <= chip.right - _CORNER:
+        return (Path(((x, chip.bottom), (x, below)), stroke, arrow=True),)
+    if x < chip.x + _CORNER:
+        # The wires of the operands come in at the left side.
+        start, lower = chip.x + 2 * _CLEARANCE, chip.bottom + _CLEARANCE
+        bent = ((start, chip.bottom), (start, lower), (x, lower), (x, below))
+        return (Path(bent, stroke, corner_radius=_CORNER, arrow=True),)
+    points = ((chip.right, y), (x, y), (x, below))
     label = Text((chip.right + x) / 2, y - 8, end.label, styles.LABEL, end.color, Anchor.MIDDLE)
     fits = text_width(end.label, styles.LABEL) + 16 <= x - chip.right
     path = Path(points, stroke, corner_radius=_CORNER, arrow=True)

@@ -30,7 +30,7 @@ from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.hit import find as find_key
 from backpropviz.scene.hit import hit
-from backpropviz.scene.marks import Pixels, Rect, Scene
+from backpropviz.scene.marks import Path, Pixels, Rect, Scene
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.storage.networks import load_network
 from tests.scene_checks import assert_text_is_legible
@@ -59,6 +59,31 @@ def at(row: int, column: int, depth: Depth = Depth.ELEMENT, view: View | None = 
     view = view or whole_pass()
     k = find(view.timeline, view.tape, parse(f"{GRADIENT}[{row},{column}]"), depth)
     return without_left_close_up(replace(view, state=SessionState(k, depth)))
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+@pytest.mark.parametrize("depth", [Depth.TENSOR, Depth.ELEMENT, Depth.TERM])
+@pytest.mark.parametrize("column", [3, 200, 398])
+def test_a_result_that_fits_the_width_is_drawn_whole_below(
+    size: tuple[float, float], depth: Depth, column: int
+) -> None:
+    view = at(60, column, depth, whole_pass(120, 400))
+    scene = drawn(view, size)
+    assert_text_is_legible(scene)
+    pixels = next(
+        m for m in scene.walk() if isinstance(m, Pixels) and m.key_pattern.startswith(GRADIENT)
+    )
+    assert (pixels.rows, pixels.columns) == (120, 400)
+    assert pixels.width >= 800
+    assert pixels.x + pixels.width <= size[0]
+    assert pixels.y + pixels.height <= size[1]
+    cell = find_key(scene, f"{GRADIENT}[60,{column}]")
+    assert cell is not None
+    arrows = [m.points[-1] for m in scene.walk() if isinstance(m, Path) and m.arrow]
+    assert len(arrows) == (depth is Depth.TERM)
+    for x, y in arrows:
+        assert abs(x - cell.x) <= 3
+        assert abs(y - cell.y) <= 4
 
 
 def drawn(view: View, size: tuple[float, float] = SIZES[1]) -> Scene:
