@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+from backpropviz.figures.round_values import round_spacing, round_values
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.fonts import centered_baseline, elide, text_width
@@ -251,12 +252,10 @@ def _ticks(axis: Axis, most: int, *, signed: bool) -> tuple[Tick, ...]:
         return tuple(
             (value / 100, f"{text} %") for value, text in _ticks(hundredfold, most, signed=signed)
         )
-    spacing = _round_up((axis.high - axis.low) / most)
+    spacing = round_spacing((axis.high - axis.low) / most)
     if axis.is_whole:
         spacing = max(1.0, spacing)
-    first, last = math.ceil(axis.low / spacing - 1e-9), math.floor(axis.high / spacing + 1e-9)
-    # Without what binary fractions leave behind: 0.30000000000000004 → 0.3.
-    values = [float(f"{k * spacing:.9g}") for k in range(first, last + 1)]
+    values = round_values(axis.low, axis.high, spacing)
     power = math.floor(math.log10(spacing) + 1e-9)
     return tuple(zip(values, _texts(values, power, signed=signed), strict=True))
 
@@ -276,12 +275,6 @@ def _texts(values: Sequence[float], power: int, *, signed: bool) -> list[str]:
 
 def _number(value: float, decimals: int, ending: str, *, signed: bool) -> str:
     return "0" if value == 0 else with_sign(f"{value:.{decimals}f}{ending}", signed=signed)
-
-
-def _round_up(spacing: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(spacing))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= spacing * 0.999999)
 
 
 def _runs(plane: Chart, points: Sequence[Point]) -> Iterator[list[Point]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
 from backpropviz.figures.ledger.columns import Column, Placed
 from backpropviz.figures.ledger.rows import LedgerRow
 from backpropviz.figures.number_groups import group_texts
+from backpropviz.figures.round_values import round_spacing, round_values
 from backpropviz.frozen import frozen
 from backpropviz.scene.fonts import text_width
 from backpropviz.scene.theme import INDEX
@@ -57,23 +57,11 @@ def _label_margin(ticks: Sequence[tuple[float, str]]) -> float:
 def _ticks(low: float, high: float, width: float) -> Ticks:
     """As many round values as their labels leave room for; only 0 where there is little."""
     for most in range(int(width // _LEAST_TICK), 1, -1):
-        spacing = _round_up((high - low) / most)
-        first, last = math.ceil(low / spacing - 1e-9), math.floor(high / spacing + 1e-9)
-        values = [k * spacing for k in range(first, last + 1)]
-        texts = group_texts(map(_round, values), 4)
+        spacing = round_spacing((high - low) / most)
+        values = round_values(low, high, spacing)
+        texts = group_texts(values, 4)
         ticks = tuple(zip(values, texts, strict=True))
         widest = max(text_width(text, INDEX) for _, text in ticks)
         if widest + 10 <= (width - widest) * spacing / (high - low):
             return ticks
     return ((0.0, ""),)
-
-
-def _round(value: float) -> float:
-    """Without what binary fractions leave behind: 0.30000000000000004 → 0.3."""
-    return float(f"{value:.9g}")
-
-
-def _round_up(spacing: float) -> float:
-    """The next of 1, 2, 5 times a power of ten."""
-    power = 10.0 ** math.floor(math.log10(spacing))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= spacing * 0.999999)
