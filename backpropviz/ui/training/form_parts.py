@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QLabel
 
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE
+from backpropviz.ui.dialogs.frame import form
 
 
 def form_rows() -> QFormLayout:
     """Rows of a label and a control, close to each other."""
-    rows = QFormLayout()
-    rows.setHorizontalSpacing(16)
+    rows = form()
     rows.setVerticalSpacing(6)
-    rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+    rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return rows
 
 
