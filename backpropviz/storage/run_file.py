@@ -52,6 +52,8 @@ CHECKPOINT_BYTES = 64_000_000
 """How much of its checkpoints goes into a file, besides the first state and the newest."""
 _RUN, _DATA = "run.json", "data.json"
 _FIELDS = (*RUN_FIELDS, "states", "spacing")
+_START = "start"
+"""The update that a fork began after; where it is left out, the first state is the start."""
 _VALIDATED = ("iteration", "loss", "accuracy")
 _CONFUSION = "history/confusion.npy"
 
@@ -77,6 +79,8 @@ def save_run(path: Path, saved: SavedRun, find_data: FindData | None = None) -> 
     document = run_to_json(run)
     document["states"] = [state_to_json(state) for state in states]
     document["spacing"] = spacing
+    if states[0].iteration < run.start.iteration:
+        document[_START] = run.start.iteration
     data, arrays = data_members(run.dataset, network, find_data)
     packed = {state_member(state.iteration): state_to_npy(network, state) for state in states}
     newest = replace(run.model, parameters=saved.now.parameters)
@@ -109,7 +113,7 @@ def _read(archive: Archive, name: str, find_data: FindData | None) -> SavedRun:
     model = read_model(archive, name)
     network = model.network
     dataset = read_data(archive, read_document(archive, _DATA), network, find_data)
-    members = read_document(archive, _RUN).members(_FIELDS, _FIELDS)
+    members = read_document(archive, _RUN).members((*_FIELDS, _START), _FIELDS)
     course = course_from_json(members["course"], len(dataset.training))
     checkpoints, states = _read_states(archive, network, members)
     start, now = states
@@ -127,16 +131,17 @@ def _read(archive: Archive, name: str, find_data: FindData | None) -> SavedRun:
 
 
 def _kept_states(saved: SavedRun) -> tuple[int, list[Trained]]:
-    """The first state, the newest, and between them those that fit, at a spacing."""
+    """The first state, a fork's start, the newest, and of the others what fits, at a spacing."""
     run, now, kept = saved.run, saved.now, saved.checkpoints
-    first = run.start.iteration
-    between = [k for k in kept.iterations if first < k < now.iteration]
+    earlier = [k for k in kept.iterations if k < now.iteration]
+    first = min((*earlier, run.start.iteration))
     spacing = kept.spacing
     room = CHECKPOINT_BYTES // max(size_bytes(now), 1)
-    while sum((k - first) % spacing == 0 for k in between) > room:
+    while sum((k - first) % spacing == 0 for k in earlier if k > first) > room:
         spacing *= 2
-    chosen = [kept.nearest(k) for k in between if (k - first) % spacing == 0]
-    return spacing, [run.start, *chosen, *([now] if now.iteration > first else [])]
+    chosen = {k: kept.nearest(k) for k in earlier if (k - first) % spacing == 0}
+    chosen |= {now.iteration: now, run.start.iteration: run.start}
+    return spacing, [chosen[k] for k in sorted(chosen)]
 
 
 def _read_states(
@@ -150,11 +155,15 @@ def _read_states(
     dtype = next(iter(dtypes), None)
     checkpoints = Checkpoints(BUDGET_BYTES, members["spacing"].integer(1, LARGEST_INTEGER))
     checkpoints.add(first)
-    now = first
+    begins = members[_START].integer(0, LARGEST_INTEGER) if _START in members else first.iteration
+    start = now = first
     for entry in entries[1:]:
         now = read_state(archive, network, entry, dtype)
         checkpoints.add(now)
-    return checkpoints, (first, now)
+        start = now if now.iteration == begins else start
+    if start.iteration != begins:
+        members[_START].refuse("name the update of one of the states")
+    return checkpoints, (start, now)
 
 
 def _history_members(history: History) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.history import COLUMN_NAMES, History
 from backpropviz.engine.training.measure import tensors_of
+from backpropviz.engine.training.replay import state_at
 from backpropviz.engine.training.run import Run, fork
 from backpropviz.engine.training.samples import Dataset, Samples, Skipped
 from backpropviz.engine.training.trainer import Trainer
@@ -116,6 +117,27 @@ def test_a_fork_comes_back(path: Path) -> None:
     assert found.run.start.iteration == 6
     assert same(found.run.start, forked.run.start)
     assert same(found.now, forked.now)
+
+
+def test_a_fork_comes_back_with_what_was_before_it(path: Path) -> None:
+    saved = trained(run_of(), 7)
+    forked = fork(saved.run, saved.now, Hyperparameters(Adam(), batch_size=7))
+    trainer = Trainer(forked)
+    for _ in range(4):
+        saved.history.add(trainer.advance().measured)
+        saved.checkpoints.add(trainer.now)
+    save_run(path, SavedRun(forked, trainer.now, saved.history, saved.checkpoints))
+    found = load_run(path)
+    assert same(found.run.start, forked.start)
+    assert same(found.now, trainer.now)
+    assert same_columns(found.history, saved.history)
+    assert found.checkpoints.iterations == (0, 3, 6, 9, 11)
+    for iteration in (0, 2, 7, 8):
+        past = state_at(found.run, found.checkpoints, iteration)
+        assert same(past, state_at(forked, saved.checkpoints, iteration))
+    rewritten(path, edited("run.json", start=5))
+    with pytest.raises(UserError, match="name the update of one of the states"):
+        load_run(path)
 
 
 def test_the_newest_weights_are_the_model_of_the_file(path: Path) -> None:
