@@ -35,6 +35,8 @@ def held_out_mask(labels: Array, share: float, seed: int) -> Array | None:
     """
     if not 0 <= share < 1:
         raise UserError(f"A held-out share of {share:g} is not possible: use 0 to 0.9.")
+    if seed < 0:
+        raise UserError(f"The seed {seed} of the split is not possible: use 0 or more.")
     if share == 0:
         return None
     count = max(1, round(share * len(labels)))

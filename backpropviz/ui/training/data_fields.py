@@ -10,7 +10,7 @@ from backpropviz.importers.datasets.load import Choices
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.controls import CONTROL_HEIGHT
-from backpropviz.ui.training.typed import field_text, typed_value
+from backpropviz.ui.training.typed import LARGEST, field_text, told, typed_value
 
 _FIELD_WIDTH = 72
 
@@ -86,6 +86,6 @@ class DataFields(QWidget):
 
 def _whole(text: str, title: str) -> int:
     value = typed_value(text, title)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UserError(f"{title} = {text.strip()} must be 0 or a positive whole number.")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST:
+        raise UserError(f"{title} = {told(text)} must be a whole number from 0 on.")
     return value

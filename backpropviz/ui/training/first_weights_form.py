@@ -13,7 +13,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.training.form_parts import form_rows
-from backpropviz.ui.training.typed import typed_value
+from backpropviz.ui.training.typed import LARGEST, told, typed_value
 
 _FRESH, _OWN = "fresh", "own"
 _FIELD_WIDTH, _NOTE_WIDTH = 104, 260
@@ -80,8 +80,8 @@ class FirstWeightsForm(QWidget):
             UserError: the seed cannot be used.
         """
         seed = typed_value(self._seed.text(), self.tr("Seed"))
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            raise UserError(f"Seed = {self._seed.text()} must be 0 or a positive whole number.")
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < LARGEST:
+            raise UserError(f"Seed = {told(self._seed.text())} must be a whole number from 0 on.")
         return Initial(
             seed,
             self._name,

@@ -11,6 +11,8 @@ from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
 from backpropviz.ui.training.state import RunState
 
+_LONGEST_NAME = 200
+
 
 class ForkDialog(FramedDialog):
     """Shows the settings that hold there, to be changed."""
@@ -24,6 +26,7 @@ class ForkDialog(FramedDialog):
         )
         self._name = QLineEdit(f"{run.run.title}, from {number:,}")
         self._name.setMinimumWidth(260)
+        self._name.setMaxLength(_LONGEST_NAME)
         self._name.setAccessibleName(self.tr("Name"))
         self._form = HyperparameterForm()
         self._form.refused.connect(self.say)

@@ -22,7 +22,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.training.schedules import SCHEDULES, fresh_schedule, schedule_name
-from backpropviz.ui.training.typed import field_text, typed_value
+from backpropviz.ui.training.typed import LARGEST, field_text, told, typed_value
 
 OPTIMIZERS: Final[Mapping[str, str]] = {
     "sgd": "SGD",
@@ -45,6 +45,7 @@ _TITLES: Final[Mapping[str, str]] = {
     "least": "down to factor",
     "start": "from factor",
 }
+_PAIRS: Final = ("betas",)
 _FIELD_WIDTH: Final = 92
 
 
@@ -76,11 +77,19 @@ class HyperparameterForm(QWidget):
         before, self._shown = self._shown, settings
         if before is None or _form_of(before) != _form_of(settings):
             self._build(settings)
+        self._fill(settings)
+        self._optimizer.show_value(OPTIMIZERS[settings.optimizer.kind])
+        self._schedule.show_value(SCHEDULES[schedule_name(settings.curve)])
+
+    def restore(self) -> None:
+        """Show the settings again in place of what was typed and refused."""
+        if self._shown is not None:
+            self._fill(self._shown)
+
+    def _fill(self, settings: Hyperparameters) -> None:
         for (part, name), field in self._fields.items():
             if not field.hasFocus() or not field.isModified():
                 field.setText(field_text(_values(settings, part)[name]))
-        self._optimizer.show_value(OPTIMIZERS[settings.optimizer.kind])
-        self._schedule.show_value(SCHEDULES[schedule_name(settings.curve)])
 
     @property
     def shown(self) -> Hyperparameters | None:
@@ -99,14 +108,19 @@ class HyperparameterForm(QWidget):
         size: object = self._shown.batch_size
         for (part, name), field in self._fields.items():
             value = typed_value(field.text(), field.accessibleName())
+            if isinstance(value, list) and name not in _PAIRS:
+                raise UserError(
+                    f"{field.accessibleName()} = {told(field.text())} must be one number; its "
+                    "decimals stand after a point, as in 0.5."
+                )
             if part == "optimizer":
                 optimizer[name] = value
             elif part == "curve":
                 curve[name] = value
             else:
                 size = value
-        if not isinstance(size, int) or isinstance(size, bool):
-            raise UserError(f"Batch size = {size} must be a whole number.")
+        if not isinstance(size, int) or isinstance(size, bool) or size >= LARGEST:
+            raise UserError(f"Batch size = {told(str(size))} must be a whole number of samples.")
         return Hyperparameters(
             optimizer_from_fields(optimizer, "Optimizer"), curve_from_fields(curve), size
         )

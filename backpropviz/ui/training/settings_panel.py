@@ -28,7 +28,7 @@ class SettingsPanel(QFrame):
         self._facts: dict[str, QLabel] = {}
         self._form = HyperparameterForm()
         self._form.chosen.connect(self.changed)
-        self._form.refused.connect(self.refused)
+        self._form.refused.connect(self._refuse)
         self.setFocusProxy(self._form)
         self._changes = QLabel()
         self._changes.setObjectName("Note")
@@ -92,6 +92,11 @@ class SettingsPanel(QFrame):
         lines = [f"From update {change.iteration:,}: {change.words}." for change in changes]
         self._changes.setText("\n".join(lines))
         self._changes.setVisible(bool(lines))
+
+    def _refuse(self, sentence: str) -> None:
+        """Say it, and show what the run uses: the panel tells the truth about it."""
+        self._form.restore()
+        self.refused.emit(sentence)
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from backpropviz.errors import UserError
 
+LARGEST = 10**15
+"""Whole numbers stay below it: files hold no larger ones."""
+_LONGEST = 30
 _SWITCHES = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
 
 
@@ -13,7 +16,14 @@ def field_text(value: object) -> str:
         return "on" if value else "off"
     if isinstance(value, list | tuple):
         return ", ".join(field_text(item) for item in value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # All that a person types, but not what binary fractions leave behind: 100 · 0.07 is 7.
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def told(text: str) -> str:
+    """What a person typed, as a sentence repeats it: not in full where it is long."""
+    plain = text.strip()
+    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
 
 
 def typed_value(text: str, title: str) -> object:
@@ -37,4 +47,4 @@ def _number(text: str, title: str) -> int | float:
     try:
         return float(text)
     except ValueError:
-        raise UserError(f"{title} = “{text.strip()}” is no number: type one.") from None
+        raise UserError(f"{title} = “{told(text)}” is no number: type one.") from None

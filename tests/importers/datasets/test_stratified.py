@@ -44,6 +44,11 @@ def test_a_regression_is_split_as_one_class() -> None:
     assert mask.sum() == 3
 
 
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(UserError, match="seed -1 of the split is not possible"):
+        held_out_mask(np.zeros(10), 0.2, -1)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1, 1.5, float("nan")])
 def test_an_impossible_share_is_refused(share: float) -> None:
     with pytest.raises(UserError, match="is not possible: use 0 to"):

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.schedule import Cosine
 from backpropviz.engine.training.run import Run
+from backpropviz.errors import UserError
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
 from backpropviz.ui.training.new_run_dialog import NewRunDialog
@@ -108,6 +109,28 @@ def test_a_field_that_cannot_be_used_is_named_and_nothing_is_made(dialog: NewRun
     assert "Batch size" in dialog.remark.text()
     dialog._make_and_start()
     assert dialog.run is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "sentence"),
+    [
+        ("Learning rate", "0,5", "Learning rate = 0,5 must be one number; its decimals stand"),
+        ("Learning rate", "1e400", "must be a number"),
+        ("Batch size", "9" * 25, "must be a whole number of samples"),
+        ("Batch size", "0", "at least 1"),
+        ("Seed", "9" * 25, "must be a whole number from 0 on"),
+        ("Seed", "-1", "Seed = -1 must be a whole number from 0 on"),
+        ("Seed", "x" * 9000, f"Seed = “{'x' * 30}…” is no number"),
+    ],
+)
+def test_what_cannot_be_a_setting_is_told_in_short(
+    dialog: NewRunDialog, name: str, text: str, sentence: str
+) -> None:
+    field(dialog, name).setText(text)
+    with pytest.raises(UserError) as told:
+        dialog.choices()
+    assert sentence in str(told.value)
+    assert len(str(told.value)) < 200
 
 
 def test_another_optimizer_brings_its_own_fields(qtbot: QtBot) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.going import GoToAddress
@@ -152,6 +153,24 @@ def test_answers_and_alerts_say_that_they_are_of_the_newest_update(
     page.draw_now()
     assert pictures._moment.text() == ""
     assert page.alerts.remark_text == ""
+
+
+def test_a_refused_setting_is_told_and_the_run_s_own_is_shown_again(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot
+) -> None:
+    room.page.draw_now()
+    rate = next(
+        field
+        for field in room.page.settings.findChildren(QLineEdit)
+        if field.accessibleName() == "Learning rate"
+    )
+    rate.setFocus()
+    rate.selectAll()
+    qtbot.keyClicks(rate, "abc")
+    with qtbot.waitSignal(room.page.settings.refused) as told:
+        qtbot.keyClick(rate, Qt.Key.Key_Return)
+    assert "“abc” is no number" in str(told.args[0])
+    assert rate.text() == "0.05"
 
 
 def test_training_goes_on_while_something_else_is_debugged(
