@@ -1,0 +1,22 @@
+"""What stands in a field reads back as the setting that it shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from backpropviz.ui.training.typed import field_text, typed_value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0123456789, "0.0123456789"),
+        (100 * 0.07, "7"),
+        (1e-08, "1e-08"),
+        (True, "on"),
+        ([10, 0.25], "10, 0.25"),
+    ],
+)
+def test_a_field_holds_the_whole_setting(value: object, text: str) -> None:
+    assert field_text(value) == text
+    assert typed_value(text, "Rate") == pytest.approx(value, rel=1e-15)
