@@ -20,7 +20,8 @@ class ShortcutSheet(FramedDialog):
         self.say(
             self.tr(
                 "On the stage, Enter puts the keyboard on a cell, the arrows move it, Enter pins "
-                "it, Esc leaves. Shift+F10 opens the menu of a cell."
+                "it, Esc leaves. Shift+F10 opens the menu of a cell. Shift with an arrow scrolls a "
+                "matrix that is too large for the stage."
             )
         )
         columns = QHBoxLayout()
