@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -77,19 +78,19 @@ def turn(stage: StageView, notches: int, modifier: Qt.KeyboardModifier) -> None:
 
 def test_a_click_on_the_map_looks_there(qtbot: QtBot, stage: StageView) -> None:
     before = shown(stage)
-    qtbot.mouseClick(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.97))
+    QTest.mouseClick(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.97))
     after = shown(stage)
     assert after.columns.stop == 400
     assert len(after.columns) == len(before.columns)
 
 
 def test_a_drag_on_the_map_follows_the_pointer(qtbot: QtBot, stage: StageView) -> None:
-    qtbot.mousePress(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.5))
+    QTest.mousePress(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.5))
     starts = []
     for across in (0.4, 0.3, 0.2):
-        qtbot.mouseMove(stage.viewport(), spot(stage, 0.5, across))
+        QTest.mouseMove(stage.viewport(), spot(stage, 0.5, across))
         starts.append(shown(stage).columns.start)
-    qtbot.mouseRelease(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.2))
+    QTest.mouseRelease(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.2))
     assert starts == sorted(set(starts), reverse=True)
 
 
@@ -109,15 +110,15 @@ def test_the_wheel_scrolls_down_and_with_shift_across(stage: StageView) -> None:
 def test_shift_with_an_arrow_scrolls_by_keyboard(qtbot: QtBot, stage: StageView) -> None:
     before = shown(stage)
     stage.setFocus()
-    qtbot.keyClick(stage, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(stage, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
     assert shown(stage).columns.start > before.columns.start
-    qtbot.keyClick(stage, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(stage, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
     assert shown(stage) == before
 
 
 def test_a_step_brings_the_part_back(window: MainWindow, qtbot: QtBot, stage: StageView) -> None:
     before = shown(stage)
-    qtbot.mouseClick(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.02))
+    QTest.mouseClick(stage.viewport(), Qt.MouseButton.LeftButton, pos=spot(stage, 0.5, 0.02))
     assert shown(stage).columns.start == 0
     bench_of(window).controller.dispatch(Over())
     assert 201 in shown(stage).columns

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
@@ -166,9 +167,9 @@ def test_a_refused_setting_is_told_and_the_run_s_own_is_shown_again(
     )
     rate.setFocus()
     rate.selectAll()
-    qtbot.keyClicks(rate, "abc")
+    QTest.keyClicks(rate, "abc")
     with qtbot.waitSignal(room.page.settings.refused) as told:
-        qtbot.keyClick(rate, Qt.Key.Key_Return)
+        QTest.keyClick(rate, Qt.Key.Key_Return)
     assert "“abc” is no number" in str(told.args[0])
     assert rate.text() == "0.05"
 
