@@ -139,7 +139,8 @@ def _kept_states(saved: SavedRun) -> tuple[int, list[Trained]]:
     room = CHECKPOINT_BYTES // max(size_bytes(now), 1)
     while sum((k - first) % spacing == 0 for k in earlier if k > first) > room:
         spacing *= 2
-    chosen = {k: kept.nearest(k) for k in earlier if (k - first) % spacing == 0}
+    found = [kept.nearest(k) for k in earlier if (k - first) % spacing == 0]
+    chosen = {state.iteration: state for state in found}
     chosen |= {now.iteration: now, run.start.iteration: run.start}
     return spacing, [chosen[k] for k in sorted(chosen)]
 

@@ -30,7 +30,11 @@ class Spill(Protocol):
         """
 
     def read(self, iteration: int) -> Trained:
-        """A state that was kept, bit for bit."""
+        """A state that was kept, bit for bit.
+
+        Raises:
+            OSError, UserError: it is lost or damaged.
+        """
 
     def drop(self, iteration: int) -> None:
         """Let a state go."""
@@ -95,17 +99,24 @@ class Checkpoints:
     def nearest(self, iteration: int) -> Trained:
         """The latest state that is kept from at or before an update.
 
+        A spilled state that the disk has lost is left out from now on.
+
         Raises:
             UserError: the run began after it.
         """
         kept = self.iterations
-        place = bisect_right(kept, iteration)
-        if not place:
-            raise UserError(f"there is no state from before update {iteration} of this run.")
-        found = kept[place - 1]
-        if found in self._memory:
-            return self._memory[found]
-        return self._spilled[found][0].read(found)
+        for found in reversed(kept[: bisect_right(kept, iteration)]):
+            state = self._memory.get(found) or self._spilled_state(found)
+            if state is not None:
+                return state
+        raise UserError(f"there is no state from before update {iteration} of this run.")
+
+    def _spilled_state(self, iteration: int) -> Trained | None:
+        try:
+            return self._spilled[iteration][0].read(iteration)
+        except (OSError, UserError):
+            self._forget(iteration)
+            return None
 
     def resize(self, budget_bytes: int, spill_bytes: int | None = None) -> None:
         """Another budget, and another one for what is spilled; with smaller ones states go now."""

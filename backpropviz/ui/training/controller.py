@@ -91,7 +91,7 @@ class TrainingController(QObject):
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="backpropviz-")
         folder = Path(self._folder.name, str(self._made))
-        folder.mkdir()
+        folder.mkdir(parents=True, exist_ok=True)  # the system may have tidied up
         return LiveRun(self._made, run, checkpoints, SpillFolder(folder, run.network, SPILL_BYTES))
 
     def select(self, number: int) -> None:

@@ -130,7 +130,9 @@ class LiveRun:
             stride = 2 ** max(0, ceil(log2(max(1, len(kept)) / room)))
             result = Checkpoints(own.budget_bytes, own.spacing * stride)
             for iteration in kept[::stride]:
-                result.add(own.nearest(iteration))
+                found = own.nearest(iteration)
+                if found.iteration == iteration:  # else the disk has lost it
+                    result.add(found)
             result.add(trained)
             return result
 

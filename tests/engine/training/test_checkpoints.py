@@ -33,10 +33,12 @@ class Shelf:
         self.kept[iteration] = trained
 
     def read(self, iteration: int) -> Trained:
+        if iteration not in self.kept:
+            raise FileNotFoundError
         return self.kept[iteration]
 
     def drop(self, iteration: int) -> None:
-        del self.kept[iteration]
+        self.kept.pop(iteration, None)
 
 
 def state(iteration: int) -> Trained:
@@ -99,6 +101,19 @@ def test_a_smaller_budget_of_the_disk_holds_at_once() -> None:
     assert kept.iterations[0] == 0
     assert kept.iterations[-1] == 19
     assert same(kept.nearest(10), state(kept.nearest(10).iteration))
+
+
+def test_what_the_disk_has_lost_is_found_from_an_earlier_state() -> None:
+    shelf = Shelf(20 * STATE_BYTES)
+    kept = Checkpoints(4 * STATE_BYTES, 1, shelf)
+    for iteration in range(12):
+        kept.add(state(iteration))
+    del shelf.kept[5]
+    assert same(kept.nearest(5), state(4))
+    assert 5 not in kept.iterations
+    assert kept.spilled_bytes == len(shelf.kept) * STATE_BYTES
+    shelf.kept.clear()
+    assert same(kept.nearest(7), state(0))
 
 
 def test_a_full_disk_thins_out_instead() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from typing import Any
 
@@ -280,3 +281,24 @@ def test_all_runs_of_a_session_stay_within_its_budget(
     assert past.run is not None
     assert past.run.shown is not None
     assert_same(past.run.shown, trained_for(33))
+
+
+def test_a_run_outlives_its_files_for_checkpoints(
+    controller: TrainingController, wait_for: Wait
+) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(60), stands_at(60))
+    wait_for(lambda: controller.resize(2 * 2**20), lambda s: s.run.kept.budget_bytes == 2 * 2**20)
+    assert controller._folder is not None
+    shutil.rmtree(controller._folder.name)
+    past = wait_for(
+        lambda: controller.visit(22),
+        lambda s: s.run.visited is not None and s.run.visited.now is not None,
+    )
+    assert past.run is not None
+    assert past.run.shown is not None
+    assert_same(past.run.shown, trained_for(22))
+    controller.fork()
+    state = wait_for(lambda: controller.go(30), stands_at(30))
+    assert state.run is not None
+    assert_same(state.run.now, trained_for(30))
