@@ -189,6 +189,14 @@ def test_another_tensor_forgets_the_part() -> None:
     assert other.options.close_up is None
 
 
+def test_a_part_of_a_longer_pass_is_forgotten() -> None:
+    view = at(70, 300)
+    options = looking_at(view, window(drawn(view)).moved(0, 300))
+    shorter = at(3, 200, view=replace(whole_pass(10, 3136), options=options))
+    assert shorter.options.close_up is None
+    assert find_key(drawn(replace(shorter, options=options)), f"{GRADIENT}[3,200]") is not None
+
+
 def test_an_exported_frame_of_a_later_step_holds_that_step() -> None:
     """An export draws other steps with the same options."""
     view = moved_to(at(70, 300), 0, 699)
