@@ -61,6 +61,19 @@ def _number(override: tuple[int, LoopOrder]) -> int:
 
 
 @frozen
+class ShowAbsent:
+    """Stop at steps without a source or target too, or pass them."""
+
+    show: bool
+
+    def refusal(self, on: Pass, state: SessionState) -> str:
+        return ""
+
+    def apply(self, on: Pass, state: SessionState) -> SessionState:
+        return replace(state, show_absent=self.show)
+
+
+@frozen
 class GoTo:
     """Stand before step k."""
 

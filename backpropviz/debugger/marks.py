@@ -115,6 +115,17 @@ class ChangeBreakpoint:
 
 
 @frozen
+class ClearBreakpoints:
+    """Remove all breakpoints."""
+
+    def refusal(self, on: Pass, state: SessionState) -> str:
+        return "" if state.breakpoints else "There are no breakpoints."
+
+    def apply(self, on: Pass, state: SessionState) -> SessionState:
+        return replace(state, breakpoints=())
+
+
+@frozen
 class AddWatch:
     """Keep an eye on a value or an array."""
 

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtWidgets import QFileDialog
 
+from backpropviz.debugger.going import ShowAbsent
 from backpropviz.debugger.marks import Continue
 from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.stepping import Over
-from backpropviz.engine.run import read_target
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.ui.debug_commands import COMMANDS, breakpoint_here, other_order
 from backpropviz.ui.going import command_for
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import read_preferences, write_preferences
-from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.subject import Subject, target_text
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
@@ -39,7 +37,6 @@ class DebugActions(QObject):
         self._actions = window.actions_by_name
         self._actions.add_to_stage(workbench.stage)
         workbench.stage.clicked.connect(self._sort_on_click)
-        workbench.controller.failed.connect(self._untick)
         for name in COMMANDS:
             self._actions[name].triggered.connect(self._run_command)
         self._actions.bind(self._handlers())
@@ -55,9 +52,6 @@ class DebugActions(QObject):
             "copy_frame": self.copy_frame,
             "start_page": self._bench.controller.close_pass,
             "copy_value": self.copy_value,
-            "fit_image": self.fit_image,
-            "learning_rate": self.ask_learning_rate,
-            "target": self.ask_target,
             "zoom_in": stage.zoom_in,
             "zoom_out": stage.zoom_out,
             "zoom_reset": stage.zoom_reset,
@@ -65,7 +59,6 @@ class DebugActions(QObject):
             "ledger_by_sample": self.sum_ledger_by_sample,
             "next_sample": lambda: self.turn_samples(1),
             "previous_sample": lambda: self.turn_samples(-1),
-            "network_details": self.show_network,
             "next_panel": self.next_panel,
             "previous_panel": self.previous_panel,
             "play": player.toggle,
@@ -77,10 +70,9 @@ class DebugActions(QObject):
             "add_breakpoint": marks.add_breakpoint,
             "add_watch": marks.add_watch,
             "loop_order": self.change_order,
+            "show_absent": self.show_absent,
             "faster": self.faster,
             "slower": self.slower,
-            "float_width": self.change_float_width,
-            "sum_reduction": self.change_reduction,
         }
 
     @property
@@ -91,22 +83,10 @@ class DebugActions(QObject):
         """Enable each command that is possible now; the others say why not."""
         for name, make in COMMANDS.items():
             self._actions.allow(name, opened.refusal(make()) or None)
-        self._actions["fit_image"].setEnabled(opened.subject.picture is not None)
+        self._actions["show_absent"].setChecked(opened.state.show_absent)
         alone = None if opened.view.tape.batch > 1 else self.tr("The batch is one sample only.")
         for name in ("next_sample", "previous_sample", "ledger_by_sample"):
             self._actions.allow(name, alone)
-
-    def show_subject(self, subject: Subject) -> None:
-        """Tick what the subject says."""
-        self._actions["float_width"].setChecked(subject.settings.float_bits == 64)
-        loss = subject.model.network.loss
-        reduction = subject.settings.reduction or loss.reduction
-        self._actions["sum_reduction"].setChecked(reduction == "sum")
-
-    def _untick(self, _error: BaseException) -> None:
-        """What was refused must not stay ticked."""
-        if self._opened is not None:
-            self.show_subject(self._opened.subject)
 
     def _run_command(self) -> None:
         self._bench.player.pause()
@@ -131,6 +111,11 @@ class DebugActions(QObject):
         """Interchange the loops."""
         if self._opened is not None:
             self._bench.controller.dispatch(other_order(self._opened))
+
+    def show_absent(self) -> None:
+        """Stop at terms without a source or target too, or pass them."""
+        show = self._actions["show_absent"].isChecked()
+        self._bench.controller.dispatch(ShowAbsent(show))
 
     def toggle_breakpoint(self) -> None:
         """At what is in focus."""
@@ -189,66 +174,6 @@ class DebugActions(QObject):
             return self._opened.refusal(command_for(text, self._opened))
         except UserError as error:
             return str(error)
-
-    def open_image(self, name: str) -> None:
-        """Another image for the open network."""
-        self._bench.controller.open(OpenRequest(image=name))
-
-    def open_network(self, name: str) -> None:
-        """Another network for the open image, where it suits."""
-        self._bench.controller.open(OpenRequest(network=name))
-
-    def set_target(self, text: str) -> None:
-        """Another target."""
-        self._bench.controller.change(lambda s: s.with_target(read_target(text, s.model)))
-
-    def ask_target(self) -> None:
-        """Ask for a class or numbers."""
-        opened = self._opened
-        if opened is None:
-            return
-        subject = opened.subject
-        names = subject.model.class_names
-        hint = self.tr("A class: {names}").format(names=", ".join(names[:20])) if names else ""
-        from backpropviz.ui.dialogs.ask import ask
-
-        text = ask(
-            self._window,
-            self.tr("Target"),
-            hint or self.tr("Numbers separated by commas."),
-            target_text(subject),
-            lambda text: _refusal(lambda: read_target(text, subject.model)),
-            names,
-        )
-        if text is not None:
-            self.set_target(text)
-
-    def ask_learning_rate(self) -> None:
-        """Ask for another learning rate."""
-        opened = self._opened
-        if opened is None:
-            return
-        from backpropviz.ui.dialogs.ask import ask
-
-        text = ask(
-            self._window,
-            self.tr("Learning rate"),
-            self.tr("The update is −learning rate × gradient, with the optimizer's state."),
-            f"{opened.subject.learning_rate:g}",
-            lambda text: _refusal(lambda: opened.subject.with_learning_rate(_rate(text))),
-        )
-        if text is not None:
-            self._bench.controller.change(lambda s: s.with_learning_rate(_rate(text)))
-
-    def change_float_width(self) -> None:
-        """32 or 64 bits."""
-        bits = 64 if self._actions["float_width"].isChecked() else 32
-        self._bench.controller.change(lambda s: s.with_float_bits(bits))
-
-    def change_reduction(self) -> None:
-        """Mean or sum over the batch."""
-        reduction = "sum" if self._actions["sum_reduction"].isChecked() else "mean"
-        self._bench.controller.change(lambda s: s.with_reduction(reduction))
 
     def sort_ledger(self) -> None:
         """Largest terms first, or in loop order."""
@@ -360,38 +285,3 @@ class DebugActions(QObject):
         if dialog.written:
             self._window.status.say(self.tr("Written: {path}").format(path=dialog.written))
         dialog.deleteLater()
-
-    def fit_image(self) -> None:
-        """Ask how the picture is brought to the input."""
-        from backpropviz.ui.dialogs.fitting import ask_fitting
-
-        opened = self._opened
-        if opened is None or opened.subject.picture is None:
-            return
-        chosen = ask_fitting(self._window, opened.subject, self._window.theme)
-        if chosen is not None and chosen != opened.subject.model.preprocessing:
-            self._bench.controller.change(lambda s: s.with_preprocessing(chosen))
-
-    def show_network(self) -> None:
-        """Layers, shapes, parameters."""
-        from backpropviz.ui.dialogs.network import NetworkDialog
-
-        if self._opened is not None:
-            dialog = NetworkDialog(self._window, self._opened)
-            dialog.exec()
-            dialog.deleteLater()
-
-
-def _rate(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"“{text}” is no number: give a learning rate such as 0.01.") from None
-
-
-def _refusal(attempt: Callable[[], object]) -> str:
-    try:
-        attempt()
-    except BackpropVizError as error:
-        return str(error)
-    return ""

@@ -8,7 +8,12 @@ from typing import Final
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.commands import Command
 from backpropviz.debugger.going import SetOrder, ToEnd, ToStart
-from backpropviz.debugger.marks import Continue, ContinueBack, ToggleBreakpoint
+from backpropviz.debugger.marks import (
+    ClearBreakpoints,
+    Continue,
+    ContinueBack,
+    ToggleBreakpoint,
+)
 from backpropviz.debugger.stepping import BackInto, BackOut, BackOver, Into, Out, Over
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.ui.opened import Opened
@@ -28,6 +33,7 @@ COMMANDS: Final[Mapping[str, Callable[[], Command]]] = {
     "stage_previous": BackOver,
     "to_start": ToStart,
     "to_end": ToEnd,
+    "clear_breakpoints": ClearBreakpoints,
 }
 
 

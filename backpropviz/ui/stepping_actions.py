@@ -229,6 +229,15 @@ PLACE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         _PASS,
     ),
     ActionSpec(
+        "clear_breakpoints",
+        "Debug",
+        "Remove all breakpoints",
+        "Remove every breakpoint of this pass.",
+        ("Ctrl+Shift+F9",),
+        "trash-2",
+        _COMMAND,
+    ),
+    ActionSpec(
         "add_watch",
         "Debug",
         "Add a watch…",
@@ -250,6 +259,16 @@ WAY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "repeat",
         _PASS,
         begins_section=True,
+    ),
+    ActionSpec(
+        "show_absent",
+        "Debug",
+        "Stop at absent terms",
+        "Stop, by position, also where a window reaches no cell, which is passed otherwise.",
+        (),
+        "",
+        _PASS,
+        is_checkable=True,
     ),
     ActionSpec(
         "faster",

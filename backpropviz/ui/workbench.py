@@ -31,6 +31,7 @@ from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.stage_view import StageView
 from backpropviz.ui.status_text import facts_text, message_text, state_text
+from backpropviz.ui.subject_actions import SubjectActions
 from backpropviz.ui.timeline_view import TimelineView
 from backpropviz.ui.top_bar import TopBar
 from backpropviz.ui.training.desk import TrainingDesk
@@ -64,6 +65,7 @@ class Workbench(QObject):
             self.pointing.watch(canvas)
         self.pointing.watch(self.explanation.canvas)
         self.actions = DebugActions(self, window)
+        self.settings = SubjectActions(self, window)
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(0)
@@ -129,9 +131,9 @@ class Workbench(QObject):
         self.transport.order_wanted.connect(self._set_order)
         self.transport.step_wanted.connect(self.actions.go_to_text)
         self.transport.interval_wanted.connect(self.actions.set_interval)
-        self.bar.image_wanted.connect(self.actions.open_image)
-        self.bar.network_wanted.connect(self.actions.open_network)
-        self.bar.target_wanted.connect(self.actions.set_target)
+        self.bar.image_wanted.connect(self.settings.open_image)
+        self.bar.network_wanted.connect(self.settings.open_network)
+        self.bar.target_wanted.connect(self.settings.set_target)
 
     @property
     def lessons(self) -> LessonDesk:
@@ -169,7 +171,7 @@ class Workbench(QObject):
         if old is None or old.subject is not new.subject:
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
-            self.actions.show_subject(new.subject)
+            self.settings.show_subject(new.subject)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)

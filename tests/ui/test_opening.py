@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QUrl
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QUrl
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +16,7 @@ from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.marks import AddWatch
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import parse
+from backpropviz.scene.theme import DARK
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.mime import request_from
 from backpropviz.ui.notice import Notice
@@ -52,7 +53,7 @@ def test_another_target_keeps_the_place(window: MainWindow, open_in: Open, qtbot
     bench.controller.dispatch(AddWatch(parse("loss")))
     before = opened_in(window)
     with qtbot.waitSignal(bench.controller.state_changed, timeout=LONG_MS):
-        bench.actions.set_target("3")
+        bench.settings.set_target("3")
     after = opened_in(window)
     assert after.subject.target == (3.0,)
     assert after.state.k == before.state.k
@@ -229,3 +230,18 @@ def test_a_disk_that_cannot_be_written_does_not_keep_the_window_open(
     data_folder.write_text("a file where the folder should be")
     open_in(network="tiny-max")
     assert window.close()
+
+
+def test_a_notice_follows_the_theme_and_the_window_s_size(window: MainWindow) -> None:
+    window.tell("Something is wrong.")
+    window.toggle_theme()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    (notice,) = window.findChildren(Notice)
+    assert notice.isVisible()
+    assert notice.text == "Something is wrong."
+    assert DARK.alert_fill in notice.styleSheet()
+    center = window.centralWidget()
+    for width in (960, 1600):
+        window.resize(width, 700)
+        middle = center.x() + center.width() / 2
+        assert abs(notice.geometry().center().x() - middle) <= 1

@@ -31,6 +31,12 @@ def go(window: MainWindow, place: str, depth: Depth) -> None:
     bench_of(window).controller.dispatch(GoToAddress(parse(place), depth))
 
 
+def place(window: MainWindow) -> str:
+    opened = bench_of(window).controller.opened
+    assert opened is not None
+    return str(opened.focus_address).removeprefix("conv1.input.grad")
+
+
 def test_actions_step_forward_and_back(window: MainWindow, open_in: Open) -> None:
     open_in(network="tiny-max")
     go(window, WEIGHT, Depth.TERM)
@@ -133,6 +139,38 @@ def test_breakpoints_stop_and_are_listed(window: MainWindow, open_in: Open, qtbo
     assert not state_of(window).breakpoints[0].enabled
     rows.removed.emit("0")
     assert state_of(window).breakpoints == ()
+
+
+def test_all_breakpoints_go_at_once(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    clear = window.actions_by_name["clear_breakpoints"]
+    assert not clear.isEnabled()
+    go(window, WEIGHT, Depth.ELEMENT)
+    window.actions_by_name["toggle_breakpoint"].trigger()
+    go(window, "pool1.output[0,0,0,0]", Depth.ELEMENT)
+    window.actions_by_name["toggle_breakpoint"].trigger()
+    assert len(state_of(window).breakpoints) == 2
+    clear.trigger()
+    assert not state_of(window).breakpoints
+    assert not clear.isEnabled()
+
+
+def test_absent_terms_are_stopped_at_where_asked_for(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    show = window.actions_by_name["show_absent"]
+    assert not show.isChecked()
+    # Of the four weights, the corner pixel was met by one: three terms have no source.
+    go(window, "conv1.input.grad[0,0,0,0]", Depth.TERM)
+    stops = []
+    for _ in range(2):
+        show.trigger()
+        go(window, "conv1.input.grad[0,0,0,0]", Depth.TERM)
+        steps = 0
+        while state_of(window).depth is Depth.TERM and place(window) == "[0,0,0,0]":
+            window.actions_by_name["step_over"].trigger()
+            steps += 1
+        stops.append((show.isChecked(), steps))
+    assert stops == [(True, 4), (False, 1)]
 
 
 def test_conditions_are_searched_beside_the_window(

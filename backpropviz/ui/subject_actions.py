@@ -1,0 +1,152 @@
+"""What the actions do that make another pass of it: image, network, target and settings.
+
+Dialogs are imported once they are asked for: the stage comes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+
+from backpropviz.engine.run import read_target
+from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.subject import Subject, target_text
+
+if TYPE_CHECKING:
+    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.workbench import Workbench
+
+
+class SubjectActions(QObject):
+    """Handlers of the table's actions that change what the pass is recorded from."""
+
+    def __init__(self, workbench: Workbench, window: MainWindow) -> None:
+        super().__init__(workbench)
+        self._controller, self._window = workbench.controller, window
+        self._actions = window.actions_by_name
+        self._controller.failed.connect(self._untick)
+        handlers: dict[str, Callable[[], object]] = {
+            "fit_image": self.fit_image,
+            "learning_rate": self.ask_learning_rate,
+            "target": self.ask_target,
+            "network_details": self.show_network,
+            "float_width": self.change_float_width,
+            "sum_reduction": self.change_reduction,
+        }
+        self._actions.bind(handlers)
+
+    @property
+    def _opened(self) -> Opened | None:
+        return self._controller.opened
+
+    def show_subject(self, subject: Subject) -> None:
+        """Tick what the subject says."""
+        self._actions["fit_image"].setEnabled(subject.picture is not None)
+        self._actions["float_width"].setChecked(subject.settings.float_bits == 64)
+        loss = subject.model.network.loss
+        reduction = subject.settings.reduction or loss.reduction
+        self._actions["sum_reduction"].setChecked(reduction == "sum")
+
+    def _untick(self, _error: BaseException) -> None:
+        """What was refused must not stay ticked."""
+        if self._opened is not None:
+            self.show_subject(self._opened.subject)
+
+    def open_image(self, name: str) -> None:
+        """Another image for the open network."""
+        self._controller.open(OpenRequest(image=name))
+
+    def open_network(self, name: str) -> None:
+        """Another network for the open image, where it suits."""
+        self._controller.open(OpenRequest(network=name))
+
+    def set_target(self, text: str) -> None:
+        """Another target."""
+        self._controller.change(lambda s: s.with_target(read_target(text, s.model)))
+
+    def ask_target(self) -> None:
+        """Ask for a class or numbers."""
+        opened = self._opened
+        if opened is None:
+            return
+        subject = opened.subject
+        names = subject.model.class_names
+        hint = self.tr("A class: {names}").format(names=", ".join(names[:20])) if names else ""
+        from backpropviz.ui.dialogs.ask import ask
+
+        text = ask(
+            self._window,
+            self.tr("Target"),
+            hint or self.tr("Numbers separated by commas."),
+            target_text(subject),
+            lambda text: _refusal(lambda: read_target(text, subject.model)),
+            names,
+        )
+        if text is not None:
+            self.set_target(text)
+
+    def ask_learning_rate(self) -> None:
+        """Ask for another learning rate."""
+        opened = self._opened
+        if opened is None:
+            return
+        from backpropviz.ui.dialogs.ask import ask
+
+        text = ask(
+            self._window,
+            self.tr("Learning rate"),
+            self.tr("The update is −learning rate × gradient, with the optimizer's state."),
+            f"{opened.subject.learning_rate:g}",
+            lambda text: _refusal(lambda: opened.subject.with_learning_rate(_rate(text))),
+        )
+        if text is not None:
+            self._controller.change(lambda s: s.with_learning_rate(_rate(text)))
+
+    def change_float_width(self) -> None:
+        """32 or 64 bits."""
+        bits = 64 if self._actions["float_width"].isChecked() else 32
+        self._controller.change(lambda s: s.with_float_bits(bits))
+
+    def change_reduction(self) -> None:
+        """Mean or sum over the batch."""
+        reduction = "sum" if self._actions["sum_reduction"].isChecked() else "mean"
+        self._controller.change(lambda s: s.with_reduction(reduction))
+
+    def fit_image(self) -> None:
+        """Ask how the picture is brought to the input."""
+        from backpropviz.ui.dialogs.fitting import ask_fitting
+
+        opened = self._opened
+        if opened is None or opened.subject.picture is None:
+            return
+        chosen = ask_fitting(self._window, opened.subject, self._window.theme)
+        if chosen is not None and chosen != opened.subject.model.preprocessing:
+            self._controller.change(lambda s: s.with_preprocessing(chosen))
+
+    def show_network(self) -> None:
+        """Layers, shapes, parameters."""
+        from backpropviz.ui.dialogs.network import NetworkDialog
+
+        if self._opened is not None:
+            dialog = NetworkDialog(self._window, self._opened)
+            dialog.exec()
+            dialog.deleteLater()
+
+
+def _rate(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UserError(f"“{text}” is no number: give a learning rate such as 0.01.") from None
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except BackpropVizError as error:
+        return str(error)
+    return ""
