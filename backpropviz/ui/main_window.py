@@ -270,8 +270,11 @@ class MainWindow(QMainWindow):
 
     def _change_theme(self) -> None:
         self.theme = resolve_theme(self._theme_name)
+        from backpropviz.ui.notice import dress_notice
+
         self._dress()
         self._color()
+        dress_notice(self, self.theme)
         if self.workbench is not None:
             self.workbench.use_theme(self.theme)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMainWindow, QToolButton
 
@@ -20,6 +20,7 @@ class Notice(QFrame):
     def __init__(self, window: QMainWindow, colors: Theme) -> None:
         super().__init__(window)
         self._window = window
+        window.installEventFilter(self)
         self.setObjectName(_NAME)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setStyleSheet(
@@ -68,11 +69,23 @@ class Notice(QFrame):
         x = area.x() + (area.width() - width) // 2
         self.setGeometry(x, area.bottom() - height - 16, width, height)
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._window and event.type() == QEvent.Type.Resize and self.isVisible():
+            self.place()
+        return super().eventFilter(watched, event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self.hide()
         else:
             super().keyPressEvent(event)
+
+
+def dress_notice(window: QMainWindow, colors: Theme) -> None:
+    """Give the notice that is being read the colors of another theme."""
+    old = window.findChild(Notice, _NAME)
+    if old is not None and old.isVisible():
+        show_notice(window, old.text, colors)
 
 
 def show_notice(window: QMainWindow, text: str, colors: Theme) -> Notice:

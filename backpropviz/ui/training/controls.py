@@ -29,6 +29,7 @@ HEIGHT: Final = 48
 SPACINGS: Final = (None, 1, 10, 50, 100)
 _NARROW: Final = 1400
 _SMALL: Final = 1160
+_LEAST_WIDTH: Final = 108
 
 
 class TrainingControls(QFrame):
@@ -44,13 +45,13 @@ class TrainingControls(QFrame):
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._colors: Theme = LIGHT
+        self._state = TrainingState()
         self._is_running = False
         self._buttons: list[tuple[QPushButton, str]] = []
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(16, 0, 16, 0)
         self._row.setSpacing(8)
         self._train = self._button(actions, "train", self.tr("Start"), "play", is_primary=True)
-        self._train.setMinimumWidth(108)
         self.setFocusProxy(self._train)
         self._button(actions, "one_update", self.tr("One update"), "step-forward")
         self._epoch = self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
@@ -118,7 +119,8 @@ class TrainingControls(QFrame):
     def show_state(self, state: TrainingState) -> None:
         """Show where the run stands."""
         run = state.run
-        self._train.setText(" " + self._words(state))
+        self._state = state
+        self._show_words()
         if state.is_running != self._is_running:
             self._is_running = state.is_running
             self._tint()
@@ -141,13 +143,18 @@ class TrainingControls(QFrame):
             )
         )
 
+    def _show_words(self) -> None:
+        self._train.setText(" " + self._words(self._state))
+        self._train.setMinimumWidth(max(_LEAST_WIDTH, self._train.sizeHint().width()))
+
     def _words(self, state: TrainingState) -> str:
         """What the first button does now."""
         run = state.run
         if state.is_running:
             return self.tr("Pause")
         if run is not None and run.visited is not None:
-            return self.tr("Go on from here")
+            is_short = self.width() < _SMALL
+            return self.tr("From here") if is_short else self.tr("Go on from here")
         return self.tr("Continue") if run is not None and run.now.iteration else self.tr("Start")
 
     def use_theme(self, colors: Theme) -> None:
@@ -174,6 +181,7 @@ class TrainingControls(QFrame):
         self._scales.set_compact(not is_wide)
         for widget in (self._epoch, self._after):
             widget.setVisible(self.width() >= _SMALL)
+        self._show_words()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         is_escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape

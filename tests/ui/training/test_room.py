@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.going import GoToAddress
@@ -172,6 +172,19 @@ def test_a_refused_setting_is_told_and_the_run_s_own_is_shown_again(
         QTest.keyClick(rate, Qt.Key.Key_Return)
     assert "“abc” is no number" in str(told.args[0])
     assert rate.text() == "0.05"
+
+
+@pytest.mark.parametrize("width", [960, 1280])
+def test_no_button_is_cut_in_the_past(window: MainWindow, room: TrainingRoom, width: int) -> None:
+    window.resize(width, 700)
+    room.controller.visit(4)
+    room.page.draw_now()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)
+    buttons = [b for b in room.page.controls.findChildren(QPushButton) if b.isVisible()]
+    assert len(buttons) >= 4
+    for button in buttons:
+        assert button.width() >= button.sizeHint().width(), button.text()
+        assert button.geometry().right() < room.page.controls.width()
 
 
 def test_training_goes_on_while_something_else_is_debugged(
