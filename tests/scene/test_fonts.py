@@ -4,6 +4,7 @@ import pytest
 
 from backpropviz.assets import resource_names
 from backpropviz.scene import theme as styles
+from backpropviz.scene.equation_setting import LETTERS, SIGNS
 from backpropviz.scene.fonts import (
     ELLIPSIS,
     ascent,
@@ -18,7 +19,13 @@ from backpropviz.scene.fonts import (
 )
 from backpropviz.scene.marks import Anchor, Box, Font, Text
 
-STYLES = [value for value in vars(styles).values() if isinstance(value, Font)]
+STYLES = [
+    *(value for value in vars(styles).values() if isinstance(value, Font)),
+    Font(LETTERS, 17),
+    Font(LETTERS, 17, italic=True),
+    Font(SIGNS, 17),
+]
+"""The window's, and those of a formula."""
 SAMPLES = (
     "Raising this weight by a little raises the loss, so the update lowers it.",
     "conv1.weight.grad[0,0,1,1] = −0.1008",
@@ -34,9 +41,7 @@ def test_every_style_has_its_file(font: Font) -> None:
 
 def test_every_font_file_is_used_by_its_name() -> None:
     files = {file_stem(font) for font in STYLES} | {"JetBrainsMono-Medium"}
-    assert {name.removesuffix(".ttf") for name in resource_names("fonts", ".ttf")} <= files | {
-        "STIXTwoText-Regular"
-    }
+    assert {name.removesuffix(".ttf") for name in resource_names("fonts", ".ttf")} <= files
 
 
 @pytest.mark.usefixtures("qapp")
