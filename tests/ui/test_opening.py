@@ -240,7 +240,7 @@ def test_a_notice_follows_the_theme_and_the_window_s_size(window: MainWindow) ->
     assert notice.isVisible()
     assert notice.text == "Something is wrong."
     assert DARK.alert_fill in notice.styleSheet()
-    center = window.centralWidget()
+    center = window.pages
     for width in (960, 1600):
         window.resize(width, 700)
         middle = center.x() + center.width() / 2
