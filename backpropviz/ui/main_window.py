@@ -117,8 +117,9 @@ class MainWindow(QMainWindow):
         self.actions_by_name = ActionSet(self)
         self.actions_by_name.fill(self.menus)
         self._bind()
-        self._color()
-        self.start_page.refresh()
+        self.actions_by_name.use_theme(self.theme)
+        if self._waiting is None:
+            self.start_page.refresh(self.theme)
         self.enable_actions()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
         self._loader = Background(self)
@@ -128,7 +129,7 @@ class MainWindow(QMainWindow):
 
     def _take_engine(self, build: Callable[[MainWindow], Workbench]) -> None:
         self.workbench = build(self)
-        self.workbench.controller.failed.connect(self.tell_error)
+        self.workbench.controller.failed.connect(self._tell_failure)
         self.ready.emit()
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
@@ -216,6 +217,13 @@ class MainWindow(QMainWindow):
         from backpropviz.ui.background import sentence
 
         self.tell(sentence(error))
+
+    def _tell_failure(self, error: BaseException) -> None:
+        """What could not be opened leaves what is there: at the start, the start page."""
+        self.tell_error(error)
+        if self.workbench is not None and self.workbench.controller.opened is None:
+            self.start_page.refresh(self.theme)
+            self.workbench.fill_start_page()
 
     def pulse(self) -> None:
         """Let Python run, so that it sees signals such as Ctrl+C."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QListWidget,
     QListWidgetItem,
-    QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
@@ -16,6 +17,9 @@ from PySide6.QtWidgets import (
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, MONO_STRONG, Theme
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QStyle
 
 ROW_HEIGHT = 24
 _ROLE = Qt.ItemDataRole.UserRole
@@ -179,6 +183,9 @@ class _RowPainter(QStyledItemDelegate):
     def _paint_ground(
         self, painter: QPainter, area: QRect, row: Row, state: QStyle.StateFlag
     ) -> None:
+        # Its many enumerations are made when rows are painted: after the stage.
+        from PySide6.QtWidgets import QStyle
+
         colors = self._view.colors
         fill = colors.here_tint if row.is_here else colors.panel
         is_chosen = state & QStyle.StateFlag.State_Selected and not row.is_here

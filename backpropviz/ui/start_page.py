@@ -193,8 +193,9 @@ class StartPage(QScrollArea):
     def _ask_for_lenet(self) -> None:
         self.requested.emit(OpenRequest(network="lenet"))
 
-    def refresh(self) -> None:
-        """Read the recent sessions; the first time just after the first paint."""
+    def refresh(self, colors: Theme) -> None:
+        """Take the colors, read the recent sessions; the first time just after the first paint."""
+        self.use_theme(colors)
         while (item := self._recent.takeAt(0)) is not None:
             _remove(item.widget())
         sessions = read_recent()

@@ -249,7 +249,7 @@ class Workbench(QObject):
         self.docks.hide()
         self.bar.hide()
         self.stage.clear()
-        self._window.start_page.refresh()
+        self._window.start_page.refresh(self._colors)
         self._window.pages.setCurrentWidget(self._window.start_page)
         self._window.setWindowTitle("BackpropViz")
         self._window.status.show_idle()
