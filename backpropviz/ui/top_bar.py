@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QPixmap
+from PySide6.QtGui import QAction, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBar, QWidget
 
 from backpropviz.paint.families import qfont
@@ -218,10 +218,27 @@ class _SearchField(QPushButton):
             part.setFont(qfont(ROW))
             part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             row.addWidget(part, int(part is self._text))
+        self._words = text
+        # The words give way to the chips, and are cut where they can be seen to be cut.
+        self._text.setMinimumWidth(1)
 
     def sizeHint(self) -> QSize:
-        layout = self.layout()
-        return super().sizeHint() if layout is None else layout.sizeHint()
+        words = self._text.fontMetrics().horizontalAdvance(self._words)
+        return QSize(self._without_words() + words + 2, CONTROL_HEIGHT)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._without_words(), CONTROL_HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        room = self.width() - self._without_words()
+        metrics = self._text.fontMetrics()
+        text = metrics.elidedText(self._words, Qt.TextElideMode.ElideRight, room)
+        self._text.setText(text if len(text) > 1 else "")
+
+    def _without_words(self) -> int:
+        glyph, key = self._glyph.sizeHint().width(), self._key.sizeHint().width()
+        return 9 + glyph + 8 + 8 + key + 10
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
@@ -253,7 +270,7 @@ def _image_title(opened: Opened) -> str:
     subject, view = opened.subject, opened.view
     name = subject.sample_name(view.sample)
     if name:
-        return f"{_short(name)}, one of {view.tape.batch}"
+        return _short(name)
     if subject.image_name != EXAMPLE:
         return _short(subject.image_name)
     shape = subject.image.shape
