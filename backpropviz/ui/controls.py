@@ -92,6 +92,17 @@ class Segmented(QFrame):
         self.chosen.emit(self._values[number])
 
 
+def shortened(text: str, most: int) -> str:
+    """The text; its middle is left out where it has more than `most` characters."""
+    end = most // 3
+    return text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:]}"
+
+
+def file_name(source: str) -> str:
+    """The last part of a path; a name such as `mnist:17` as it is."""
+    return source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
 class Chip(QToolButton):
     """A label and a value in a frame, with a menu: `Network  LeNet  ⌄`."""
 

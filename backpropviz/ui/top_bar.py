@@ -13,13 +13,13 @@ from backpropviz.paint.render import render
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.action_set import ActionSet, key_text
 from backpropviz.ui.appearance import faint
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, file_name, shortened
 from backpropviz.ui.icons import icon, pixmap
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.subject import EXAMPLE, Subject, target_text
 
-_MOST_CLASSES = 24
+_MOST_CLASSES, _LONGEST = 24, 22
 _THUMBNAIL = 18
 _SAMPLES = (
     "mnist:17",
@@ -260,9 +260,8 @@ def _chosen(sender: object) -> str:
     return str(sender.data()) if isinstance(sender, QAction) else ""
 
 
-def _short(text: str) -> str:
-    name = text.replace("\\", "/").rpartition("/")[2]
-    return name if len(name) <= 22 else f"{name[:12]}…{name[-8:]}"
+def _short(source: str) -> str:
+    return shortened(file_name(source), _LONGEST)
 
 
 def _image_title(opened: Opened) -> str:

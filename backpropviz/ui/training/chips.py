@@ -9,7 +9,7 @@ from PySide6.QtGui import QAction
 
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.action_set import ActionSet
-from backpropviz.ui.controls import Chip
+from backpropviz.ui.controls import Chip, file_name, shortened
 from backpropviz.ui.training.state import RunState, TrainingState
 
 _LONGEST = 28
@@ -47,11 +47,11 @@ class TrainingChips(QObject):
         self._shown = shown
         dataset = run.run.dataset
         held_out = 0 if dataset.validation is None else len(dataset.validation)
-        self._run.show_value(_short(run.run.title))
+        self._run.show_value(shortened(run.run.title, _LONGEST))
         self._run.setToolTip(run.run.origin)
         count = len(dataset.training) + held_out
-        source = dataset.source.replace("\\", "/").rstrip("/").rpartition("/")[2]
-        self._data.show_value(f"{_short(source)}, {count:,}")
+        source = shortened(file_name(dataset.source), _LONGEST)
+        self._data.show_value(f"{source}, {count:,}")
         self._data.setToolTip(f"{len(dataset.training):,} to train on, {held_out:,} held out")
         self._network.show_value(run.run.network.name)
         new = self._actions["new_run"]
@@ -92,7 +92,3 @@ def _tree(state: TrainingState, parent: int | None, depth: int) -> Iterator[tupl
         if run.parent == parent:
             yield depth, run
             yield from _tree(state, run.number, depth + 1)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -8,11 +8,11 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QVBoxLayout, QWidget
 from backpropviz.engine.training.run import Run
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, Theme
-from backpropviz.ui.controls import PanelHead
+from backpropviz.ui.controls import PanelHead, file_name, shortened
 from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
 from backpropviz.ui.training.state import RunState
 
-_MOST_CHANGES = 3
+_MOST_CHANGES, _LONGEST = 3, 12
 
 
 class SettingsPanel(QFrame):
@@ -78,7 +78,7 @@ class SettingsPanel(QFrame):
         dataset = run.dataset
         held_out = 0 if dataset.validation is None else len(dataset.validation)
         texts = {
-            "data": f"{_short(dataset.source)}, {len(dataset.training):,}",
+            "data": f"{shortened(file_name(dataset.source), _LONGEST)}, {len(dataset.training):,}",
             "validation": f"{held_out:,}" if held_out else "none",
             "seed": str(run.seed),
             "numbers": str(run.dtype),
@@ -102,8 +102,3 @@ class SettingsPanel(QFrame):
         """Take the colors of a theme."""
         self.head.use_theme(colors)
         self._form.use_theme(colors)
-
-
-def _short(source: str) -> str:
-    name = source.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    return name if len(name) <= 12 else f"{name[:11]}…"
