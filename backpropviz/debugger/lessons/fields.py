@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from backpropviz.debugger.lessons.expression import Expression, parse_expression
+from backpropviz.debugger.lessons.expression import LessonExpression, parse_expression
 from backpropviz.debugger.lessons.prose import Prose, parse_prose
 from backpropviz.debugger.lessons.toml_places import TomlPath, TomlPlaces, places_of
 from backpropviz.engine.address import Address, parse
@@ -129,7 +129,7 @@ class Field:
         except UserError as error:
             raise self.error(str(error)) from None
 
-    def expression(self) -> Expression:
+    def expression(self) -> LessonExpression:
         """Arithmetic on addresses; a bare number will do."""
         is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
         text = repr(self.value) if is_number else self.text()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeAlias
 
-from backpropviz.debugger.lessons.expression import Expression, parse_expression
+from backpropviz.debugger.lessons.expression import LessonExpression, parse_expression
 from backpropviz.engine.address import Address
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
@@ -25,7 +25,7 @@ class Piece:
     text: str
     is_strong: bool = False
     is_code: bool = False
-    expression: Expression | None = None
+    expression: LessonExpression | None = None
     is_signed: bool = False
 
 
@@ -119,7 +119,7 @@ def _words(text: str) -> str:
     return re.sub(r"\s*\n\s*", " ", text)
 
 
-def expressions(prose: Prose) -> Iterator[Expression]:
+def expressions(prose: Prose) -> Iterator[LessonExpression]:
     """All values of a text."""
     return (p.expression for paragraph in prose for p in paragraph if p.expression is not None)
 
