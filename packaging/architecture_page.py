@@ -19,9 +19,10 @@ ORDER = (
     "engine/layers",
     "engine/training",
     "engine/architecture",
+    "expression",
     "debugger",
     "debugger/lessons",
-    "debugger/training",
+    "diagnosis",
     "importers",
     "importers/datasets",
     "storage",
@@ -55,7 +56,7 @@ Who may import whom (import-linter holds it):
 
 ```
 __main__ | cli | api  →  ui  →  export  →  figures | paint
-  →  debugger | importers | storage | scene  →  engine  →  assets
+  →  debugger | diagnosis | importers | storage | scene  →  expression  →  engine  →  assets
 ```
 
 scene, paint and export know pictures only; no Qt stands below paint.

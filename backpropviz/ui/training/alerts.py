@@ -14,8 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.debugger.training.alert import Alert
-from backpropviz.debugger.training.diagnosis import Diagnosis
+from backpropviz.diagnosis.alert import Alert
+from backpropviz.diagnosis.diagnosis import Diagnosis
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.controls import PanelHead

@@ -16,8 +16,8 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.thresholds import Thresholds
+from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.history import History

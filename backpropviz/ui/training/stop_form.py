@@ -8,10 +8,10 @@ from typing import Final, Literal, get_args, get_origin, get_type_hints
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QCompleter, QLineEdit, QVBoxLayout, QWidget
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.stops import stop_kinds
-from backpropviz.debugger.training.tensor_stops import GradientAbove, check_place
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.stops import stop_kinds
+from backpropviz.diagnosis.tensor_stops import GradientAbove, check_place
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont

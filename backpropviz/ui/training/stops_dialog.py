@@ -14,11 +14,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.loss_stops import NotFiniteStop
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.stops import STOPS, stop_kinds
-from backpropviz.debugger.training.tensor_stops import check_place
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.loss_stops import NotFiniteStop
+from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.stops import STOPS, stop_kinds
+from backpropviz.diagnosis.tensor_stops import check_place
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import ROW, Theme

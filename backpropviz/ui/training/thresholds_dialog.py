@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.debugger.training.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
+from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, ROW, Theme

@@ -11,11 +11,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.training.diagnosis import Diagnosis, begin_diagnosis
-from backpropviz.debugger.training.goal_stops import Reached
-from backpropviz.debugger.training.loss_stops import LossRises, NotFiniteStop
-from backpropviz.debugger.training.tensor_stops import GradientAbove
-from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
+from backpropviz.diagnosis.goal_stops import Reached
+from backpropviz.diagnosis.loss_stops import LossRises, NotFiniteStop
+from backpropviz.diagnosis.tensor_stops import GradientAbove
+from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.scene.theme import DARK
 from backpropviz.ui.controls import Segmented
@@ -23,7 +23,7 @@ from backpropviz.ui.training.alert_card import AlertCard
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.stops_dialog import StopsDialog
 from backpropviz.ui.training.thresholds_dialog import ThresholdsDialog
-from tests.debugger.training.watched import facts, row
+from tests.diagnosis.watched import facts, row
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from backpropviz.debugger.training.diagnosis import NOT_FINITE_STATE, Diagnosis, begin_diagnosis
-from backpropviz.debugger.training.facts import RunFacts, facts_of
-from backpropviz.debugger.training.loss_rules import not_finite
-from backpropviz.debugger.training.stop import Stop, Stopped
-from backpropviz.debugger.training.stops import DEFAULT_STOPS
-from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
-from backpropviz.debugger.training.watch import Watches, watches
-from backpropviz.debugger.training.wording import listed
+from backpropviz.diagnosis.diagnosis import NOT_FINITE_STATE, Diagnosis, begin_diagnosis
+from backpropviz.diagnosis.facts import RunFacts, facts_of
+from backpropviz.diagnosis.loss_rules import not_finite
+from backpropviz.diagnosis.stop import Stop, Stopped
+from backpropviz.diagnosis.stops import DEFAULT_STOPS
+from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.watch import Watches, watches
+from backpropviz.diagnosis.wording import listed
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.protocol import LOSS

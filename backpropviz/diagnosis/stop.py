@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Protocol
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.inactive import NOT_LOOKED, Inactive
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.inactive import NOT_LOOKED, Inactive
 from backpropviz.engine.address import Address
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.errors import UserError

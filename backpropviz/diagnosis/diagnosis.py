@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from backpropviz.debugger.training.activity_rules import DeadReLU, Saturation
-from backpropviz.debugger.training.alert import Alert
-from backpropviz.debugger.training.answer_rules import Collapsed, Symmetry
-from backpropviz.debugger.training.data_rules import Unbalanced, Unnormalized
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.gradient_rules import Exploding, Vanishing
-from backpropviz.debugger.training.loss_rules import Flat, NotFinite, Overfitting
-from backpropviz.debugger.training.rule import Rule
-from backpropviz.debugger.training.step_rules import Ratio
-from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.activity_rules import DeadReLU, Saturation
+from backpropviz.diagnosis.alert import Alert
+from backpropviz.diagnosis.answer_rules import Collapsed, Symmetry
+from backpropviz.diagnosis.data_rules import Unbalanced, Unnormalized
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.gradient_rules import Exploding, Vanishing
+from backpropviz.diagnosis.loss_rules import Flat, NotFinite, Overfitting
+from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.step_rules import Ratio
+from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters

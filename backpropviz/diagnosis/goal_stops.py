@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.stop import Condition, Memory, Met, check_number, check_positive
-from backpropviz.debugger.training.wording import percent
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.stop import Condition, Memory, Met, check_number, check_positive
+from backpropviz.diagnosis.wording import percent
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.layers.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated

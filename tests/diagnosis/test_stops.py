@@ -6,17 +6,17 @@ import math
 
 import pytest
 
-from backpropviz.debugger.training.goal_stops import AccuracyReached, Reached
-from backpropviz.debugger.training.loss_stops import LossBelow, LossRises, NotFiniteStop
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.stops import STOPS, stop_kinds
-from backpropviz.debugger.training.tensor_stops import DeadShare, GradientAbove, RatioOutside
-from backpropviz.debugger.training.watch import watch, watches
+from backpropviz.diagnosis.goal_stops import AccuracyReached, Reached
+from backpropviz.diagnosis.loss_stops import LossBelow, LossRises, NotFiniteStop
+from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.stops import STOPS, stop_kinds
+from backpropviz.diagnosis.tensor_stops import DeadShare, GradientAbove, RatioOutside
+from backpropviz.diagnosis.watch import watch, watches
 from backpropviz.engine.address import parse
 from backpropviz.engine.fields import from_fields, to_fields
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.errors import UserError
-from tests.debugger.training.watched import facts, relu, row, validation, why_stopped
+from tests.diagnosis.watched import facts, relu, row, validation, why_stopped
 
 
 def rows(*losses: float) -> list[Measured]:

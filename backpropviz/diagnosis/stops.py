@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backpropviz.debugger.training.goal_stops import AccuracyReached, Reached
-from backpropviz.debugger.training.loss_stops import LossBelow, LossRises, NotFiniteStop
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.tensor_stops import DeadShare, GradientAbove, RatioOutside
+from backpropviz.diagnosis.goal_stops import AccuracyReached, Reached
+from backpropviz.diagnosis.loss_stops import LossBelow, LossRises, NotFiniteStop
+from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.tensor_stops import DeadShare, GradientAbove, RatioOutside
 
 STOPS: tuple[type[Stop], ...] = (
     NotFiniteStop,

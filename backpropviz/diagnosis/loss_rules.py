@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 from typing import ClassVar, Self
 
-from backpropviz.debugger.training.alert import Alert, Severity
-from backpropviz.debugger.training.latch import QUIET, Latch
-from backpropviz.debugger.training.rule import Rule
-from backpropviz.debugger.training.wording import counted, listed, number, percent
+from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.latch import QUIET, Latch
+from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.wording import counted, listed, number, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated

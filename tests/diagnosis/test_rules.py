@@ -9,11 +9,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.debugger.training.alert import Alert, Severity
-from backpropviz.debugger.training.answer_rules import copies_share
-from backpropviz.debugger.training.diagnosis import Diagnosis, begin_diagnosis
-from backpropviz.debugger.training.facts import RunFacts, facts_of
-from backpropviz.debugger.training.thresholds import Thresholds
+from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.answer_rules import copies_share
+from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
+from backpropviz.diagnosis.facts import RunFacts, facts_of
+from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.activation import Sigmoid, Tanh
@@ -22,7 +22,7 @@ from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.network import chain
 from backpropviz.engine.training.measure import Measured, Validated
-from tests.debugger.training.watched import facts, relu, row, validation
+from tests.diagnosis.watched import facts, relu, row, validation
 from tests.engine.training.runs import stripes
 
 FEW_IMAGES = Thresholds(dead_images=1)

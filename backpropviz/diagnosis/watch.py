@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.stop import NO_MEMORY, Memory, Stop, Stopped
-from backpropviz.debugger.training.tensor_stops import check_place
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.stop import NO_MEMORY, Memory, Stop, Stopped
+from backpropviz.diagnosis.tensor_stops import check_place
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
 

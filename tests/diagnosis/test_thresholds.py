@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backpropviz.debugger.training.thresholds import (
+from backpropviz.diagnosis.thresholds import (
     DEFAULTS,
     LIMITS,
 )

@@ -8,13 +8,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from backpropviz.debugger.training.alert import Alert
-from backpropviz.debugger.training.facts import RunFacts, facts_of
-from backpropviz.debugger.training.guard import Guard, guard
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.stops import DEFAULT_STOPS
-from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
-from backpropviz.debugger.training.watch import watch
+from backpropviz.diagnosis.alert import Alert
+from backpropviz.diagnosis.facts import RunFacts, facts_of
+from backpropviz.diagnosis.guard import Guard, guard
+from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.stops import DEFAULT_STOPS
+from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.watch import watch
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import DEFAULT_SCHEME
 from backpropviz.engine.optimizer import Sgd

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from backpropviz.debugger.training.alert import Alert, Severity
-from backpropviz.debugger.training.rule import Rule
-from backpropviz.debugger.training.wording import number
+from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.wording import number
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.frozen import frozen
 

@@ -9,10 +9,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.debugger.training.alert import Alert, Severity
-from backpropviz.debugger.training.inactive import NOT_LOOKED, Inactive
-from backpropviz.debugger.training.rule import PlacesRule
-from backpropviz.debugger.training.wording import counted, listed, percent
+from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.inactive import NOT_LOOKED, Inactive
+from backpropviz.diagnosis.rule import PlacesRule
+from backpropviz.diagnosis.wording import counted, listed, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.measure import SATURATED, Measured

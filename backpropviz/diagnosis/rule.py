@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar, Self
 
-from backpropviz.debugger.training.alert import Alert
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.latch import QUIET, Latch
-from backpropviz.debugger.training.thresholds import Thresholds
+from backpropviz.diagnosis.alert import Alert
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.latch import QUIET, Latch
+from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen

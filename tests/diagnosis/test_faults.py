@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.debugger.training.alert import Severity
-from backpropviz.debugger.training.loss_stops import LossRises
-from backpropviz.debugger.training.tensor_stops import DeadShare, GradientAbove
+from backpropviz.diagnosis.alert import Severity
+from backpropviz.diagnosis.loss_stops import LossRises
+from backpropviz.diagnosis.tensor_stops import DeadShare, GradientAbove
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.activation import Sigmoid
@@ -27,7 +27,7 @@ from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.engine.training.update import Trained
-from tests.debugger.training.watched import Watched, lenet_run, watched
+from tests.diagnosis.watched import Watched, lenet_run, watched
 from tests.engine.training.runs import regression, run_of, same, states, stripes
 
 

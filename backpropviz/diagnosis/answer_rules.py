@@ -7,10 +7,10 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.debugger.training.alert import Alert, Severity
-from backpropviz.debugger.training.latch import QUIET, Latch
-from backpropviz.debugger.training.rule import PlacesRule, Rule
-from backpropviz.debugger.training.wording import counted, listed, percent
+from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.latch import QUIET, Latch
+from backpropviz.diagnosis.rule import PlacesRule, Rule
+from backpropviz.diagnosis.wording import counted, listed, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import field, fields
 from typing import Any
 
-from backpropviz.debugger.training.wording import number
+from backpropviz.diagnosis.wording import number
 from backpropviz.engine.layers.configuration import is_whole
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.loss_rules import SMOOTHED_OVER, not_finite, smoothed
-from backpropviz.debugger.training.stop import Condition, Memory, Met, check_positive
-from backpropviz.debugger.training.wording import counted, listed, number
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.loss_rules import SMOOTHED_OVER, not_finite, smoothed
+from backpropviz.diagnosis.stop import Condition, Memory, Met, check_positive
+from backpropviz.diagnosis.wording import counted, listed, number
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.layers.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated

@@ -7,8 +7,8 @@ from dataclasses import replace
 from itertools import compress
 from typing import ClassVar
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.stop import (
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.stop import (
     Condition,
     Memory,
     Met,
@@ -16,8 +16,8 @@ from backpropviz.debugger.training.stop import (
     check_number,
     check_positive,
 )
-from backpropviz.debugger.training.thresholds import DEFAULTS
-from backpropviz.debugger.training.wording import counted, listed, number, percent
+from backpropviz.diagnosis.thresholds import DEFAULTS
+from backpropviz.diagnosis.wording import counted, listed, number, percent
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.training.measure import Measured
 from backpropviz.errors import UserError

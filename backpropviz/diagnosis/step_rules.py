@@ -6,9 +6,9 @@ import math
 from itertools import compress
 from typing import ClassVar, Self
 
-from backpropviz.debugger.training.alert import Alert, Severity
-from backpropviz.debugger.training.rule import PlacesRule
-from backpropviz.debugger.training.wording import counted, listed, number
+from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.rule import PlacesRule
+from backpropviz.diagnosis.wording import counted, listed, number
 from backpropviz.engine.training.measure import Measured
 from backpropviz.frozen import frozen
 
