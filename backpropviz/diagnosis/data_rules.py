@@ -16,6 +16,7 @@ class Unbalanced(Rule):
     """Some classes have many more training images than others."""
 
     name: ClassVar[str] = "unbalanced classes"
+    can_pause: ClassVar[bool] = False
 
     @property
     def applies(self) -> bool:
@@ -59,6 +60,7 @@ class Unnormalized(Rule):
     """The values of the images lie far from 0, or are spread too far or too little."""
 
     name: ClassVar[str] = "unnormalized input"
+    can_pause: ClassVar[bool] = False
 
     @property
     def applies(self) -> bool:

@@ -44,10 +44,14 @@ NOT_FINITE_STATE = ("a weight or a state of the optimizer",)
 
 @frozen(eq=False)
 class Diagnosis:
-    """The rules after some updates; `over` are the alerts that have ended, the last one first."""
+    """The rules after some updates; `over` are the alerts that have ended, the last one first.
+
+    `pausing` is the alert of a rule that pauses the run and began to be met at the last event.
+    """
 
     rules: tuple[Rule, ...]
     over: tuple[Alert, ...] = ()
+    pausing: Alert | None = None
 
     def after(self, row: Measured, *, is_finite: bool = True) -> Diagnosis:
         """After an update; `is_finite` false tells what the row's numbers may not show."""
@@ -79,14 +83,15 @@ class Diagnosis:
     @property
     def active(self) -> tuple[Alert, ...]:
         """What is wrong now: the worst first, among equals the newest first."""
-        alerts = [rule.alert for rule in self.rules if rule.is_raised]
+        alerts = [rule.alert for rule in self.rules if rule.is_raised and rule.alerts]
         found = [alert for alert in alerts if alert is not None]
         return tuple(sorted(found, key=lambda alert: (-alert.severity, -alert.raised)))
 
     @property
     def quiet(self) -> tuple[str, ...]:
-        """The names of the rules that apply to this run and see nothing."""
-        return tuple(rule.name for rule in self.rules if rule.applies and not rule.is_raised)
+        """The names of the rules that look at this run, and see nothing to say."""
+        looking = (rule for rule in self.rules if rule.applies and rule.alerts)
+        return tuple(rule.name for rule in looking if not rule.is_raised)
 
     @property
     def limits(self) -> Thresholds:
@@ -103,11 +108,16 @@ class Diagnosis:
         ended = [
             replace(alert, until=iteration)
             for before, now in zip(self.rules, rules, strict=True)
-            if before is not now and before.is_raised and not now.is_raised
+            if before is not now and before.is_raised and not now.is_raised and before.alerts
             if (alert := before.alert) is not None
         ]
         over = (*ended, *self.over)[:_MOST_OVER] if ended else self.over
-        return Diagnosis(rules, over)
+        begun = (
+            now.alert
+            for before, now in zip(self.rules, rules, strict=True)
+            if now.pauses and now.is_raised and not before.is_raised
+        )
+        return Diagnosis(rules, over, next(begun, None))
 
 
 def _blamed(rule: Rule, iteration: int) -> Rule:

@@ -34,7 +34,7 @@ class Guard:
         """After an update; one that is not finite stops the run whatever stops there are."""
         seen = self.watches.after(row)
         diagnosis = self.diagnosis.after(row, is_finite=is_finite)
-        stopped = seen.stopped
+        stopped = seen.stopped or _paused(diagnosis, row.iteration)
         if stopped is None and not is_finite:
             found = not_finite(row, self.facts.tensors) or NOT_FINITE_STATE
             sentence = f"Not finite at update {row.iteration:,}: {listed(found)}."
@@ -43,12 +43,15 @@ class Guard:
 
     def validated(self, row: Validated) -> Guard:
         """After a validation."""
-        seen = self.watches.validated(row)
-        return Guard(self.facts, seen, self.diagnosis.validated(row), seen.stopped)
+        seen, diagnosis = self.watches.validated(row), self.diagnosis.validated(row)
+        stopped = seen.stopped or _paused(diagnosis, row.iteration)
+        return Guard(self.facts, seen, diagnosis, stopped)
 
     def weighed(self, iteration: int, parameters: Parameters) -> Guard:
         """After a look at the weights: at the start and with every picture, not every update."""
-        return replace(self, diagnosis=self.diagnosis.weighed(iteration, parameters))
+        diagnosis = self.diagnosis.weighed(iteration, parameters)
+        stopped = self.stopped or _paused(diagnosis, iteration)
+        return replace(self, diagnosis=diagnosis, stopped=stopped)
 
     def located(self, look: Address | None, origin: str) -> Guard:
         """Once it is known which operation made the first value that is not finite."""
@@ -68,6 +71,12 @@ class Guard:
     def with_limits(self, limits: Thresholds) -> Guard:
         """Other thresholds from now on."""
         return replace(self, diagnosis=self.diagnosis.with_limits(limits))
+
+
+def _paused(diagnosis: Diagnosis, iteration: int) -> Stopped | None:
+    """Why a rule pauses the run now."""
+    alert = diagnosis.pausing
+    return None if alert is None else Stopped(iteration, f"{alert.title}.", alert.look_at)
 
 
 def guard(run: Run, stops: Iterable[Stop] = DEFAULT_STOPS, limits: Thresholds = DEFAULTS) -> Guard:

@@ -23,6 +23,9 @@ class Rule(ABC):
     name: ClassVar[str]
     """What it looks for, in a few words."""
 
+    can_pause: ClassVar[bool] = True
+    """Whether it can begin to be met while the network trains."""
+
     facts: RunFacts
     limits: Thresholds
 
@@ -42,6 +45,16 @@ class Rule(ABC):
     def weighed(self, iteration: int, parameters: Parameters) -> Self:
         """After a look at the weights; rarer than updates."""
         return self
+
+    @property
+    def alerts(self) -> bool:
+        """Whether it says what it sees."""
+        return self.name not in self.limits.silent
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses the run when it begins to be met."""
+        return self.can_pause and self.name in self.limits.pausing
 
     @property
     @abstractmethod

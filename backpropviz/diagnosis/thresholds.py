@@ -57,7 +57,8 @@ _LOSS, _ANSWERS, _DATA = "Loss", "Answers and weights", "Data"
 
 @frozen
 class Thresholds:
-    """All of them, with their defaults.
+    """All of them, with their defaults, and what follows where a rule is met: an alert, unless
+    its name is among `silent`, and a pause, if it is among `pausing`.
 
     Raises:
         UserError: a value lies out of its range.
@@ -231,6 +232,9 @@ class Thresholds:
         ),
     )
 
+    silent: frozenset[str] = frozenset()
+    pausing: frozenset[str] = frozenset()
+
     def __post_init__(self) -> None:
         """Refuse what lies out of range, or bounds that leave nothing between them."""
         for name, limit in LIMITS.items():
@@ -256,7 +260,9 @@ def _check_order(noun: str, low: float, high: float) -> None:
         )
 
 
-LIMITS: Mapping[str, Limit] = {f.name: f.metadata["limit"] for f in fields(Thresholds)}
+LIMITS: Mapping[str, Limit] = {
+    f.name: f.metadata["limit"] for f in fields(Thresholds) if "limit" in f.metadata
+}
 """What is to be known of each threshold, by its field."""
 
 DEFAULTS = Thresholds()

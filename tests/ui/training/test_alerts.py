@@ -137,6 +137,21 @@ def test_thresholds_are_typed_checked_and_reset(host: QWidget) -> None:
     assert dialog.thresholds() == DEFAULTS
 
 
+def test_each_rule_may_alert_pause_or_both(host: QWidget) -> None:
+    own = Thresholds(silent=frozenset({"loss flat"}), pausing=frozenset({"exploding"}))
+    dialog = ThresholdsDialog(host, own, DARK)
+    assert dialog.thresholds() == own
+    assert dialog.response("exploding").pauses.isChecked()
+    dialog.response("dead ReLU").pauses.click()
+    dialog.response("loss flat").alerts.click()
+    assert dialog.thresholds() == Thresholds(pausing=frozenset({"exploding", "dead ReLU"}))
+    for name in ("NaN or infinity", "unbalanced classes"):  # no choice: always, and never
+        assert not dialog.response(name).pauses.isEnabled()
+    assert dialog.response("NaN or infinity").pauses.isChecked()
+    dialog.reset_all()
+    assert dialog.thresholds() == DEFAULTS
+
+
 def test_stops_are_added_switched_changed_and_removed(host: QWidget) -> None:
     dialog = StopsDialog(host, (NotFiniteStop(), LossRises(times=3)), facts(), DARK)
     dialog.remove()
