@@ -9,9 +9,8 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.diagnosis.alert import Alert, Severity
 from backpropviz.diagnosis.inactive import NOT_LOOKED, Inactive
-from backpropviz.diagnosis.rule import PlacesRule
+from backpropviz.diagnosis.rule import Alert, PlacesRule, Severity
 from backpropviz.diagnosis.wording import counted, listed, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array

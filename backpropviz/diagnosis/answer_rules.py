@@ -7,9 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.diagnosis.alert import Alert, Severity
-from backpropviz.diagnosis.latch import QUIET, Latch
-from backpropviz.diagnosis.rule import PlacesRule, Rule
+from backpropviz.diagnosis.rule import QUIET, Alert, Latch, PlacesRule, Rule, Severity
 from backpropviz.diagnosis.wording import counted, listed, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from backpropviz.diagnosis.alert import Alert, Severity
-from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.rule import Alert, Rule, Severity
 from backpropviz.diagnosis.wording import number
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.frozen import frozen

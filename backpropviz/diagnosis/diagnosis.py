@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from backpropviz.diagnosis.activity_rules import DeadReLU, Saturation
-from backpropviz.diagnosis.alert import Alert
 from backpropviz.diagnosis.answer_rules import Collapsed, Symmetry
 from backpropviz.diagnosis.data_rules import Unbalanced, Unnormalized
 from backpropviz.diagnosis.facts import RunFacts
 from backpropviz.diagnosis.gradient_rules import Exploding, Vanishing
 from backpropviz.diagnosis.loss_rules import Flat, NotFinite, Overfitting
-from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.rule import Alert, Rule
 from backpropviz.diagnosis.step_rules import Ratio
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import Address

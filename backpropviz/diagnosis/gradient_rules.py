@@ -6,8 +6,7 @@ import math
 from dataclasses import replace
 from typing import ClassVar, Self
 
-from backpropviz.diagnosis.alert import Alert, Severity
-from backpropviz.diagnosis.rule import PlacesRule
+from backpropviz.diagnosis.rule import Alert, PlacesRule, Severity
 from backpropviz.diagnosis.wording import counted, listed, number
 from backpropviz.engine.address import Address
 from backpropviz.engine.training.measure import Measured

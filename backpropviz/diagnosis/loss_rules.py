@@ -6,9 +6,7 @@ import math
 from dataclasses import replace
 from typing import ClassVar, Self
 
-from backpropviz.diagnosis.alert import Alert, Severity
-from backpropviz.diagnosis.latch import QUIET, Latch
-from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.rule import QUIET, Alert, Latch, Rule, Severity
 from backpropviz.diagnosis.wording import counted, listed, number, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import LOSS

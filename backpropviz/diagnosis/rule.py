@@ -1,19 +1,97 @@
-"""What a rule of the diagnosis is: frozen, with all that it remembers of the run."""
+"""What a rule of the diagnosis is: what it says, its lamps, and what it remembers of the run."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import IntEnum
 from typing import ClassVar, Self
 
-from backpropviz.diagnosis.alert import Alert
 from backpropviz.diagnosis.facts import RunFacts
-from backpropviz.diagnosis.latch import QUIET, Latch
 from backpropviz.diagnosis.thresholds import Thresholds
+from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
+
+
+class Severity(IntEnum):
+    """How bad it is, the worst last."""
+
+    NOTE = 0
+    WARNING = 1
+    ERROR = 2
+
+
+@frozen
+class Alert:
+    """One finding of one rule; `until` is None while it lasts."""
+
+    rule: str
+    severity: Severity
+    title: str
+    """What was seen, with its numbers and the threshold."""
+    evidence: str
+    """More of what was seen: since when, where else."""
+    meaning: str
+    """What it usually means, and what helps."""
+    thresholds: tuple[str, ...]
+    """The fields of `Thresholds` that it was held against."""
+    since: int
+    """The first update that showed it; 0: it was so before the first."""
+    raised: int
+    """The update at which the rule was sure of it."""
+    layer: str = ""
+    look_at: Address | None = None
+    until: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What makes it the same alert while its numbers change."""
+        return f"{self.rule}@{self.raised}"
+
+
+@frozen
+class Latch:
+    """A lamp that does not flicker: lit after some bad updates in a row, out after some good ones.
+
+    An update is bad beyond a threshold and good beyond a milder one; between the two it is neither,
+    and the lamp stays as it is. `bad` and `good` count those in a row; `first` is where the bad
+    ones began.
+    """
+
+    bad: int = 0
+    good: int = 0
+    first: int = 0
+    raised: int | None = None
+    """The update at which the lamp was lit; None: it is out."""
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether it is lit."""
+        return self.raised is not None
+
+    def after(
+        self, iteration: int, *, is_bad: bool, is_good: bool, patience: int, calm: int
+    ) -> Latch:
+        """The lamp after a further update: lit by `patience` bad ones, put out by `calm` good."""
+        if is_bad:
+            return self._after_bad(iteration, patience)
+        if self.raised is None:
+            return QUIET
+        good = self.good + 1 if is_good else 0
+        return QUIET if good >= calm else replace(self, bad=0, good=good)
+
+    def _after_bad(self, iteration: int, patience: int) -> Latch:
+        bad = self.bad + 1
+        if self.raised is not None:
+            return replace(self, bad=bad, good=0)
+        first = iteration if self.bad == 0 else self.first
+        return Latch(bad, 0, first, iteration if bad >= patience else None)
+
+
+QUIET = Latch()
 
 
 @frozen(eq=False)

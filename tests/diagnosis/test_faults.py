@@ -8,9 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.alert import Severity
-from backpropviz.diagnosis.loss_stops import LossRises
-from backpropviz.diagnosis.tensor_stops import DeadShare, GradientAbove
+from backpropviz.diagnosis.rule import Severity
+from backpropviz.diagnosis.stops import DeadShare, GradientAbove, LossRises
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.activation import Sigmoid

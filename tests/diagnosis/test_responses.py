@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from backpropviz.diagnosis.diagnosis import begin_diagnosis
-from backpropviz.diagnosis.guard import Guard
 from backpropviz.diagnosis.thresholds import Thresholds
-from backpropviz.diagnosis.watch import watches
+from backpropviz.diagnosis.watch import Guard, watches
 from backpropviz.engine.address import parse
 from tests.diagnosis.watched import facts, relu, row, validation
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.alert import Alert, Severity
 from backpropviz.diagnosis.answer_rules import copies_share
 from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
 from backpropviz.diagnosis.facts import RunFacts, facts_of
+from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array

@@ -6,11 +6,19 @@ import math
 
 import pytest
 
-from backpropviz.diagnosis.goal_stops import AccuracyReached, Reached
-from backpropviz.diagnosis.loss_stops import LossBelow, LossRises, NotFiniteStop
-from backpropviz.diagnosis.stop import Stop
-from backpropviz.diagnosis.stops import STOPS, stop_kinds
-from backpropviz.diagnosis.tensor_stops import DeadShare, GradientAbove, RatioOutside
+from backpropviz.diagnosis.stops import (
+    STOPS,
+    AccuracyReached,
+    DeadShare,
+    GradientAbove,
+    LossBelow,
+    LossRises,
+    NotFiniteStop,
+    RatioOutside,
+    Reached,
+    Stop,
+    stop_kinds,
+)
 from backpropviz.diagnosis.watch import watch, watches
 from backpropviz.engine.address import parse
 from backpropviz.engine.fields import from_fields, to_fields

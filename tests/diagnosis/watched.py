@@ -8,13 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from backpropviz.diagnosis.alert import Alert
 from backpropviz.diagnosis.facts import RunFacts, facts_of
-from backpropviz.diagnosis.guard import Guard, guard
-from backpropviz.diagnosis.stop import Stop
-from backpropviz.diagnosis.stops import DEFAULT_STOPS
+from backpropviz.diagnosis.rule import Alert
+from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
-from backpropviz.diagnosis.watch import watch
+from backpropviz.diagnosis.watch import Guard, guard, watch
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import DEFAULT_SCHEME
 from backpropviz.engine.optimizer import Sgd

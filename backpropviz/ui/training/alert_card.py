@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.diagnosis.alert import Alert, Severity
+from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.paint.families import qfont
 from backpropviz.scene.style import Font
 from backpropviz.scene.theme import BODY_STRONG, ROW, Theme

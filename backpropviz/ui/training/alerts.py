@@ -14,8 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.diagnosis.alert import Alert
 from backpropviz.diagnosis.diagnosis import Diagnosis
+from backpropviz.diagnosis.rule import Alert
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.controls import PanelHead

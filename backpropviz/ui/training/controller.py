@@ -16,7 +16,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.diagnosis.stop import Stop
+from backpropviz.diagnosis.stops import Stop
 from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints
 from backpropviz.engine.training.course import Hyperparameters

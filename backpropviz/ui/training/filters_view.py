@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtGui import QAction, QHideEvent
 from PySide6.QtWidgets import QMenu
 
-from backpropviz.diagnosis.guard import Guard
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network

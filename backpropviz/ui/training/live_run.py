@@ -10,10 +10,9 @@ from dataclasses import replace
 from math import ceil, log2
 from threading import Lock
 
-from backpropviz.diagnosis.guard import Guard, guard
-from backpropviz.diagnosis.stop import Stop, Stopped
-from backpropviz.diagnosis.stops import DEFAULT_STOPS
+from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop, Stopped
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.watch import Guard, guard
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.checkpoints import Checkpoints, Spill, size_bytes

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from backpropviz.diagnosis.guard import Guard
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.figures.training.curves import ChartKind
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme

@@ -9,9 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QCompleter, QLineEdit, QVBoxLayout, QWidget
 
 from backpropviz.diagnosis.facts import RunFacts
-from backpropviz.diagnosis.stop import Stop
-from backpropviz.diagnosis.stops import stop_kinds
-from backpropviz.diagnosis.tensor_stops import GradientAbove, check_place
+from backpropviz.diagnosis.stops import GradientAbove, Stop, check_place, stop_kinds
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont

@@ -15,10 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.diagnosis.facts import RunFacts
-from backpropviz.diagnosis.loss_stops import NotFiniteStop
-from backpropviz.diagnosis.stop import Stop
-from backpropviz.diagnosis.stops import STOPS, stop_kinds
-from backpropviz.diagnosis.tensor_stops import check_place
+from backpropviz.diagnosis.stops import STOPS, NotFiniteStop, Stop, check_place, stop_kinds
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import ROW, Theme

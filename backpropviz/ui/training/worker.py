@@ -12,7 +12,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from backpropviz.diagnosis.stop import Stopped
+from backpropviz.diagnosis.stops import Stopped
 from backpropviz.engine.training.trainer import Updated
 from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.mailbox import Ask, Change, Go, Halt, Mailbox, Quit, Redraw, Take, Wish

@@ -12,9 +12,7 @@ from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
-from backpropviz.diagnosis.goal_stops import Reached
-from backpropviz.diagnosis.loss_stops import LossRises, NotFiniteStop
-from backpropviz.diagnosis.tensor_stops import GradientAbove
+from backpropviz.diagnosis.stops import GradientAbove, LossRises, NotFiniteStop, Reached
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.scene.theme import DARK

@@ -15,8 +15,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.going import GoToAddress
-from backpropviz.diagnosis.goal_stops import Reached
-from backpropviz.diagnosis.loss_stops import NotFiniteStop
+from backpropviz.diagnosis.stops import NotFiniteStop, Reached
 from backpropviz.diagnosis.thresholds import DEFAULTS
 from backpropviz.engine.address import parse
 from backpropviz.ui.main_window import MainWindow
