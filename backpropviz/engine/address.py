@@ -28,6 +28,8 @@ PARTS = (
     | {f"{state}_before" for state in OPTIMIZER_STATES}
 )
 
+_SHOWN = 200
+"""Characters of a text that an error repeats."""
 _PATTERN = re.compile(r"^(?P<name>[^\[\]\s]+)(?:\[(?P<indices>[^\[\]]*)\])?$")
 
 
@@ -100,7 +102,8 @@ def _indices(inside: str | None, text: str) -> tuple[int, ...]:
 
 
 def _malformed(text: str) -> UserError:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return UserError(
-        f"“{text}” is not an address: write layer.quantity[.grad][indices], "
+        f"“{shown}” is not an address: write layer.quantity[.grad][indices], "
         "for example conv1.weight.grad[0,0,1,1]."
     )

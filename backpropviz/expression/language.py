@@ -168,8 +168,11 @@ def read(text: str, vocabulary: Vocabulary) -> Expression:
         ExpressionError: it is none; the sentence says at which character, and what is missing.
     """
     if len(text) > LONGEST:
-        sentence = f"it has {len(text):,} characters: use at most {LONGEST}."
-        raise refused(text[: LONGEST + 1], sentence, LONGEST)
+        raise ExpressionError(
+            f"“{text[:40].strip()}…” has {len(text):,} characters and cannot be read from "
+            f"character {LONGEST + 1} on: use at most {LONGEST} characters.",
+            LONGEST,
+        )
     words = _Scan(text, vocabulary).words()
     return Expression(text, _program(text, words))
 

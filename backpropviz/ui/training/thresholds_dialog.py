@@ -93,7 +93,7 @@ class ThresholdsDialog(FramedDialog):
         column.setSpacing(12)
         column.addWidget(_heading(self.tr("When a rule is met")))
         rules = QVBoxLayout()
-        rules.setSpacing(2)
+        rules.setSpacing(6)
         for rule in RULES:
             response = _Response(rule, limits)
             self._responses[rule.name] = response
