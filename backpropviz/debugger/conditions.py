@@ -1,9 +1,9 @@
 """Conditions of breakpoints: `abs(term) > 5`, `value is NaN`, `a < 0 and i == 1`.
 
-A condition speaks of each result (`value`) or of each term (`term`, its operands `a` and `b`), and
-of the loops' indices by their letters, in the one language of `expression`. It is asked for whole
-arrays at once, and for bounds, so that a search can pass over all terms whose operands are too
-small.
+A condition speaks of each result (`value`) or of each term: `term`, its operands `a` and `b`, the
+running sum with it, `sum`, and before it, `prev`; and of the loops' indices by their letters. It is
+asked for whole arrays at once, and for bounds, so that a search can pass over all terms whose
+operands are too small. The language is that of `expression`.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from backpropviz.expression.intervals import Interval, NumberSet, can_hold, solu
 from backpropviz.expression.language import Expression, Read, Vocabulary, read
 from backpropviz.frozen import frozen
 
-OF_TERM = frozenset({"term", "a", "b"})
-"""What only a term has: its value, its first and its second operand."""
-_WORDS = Vocabulary(frozenset({"value", "term", *ascii_lowercase}), implied="value", is_open=False)
+RUNNING = frozenset({"sum", "prev"})
+"""The running sum with a term, and before it."""
+OF_TERM = frozenset({"term", "a", "b"}) | RUNNING
+"""What only a term has: its value, its first and its second operand, the sums around it."""
+_WORDS = Vocabulary(OF_TERM | {"value", *ascii_lowercase}, implied="value", is_open=False)
 
 
 @frozen(eq=False, slots=False)

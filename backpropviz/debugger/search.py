@@ -14,13 +14,13 @@ from functools import reduce
 import numpy as np
 
 from backpropviz.debugger.bounds import Bounds
-from backpropviz.debugger.conditions import Condition
+from backpropviz.debugger.conditions import RUNNING, Condition
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.boxes import Run, runs, runs_backwards, strides, volume
 from backpropviz.engine.coverage import Cells, reached
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.element import contributing_operands, contributing_terms
-from backpropviz.engine.nest import Axis, Coordinates, Loops, Nest, Region, Values
+from backpropviz.engine.nest import Axis, Coordinates, Loops, Nest, Region, Rule, Values
 from backpropviz.engine.operands import Cell, Indicator
 from backpropviz.expression.intervals import ANYTHING, Interval
 from backpropviz.frozen import frozen
@@ -57,6 +57,8 @@ class Search:
     def is_sensible(self) -> bool:
         """Whether the operation has the operands and indices that the condition speaks of."""
         names = self.condition.names - {"term", "value"}
+        if self.nest.rule is Rule.SUM:
+            names -= RUNNING
         known = set(_OPERANDS[: len(self.loops.operands)]) if self.condition.about_term else set()
         axes = self.loops.axes if self.condition.about_term else self._axes_of_cells
         return names <= known | {axis.name for axis in axes}
@@ -122,18 +124,34 @@ class Search:
             coordinates = np.unravel_index(steps, self.loops.sizes)
             axes = zip(self.loops.axes, coordinates, strict=True)
             others |= {axis.name: found for axis, found in axes}
+        if self.condition.names & RUNNING:
+            others |= _running(terms, np.asarray(self._initial(self.nest.element_at(indices))))
         return [int(step) for step in steps[self.condition.mask(terms, others)]]
 
     def term(self, start: int, stop: int) -> int | None:
         """The nearest step whose term, a present one, meets the condition."""
         if not self.is_sensible:
             return None
+        if self.order and self.condition.names & RUNNING:
+            return self._scattered(start, stop)
         bounds = Bounds(self.tape)
         for run in self._runs(self.loops.sizes, start, stop, None):
             found = self._term_in(run, bounds)
             if found is not None:
                 return found
         return None
+
+    def _scattered(self, start: int, stop: int) -> int | None:
+        """By source the sums of many values grow side by side: each is asked for its own steps."""
+        nearest: int | None = None
+        for indices in np.ndindex(self.nest.shape):
+            self.proceed()
+            steps = [step for step in self.terms_of(indices) if start <= step < stop]
+            if steps and self.forward:
+                stop = nearest = steps[0]
+            elif steps:
+                nearest, start = steps[-1], steps[-1] + 1
+        return nearest
 
     def _term_in(self, run: Run, bounds: Bounds) -> int | None:
         between = bounds.of_terms(self.nest, self.loops.operands, run.region)
@@ -243,7 +261,33 @@ class Search:
         operands = zip(_OPERANDS, self.loops.operands, strict=False)
         spoken = {n: o for n, o in operands if n in self.condition.names}
         blocks = {n: o.block(self.tape, region).astype(np.float64) for n, o in spoken.items()}
-        return {**self._indices(region), **blocks}
+        sums = self._sums(region) if self.condition.names & RUNNING else {}
+        return {**self._indices(region), **blocks, **sums}
+
+    def _sums(self, region: Region) -> Mapping[str, Array]:
+        """By target: the running sums of a box, from the beginning of each of its elements."""
+        loops = self.nest.by_target
+        outer = loops.channel_axes + loops.element_axes
+        whole = (*region[:outer], *(range(size) for size in loops.sizes[outer:]))
+        sizes = tuple(len(r) for r in whole)
+        terms = block_values(self.tape, self.nest, loops, whole)
+        for operand in loops.operands:
+            if (inside := operand.inside(self.tape, whole)) is not None:
+                terms = np.where(inside, terms, 0.0)
+        initial: Array = np.zeros(())
+        if loops.initial is not None:
+            first = (*region[:outer], *(range(1) for _ in loops.sizes[outer:]))
+            initial = np.asarray(loops.initial.block(self.tape, first), np.float64)
+        starts = np.broadcast_to(initial, (*sizes[:outer], *(1,) * (len(sizes) - outer)))
+        found = _running(terms.reshape(*sizes[:outer], -1), starts.reshape(sizes[:outer]))
+        own = tuple(slice(r.start, r.stop) for r in region[outer:])
+        return {n: sums.reshape(sizes)[(slice(None),) * outer + own] for n, sums in found.items()}
+
+    def _initial(self, prefix: Coordinates) -> float:
+        loops = self.nest.by_target
+        if loops.initial is None:
+            return 0.0
+        return loops.initial.at(self.tape, prefix + (0,) * loops.term_axes).value
 
     def _bounds_of_others(self, region: Region, bounds: Bounds) -> Mapping[str, Interval]:
         if self.condition.names == {"term"}:
@@ -254,6 +298,7 @@ class Search:
         }
         for name, operand in zip(_OPERANDS, self.loops.operands, strict=False):
             found[name] = bounds.of_operand(operand, region) or ANYTHING
+        found.update(dict.fromkeys(RUNNING, ANYTHING))
         return found
 
     def _runs(
@@ -265,3 +310,11 @@ class Search:
     def _nearest(self, mask: Array) -> int | None:
         found = np.flatnonzero(mask)
         return int(found[0 if self.forward else -1]) if found.size else None
+
+
+def _running(terms: Array, initial: Array) -> dict[str, Array]:
+    """Sums along the last axis, one term after the other in float64, as a loop adds them."""
+    starts = np.broadcast_to(initial[..., np.newaxis], (*terms.shape[:-1], 1))
+    with np.errstate(all="ignore"):
+        sums = np.cumsum(np.concatenate([starts, terms], axis=-1, dtype=np.float64), axis=-1)
+    return {"sum": sums[..., 1:], "prev": sums[..., :-1]}

@@ -32,6 +32,7 @@ def walked(order: LoopOrder) -> list[tuple[int, int, Address | None, dict[str, f
     """(k, operation, cell, all that a term can be asked, present) of each step."""
     timeline = small_pass(order=order).timeline
     found: list[tuple[int, int, Address | None, dict[str, float], bool]] = []
+    sums: dict[Address, float] = {}
     for k in range(timeline.steps):
         operation = timeline.operation_at(k)
         nest = timeline.nest(operation)
@@ -47,9 +48,15 @@ def walked(order: LoopOrder) -> list[tuple[int, int, Address | None, dict[str, f
             axis.name: c for axis, c in zip(loops.axes, coordinates, strict=True)
         }
         names |= {name: f.value for name, f in zip("ab", factors, strict=False)}
+        address = nest.target.at(cell) if cell is not None and counts else None
         if is_term:
             names["term"] = math.prod(f.value for f in factors)
-        address = nest.target.at(cell) if cell is not None and counts else None
+        if is_term and address is not None and nest.rule is Rule.SUM:
+            initial = nest.by_target.initial
+            first = (*nest.element_at(address.indices), *(0,) * nest.by_target.term_axes)
+            start = 0.0 if initial is None else initial.at(TAPE, first).value
+            names["prev"] = sums.get(address, start)
+            names["sum"] = sums[address] = names["prev"] + names["term"]
         found.append((k, operation, address, names, is_term))
     return found
 
@@ -94,6 +101,10 @@ TEXTS = (
     "term > max(conv1.weight)",
     "abs(term) > loss / 10 and not (j == 0 or j == 2)",
     "0 < term < a",
+    "sum > 0.5 and prev <= 0.5",
+    "sum * prev < 0",
+    "abs(term) > 0.5 * abs(sum) and sum != term",
+    "prev == 0 and a > 1",
     "a * 2 > 1 and b * b > 0.25 and term != 0",
     "min(a, b) > 0.5",
     "term % 1 > 0.9",
