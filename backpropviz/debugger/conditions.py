@@ -19,6 +19,7 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.errors import UserError
 from backpropviz.expression.evaluate import Arithmetic, folded, run
+from backpropviz.expression.functions import CALLED, KINDS
 from backpropviz.expression.intervals import Interval, NumberSet, can_hold, solution
 from backpropviz.expression.language import Expression, Read, Vocabulary, read
 from backpropviz.frozen import frozen
@@ -27,6 +28,12 @@ RUNNING = frozenset({"sum", "prev"})
 """The running sum with a term, and before it."""
 OF_TERM = frozenset({"term", "a", "b"}) | RUNNING
 """What only a term has: its value, its first and its second operand, the sums around it."""
+OFFERED = (
+    *("value", "term", "a", "b", "sum", "prev"),
+    *("and", "or", "not", "between", *(f"is {kind}" for kind in KINDS)),
+    *(f"{name}(" for name in CALLED),
+)
+"""What a person may be offered while a condition is typed, beside addresses."""
 _WORDS = Vocabulary(OF_TERM | {"value", *ascii_lowercase}, implied="value", is_open=False)
 
 

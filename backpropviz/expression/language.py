@@ -177,6 +177,16 @@ def read(text: str, vocabulary: Vocabulary) -> Expression:
     return Expression(text, _program(text, words))
 
 
+_PART = re.compile(r"[\w.-]*$")
+
+
+def word_start(text: str, at: int) -> int:
+    """Where the word begins that ends at a place: what is completed there."""
+    word = _PART.search(text[max(0, at - LONGEST) : at])
+    found = word[0] if word else ""
+    return at - len(found.lstrip("-.0123456789"))
+
+
 # Words ------------------------------------------------------------------------------------------
 
 _WORD = re.compile(

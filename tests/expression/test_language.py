@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.expression.evaluate import Arithmetic, number_of, run
-from backpropviz.expression.language import LONGEST, ExpressionError, Vocabulary, read
+from backpropviz.expression.language import LONGEST, ExpressionError, Vocabulary, read, word_start
 
 NUMBERS = (0.0, -0.0, 1.0, -2.5, 1e-300, 3e38, math.inf, -math.inf, math.nan)
 WEIGHT = np.array([[0.5, -1.5, np.nan], [np.inf, -0.0, 2.0]], np.float32)
@@ -303,3 +303,11 @@ def test_long_chains_need_no_depth() -> None:
     assert value("+".join(["1"] * 500)) == 500
     assert value(" or ".join(["x>9"] * 140) + " or x > 1")
     assert value("<".join(str(k) for k in range(200)))
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("abs(te", 4), ("x > conv-1.wei", 4), ("x > -te", 5), ("x > 5", 5), ("x ", 2), ("", 0)],
+)
+def test_what_is_completed_is_the_word_before_the_cursor(text: str, start: int) -> None:
+    assert word_start(text, len(text)) == start
