@@ -35,7 +35,10 @@ class StopsDialog(FramedDialog):
         self, parent: QWidget, stops: Iterable[Stop], facts: RunFacts, colors: Theme
     ) -> None:
         super().__init__(parent, parent.tr("Stops in training"))
-        self._hint = self.tr("Training pauses at the update at which one of these begins to hold.")
+        self._hint = self.tr(
+            "Training pauses at the update at which one of these begins to hold. "
+            "Alert rules can pause it, too."
+        )
         self._facts = facts
         self._stops = list(stops)
         self._form = StopForm(facts)

@@ -41,7 +41,7 @@ class ThresholdsDialog(FramedDialog):
 
     def __init__(self, parent: QWidget, limits: Thresholds, colors: Theme) -> None:
         super().__init__(parent, parent.tr("Alert rules"))
-        self._hint = self.tr("A change holds from the next update on.")
+        self._hint = self.tr("Takes effect at the next update.")
         self._colors = colors
         self._rows: dict[str, _Row] = {}
         self._responses: dict[str, _Response] = {}
