@@ -77,7 +77,7 @@ class Stopped:
 
 
 @frozen
-class Condition:
+class StopCondition:
     """What all conditions share: they can be switched off, and most look at one kind of row."""
 
     enabled: bool = True
@@ -105,7 +105,7 @@ def check_positive(name: str, value: float) -> None:
 
 
 @frozen
-class NotFiniteStop(Condition):
+class NotFiniteStop(StopCondition):
     """Loss, a gradient or an update is NaN or infinite; a run cannot go on past that."""
 
     kind: ClassVar[str] = "not_finite"
@@ -123,7 +123,7 @@ class NotFiniteStop(Condition):
 
 
 @frozen
-class LossRises(Condition):
+class LossRises(StopCondition):
     """The loss has risen so many times in a row.
 
     Raises:
@@ -159,7 +159,7 @@ class LossRises(Condition):
 
 
 @frozen
-class LossBelow(Condition):
+class LossBelow(StopCondition):
     """The loss is low enough.
 
     Raises:
@@ -209,7 +209,7 @@ def _noun(of: str) -> str:
 
 
 @frozen
-class GradientAbove(Condition):
+class GradientAbove(StopCondition):
     """The norm of a tensor's gradient, or of all together, is too large.
 
     Raises:
@@ -245,7 +245,7 @@ class GradientAbove(Condition):
 
 
 @frozen
-class RatioOutside(Condition):
+class RatioOutside(StopCondition):
     """‖update‖ / ‖weights‖ of a tensor, or of any weight tensor, lies outside [low, high].
 
     Raises:
@@ -297,7 +297,7 @@ class RatioOutside(Condition):
 
 
 @frozen
-class DeadShare(Condition):
+class DeadShare(StopCondition):
     """So large a share of a ReLU's maps or units has been inactive for so many updates.
 
     Raises:
@@ -371,7 +371,7 @@ def _check_rectifier(facts: RunFacts, layer: str) -> None:
 
 
 @frozen
-class AccuracyReached(Condition):
+class AccuracyReached(StopCondition):
     """So large a share of the images is answered right.
 
     Raises:
@@ -417,7 +417,7 @@ class AccuracyReached(Condition):
 
 
 @frozen
-class Reached(Condition):
+class Reached(StopCondition):
     """So many updates or epochs are done.
 
     Raises:

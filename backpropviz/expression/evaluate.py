@@ -12,7 +12,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.errors import UserError
-from backpropviz.expression.functions import COMPARISONS, FUNCTIONS, Function, Quantity
+from backpropviz.expression.functions import COMPARISONS, FUNCTIONS, Primitive, Quantity
 from backpropviz.expression.language import (
     Apply,
     Compare,
@@ -48,7 +48,7 @@ class Algebra(Protocol, Generic[T]):
     def cut(self, found: T, slices: tuple[Slice, ...]) -> T:
         """A part of a computed array."""
 
-    def applied(self, function: Function, values: Sequence[T]) -> T:
+    def applied(self, function: Primitive, values: Sequence[T]) -> T:
         """A function of some values."""
 
     def compared(self, sign: str, left: T, right: T) -> T:
@@ -133,7 +133,7 @@ class Arithmetic:
             raise UserError(f"these indices lie outside the array, whose shape is {shape}.")
         return _plain(array[tuple(one if isinstance(one, int) else slice(*one) for one in slices)])
 
-    def applied(self, function: Function, values: Sequence[Quantity]) -> Quantity:
+    def applied(self, function: Primitive, values: Sequence[Quantity]) -> Quantity:
         if function.reduces and function.name not in {"size", "shape"} and not np.size(values[0]):
             raise UserError(f"“{function.name}” is asked of no values: take a range that has some.")
         _check_shapes(values)
@@ -213,7 +213,7 @@ class _Folding:
         return self._tape.cut(found, slices)
 
     def applied(
-        self, function: Function, values: Sequence[Quantity | Unknown]
+        self, function: Primitive, values: Sequence[Quantity | Unknown]
     ) -> Quantity | Unknown:
         known = [value for value in values if not isinstance(value, Unknown)]
         if len(known) == len(values):

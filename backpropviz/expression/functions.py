@@ -22,7 +22,7 @@ Quantity: TypeAlias = "Array | float"
 
 
 @frozen
-class Function:
+class Primitive:
     """An operator or function: how many values it takes, and what it makes of them."""
 
     name: str
@@ -106,44 +106,44 @@ def _quantile(x: Quantity, share: Quantity) -> Quantity:
 
 
 _OPERATORS = (
-    Function("+", _wide(np.add), 2, 2),
-    Function("-", _wide(np.subtract), 2, 2),
-    Function("*", _wide(np.multiply), 2, 2),
-    Function("/", _wide(np.true_divide), 2, 2),
-    Function("%", _wide(np.mod), 2, 2),
-    Function("**", np.float_power, 2, 2),
-    Function("negative of", np.negative),
-    Function("not", np.logical_not, is_test=True, joins_tests=True),
-    Function("and", _fold(np.logical_and), 2, 1000, is_test=True, joins_tests=True),
-    Function("or", _fold(np.logical_or), 2, 1000, is_test=True, joins_tests=True),
-    Function("between", between, 3, 3, is_test=True),
-    *(Function(f"is {name}", kind, is_test=True) for name, kind in KINDS.items()),
-    *(Function(f"not is {name}", _not_of(kind), is_test=True) for name, kind in KINDS.items()),
+    Primitive("+", _wide(np.add), 2, 2),
+    Primitive("-", _wide(np.subtract), 2, 2),
+    Primitive("*", _wide(np.multiply), 2, 2),
+    Primitive("/", _wide(np.true_divide), 2, 2),
+    Primitive("%", _wide(np.mod), 2, 2),
+    Primitive("**", np.float_power, 2, 2),
+    Primitive("negative of", np.negative),
+    Primitive("not", np.logical_not, is_test=True, joins_tests=True),
+    Primitive("and", _fold(np.logical_and), 2, 1000, is_test=True, joins_tests=True),
+    Primitive("or", _fold(np.logical_or), 2, 1000, is_test=True, joins_tests=True),
+    Primitive("between", between, 3, 3, is_test=True),
+    *(Primitive(f"is {name}", kind, is_test=True) for name, kind in KINDS.items()),
+    *(Primitive(f"not is {name}", _not_of(kind), is_test=True) for name, kind in KINDS.items()),
 )
 _NUMBERS = (
-    Function("abs", np.abs),
-    Function("sqrt", _wide(np.sqrt)),
-    Function("exp", _wide(np.exp)),
-    Function("log", _wide(np.log)),
-    Function("sign", np.sign),
-    Function("isnan", np.isnan, is_test=True),
-    Function("isinf", np.isinf, is_test=True),
+    Primitive("abs", np.abs),
+    Primitive("sqrt", _wide(np.sqrt)),
+    Primitive("exp", _wide(np.exp)),
+    Primitive("log", _wide(np.log)),
+    Primitive("sign", np.sign),
+    Primitive("isnan", np.isnan, is_test=True),
+    Primitive("isinf", np.isinf, is_test=True),
 )
 _ARRAYS = (
-    Function("min", _extreme(np.min, np.minimum), 1, 8, reduces=True),
-    Function("max", _extreme(np.max, np.maximum), 1, 8, reduces=True),
-    Function("sum", lambda x: np.sum(x, dtype=np.float64), reduces=True),
-    Function("mean", lambda x: np.mean(x, dtype=np.float64), reduces=True),
-    Function("std", lambda x: np.std(x, dtype=np.float64), reduces=True),
-    Function("norm", _norm, reduces=True),
-    Function("argmax", np.argmax, reduces=True),
-    Function("quantile", _quantile, 2, 2, reduces=True),
-    Function("count", np.count_nonzero, reduces=True),
-    Function("nonzero", np.count_nonzero, reduces=True),
-    Function("size", np.size, reduces=True),
-    Function("shape", lambda x: np.array(np.shape(x), np.int64), reduces=True),
+    Primitive("min", _extreme(np.min, np.minimum), 1, 8, reduces=True),
+    Primitive("max", _extreme(np.max, np.maximum), 1, 8, reduces=True),
+    Primitive("sum", lambda x: np.sum(x, dtype=np.float64), reduces=True),
+    Primitive("mean", lambda x: np.mean(x, dtype=np.float64), reduces=True),
+    Primitive("std", lambda x: np.std(x, dtype=np.float64), reduces=True),
+    Primitive("norm", _norm, reduces=True),
+    Primitive("argmax", np.argmax, reduces=True),
+    Primitive("quantile", _quantile, 2, 2, reduces=True),
+    Primitive("count", np.count_nonzero, reduces=True),
+    Primitive("nonzero", np.count_nonzero, reduces=True),
+    Primitive("size", np.size, reduces=True),
+    Primitive("shape", lambda x: np.array(np.shape(x), np.int64), reduces=True),
 )
-FUNCTIONS: Mapping[str, Function] = {f.name: f for f in (*_OPERATORS, *_NUMBERS, *_ARRAYS)}
+FUNCTIONS: Mapping[str, Primitive] = {f.name: f for f in (*_OPERATORS, *_NUMBERS, *_ARRAYS)}
 """All of them by name."""
 CALLED = tuple(function.name for function in (*_NUMBERS, *_ARRAYS))
 """Those that are called: `abs(…)`."""

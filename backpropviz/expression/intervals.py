@@ -18,7 +18,7 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.errors import UserError
 from backpropviz.expression.evaluate import run
-from backpropviz.expression.functions import FUNCTIONS, KINDS, Function, Quantity
+from backpropviz.expression.functions import FUNCTIONS, KINDS, Primitive, Quantity
 from backpropviz.expression.language import Expression, Slice
 from backpropviz.frozen import frozen
 
@@ -172,7 +172,7 @@ class _Solver:
     def cut(self, found: _Solved, slices: tuple[Slice, ...]) -> _Solved:
         raise _NotSolvedError("")
 
-    def applied(self, function: Function, values: Sequence[_Solved]) -> _Solved:
+    def applied(self, function: Primitive, values: Sequence[_Solved]) -> _Solved:
         sets = [value for value in values if isinstance(value, NumberSet)]
         first = values[0]
         if len(sets) == len(values):
@@ -272,7 +272,7 @@ class _Bounds:
     def cut(self, found: _Bounded, slices: tuple[Slice, ...]) -> _Bounded:
         return ANYTHING
 
-    def applied(self, function: Function, values: Sequence[_Bounded]) -> _Bounded:
+    def applied(self, function: Primitive, values: Sequence[_Bounded]) -> _Bounded:
         if function.joins_tests:
             return _joined(function.name, [_test(value) for value in values])
         bounds = [_numbers(value) for value in values]
@@ -343,7 +343,7 @@ def _compared(sign: str, a: Interval, b: Interval) -> Possible:
             return equal if sign == "==" else Possible(equal.false, equal.true)
 
 
-def _of_kind(function: Function, bounds: Interval) -> Possible:
+def _of_kind(function: Primitive, bounds: Interval) -> Possible:
     if bounds == ANYTHING:
         return Possible()
     low, high = bounds

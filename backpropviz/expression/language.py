@@ -26,7 +26,7 @@ from typing import TypeAlias
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
-from backpropviz.expression.functions import CALLED, FUNCTIONS, KINDS, Function
+from backpropviz.expression.functions import CALLED, FUNCTIONS, KINDS, Primitive
 from backpropviz.frozen import frozen
 
 LONGEST = 1000
@@ -101,7 +101,7 @@ class Cut:
 class Apply:
     """A function of the topmost `count` entries of the stack."""
 
-    function: Function
+    function: Primitive
     count: int
     at: int
 
@@ -210,7 +210,7 @@ class _Word:
 
     text: str
     at: int
-    meaning: Literal | Name | Read | Cut | Function | str | None = None
+    meaning: Literal | Name | Read | Cut | Primitive | str | None = None
 
 
 @dataclass(slots=True)
@@ -435,7 +435,7 @@ class _Scan:
 
     def _opened(self, at: int) -> None:
         last = self.found[-1].meaning if self.found else None
-        if isinstance(last, Function):
+        if isinstance(last, Primitive):
             self._open_group("(", _Open("(", at, is_call=True), at)
         elif self.wants_operand:
             self._open_group("(", _Open("(", at), at)
@@ -474,7 +474,7 @@ class _Scan:
         last = self.found[-1].text if self.found else ""
         if last.startswith("is"):
             wanted = f"one of {', '.join(KINDS)}"
-        elif self.found and isinstance(self.found[-1].meaning, Function):
+        elif self.found and isinstance(self.found[-1].meaning, Primitive):
             wanted = "“(”"
         elif self.wants_operand:
             wanted = "a number or an address"
@@ -596,12 +596,12 @@ class _Tree:
                 return True
             case ast.Call(called, _):
                 function = self._word(called).meaning
-                return isinstance(function, Function) and function.is_test
+                return isinstance(function, Primitive) and function.is_test
         return False
 
     def _called(self, called: ast.expr, arguments: list[ast.expr]) -> Apply:
         function, count = self._word(called).meaning, len(arguments)
-        if not isinstance(function, Function):
+        if not isinstance(function, Primitive):
             raise self._refused(_UNREAD, called)
         name, least, most = function.name, function.least, function.most
         if not least <= count <= most:

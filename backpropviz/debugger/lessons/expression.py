@@ -18,7 +18,7 @@ from backpropviz.engine.program import Phase, operations
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.expression.evaluate import Arithmetic, number_of
-from backpropviz.expression.functions import Function, Quantity
+from backpropviz.expression.functions import Primitive, Quantity
 from backpropviz.expression.language import Expression, Vocabulary, read
 from backpropviz.frozen import frozen
 
@@ -74,7 +74,7 @@ class _Lenient(Arithmetic):
             raise UserError(f"the optimizer {self._tape.optimizer.kind} has no {name}.")
         return found
 
-    def applied(self, function: Function, values: Sequence[Quantity]) -> Quantity:
+    def applied(self, function: Primitive, values: Sequence[Quantity]) -> Quantity:
         if function.name in {"/", "%"} and np.any(np.equal(values[1], 0)):
             raise UserError("this divides by 0.")
         if function.name == "sqrt" and np.any(np.less(values[0], 0)):
