@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QMenu,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -21,6 +20,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap
+from backpropviz.ui.menus import Menu
 
 CONTROL_HEIGHT = 28
 
@@ -112,7 +112,7 @@ class Chip(QToolButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._menu = QMenu(self)
+        self._menu = Menu(parent=self)
         self._menu.setToolTipsVisible(True)
         self.setMenu(self._menu)
         self._label_text = label

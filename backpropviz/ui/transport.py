@@ -24,6 +24,7 @@ from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon
+from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import INTERVALS_MS, speed_text
 
@@ -32,6 +33,7 @@ BACKWARD: Final = ("continue_back", "back_out", "back_into", "back_over")
 FORWARD: Final = ("step_over", "step_into", "step_out", "continue")
 DEPTHS: Final = tuple(depth for depth in Depth if depth is not Depth.PASS)
 _NARROW: Final = 1400
+_SMALL: Final = 1120
 
 
 class Transport(QFrame):
@@ -41,6 +43,8 @@ class Transport(QFrame):
     order_wanted = Signal(object)
     step_wanted = Signal(str)
     interval_wanted = Signal(int)
+    left = Signal()
+    """The step field is done with: the keyboard goes elsewhere."""
 
     def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,7 +79,7 @@ class Transport(QFrame):
         button.setDefaultAction(action)
         button.setFixedSize(32, 32)
         button.setIconSize(QSize(20, 20))
-        button.setAccessibleName(action.text())
+        button.setAccessibleName(plain(action.text()).partition("\t")[0])
         return button
 
     def _add_play(self, action: QAction) -> None:
@@ -173,6 +177,9 @@ class Transport(QFrame):
         is_wide = self.width() >= _NARROW
         self._depth_label.setVisible(is_wide)
         self._before.setVisible(is_wide)
+        # Whoever chooses a depth must read its name; the speed has keys, too.
+        for part in (self._speed, self._after):
+            part.setVisible(self.width() >= _SMALL)
         self._order_label.setVisible(is_wide and self.orders.isVisibleTo(self))
         for control in (self.depths, self.orders):
             control.set_compact(not is_wide)
@@ -180,7 +187,7 @@ class Transport(QFrame):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.step and _is_escape(event):
             self.step.undo()
-            self.step.clearFocus()
+            self.left.emit()
             return True
         return super().eventFilter(watched, event)
 
@@ -190,8 +197,9 @@ class Transport(QFrame):
             self.interval_wanted.emit(int(action.data()))
 
     def _want_step(self) -> None:
-        self.step_wanted.emit(self.step.text())
-        self.step.clearFocus()
+        wanted = self.step.text()
+        self.left.emit()
+        self.step_wanted.emit(wanted)
 
 
 def _is_escape(event: QEvent) -> bool:
