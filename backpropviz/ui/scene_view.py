@@ -343,10 +343,10 @@ class SceneView(QAbstractScrollArea):
         self.menu_requested.emit(found.key if found else "", event.globalPos())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            if self._moves_focus(event):
-                event.accept()
-                return True
+        is_asked = event.type() == QEvent.Type.ShortcutOverride
+        if is_asked and isinstance(event, QKeyEvent) and self._moves_focus(event):
+            event.accept()
+            return True
         return super().event(event)
 
     def _moves_focus(self, event: QKeyEvent) -> bool:

@@ -101,9 +101,25 @@ class Transport(QFrame):
         self.depths = Segmented(self.tr("Depth"))
         self.depths.set_choices([(_depth_title(d), d, _depth_help(d)) for d in DEPTHS])
         self.depths.chosen.connect(self.depth_wanted)
+        self._depth = Chip(self.tr("Depth"))
+        self._depth.fill([self._depth_entry(depth) for depth in DEPTHS])
+        self._depth.hide()
         self._row.addWidget(self._depth_label)
         self._row.addSpacing(4)
         self._row.addWidget(self.depths)
+        self._row.addWidget(self._depth)
+
+    def _depth_entry(self, depth: Depth) -> QAction:
+        entry = QAction(_depth_title(depth), self)
+        entry.setToolTip(_depth_help(depth))
+        entry.setData(depth)
+        entry.triggered.connect(self._want_depth)
+        return entry
+
+    def _want_depth(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.depth_wanted.emit(action.data())
 
     def _add_order(self) -> None:
         self._order_label = _label(self.tr("Loop order"))
@@ -132,7 +148,9 @@ class Transport(QFrame):
         """Show where a pass stands."""
         timeline, state = opened.timeline, opened.state
         available = None if opened.view.is_done else timeline.depths_at(state.k)
-        self.depths.set_value(opened.view.depth if available else state.depth, available)
+        depth = opened.view.depth if available else state.depth
+        self.depths.set_value(depth, available)
+        self._depth.show_value(_depth_title(depth))
         self._show_order(opened)
         number, total = opened.view.position, timeline.steps
         self.step.setText(f"{number:,}")
@@ -169,6 +187,7 @@ class Transport(QFrame):
         name = "pause" if self._is_playing else "play"
         self._play.setIcon(icon(name, colors.text, faint(colors), stroke=1.5))
         self._speed.use_theme(colors)
+        self._depth.use_theme(colors)
         for label in (self._before, self._after, self._depth_label, self._order_label):
             label.setStyleSheet(f"color: {colors.text_secondary};")
 
@@ -177,9 +196,9 @@ class Transport(QFrame):
         is_wide = self.width() >= _NARROW
         self._depth_label.setVisible(is_wide)
         self._before.setVisible(is_wide)
-        # Whoever chooses a depth must read its name; the speed has keys, too.
-        for part in (self._speed, self._after):
-            part.setVisible(self.width() >= _SMALL)
+        is_small = self.width() < _SMALL
+        self.depths.setVisible(not is_small)
+        self._depth.setVisible(is_small)
         self._order_label.setVisible(is_wide and self.orders.isVisibleTo(self))
         for control in (self.depths, self.orders):
             control.set_compact(not is_wide)

@@ -22,8 +22,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from machine import REAL_WINDOW_PROGRAMS, X11_LIBRARIES, RealActions
+
 ROOT: Final = Path(__file__).resolve().parents[2]
-NEEDED: Final = ("Xvfb", "openbox", "xdotool")
 PATIENCE_S: Final = 40.0
 START_S: Final = 90.0
 
@@ -32,10 +33,11 @@ def missing_programs() -> str:
     """What a real window needs and this machine lacks, as one sentence; empty where it can be."""
     if not sys.platform.startswith("linux"):
         return "A real window is driven on Linux only."
-    lacking = [name for name in NEEDED if shutil.which(name) is None]
-    if not lacking:
-        return ""
-    return f"A real window needs {', '.join(lacking)}: apt-get install xvfb openbox xdotool."
+    machine = RealActions()
+    wanted = {name: pack for name, pack in REAL_WINDOW_PROGRAMS.items() if name != "import"}
+    lacking = [pack for name, pack in wanted.items() if not machine.has_program(name)]
+    lacking += [pack for name, pack in X11_LIBRARIES.items() if not machine.can_load(name)]
+    return f"A real window needs {' '.join(lacking)}: apt-get install them." if lacking else ""
 
 
 class Screen:

@@ -52,6 +52,11 @@ def test_all_windows_fit_and_their_buttons_can_be_reached(on_screen: RealWindow)
         " and b.visibleRegion().boundingRect().size() != b.size()]"
     )
     assert on_screen.ask(unseen) == []
+    on_screen.keys("ctrl+g")
+    on_screen.until("target() == 'SearchLine'")
+    on_screen.type("conv1.weight.grad[0,0,0,1]")
+    on_screen.keys("Return")
+    on_screen.until("target() == 'StageView'")
     found = []
     for key, kind in DIALOGS.items():
         on_screen.keys(key)

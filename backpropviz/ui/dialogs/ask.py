@@ -30,7 +30,7 @@ class AskDialog(FramedDialog):
         super().__init__(parent, heading, hint)
         self._hint, self._refusal = hint, refusal
         self._completions = tuple(dict.fromkeys(completions))
-        self.rows = RowList(self.tr("Suggestions"), self.tr("Nothing has this name."))
+        self.rows = RowList(self.tr("Suggestions"), "")
         self.line = SearchLine(self.rows, heading)
         self.line.setText(text)
         self.line.setFont(qfont(MONO))
