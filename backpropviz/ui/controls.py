@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFont, QPixmap
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QFont, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCompleter,
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -101,6 +103,27 @@ def shortened(text: str, most: int) -> str:
 def file_name(source: str) -> str:
     """The last part of a path; a name such as `mnist:17` as it is."""
     return source.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+class Suggestions(QCompleter):
+    """Names that contain what is typed; Enter takes the marked one and reaches the dialog."""
+
+    def __init__(self, names: Sequence[str], line: QLineEdit) -> None:
+        super().__init__(list(names), line)
+        self.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        line.setCompleter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        is_eaten = super().eventFilter(watched, event)
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return is_eaten
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and watched is self.popup() and is_eaten:
+            # Qt shows it to the line alone, so that a dialog needs a second one.
+            again = QKeyEvent(event.type(), event.key(), event.modifiers(), event.text())
+            QCoreApplication.sendEvent(self.widget().window(), again)
+        return is_eaten
 
 
 class Chip(QToolButton):

@@ -316,7 +316,7 @@ class MainWindow(QMainWindow):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         from backpropviz.ui.side_window import press_focused_button
 
-        if not press_focused_button(event):
+        if not press_focused_button(self, event):
             super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:

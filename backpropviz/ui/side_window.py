@@ -39,7 +39,7 @@ class BoundedDialog(QDialog):
         keep_on_screen(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if not press_focused_button(event):
+        if not press_focused_button(self, event):
             super().keyPressEvent(event)
 
 
@@ -55,9 +55,9 @@ class SideWindow(BoundedDialog):
             owner.actions_by_name.add_to_window(self)
 
 
-def press_focused_button(event: QKeyEvent) -> bool:
+def press_focused_button(window: QWidget, event: QKeyEvent) -> bool:
     """Press the button that has the focus, where Enter was pressed on it."""
-    focused = QApplication.focusWidget()
+    focused = window.focusWidget()
     is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
     if not is_enter or not isinstance(focused, QAbstractButton) or not focused.isEnabled():
         return False

@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
-from PySide6.QtGui import QAction, QKeyEvent, QWindow
+from PySide6.QtGui import QAction, QImage, QKeyEvent, QWindow
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -123,6 +123,7 @@ class Witness(QObject):
             "of_kind": lambda name: _of_kind(tops, name),
             "center": _center,
             "find": _find,
+            "gray_image": _gray_image,
             "in_scroll_area": _in_scroll_area,
             "calm": lambda: _calm(self._app, window),
             "begin_run": lambda: _begin_run(window),
@@ -139,6 +140,12 @@ def _center(widget: QWidget) -> list[int]:
     """Where a widget's middle is on the screen, in its physical pixels."""
     point, ratio = widget.mapToGlobal(widget.rect().center()), widget.devicePixelRatioF()
     return [round(point.x() * ratio), round(point.y() * ratio)]
+
+
+def _gray_image(width: int, height: int) -> QImage:
+    image = QImage(width, height, QImage.Format.Format_Grayscale8)
+    image.fill(128)
+    return image
 
 
 def _in_scroll_area(widget: QWidget) -> bool:

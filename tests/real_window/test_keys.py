@@ -247,3 +247,69 @@ def test_keys_act_on_the_run_on_the_train_page(real: RealWindow) -> None:
     real.until("target() == 'StageView'")
     real.keys("F10")
     real.until(f"window.workbench.controller.opened.state.k != {k}")
+
+
+def test_a_place_with_suggestions_takes_one_enter(real: RealWindow) -> None:
+    marks = "[m.layer for m in window.workbench.controller.opened.state.breakpoints]"
+    real.keys("ctrl+F9")
+    real.until("type(app.activeWindow()).__name__ == 'BreakpointDialog'")
+    real.keys("ctrl+a")
+    real.type("conv1")
+    real.until("popup is not None")
+    real.keys("Return")
+    real.until(f"{marks} == ['conv1'] and app.activeWindow() is window")
+    real.keys("ctrl+shift+F9")
+    real.until(f"not {marks}")
+
+
+TEXT_WINDOWS = {
+    "ctrl+g": "AskDialog",
+    "ctrl+F9": "BreakpointDialog",
+    "ctrl+l": "AskDialog",
+    "ctrl+w": "AskDialog",
+    "E": "NumberEditor",
+    "ctrl+n": "NetworkEditor",
+    "ctrl+alt+n": "NewRunDialog",
+}
+
+
+@pytest.mark.parametrize(("key", "kind"), TEXT_WINDOWS.items())
+def test_no_text_field_lets_a_letter_through(real: RealWindow, key: str, kind: str) -> None:
+    real.keys(key)
+    real.until(f"type(app.activeWindow()).__name__ == '{kind}'")
+    fields = "[f for f in of_kind('QLineEdit') if f.window() is app.activeWindow()]"
+    count = real.ask(f"len({fields})")
+    titles = real.ask("titles()")
+    assert count
+    real.fired()
+    for number in range(min(count, 4)):
+        real.until(f"{fields}[{number}].setFocus() or {fields}[{number}].hasFocus()")
+        real.type("nwfmkeE .,?")
+        assert real.fired() == []
+        assert real.ask("titles()") == titles
+
+
+def test_a_window_beside_the_training_acts_on_the_run(real: RealWindow) -> None:
+    real.ask("begin_run()")
+    real.until("window.workbench.training.is_shown")
+    real.ask("begin_run()")
+    runs = "window.workbench.training.room.controller.state"
+    real.until(f"len({runs}.runs) >= 2 and {runs}.run.now.iteration == 0")
+    real.keys("ctrl+shift+d")
+    real.until("type(app.activeWindow()).__name__ == 'ComparisonWindow'")
+    real.keys("F10")
+    real.until(f"{runs}.run.now.iteration == 1")
+    real.keys("F7")
+    real.until(f"{runs}.run.now.iteration == 2")
+    real.keys("ctrl+shift+p")
+    real.until("target() == 'SearchLine'")
+    real.keys("Escape")
+    real.until("not of_kind('CommandPalette')")
+
+
+def test_a_picture_is_pasted(real: RealWindow) -> None:
+    real.ask("app.clipboard().setImage(gray_image(3, 3))")
+    name = "window.workbench.controller.opened.subject.image_name"
+    before = real.ask(name)
+    real.keys("ctrl+v")
+    real.until(f"{name} != {before!r}")

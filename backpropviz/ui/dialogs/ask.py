@@ -30,12 +30,13 @@ class AskDialog(FramedDialog):
         super().__init__(parent, heading, hint)
         self._hint, self._refusal = hint, refusal
         self._completions = tuple(dict.fromkeys(completions))
-        self.rows = RowList(self.tr("Suggestions"), "")
+        self.rows = RowList(self.tr("Suggestions"), "", self)
         self.line = SearchLine(self.rows, heading)
         self.line.setText(text)
         self.line.setFont(qfont(MONO))
         self.line.selectAll()
         self.body.addWidget(self.line)
+        self.rows.setVisible(bool(completions))
         if completions:
             self.rows.setFixedHeight(ROW_HEIGHT * min(_MOST_ROWS, len(self._completions)))
             self.body.addWidget(self.rows)

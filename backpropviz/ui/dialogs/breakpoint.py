@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QCheckBox, QCompleter, QLineEdit, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QSpinBox, QWidget
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.marks import ToggleBreakpoint
@@ -11,6 +11,7 @@ from backpropviz.engine.program import Phase
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
+from backpropviz.ui.controls import Suggestions
 from backpropviz.ui.dialogs.frame import FramedDialog, form
 from backpropviz.ui.opened import Opened
 
@@ -31,7 +32,7 @@ class BreakpointDialog(FramedDialog):
         self._condition.setPlaceholderText("abs(term) > 5,  value is nan")
         layers = [node.name for node in opened.view.tape.network.nodes]
         addresses = [str(address) for address in opened.view.tape]
-        self._place.setCompleter(QCompleter([*_PHASES, *layers, *addresses], self._place))
+        Suggestions([*_PHASES, *layers, *addresses], self._place)
         for line in (self._place, self._condition):
             line.setFont(qfont(MONO))
             line.setFixedWidth(_WIDTH)

@@ -168,7 +168,7 @@ class NetworkEditor(SideWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if event.key() == Qt.Key.Key_Escape or (is_enter and not press_focused_button(event)):
+        if event.key() == Qt.Key.Key_Escape or (is_enter and not press_focused_button(self, event)):
             # Enter takes what a line holds, and Esc is pressed too easily to close a draft.
             event.accept()
         elif not is_enter:
