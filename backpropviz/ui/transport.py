@@ -103,6 +103,7 @@ class Transport(QFrame):
         self.depths.chosen.connect(self.depth_wanted)
         self._depth = Chip(self.tr("Depth"))
         self._depth.fill([self._depth_entry(depth) for depth in DEPTHS])
+        self._depth.hide_label()
         self._depth.hide()
         self._row.addWidget(self._depth_label)
         self._row.addSpacing(4)
@@ -199,6 +200,7 @@ class Transport(QFrame):
         is_small = self.width() < _SMALL
         self.depths.setVisible(not is_small)
         self._depth.setVisible(is_small)
+        self._after.setVisible(not is_small)
         self._order_label.setVisible(is_wide and self.orders.isVisibleTo(self))
         for control in (self.depths, self.orders):
             control.set_compact(not is_wide)

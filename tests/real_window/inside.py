@@ -123,6 +123,7 @@ class Witness(QObject):
             "of_kind": lambda name: _of_kind(tops, name),
             "center": _center,
             "find": _find,
+            "QTimer": QTimer,
             "gray_image": _gray_image,
             "in_scroll_area": _in_scroll_area,
             "calm": lambda: _calm(self._app, window),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,14 @@ def test_the_training_fits(on_screen: RealWindow) -> None:
         " and b.visibleRegion().boundingRect().size() != b.size()]"
     )
     assert on_screen.ask(unseen) == []
+
+
+def test_a_geometry_from_a_larger_screen_fits_a_smaller_one(tmp_path: Path, _screens: None) -> None:
+    for size in ((1920, 1080), (1366, 768)):
+        with RealWindow("--network", "tiny-max", size=size, home=tmp_path) as window:
+            window.until(f"not {OUTSIDE}")
+            if size == (1920, 1080):
+                window.ask("window.setGeometry(300, 80, 1600, 980)")
+                window.until("window.width() == 1600")
+            window.ask("QTimer.singleShot(0, window.close)")
+            window.program.wait(30)
