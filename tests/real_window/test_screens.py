@@ -85,7 +85,7 @@ def test_the_training_fits(on_screen: RealWindow) -> None:
     assert on_screen.ask(unseen) == []
 
 
-def test_a_geometry_from_a_larger_screen_fits_a_smaller_one(tmp_path: Path, _screens: None) -> None:
+def test_a_geometry_from_a_larger_screen_fits_a_smaller_one(tmp_path: Path) -> None:
     for size in ((1920, 1080), (1366, 768)):
         with RealWindow("--network", "tiny-max", size=size, home=tmp_path) as window:
             window.until(f"not {OUTSIDE}")
