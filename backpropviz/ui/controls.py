@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFont, QPixmap
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QFont, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCompleter,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QMenu,
+    QLineEdit,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -21,6 +22,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap
+from backpropviz.ui.menus import Menu
 
 CONTROL_HEIGHT = 28
 
@@ -103,6 +105,27 @@ def file_name(source: str) -> str:
     return source.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
+class Suggestions(QCompleter):
+    """Names that contain what is typed; Enter takes the marked one and reaches the dialog."""
+
+    def __init__(self, names: Sequence[str], line: QLineEdit) -> None:
+        super().__init__(list(names), line)
+        self.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        line.setCompleter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        is_eaten = super().eventFilter(watched, event)
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return is_eaten
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and watched is self.popup() and is_eaten:
+            # Qt shows it to the line alone, so that a dialog needs a second one.
+            again = QKeyEvent(event.type(), event.key(), event.modifiers(), event.text())
+            QCoreApplication.sendEvent(self.widget().window(), again)
+        return is_eaten
+
+
 class Chip(QToolButton):
     """A label and a value in a frame, with a menu: `Network  LeNet  ⌄`."""
 
@@ -112,7 +135,7 @@ class Chip(QToolButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._menu = QMenu(self)
+        self._menu = Menu(parent=self)
         self._menu.setToolTipsVisible(True)
         self.setMenu(self._menu)
         self._label_text = label

@@ -105,7 +105,7 @@ FILE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "Leave the pass and show the start page.",
         ("Ctrl+Shift+H",),
         "corner-up-left",
-        _PASS,
+        Needs.OPENED,
         begins_section=True,
     ),
     ActionSpec("quit", "File", "Quit", "Close the window.", ("Ctrl+Q",), "x"),
@@ -179,6 +179,7 @@ VIEW_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "Find any action, layer or address by a few letters.",
         ("Ctrl+Shift+P",),
         "command",
+        works_beside=True,
     ),
     ActionSpec(
         "zoom_in",

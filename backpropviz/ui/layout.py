@@ -7,7 +7,7 @@ from typing import Final
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QMainWindow, QWidget
 
 WIDTHS: Final = (256, 375)
 NARROW_WIDTHS: Final = (232, 330)
@@ -110,6 +110,21 @@ class Docks:
         self._window.resizeDocks(left, [room - _STACK_HEIGHT, _STACK_HEIGHT], vertical)
         lists = list(_LISTS_HEIGHTS if size.height() >= _LOW else _LOW_LISTS_HEIGHTS)
         self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
+
+
+def panels_of(window: QWidget) -> list[QWidget]:
+    """The parts of a window beside the main one that the keyboard goes to: pictures and lists."""
+    areas = [area for area in window.findChildren(QAbstractScrollArea) if area.isVisible()]
+    outer = [area for area in areas if not any(own.isAncestorOf(area) for own in areas)]
+    return [_first_taker(area) for area in outer] or [window]
+
+
+def _first_taker(area: QWidget) -> QWidget:
+    """The area, or the first thing in it that takes the keyboard."""
+    takers = [area, *area.findChildren(QWidget)]
+    strong = Qt.FocusPolicy.StrongFocus
+    found = (w for w in takers if w.focusPolicy() & strong == strong and w.isVisible())
+    return next((w for w in found if w.isEnabled()), area)
 
 
 def focus_next(panels: Sequence[QWidget], by: int) -> None:

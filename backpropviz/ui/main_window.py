@@ -21,21 +21,22 @@ from backpropviz.ui.appearance import (
     remember_desktop,
     resolve_theme,
 )
-from backpropviz.ui.menus import MENUS
+from backpropviz.ui.menus import MENUS, Menu, with_letters
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
+from backpropviz.ui.screen import bounded, keep_on_screen
 from backpropviz.ui.start_page import StartPage
 from backpropviz.ui.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 
     from backpropviz.ui.action_set import ActionSet
     from backpropviz.ui.background import Background
     from backpropviz.ui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
-SMALLEST_SIZE = QSize(960, 640)
+SMALLEST_SIZE = QSize(800, 440)
 _GEOMETRY = "window/geometry"
 
 
@@ -62,10 +63,13 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST_SIZE)
         self.setDockNestingEnabled(True)
         self.menuBar().setFixedHeight(28)
+        translated = [QCoreApplication.translate("Menus", title) for title in MENUS]
         self.menus = {
-            title: self.menuBar().addMenu(QCoreApplication.translate("Menus", title))
-            for title in MENUS
+            title: Menu(text, self)
+            for title, text in zip(MENUS, with_letters(translated), strict=True)
         }
+        for menu in self.menus.values():
+            self.menuBar().addMenu(menu)
         self.status = StatusLine(self)
         self.setStatusBar(self.status)
         self.start_page = StartPage(self)
@@ -79,7 +83,9 @@ class MainWindow(QMainWindow):
         self.start_page.setFocus()
         geometry = QSettings().value(_GEOMETRY)
         if geometry is None or not self.restoreGeometry(geometry):
-            self.resize(FIRST_SIZE)
+            self.resize(bounded(self, FIRST_SIZE))
+        keep_on_screen(self)
+        self._first_size = self.size()
 
     def _bind(self) -> None:
         self.actions_by_name.bind(
@@ -104,6 +110,7 @@ class MainWindow(QMainWindow):
             has_pass=self.workbench is not None and self.workbench.controller.opened is not None,
             has_last_session=last_session_file().exists(),
             has_run=self.workbench is not None and self.workbench.training.has_run,
+            shows_pass=self.workbench is not None and not self.workbench.training.is_shown,
         )
 
     def _after_first_paint(self) -> None:
@@ -111,6 +118,9 @@ class MainWindow(QMainWindow):
 
     def _go_on(self) -> None:
         """After the first paint: what keys and menus do, and then the engine."""
+        if self.size() == self._first_size:
+            # By now the window manager has told what its frame takes.
+            keep_on_screen(self)
         from backpropviz.ui.action_set import ActionSet
         from backpropviz.ui.background import Background
 
@@ -302,6 +312,12 @@ class MainWindow(QMainWindow):
         if self._loader is not None:
             self._loader.stop()
         event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        from backpropviz.ui.side_window import press_focused_button
+
+        if not press_focused_button(self, event):
+            super().keyPressEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

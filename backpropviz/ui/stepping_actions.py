@@ -92,6 +92,7 @@ STEPPING_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "chevron-right",
         _COMMAND,
         begins_section=True,
+        works_beside=True,
     ),
     ActionSpec(
         "previous",
@@ -101,6 +102,7 @@ STEPPING_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         (",",),
         "chevron-left",
         _COMMAND,
+        works_beside=True,
     ),
     ActionSpec(
         "play",
@@ -145,6 +147,7 @@ PLACE_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         "crosshair",
         _PASS,
         begins_section=True,
+        works_beside=True,
     ),
     ActionSpec(
         "to_start",

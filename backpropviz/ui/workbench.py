@@ -20,7 +20,7 @@ from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
 from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.explanation_panel import ExplanationPanel
-from backpropviz.ui.layout import Docks
+from backpropviz.ui.layout import Docks, focus_next, panels_of
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.panels import ScenePanel
@@ -29,6 +29,7 @@ from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.side_window import front
 from backpropviz.ui.stage_view import StageView
 from backpropviz.ui.status_text import facts_text, message_text, state_text
 from backpropviz.ui.subject_actions import SubjectActions
@@ -129,6 +130,7 @@ class Workbench(QObject):
         self.timeline.resized.connect(self._redraw_timeline)
         self.transport.depth_wanted.connect(self._set_depth)
         self.transport.order_wanted.connect(self._set_order)
+        self.transport.left.connect(self.stage.setFocus)
         self.transport.step_wanted.connect(self.actions.go_to_text)
         self.transport.interval_wanted.connect(self.actions.set_interval)
         self.bar.image_wanted.connect(self.settings.open_image)
@@ -219,8 +221,11 @@ class Workbench(QObject):
         self._window.enable_actions()
 
     def focus_next(self, by: int) -> None:
-        """Move the keyboard from panel to panel of what is shown."""
-        if self.training.is_shown:
+        """Move the keyboard from panel to panel of the window that a person works in."""
+        beside = front(self._window)
+        if beside is not self._window:
+            focus_next(panels_of(beside), by)
+        elif self.training.is_shown:
             self.training.room.page.focus_next(by)
         else:
             self.docks.focus_next(self.stage, by)
@@ -242,6 +247,7 @@ class Workbench(QObject):
             return
         self._window.setWindowTitle(f"{opened.subject.network_title}  ·  BackpropViz")
         self._show_docks()
+        self.settings.show_subject(opened.subject)
         self._show_view(opened)
 
     def _show_start_page(self) -> None:

@@ -111,7 +111,7 @@ def test_the_palette_finds_actions_layers_and_addresses(window: MainWindow, open
     palette.line.setText("conv1 wei gr")
     assert palette.rows.rows[0].left == "conv1.weight.grad"
     palette.line.setText("pool1.output[0,0,0,0]")
-    palette._choose()
+    palette.take()
     assert palette.chosen is not None
     palette.chosen.run()
     assert window.workbench is not None

@@ -14,6 +14,7 @@ from backpropviz.errors import UserError
 from backpropviz.expression.language import word_start
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
+from backpropviz.ui.controls import Suggestions
 from backpropviz.ui.dialogs.frame import FramedDialog, form
 from backpropviz.ui.opened import Opened
 
@@ -36,7 +37,7 @@ class BreakpointDialog(FramedDialog):
         self._condition.setPlaceholderText("abs(term) > 5,  value is nan")
         layers = [node.name for node in opened.view.tape.network.nodes]
         addresses = [str(address) for address in opened.view.tape]
-        self._place.setCompleter(QCompleter([*_PHASES, *layers, *addresses], self._place))
+        Suggestions([*_PHASES, *layers, *addresses], self._place)
         self._condition.setCompleter(_WordCompleter([*OFFERED, *addresses], self._condition))
         for line in (self._place, self._condition):
             line.setFont(qfont(MONO))

@@ -145,7 +145,7 @@ class ExportDialog(FramedDialog):
         frames_text = self.tr("1 frame") if count == 1 else self.tr("{n} frames")
         self.say(frames_text.format(n=f"{count:,}") if is_range else "")
         self._export.setEnabled(True)
-        self.adjustSize()
+        self.fit()
 
     def frame_range(self) -> FrameRange:
         """The frames that are wished for.

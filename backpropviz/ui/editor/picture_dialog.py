@@ -37,6 +37,8 @@ class PictureDialog(FramedDialog):
         )
         self.say(self._hint)
         self.target = text_line(self.tr("Target"))
+        self.target.setParent(self)
+        self.target.setVisible(self._needs_target)
         if self._needs_target:
             self._ask_target()
         is_gray = model.network.input_shape[0] == 1

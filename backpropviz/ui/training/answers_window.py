@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
@@ -24,6 +24,7 @@ from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Chip
 from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.side_window import SideWindow
 from backpropviz.ui.training.answers import Answers, answers_of
 from backpropviz.ui.training.probe import activations
 
@@ -31,16 +32,14 @@ _SIZE: Final = (1120, 700)
 _MATRIX_WIDTH: Final = 520
 
 
-class AnswersWindow(QDialog):
+class AnswersWindow(SideWindow):
     """Stays beside the page; `show_moment` tells it what is looked at, as often as one likes."""
 
     closed = Signal()
 
     def __init__(self, parent: QWidget, colors: Theme) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Answers"))
-        self.setModal(False)
         self._colors = _on_panel(colors)
         self._wanted: tuple[Run, Trained] | None = None
         self._answers: Answers | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from backpropviz.figures.training.curve_figure import (
     CurveOptions,
@@ -26,6 +26,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
 from backpropviz.ui.controls import Chip
+from backpropviz.ui.menus import Menu
 from backpropviz.ui.training.curve_cache import CurveCache
 
 if TYPE_CHECKING:
@@ -347,9 +348,9 @@ class TrainingCharts(QWidget):
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(at)
 
-    def menu_of(self, kind: ChartKind) -> QMenu:
+    def menu_of(self, kind: ChartKind) -> Menu:
         """What a chart offers, in our words."""
-        menu = QMenu(self)
+        menu = Menu(parent=self)
         if self._crosshair is not None:
             iteration = round(self._crosshair)
             text = self.tr("Go to Update {number}").format(number=f"{iteration:,}")
@@ -361,7 +362,8 @@ class TrainingCharts(QWidget):
         log.setCheckable(True)
         log.setChecked(self.options.is_log(kind))
         log.toggled.connect(lambda is_log: self.set_log(kind, is_log=is_log))
-        smoothing = menu.addMenu(self.tr("Smoothing"))
+        smoothing = Menu(self.tr("Smoothing"), menu)
+        menu.addMenu(smoothing)
         smoothing.addActions(self._menu_of_smoothing)
         menu.addSeparator()
         one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self._kinds))

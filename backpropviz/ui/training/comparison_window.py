@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QDialog,
     QHBoxLayout,
     QLabel,
     QSplitter,
@@ -20,6 +19,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.controls import Chip, Segmented
+from backpropviz.ui.side_window import SideWindow
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.charts_area import ChartsArea
 from backpropviz.ui.training.curve_marks import curves_of
@@ -27,16 +27,14 @@ from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState, TrainingState
 
 
-class ComparisonWindow(QDialog):
+class ComparisonWindow(SideWindow):
     """Stays beside the page and follows the runs while they train."""
 
     closed = Signal()
 
     def __init__(self, parent: QWidget, state: TrainingState, colors: Theme) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Compare runs"))
-        self.setModal(False)
         self._state, self._colors = state, colors
         self._numbers = _two_of(state)
         self._is_common = False

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject
 
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.action_set import Detour
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
@@ -96,6 +97,7 @@ class TrainingDesk(QObject):
     def enter(self) -> None:
         """Show the training."""
         self.is_shown = True
+        self._window.actions_by_name.detours = self._detours()
         self._bench.bar.back.hide()
         self._bench.show_training(self.room.page)
         self.room.show()
@@ -104,9 +106,35 @@ class TrainingDesk(QObject):
         """Show the debugger, or the start page where nothing is open in it."""
         if self.is_shown:
             self.is_shown = False
+            self._window.actions_by_name.detours = {}
             self.room.hide()
             self._bench.bar.back.setVisible(self.has_run)
             self._bench.show_debugger()
+
+    def _detours(self) -> dict[str, Detour]:
+        """What the keys of the debugger do to a run, whose step is an update."""
+        room, asked = self.room, self.room.asked
+        on = Detour(self.tr("Of a run: make one update and pause."), room.one_update)
+        back = Detour(self.tr("Of a run: show the update before."), room.show_previous)
+        return {
+            "step_over": on,
+            "next": on,
+            "back_over": back,
+            "previous": back,
+            "step_into": Detour(
+                self.tr("Of a run: open the shown update in the debugger."), room.debug_update
+            ),
+            "step_out": Detour(self.tr("Of a run: train to the end of the epoch."), room.one_epoch),
+            "continue": Detour(self.tr("Of a run: start or pause training."), room.train),
+            "go_to": Detour(
+                self.tr("Of a run: show an update by its number."), room.page.controls.ask_update
+            ),
+            "toggle_breakpoint": Detour(self.tr("Of a run: choose what stops it."), asked.stops),
+            "save": Detour(self.tr("Of a run: save it."), asked.save_run),
+            "export": Detour(
+                self.tr("Of a run: save the filters as a picture."), asked.save_picture
+            ),
+        }
 
     def ask_for_run(self) -> None:
         """Ask for network, data and settings of a run; it is shown when it has come."""

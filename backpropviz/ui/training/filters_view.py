@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtGui import QAction, QHideEvent
-from PySide6.QtWidgets import QMenu
 
 from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.address import Address, parse
@@ -28,6 +27,7 @@ from backpropviz.figures.training.filter_words import value_words
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.menus import Menu
 from backpropviz.ui.training.filter_card import FilterCard
 from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState
@@ -179,7 +179,7 @@ class FiltersView(FilterScene):
             self.debug_wanted.emit(address if address.is_gradient else address.grad)
 
     def _ask_channel(self, network: Network, layer: str) -> None:
-        menu = QMenu(self)
+        menu = Menu(parent=self)
         count = network.parameter_shapes(network.by_name[layer])["weight"][1]
         choices: tuple[int | None, ...] = tuple(range(count))
         if count <= _MOST_TOGETHER:

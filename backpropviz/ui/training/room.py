@@ -67,6 +67,7 @@ class TrainingRoom(QObject):
         page.controls.spacing_wanted.connect(controller.redraw_every)
         page.controls.lock_wanted.connect(controller.lock_scales)
         page.controls.update_wanted.connect(self._go_to)
+        page.controls.left.connect(page.pictures.setFocus)
         page.slider.iteration_wanted.connect(controller.visit)
         page.charts.iteration_wanted.connect(controller.visit)
         page.alerts.rewind_wanted.connect(controller.visit)
@@ -155,6 +156,12 @@ class TrainingRoom(QObject):
     def debug_next_update(self) -> None:
         """Open the update after the shown one in the debugger."""
         self.controller.find_moment(ahead=1)
+
+    def show_previous(self) -> None:
+        """Look at the update before the shown one."""
+        run = self.controller.state.run
+        if run is not None and run.shown_iteration > 0:
+            self.controller.visit(run.shown_iteration - 1)
 
     def rewind(self) -> None:
         """Go on from the shown update in a run of its own."""
