@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from backpropviz.document import Value, parse_json
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import to_fields
@@ -21,7 +22,6 @@ from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
 from backpropviz.storage.architecture_json import network_from_json, network_to_json
 from backpropviz.storage.atomic import write_text
-from backpropviz.storage.entry import Entry, parse_json
 from backpropviz.storage.settings_json import initial_parameters, optimizer_from_json
 
 PictureReader: TypeAlias = Callable[[str, Preprocessing], Array]
@@ -86,7 +86,7 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
 
 
 def model_from_json(
-    document: Entry,
+    document: Value,
     name: str,
     *,
     parameters: Parameters | None = None,
@@ -133,7 +133,7 @@ def model_to_json(model: Model) -> dict[str, object]:
 
 
 def target_from_json(
-    entry: Entry, network: Network, classes: tuple[str, ...]
+    entry: Value, network: Network, classes: tuple[str, ...]
 ) -> int | tuple[float, ...]:
     """A class, by its name or number, or the wanted output in row-major order."""
     output = (1, *network.shapes[network.output])
@@ -141,12 +141,12 @@ def target_from_json(
     try:
         network.loss.target(target, output)
     except UserError as error:
-        raise UserError(f"{entry.place}: {error}") from None
+        raise entry.error(str(error)) from None
     return target
 
 
 def _given_target(
-    entry: Entry, classes: tuple[str, ...], single_output: bool
+    entry: Value, classes: tuple[str, ...], single_output: bool
 ) -> int | tuple[float, ...]:
     value = entry.value
     if isinstance(value, str):
@@ -161,12 +161,12 @@ def _given_target(
     return tuple(float(number) for number in entry.array((len(value),)))
 
 
-def _check_version(entry: Entry) -> None:
+def _check_version(entry: Value) -> None:
     if entry.integer(1, 10**6) > VERSION:
         entry.refuse("the file was made by a newer BackpropViz: update the program")
 
 
-def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
+def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
     given = {} if entry is None else {n: e.value for n, e in entry.members().items()}
     for field, size in zip(_FROM_INPUT, shape, strict=True):
         if given.setdefault(field, size) != size:
@@ -177,7 +177,7 @@ def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
     return Preprocessing.from_json(given)
 
 
-def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
+def _classes(entry: Value | None, network: Network) -> tuple[str, ...]:
     if entry is None:
         return ()
     names = tuple(item.text(200) for item in entry.items())
@@ -191,7 +191,7 @@ def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
 
 
 def _example(
-    entry: Entry | None,
+    entry: Value | None,
     network: Network,
     classes: tuple[str, ...],
     preprocessing: Preprocessing,
@@ -211,10 +211,10 @@ def _example(
     try:
         return Example(image.text(200), picture(image.text(200), preprocessing), target)
     except UserError as error:
-        raise UserError(f"{image.place}: {error}") from None
+        raise image.error(str(error)) from None
 
 
-def _numbers(image: Entry, shape: Shape) -> Array:
+def _numbers(image: Value, shape: Shape) -> Array:
     """Channels × height × width; one channel may be left out."""
     rows = image.items()
     gray = shape[0] == 1 and rows and isinstance(rows[0].value, list)

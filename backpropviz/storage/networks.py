@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backpropviz.assets import resource, resource_names
+from backpropviz.document import parse_json
 from backpropviz.engine.model import Model
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.storage import model_file, network_json
 from backpropviz.storage.architecture_json import network_from_json
-from backpropviz.storage.entry import parse_json
 
 FOLDER = "networks"
 JSON_SUFFIX, BPV_SUFFIX = ".json", ".bpv"

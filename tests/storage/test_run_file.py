@@ -252,7 +252,7 @@ SGD = {"optimizer": {"kind": "sgd"}, "schedule": {"kind": "constant"}}
         (edited("run.json", states=[]), "at least one state"),
         (edited("run.json", spacing=0), "spacing = 0"),
         (edited("run.json", augmentation={"flip": 1}), "augmentation"),
-        (edited("run.json", more=1), "'more' is not a field"),
+        (edited("run.json", more=1), "“more” is not a field"),
         (edited("data.json", training=["a"]), "names: give one each"),
         (edited("data.json", fingerprint="0"), "not those that were saved"),
         (edited("manifest.json", kind="model"), "holds a model, no training run"),

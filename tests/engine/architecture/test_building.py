@@ -25,7 +25,7 @@ from backpropviz.engine.layers.activation import Tanh
 from backpropviz.engine.presets import PRESETS, preset
 from backpropviz.engine.run import Settings, run
 from backpropviz.errors import UserError
-from backpropviz.storage.entry import Entry
+from backpropviz.document import JsonPlace, Value
 from backpropviz.storage.network_json import (
     model_from_json,
     model_to_json,
@@ -47,7 +47,7 @@ def test_a_draft_that_fits_goes_to_a_file_and_back(start: Draft, steps: list[Ste
             continue
         draft = edited if survey(edited).problem is None else draft
     model = build_model(draft)
-    read = model_from_json(Entry(model_to_json(model), ""), draft.title)
+    read = model_from_json(Value(model_to_json(model), JsonPlace()), draft.title)
     assert draft_of_model(read) == draft
     assert model_to_json(read) == {**model_to_json(model)}
 
