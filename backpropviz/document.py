@@ -26,7 +26,6 @@ from typing import (
     TypeAlias,
     TypeVar,
     Union,
-    cast,
     get_args,
     get_origin,
     get_type_hints,
@@ -315,7 +314,7 @@ class Value:
         Raises:
             UserError: a field is missing, unknown, of a wrong type or out of range.
         """
-        known, hints = _shape_of(cast("type[Any]", cls))
+        known, hints = _shape_of(cls)  # type: ignore[arg-type]
         needed = [name for name, field in known.items() if not _has_default(field)]
         found = self.members(tuple(known), needed, what or "it")
         given = {name: member.fitted(hints[name], readers) for name, member in found.items()}

@@ -6,12 +6,12 @@ elsewhere is opened by `opened_file`, which lets no pipe, device or folder throu
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
 import stat
 import sys
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,17 +87,17 @@ def opened_file(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
     """A file to read and seek in; what comes through a pipe is taken in first.
 
     Raises:
-        UserError: it is a folder, a device or too large; the sentence begins with “it”.
-        OSError: it is not there, or may not be read.
+        UserError: it is a device or too large; the sentence begins with “it”.
+        OSError: it is not there, is a folder or may not be read.
     """
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
-        raise UserError("it is a folder: choose a file in it.")
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if stat.S_ISFIFO(found.st_mode):
         yield io.BytesIO(_from_pipe(path, most_bytes))
         return
     if not stat.S_ISREG(found.st_mode):
-        raise UserError("it is not a regular file but a device: choose a file.")
+        raise UserError("it is a device, not a regular file: choose a file.")
     if found.st_size > most_bytes:
         raise _too_large(most_bytes)
     with path.open("rb") as file:
@@ -106,6 +106,8 @@ def opened_file(path: Path, most_bytes: int) -> Iterator[BinaryIO]:
 
 def file_content(path: Path, most_bytes: int) -> bytes:
     """All bytes of a file; errors as for `opened_file`."""
+    if path.is_file() and path.stat().st_size <= most_bytes:
+        return path.read_bytes()
     with opened_file(path, most_bytes) as file:
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:  # it has grown, or its size was not told
@@ -137,6 +139,8 @@ def _from_pipe(path: Path, most_bytes: int) -> bytes:
                 chunk = os.read(descriptor, _CHUNK)
             except BlockingIOError:
                 continue
+            if not chunk and not content:
+                break
             if not chunk:
                 return bytes(content)
             content += chunk
@@ -144,7 +148,7 @@ def _from_pipe(path: Path, most_bytes: int) -> bytes:
                 raise _too_large(most_bytes)
     finally:
         os.close(descriptor)
-    raise UserError("it is a pipe into which nothing is written: give a file.")
+    raise UserError("it is a pipe that nothing comes through, not a regular file: choose a file.")
 
 
 def _too_large(most_bytes: int) -> UserError:
@@ -169,27 +173,21 @@ class FileKind:
 _WEIGHTS: Final = (
     "write the layers and their weights as a network file (docs/network-format.md says how)"
 )
-_EXPORT: Final = f"it is not opened here; {_WEIGHTS}"
-_PICTURE: Final = "open it as an image (--image)"
+_PICTURE: Final = "open it as an image"
 _PACKED: Final = "unpack it and open what is inside"
 
-NETWORK: Final = FileKind("network", "a network file", "open it as a network (--network)")
-LESSON: Final = FileKind("lesson", "a lesson", "open it as a lesson (--lesson)")
-BPV: Final = FileKind(
-    "network session run", "a BackpropViz file (.bpv)", "open it as a network (--network)"
-)
+NETWORK: Final = FileKind("network", "a network file", "open it as a network")
+LESSON: Final = FileKind("lesson", "a lesson", "open it as a lesson")
+BPV: Final = FileKind("network session run", "a BackpropViz file (.bpv)", "open it as a network")
 _NUMPY: Final = FileKind(
     "data",
     "a NumPy file",
-    "open it as a data set (--data) if it holds images, or write its weights as a network file "
-    "(docs/network-format.md)",
+    f"open it as a data set if it holds images; of weights, {_WEIGHTS}",
 )
-_IDX: Final = FileKind("data", "an IDX file", "open it as a data set (--data)")
-_TORCH: Final = FileKind("", "a PyTorch file", _EXPORT)
-_KERAS: Final = FileKind("", "a Keras model", _EXPORT)
-_PICKLE: Final = FileKind(
-    "", "a Python pickle, which could run any program", f"it is not opened; {_WEIGHTS}"
-)
+_IDX: Final = FileKind("data", "an IDX file", "open it as a data set")
+_TORCH: Final = FileKind("", "a PyTorch file", _WEIGHTS)
+_KERAS: Final = FileKind("", "a Keras model", _WEIGHTS)
+_PICKLE: Final = FileKind("", "a Python pickle, which could run any program", _WEIGHTS)
 
 
 def _picture(title: str) -> FileKind:
@@ -210,11 +208,11 @@ _MAGIC: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (4, b"ftyp", FileKind("", "a video", "save one of its pictures as PNG")),
     (0, b"%PDF-", FileKind("", "a PDF document", "save its picture as PNG")),
     (0, b"<svg", FileKind("", "an SVG drawing", "save it as PNG first")),
-    (0, b"\x89HDF\r\n\x1a\n", FileKind("", "an HDF5 file, as Keras writes (.h5)", _EXPORT)),
+    (0, b"\x89HDF\r\n\x1a\n", FileKind("", "an HDF5 file, as Keras writes (.h5)", _WEIGHTS)),
     (0, b"\x93NUMPY", _NUMPY),
     (0, b"\0\0\x08", _IDX),
     (0, b"GGUF", FileKind("", "a language model (GGUF)", "choose a network of images")),
-    (4, b"TFL3", FileKind("", "a TensorFlow Lite model", _EXPORT)),
+    (4, b"TFL3", FileKind("", "a TensorFlow Lite model", _WEIGHTS)),
     (0, b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _TORCH),
     (0, b"\x1f\x8b", FileKind("data", "a gzip archive", _PACKED)),
     (0, b"7z\xbc\xaf'\x1c", FileKind("", "a 7z archive", _PACKED)),
@@ -255,9 +253,9 @@ def _is_bmp(head: bytes) -> bool:
 
 _TESTS: Final[tuple[tuple[Callable[[bytes], object], FileKind], ...]] = (
     (_is_bmp, _picture("a BMP picture")),
-    (_is_safetensors, FileKind("", "a safetensors file", _EXPORT)),
+    (_is_safetensors, FileKind("", "a safetensors file", _WEIGHTS)),
     (re.compile(rb"\x80[\x02-\x05]").match, _PICKLE),
-    (_is_onnx, FileKind("", "an ONNX model", _EXPORT)),
+    (_is_onnx, FileKind("", "an ONNX model", _WEIGHTS)),
     (re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE).match, _WEB_PAGE),
     (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<svg").match, FileKind(
         "", "an SVG drawing", "save it as PNG first"
@@ -317,13 +315,15 @@ def _by_head(head: bytes, name: str) -> FileKind | None:
 
 
 def _by_members(file: BinaryIO, name: str) -> FileKind | None:
+    import zipfile
+
     suffix = Path(name).suffix.lower()
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.namelist()
     except Exception:  # noqa: BLE001  (of a damaged list, anything; its reader tells it)
         members = []
-    if "manifest.json" in members or suffix == ".bpv":
+    if "manifest.json" in members:
         return BPV
     if any(member.endswith("data.pkl") for member in members) or suffix in {".pt", ".pth"}:
         return _TORCH
@@ -333,4 +333,5 @@ def _by_members(file: BinaryIO, name: str) -> FileKind | None:
         return _NUMPY
     if "mimetype" in members or "[Content_Types].xml" in members:
         return FileKind("", "an Office document", "save its picture as PNG")
-    return FileKind("", "a zip archive", _PACKED) if members else None
+    is_ours = suffix == ".bpv"
+    return FileKind("", "a zip archive", _PACKED) if members and not is_ours else None

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from backpropviz.document import Value, parse_json
 from backpropviz.engine.arrays import Array, Shape
@@ -52,15 +52,16 @@ _BUNDLED_PICTURE = re.compile(r"[a-z]+:[a-z0-9]+")
 _FROM_INPUT = ("channels", "height", "width")
 
 
-def read_network(path: Path, picture: PictureReader | None = None) -> Model:
+def read_network(file: BinaryIO, name: str, picture: PictureReader | None = None) -> Model:
     """Read a network file; `picture` opens an example that is given by name.
 
     Raises:
         UserError: it cannot be read, or it is not what docs/network-format.md says.
     """
-    if path.stat().st_size > LARGEST_FILE:
+    content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
         raise UserError(f"it is larger than {LARGEST_FILE // 10**6} MB: save it as .bpv instead.")
-    return model_from_json(parse_json(path.read_bytes()), path.stem, picture=picture)
+    return model_from_json(parse_json(content), name, picture=picture)
 
 
 def write_network(path: Path, model: Model, initialize: Mapping[str, object] | None = None) -> None:
@@ -97,6 +98,11 @@ def model_from_json(
     Raises:
         UserError: with the place in the file.
     """
+    if isinstance(document.value, dict) and "format" not in document.value:
+        raise document.error(
+            f'it is JSON, but no network file: one begins with "format": "{FORMAT}", as '
+            "docs/network-format.md says; add it."
+        )
     members = document.members(FIELDS, REQUIRED)
     members["format"].choice((FORMAT,))
     _check_version(members["version"])
