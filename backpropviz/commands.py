@@ -13,7 +13,7 @@ from backpropviz.errors import UsageError, UserError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import is_there, named_path
 from backpropviz.number_text import is_whole_number, whole_number
-from backpropviz.training_command.command import train, train_arguments
+from backpropviz.training_command.command import train, train_arguments, warn_of
 from backpropviz.training_command.option_values import count_value, path_value, scale_value
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
         picture = open_picture(arguments.image)
         image = prepare(picture, model.preprocessing).array
         target = picture.label if target is None and picture.label in model.class_names else target
+    warn_of(model)
     bits = int(arguments.float_bits)
     tape = api.record(model, image, target, float_bits=bits, reduction=arguments.reduction)
     return model, tape

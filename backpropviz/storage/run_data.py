@@ -158,6 +158,8 @@ def _array_members(dataset: Dataset) -> dict[str, bytes]:
 def _samples(archive: Archive, part: str, names: tuple[str, ...]) -> Samples:
     images = archive.any_array(_member(part, "images"), ("float32", "float64"))
     targets = archive.any_array(_member(part, "targets"), ("int64", "float32", "float64"))
+    if images.ndim < 2 or not targets.ndim:
+        raise UserError(_DAMAGED)
     return Samples(images, targets, names)
 
 

@@ -200,6 +200,8 @@ def _column(archive: Archive, name: str, rows: int | None, width: int) -> Array:
     shape = (rows, width) if is_matrix else (rows,)
     if array.ndim != len(shape) or (rows is not None and array.shape != shape):
         raise UserError(f"{member} does not fit the run’s other columns: save the file anew.")
+    if name.endswith("iteration") and not (array == np.rint(array)).all():
+        raise UserError(f"{member} holds numbers that are not whole: save the file anew.")
     return array
 
 

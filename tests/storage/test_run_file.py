@@ -261,6 +261,11 @@ SGD = {"optimizer": {"kind": "sgd"}, "schedule": {"kind": "constant"}}
         (array("history/loss.npy", np.zeros(2)), "history/loss.npy does not fit"),
         (array("history/iteration.npy", np.zeros(5, np.int64)), "does not rise"),
         (array("data/training.targets.npy", np.full(30, 7)), "not those that were saved"),
+        (array("data/training.targets.npy", np.float32(1)), "not those that were saved"),
+        (array("data/training.images.npy", np.float32(1)), "not those that were saved"),
+        (array("history/iteration.npy", np.float64(1)), "history/iteration.npy does not fit"),
+        (array("history/iteration.npy", np.full(5, np.nan)), "numbers that are not whole"),
+        (array("history/validated_iteration.npy", np.full(1, np.nan)), "numbers that are not wh"),
     ],
 )
 def test_a_damaged_file_is_told_in_a_sentence(

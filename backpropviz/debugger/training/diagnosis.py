@@ -14,7 +14,7 @@ from backpropviz.debugger.training.answer_rules import Collapsed, Symmetry
 from backpropviz.debugger.training.data_rules import Unbalanced, Unnormalized
 from backpropviz.debugger.training.facts import RunFacts
 from backpropviz.debugger.training.gradient_rules import Exploding, Vanishing
-from backpropviz.debugger.training.loss_rules import Flat, NotFinite, Overfitting
+from backpropviz.debugger.training.loss_rules import DoubledActivation, Flat, NotFinite, Overfitting
 from backpropviz.debugger.training.rule import Rule
 from backpropviz.debugger.training.step_rules import Ratio
 from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
@@ -35,6 +35,7 @@ RULES: tuple[type[Rule], ...] = (
     Collapsed,
     Overfitting,
     Flat,
+    DoubledActivation,
     Unnormalized,
     Unbalanced,
 )
