@@ -38,8 +38,7 @@ def saved_in(name: str) -> model_file.Session | None:
     Raises:
         UserError: the file cannot be used.
     """
-    path = named_path(name)
-    if path.suffix.lower() != ".bpv" or not is_there(path):
+    if Path(name).suffix.lower() != ".bpv" or not is_there(path := named_path(name)):
         return None
     loaded = load_file(path)
     return loaded if isinstance(loaded, model_file.Session) else None
