@@ -115,17 +115,6 @@ def file_content(path: Path, most_bytes: int) -> bytes:
     return content
 
 
-def head_of(path: Path) -> bytes:
-    """The first bytes of a regular file; none of anything else, which can be read only once."""
-    try:
-        if not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            return file.read(HEAD_BYTES)
-    except (OSError, ValueError):
-        return b""
-
-
 def _from_pipe(path: Path, most_bytes: int) -> bytes:
     """All that a pipe gives, such as bash's `<(command)`; one without a writer gives nothing."""
     import select

@@ -11,10 +11,12 @@ from pytestqt.qtbot import QtBot
 from backpropviz.engine.architecture.doubled import doubled
 from backpropviz.errors import UserError
 from backpropviz.ui.going import command_for
+from backpropviz.ui.lessons.progress_file import read_progress
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.notice import Notice
 from backpropviz.ui.palette import CommandPalette
 from backpropviz.ui.preferences import INTERVALS_MS, read_preferences
+from backpropviz.ui.recent import read_recent
 from tests.engine.architecture.test_doubled import softmax_file
 from tests.ui.conftest import LONG_MS, Open
 
@@ -39,6 +41,18 @@ def test_the_window_starts_with_damaged_settings(qtbot: QtBot, value: object) ->
     again.deleteLater()
     settings.clear()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[" * 100_000, "{}", "[3]", '[{"title": 1}]', '[{"title": "a"}]', "\0", "[NaN]"]
+)
+def test_a_damaged_list_of_recent_sessions_counts_as_empty(data_folder: Path, content: str) -> None:
+    data_folder.mkdir(parents=True, exist_ok=True)
+    (data_folder / "recent.json").write_text(content, "utf-8")
+    (data_folder / "lessons").mkdir()
+    (data_folder / "lessons" / "a.json").write_text(content, "utf-8")
+    assert read_recent() == ()
+    assert read_progress("a") is None
 
 
 def test_digits_that_only_look_like_a_step(window: MainWindow, open_in: Open) -> None:
