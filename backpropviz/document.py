@@ -241,7 +241,7 @@ class Value:
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            raise self.must_be("a number" if math.isnan(number) else "a finite number")
+            raise self.must_be("a number" if math.isnan(number) else "a number that is finite")
         if number < least:
             raise self.must_be(
                 f"a number of at least {least:g}" if least else "0 or a positive number"
