@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from backpropviz.errors import UsageError, UserError
 from backpropviz.frozen import frozen
-from backpropviz.training_command.command import train, train_arguments
+from backpropviz.named_file import is_there, named_path
+from backpropviz.number_text import is_whole_number, whole_number
+from backpropviz.training_command.command import train, train_arguments, warn_of
 from backpropviz.training_command.option_values import count_value, path_value, scale_value
 
 if TYPE_CHECKING:
@@ -64,12 +65,13 @@ def _open(arguments: argparse.Namespace) -> int:
 def _is_bundled(name: str) -> bool:
     from backpropviz.assets import resource_names
 
-    return not Path(name).exists() and name in {Path(n).stem for n in resource_names("networks")}
+    return not is_there(Path(name)) and name in {Path(n).stem for n in resource_names("networks")}
 
 
 def _check_openable(name: str) -> None:
     """A mistyped command is told at once; what a data set has is looked up by the window."""
-    if ":" not in name and not Path(name).expanduser().exists():
+    is_address = name[:7].lower() == "file://"
+    if (is_address or ":" not in name) and not is_there(named_path(name)):
         raise UsageError(
             f"“{name}” is neither a command nor a file: give {', '.join(COMMANDS)}, or a file."
         )
@@ -111,6 +113,7 @@ def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
         picture = open_picture(arguments.image)
         image = prepare(picture, model.preprocessing).array
         target = picture.label if target is None and picture.label in model.class_names else target
+    warn_of(model)
     bits = int(arguments.float_bits)
     tape = api.record(model, image, target, float_bits=bits, reduction=arguments.reduction)
     return model, tape
@@ -212,11 +215,12 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
 
 def _place(text: str) -> int | str:
     """A step's number, or an address."""
-    if not re.fullmatch(r"[0-9]+", text):
+    if not is_whole_number(text):
         return text
-    if len(text) > len("1000000000000000000"):
+    number = whole_number(text, 0, 10**18)
+    if number is None:
         raise UserError(f"there is no step {text[:20]}…: give a smaller number.")
-    return int(text)
+    return number
 
 
 def _paint_without_display() -> None:

@@ -13,7 +13,7 @@ from backpropviz.diagnosis.answer_rules import Collapsed, Symmetry
 from backpropviz.diagnosis.data_rules import Unbalanced, Unnormalized
 from backpropviz.diagnosis.facts import RunFacts
 from backpropviz.diagnosis.gradient_rules import Exploding, Vanishing
-from backpropviz.diagnosis.loss_rules import Flat, NotFinite, Overfitting
+from backpropviz.diagnosis.loss_rules import DoubledActivation, Flat, NotFinite, Overfitting
 from backpropviz.diagnosis.rule import Alert, Rule
 from backpropviz.diagnosis.step_rules import Ratio
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
@@ -34,6 +34,7 @@ RULES: tuple[type[Rule], ...] = (
     Collapsed,
     Overfitting,
     Flat,
+    DoubledActivation,
     Unnormalized,
     Unbalanced,
 )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.architecture.doubled import Doubled, doubled
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.training.measure import activation_layers, tensors_of
@@ -47,6 +48,8 @@ class RunFacts:
     feeders: Mapping[str, str]
     """The layer with weights that feeds an activation, or the next one before."""
     output: str
+    doubled: Doubled | None = None
+    """An activation before the loss that the loss applies itself."""
     class_names: tuple[str, ...] = ()
     images: ImageFacts | None = None
 
@@ -83,6 +86,7 @@ def facts_of(network: Network, dataset: Dataset | None = None) -> RunFacts:
         network.shapes,
         {node.name: _feeder(network, node) for node in activations},
         network.output,
+        doubled(network.nodes, network.loss),
         () if dataset is None else dataset.class_names,
         None if dataset is None else _images(dataset),
     )

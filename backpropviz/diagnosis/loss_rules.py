@@ -204,3 +204,46 @@ def not_finite(row: Measured, tensors: tuple[Address, ...]) -> tuple[str, ...]:
         pairs = zip(tensors, norms, strict=True)
         found += [str(tensor.of(part)) for tensor, norm in pairs if not finite(norm)]
     return tuple(found)
+
+
+@frozen(eq=False)
+class DoubledActivation(Rule):
+    """The last layer applies an activation that the loss applies itself."""
+
+    name: ClassVar[str] = "activation applied twice"
+    last: float = math.nan
+    """The loss of the newest update."""
+
+    @property
+    def applies(self) -> bool:
+        return self.facts.doubled is not None
+
+    def after(self, row: Measured) -> Self:
+        return replace(self, last=row.loss) if self.applies else self
+
+    @property
+    def is_raised(self) -> bool:
+        return self.applies
+
+    @property
+    def alert(self) -> Alert | None:
+        found = self.facts.doubled
+        if found is None:
+            return None
+        now = "" if math.isnan(self.last) else f" The last batch’s loss is {number(self.last)}."
+        least = found.least_loss(math.prod(self.facts.shapes[self.facts.output]))
+        return Alert(
+            "doubled",
+            Severity.WARNING,
+            f"Applied twice: {found.activation}, by {found.layer} and by the loss",
+            f"However right the answers are, a sample’s loss stays above {least}.{now}",
+            f"{found.loss.capitalize()} takes the numbers before the {found.activation} and "
+            f"applies it itself. After a second one all outputs lie between 0 and 1, so the "
+            f"gradients are small and learning is slow. Remove {found.layer}: the answers stay "
+            "the same.",
+            (),
+            0,
+            0,
+            found.layer,
+            self.facts.output_of(found.layer),
+        )

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from backpropviz.errors import UserError
+from backpropviz.number_text import LARGEST_WHOLE, whole_number
 
 GRADIENT = "grad"
 OPTIMIZER_STATES = frozenset(
@@ -95,10 +96,11 @@ def parse(text: str) -> Address:
 def _indices(inside: str | None, text: str) -> tuple[int, ...]:
     if inside is None:
         return ()
-    try:
-        return tuple(int(index) for index in inside.split(","))
-    except ValueError:
-        raise _malformed(text) from None
+    read = [whole_number(index, -LARGEST_WHOLE) for index in inside.split(",")]
+    indices = tuple(index for index in read if index is not None)
+    if len(indices) < len(read):
+        raise _malformed(text)
+    return indices
 
 
 def _malformed(text: str) -> UserError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +13,7 @@ from backpropviz.engine.record import DTYPES, record
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.number_text import real_number
 
 REDUCTIONS = ("mean", "sum")
 _MOST_NAMES = 12
@@ -58,12 +58,10 @@ def read_target(text: str, model: Model) -> int | tuple[float, ...]:
     wanted = text.strip()
     if wanted in model.class_names:
         return model.class_names.index(wanted)
-    try:
-        numbers = tuple(float(piece) for piece in wanted.split(","))
-    except ValueError:
-        numbers = (math.nan,)
-    if not all(math.isfinite(number) for number in numbers):
-        raise UserError(f"target “{text}” is not understood: give {_what_fits(model)}.")
+    read = [real_number(piece) for piece in wanted.split(",")]
+    numbers = tuple(number for number in read if number is not None)
+    if len(numbers) < len(read):
+        raise UserError(f"target “{text:.60}” is not understood: give {_what_fits(model)}.")
     if is_classifier(model) and len(numbers) == 1 and numbers[0].is_integer():
         return int(numbers[0])
     return numbers

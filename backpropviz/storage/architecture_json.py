@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.architecture.limits import (
     LARGEST_SIZE,
     LARGEST_WINDOW,
@@ -16,15 +17,14 @@ from backpropviz.engine.architecture.limits import (
 )
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.fields import KIND_FIELD, to_fields
-from backpropviz.engine.layers.protocol import Loss
-from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
+from backpropviz.engine.layers.protocol import Layer, Loss
+from backpropviz.engine.layers.registry import layer_kinds, loss_kinds
 from backpropviz.engine.network import IMAGE_NAME, Network, Node, check_name
 from backpropviz.engine.preprocessing import MAX_SIDE
 from backpropviz.errors import UserError
-from backpropviz.storage.entry import Entry
 
 
-def network_from_json(members: Mapping[str, Entry], name: str) -> Network:
+def network_from_json(members: Mapping[str, Value], name: str) -> Network:
     """The network that the fields `input`, `layers` and `loss` describe.
 
     Raises:
@@ -60,7 +60,7 @@ def network_to_json(network: Network) -> dict[str, object]:
     return {"input": list(network.input_shape), "layers": layers, "loss": loss}
 
 
-def _input_shape(entry: Entry) -> Shape:
+def _input_shape(entry: Value) -> Shape:
     sizes = entry.items()
     if len(sizes) != 3:
         entry.refuse("use [channels, height, width]")
@@ -70,37 +70,36 @@ def _input_shape(entry: Entry) -> Shape:
     return (channels, sizes[1].integer(1, MAX_SIDE), sizes[2].integer(1, MAX_SIDE))
 
 
-def _node(entry: Entry, earlier: list[str]) -> Node:
-    members = entry.members(required=("name", KIND_FIELD))
+def _node(entry: Value, earlier: list[str]) -> Node:
+    members = entry.members(required=("name", KIND_FIELD), what="a layer")
     name = members["name"].text(LONGEST_NAME)
-    place = f"{entry.place} ({name})"
+    own = entry.without("name", "inputs").called(name)
     try:
         check_name(name, earlier)
     except UserError as error:
-        raise UserError(f"{place}: {error}") from None
+        raise own.error(str(error)) from None
     inputs = members.get("inputs")
     sources = tuple(i.text(LONGEST_NAME) for i in inputs.items()) if inputs else (earlier[-1],)
-    fields = _plain(members, place, without=("name", "inputs"))
-    return Node(name, layer_from_fields(fields, place), sources)
+    _refuse_harm(own)
+    layer: Layer = own.configuration(layer_kinds(), "layer")
+    return Node(name, layer, sources)
 
 
-def _loss(entry: Entry) -> Loss:
-    members = entry.members(required=(KIND_FIELD,))
-    return loss_from_fields(_plain(members, entry.place), entry.place)
+def _loss(entry: Value) -> Loss:
+    entry.members(required=(KIND_FIELD,), what="a loss")
+    own = Value(entry.value, JsonPlace("loss", ": "))
+    _refuse_harm(own)
+    loss: Loss = own.configuration(loss_kinds(), "loss")
+    return loss
 
 
-def _plain(
-    members: Mapping[str, Entry], place: str, without: tuple[str, ...] = ()
-) -> dict[str, object]:
-    """The values as they stand, none so large that checking them would take long."""
-    kept = {name: entry for name, entry in members.items() if name not in without}
-    for name, entry in kept.items():
-        most = LARGEST_WINDOW if name in WINDOW_FIELDS else LARGEST_SIZE
-        _refuse_large(Entry(entry.value, f"{place}: {name}"), most)
-    return {name: entry.value for name, entry in kept.items()}
+def _refuse_harm(entry: Value) -> None:
+    """Refuse values so large that checking them would take long."""
+    for name, member in entry.members().items():
+        _refuse_large(member, LARGEST_WINDOW if name in WINDOW_FIELDS else LARGEST_SIZE)
 
 
-def _refuse_large(entry: Entry, most: int, depth: int = 2) -> None:
+def _refuse_large(entry: Value, most: int, depth: int = 2) -> None:
     """Refuse long texts and lists, large whole numbers and objects in a field of a layer."""
     value = entry.value
     if isinstance(value, str):

@@ -10,8 +10,9 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
+from backpropviz.document import Value, parse_json
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import to_fields
@@ -21,7 +22,6 @@ from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
 from backpropviz.storage.architecture_json import network_from_json, network_to_json
 from backpropviz.storage.atomic import write_text
-from backpropviz.storage.entry import Entry, parse_json
 from backpropviz.storage.settings_json import initial_parameters, optimizer_from_json
 
 PictureReader: TypeAlias = Callable[[str, Preprocessing], Array]
@@ -52,15 +52,16 @@ _BUNDLED_PICTURE = re.compile(r"[a-z]+:[a-z0-9]+")
 _FROM_INPUT = ("channels", "height", "width")
 
 
-def read_network(path: Path, picture: PictureReader | None = None) -> Model:
+def read_network(file: BinaryIO, name: str, picture: PictureReader | None = None) -> Model:
     """Read a network file; `picture` opens an example that is given by name.
 
     Raises:
         UserError: it cannot be read, or it is not what docs/network-format.md says.
     """
-    if path.stat().st_size > LARGEST_FILE:
+    content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
         raise UserError(f"it is larger than {LARGEST_FILE // 10**6} MB: save it as .bpv instead.")
-    return model_from_json(parse_json(path.read_bytes()), path.stem, picture=picture)
+    return model_from_json(parse_json(content), name, picture=picture)
 
 
 def write_network(path: Path, model: Model, initialize: Mapping[str, object] | None = None) -> None:
@@ -86,7 +87,7 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
 
 
 def model_from_json(
-    document: Entry,
+    document: Value,
     name: str,
     *,
     parameters: Parameters | None = None,
@@ -97,6 +98,11 @@ def model_from_json(
     Raises:
         UserError: with the place in the file.
     """
+    if isinstance(document.value, dict) and "format" not in document.value:
+        raise document.error(
+            f'it is JSON, but no network file: one begins with "format": "{FORMAT}", as '
+            "docs/network-format.md says; add it."
+        )
     members = document.members(FIELDS, REQUIRED)
     members["format"].choice((FORMAT,))
     _check_version(members["version"])
@@ -133,7 +139,7 @@ def model_to_json(model: Model) -> dict[str, object]:
 
 
 def target_from_json(
-    entry: Entry, network: Network, classes: tuple[str, ...]
+    entry: Value, network: Network, classes: tuple[str, ...]
 ) -> int | tuple[float, ...]:
     """A class, by its name or number, or the wanted output in row-major order."""
     output = (1, *network.shapes[network.output])
@@ -141,12 +147,12 @@ def target_from_json(
     try:
         network.loss.target(target, output)
     except UserError as error:
-        raise UserError(f"{entry.place}: {error}") from None
+        raise entry.error(str(error)) from None
     return target
 
 
 def _given_target(
-    entry: Entry, classes: tuple[str, ...], single_output: bool
+    entry: Value, classes: tuple[str, ...], single_output: bool
 ) -> int | tuple[float, ...]:
     value = entry.value
     if isinstance(value, str):
@@ -161,12 +167,12 @@ def _given_target(
     return tuple(float(number) for number in entry.array((len(value),)))
 
 
-def _check_version(entry: Entry) -> None:
+def _check_version(entry: Value) -> None:
     if entry.integer(1, 10**6) > VERSION:
         entry.refuse("the file was made by a newer BackpropViz: update the program")
 
 
-def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
+def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
     given = {} if entry is None else {n: e.value for n, e in entry.members().items()}
     for field, size in zip(_FROM_INPUT, shape, strict=True):
         if given.setdefault(field, size) != size:
@@ -177,7 +183,7 @@ def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
     return Preprocessing.from_json(given)
 
 
-def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
+def _classes(entry: Value | None, network: Network) -> tuple[str, ...]:
     if entry is None:
         return ()
     names = tuple(item.text(200) for item in entry.items())
@@ -191,7 +197,7 @@ def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
 
 
 def _example(
-    entry: Entry | None,
+    entry: Value | None,
     network: Network,
     classes: tuple[str, ...],
     preprocessing: Preprocessing,
@@ -211,10 +217,10 @@ def _example(
     try:
         return Example(image.text(200), picture(image.text(200), preprocessing), target)
     except UserError as error:
-        raise UserError(f"{image.place}: {error}") from None
+        raise image.error(str(error)) from None
 
 
-def _numbers(image: Entry, shape: Shape) -> Array:
+def _numbers(image: Value, shape: Shape) -> Array:
     """Channels × height × width; one channel may be left out."""
     rows = image.items()
     gray = shape[0] == 1 and rows and isinstance(rows[0].value, list)

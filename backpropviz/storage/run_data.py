@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from backpropviz.document import Value
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.samples import Dataset, Samples, Skipped
 from backpropviz.errors import UserError
 from backpropviz.storage.archive import Archive, to_npy
-from backpropviz.storage.entry import Entry
 
 FindData: TypeAlias = Callable[[str, Network, Preprocessing], Dataset | None]
 """All samples of a bundled set, by its name, for a network; None where no set has the name."""
@@ -60,7 +60,7 @@ def data_members(
 
 
 def read_data(
-    archive: Archive, document: Entry, network: Network, find_data: FindData | None
+    archive: Archive, document: Value, network: Network, find_data: FindData | None
 ) -> Dataset:
     """The data of a saved run.
 
@@ -158,6 +158,8 @@ def _array_members(dataset: Dataset) -> dict[str, bytes]:
 def _samples(archive: Archive, part: str, names: tuple[str, ...]) -> Samples:
     images = archive.any_array(_member(part, "images"), ("float32", "float64"))
     targets = archive.any_array(_member(part, "targets"), ("int64", "float32", "float64"))
+    if images.ndim < 2 or not targets.ndim:
+        raise UserError(_DAMAGED)
     return Samples(images, targets, names)
 
 
@@ -165,15 +167,15 @@ def _member(part: str, what: str) -> str:
     return f"data/{part}.{what}.npy"
 
 
-def _names(entry: Entry) -> tuple[str, ...]:
+def _names(entry: Value) -> tuple[str, ...]:
     return tuple(item.text() for item in entry.items())
 
 
-def _held_out_names(entry: Entry) -> tuple[str, ...] | None:
+def _held_out_names(entry: Value) -> tuple[str, ...] | None:
     return None if entry.value is None else _names(entry)
 
 
-def _skipped(entry: Entry) -> Skipped:
+def _skipped(entry: Value) -> Skipped:
     items = entry.items()
     if len(items) != 2:
         entry.refuse("use a list of a name and a reason")

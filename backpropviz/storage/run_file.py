@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from backpropviz.document import LARGEST_INTEGER, Value
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints, size_bytes
@@ -24,7 +25,6 @@ from backpropviz.engine.training.update import Trained
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.storage.archive import Archive, opened_archive, to_npy, write_archive
-from backpropviz.storage.entry import LARGEST_INTEGER, Entry
 from backpropviz.storage.model_file import (
     json_bytes,
     manifest,
@@ -146,7 +146,7 @@ def _kept_states(saved: SavedRun) -> tuple[int, list[Trained]]:
 
 
 def _read_states(
-    archive: Archive, network: Network, members: Mapping[str, Entry]
+    archive: Archive, network: Network, members: Mapping[str, Value]
 ) -> tuple[Checkpoints, tuple[Trained, Trained]]:
     entries = members["states"].items()
     if not entries:
@@ -200,6 +200,8 @@ def _column(archive: Archive, name: str, rows: int | None, width: int) -> Array:
     shape = (rows, width) if is_matrix else (rows,)
     if array.ndim != len(shape) or (rows is not None and array.shape != shape):
         raise UserError(f"{member} does not fit the run’s other columns: save the file anew.")
+    if name.endswith("iteration") and not (array == np.rint(array)).all():
+        raise UserError(f"{member} holds numbers that are not whole: save the file anew.")
     return array
 
 

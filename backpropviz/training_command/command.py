@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,7 @@ def _new_run(arguments: argparse.Namespace) -> Run:
     from backpropviz.training_command.settings import DEFAULTS
 
     model = api.load_network(arguments.network)
+    warn_of(model)
     if arguments.data == EXAMPLE:
         dataset = _example_alone(model)
     else:
@@ -158,6 +160,15 @@ def _new_run(arguments: argparse.Namespace) -> Run:
     return new_run(
         model, dataset, DEFAULTS, initial, title=f"{model.network.name} on {dataset.source}"
     )
+
+
+def warn_of(model: Model) -> None:
+    """Say on stderr what a network is known to do wrong, though it can be used."""
+    from backpropviz.engine.architecture.doubled import doubled
+
+    found = doubled(model.network.nodes, model.network.loss)
+    if found is not None:
+        print(f"backpropviz: {found.sentence}", file=sys.stderr)
 
 
 def _example_alone(model: Model) -> Dataset:

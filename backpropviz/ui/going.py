@@ -6,6 +6,7 @@ from backpropviz.debugger.commands import Command
 from backpropviz.debugger.going import GoTo, GoToAddress
 from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
+from backpropviz.number_text import is_whole_number, whole_number
 from backpropviz.ui.opened import Opened
 
 
@@ -15,12 +16,13 @@ def command_for(text: str, opened: Opened) -> Command:
     Raises:
         UserError: nothing in the pass is named so.
     """
-    wanted = text.strip().removeprefix("step ").replace(",", "") if _is_step(text) else text.strip()
-    if wanted.isdigit():
-        number = int(wanted)
-        if not 0 <= number <= opened.timeline.steps:
+    wanted = text.strip()
+    step = wanted.removeprefix("step ")
+    if is_whole_number(step):
+        number = whole_number(step, 0, opened.timeline.steps)
+        if number is None:
             raise UserError(
-                f"There is no step {number}: give a number from 1 to {opened.timeline.steps}."
+                f"There is no step {step:.20}: give a number from 1 to {opened.timeline.steps}."
             )
         return GoTo(max(0, number - 1))
     if wanted in opened.view.tape.network.by_name:
@@ -38,8 +40,3 @@ def to_layer(name: str, opened: Opened) -> Command:
     here = opened.step.phase if opened.step is not None else None
     found = next((e for e in extents if e.phase is here), extents[0])
     return GoTo(found.start)
-
-
-def _is_step(text: str) -> bool:
-    words = text.strip().removeprefix("step ").replace(",", "")
-    return words.isdigit()

@@ -9,6 +9,8 @@ from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QMainWindow, QWidget
 
+from backpropviz.ui.preferences import saved_state
+
 WIDTHS: Final = (256, 375)
 NARROW_WIDTHS: Final = (232, 330)
 """Of the left and the right docks; the narrow ones leave room for the stage in a small window."""
@@ -55,7 +57,7 @@ class Docks:
         for dock in self.by_name.values():
             dock.toggleViewAction().setEnabled(True)
             dock.show()
-        state = QSettings().value(_KEY)
+        state = saved_state(_KEY)
         if state is None or not self._window.restoreState(state, _VERSION):
             self._resize()
 

@@ -22,6 +22,7 @@ from backpropviz.ui.appearance import (
     resolve_theme,
 )
 from backpropviz.ui.menus import MENUS, Menu, with_letters
+from backpropviz.ui.preferences import saved_state
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
 from backpropviz.ui.screen import bounded, keep_on_screen
@@ -81,7 +82,7 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.start_page)
         self.setCentralWidget(self.pages)
         self.start_page.setFocus()
-        geometry = QSettings().value(_GEOMETRY)
+        geometry = saved_state(_GEOMETRY)
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(bounded(self, FIRST_SIZE))
         keep_on_screen(self)

@@ -9,6 +9,7 @@ from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QWidget
 
 from backpropviz.frozen import frozen
+from backpropviz.number_text import is_whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY
 from backpropviz.ui.action_set import key_text, translated
@@ -74,9 +75,10 @@ class CommandPalette(Floating):
         """An address with indices or a step's number, as typed."""
         bench = self._window.workbench
         wanted = text.strip()
-        if bench is None or bench.training.is_shown or not (wanted.isdigit() or "[" in wanted):
+        is_step = is_whole_number(wanted)
+        if bench is None or bench.training.is_shown or not (is_step or "[" in wanted):
             return []
-        note = self.tr("step") if wanted.isdigit() else self.tr("address")
+        note = self.tr("step") if is_step else self.tr("address")
         return [Entry(wanted, note, lambda: bench.actions.go_to_text(wanted))]
 
     def take(self) -> None:

@@ -14,6 +14,7 @@ from backpropviz.engine.run import Settings, read_target
 from backpropviz.errors import UserError
 from backpropviz.importers.images import open_picture
 from backpropviz.importers.picture import Picture
+from backpropviz.named_file import is_there, named_path
 from backpropviz.storage import model_file
 from backpropviz.storage.networks import load_file
 from backpropviz.ui.opened import Opened, record, restored, session_subject
@@ -37,8 +38,7 @@ def saved_in(name: str) -> model_file.Session | None:
     Raises:
         UserError: the file cannot be used.
     """
-    path = Path(name).expanduser()
-    if path.suffix.lower() != ".bpv" or not path.exists():
+    if Path(name).suffix.lower() != ".bpv" or not is_there(path := named_path(name)):
         return None
     loaded = load_file(path)
     return loaded if isinstance(loaded, model_file.Session) else None

@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject
 
 from backpropviz.engine.run import read_target
 from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.number_text import real_number
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.subject import Subject, target_text
@@ -138,10 +139,10 @@ class SubjectActions(QObject):
 
 
 def _rate(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"“{text}” is no number: give a learning rate such as 0.01.") from None
+    number = real_number(text)
+    if number is None:
+        raise UserError(f"“{text:.40}” is no number: give a learning rate such as 0.01.")
+    return number
 
 
 def _refusal(attempt: Callable[[], object]) -> str:

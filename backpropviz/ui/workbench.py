@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.engine.architecture.doubled import doubled
+from backpropviz.engine.network import Network
 from backpropviz.errors import BackpropVizError
 from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.view import View
@@ -174,9 +176,17 @@ class Workbench(QObject):
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
+            self._warn(new, None if old is None else old.subject.model.network)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
+
+    def _warn(self, opened: Opened, before: Network | None) -> None:
+        """Tell what a newly opened network is known to do wrong, once."""
+        network = opened.subject.model.network
+        found = None if network is before else doubled(network.nodes, network.loss)
+        if found is not None:
+            self._window.tell(found.sentence)
 
     def _show_view(self, opened: Opened) -> None:
         view, colors = opened.view, self._colors

@@ -116,7 +116,11 @@ def _value(inside: str, mark: str, source: Source) -> Piece:
 
 def _words(text: str) -> str:
     """Line ends are spaces."""
-    return re.sub(r"\s*\n\s*", " ", text)
+    first, *rest = text.split("\n")
+    if not rest:
+        return first
+    inner = (line.strip() for line in rest[:-1])
+    return " ".join((first.rstrip(), *(line for line in inner if line), rest[-1].lstrip()))
 
 
 def expressions(prose: Prose) -> Iterator[LessonExpression]:

@@ -35,6 +35,8 @@ class BinaryCrossEntropy:
     """
 
     kind: ClassVar[str] = "binary_cross_entropy"
+    own_activation: ClassVar[str] = "sigmoid"
+    also_called: ClassVar[tuple[str, ...]] = ("bce", "bce_with_logits")
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:

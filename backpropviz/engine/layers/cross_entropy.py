@@ -27,6 +27,11 @@ class CrossEntropy:
     """
 
     kind: ClassVar[str] = "cross_entropy"
+    own_activation: ClassVar[str] = "softmax"
+    also_called: ClassVar[tuple[str, ...]] = (
+        "categorical_cross_entropy",
+        "sparse_categorical_cross_entropy",
+    )
     reduction: Reduction = "mean"
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None

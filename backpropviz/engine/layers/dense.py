@@ -23,6 +23,7 @@ class Dense:
     """y[n,o] = b[o] + Σ_i W[o,i] · x[n,i]."""
 
     kind: ClassVar[str] = "dense"
+    also_called: ClassVar[tuple[str, ...]] = ("linear", "fully_connected", "gemm")
     out_features: int
     bias: bool = True
 

@@ -140,6 +140,8 @@ class Loss(Protocol):
     """What ends a network: prediction and target → one number."""
 
     kind: ClassVar[str]
+    own_activation: ClassVar[str]
+    """The kind of activation that it applies to the prediction itself; empty for none."""
 
     @property
     def reduction(self) -> str:

@@ -79,6 +79,7 @@ class SiLU(Activation):
     """x · s(x) with s(x) = 1 / (1 + e⁻ˣ), also called swish; its slope is s · (1 + x · (1 − s))."""
 
     kind: ClassVar[str] = "silu"
+    also_called: ClassVar[tuple[str, ...]] = ("swish",)
     kept: ClassVar[str] = "input"
     expression: ClassVar[str] = "{0} / (1 + exp(−{0}))"
     slope_expression: ClassVar[str] = "{0} · (1 + {1} / (1 + exp({1}))) / (1 + exp(−{1}))"

@@ -31,6 +31,8 @@ class SquaredError:
     """
 
     kind: ClassVar[str] = "squared_error"
+    own_activation: ClassVar[str] = ""
+    also_called: ClassVar[tuple[str, ...]] = ("mse", "mean_squared_error")
     half: bool = False
     reduction: Reduction = "mean"
 

@@ -15,6 +15,7 @@ from backpropviz.errors import UserError
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
 from backpropviz.figures.frames import FrameRange, frames
 from backpropviz.frozen import frozen
+from backpropviz.number_text import whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
 from backpropviz.ui.background import Background, sentence
@@ -250,8 +251,8 @@ def _write(
 
 def _end(text: str) -> int | str:
     """An end of a range: a step counted from 1, or an address."""
-    wanted = text.strip().replace(",", "")
-    return int(wanted) - 1 if wanted.isdigit() else wanted
+    step = whole_number(text)
+    return text.strip() if step is None else step - 1
 
 
 def _choices(name: str, choices: list[tuple[str, object]], first: object) -> Segmented:

@@ -62,10 +62,11 @@ class EditorFoot(QFrame):
 
     def tell(self) -> None:
         """The sentence, and what can be done with the draft."""
-        problem = self._controller.survey.problem
-        text = _told(problem) if problem is not None else self._weights_text()
+        survey = self._controller.survey
+        problem = survey.problem
+        text = _told(problem) if problem is not None else survey.remark or self._weights_text()
         self.note.setText(self._refusal or text)
-        self._color(is_wrong=problem is not None or bool(self._refusal))
+        self._color(is_wrong=problem is not None or bool(self._refusal or survey.remark))
         for button in (self.save, self.train, self.open):
             button.setEnabled(problem is None and not self._is_busy)
             button.setToolTip("" if problem is None else _told(problem))

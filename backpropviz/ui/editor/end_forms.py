@@ -12,6 +12,7 @@ from backpropviz.engine.architecture import ends
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.layers.registry import loss_kinds
 from backpropviz.frozen import frozen
+from backpropviz.number_text import whole_number
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
@@ -152,8 +153,9 @@ class LossForm(EditorForm):
 def class_names(text: str) -> tuple[str, ...]:
     """Names from a line: those between commas, or as many numbers as it says."""
     plain = text.strip()
-    if plain.isdecimal() and int(plain) <= _MOST_NUMBERED:
-        return tuple(str(number) for number in range(int(plain)))
+    count = whole_number(plain, 0, _MOST_NUMBERED)
+    if count is not None:
+        return tuple(str(number) for number in range(count))
     return tuple(part.strip() for part in plain.split(",") if part.strip())
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
 from backpropviz.engine.model import Model
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.number_text import real_number
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.editor.form import text_line
 
@@ -87,12 +88,12 @@ class PictureDialog(FramedDialog):
             return ""
         network = self._model.network
         try:
-            numbers = [float(piece) for piece in self.target.text().split(",")]
+            numbers = [real_number(piece) for piece in self.target.text().split(",")]
+            if None in numbers:
+                return self.tr("Give the target as numbers, separated by commas.")
             network.loss.target(numbers, (1, *network.shapes[network.output]))
         except UserError as error:
             return str(error)
-        except ValueError:
-            return self.tr("Give the target as numbers, separated by commas.")
         return ""
 
 

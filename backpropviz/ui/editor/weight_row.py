@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
 
 from backpropviz.engine.architecture.building import Start, WeightPlan
 from backpropviz.engine.initialize import DEFAULT_SCHEME, SCHEMES
+from backpropviz.number_text import whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT
@@ -56,7 +57,7 @@ class WeightRow(QWidget):
     def start(self) -> Start:
         """What is chosen."""
         keeps = self.keeps.isChecked() and not self.keeps.isHidden()
-        return Start(int(self.seed.text() or 0), self._scheme, keeps)
+        return Start(whole_number(self.seed.text()) or 0, self._scheme, keeps)
 
     def show_plan(self, plan: WeightPlan, *, has_base: bool) -> None:
         """Offer to keep weights where there are some to keep."""

@@ -13,6 +13,7 @@ from backpropviz.debugger.lessons.trial import problems
 from backpropviz.debugger.state import SessionState, timeline_of
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.named_file import named_path
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
 from backpropviz.ui.lessons.progress_file import read_progress
 from backpropviz.ui.opened import Opened, record
@@ -44,7 +45,7 @@ def load_lesson(name: str) -> LoadedLesson:
     """
     found = lesson_text(name)
     lesson = read_lesson(found.text, found.file)
-    folder = Path() if name in bundled_lesson_names() else Path(name).expanduser().parent
+    folder = Path() if name in bundled_lesson_names() else named_path(name).parent
     passes: dict[LessonPass, Opened] = {}
 
     def opened_for(on: LessonPass) -> Opened:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from backpropviz.errors import UserError
+from backpropviz.named_file import named_path
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.action_set import Detour
 
@@ -146,19 +147,18 @@ class TrainingDesk(QObject):
 
     def holds_run(self, name: str) -> bool:
         """Whether a file holds a run; of a damaged one its reader tells."""
-        path = Path(name).expanduser()
-        if path.suffix.lower() != ".bpv" or not path.is_file():
+        if Path(name).suffix.lower() != ".bpv":
             return False
         from backpropviz.storage.model_file import kind_of
 
         try:
-            return kind_of(path) == "run"
-        except UserError:
+            return kind_of(named_path(name)) == "run"
+        except (OSError, UserError):
             return False
 
     def open_run(self, name: str) -> None:
         """Reopen a saved run; it is shown when it has come."""
-        self.room.open_run(Path(name).expanduser())
+        self.room.open_run(named_path(name))
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from backpropviz.debugger.lessons.fields import read_toml
+from backpropviz.debugger.lessons.fields import line_of
 from backpropviz.debugger.lessons.reading import read_lesson
-from backpropviz.debugger.lessons.toml_places import TomlPath, places_of
 from backpropviz.debugger.lessons.trial import problems
+from backpropviz.document import read_toml
 from backpropviz.errors import UserError
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
+from backpropviz.toml_places import TomlPath, places_of
 from tests.debugger.lessons.passes import lesson_with, recorded, text_with
 
 STEP = '[[step]]\ntitle = "One"\ntext = "Some words."\n'
@@ -55,7 +56,7 @@ ASK = STEP + '[step.ask]\nprompt = "Well?"\n'
         (ASK, 12, "no “kind”"),
         (ASK + "kind = 'guess'", 14, '"winner"'),
         (ASK + "kind = 'value'", 12, "no “answer”"),
-        (ASK + "kind = 'value'\nanswer = 'loss'\nof = 'loss'", 16, "no field “of”"),
+        (ASK + "kind = 'value'\nanswer = 'loss'\nof = 'loss'", 16, "“of” is not a field"),
         (ASK + "kind = 'value'\nanswer = true", 15, "must be a text"),
         (ASK + "kind = 'value'\nanswer = 'loss §'", 15, "cannot be read"),
         (ASK + "kind = 'value'\nanswer = 3\ntolerance = -1", 16, "positive"),
@@ -229,7 +230,7 @@ def test_every_value_is_found_on_its_line() -> None:
     assert places.line(("many", 0, "inner", 1, "v")) == 22
     assert places.line(("many", 1, "k")) == 26
     assert places.line_within(("text",), "second") == 6
-    assert read_toml(TRICKY, "f").line == 1
+    assert line_of(read_toml(TRICKY, "f")) == 1
 
 
 def _leaves(value: Any, path: TomlPath) -> Any:
