@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from backpropviz.errors import UsageError, UserError
+from backpropviz.errors import UsageError
 from backpropviz.frozen import frozen
 from backpropviz.training_command.command import train, train_arguments
 from backpropviz.training_command.option_values import count_value, path_value, scale_value
@@ -150,7 +149,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    place = "an address, or the number of a step"
+    place = "an address, the number of a step (from 1), start or end"
     parser.add_argument("--from", required=True, dest="first", metavar="A", help=place)
     parser.add_argument("--to", required=True, dest="last", metavar="B", help=place)
     parser.add_argument("--depth", required=True, choices=DEPTHS, help="a frame a block of it")
@@ -178,8 +177,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from backpropviz.figures.frames import frames
     from backpropviz.scene.theme import theme
 
-    ends = (_place(arguments.first), _place(arguments.last))
-    found = frames(view, *ends, depth, size, theme(arguments.theme))
+    found = frames(view, arguments.first, arguments.last, depth, size, theme(arguments.theme))
     export_frames(
         found,
         found.count,
@@ -208,15 +206,6 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration), order)
     state = SessionState(depth=depth, order=order)
     return View(model, tape, timeline, state, Scales(tape)), depth
-
-
-def _place(text: str) -> int | str:
-    """A step's number, or an address."""
-    if not re.fullmatch(r"[0-9]+", text):
-        return text
-    if len(text) > len("1000000000000000000"):
-        raise UserError(f"there is no step {text[:20]}…: give a smaller number.")
-    return int(text)
 
 
 def _paint_without_display() -> None:
