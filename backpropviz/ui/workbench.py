@@ -172,6 +172,8 @@ class Workbench(QObject):
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
+            if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
+                self.settings.offer_own_picture(old.subject, new.subject)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
