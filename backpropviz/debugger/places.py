@@ -80,10 +80,10 @@ def find(timeline: Timeline, tape: Tape, address: Address, depth: Depth) -> int:
     own = tape.resolve(address)
     nest, start = timeline.nest(operation), timeline.starts[operation]
     if not own.indices or nest.rule is Rule.COPY or len(own.indices) != len(nest.shape):
-        return _shown(timeline, tape, start, depth)
+        return start_of_block(timeline, tape, start, depth)
     if timeline.orders[operation] == 0:
         element = timeline.position(operation, nest.element_at(own.indices))
-        return _shown(timeline, tape, element, depth)
+        return start_of_block(timeline, tape, element, depth)
     steps = contributions(tape, nest, timeline.orders[operation], own.indices)
     last = start + int(steps[-1]) if len(steps) else start
     return timeline.block(last, depth)[0]
@@ -104,8 +104,8 @@ def completed_at(timeline: Timeline, tape: Tape, address: Address) -> int:
     return timeline.block(find(timeline, tape, address, depth), depth)[1] - 1
 
 
-def _shown(timeline: Timeline, tape: Values, k: int, depth: Depth) -> int:
-    """The block's start; at term depth its first term, if it has one."""
+def start_of_block(timeline: Timeline, tape: Values, k: int, depth: Depth) -> int:
+    """The start of the block that contains step k; of an absent term, the next one of its value."""
     start, stop = timeline.block(k, depth)
     if timeline.effective_depth(k, depth) is not Depth.TERM or not is_absent(timeline, tape, k):
         return start

@@ -257,6 +257,15 @@ VIEW_ACTIONS: Final[tuple[ActionSpec, ...]] = (
         _PASS,
     ),
     ActionSpec(
+        "reset_layout",
+        "View",
+        "Reset the layout",
+        "Show every panel at its first place and size.",
+        (),
+        "rotate-ccw",
+        _PASS,
+    ),
+    ActionSpec(
         "toggle_theme",
         "View",
         "Switch light and dark",

@@ -297,11 +297,19 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         QSettings().setValue(_GEOMETRY, self.saveGeometry())
+        self._close_dialogs()
         if self.workbench is not None:
             self.workbench.close()
         if self._loader is not None:
             self._loader.stop()
         event.accept()
+
+    def _close_dialogs(self) -> None:
+        """No dialog outlives the window that it asks for."""
+        from PySide6.QtWidgets import QDialog
+
+        for dialog in self.findChildren(QDialog):
+            dialog.close()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

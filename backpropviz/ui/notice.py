@@ -52,7 +52,7 @@ class Notice(QFrame):
         self._window, self.offer = window, offer
         self._life = QTimer(self)
         self._life.setSingleShot(True)
-        self._life.timeout.connect(self.hide)
+        self._life.timeout.connect(self.run_out)
         window.installEventFilter(self)
         pages = window.centralWidget()
         if isinstance(pages, QStackedWidget):
@@ -124,6 +124,15 @@ class Notice(QFrame):
     def _live(self) -> None:
         """Begin anew to count the time that it takes to read."""
         self._life.start(max(_LEAST_MS, _MS_PER_LETTER * len(self.text)))
+
+    @property
+    def is_running_out(self) -> bool:
+        """Whether it will go by itself; it stays while the pointer is on it."""
+        return self._life.isActive()
+
+    def run_out(self) -> None:
+        """The time to read it is over."""
+        self.hide()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._life.stop()

@@ -177,9 +177,12 @@ class SceneView(QAbstractScrollArea):
     def _update_ranges(self) -> None:
         if self._scene is None:
             return
-        size, top = self.viewport().size(), self.pinned_top
+        top, room = self.pinned_top, self.maximumViewportSize()
         width = round(self._zoom * self._scene.width)
         height = round(self._zoom * (self._scene.height - top) + top)
+        # What fits without scroll bars needs none, though those of before still take room.
+        fits = width <= room.width() and height <= room.height()
+        size = room if fits else self.viewport().size()
         across, down = self.horizontalScrollBar(), self.verticalScrollBar()
         across.setRange(0, max(0, width - size.width()))
         across.setPageStep(size.width())
