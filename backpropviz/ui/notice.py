@@ -16,7 +16,6 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
     QPushButton,
     QStackedWidget,
@@ -27,7 +26,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap
-from backpropviz.ui.plain_text import plain_title
+from backpropviz.ui.plain_text import PlainLabel, plain_title
 
 _NAME = "Notice"
 _WIDEST = 720
@@ -69,11 +68,11 @@ class Notice(QFrame):
             f"{border}; border-radius: 8px; }} QLabel {{ color: {colors.text}; "
             f"font-size: 13px; background: transparent; }}"
         )
-        mark = QLabel()
+        mark = PlainLabel()
         sign = "circle-alert" if offer is None else "info"
         color = colors.alert_title if offer is None else colors.text
         mark.setPixmap(pixmap(sign, color, 18, self.devicePixelRatioF()))
-        self._text = QLabel()
+        self._text = PlainLabel()
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from html import escape
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 
@@ -18,8 +17,15 @@ class PlainLabel(QLabel):
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
+
+    def setText(self, text: str) -> None:
+        """Show a text; only one that may be taken for markup needs Qt's enumerations."""
+        if _may_be_markup(text):
+            from PySide6.QtCore import Qt
+
+            self.setTextFormat(Qt.TextFormat.PlainText)
+        super().setText(text)
 
 
 def plain_title(text: str) -> str:
@@ -29,6 +35,10 @@ def plain_title(text: str) -> str:
 
 def plain_tip(text: str) -> str:
     """A text for a tooltip; what Qt might take for markup is escaped."""
-    if "<" not in text:
+    if not _may_be_markup(text):
         return text
     return f'<p style="white-space: pre-wrap">{escape(text)}</p>'
+
+
+def _may_be_markup(text: str) -> bool:
+    return "<" in text or "&lt;" in text

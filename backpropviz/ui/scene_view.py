@@ -30,6 +30,7 @@ from backpropviz.paint.draw import draw
 from backpropviz.scene.hit import Hit, find, hit
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_focus import DIRECTIONS, first_key, neighbor
 from backpropviz.ui.scene_overlay import Overlay
 
@@ -300,7 +301,7 @@ class SceneView(QAbstractScrollArea):
         text = self.describe(found.key) if found else ""
         if found and text:
             box = self.view_box(found.box).toAlignedRect()
-            QToolTip.showText(at + QPoint(6, 10), text, self.viewport(), box)
+            QToolTip.showText(at + QPoint(6, 10), plain_tip(text), self.viewport(), box)
         else:
             QToolTip.hideText()
         is_command = found is not None and ":" in found.key

@@ -13,6 +13,7 @@ from backpropviz.debugger.going import GoToBlock
 from backpropviz.figures.timeline.height import HEIGHT
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_view import SceneView
 
 if TYPE_CHECKING:
@@ -88,4 +89,5 @@ class TimelineView(SceneView):
 
     def _tell(self, position: int, at: QPoint) -> None:
         near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
-        QToolTip.showText(at + QPoint(6, 12), self.name_position(position), self.viewport(), near)
+        text = self.name_position(position)
+        QToolTip.showText(at + QPoint(6, 12), plain_tip(text), self.viewport(), near)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBar, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolBar, QWidget
 
 from backpropviz.paint.families import qfont
 from backpropviz.paint.render import render
@@ -17,7 +17,7 @@ from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, file_name, 
 from backpropviz.ui.icons import icon, pixmap
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import plain_tip, plain_title
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.subject import EXAMPLE, Subject, target_text
 
 _MOST_CLASSES, _LONGEST = 24, 22
@@ -212,7 +212,7 @@ class _SearchField(QPushButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setAccessibleName(text)
         self.clicked.connect(action.trigger)
-        self._glyph, self._text, self._key = QLabel(), QLabel(text), QLabel()
+        self._glyph, self._text, self._key = PlainLabel(), PlainLabel(text), PlainLabel()
         self._key.setText(key_text("Ctrl+Shift+P"))
         row = QHBoxLayout(self)
         row.setContentsMargins(9, 0, 10, 0)

@@ -25,6 +25,7 @@ from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.preferences import INTERVALS_MS, speed_text
 
 HEIGHT: Final = 48
@@ -222,7 +223,7 @@ def _order_help(order: LoopOrder) -> str:
 
 
 def _label(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(ROW))
     return label
 

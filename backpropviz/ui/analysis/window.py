@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from backpropviz.debugger.going import GoToAddress
 from backpropviz.engine.address import Address
@@ -16,6 +16,7 @@ from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ class AnalysisWindow(QDialog):
         self.bench, self.controller = bench, bench.controller
         self.colors: Theme = window.theme
         self.worker = Background(self)
-        self.heading = QLabel(title)
+        self.heading = PlainLabel(title)
         self.heading.setFont(qfont(CARD_TITLE))
         self.heading.setContentsMargins(16, 0, 0, 0)
         self.canvas = canvas or SceneView()
         self.canvas.setAccessibleName(title)
         self.canvas.resized.connect(self.draw)
         self.canvas.describe = bench.pointing.describe
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setObjectName("Note")
         self.note.setWordWrap(True)
         self._lay_out()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QLineEdit, QVBoxLayout, QWidget
 
 from backpropviz.engine.architecture.catalog import Entry, catalog
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.fuzzy import match
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _WIDTH = 380
@@ -27,7 +28,7 @@ class KindChooser(QDialog):
         self.rows = RowList(self.tr("Kinds of layers"), self.tr("No kind is called so."))
         self.rows.use_theme(colors)
         self.rows.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.help = QLabel()
+        self.help = PlainLabel()
         self.help.setObjectName("Note")
         self.help.setWordWrap(True)
         self.help.setFixedHeight(34)

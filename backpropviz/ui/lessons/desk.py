@@ -15,6 +15,7 @@ from backpropviz.ui.lessons.lesson_cards import LessonCard, read_cards
 from backpropviz.ui.lessons.lesson_list import LessonList
 from backpropviz.ui.lessons.lesson_panel import LessonPanel
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import plain_tip, plain_title
 
 if TYPE_CHECKING:
     from backpropviz.ui.controller import Controller
@@ -85,13 +86,13 @@ class LessonDesk(QObject):
         self.cards = cards
         if not self._lesson_actions:
             for card in cards:
-                action = QAction(card.title, self._window)
+                action = QAction(plain_title(card.title), self._window)
                 action.setData(card.name)
                 action.triggered.connect(self._open_chosen)
                 self._lesson_actions.append(action)
             self._menu.insertActions(self._menu.actions()[0], self._lesson_actions)
         for action, card in zip(self._lesson_actions, cards, strict=True):
-            action.setToolTip(self._help(card))
+            action.setToolTip(plain_tip(self._help(card)))
             action.setCheckable(card.is_done)
             action.setChecked(card.is_done)
         self._show_list()

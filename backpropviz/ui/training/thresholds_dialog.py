@@ -10,7 +10,6 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QScrollArea,
     QToolButton,
@@ -26,6 +25,7 @@ from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, hairline
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.typed import typed_value
 
 _WIDTH, _HEIGHT = 600, 620
@@ -78,7 +78,7 @@ class ThresholdsDialog(FramedDialog):
         for group, members in groupby(names, lambda name: LIMITS[name].group):
             if self._rows:
                 column.addWidget(hairline())
-            heading = QLabel(self.tr(group))
+            heading = PlainLabel(self.tr(group))
             heading.setFont(qfont(BODY_STRONG))
             column.addWidget(heading)
             for name in members:
@@ -110,7 +110,7 @@ class _Row(QWidget):
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
         self._limit, self._default = limit, default
-        title = QLabel(limit.title)
+        title = PlainLabel(limit.title)
         title.setFont(qfont(ROW))
         self.field = QLineEdit(_text(limit, value))
         self.field.setFont(qfont(MONO))
@@ -118,18 +118,19 @@ class _Row(QWidget):
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.field.setAccessibleName(f"{limit.group}, {limit.title}")
         self.field.setAccessibleDescription(limit.explanation)
-        self.field.setToolTip(self.tr("From {range}").format(range=limit.range_text))
-        unit = QLabel("%" if limit.is_share else "")
+        told = self.tr("From {range}").format(range=limit.range_text)
+        self.field.setToolTip(plain_tip(told))
+        unit = PlainLabel("%" if limit.is_share else "")
         unit.setFont(qfont(ROW))
         unit.setFixedWidth(14)
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
         self._reset.setIconSize(QSize(16, 16))
         shown = f"{_text(limit, default)} %" if limit.is_share else _text(limit, default)
-        self._reset.setToolTip(self.tr("Back to {default}").format(default=shown))
+        self._reset.setToolTip(plain_tip(self.tr("Back to {default}").format(default=shown)))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
-        about = QLabel(
+        about = PlainLabel(
             self.tr("{explanation} Default {default}, {source}.").format(
                 explanation=limit.explanation, default=shown, source=limit.source
             )
