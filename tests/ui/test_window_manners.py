@@ -59,10 +59,13 @@ def test_no_scroll_bars_are_left_by_a_zoom(window: MainWindow, open_in: Open) ->
     stage = bench_of(window).stage
     for _ in range(4):
         window.actions_by_name["zoom_in"].trigger()
+    QApplication.processEvents()
+    assert stage.horizontalScrollBar().isVisible()
     assert stage.horizontalScrollBar().maximum() > 0
     assert stage.verticalScrollBar().maximum() > 0
     for _ in range(4):
         window.actions_by_name["zoom_out"].trigger()
+    QApplication.processEvents()
     assert stage.horizontalScrollBar().maximum() == stage.verticalScrollBar().maximum() == 0
 
 
