@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from backpropviz.errors import UsageError, UserError
+from backpropviz.errors import UsageError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import is_there, named_path
-from backpropviz.number_text import is_whole_number, whole_number
 from backpropviz.training_command.command import train, train_arguments, warn_of
 from backpropviz.training_command.option_values import count_value, path_value, scale_value
 
@@ -153,7 +152,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    place = "an address, or the number of a step"
+    place = "an address, the number of a step (from 1), start or end"
     parser.add_argument("--from", required=True, dest="first", metavar="A", help=place)
     parser.add_argument("--to", required=True, dest="last", metavar="B", help=place)
     parser.add_argument("--depth", required=True, choices=DEPTHS, help="a frame a block of it")
@@ -181,8 +180,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from backpropviz.figures.frames import frames
     from backpropviz.scene.theme import theme
 
-    ends = (_place(arguments.first), _place(arguments.last))
-    found = frames(view, *ends, depth, size, theme(arguments.theme))
+    found = frames(view, arguments.first, arguments.last, depth, size, theme(arguments.theme))
     export_frames(
         found,
         found.count,
@@ -211,16 +209,6 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration), order)
     state = SessionState(depth=depth, order=order)
     return View(model, tape, timeline, state, Scales(tape)), depth
-
-
-def _place(text: str) -> int | str:
-    """A step's number, or an address."""
-    if not is_whole_number(text):
-        return text
-    number = whole_number(text, 0, 10**18)
-    if number is None:
-        raise UserError(f"there is no step {text[:20]}…: give a smaller number.")
-    return number
 
 
 def _paint_without_display() -> None:

@@ -275,7 +275,8 @@ def test_export_to_pdf_png_and_svg(
         (3, ("-o", "x", "--to", "999999"), "no step 999999"),
         (3, ("-o", "x", "--to", "9" * 5000), "no step"),
         (3, ("-o", "x", "--to", "image[0,0,0,0]"), "given"),
-        (3, ("-o", "x", "--to", "0"), "exchange the two ends"),
+        (3, ("-o", "x", "--to", "0"), "no step 0: give a number from 1 to 105"),
+        (3, ("-o", "x", "--to", "1"), "exchange the two ends"),
     ],
 )
 def test_exports_that_are_refused(

@@ -211,6 +211,7 @@ class DoubledActivation(Rule):
     """The last layer applies an activation that the loss applies itself."""
 
     name: ClassVar[str] = "activation applied twice"
+    can_pause: ClassVar[bool] = False
     last: float = math.nan
     """The loss of the newest update."""
 

@@ -13,6 +13,7 @@ from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.actions import ACTIONS, ActionSpec, Needs, Scope
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import plain_tip
 
 
 @frozen
@@ -136,7 +137,7 @@ class ActionSet(QObject):
         """Enable a command, or disable it and say why."""
         action = self.by_name[name]
         action.setEnabled(refusal is None)
-        action.setToolTip(tool_tip(_BY_NAME[name], refusal))
+        action.setToolTip(plain_tip(tool_tip(_BY_NAME[name], refusal)))
 
 
 _BY_NAME = {spec.name: spec for spec in ACTIONS}

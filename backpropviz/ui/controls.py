@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QCompleter,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QSizePolicy,
     QToolButton,
@@ -23,6 +22,7 @@ from backpropviz.scene.theme import PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap
 from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 CONTROL_HEIGHT = 28
 
@@ -139,7 +139,7 @@ class Chip(QToolButton):
         self._menu.setToolTipsVisible(True)
         self.setMenu(self._menu)
         self._label_text = label
-        self._picture, self._label, self._value, self._arrow = (QLabel() for _ in range(4))
+        self._picture, self._label, self._value, self._arrow = (PlainLabel() for _ in range(4))
         self._label.setText(label)
         self._label.setFont(qfont(ROW))
         self._value.setFont(_strong(qfont(ROW)))
@@ -204,7 +204,7 @@ class PanelHead(QFrame):
         super().__init__(parent)
         self.setObjectName("Panel")
         self.setFixedHeight(32)
-        label = QLabel(title)
+        label = PlainLabel(title)
         label.setFont(qfont(PANEL_TITLE))
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(16, 0, 10, 0)
@@ -227,7 +227,7 @@ class PanelHead(QFrame):
         button = QToolButton()
         button.setFixedSize(24, 24)
         button.setIconSize(QSize(16, 16))
-        button.setToolTip(help_text)
+        button.setToolTip(plain_tip(help_text))
         button.setAccessibleName(help_text)
         self._row.addWidget(button)
         self._buttons.append((button, icon_name))
@@ -252,7 +252,7 @@ def _segment(text: str, help_text: str) -> QToolButton:
     button.setText(text)
     button.setCheckable(True)
     button.setFixedHeight(CONTROL_HEIGHT - 4)
-    button.setToolTip(help_text)
+    button.setToolTip(plain_tip(help_text))
     button.setAccessibleName(text)
     button.setFont(qfont(ROW))
     return button

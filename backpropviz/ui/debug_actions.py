@@ -60,6 +60,7 @@ class DebugActions(QObject):
             "ledger_by_sample": self.sum_ledger_by_sample,
             "next_sample": lambda: self.turn_samples(1),
             "previous_sample": lambda: self.turn_samples(-1),
+            "reset_layout": self._bench.docks.reset,
             "next_panel": self.next_panel,
             "previous_panel": self.previous_panel,
             "play": player.toggle,

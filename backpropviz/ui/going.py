@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from backpropviz.debugger.commands import Command
 from backpropviz.debugger.going import GoTo, GoToAddress
+from backpropviz.debugger.places import step_number
 from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
-from backpropviz.number_text import is_whole_number, whole_number
 from backpropviz.ui.opened import Opened
 
 
@@ -17,14 +17,9 @@ def command_for(text: str, opened: Opened) -> Command:
         UserError: nothing in the pass is named so.
     """
     wanted = text.strip()
-    step = wanted.removeprefix("step ")
-    if is_whole_number(step):
-        number = whole_number(step, 0, opened.timeline.steps)
-        if number is None:
-            raise UserError(
-                f"There is no step {step:.20}: give a number from 1 to {opened.timeline.steps}."
-            )
-        return GoTo(max(0, number - 1))
+    number = step_number(wanted, opened.timeline.steps)
+    if number is not None:
+        return GoTo(number)
     if wanted in opened.view.tape.network.by_name:
         return to_layer(wanted, opened)
     address = parse(wanted)

@@ -308,6 +308,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         QSettings().setValue(_GEOMETRY, self.saveGeometry())
+        self._close_dialogs()
         if self.workbench is not None:
             self.workbench.close()
         if self._loader is not None:
@@ -319,6 +320,13 @@ class MainWindow(QMainWindow):
 
         if not press_focused_button(self, event):
             super().keyPressEvent(event)
+
+    def _close_dialogs(self) -> None:
+        """No dialog outlives the window that it asks for."""
+        from PySide6.QtWidgets import QDialog
+
+        for dialog in self.findChildren(QDialog):
+            dialog.close()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

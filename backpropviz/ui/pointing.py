@@ -20,6 +20,7 @@ from backpropviz.ui.cell_text import cell_text, value_text
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.mark_keys import address_of, clicked, double_clicked, sample_of
 from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
 
 
@@ -109,7 +110,7 @@ class Pointing(QObject):
         self._address = address
         menu = Menu(parent=self._window)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(str(address)).setEnabled(False)
+        menu.addAction(plain_title(str(address))).setEnabled(False)
         menu.addSeparator()
         is_pinned = address in opened.state.pins
         menu.addAction(self.tr("Unpin") if is_pinned else self.tr("Pin"), self._pin)

@@ -30,6 +30,7 @@ from backpropviz.paint.draw import draw
 from backpropviz.scene.hit import Hit, find, hit
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_focus import DIRECTIONS, first_key, neighbor
 from backpropviz.ui.scene_overlay import Overlay
 
@@ -179,9 +180,12 @@ class SceneView(QAbstractScrollArea):
     def _update_ranges(self) -> None:
         if self._scene is None:
             return
-        size, top = self.viewport().size(), self.pinned_top
+        top, room = self.pinned_top, self.maximumViewportSize()
         width = round(self._zoom * self._scene.width)
         height = round(self._zoom * (self._scene.height - top) + top)
+        # What fits without scroll bars needs none, though those of before still take room.
+        fits = width <= room.width() and height <= room.height()
+        size = room if fits else self.viewport().size()
         across, down = self.horizontalScrollBar(), self.verticalScrollBar()
         across.setRange(0, max(0, width - size.width()))
         across.setPageStep(size.width())
@@ -303,7 +307,7 @@ class SceneView(QAbstractScrollArea):
         text = self.describe(found.key) if found else ""
         if found and text:
             box = self.view_box(found.box).toAlignedRect()
-            QToolTip.showText(at + QPoint(6, 10), text, self.viewport(), box)
+            QToolTip.showText(at + QPoint(6, 10), plain_tip(text), self.viewport(), box)
         else:
             QToolTip.hideText()
         is_command = found is not None and ":" in found.key

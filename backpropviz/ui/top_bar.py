@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBar, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolBar, QWidget
 
 from backpropviz.paint.families import qfont
 from backpropviz.paint.render import render
@@ -17,6 +17,7 @@ from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, file_name, 
 from backpropviz.ui.icons import icon, pixmap
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.subject import EXAMPLE, Subject, target_text
 
 _MOST_CLASSES, _LONGEST = 24, 22
@@ -150,7 +151,9 @@ class TopBar(QToolBar):
     def _fill_images(self) -> None:
         samples = [self._choice(self.image, name, name, self._choose_image) for name in _SAMPLES]
         shared = self._actions
-        self.image.fill([shared["open"], shared["paste"], shared["fit_image"], None, *samples])
+        own = (shared["own_example"], shared["own_picture"])
+        files = (shared["open"], shared["paste"], shared["fit_image"])
+        self.image.fill([*own, None, *files, None, *samples])
 
     def _fill_networks(self) -> None:
         """When the menu is first opened: the bundled files are read for their titles."""
@@ -164,7 +167,7 @@ class TopBar(QToolBar):
         for card in cards:
             title = f"{card.name}:  {card.title}"
             entry = self._choice(self.network, title, card.name, self._choose_network)
-            entry.setToolTip(card.description)
+            entry.setToolTip(plain_tip(card.description))
             entries.append(entry)
         details = self._actions["network_details"]
         editor = (self._actions["new_network"], self._actions["edit_network"])
@@ -185,7 +188,7 @@ class TopBar(QToolBar):
         )
 
     def _choice(self, chip: Chip, title: str, value: str, slot: object) -> QAction:
-        action = QAction(title.replace("&", "&&"), chip.menu())
+        action = QAction(plain_title(title), chip.menu())
         action.setData(value)
         action.triggered.connect(slot)
         return action
@@ -209,7 +212,7 @@ class _SearchField(QPushButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setAccessibleName(text)
         self.clicked.connect(action.trigger)
-        self._glyph, self._text, self._key = QLabel(), QLabel(text), QLabel()
+        self._glyph, self._text, self._key = PlainLabel(), PlainLabel(text), PlainLabel()
         self._key.setText(key_text("Ctrl+Shift+P"))
         row = QHBoxLayout(self)
         row.setContentsMargins(9, 0, 10, 0)

@@ -26,6 +26,7 @@ from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon
 from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.preferences import INTERVALS_MS, speed_text
 
 HEIGHT: Final = 48
@@ -251,7 +252,7 @@ def _order_help(order: LoopOrder) -> str:
 
 
 def _label(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(ROW))
     return label
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
+from backpropviz.debugger.going import GoToBlock, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.architecture.doubled import doubled
 from backpropviz.engine.network import Network
@@ -127,7 +127,7 @@ class Workbench(QObject):
         controller.busy_changed.connect(self._say_busy)
         self.player.ticked.connect(self._play_on)
         self.player.changed.connect(self._show_playing)
-        self.timeline.position_wanted.connect(self._go_to)
+        self.timeline.place_wanted.connect(self._go_to)
         self.timeline.name_position = self._position_name
         self.timeline.resized.connect(self._redraw_timeline)
         self.transport.depth_wanted.connect(self._set_depth)
@@ -177,6 +177,8 @@ class Workbench(QObject):
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
             self._warn(new, None if old is None else old.subject.model.network)
+            if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
+                self.settings.offer_own_picture(old.subject, new.subject)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
@@ -193,7 +195,7 @@ class Workbench(QObject):
         self.transport.show_opened(opened)
         self.actions.allow(opened)
         self._window.status.show_pass(
-            state_text(opened),
+            state_text(opened, is_playing=self.player.is_playing),
             message_text(opened),
             facts_text(opened),
             is_paused=not view.is_done and not self.player.is_playing,
@@ -352,9 +354,9 @@ class Workbench(QObject):
         elif self.controller.opened is not None:
             self._window.status.say(message_text(self.controller.opened))
 
-    def _go_to(self, k: int) -> None:
+    def _go_to(self, place: GoToBlock) -> None:
         self.player.pause()
-        self.controller.dispatch(GoTo(k))
+        self.controller.dispatch(place)
 
     def _set_depth(self, depth: Depth) -> None:
         self.controller.dispatch(SetDepth(depth))
@@ -367,7 +369,9 @@ class Workbench(QObject):
 
     def _show_playing(self, is_playing: bool) -> None:
         self.transport.show_playing(is_playing, self.player.interval_ms)
-        if self.controller.opened is not None and not is_playing:
+        # A pause while the training or the start page is shown concerns no view.
+        is_seen = self._window.pages.currentWidget() is self.stage
+        if self.controller.opened is not None and is_seen:
             self._show_view(self.controller.opened)
 
     def _redraw_timeline(self) -> None:

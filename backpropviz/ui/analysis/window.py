@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 
 from backpropviz.debugger.going import GoToAddress
 from backpropviz.engine.address import Address
@@ -15,6 +15,7 @@ from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.side_window import SideWindow
 
@@ -34,14 +35,14 @@ class AnalysisWindow(SideWindow):
         self.bench, self.controller = bench, bench.controller
         self.colors: Theme = window.theme
         self.worker = Background(self)
-        self.heading = QLabel(title)
+        self.heading = PlainLabel(title)
         self.heading.setFont(qfont(CARD_TITLE))
         self.heading.setContentsMargins(16, 0, 0, 0)
         self.canvas = canvas or SceneView()
         self.canvas.setAccessibleName(title)
         self.canvas.resized.connect(self.draw)
         self.canvas.describe = bench.pointing.describe
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setObjectName("Note")
         self.note.setWordWrap(True)
         self._lay_out()

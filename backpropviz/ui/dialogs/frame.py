@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QStyle,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.screen import room
 from backpropviz.ui.side_window import BoundedDialog
 
@@ -31,13 +31,13 @@ class FramedDialog(BoundedDialog):
         super().__init__(parent)
         self.setWindowTitle(heading)
         self.setModal(True)
-        title = QLabel(heading)
+        title = PlainLabel(heading)
         title.setFont(qfont(CARD_TITLE))
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(24, 20, 24, 20)
         self._column.setSpacing(8)
         self._column.addWidget(title)
-        self.remark = QLabel(remark)
+        self.remark = PlainLabel(remark)
         self.remark.setObjectName("Note")
         self.remark.setWordWrap(True)
         self.remark.setVisible(bool(remark))

@@ -6,8 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from PySide6.QtWidgets import QLabel
-
 from backpropviz.engine.architecture import ends
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.layers.registry import loss_kinds
@@ -20,6 +18,7 @@ from backpropviz.ui.editor.facts_view import FactsView, bytes_text, count_text
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.setting_fields import SettingFields
 from backpropviz.ui.editor.setting_words import setting_title
+from backpropviz.ui.plain_text import PlainLabel
 
 _MOST_NUMBERED = 1000
 
@@ -51,7 +50,7 @@ class ImageForm(EditorForm):
     def __init__(self, controller: DraftController) -> None:
         super().__init__()
         self._controller = controller
-        note = QLabel(self.tr("Pictures of any size are brought to these measures."))
+        note = PlainLabel(self.tr("Pictures of any size are brought to these measures."))
         note.setObjectName("Note")
         note.setWordWrap(True)
         self.column.addWidget(note)
@@ -104,7 +103,7 @@ class LossForm(EditorForm):
         self.add_row(self.tr("Loss"), self.kind)
         self.keep_place_for_fields()
         self.classes_note = self.add_row(self.tr("Classes"), self.classes)
-        note = QLabel(
+        note = PlainLabel(
             self.tr(
                 "A number gives as many classes that are called 0, 1, 2, …; the last layer "
                 "needs an output for each."

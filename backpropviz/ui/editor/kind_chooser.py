@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from backpropviz.engine.architecture.catalog import Entry, catalog
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.floating import Floating
 from backpropviz.ui.fuzzy import match
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _WIDTH = 380
@@ -24,7 +25,7 @@ class KindChooser(Floating):
         self._corner = parent.window().mapFromGlobal(corner)
         self.line.setFixedHeight(32)
         self.line.setPlaceholderText(self.tr("Which layer?"))
-        self.help = QLabel()
+        self.help = PlainLabel()
         self.help.setObjectName("Note")
         self.help.setWordWrap(True)
         self.help.setFixedHeight(34)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from backpropviz.engine.model import Model
 from backpropviz.errors import UserError
@@ -13,6 +13,7 @@ from backpropviz.frozen import frozen
 from backpropviz.number_text import real_number
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.editor.form import text_line
+from backpropviz.ui.plain_text import PlainLabel
 
 _BUNDLED = (("mnist:0", "A handwritten digit"), ("photo:chelsea", "A photo"))
 
@@ -56,7 +57,7 @@ class PictureDialog(FramedDialog):
         network = self._model.network
         count = math.prod(network.shapes[network.output])
         text = self.tr("Target: {count} numbers, separated by commas").format(count=count)
-        self.body.addWidget(QLabel(text))
+        self.body.addWidget(PlainLabel(text))
         self.body.addWidget(self.target)
 
     def _choice(self, text: str) -> QPushButton:

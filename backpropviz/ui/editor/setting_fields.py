@@ -23,6 +23,7 @@ from backpropviz.ui.editor.setting_text import (
     takes_whole_numbers,
 )
 from backpropviz.ui.editor.setting_words import choice_text, setting_help, setting_title
+from backpropviz.ui.plain_text import PlainLabel
 
 Setter: TypeAlias = Callable[[str, object], str]
 """Takes a field's name and value; returns why it is refused, or nothing."""
@@ -98,12 +99,12 @@ class SettingFields(QWidget):
         return self._notes[name].text() if not self._notes[name].isHidden() else ""
 
     def _add(self, number: int, name: str, hint: Any) -> None:
-        label = QLabel(setting_title(name))
+        label = PlainLabel(setting_title(name))
         label.setFont(qfont(ROW))
         label.setToolTip(setting_help(name))
         control = self._control(name, hint)
         label.setBuddy(control)
-        note = QLabel()
+        note = PlainLabel()
         note.setObjectName("Refusal")
         note.setFont(qfont(LABEL))
         note.setWordWrap(True)

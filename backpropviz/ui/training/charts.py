@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from backpropviz.figures.training.curve_figure import (
     CurveOptions,
@@ -27,6 +27,7 @@ from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
 from backpropviz.ui.controls import Chip
 from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.curve_cache import CurveCache
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ class ChartCard(QFrame):
         self.setObjectName("ListCard")
         self.setAccessibleName(kind.title)
         self.setMinimumHeight(_LEAST_HEIGHT)
-        self._title, self._told = QLabel(self.tr(kind.title)), QLabel()
+        self._title, self._told = PlainLabel(self.tr(kind.title)), PlainLabel()
         self._title.setFont(qfont(BODY_STRONG))
         self._told.setFont(qfont(ROW))
         self._told.setObjectName("Secondary")
         self._told.setMinimumWidth(1)
-        self._promise = QLabel(self.tr(kind.promise))
+        self._promise = PlainLabel(self.tr(kind.promise))
         self._promise.setFont(qfont(ROW))
         self._promise.setObjectName("Tertiary")
         self._promise.setWordWrap(True)
@@ -81,7 +82,7 @@ class ChartCard(QFrame):
     def show_told(self, text: str) -> None:
         """What is measured, and how it is smoothed; all of it in the tool tip."""
         if text != self._told.toolTip():
-            self._told.setToolTip(text)
+            self._told.setToolTip(plain_tip(text))
             self._elide()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

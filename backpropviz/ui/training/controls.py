@@ -22,6 +22,7 @@ from backpropviz.ui.action_set import ActionSet, tool_tip
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.training.epoch import updates_in
 from backpropviz.ui.training.state import TrainingState
 
@@ -216,6 +217,6 @@ def _spacing_text(spacing: int | None) -> str:
 
 
 def _label(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(ROW))
     return label

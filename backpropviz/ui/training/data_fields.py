@@ -10,6 +10,7 @@ from backpropviz.importers.datasets.load import Choices
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.controls import CONTROL_HEIGHT
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.training.typed import LARGEST, field_text, told, typed_value
 
 _FIELD_WIDTH = 72
@@ -58,7 +59,7 @@ class DataFields(QWidget):
         field.setFont(qfont(MONO))
         field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
         field.setAlignment(Qt.AlignmentFlag.AlignRight)
-        field.setToolTip(help_text)
+        field.setToolTip(plain_tip(help_text))
         field.editingFinished.connect(self._tell)
         return field
 

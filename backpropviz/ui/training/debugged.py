@@ -36,6 +36,11 @@ class UpdateSubject(Subject):
         """An update is made again from its run."""
         return "An update of a run cannot be saved as a session: save the run instead."
 
+    @property
+    def can_change(self) -> bool:
+        """An update is what it was; another image or network opens a pass of its own."""
+        return False
+
     def sample_name(self, sample: int) -> str:
         """`mnist:17`: which image of the data a sample is."""
         return self.names[sample] if len(self.names) > 1 else ""

@@ -28,6 +28,7 @@ from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.training.filter_card import FilterCard
 from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState
@@ -186,7 +187,7 @@ class FiltersView(FilterScene):
             choices = (None, *choices)
         for channel in choices:
             title = self.tr("all") if channel is None else str(channel)
-            action = QAction(title, menu)
+            action = QAction(plain_title(title), menu)
             action.setData((layer, channel))
             action.triggered.connect(self._choose_channel)
             menu.addAction(action)

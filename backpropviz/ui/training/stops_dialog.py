@@ -9,7 +9,6 @@ from typing import Any, Final, cast
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QWidget,
 )
@@ -21,6 +20,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, hairline
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 from backpropviz.ui.training.stop_form import StopForm
 
@@ -51,7 +51,7 @@ class StopsDialog(FramedDialog):
         self._list.opened.connect(self._edit)
         self._form.changed.connect(self._change)
         self._form.refused.connect(self._refuse)
-        self._always = QLabel(
+        self._always = PlainLabel(
             self.tr("A run cannot go on past such an update, so this stop is always on.")
         )
         self._always.setObjectName("Note")

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QScrollArea,
     QToolButton,
@@ -30,6 +29,7 @@ from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, hairline
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.typed import typed_value
 
 _WIDTH, _HEIGHT = 600, 620
@@ -125,8 +125,8 @@ class ThresholdsDialog(FramedDialog):
         self._accept.setEnabled(not refusal)
 
 
-def _heading(text: str) -> QLabel:
-    heading = QLabel(text)
+def _heading(text: str) -> PlainLabel:
+    heading = PlainLabel(text)
     heading.setFont(qfont(BODY_STRONG))
     return heading
 
@@ -138,7 +138,7 @@ class _Response(QWidget):
         super().__init__()
         self.name = rule.name
         title = rule.name[0].upper() + rule.name[1:]
-        label = QLabel(title)
+        label = PlainLabel(title)
         label.setFont(qfont(ROW))
         self.alerts, self.pauses = QCheckBox(self.tr("Alert")), QCheckBox(self.tr("Pause"))
         self.alerts.setAccessibleName(self.tr("{rule}: alert").format(rule=title))
@@ -176,7 +176,7 @@ class _Row(QWidget):
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
         self._limit, self._default = limit, default
-        title = QLabel(limit.title)
+        title = PlainLabel(limit.title)
         title.setFont(qfont(ROW))
         self.field = QLineEdit(_text(limit, value))
         self.field.setFont(qfont(MONO))
@@ -184,18 +184,19 @@ class _Row(QWidget):
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.field.setAccessibleName(f"{limit.group}, {limit.title}")
         self.field.setAccessibleDescription(limit.explanation)
-        self.field.setToolTip(self.tr("From {range}").format(range=limit.range_text))
-        unit = QLabel("%" if limit.is_share else "")
+        told = self.tr("From {range}").format(range=limit.range_text)
+        self.field.setToolTip(plain_tip(told))
+        unit = PlainLabel("%" if limit.is_share else "")
         unit.setFont(qfont(ROW))
         unit.setFixedWidth(14)
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
         self._reset.setIconSize(QSize(16, 16))
         shown = f"{_text(limit, default)} %" if limit.is_share else _text(limit, default)
-        self._reset.setToolTip(self.tr("Back to {default}").format(default=shown))
+        self._reset.setToolTip(plain_tip(self.tr("Back to {default}").format(default=shown)))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
-        about = QLabel(
+        about = PlainLabel(
             self.tr("{explanation} Default {default}, {source}.").format(
                 explanation=limit.explanation, default=shown, source=limit.source
             )
