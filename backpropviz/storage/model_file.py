@@ -28,7 +28,7 @@ from backpropviz.storage.archive import (
     to_npy,
     write_archive,
 )
-from backpropviz.storage.entry import Entry, parse_json
+from backpropviz.storage.entry import Entry, parse_json, plain
 from backpropviz.storage.network_json import model_from_json, model_to_json, target_from_json
 
 Kind: TypeAlias = Literal["model", "session", "run"]
@@ -115,8 +115,8 @@ def manifest(kind: Kind) -> bytes:
 
 
 def json_bytes(value: object) -> bytes:
-    """A value as a JSON member."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    """A value as a JSON member; names that are not UTF-8 are written so that they can be read."""
+    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def model_members(model: Model) -> dict[str, bytes]:

@@ -21,7 +21,7 @@ from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
 from backpropviz.storage.architecture_json import network_from_json, network_to_json
 from backpropviz.storage.atomic import write_text
-from backpropviz.storage.entry import Entry, parse_json
+from backpropviz.storage.entry import Entry, parse_json, plain
 from backpropviz.storage.settings_json import initial_parameters, optimizer_from_json
 
 PictureReader: TypeAlias = Callable[[str, Preprocessing], Array]
@@ -82,7 +82,7 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
             "image": model.example.image[0].tolist(),
             "target": _target_to_json(model.example.target),
         }
-    write_text(path, _readable(document) + "\n")
+    write_text(path, _readable(plain(document)) + "\n")
 
 
 def model_from_json(
@@ -180,7 +180,7 @@ def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
 def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
     if entry is None:
         return ()
-    names = tuple(item.text(200) for item in entry.items())
+    names = tuple(item.text() for item in entry.items())
     output = network.shapes[network.output]
     if (len(names),) != output or len(set(names)) != len(names):
         raise UserError(
@@ -224,7 +224,7 @@ def _numbers(image: Entry, shape: Shape) -> Array:
 
 
 def _readable(value: object, indent: str = "") -> str:
-    """JSON in which whole numbers are written without a point and short lists in one line."""
+    """Plain values as JSON: whole numbers without a point, short lists in one line."""
     line = json.dumps(_tidy(value), ensure_ascii=False, allow_nan=False)
     if not isinstance(value, dict | list) or (indent and len(line) <= _LINE_LENGTH - len(indent)):
         return line
