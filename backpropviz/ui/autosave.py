@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from backpropviz.ui.training.state import RunState
     from backpropviz.ui.workbench import Workbench
 
-EVERY_MS: Final = 15_000
+EVERY_MS = 15_000
 PAST_BYTES: Final = 8_000_000
 """Of a run's checkpoints: any state of the past follows from them, in more time from fewer."""
 
@@ -73,7 +73,7 @@ class Autosave(QObject):
         runs = () if training is None else training.state.runs
         found = [_run_words(run) for run in runs if training and training.is_unsaved(run)]
         if draft is not None:
-            found.append(self.tr("the network “{title}” in the editor").format(title=draft.title))
+            found.append(self.tr("network “{title}” in the editor").format(title=draft.title))
         return tuple(found)
 
     def finish(self, *, keeps: bool) -> None:
@@ -172,7 +172,7 @@ class Autosave(QObject):
         found += [_run_words(run) for run in (() if training is None else training.state.runs)]
         if draft is not None:
             title = draft.draft.title
-            found.append(self.tr("the network “{title}” in the editor").format(title=title))
+            found.append(self.tr("network “{title}” in the editor").format(title=title))
         return tuple(found)
 
     def _take(self, work: Work) -> None:
@@ -204,4 +204,4 @@ def _pass_words(opened: Opened) -> str:
 
 
 def _run_words(run: RunState) -> str:
-    return f"the run “{run.run.title}” at update {run.now.iteration:,}"
+    return f"run “{run.run.title}” at update {run.now.iteration:,}"

@@ -67,7 +67,7 @@ class ResumeOffer(QFrame):
         return self.tr("BackpropViz ended unexpectedly; what was open is kept")
 
     def _text(self, summary: WorkSummary) -> str:
-        titles = [f"{title[:1].upper()}{title[1:]}" for title in summary.titles[:_MOST_TITLES]]
+        titles = list(summary.titles[:_MOST_TITLES])
         more = len(summary.titles) - len(titles)
         if more:
             titles.append(self.tr("and {count} more").format(count=more))

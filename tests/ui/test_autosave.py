@@ -132,8 +132,8 @@ def test_a_run_and_a_draft_are_resumed(
     assert run is not None
     assert kept is not None
     assert bench.autosave.unsaved() == (
-        "the run “digits” at update 11",
-        f"the network “{kept.title}” in the editor",
+        "run “digits” at update 11",
+        f"network “{kept.title}” in the editor",
     )
     crashed(window, qtbot, data_folder)
     window.close()
