@@ -21,7 +21,7 @@ from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.shipped import shipped_dataset
 from backpropviz.storage import model_file
 from backpropviz.storage.architecture_json import draft_from_json, draft_to_json
-from backpropviz.storage.atomic import write_bytes
+from backpropviz.storage.atomic import check_writable, write_bytes
 from backpropviz.storage.entry import Entry, parse_json
 from backpropviz.storage.leftovers import own_mark, remove_leftovers
 from backpropviz.storage.model_file import json_bytes
@@ -37,6 +37,7 @@ _STATE, _LOCK = "state.json", "lock"
 _VERSION: Final = 1
 _FIELDS: Final = ("version", "when", "is_closed", "titles", "page", "session", "runs", "draft")
 _MOST: Final = 10**9
+_ROOM_BYTES: Final = 50_000_000
 
 
 @frozen(eq=False)
@@ -261,6 +262,15 @@ class LoadedWork:
     runs: tuple[LoadedRun, ...]
     draft: KeptDraft | None
     is_training_shown: bool
+
+
+def check_keepable() -> None:
+    """Refuse to rely on the disk where it would not hold what is open.
+
+    Raises:
+        UserError: the folder cannot be written, or has little room.
+    """
+    check_writable(recent.data_folder() / _FOLDER / _STATE, _ROOM_BYTES)
 
 
 def new_work_folder() -> WorkFolder:

@@ -323,7 +323,20 @@ class MainWindow(QMainWindow):
         from backpropviz.ui.dialogs.closing import ClosingChoice, ask_to_close
 
         answer = ask_to_close(self, unsaved, is_training=bench.training.is_running)
+        if answer is ClosingChoice.KEEP and not self._can_keep():
+            return None
         return None if answer is ClosingChoice.CANCEL else answer is ClosingChoice.KEEP
+
+    def _can_keep(self) -> bool:
+        from backpropviz.errors import UserError
+        from backpropviz.ui.kept_work import check_keepable
+
+        try:
+            check_keepable()
+        except UserError as error:
+            self.tell_error(error)
+            return False
+        return True
 
     def closeEvent(self, event: QCloseEvent) -> None:
         keeps = self._wants_to_keep()

@@ -23,6 +23,7 @@ from backpropviz.ui.closing import ended_by_signals
 from backpropviz.ui.dialogs.closing import ClosingDialog
 from backpropviz.ui.kept_work import WorkFolder, left_work
 from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.notice import Notice
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.workbench import Workbench
 from tests.engine.training.runs import same
@@ -283,6 +284,26 @@ def test_closing_asks_where_work_is_unsaved(
         assert folder.summary().is_closed
         folder.let_go()
     window.asks_before_closing = False
+
+
+def test_a_window_stays_where_the_disk_would_not_keep_its_work(
+    window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(window, qtbot, 2)
+    window.asks_before_closing = True
+    usage = shutil.disk_usage(".")
+    with monkeypatch.context() as changed:
+        changed.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
+        QTimer.singleShot(0, _keep_and_close)
+        assert not window.close()
+    assert "no space left on device" in window.findChildren(Notice)[-1].text
+    window.asks_before_closing = False
+
+
+def _keep_and_close() -> None:
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, ClosingDialog)
+    dialog.keep.click()
 
 
 def test_closing_asks_nothing_where_nothing_is_lost(window: MainWindow, open_in: Open) -> None:
