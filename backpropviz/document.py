@@ -405,6 +405,41 @@ def _collect(
         _collect(item, shape[1:], whole, flat)
 
 
+def plain(value: object, *, lines: bool = False) -> object:
+    """A value for a JSON file, each text of it such that `Value.text` reads it again.
+
+    Names from a file system may hold anything: what is no character or cannot be printed is
+    written as its number, and of a long one the two ends stay. Only a remark may have `lines`.
+    """
+    match value:
+        case str():
+            return _plain_text(value, lines=lines)
+        case Mapping():
+            return {name: plain(item, lines=name == "remark") for name, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    return value
+
+
+def _plain_text(text: str, *, lines: bool) -> str:
+    kept = "\n" if lines else ""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c in kept else _number(c) for c in text)
+    if len(text) > LONGEST_TEXT:
+        half = LONGEST_TEXT // 2 - 2
+        text = f"{text[:half]} … {text[-half:]}"
+    return text
+
+
+def _number(character: str) -> str:
+    r"""`\xe9` for the byte E9 of a name that is not UTF-8, `\u202e` for what only steers text."""
+    raw = character.encode("utf-8", "surrogateescape") if character in _BYTES else b""
+    return f"\\x{raw[0]:02x}" if raw else ascii(character)[1:-1]
+
+
+_BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))
+
+
 def parse_json(text: str | bytes) -> Value:
     """Strict JSON: no NaN, no field given twice, numbers that a float holds.
 

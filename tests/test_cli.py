@@ -395,3 +395,19 @@ def test_the_command_records_what_the_engine_does(tmp_path: Path) -> None:
         assert set(arrays.files) == {str(address) for address in tape}
         for name in arrays.files:
             assert np.array_equal(arrays[name], tape[name]), name
+
+
+def test_ctrl_c_while_the_program_is_loaded_prints_no_traceback() -> None:
+    code = (
+        "import builtins, sys\n"
+        "from backpropviz.__main__ import main\n"
+        "plain = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'backpropviz.cli':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return plain(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")

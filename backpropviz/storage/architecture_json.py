@@ -1,11 +1,13 @@
-"""The layers and the loss of a network file: JSON ↔ Network."""
+"""The layers and the loss of a network file: JSON ↔ Network; and a draft, which need not fit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from backpropviz.document import JsonPlace, Value
+from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.limits import (
     LARGEST_SIZE,
     LARGEST_WINDOW,
@@ -48,16 +50,57 @@ def network_from_json(members: Mapping[str, Value], name: str) -> Network:
 
 def network_to_json(network: Network) -> dict[str, object]:
     """The fields `input`, `layers` and `loss`; `network_from_json` reads them back unchanged."""
+    layers = _layers_to_json(network.nodes)
+    loss = to_fields(network.loss)
+    return {"input": list(network.input_shape), "layers": layers, "loss": loss}
+
+
+def draft_to_json(draft: Draft) -> dict[str, object]:
+    """A draft as it is, whether its layers fit together or not."""
+    return {
+        "title": draft.title,
+        "input": list(draft.input_shape),
+        "layers": _layers_to_json(draft.nodes),
+        "loss": to_fields(draft.loss),
+        "classes": list(draft.class_names),
+        "origins": dict(draft.origins),
+    }
+
+
+def draft_from_json(entry: Value) -> Draft:
+    """The draft that `draft_to_json` wrote.
+
+    Raises:
+        UserError: a layer's own settings are wrong; the sentence names the place.
+    """
+    members = entry.members(_DRAFT, _DRAFT)
+    nodes: list[Node] = []
+    for item in members["layers"].items():
+        nodes.append(_node(item, [IMAGE_NAME, *(node.name for node in nodes)]))
+    origins = {name: item.text() for name, item in members["origins"].members().items()}
+    return Draft(
+        members["title"].text(),
+        _input_shape(members["input"]),
+        tuple(nodes),
+        _loss(members["loss"]),
+        tuple(item.text() for item in members["classes"].items()),
+        MappingProxyType(origins),
+    )
+
+
+_DRAFT = ("title", "input", "layers", "loss", "classes", "origins")
+
+
+def _layers_to_json(nodes: Sequence[Node]) -> list[dict[str, object]]:
     layers = []
     previous = IMAGE_NAME
-    for node in network.nodes:
+    for node in nodes:
         fields: dict[str, object] = {"name": node.name, **to_fields(node.layer)}
         if node.inputs != (previous,):
             fields["inputs"] = list(node.inputs)
         layers.append(fields)
         previous = node.name
-    loss = to_fields(network.loss)
-    return {"input": list(network.input_shape), "layers": layers, "loss": loss}
+    return layers
 
 
 def _input_shape(entry: Value) -> Shape:

@@ -15,7 +15,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from backpropviz.document import Value, parse_json
+from backpropviz.document import Value, parse_json, plain
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.model import Example, Model
@@ -115,8 +115,8 @@ def manifest(kind: Kind) -> bytes:
 
 
 def json_bytes(value: object) -> bytes:
-    """A value as a JSON member."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    """A value as a JSON member; names that are not UTF-8 are written so that they can be read."""
+    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def model_members(model: Model) -> dict[str, bytes]:

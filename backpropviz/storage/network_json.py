@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from backpropviz.document import Value, parse_json
+from backpropviz.document import Value, parse_json, plain
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import to_fields
@@ -83,7 +83,7 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
             "image": model.example.image[0].tolist(),
             "target": _target_to_json(model.example.target),
         }
-    write_text(path, _readable(document) + "\n")
+    write_text(path, _readable(plain(document)) + "\n")
 
 
 def model_from_json(
@@ -186,7 +186,7 @@ def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
 def _classes(entry: Value | None, network: Network) -> tuple[str, ...]:
     if entry is None:
         return ()
-    names = tuple(item.text(200) for item in entry.items())
+    names = tuple(item.text() for item in entry.items())
     output = network.shapes[network.output]
     if (len(names),) != output or len(set(names)) != len(names):
         raise UserError(
@@ -230,7 +230,7 @@ def _numbers(image: Value, shape: Shape) -> Array:
 
 
 def _readable(value: object, indent: str = "") -> str:
-    """JSON in which whole numbers are written without a point and short lists in one line."""
+    """Plain values as JSON: whole numbers without a point, short lists in one line."""
     line = json.dumps(_tidy(value), ensure_ascii=False, allow_nan=False)
     if not isinstance(value, dict | list) or (indent and len(line) <= _LINE_LENGTH - len(indent)):
         return line

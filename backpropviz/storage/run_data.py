@@ -35,17 +35,16 @@ _FIELDS = (
 )
 
 
-def data_members(
+def data_to_json(
     dataset: Dataset, network: Network, find_data: FindData | None
-) -> tuple[dict[str, object], dict[str, bytes]]:
-    """The data as JSON and as arrays; none where `find_data` gives the same ones again.
+) -> dict[str, object]:
+    """All of the data but their arrays; `is_bundled` where `find_data` gives the same ones again.
 
-    Raises:
-        UserError: the images are too many for one file.
+    It takes a while, and stays the same for as long as a run lives.
     """
     fingerprint = fingerprint_of(dataset)
     is_bundled = find_data is not None and _is_found(dataset, network, find_data, fingerprint)
-    document: dict[str, object] = {
+    return {
         "title": dataset.title,
         "source": dataset.source,
         "classes": list(dataset.class_names),
@@ -56,7 +55,11 @@ def data_members(
         "fingerprint": fingerprint,
         "is_bundled": is_bundled,
     }
-    return document, {} if is_bundled else _array_members(dataset)
+
+
+def data_size_bytes(dataset: Dataset) -> int:
+    """What the arrays of the data take."""
+    return sum(array.nbytes for array in _arrays(dataset).values())
 
 
 def read_data(
@@ -140,19 +143,33 @@ def _chosen(every: Dataset, names: tuple[str, ...]) -> Samples:
     return Samples(every.training.images[places], every.training.targets[places], names)
 
 
-def _array_members(dataset: Dataset) -> dict[str, bytes]:
+def array_members(dataset: Dataset) -> dict[str, bytes]:
+    """The arrays of data that do not ship.
+
+    Raises:
+        UserError: the images are too many for one file.
+    """
+    refuse_large_data(dataset)
+    return {name: to_npy(array) for name, array in _arrays(dataset).items()}
+
+
+def refuse_large_data(dataset: Dataset) -> None:
+    """Refuse, before a training, data that no file could hold after it."""
+    size = data_size_bytes(dataset)
+    if size > LARGEST_BYTES:
+        raise UserError(
+            f"its {size / 1e9:.1f} GB of images are too many for one file: train on fewer of them."
+        )
+
+
+def _arrays(dataset: Dataset) -> dict[str, Array]:
     parts = {"training": dataset.training, "validation": dataset.validation}
     arrays: dict[str, Array] = {}
     for part, samples in parts.items():
         if samples is not None:
             arrays[_member(part, "images")] = samples.images
             arrays[_member(part, "targets")] = samples.targets
-    size = sum(array.nbytes for array in arrays.values())
-    if size > LARGEST_BYTES:
-        raise UserError(
-            f"its {size / 1e9:.1f} GB of images are too many for one file: train on fewer of them."
-        )
-    return {name: to_npy(array) for name, array in arrays.items()}
+    return arrays
 
 
 def _samples(archive: Archive, part: str, names: tuple[str, ...]) -> Samples:

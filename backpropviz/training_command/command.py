@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,33 +56,57 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
         help="constant, step:200:0.5, cosine (to the end), cosine:500, warm_up:100; joined by *",
     )
     add("--csv", metavar="m.csv", type=path_value, help="write a row an update")
+    add(
+        "--save-every",
+        type=amount_value,
+        default=30.0,
+        metavar="SECONDS",
+        help="write the run on the way, too (default 30)",
+    )
     add("-o", "--output", required=True, metavar="run.bpv", type=path_value)
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train, print a line an epoch, save; Ctrl+C keeps what was learned.
+    """Train, print a line an epoch, save on the way and at the end, whatever ends it.
 
     Raises:
-        BackpropVizError: a number was not finite; what was learned before it is saved.
+        Exception: what went wrong; a note tells where what was learned before it is.
     """
     _check_words(arguments)
-    from backpropviz.importers.datasets.shipped import shipped_dataset
-    from backpropviz.storage.run_file import save_run
-    from backpropviz.training_command.training import train_run
+    from backpropviz.training_command.keeping import Keeper
+    from backpropviz.training_command.training import HURRIES, signals_noted, train_run
 
     saved, updates = _prepared(arguments)
-    _check_places(arguments)
-    saved, ended = train_run(saved, updates)
-    save_run(arguments.output, saved, shipped_dataset)
-    if arguments.csv is not None:
-        _write_csv(arguments.csv, saved)
-    print(_told(ended, arguments.output))
-    if ended.sentence:
+    _check_places(arguments, saved)
+    _check_last_batch(saved, updates)
+    keeper = Keeper(arguments.output, arguments.save_every)
+    with signals_noted() as stopped_by:
+        saved, ended = train_run(saved, updates, keeper.keep, stopped_by)
+        keeper.finish(saved, is_hurried=ended.number in HURRIES)
+        with _told_where(ended, arguments.output):
+            if arguments.csv is not None:
+                _write_csv(arguments.csv, saved)
+            if ended.error is not None:
+                raise ended.error
+            with suppress(BrokenPipeError):  # nobody reads it; the run is where it was wanted
+                print(_told(ended, arguments.output), flush=True)
+            sentence = ended.sentence()
+    if sentence:
         raise BackpropVizError(
-            f"{ended.sentence.removesuffix('.')}; the run has stopped before this update, and what "
+            f"{sentence.removesuffix('.')}; the run has stopped before this update, and what "
             f"was learned is in {arguments.output}: try a smaller --learning-rate."
         )
-    return 0
+    return 128 + ended.number if ended.number in HURRIES else 0
+
+
+@contextmanager
+def _told_where(ended: Ended, path: Path) -> Iterator[None]:
+    """Whatever goes wrong once a run is saved: what was learned is not lost, and is told."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"What was learned in {ended.iteration:,} updates is in {path}.")
+        raise
 
 
 def _check_words(arguments: argparse.Namespace) -> None:
@@ -110,13 +136,23 @@ def _check_csv(arguments: argparse.Namespace) -> None:
             )
 
 
-def _check_places(arguments: argparse.Namespace) -> None:
+def _check_places(arguments: argparse.Namespace, saved: SavedRun) -> None:
     """Hours of training must not end at a file that cannot be written."""
     from backpropviz.storage.atomic import check_writable
+    from backpropviz.training_command.keeping import check_room
 
-    for place in (arguments.output, arguments.csv):
-        if place is not None:
-            check_writable(place)
+    check_room(arguments.output, saved)
+    if arguments.csv is not None:
+        check_writable(arguments.csv)
+
+
+def _check_last_batch(saved: SavedRun, updates: int) -> None:
+    from backpropviz.engine.training.trainer import check_last_batch
+
+    try:
+        check_last_batch(saved.run, saved.now, updates)
+    except UserError as error:
+        raise UserError(f"{str(error).removesuffix('.')}; choose another --batch.") from None
 
 
 def _word(name: str) -> str:
@@ -191,7 +227,7 @@ def _write_csv(path: Path, saved: SavedRun) -> None:
 def _told(ended: Ended, path: Path) -> str:
     """How it ended, in a line."""
     plural = "" if ended.iteration == 1 else "s"
-    result = f"after {ended.iteration:,} update{plural} in {ended.epochs}: {ended.scores}"
+    result = f"after {ended.iteration:,} update{plural} in {ended.epochs}: {ended.scores()}"
     if ended.missing:
         return (
             f"stopped {result} → {path}; --resume {path} makes the other {ended.missing:,} updates"

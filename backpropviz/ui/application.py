@@ -17,6 +17,7 @@ from backpropviz.version import __version__
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from backpropviz.ui.closing import Ending
     from backpropviz.ui.main_window import MainWindow
 
 
@@ -29,6 +30,19 @@ def run_window(
         MachineError: there is no display, or Qt lacks a library.
     """
     check_display()
+    from backpropviz.ui.closing import ended_by_signals
+
+    with ended_by_signals() as ending:
+        return _run(ending, files, network, theme, lesson)
+
+
+def _run(
+    ending: Ending,
+    files: tuple[str, ...],
+    network: str | None,
+    theme: str | None,
+    lesson: str | None,
+) -> int:
     try:
         application = make_application()
         from PySide6.QtCore import QTimer
@@ -40,10 +54,17 @@ def run_window(
             "missing."
         ) from None
     window = MainWindow(theme)
+    window.asks_before_closing = True
+
+    def close_soon() -> None:
+        # A signal arrives between any two instructions, inside an event handler perhaps.
+        QTimer.singleShot(0, window, window.end)
+
+    ending.close = close_soon
     _show_errors_in(window)
     window.open_at_start(files, network, lesson)
     window.show()
-    # Ctrl+C in the terminal reaches Python only when Python code runs now and then.
+    # A signal reaches Python only when Python code runs now and then.
     pulse = QTimer()
     pulse.timeout.connect(window.pulse)
     pulse.start(500)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget
 
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.appearance import (
@@ -56,6 +56,8 @@ class MainWindow(QMainWindow):
         self.workbench: Workbench | None = None
         self._waiting: OpenRequest | None = None
         self._loader: Background | None = None
+        self.asks_before_closing = False
+        """Whether a person is there to be asked; else what is in no file is kept."""
         self._build()
 
     def _build(self) -> None:
@@ -109,7 +111,7 @@ class MainWindow(QMainWindow):
         """Enable what can be used now."""
         self.actions_by_name.enable(
             has_pass=self.workbench is not None and self.workbench.controller.opened is not None,
-            has_last_session=last_session_file().exists(),
+            has_last_session=last_session_file().exists() or self._has_offer,
             has_run=self.workbench is not None and self.workbench.training.has_run,
             shows_pass=self.workbench is not None and not self.workbench.training.is_shown,
         )
@@ -172,9 +174,15 @@ class MainWindow(QMainWindow):
         self.open(OpenRequest(network="lenet"))
 
     def resume(self) -> None:
-        """Open the session that was open when the window was closed."""
-        if last_session_file().exists():
+        """Open what a window has left; else the session that was open when it was closed."""
+        if self.workbench is not None and self._has_offer:
+            self.workbench.resuming.resume()
+        elif last_session_file().exists():
             self.open(OpenRequest(network=str(last_session_file())))
+
+    @property
+    def _has_offer(self) -> bool:
+        return self.workbench is not None and self.workbench.resuming.has_offer
 
     def choose_files(self) -> None:
         """Ask for files and open them."""
@@ -306,11 +314,50 @@ class MainWindow(QMainWindow):
         self.actions_by_name.use_theme(self.theme)
         self.start_page.use_theme(self.theme)
 
+    def end(self) -> None:
+        """Close without a question, whatever is open: the program is asked to end."""
+        self.asks_before_closing = False
+        for dialog in self.findChildren(QDialog):
+            if dialog.isModal() and dialog.isVisible():
+                dialog.reject()
+        self.close()
+        QApplication.quit()
+
+    def _wants_to_keep(self) -> bool | None:
+        """Whether to keep what is in no file; None: the window stays."""
+        bench = self.workbench
+        unsaved = () if bench is None else bench.autosave.unsaved()
+        application = QApplication.instance()
+        is_logout = isinstance(application, QApplication) and application.isSavingSession()
+        if not self.asks_before_closing or bench is None or not unsaved or is_logout:
+            return True
+        from backpropviz.ui.dialogs.closing import ClosingChoice, ask_to_close
+
+        answer = ask_to_close(self, unsaved, is_training=bench.training.is_running)
+        if answer is ClosingChoice.KEEP and not self._can_keep():
+            return None
+        return None if answer is ClosingChoice.CANCEL else answer is ClosingChoice.KEEP
+
+    def _can_keep(self) -> bool:
+        from backpropviz.errors import UserError
+        from backpropviz.ui.kept_work import check_keepable
+
+        try:
+            check_keepable()
+        except UserError as error:
+            self.tell_error(error)
+            return False
+        return True
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        keeps = self._wants_to_keep()
+        if keeps is None:
+            event.ignore()
+            return
         QSettings().setValue(_GEOMETRY, self.saveGeometry())
         self._close_dialogs()
         if self.workbench is not None:
-            self.workbench.close()
+            self.workbench.close(keeps=keeps)
         if self._loader is not None:
             self._loader.stop()
         event.accept()

@@ -72,13 +72,15 @@ def remember(session: RecentSession) -> None:
     """Put a session first; an older one of the same network and image gives way."""
     import json
 
+    from backpropviz.errors import UserError
+    from backpropviz.storage.atomic import write_text
+
     same = session.network, session.image
     others = [entry for entry in read_recent() if (entry.network, entry.image) != same]
     entries = [asdict(entry) for entry in (session, *others)][:MOST_RECENT]
     try:
-        data_folder().mkdir(parents=True, exist_ok=True)
-        (data_folder() / _FILE).write_text(json.dumps(entries), encoding="utf-8")
-    except OSError:
+        write_text(data_folder() / _FILE, json.dumps(entries))
+    except UserError:
         # A list of recent sessions is a comfort; a full or read-only disk must not disturb.
         return
 

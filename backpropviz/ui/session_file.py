@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,18 @@ def save_opened(path: Path, opened: Opened) -> None:
     """Write what is open; raises UserError where a session cannot hold it, or the disk refuses."""
     if opened.subject.save_refusal:
         raise UserError(opened.subject.save_refusal)
-    session = save(session_subject(opened.subject), opened.timeline, opened.state)
     image = {_IMAGE: opened.subject.image}
-    model_file.save_session(path, opened.subject.model, to_json(session), image)
+    model_file.save_session(path, opened.subject.model, place_to_json(opened), image)
+
+
+def place_to_json(opened: Opened) -> dict[str, Any]:
+    """Where the debugger stands, with its marks: what changes from step to step."""
+    return to_json(save(session_subject(opened.subject), opened.timeline, opened.state))
+
+
+def at_kept_place(opened: Opened, place: Mapping[str, object]) -> Opened:
+    """A pass that was recorded again, where it stood; raises UserError for what is damaged."""
+    return restored(opened, from_json(dict(place)))
 
 
 def saved_in(name: str) -> model_file.Session | None:

@@ -59,6 +59,8 @@ class StartPage(QScrollArea):
         self._column.setSpacing(0)
         self._add_head()
         self._column.addSpacing(32)
+        self._offer = QVBoxLayout()
+        self._column.addLayout(self._offer)
         self._column.addWidget(_heading(self.tr("Start")))
         self._column.addSpacing(12)
         self._add_cards()
@@ -111,6 +113,14 @@ class StartPage(QScrollArea):
         row.addWidget(self._recent_part, 1)
         row.addLayout(right, 2)
         self._column.addLayout(row)
+
+    def show_offer(self, offer: QWidget | None) -> None:
+        """What can be resumed stands first."""
+        while (item := self._offer.takeAt(0)) is not None:
+            _remove(item.widget())
+        if offer is not None:
+            self._offer.addWidget(offer)
+            self._offer.addSpacing(28)
 
     def show_lessons(self, lessons: QWidget, done: str) -> None:
         """Put the list of lessons in its place; `done` says how many are."""

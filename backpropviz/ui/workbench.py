@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
@@ -17,6 +18,8 @@ from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.analysis.desk import AnalysisDesk
+from backpropviz.ui.autosave import Autosave
+from backpropviz.ui.background import sentence
 from backpropviz.ui.collection import set_aside_what_stays
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
@@ -31,6 +34,7 @@ from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.resuming import Resuming
 from backpropviz.ui.side_window import front
 from backpropviz.ui.stage_view import StageView
 from backpropviz.ui.status_text import facts_text, message_text, state_text
@@ -41,6 +45,7 @@ from backpropviz.ui.training.desk import TrainingDesk
 from backpropviz.ui.transport import Transport
 
 if TYPE_CHECKING:
+    from backpropviz.ui.kept_work import LoadedWork
     from backpropviz.ui.lessons.desk import LessonDesk
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.start_thumbnails import StartThumbnails
@@ -78,10 +83,15 @@ class Workbench(QObject):
         self._settling.setInterval(_SETTLED_MS)
         self._settling.timeout.connect(self._settle)
         self._connect()
+        self.autosave: Autosave = Autosave(self)
+        self.autosave.failed.connect(self._tell_not_kept)
+        self.controller.state_changed.connect(self.autosave.note)
         self.analysis = AnalysisDesk(self, window)
         self.training = TrainingDesk(self, window)
         self.editor = EditorDesk(self, window)
         self.editor.train_wanted.connect(self.training.train_model)
+        self.resuming: Resuming = Resuming(self)
+        self.resuming.changed.connect(self.show_offer)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -281,6 +291,7 @@ class Workbench(QObject):
         if self.thumbnails is None:
             self.thumbnails = StartThumbnails(self._window.start_page)
         self.thumbnails.fill(self._colors)
+        self.show_offer()
         self.lessons.use_theme(self._colors)
 
     def use_theme(self, colors: Theme) -> None:
@@ -313,19 +324,53 @@ class Workbench(QObject):
         if self._window.isMinimized():
             self.player.pause()
 
-    def close(self) -> None:
-        """Remember the session and the layout; wait for all threads."""
+    @property
+    def own_pass(self) -> Opened | None:
+        """The pass that is open; while a lesson is, the one that waits for its end."""
+        if self._lessons is not None and self._lessons.coach.is_on:
+            return self._lessons.coach.own_session
+        return self.controller.opened
+
+    def take_work(self, loaded: LoadedWork) -> None:
+        """Show what another window had open."""
+        if loaded.opened is not None:
+            self.controller.show(loaded.opened)
+        if loaded.runs:
+            self.training.room.take_kept(loaded.runs)
+            if loaded.is_training_shown:
+                self.training.enter()
+            else:
+                self.bar.back.show()
+        if loaded.draft is not None:
+            self.editor.take_kept(loaded.draft)
+
+    def show_offer(self) -> None:
+        """On the start page, what can be resumed."""
+        self._window.start_page.show_offer(self.resuming.offer())
+        self._window.enable_actions()
+
+    def _tell_not_kept(self, error: BaseException) -> None:
+        text = self.tr("What is open cannot be kept for the case of a crash: {why}")
+        self._window.tell(text.format(why=sentence(error)))
+
+    def close(self, *, keeps: bool = True) -> None:
+        """Remember session and layout, keep what is in no file; wait for all threads."""
         self.player.pause()
         self._idle.stop()
         self.analysis.close()
         self.editor.close()
-        self.training.close()
+        self.training.stop()
         self._settling.stop()
         if self._lessons is not None:
             self._lessons.close()
         self.controller.stop()
         if self.thumbnails is not None:
             self.thumbnails.stop()
+        self.resuming.stop()
+        # A full or read-only disk must not keep the window open; what was kept before stays.
+        with suppress(BackpropVizError, OSError):
+            self.autosave.finish(keeps=keeps)
+        self.training.close()
         opened = self.controller.opened
         if opened is None:
             return

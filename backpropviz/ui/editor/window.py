@@ -55,6 +55,7 @@ class NetworkEditor(SideWindow):
         self.setWindowTitle(self.tr("Network editor"))
         self.controller, self.colors = controller, colors
         self._purpose = ""
+        self._saving: Draft | None = None
         self._builder = Background(self)
         self._make_parts()
         self._lay_out()
@@ -213,6 +214,7 @@ class NetworkEditor(SideWindow):
     def save(self, path: Path) -> None:
         """Write the network; `saved` tells when it is done."""
         draft, base = self.controller.draft, self.controller.base
+        self._saving = draft
         self._run("save", partial(save_draft, path, draft, base, self.foot.weights.start))
 
     def _do(self, purpose: str) -> None:
@@ -229,6 +231,7 @@ class NetworkEditor(SideWindow):
     def _take(self, answer: Model | Path) -> None:
         self.foot.set_busy(False)
         if isinstance(answer, Path):
+            self.controller.in_file = self._saving
             self.foot.note.setText(self.tr("Saved as {file}.").format(file=answer))
             self.saved.emit(str(answer))
         elif self._purpose == "train":

@@ -72,6 +72,7 @@ class TrainingDesk(QObject):
         if self._room is None:
             self._room = TrainingRoom(self._bench, self._window)
             self._room.wanted.connect(self.enter)
+            self._room.controller.changed.connect(self._bench.autosave.note)
             self._bench.bar.add_for_training(*self._room.chips.widgets)
             self._bench.bar.back.clicked.connect(self.enter)
         return self._room
@@ -165,8 +166,18 @@ class TrainingDesk(QObject):
         if self._room is not None:
             self._room.use_theme(colors)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is being trained."""
+        return self._room is not None and self._room.controller.state.is_running
+
+    def stop(self) -> None:
+        """Stop training and wait for all threads; the runs are there as they stand."""
+        if self._room is not None:
+            self._room.stop()
+
     def close(self) -> None:
-        """Stop training and wait for all threads."""
+        """Stop, and let go of what the runs have on the disk."""
         if self._room is not None:
             self._room.close()
 

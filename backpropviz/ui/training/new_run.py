@@ -12,6 +12,7 @@ from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.run import INITIAL, Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset
+from backpropviz.engine.training.trainer import check_last_batch
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.load import Choices, read_dataset
@@ -60,7 +61,7 @@ def made_run(choices: RunChoices) -> Run:
         UserError: the data cannot be read, or do not fit the network.
     """
     augmentation = None if choices.augmentation.is_none else choices.augmentation
-    return new_run(
+    run = new_run(
         choices.model,
         _dataset(choices),
         choices.settings,
@@ -68,6 +69,8 @@ def made_run(choices: RunChoices) -> Run:
         augmentation=augmentation,
         title=Path(choices.network).stem,
     )
+    check_last_batch(run, run.start)
+    return run
 
 
 def _dataset(choices: RunChoices) -> Dataset:

@@ -54,6 +54,9 @@ class TrainingThread(QThread):
                 self._tell_if_due()
         finally:
             sys.setswitchinterval(usual)
+        if self._live is not None:
+            # Whoever keeps the runs at the end knows every update.
+            self.told.emit(self._snapshot(self._live))
 
     def _obey(self, usual_interval_s: float) -> bool:
         """All wishes that wait; whether to go on."""
