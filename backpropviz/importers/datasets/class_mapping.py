@@ -67,7 +67,7 @@ def _by_name(
 
 def _in_order(classes: tuple[str, ...], known: tuple[str, ...]) -> tuple[str, ...]:
     pairs = [f"output {output} is “{name}”" for output, name in enumerate(classes)]
-    why = "the network’s classes have other names, so the data’s" if known else "the classes"
+    why = "not all class names are the network’s, so the classes" if known else "the classes"
     return (f"{why} take its outputs in order: {listed_names(pairs, '')}",)
 
 

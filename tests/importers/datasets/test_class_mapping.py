@@ -64,7 +64,7 @@ def test_other_names_take_the_outputs_in_order_and_it_is_said(tmp_path: Path) ->
     reading = read(write_folder(tmp_path), network(4, 3), ("a", "b", "c", "d"))
     assert reading.dataset.training.targets.tolist() == [0] * 3 + [1] * 3
     assert (
-        "the network’s classes have other names, so the data’s take its outputs in order: "
+        "not all class names are the network’s, so the classes take its outputs in order: "
         "output 0 is “cats” and output 1 is “dogs”" in reading.steps
     )
 
