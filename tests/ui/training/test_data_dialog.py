@@ -100,8 +100,7 @@ def test_what_was_assumed_is_said_as_plain_text(shown: Shown, tmp_path: Path) ->
     dialog = shown(root.parent)
     lines = [line.partition(". ")[2] for line in dialog._steps.text().splitlines()]
     assert (
-        "the classes take its outputs in order: output 0 is “<b>3” and output 1 is “cats”"
-        in lines
+        "the classes take its outputs in order: output 0 is “<b>3” and output 1 is “cats”" in lines
     )
     assert "no pictures in train/none/: no class" in lines
     assert dialog._steps.textFormat() == Qt.TextFormat.PlainText
