@@ -41,6 +41,13 @@ class Picture:
         self.pixels.flags.writeable = False
 
     @property
+    def remark(self) -> str:
+        """The remarks as a sentence; empty where nothing is odd."""
+        if not self.remarks:
+            return ""
+        return f"In {self.source}, {'; '.join(self.remarks).removeprefix('dark: ')}."
+
+    @property
     def height(self) -> int:
         return int(self.pixels.shape[0])
 

@@ -172,6 +172,9 @@ class Workbench(QObject):
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
+        picture = new.subject.picture
+        if picture and picture.remarks and (old is None or old.subject.picture is not picture):
+            self._window.tell(picture.remark)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)

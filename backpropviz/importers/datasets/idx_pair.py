@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -47,13 +48,7 @@ def idx_folder(root: Path) -> Path | None:
             )
         if found:
             return found[0]
-        level = [
-            inner
-            for folder in level
-            if _is_readable(folder)
-            for inner in sorted(folder.iterdir())
-            if inner.is_dir() and not inner.name.startswith(".") and not inner.is_symlink()
-        ]
+        level = [inner for folder in level if _is_readable(folder) for inner in _inside(folder)]
         visited += len(level)
         if visited > _MOST_FOLDERS:
             return None
@@ -91,6 +86,17 @@ def idx_catalog(source: str, path: Path, wanted: Wanted) -> Catalog:
 def _told(catalog: Catalog, before: Sequence[str], after: Sequence[str] = ()) -> Catalog:
     swapped = (_EMNIST,) if catalog.names[0].casefold().startswith("emnist") else ()
     return replace(catalog, remarks=(*before, *catalog.remarks, *swapped, *after))
+
+
+def _inside(folder: Path) -> list[Path]:
+    """The visible folders in one; asked of the listing, since a class may have 100,000 files."""
+    with os.scandir(folder) as entries:
+        names = [
+            entry.name
+            for entry in entries
+            if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        ]
+    return [folder / name for name in sorted(names)]
 
 
 def _is_readable(folder: Path) -> bool:
@@ -145,11 +151,8 @@ def _partner(path: Path, kind: re.Pattern[str], name: str, what: str) -> Path:
 
 def _unpacked(folder: Path, kind: re.Pattern[str]) -> list[Path]:
     """The files of a kind; one that lies there packed and unpacked counts once."""
-    found = {
-        path.name.removesuffix(".gz"): path
-        for path in sorted(folder.iterdir(), reverse=True)
-        if kind.search(path.name) and path.is_file()
-    }
+    names = sorted(filter(kind.search, os.listdir(folder)), reverse=True)  # noqa: PTH208
+    found = {name.removesuffix(".gz"): folder / name for name in names if (folder / name).is_file()}
     return list(found.values())
 
 
