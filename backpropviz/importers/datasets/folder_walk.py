@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,15 @@ class Found:
     path: Path
 
 
+@frozen
+class _Entry:
+    """A visible entry of a folder; a link to a folder is a folder too."""
+
+    path: Path
+    is_folder: bool
+    is_link: bool
+
+
 class FolderWalk:
     """Collects pictures and what had to be passed over.
 
@@ -36,7 +46,7 @@ class FolderWalk:
     def __init__(self, root: Path, stop: Callable[[], None]) -> None:
         self._root, self._stop = root, stop
         self._entered: set[tuple[int, int]] = set()
-        self._listed: dict[Path, list[Path]] = {}
+        self._listed: dict[Path, list[_Entry]] = {}
         self._claimed: set[Path] = set()
         self._around: set[Path] = set()
         self._count = 0
@@ -44,15 +54,15 @@ class FolderWalk:
 
     def folders(self, folder: Path) -> list[Path]:
         """The visible folders in a folder, in natural order."""
-        return [entry for entry in self._entries(folder) if entry.is_dir()]
+        return [entry.path for entry in self._entries(folder) if entry.is_folder]
 
     def loose(self, folder: Path) -> list[Path]:
         """The visible files that lie in a folder itself."""
-        return [entry for entry in self._entries(folder) if not entry.is_dir()]
+        return [entry.path for entry in self._entries(folder) if not entry.is_folder]
 
     def loose_pictures(self, folder: Path) -> list[Path]:
         """The picture files that lie in a folder itself."""
-        return [entry for entry in self.loose(folder) if is_picture(entry)]
+        return [path for path in self.loose(folder) if is_picture(path)]
 
     def holds_pictures(self, folder: Path) -> bool:
         """Whether a picture file lies in a folder or deeper."""
@@ -65,7 +75,7 @@ class FolderWalk:
             if real in seen or depth > _DEEPEST:
                 continue
             seen.add(real)
-            if self.loose_pictures(at):
+            if any(is_picture(path) for path in self.loose(at)):
                 return True
             waiting += [(entry, depth + 1) for entry in self.folders(at)]
         return False
@@ -92,12 +102,12 @@ class FolderWalk:
             return
         for entry in self._entries(folder):
             self._stop()
-            if entry.is_symlink() and self._is_foreign(_real(entry), own):
-                self.skip(entry, "leads to pictures of another class")
-            elif entry.is_dir():
-                yield from self._inside(entry, own, depth + 1)
-            elif self._is_counted(entry):
-                yield Found(self.name(entry), entry)
+            if entry.is_link and self._is_foreign(_real(entry.path), own):
+                self.skip(entry.path, "leads to pictures of another class")
+            elif entry.is_folder:
+                yield from self._inside(entry.path, own, depth + 1)
+            elif self._is_counted(entry.path):
+                yield Found(self.name(entry.path), entry.path)
 
     def name(self, path: Path) -> str:
         """A path as the person is told it."""
@@ -145,19 +155,30 @@ class FolderWalk:
         self._entered.add(identity)
         return True
 
-    def _entries(self, folder: Path) -> list[Path]:
+    def _entries(self, folder: Path) -> list[_Entry]:
         if folder not in self._listed:
             self._listed[folder] = self._list(folder)
         return self._listed[folder]
 
-    def _list(self, folder: Path) -> list[Path]:
+    def _list(self, folder: Path) -> list[_Entry]:
         try:
             names = os.listdir(folder)  # noqa: PTH208  (`iterdir` makes a path of hidden ones too)
         except OSError as error:
             self.skip(folder, f"cannot be read ({error.strerror})")
             return []
         shown = (n for n in names if not n.startswith(".") and n.casefold() not in _NOT_MEANT)
-        return [folder / name for name in sorted(shown, key=lambda n: (natural_order(n), n))]
+        ordered = sorted(shown, key=lambda name: (natural_order(name), name))
+        return [_entry(folder / name) for name in ordered]
+
+
+def _entry(path: Path) -> _Entry:
+    """Asked once an entry: a set may have 200,000."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:  # gone since it was listed; opening it will say so
+        return _Entry(path, is_folder=False, is_link=False)
+    is_link = stat.S_ISLNK(mode)
+    return _Entry(path, path.is_dir() if is_link else stat.S_ISDIR(mode), is_link)
 
 
 def is_picture(path: Path) -> bool:
