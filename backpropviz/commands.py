@@ -110,6 +110,8 @@ def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
     image, target = None, arguments.target
     if arguments.image is not None:
         picture = open_picture(arguments.image)
+        if picture.remark:
+            print(f"backpropviz: {picture.remark}", file=sys.stderr)
         image = prepare(picture, model.preprocessing).array
         target = picture.label if target is None and picture.label in model.class_names else target
     warn_of(model)

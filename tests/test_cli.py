@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backpropviz import __version__
 from backpropviz.cli import main
@@ -178,6 +179,19 @@ def test_a_labeled_sample_needs_no_target(capsys: pytest.CaptureFixture[str]) ->
     assert plain == output(capsys, *words, "--target", str(open_picture("mnist:17").label))
     wrong = (int(open_picture("mnist:17").label or 0) + 1) % 10
     assert plain != output(capsys, *words, "--target", str(wrong))
+
+
+def test_a_dark_picture_is_said_beside_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(np.eye(28, dtype=np.uint8)).save(path)
+    assert (
+        main(("explain", "loss", "--network", "lenet", "--image", str(path), "--target", "1")) == 0
+    )
+    printed = capsys.readouterr()
+    assert printed.err == "backpropviz: In mask.png, the brightest value is 0.39 % of white.\n"
+    assert printed.out.startswith("loss")
 
 
 def test_a_class_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from backpropviz.errors import UserError
 from backpropviz.importers.picture import (
     MAX_PIXELS,
     Picture,
+    brightness_remarks,
     picture_from_array,
     refuse_size,
     with_notes,
@@ -130,7 +132,8 @@ def _decoded(image: Image.Image, source: str) -> Picture:
         ) from error
     except Exception as error:  # decoders of damaged files raise whatever they meet
         raise _damaged(source) from error
-    return with_notes(picture_from_array(values, source), mode, notes + turned + converted)
+    picture = with_notes(picture_from_array(values, source), mode, notes + turned + converted)
+    return replace(picture, remarks=brightness_remarks(picture))
 
 
 def _damaged(source: str) -> UserError:

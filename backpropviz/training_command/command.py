@@ -15,6 +15,7 @@ from backpropviz.training_command.option_values import (
     count_value,
     path_value,
     seed_value,
+    share_value,
 )
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = "example"
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
-_ONLY_NEW = ("network", "data", "seed", "from_weights", "float_bits")
+_ONLY_NEW = ("network", "data", "held_out", "seed", "from_weights", "float_bits")
 _SUFFIX = ".bpv"
+_MOST_SKIPPED = 20
 
 
 def train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +40,7 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resume", metavar="run.bpv", type=path_value, help="go on with a saved run")
     add("--epochs", type=count_value, metavar="E", help="how often to see every sample")
     add("--updates", type=count_value, metavar="U", help="make so many updates at most")
+    add("--held-out", type=share_value, metavar="P", help="share for validation (default 0.2)")
     add("--seed", type=seed_value, metavar="S", help="of all that is drawn (default 0)")
     add(
         "--from-weights",
@@ -67,7 +70,7 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train, print a line an epoch, save on the way and at the end, whatever ends it.
+    """Say what was assumed of the data, train, and save what was learned, whatever ends it.
 
     Raises:
         Exception: what went wrong; a note tells where what was learned before it is.
@@ -76,9 +79,12 @@ def train(arguments: argparse.Namespace) -> int:
     from backpropviz.training_command.keeping import Keeper
     from backpropviz.training_command.training import HURRIES, signals_noted, train_run
 
-    saved, updates = _prepared(arguments)
+    saved, updates, assumed = _prepared(arguments)
     _check_places(arguments, saved)
     _check_last_batch(saved, updates)
+    with suppress(BrokenPipeError):
+        for line in assumed:
+            print(line, flush=True)
     keeper = Keeper(arguments.output, arguments.save_every)
     with signals_noted() as stopped_by:
         saved, ended = train_run(saved, updates, keeper.keep, stopped_by)
@@ -159,43 +165,59 @@ def _word(name: str) -> str:
     return "--float" if name == "float_bits" else f"--{name.replace('_', '-')}"
 
 
-def _prepared(arguments: argparse.Namespace) -> tuple[SavedRun, int]:
-    """The run, new or resumed, with the settings asked for; how many updates to make."""
+def _prepared(arguments: argparse.Namespace) -> tuple[SavedRun, int, tuple[str, ...]]:
+    """The run, new or resumed, as asked for; how many updates to make; what was assumed."""
     from backpropviz.importers.datasets.shipped import shipped_dataset
     from backpropviz.storage.run_file import load_run
     from backpropviz.training_command.settings import updates_wanted, with_settings
     from backpropviz.training_command.training import begun
 
+    assumed: tuple[str, ...] = ()
     if arguments.resume is None:
-        saved = begun(_new_run(arguments))
+        new, assumed = _new_run(arguments)
+        saved = begun(new)
     else:
         saved = load_run(arguments.resume, shipped_dataset)
     run = with_settings(saved.run, saved.now.iteration, arguments)
-    return begun(run, saved), updates_wanted(run, saved.now.iteration, arguments)
+    return begun(run, saved), updates_wanted(run, saved.now.iteration, arguments), assumed
 
 
-def _new_run(arguments: argparse.Namespace) -> Run:
+def _new_run(arguments: argparse.Namespace) -> tuple[Run, tuple[str, ...]]:
+    """The run, and in lines what was assumed about its data."""
     from backpropviz import api
     from backpropviz.engine.training.run import Initial, new_run
-    from backpropviz.importers.datasets.load import load_dataset
+    from backpropviz.importers.datasets.load import HELD_OUT, Choices, read_dataset
     from backpropviz.training_command.settings import DEFAULTS
 
     model = api.load_network(arguments.network)
     warn_of(model)
+    assumed: tuple[str, ...] = ()
     if arguments.data == EXAMPLE:
         dataset = _example_alone(model)
     else:
-        dataset = load_dataset(arguments.data, model.network, model.preprocessing)
-    for one in dataset.skipped:
-        print(f"skipped {one.name}: {one.reason}")
+        share = HELD_OUT if arguments.held_out is None else arguments.held_out
+        reading = read_dataset(
+            arguments.data,
+            model.network,
+            model.preprocessing,
+            Choices(share),
+            class_names=model.class_names,
+        )
+        dataset = reading.dataset
+        assumed = (*reading.lines(), *_skipped_lines(dataset))
     initial = Initial(
         arguments.seed or 0,
         from_weights=bool(arguments.from_weights),
         float_bits=int(arguments.float_bits or 32),
     )
-    return new_run(
-        model, dataset, DEFAULTS, initial, title=f"{model.network.name} on {dataset.source}"
-    )
+    title = f"{model.network.name} on {dataset.source}"
+    return new_run(model, dataset, DEFAULTS, initial, title=title), assumed
+
+
+def _skipped_lines(dataset: Dataset) -> tuple[str, ...]:
+    told = [f"skipped {one.name}: {one.reason}" for one in dataset.skipped[:_MOST_SKIPPED]]
+    more = len(dataset.skipped) - len(told)
+    return (*told, *((f"skipped {more:,} more",) if more else ()))
 
 
 def warn_of(model: Model) -> None:

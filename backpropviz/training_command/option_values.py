@@ -32,6 +32,11 @@ def seed_value(text: str) -> int:
     return _whole(text, 0, _MOST_SEED)
 
 
+def share_value(text: str) -> float:
+    """A share of samples: from 0 to 0.9."""
+    return _number(text, 0.0, 0.9, "share from 0 to 0.9, such as 0.2")
+
+
 def amount_value(text: str) -> float:
     """A number of at least 0."""
     return _number(text, 0.0, math.inf, "number of at least 0")

@@ -189,6 +189,9 @@ class Workbench(QObject):
             self._warn(new, None if old is None else old.subject.model.network)
             if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
                 self.settings.offer_own_picture(old.subject, new.subject)
+        picture = new.subject.picture
+        if picture and picture.remarks and (old is None or old.subject.picture is not picture):
+            self._window.tell(picture.remark)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)

@@ -10,7 +10,7 @@ from backpropviz.importers.datasets.catalog import Catalog, Wanted
 from backpropviz.importers.datasets.folder_catalog import folder_catalog
 from backpropviz.importers.datasets.folder_walk import SUFFIXES
 from backpropviz.importers.datasets.idx_file import is_idx
-from backpropviz.importers.datasets.idx_pair import idx_catalog, idx_images_in
+from backpropviz.importers.datasets.idx_pair import idx_catalog, idx_folder
 from backpropviz.importers.datasets.npz_catalog import npz_catalog
 from backpropviz.importers.datasets.photo_crops import photos_catalog
 from backpropviz.importers.datasets.watch import Watch
@@ -42,7 +42,7 @@ def _own(source: str, wanted: Wanted, watch: Watch) -> Catalog:
     path = named_path(source)
     try:
         if path.is_dir():
-            if idx_images_in(path):
+            if idx_folder(path):
                 return idx_catalog(source, path, wanted)
             return folder_catalog(source, path, watch)
         if not path.exists():

@@ -192,7 +192,7 @@ class DataDialog(FramedDialog):
         column = QVBoxLayout()
         column.setSpacing(8)
         column.addWidget(self._samples, 1)
-        column.addWidget(form_title(self.tr("How they were brought to the input")))
+        column.addWidget(form_title(self.tr("How the data were read")))
         column.addWidget(self._steps)
         column.addWidget(self._skipped)
         return column
@@ -372,5 +372,6 @@ def _words() -> QLabel:
     label.setFont(qfont(LABEL))
     label.setObjectName("Note")
     label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

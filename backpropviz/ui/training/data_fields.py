@@ -29,14 +29,15 @@ class DataFields(QWidget):
         rows.setVerticalSpacing(6)
         rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._held_out = self._field(
-            field_text(100 * choices.held_out), self.tr("Of every class, for validation.")
+            field_text(100 * choices.held_out),
+            self.tr("For validation, of every class; unused where the set has a validation part."),
         )
         self._seed = self._field(
             str(choices.seed), self.tr("The same seed holds the same samples out.")
         )
         self._limit = self._field(
             "" if choices.limit is None else str(choices.limit),
-            self.tr("Read so many images at most, each class in its share."),
+            self.tr("Limit the number of images (stratified by class)."),
         )
         self._limit.setPlaceholderText(self.tr("all"))
         self._normalize = QCheckBox(self.tr("Normalize"))

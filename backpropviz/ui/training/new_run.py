@@ -76,7 +76,13 @@ def made_run(choices: RunChoices) -> Run:
 def _dataset(choices: RunChoices) -> Dataset:
     model, subject = choices.model, choices.subject
     if choices.source != ONE_IMAGE:
-        found = read_dataset(choices.source, model.network, model.preprocessing, choices.data)
+        found = read_dataset(
+            choices.source,
+            model.network,
+            model.preprocessing,
+            choices.data,
+            class_names=model.class_names,
+        )
         return found.dataset
     if subject is not None and subject.network == choices.network:
         return one_image(model, subject.image, subject.target, subject.image_name)
