@@ -26,7 +26,7 @@ class UpdateSubject(Subject):
     names: tuple[str, ...] = ()
 
     def record(self) -> Tape:
-        """The pass of the update; its `next` are the trained weights, bit for bit."""
+        """The pass of the update; `next` are the trained weights, on one machine bit for bit."""
         if self.moment is None:
             raise UserError("This pass belongs to no update.")
         return self.moment.record()
