@@ -218,7 +218,7 @@ def target_text(subject: Subject) -> str:
     target, names = subject.target, subject.model.class_names
     if isinstance(target, int):
         return names[target] if target < len(names) else str(target)
-    return ", ".join(f"{number:g}" for number in target)
+    return ", ".join(f"{number + 0.0:g}" for number in target)
 
 
 _EMPTY: Final = np.zeros((1, 1, 1, 1), dtype=np.float32)
