@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def run_window(
-    files: tuple[str, ...], network: str | None, theme: str | None, lesson: str | None = None
+    files: tuple[str, ...],
+    network: str | None,
+    theme: str | None,
+    lesson: str | None = None,
+    mode: str = "",
+    dropout_seed: int | None = None,
 ) -> int:
     """Show the window until it is closed.
 
@@ -41,7 +46,7 @@ def run_window(
         ) from None
     window = MainWindow(theme)
     _show_errors_in(window)
-    window.open_at_start(files, network, lesson)
+    window.open_at_start(files, network, lesson, mode, dropout_seed)
     window.show()
     # Ctrl+C in the terminal reaches Python only when Python code runs now and then.
     pulse = QTimer()

@@ -6,8 +6,10 @@ import numpy as np
 
 from backpropviz.debugger.state import StopReason
 from backpropviz.engine.address import Address
+from backpropviz.engine.mode import draws_masks, has_modes
 from backpropviz.scene.numbers import shown
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.subject import Subject
 
 
 def state_text(opened: Opened) -> str:
@@ -40,8 +42,18 @@ def facts_text(opened: Opened) -> str:
         f"loss {shown(tape.loss, 4)}",
         f"float{subject.settings.float_bits}",
         f"batch {tape.batch}, {reduction}",
+        *_mode(subject),
     ]
     return "     ".join(facts)
+
+
+def _mode(subject: Subject) -> list[str]:
+    """Where it makes a difference: train, with the seed of what is dropped, or eval."""
+    network, mode = subject.model.network, subject.mode
+    if not has_modes(network):
+        return []
+    is_drawn = mode.training and draws_masks(network)
+    return [f"mode {mode.name}" + (f", dropout seed {mode.seed}" if is_drawn else "")]
 
 
 def _reading(opened: Opened) -> list[str]:

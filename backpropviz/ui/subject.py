@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.mode import Mode, training_refusal
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.run import Settings, read_target, run
+from backpropviz.engine.run import Settings, pass_mode, read_target, run
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -113,6 +114,23 @@ class Subject:
         """Computed in 32 or 64 bits."""
         return replace(self, settings=replace(self.settings, float_bits=bits))
 
+    @property
+    def mode(self) -> Mode:
+        """As in training or as in use, and what dropouts are drawn from."""
+        return pass_mode(self.model, self.settings)
+
+    def with_mode(self, name: str) -> Subject:
+        """As in training, or as in use."""
+        return replace(self, settings=replace(self.settings, mode=name))
+
+    def with_dropout_seed(self, seed: int) -> Subject:
+        """Other values dropped, in training.
+
+        Raises:
+            UserError: the seed is out of range.
+        """
+        return replace(self, settings=replace(self.settings, mode="train", dropout_seed=seed))
+
     def with_reduction(self, reduction: str) -> Subject:
         """The batch's losses averaged or summed."""
         return replace(self, settings=replace(self.settings, reduction=reduction))
@@ -207,10 +225,20 @@ def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
     elif picture is None and current is not None:
         picture = current.picture
     settings = current.settings if current is not None and keeps_network else Settings()
+    settings = _with_mode(settings, model, request)
     subject = _with_image(
         Subject(network, model, "", _source(request, current), _EMPTY, None, (), settings), picture
     )
     return _with_target(subject, request.target, keeps=keeps_network and not request.image)
+
+
+def _with_mode(settings: Settings, model: Model, request: OpenRequest) -> Settings:
+    """The mode that is asked for; without one, use where one image cannot be trained on."""
+    seed = settings.dropout_seed if request.dropout_seed is None else request.dropout_seed
+    mode = request.mode or settings.mode
+    if mode is None and model.mode.training and training_refusal(model.network, 1):
+        mode = "eval"
+    return replace(settings, mode=mode, dropout_seed=seed)
 
 
 def target_text(subject: Subject) -> str:
@@ -299,5 +327,5 @@ def _with_target(subject: Subject, text: str, *, keeps: bool) -> Subject:
 
 def _answer(subject: Subject) -> int:
     """The class that the network itself gives the highest logit."""
-    tape = subject.with_target(0).record()
+    tape = subject.with_mode("eval").with_target(0).record()
     return int(np.argmax(tape[f"{tape.network.output}.output"][0]))
