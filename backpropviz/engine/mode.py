@@ -66,6 +66,13 @@ def has_modes(network: Network) -> bool:
     return bool(network.moded_places)
 
 
+def recorded_mode(network: Network) -> LayerMode | None:
+    """The mode that a pass's layers are in; None where no layer knows one."""
+    if not network.moded_places:
+        return None
+    return "eval" if with_mode(network, EVAL) is network else "train"
+
+
 def training_refusal(network: Network, batch: int) -> str:
     """Why a batch of so many images cannot be trained on; empty where it can."""
     for place in network.moded_places:

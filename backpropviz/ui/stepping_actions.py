@@ -312,7 +312,7 @@ WAY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "train_mode",
         "Debug",
-        "Mode train",
+        "Mode train: as in a training step",
         "Batch normalization takes the batch's own statistics, and dropout drops values.",
         (),
         "",
@@ -323,7 +323,7 @@ WAY_ACTIONS: Final[tuple[ActionSpec, ...]] = (
     ActionSpec(
         "eval_mode",
         "Debug",
-        "Mode eval",
+        "Mode eval: as in use",
         "Batch normalization takes its running statistics, and nothing is dropped.",
         (),
         "",

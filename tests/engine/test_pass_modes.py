@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.base_point import base_point_of
 from backpropviz.engine.gradcheck import check, plan, report
-from backpropviz.engine.mode import EVAL, TRAIN, Mode, chosen_mode
+from backpropviz.engine.mode import EVAL, TRAIN, Mode, chosen_mode, recorded_mode
 from backpropviz.engine.model import Model
+from backpropviz.engine.nudge import nudged
+from backpropviz.engine.program import operations
 from backpropviz.engine.run import Settings, run
 from backpropviz.errors import UserError
+from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.figures.sentences.overview import overview_sentences
 from backpropviz.storage.network_json import write_network
 from backpropviz.storage.networks import load_network
 from tests.moded import lone_file, moded_document, moded_file
@@ -82,6 +87,22 @@ def test_gradients_are_checked_in_the_mode_of_the_pass(model: Model, mode: str) 
     assert point.loss == tape.loss
     wanted = plan(point, 40, pixels=True)
     assert report(point, wanted, check(point, wanted)).passed
+    weight, nudge = parse("conv1.weight[0,0,1,1]"), 1e-6
+    assert nudged(point, weight, nudge).loss - tape.loss == pytest.approx(
+        nudge * tape.value(weight.grad), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_a_pass_says_its_mode(model: Model, mode: str) -> None:
+    tape = run(model, settings=Settings(mode=mode))
+    assert recorded_mode(tape.network) == mode
+    found = operations(tape.network, tape.batch, tape.optimizer)[0]
+    told = overview_sentences(ExplainedStep(None, found, Depth.PASS, tape))
+    said = " ".join(told.plain)
+    assert f"in the mode {mode}" in said
+    assert ("the batch's own statistics and dropout drops values" in said) == (mode == "train")
+    assert recorded_mode(load_network("lenet").network) is None
 
 
 def test_a_file_says_its_mode(tmp_path: Path) -> None:
