@@ -88,6 +88,17 @@ def test_a_session_keeps_its_mode(mode: str, tmp_path: Path, open_in: Open) -> N
     assert again.view.tape.loss == opened.view.tape.loss
 
 
+def test_a_session_may_be_opened_in_another_mode(tmp_path: Path, open_in: Open) -> None:
+    opened = open_in(network=str(moded_file(tmp_path)))
+    path = tmp_path / "session.bpv"
+    save_opened(path, opened)
+    again = open_in(network=str(path), mode="eval")
+    assert not again.subject.mode.training
+    assert np.array_equal(again.subject.image, opened.subject.image)
+    other = open_in(network=str(path), dropout_seed=6)
+    assert other.subject.mode.seed == 6
+
+
 def test_a_session_from_before_shows_what_it_showed(tmp_path: Path, open_in: Open) -> None:
     opened = open_in(network=str(moded_file(tmp_path)))
     path = tmp_path / "session.bpv"
