@@ -10,6 +10,18 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.address import parse
+from backpropviz.engine.layers.batch_norm import BatchNorm2d
+from backpropviz.engine.layers.convolution import Conv2d
+from backpropviz.engine.layers.cross_entropy import CrossEntropy
+from backpropviz.engine.layers.dense import Dense
+from backpropviz.engine.layers.dropout import Dropout
+from backpropviz.engine.layers.protocol import Layer
+from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.mode import Mode, recorded_mode
+from backpropviz.engine.network import chain
+from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.training.moment import Moment
+from backpropviz.errors import UserError
 from backpropviz.storage.model_file import Session
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
@@ -17,6 +29,8 @@ from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.session_file import opened_session, save_opened, saved_in
 from backpropviz.ui.status_text import facts_text
 from backpropviz.ui.subject import subject_for
+from backpropviz.ui.training.debugged import opened_update
+from tests.engine.training.runs import run_of, stripes
 from tests.moded import lone_file, moded_file
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
@@ -143,3 +157,22 @@ def test_a_guessed_target_is_the_network_s_answer_in_use(tmp_path: Path) -> None
     guessed = subject_for(OpenRequest(network=path, image="mnist:17"), None)
     logits = guessed.with_mode("eval").record()["dense1.output"][0]
     assert guessed.target == int(np.argmax(logits))
+
+
+def test_an_update_of_a_run_is_shown_in_the_mode_it_was_made_in() -> None:
+    layers: dict[str, Layer] = {
+        "conv1": Conv2d(2, 3),
+        "norm1": BatchNorm2d(),
+        "drop1": Dropout(0.5),
+        "flatten": Flatten(),
+        "dense1": Dense(2),
+    }
+    network = chain("small", (1, 8, 8), layers, CrossEntropy())
+    run = run_of(network, Sgd(0.1), dataset=stripes())
+    opened = opened_update(Moment(run, run.start, 1), "")
+    assert opened.subject.mode == Mode(True, run.seed, 1)
+    assert recorded_mode(opened.view.tape.network) == "train"
+    with pytest.raises(UserError, match="is shown as it was made"):
+        opened.subject.with_mode("eval")
+    with pytest.raises(UserError, match="is shown as it was made"):
+        opened.subject.with_dropout_seed(1)

@@ -96,7 +96,7 @@ def _json_number(value: float) -> float | str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    return value
+    return value + 0.0  # no −0
 
 
 def _table(derivation: Derivation) -> tuple[str, ...]:
