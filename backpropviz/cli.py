@@ -161,7 +161,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="backpropviz",
         description="Step through backpropagation in a convolutional network.",
         epilog="INPUT is --network N [--image I] [--target T] [--float 32|64] "
-        f"[--reduction mean|sum]. {_DEBUG} shows the traceback of an error.",
+        "[--reduction mean|sum] [--mode train|eval] [--dropout-seed S]. "
+        f"{_DEBUG} shows the traceback of an error.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"backpropviz {__version__}")

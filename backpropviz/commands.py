@@ -13,7 +13,12 @@ from backpropviz.errors import UsageError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import is_there, named_path
 from backpropviz.training_command.command import train, train_arguments, warn_of
-from backpropviz.training_command.option_values import count_value, path_value, scale_value
+from backpropviz.training_command.option_values import (
+    count_value,
+    path_value,
+    scale_value,
+    seed_value,
+)
 
 if TYPE_CHECKING:
     from backpropviz.debugger.steps import Depth, LoopOrder
@@ -42,6 +47,7 @@ def _open_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="N", help="a bundled network or a file")
     parser.add_argument("--lesson", metavar="L", help="a lesson by its name or file (.toml)")
     parser.add_argument("--theme", choices=("light", "dark", "system"), help="colors of the window")
+    _mode_arguments(parser)
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -58,7 +64,14 @@ def _open(arguments: argparse.Namespace) -> int:
         lesson_text(arguments.lesson)
     from backpropviz.ui.application import run_window
 
-    return run_window(tuple(files), network, arguments.theme, arguments.lesson)
+    return run_window(
+        tuple(files),
+        network,
+        arguments.theme,
+        arguments.lesson,
+        arguments.mode or "",
+        arguments.dropout_seed,
+    )
 
 
 def _is_bundled(name: str) -> bool:
@@ -95,6 +108,22 @@ def _input_arguments(parser: argparse.ArgumentParser, *, has_float: bool = True)
     parser.add_argument(
         "--reduction", choices=("mean", "sum"), help="of the batch's losses (default: the model's)"
     )
+    _mode_arguments(parser)
+
+
+def _mode_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode",
+        choices=("train", "eval"),
+        help="batch normalization and dropout as in training or as in use (default: the model's, "
+        "which is train unless its file says otherwise)",
+    )
+    parser.add_argument(
+        "--dropout-seed",
+        type=seed_value,
+        metavar="S",
+        help="draws what dropout drops in the mode train (default: the model's, or 0)",
+    )
 
 
 def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
@@ -116,7 +145,15 @@ def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
         target = picture.label if target is None and picture.label in model.class_names else target
     warn_of(model)
     bits = int(arguments.float_bits)
-    tape = api.record(model, image, target, float_bits=bits, reduction=arguments.reduction)
+    tape = api.record(
+        model,
+        image,
+        target,
+        float_bits=bits,
+        reduction=arguments.reduction,
+        mode=arguments.mode,
+        dropout_seed=arguments.dropout_seed,
+    )
     return model, tape
 
 

@@ -17,6 +17,7 @@ from backpropviz.cli import main
 from backpropviz.commands import COMMANDS, Command
 from backpropviz.engine.record import record as engine_record
 from backpropviz.storage.networks import load_network
+from tests.moded import lone_file, moded_file
 
 ROOT = Path(__file__).parent.parent
 KEYS = ["address", "value", "initial", "rule", "terms", "residue", "formula"]
@@ -425,3 +426,27 @@ def test_ctrl_c_while_the_program_is_loaded_prints_no_traceback() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_mode_is_chosen_on_the_command_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ("explain", "loss", "--network", str(moded_file(tmp_path)))
+    plain = output(capsys, *words)
+    assert plain == output(capsys, *words, "--mode", "train", "--dropout-seed", "0")
+    assert plain != output(capsys, *words, "--dropout-seed", "3")
+    used = output(capsys, *words, "--mode", "eval")
+    assert used != plain
+    own = ("explain", "loss", "--network", str(moded_file(tmp_path, "own.json", mode="eval")))
+    assert used == output(capsys, *own)
+    for mode in ("train", "eval"):
+        text = output(capsys, "check", *words[2:], "--mode", mode, "--per-array", "5")
+        assert text.endswith("agree.\n")
+    path = tmp_path / "tape.npz"
+    output(capsys, "record", *words[2:], "-o", str(path))
+    with np.load(path) as arrays:
+        assert "drop1.mask" in arrays.files
+    assert main((*words, "--mode", "use")) == 2
+    assert main((*words, "--dropout-seed", "-1")) == 2
+    assert main(("explain", "loss", "--network", str(lone_file(tmp_path)))) == 3
+    assert "record the pass in the mode eval" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -17,8 +18,15 @@ from backpropviz.frozen import frozen
 
 _GLANCE = 1024
 """So many values of each filter are compared first; they nearly always differ there."""
-_TOLERANCE = 1e-4
-"""How far equal filters may lie apart, as a share of their largest weight: rounding."""
+_ROUNDING = 1e-4
+"""How far equal filters may lie apart, as a share of their largest weight, after one update.
+
+Equal filters get gradients that are equal in mathematics; a processor that adds them up in another
+order for each lets them part by rounding, and each update makes more of it.
+"""
+_MOST_ROUNDING = 0.05
+_BY_CHANCE = 0.1
+"""The share of different filters that may lie so near one another by chance."""
 
 
 @frozen(eq=False)
@@ -98,7 +106,10 @@ class Symmetry(PlacesRule):
         limit = self.limits.equal_share
         return self.judged(
             iteration,
-            [copies_share(parameters[tensor.layer][tensor.quantity]) for tensor in tensors],
+            [
+                copies_share(parameters[tensor.layer][tensor.quantity], iteration)
+                for tensor in tensors
+            ],
             lambda share: share >= limit,
             lambda share: share < limit,
             patience=1,
@@ -119,8 +130,8 @@ class Symmetry(PlacesRule):
             f"(threshold {percent(self.limits.equal_share)})",
             f"Since update {self.since:,}.{names}",
             "Equal filters see the same and, where what follows treats them alike, get the same "
-            "gradient: they stay equal, and the layer is no better than with one. Start from "
-            "random weights.",
+            "gradient: they stay equal but for rounding, and the layer is no better than with one. "
+            "Start from random weights.",
             ("equal_share",),
             self.since,
             self.raised,
@@ -129,19 +140,30 @@ class Symmetry(PlacesRule):
         )
 
 
-def copies_share(weights: Array) -> float:
-    """The share of filters (along the first axis) that equal another one before them."""
+def copies_share(weights: Array, updates: int = 0) -> float:
+    """The share of filters (along the first axis) that equal another one before them.
+
+    After so many updates, equal means equal but for the rounding that they leave.
+    """
     rows = weights.reshape(len(weights), -1)
-    copies = _copies(rows[:, :_GLANCE])
+    copies = _copies(rows[:, :_GLANCE], updates)
     if copies and rows.shape[1] > _GLANCE:
-        copies = _copies(rows)
+        copies = _copies(rows, updates)
     return copies / len(rows)
 
 
-def _copies(rows: Array) -> int:
+def _copies(rows: Array, updates: int) -> int:
     """Sorted by a sum that hardly two different filters share, equal ones are neighbors."""
     mix = np.cos(np.arange(1, rows.shape[1] + 1))
     ordered = rows[np.argsort(rows @ mix, kind="stable")]
     sizes = np.abs(ordered).max(axis=1, initial=0)
     apart = np.abs(np.diff(ordered, axis=0)).max(axis=1, initial=0)
-    return int(np.count_nonzero(apart <= _TOLERANCE * np.maximum(sizes[1:], sizes[:-1])))
+    room = _room(len(rows), rows.shape[1], updates) * np.maximum(sizes[1:], sizes[:-1])
+    return int(np.count_nonzero(apart <= room))
+
+
+def _room(filters: int, values: int, updates: int) -> float:
+    """How far copies may lie apart; filters of few values come nearer than that by chance."""
+    grown = min(_ROUNDING * (1 + updates), _MOST_ROUNDING)
+    by_chance = math.exp(math.log(_BY_CHANCE / filters) / max(values, 1))
+    return max(_ROUNDING, min(grown, by_chance))

@@ -4,8 +4,8 @@ Grammar, read from the right since layer names may hold dots::
 
     address  = [layer "."] quantity ["." part] ["[" index {"," index} "]"]
     quantity = "input" | "input1" … | "output" | a parameter | a residual | "image" | "loss"
-    part     = "grad" | "decayed" | "step" | "next" | an optimizer's state, as it is after the
-               update or, with "_before", as it was
+    part     = "grad" | "decayed" | "gradient_variance" | "step" | "next" | an optimizer's state,
+               as it is after the update or, with "_before", as it was
 
 `image` and `loss` stand alone: they belong to no layer.
 """
@@ -24,7 +24,7 @@ OPTIMIZER_STATES = frozenset(
     {"velocity", "moment1", "moment2", "square_average", "gradient_average"}
 )
 PARTS = (
-    frozenset({GRADIENT, "decayed", "step", "next"})
+    frozenset({GRADIENT, "decayed", "gradient_variance", "step", "next"})
     | OPTIMIZER_STATES
     | {f"{state}_before" for state in OPTIMIZER_STATES}
 )

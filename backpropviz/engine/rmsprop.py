@@ -25,8 +25,9 @@ from backpropviz.frozen import frozen
 class RmsProp:
     """g ← ∂L/∂w + λ·w;  s ← α·s + (1 − α)·g²;  step = −η · g / (√s + ε).
 
-    With `centered` the mean gradient a ← α·a + (1 − α)·g is taken off: √(s − a²). With momentum
-    v ← μ·v + g / (√s + ε) and step = −η·v.
+    With `centered` the mean gradient a ← α·a + (1 − α)·g is taken off: the root is that of the
+    variance max(s − a², 0), which rounding alone could make negative where gradients are steady.
+    With momentum v ← μ·v + g / (√s + ε) and step = −η·v.
     Source: Hinton: Neural networks for machine learning, lecture 6, 2012, in PyTorch's form.
     """
 
@@ -67,18 +68,19 @@ class RmsProp:
         if self.centered:
             mean = self.alpha * state["gradient_average"] + rest * gradient
             parts["gradient_average"] = mean
-            spread = spread - np.square(mean)
+            spread = parts["gradient_variance"] = np.maximum(spread - np.square(mean), 0)
         direction = gradient / (np.sqrt(spread) + self.eps)
         if self.momentum:
             direction = parts["velocity"] = self.momentum * state["velocity"] + direction
         return Update(parts, -self.learning_rate * direction)
 
     def nests(self, parameter: Address, shape: Shape, iteration: int) -> tuple[Nest, ...]:
-        """decayed, square_average, gradient_average, velocity, step as far as they are used."""
+        """decayed, the averages, gradient_variance, velocity, step as far as they are used."""
         gradient, nests = decay_nests(parameter, shape, self.weight_decay)
         found = [*nests, self._average(parameter, shape, gradient, "square_average")]
         if self.centered:
             found.append(self._average(parameter, shape, gradient, "gradient_average"))
+            found.append(_variance(parameter, shape))
         if self.momentum:
             found.append(self._velocity(parameter, shape, gradient))
         return (*found, self._step(parameter, shape, gradient))
@@ -135,12 +137,21 @@ class RmsProp:
         self, parameter: Address, gradient: Address, first: int
     ) -> tuple[tuple[Operand | Address, ...], str]:
         """The operands and the formula of g / (√s + ε); the formula counts from `first`."""
-        g, e, s, a = (f"{{{first + k}}}" for k in range(4))
-        found = (gradient, Constant("ε", self.eps), parameter.of("square_average"))
-        if not self.centered:
-            return found, f"({g} / (√({s}) + {e}))"
-        return (*found, parameter.of("gradient_average")), f"({g} / (√({s} − {a}²) + {e}))"
+        g, e, s = (f"{{{first + k}}}" for k in range(3))
+        spread = parameter.of("gradient_variance" if self.centered else "square_average")
+        return (gradient, Constant("ε", self.eps), spread), f"({g} / (√({s}) + {e}))"
 
 
-def _in_units(gradient: Array, eps: Array, square: Array, mean: Array | float = 0.0) -> Array:
-    return np.asarray(gradient / (np.sqrt(square - np.square(mean)) + eps))
+def _variance(parameter: Address, shape: Shape) -> Nest:
+    return elementwise_nest(
+        parameter.of("gradient_variance"),
+        shape,
+        (parameter.of("square_average"), parameter.of("gradient_average")),
+        "max({0} − {1}², 0)",
+        lambda square, mean: np.maximum(square - np.square(mean), 0),
+        "How much the gradient varies about its mean; never below 0, whatever rounding leaves.",
+    )
+
+
+def _in_units(gradient: Array, eps: Array, spread: Array) -> Array:
+    return np.asarray(gradient / (np.sqrt(spread) + eps))

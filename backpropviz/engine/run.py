@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.mode import TRAIN, Mode, chosen_mode
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
@@ -27,17 +28,22 @@ class Settings:
     float_bits: int = 32
     reduction: str | None = None
     optimizer: Optimizer | None = None
+    mode: str | None = None
+    dropout_seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a width or a reduction that does not exist."""
+        """Refuse a width, a reduction or a mode that does not exist."""
         if self.float_bits not in DTYPES:
             raise UserError(f"float width {self.float_bits} is not known: use 32 or 64.")
         if self.reduction not in {None, *REDUCTIONS}:
             raise UserError(f"reduction “{self.reduction}” is not known: use mean or sum.")
+        _ = chosen_mode(TRAIN, self.mode, self.dropout_seed)
 
 
 def run(model: Model, image: Array | None = None, settings: Settings | None = None) -> Tape:
-    """Record one training step; image and target default to the model's example.
+    """Record one step, in training unless another mode is chosen or the model's own.
+
+    Image and target default to the model's example.
 
     Raises:
         UserError: image or target do not fit, or the model brings no example to fall back on.
@@ -46,7 +52,13 @@ def run(model: Model, image: Array | None = None, settings: Settings | None = No
     images = _image(model, image).astype(DTYPES[wanted.float_bits])
     target = wanted.target if wanted.target is not None else _example_target(model, image)
     network = with_reduction(model.network, wanted.reduction)
-    return record(network, model.parameters, images, target, wanted.optimizer or model.optimizer)
+    optimizer, mode = wanted.optimizer or model.optimizer, pass_mode(model, wanted)
+    return record(network, model.parameters, images, target, optimizer, mode=mode)
+
+
+def pass_mode(model: Model, settings: Settings) -> Mode:
+    """The mode in which a pass is recorded."""
+    return chosen_mode(model.mode, settings.mode, settings.dropout_seed)
 
 
 def read_target(text: str, model: Model) -> int | tuple[float, ...]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from backpropviz.engine.address import GRADIENT, Address
 from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.tape import Tape
@@ -99,6 +100,7 @@ _PART_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
         "moment2": "v",
         "square_average": "s",
         "gradient_average": "a",
+        "gradient_variance": "r",
         "decayed": "g",
     }
 )
@@ -110,6 +112,7 @@ _PART_TITLES: Final[Mapping[str, str]] = MappingProxyType(
         "moment2": "second moment",
         "square_average": "square average",
         "gradient_average": "gradient average",
+        "gradient_variance": "gradient variance",
         "step": "step",
     }
 )
@@ -173,8 +176,14 @@ class Notation:
         if source == IMAGE_NAME or not source:
             return "X"
         letter = self._output_letter(source)
-        own = "" if address.layer == LOSS_NAME else self._output_letter(address.layer)
-        return "X" if letter == own else letter
+        return "X" if letter == self._own_letter(address.layer) else letter
+
+    def _own_letter(self, layer: str) -> str:
+        """The letter that a layer's own result takes; a loss from logits makes probabilities."""
+        if layer != LOSS_NAME:
+            return self._output_letter(layer)
+        is_from_logits = self.network is not None and self.network.loss.kind != SquaredError.kind
+        return _QUANTITY_LETTERS["probabilities"] if is_from_logits else ""
 
     def _source(self, layer: str) -> str:
         if self.network is None:

@@ -19,8 +19,9 @@ from backpropviz.engine.architecture.limits import (
 )
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.fields import KIND_FIELD, to_fields
-from backpropviz.engine.layers.protocol import Layer, Loss
+from backpropviz.engine.layers.protocol import MODE_FIELDS, Layer, Loss, Moded
 from backpropviz.engine.layers.registry import layer_kinds, loss_kinds
+from backpropviz.engine.mode import EVAL, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network, Node, check_name
 from backpropviz.engine.preprocessing import MAX_SIDE
 from backpropviz.errors import UserError
@@ -41,7 +42,8 @@ def network_from_json(members: Mapping[str, Value], name: str) -> Network:
         nodes.append(_node(entry, [IMAGE_NAME, *(node.name for node in nodes)]))
     loss = _loss(members["loss"])
     try:
-        network = Network(name, shape, tuple(nodes), loss)
+        # Earlier files give single layers a mode; the pass decides it for all of them.
+        network = with_mode(Network(name, shape, tuple(nodes), loss), EVAL)
         _refuse_size(network)
     except UserError as error:
         raise UserError(_with_place(str(error), nodes)) from None
@@ -95,12 +97,20 @@ def _layers_to_json(nodes: Sequence[Node]) -> list[dict[str, object]]:
     layers = []
     previous = IMAGE_NAME
     for node in nodes:
-        fields: dict[str, object] = {"name": node.name, **to_fields(node.layer)}
+        fields: dict[str, object] = {"name": node.name, **_own_fields(node.layer)}
         if node.inputs != (previous,):
             fields["inputs"] = list(node.inputs)
         layers.append(fields)
         previous = node.name
     return layers
+
+
+def _own_fields(layer: Layer) -> dict[str, object]:
+    """A layer's configuration without its mode, which is that of the whole pass."""
+    found = to_fields(layer)
+    if isinstance(layer, Moded):
+        return {name: value for name, value in found.items() if name not in MODE_FIELDS}
+    return found
 
 
 def _input_shape(entry: Value) -> Shape:

@@ -16,6 +16,15 @@ from backpropviz.document import Value, parse_json, plain
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import to_fields
+from backpropviz.engine.mode import (
+    LARGEST_DROPOUT_SEED,
+    MODES,
+    TRAIN,
+    Mode,
+    chosen_mode,
+    draws_masks,
+    has_modes,
+)
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.preprocessing import Preprocessing
@@ -35,6 +44,8 @@ FIELDS = (
     "version",
     "title",
     "remark",
+    "mode",
+    "dropout_seed",
     "input",
     "layers",
     "loss",
@@ -118,7 +129,15 @@ def model_from_json(
         optimizer=optimizer_from_json(members.get("optimizer")),
         example=_example(members.get("example"), network, classes, preprocessing, picture),
         remark=members["remark"].text(lines=True) if "remark" in members else "",
+        mode=_mode(members),
     )
+
+
+def _mode(members: Mapping[str, Value]) -> Mode:
+    """Training unless the file says otherwise."""
+    name = members["mode"].choice(MODES) if "mode" in members else None
+    seed = members.get("dropout_seed")
+    return chosen_mode(TRAIN, name, seed.integer(0, LARGEST_DROPOUT_SEED) if seed else None)
 
 
 def model_to_json(model: Model) -> dict[str, object]:
@@ -126,6 +145,10 @@ def model_to_json(model: Model) -> dict[str, object]:
     document: dict[str, object] = {"format": FORMAT, "version": VERSION, "title": model.title}
     if model.remark:
         document["remark"] = model.remark
+    if has_modes(model.network):
+        document["mode"] = model.mode.name
+    if draws_masks(model.network):
+        document["dropout_seed"] = model.mode.seed
     document |= network_to_json(model.network)
     document["optimizer"] = to_fields(model.optimizer)
     document["preprocessing"] = {

@@ -1,4 +1,4 @@
-"""`.bpv` files of kind run: all that a training needs to be looked at and to go on, bit for bit.
+"""`.bpv` files of kind run: all that a training needs to go on, on one machine bit for bit.
 
 Beside the members of a model, whose parameters are the newest: `run.json` (settings, seed, origin,
 the states there are, spacing), `data.json` with `data/training.images.npy` … where the data does

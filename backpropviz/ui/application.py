@@ -7,6 +7,7 @@ right after.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 def run_window(
-    files: tuple[str, ...], network: str | None, theme: str | None, lesson: str | None = None
+    files: tuple[str, ...],
+    network: str | None,
+    theme: str | None,
+    lesson: str | None = None,
+    mode: str = "",
+    dropout_seed: int | None = None,
 ) -> int:
     """Show the window until it is closed.
 
@@ -33,16 +39,14 @@ def run_window(
     from backpropviz.ui.closing import ended_by_signals
 
     with ended_by_signals() as ending:
-        return _run(ending, files, network, theme, lesson)
+        return _run(
+            ending,
+            theme,
+            lambda window: window.open_at_start(files, network, lesson, mode, dropout_seed),
+        )
 
 
-def _run(
-    ending: Ending,
-    files: tuple[str, ...],
-    network: str | None,
-    theme: str | None,
-    lesson: str | None,
-) -> int:
+def _run(ending: Ending, theme: str | None, begin: Callable[[MainWindow], None]) -> int:
     try:
         application = make_application()
         from PySide6.QtCore import QTimer
@@ -62,7 +66,7 @@ def _run(
 
     ending.close = close_soon
     _show_errors_in(window)
-    window.open_at_start(files, network, lesson)
+    begin(window)
     window.show()
     # A signal reaches Python only when Python code runs now and then.
     pulse = QTimer()

@@ -7,6 +7,7 @@ as long as a sixth of a bare window.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QSize, QTimer, Signal
@@ -151,11 +152,17 @@ class MainWindow(QMainWindow):
             self.workbench.fill_start_page()
 
     def open_at_start(
-        self, files: tuple[str, ...], network: str | None, lesson: str | None = None
+        self,
+        files: tuple[str, ...],
+        network: str | None,
+        lesson: str | None = None,
+        mode: str = "",
+        dropout_seed: int | None = None,
     ) -> None:
         """Open what the command line names, once the engine is there."""
         if files or network or lesson:
-            self.open(request_for(files, network, lesson))
+            request = request_for(files, network, lesson)
+            self.open(replace(request, mode=mode, dropout_seed=dropout_seed))
 
     def open(self, request: OpenRequest) -> None:
         """Open a network, an image or both; while the engine loads, the newest request waits."""

@@ -23,7 +23,7 @@ class OpenRequest:
 
     `network` is a bundled name or a file (a session too); `image` is a file or `mnist:17`, or with
     `content` the name of a pasted picture. A `lesson`, a name or a file, brings its own. With a
-    `model`, `network` is only what it is called.
+    `model`, `network` is only what it is called. `mode` is train or eval, where it is chosen.
     """
 
     network: str = ""
@@ -33,6 +33,8 @@ class OpenRequest:
     content: bytes = b""
     lesson: str = ""
     model: Model | None = None
+    mode: str = ""
+    dropout_seed: int | None = None
 
 
 def request_for(

@@ -78,17 +78,24 @@ def _subject(model: Model, session: Session, image: Array | None) -> Subject:
     rate = saved.settings.get("learning_rate")
     if isinstance(rate, int | float):
         optimizer = replace(optimizer, learning_rate=float(rate))
-    reduction = saved.settings.get("reduction")
+    reduction, seed = saved.settings.get("reduction"), saved.settings.get("dropout_seed")
     settings = Settings(
         float_bits=64 if saved.settings.get("float_bits") == 64 else 32,
         reduction=reduction if isinstance(reduction, str) else None,
         optimizer=optimizer,
+        mode=_mode(saved.settings.get("mode")),
+        dropout_seed=seed if isinstance(seed, int) else None,
     )
     name = saved.image or "image"
     subject = Subject(saved.network, model, name, name, image, _picture(name), (), settings)
     if saved.target is None:
         raise UserError("the session names no target: it is damaged.")
     return subject.with_target(read_target(saved.target, subject.model))
+
+
+def _mode(saved: object) -> str:
+    """Sessions from before there was a choice show a pass of use."""
+    return "eval" if saved is None else str(saved)
 
 
 def _picture(name: str) -> Picture | None:

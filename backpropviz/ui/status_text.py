@@ -7,8 +7,10 @@ import numpy as np
 from backpropviz.debugger.state import StopReason
 from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.mode import draws_masks, has_modes
 from backpropviz.scene.numbers import shown
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.subject import Subject
 
 
 def state_text(opened: Opened, *, is_playing: bool = False) -> str:
@@ -46,6 +48,7 @@ def facts_text(opened: Opened) -> str:
         *([f"loss {shown(tape.loss, 4)}"] if _is_known(opened, LOSS) else []),
         f"float{subject.settings.float_bits}",
         f"batch {tape.batch}, {reduction}",
+        *_mode(subject),
     ]
     return "     ".join(facts)
 
@@ -53,6 +56,15 @@ def facts_text(opened: Opened) -> str:
 def _is_known(opened: Opened, address: Address) -> bool:
     done, total = opened.view.steps_done(address)
     return done == total
+
+
+def _mode(subject: Subject) -> list[str]:
+    """Where it makes a difference: train, with the seed of what is dropped, or eval."""
+    network, mode = subject.model.network, subject.mode
+    if not has_modes(network):
+        return []
+    is_drawn = mode.training and draws_masks(network)
+    return [f"mode {mode.name}" + (f", dropout seed {mode.seed}" if is_drawn else "")]
 
 
 def _reading(opened: Opened) -> list[str]:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.mode import Mode, training_refusal
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.run import Settings, read_target, run
+from backpropviz.engine.run import Settings, pass_mode, read_target, run
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -140,6 +141,23 @@ class Subject:
         """Computed in 32 or 64 bits."""
         return replace(self, settings=replace(self.settings, float_bits=bits))
 
+    @property
+    def mode(self) -> Mode:
+        """As in training or as in use, and what dropouts are drawn from."""
+        return pass_mode(self.model, self.settings)
+
+    def with_mode(self, name: str) -> Subject:
+        """As in training, or as in use."""
+        return replace(self, settings=replace(self.settings, mode=name))
+
+    def with_dropout_seed(self, seed: int) -> Subject:
+        """Other values dropped, in training.
+
+        Raises:
+            UserError: the seed is out of range.
+        """
+        return replace(self, settings=replace(self.settings, mode="train", dropout_seed=seed))
+
     def with_reduction(self, reduction: str) -> Subject:
         """The batch's losses averaged or summed."""
         return replace(self, settings=replace(self.settings, reduction=reduction))
@@ -234,9 +252,19 @@ def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
         picture, source = current.picture, current.image_source
     keeps_settings = current is not None and current.can_change and keeps_network
     settings = current.settings if current is not None and keeps_settings else Settings()
+    settings = _with_mode(settings, model, request)
     bare = Subject(network, model, "", source, _EMPTY, None, (), settings)
     subject = _with_image(bare, picture)
     return _with_target(subject, request.target, keeps=keeps_settings and not request.image)
+
+
+def _with_mode(settings: Settings, model: Model, request: OpenRequest) -> Settings:
+    """The mode that is asked for; without one, use where one image cannot be trained on."""
+    seed = settings.dropout_seed if request.dropout_seed is None else request.dropout_seed
+    mode = request.mode or settings.mode
+    if mode is None and model.mode.training and training_refusal(model.network, 1):
+        mode = "eval"
+    return replace(settings, mode=mode, dropout_seed=seed)
 
 
 def target_text(subject: Subject) -> str:
@@ -244,7 +272,7 @@ def target_text(subject: Subject) -> str:
     target, names = subject.target, subject.model.class_names
     if isinstance(target, int):
         return names[target] if target < len(names) else str(target)
-    return ", ".join(f"{number:g}" for number in target)
+    return ", ".join(f"{number + 0.0:g}" for number in target)
 
 
 _EMPTY: Final = np.zeros((1, 1, 1, 1), dtype=np.float32)
@@ -322,5 +350,5 @@ def _with_target(subject: Subject, text: str, *, keeps: bool) -> Subject:
 
 def _answer(subject: Subject) -> int:
     """The class that the network itself gives the highest logit."""
-    tape = subject.with_target(0).record()
+    tape = subject.with_mode("eval").with_target(0).record()
     return int(np.argmax(tape[f"{tape.network.output}.output"][0]))

@@ -5,11 +5,13 @@ Dialogs are imported once they are asked for: the stage comes first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject
 
+from backpropviz.engine.mode import draws_masks, has_modes
 from backpropviz.engine.run import read_target
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.number_text import real_number
@@ -48,6 +50,9 @@ class SubjectActions(QObject):
             "network_details": self.show_network,
             "float_width": self.change_float_width,
             "sum_reduction": self.change_reduction,
+            "train_mode": self.choose_training,
+            "eval_mode": self.choose_use,
+            "dropout_seed": self.ask_dropout_seed,
         }
         self._actions.bind(handlers)
 
@@ -63,6 +68,11 @@ class SubjectActions(QObject):
         loss = subject.model.network.loss
         reduction = subject.settings.reduction or loss.reduction
         self._actions["sum_reduction"].setChecked(reduction == "sum")
+        network, mode = subject.model.network, subject.mode
+        for name, is_chosen in (("train_mode", mode.training), ("eval_mode", not mode.training)):
+            self._actions[name].setEnabled(has_modes(network))
+            self._actions[name].setChecked(has_modes(network) and is_chosen)
+        self._actions["dropout_seed"].setEnabled(draws_masks(network))
 
     def _show_images(self, subject: Subject) -> None:
         if subject.picture is not None and subject.can_change and not subject.shows_example:
@@ -170,6 +180,38 @@ class SubjectActions(QObject):
         reduction = "sum" if self._actions["sum_reduction"].isChecked() else "mean"
         self._controller.change(lambda s: s.with_reduction(reduction))
 
+    def choose_training(self) -> None:
+        """As in training: the batch's own statistics, and values dropped."""
+        self._choose_mode("train")
+
+    def choose_use(self) -> None:
+        """As in use: running statistics, and nothing dropped."""
+        self._choose_mode("eval")
+
+    def _choose_mode(self, name: str) -> None:
+        opened = self._opened
+        if opened is not None and opened.subject.mode.name == name:
+            self.show_subject(opened.subject)  # a choice that is clicked again stays chosen
+        else:
+            self._controller.change(lambda s: s.with_mode(name))
+
+    def ask_dropout_seed(self) -> None:
+        """Ask for the seed of what dropout drops."""
+        opened = self._opened
+        if opened is None:
+            return
+        from backpropviz.ui.dialogs.ask import ask
+
+        text = ask(
+            self._window,
+            self.tr("Dropout seed"),
+            self.tr("The same seed drops the same values; it counts in the mode train."),
+            str(opened.subject.mode.seed),
+            lambda text: _refusal(lambda: opened.subject.with_dropout_seed(_seed(text))),
+        )
+        if text is not None:
+            self._controller.change(lambda s: s.with_dropout_seed(_seed(text)))
+
     def fit_image(self) -> None:
         """Ask how the picture is brought to the input."""
         from backpropviz.ui.dialogs.fitting import ask_fitting
@@ -196,6 +238,12 @@ def _rate(text: str) -> float:
     if number is None:
         raise UserError(f"“{text:.40}” is no number: give a learning rate such as 0.01.")
     return number
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", text.strip()):
+        raise UserError(f"“{text[:20]}” is no seed: give a whole number from 0.")
+    return int(text)
 
 
 def _refusal(attempt: Callable[[], object]) -> str:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolBar, QWidget
 
+from backpropviz.engine.mode import has_modes
 from backpropviz.paint.families import qfont
 from backpropviz.paint.render import render
 from backpropviz.scene.theme import LIGHT, ROW, Theme
@@ -55,8 +56,11 @@ class TopBar(QToolBar):
         self.image = Chip(self.tr("Image"))
         self.network = Chip(self.tr("Network"))
         self.target = Chip(self.tr("Target"))
+        self.pass_mode = Chip(self.tr("Mode"))
         self.loss = Chip(self.tr("Loss"))
-        self._for_debugging = (self.image, self.network, self.target, self.loss)
+        self._for_debugging = (self.image, self.network, self.target, self.pass_mode, self.loss)
+        self._has_modes = False
+        self.pass_mode.hide()
         self._for_training: tuple[QWidget, ...] = ()
         self.back = _button(self.tr("Back to training"))
         self.back.hide()
@@ -68,6 +72,7 @@ class TopBar(QToolBar):
         self.network.menu().aboutToShow.connect(self._fill_networks)
         self._fill_images()
         self._fill_loss()
+        self._fill_pass_modes()
 
     def _modes(self) -> Segmented:
         modes = Segmented(self.tr("Mode"))
@@ -104,6 +109,9 @@ class TopBar(QToolBar):
         guessed = self.tr(" (its answer)") if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
         self.loss.show_value(_loss_title(subject))
+        self._has_modes = has_modes(subject.model.network)
+        self.pass_mode.show_value(subject.mode.name)
+        self.pass_mode.setVisible(self._has_modes and self.mode.value != "train")
         self._fill_targets(subject)
 
     def show_sample(self, opened: Opened) -> None:
@@ -128,7 +136,7 @@ class TopBar(QToolBar):
         """Show what is trained instead of what is debugged, or the other way round."""
         self.mode.set_value("train" if is_training else "debug")
         for chip in self._for_debugging:
-            chip.setVisible(not is_training)
+            chip.setVisible(not is_training and (chip is not self.pass_mode or self._has_modes))
         for widget in self._for_training:
             widget.setVisible(is_training)
 
@@ -186,6 +194,11 @@ class TopBar(QToolBar):
         self.loss.fill(
             [shared["sum_reduction"], shared["float_width"], None, shared["learning_rate"]]
         )
+
+    def _fill_pass_modes(self) -> None:
+        shared = self._actions
+        modes = (shared["train_mode"], shared["eval_mode"])
+        self.pass_mode.fill([*modes, None, shared["dropout_seed"]])
 
     def _choice(self, chip: Chip, title: str, value: str, slot: object) -> QAction:
         action = QAction(plain_title(title), chip.menu())

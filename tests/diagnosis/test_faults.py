@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backpropviz.diagnosis.answer_rules import copies_share
 from backpropviz.diagnosis.rule import Severity
 from backpropviz.diagnosis.stops import DeadShare, GradientAbove, LossRises
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.activation import Sigmoid
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
@@ -165,6 +167,31 @@ def test_weights_that_start_all_equal() -> None:
     assert found.came["symmetry"] == 0
     assert "conv1.weight: 5 of its 6 filters" in found.alert("symmetry").title
     assert "symmetry" not in watched(lenet_run()).came
+
+
+def test_equal_filters_that_rounding_parts_stay_copies() -> None:
+    """As on processors that sum each filter's gradient in another order: 2e-8 grows to 1e-2."""
+    run = lenet_run(scheme="all_equal")
+    random = np.random.default_rng(0)
+
+    def parted(size: float) -> Parameters:
+        noise = random.uniform(-size, size, run.start.parameters["conv1"]["weight"].shape)
+        weight = run.start.parameters["conv1"]["weight"] * (1 + noise).astype(np.float32)
+        own = {**run.start.parameters["conv1"], "weight": weight}
+        return {**run.start.parameters, "conv1": own}
+
+    found = watched(run)
+    for iteration, size in ((2, 5e-7), (10, 4e-5), (25, 8e-4), (300, 9e-3)):
+        found.guard = found.guard.weighed(iteration, parted(size))
+        assert "conv1.weight: 5 of its 6 filters" in found.alert("symmetry").title
+    found.guard = found.guard.weighed(301, parted(0.5))
+    assert "conv1.weight" not in found.alert("symmetry").title
+
+
+def test_filters_of_one_value_are_no_copies_because_they_lie_near() -> None:
+    weights = np.random.default_rng(0).standard_normal((64, 1, 1, 1))
+    assert copies_share(weights, 10_000) < 0.25
+    assert copies_share(np.ones((64, 1, 1, 1)), 10_000) == 63 / 64
 
 
 def test_gradients_vanish_through_a_stack_of_sigmoids() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -238,7 +239,8 @@ def test_a_number_that_is_not_finite_stops_the_run(
     lines = [line for line in out.splitlines() if not line.startswith(" ")]
     assert [line.split()[0] for line in lines] == ["data:", "after"]
     assert err.startswith("backpropviz: in update ")
-    assert " is infinite: " in err
+    # One processor adds an overflowing sum up to an infinity, another to ∞ − ∞.
+    assert re.search(r" is (infinite|not a number \(NaN\)): ", err)
     assert "the largest float32 is 3.4e+38" in err
     assert err.endswith(": try a smaller --learning-rate.\n")
     assert err.count("\n") == 1

@@ -22,6 +22,7 @@ from backpropviz.debugger.lessons.reading_questions import read_question
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.document import KIND_FIELD, Value, read_toml
 from backpropviz.engine.address import Address
+from backpropviz.engine.mode import MODES
 from backpropviz.engine.optimizer import Optimizer, optimizer_from_fields
 from backpropviz.engine.run import REDUCTIONS
 from backpropviz.errors import UserError
@@ -33,7 +34,7 @@ _LESSON_FIELDS = (
     "format", "version", "id", "title", "summary", "minutes", "concepts", "pass", "start", "step",
 )  # fmt: skip
 _REQUIRED = ("format", "version", "id", "title", "minutes", "concepts", "pass", "step")
-_PASS_FIELDS = ("network", "image", "target", "reduction", "optimizer")
+_PASS_FIELDS = ("network", "image", "target", "reduction", "optimizer", "mode")
 _STEP_FIELDS = ("title", "text", "ask", "reveal", "do", "check", "show", "pass")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -94,6 +95,7 @@ def _pass(field: Value, outer: LessonPass | None) -> LessonPass:
         _target(found["target"]) if "target" in found else base.target,
         found["reduction"].choice(REDUCTIONS) if "reduction" in found else base.reduction,
         _optimizer(found["optimizer"]) if "optimizer" in found else base.optimizer,
+        found["mode"].choice(MODES) if "mode" in found else base.mode,
     )
 
 

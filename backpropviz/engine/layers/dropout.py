@@ -61,6 +61,10 @@ class Dropout:
             return replace(self, mode="eval", seed=0)
         return replace(self, mode="train", seed=seed)
 
+    def training_refusal(self, shape: Shape) -> str:
+        """Nothing: any batch can be thinned."""
+        return ""
+
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input."""
         return single(inputs, "a dropout")[0]

@@ -1,6 +1,7 @@
 """Cross-entropy against a softened or weighted target: label smoothing and class weights.
 
-wanted[n,k] = w[k] · ((1 − ε) · [k = t] + ε/K);  L[n] = Σ_k wanted[n,k] · −log p[n,k];
+wanted[n,k] = w[k] · ((1 − ε) · [k = t] + ε/K);  L[n] = Σ_k wanted[n,k] · −log p[n,k], where a
+class that is not wanted at all adds nothing, whatever its probability;
 ∂L/∂z[n,k] = (p[n,k] · Σ_j wanted[n,j] − wanted[n,k]) · share, where the mean's share is
 1 / Σ_n w[t_n], as in PyTorch.
 """
@@ -40,12 +41,12 @@ class WeightedCrossEntropy:
     def residuals(
         self, prediction: Array, largest: Array, normalizer: Array, target: Array
     ) -> Residuals:
-        """surprise, wanted, mass and sample; weight_sum where the mean divides by it."""
-        surprise = np.log(normalizer)[:, None] - (prediction - largest[:, None])
+        """wanted, surprise, mass and sample; weight_sum where the mean divides by it."""
         wanted = self._wanted(prediction.shape, target).astype(prediction.dtype)
+        surprise = _surprises(normalizer[:, None], prediction, largest[:, None], wanted)
         kept: dict[str, Array] = {
-            "surprise": surprise,
             "wanted": wanted,
+            "surprise": surprise,
             "mass": np.add.reduce(wanted, axis=1),
             "sample": np.add.reduce(wanted * surprise, axis=1),
         }
@@ -75,14 +76,14 @@ class WeightedCrossEntropy:
         return wanted if self.weights is None else wanted * np.asarray(self.weights)
 
     def nests(self, site: Site) -> LayerNests:
-        """The steps of softmax, surprise, wanted, mass, sample, weight_sum, loss; ∂X."""
+        """The steps of softmax, wanted, surprise, mass, sample, weight_sum, loss; ∂X."""
         return LayerNests(tuple(self._forward(site)), (self._gradient_nest(site),))
 
     def _forward(self, site: Site) -> Iterator[Nest]:
         shape, name = site.inputs[0], site.quantity
         yield from softmax_steps(site)
-        yield _surprise(site, shape)
         yield self._wanted_nest(site, shape)
+        yield _surprise(site, shape)
         remark = "How much the sample counts: all that is wanted of its classes."
         yield over_classes(name("mass"), shape, Rule.SUM, (name("wanted"),), remark)
         factors = (name("wanted"), name("surprise"))
@@ -176,13 +177,20 @@ def _surprise(site: Site, shape: Shape) -> Nest:
         Cell(name("normalizer"), (n,)),
         Cell(site.input(), (n, k)),
         Cell(name("max"), (n,)),
+        Cell(name("wanted"), (n, k)),
     )
     return Nest(
         name("surprise"),
         shape,
         Rule.FUNCTION,
         (each_class(shape, operands),),
-        "log({0}) − ({1} − {2})",
-        lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
-        "This is −log of the class's probability.",
+        "log({0}) − ({1} − {2}) if {3} ≠ 0 else 0",
+        _surprises,
+        "This is −log of the class's probability, or 0 where the class is not wanted at all.",
     )
+
+
+def _surprises(normalizer: Array, logits: Array, largest: Array, wanted: Array) -> Array:
+    """−log p where a class is wanted: elsewhere 0 · ∞ would be no number."""
+    surprises = np.log(normalizer) - (logits - largest)
+    return np.asarray(np.where(wanted != 0, surprises, logits.dtype.type(0)))

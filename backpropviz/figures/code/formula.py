@@ -30,6 +30,7 @@ _SIGNS = (
     ("√", "sqrt"),
     ("½", "0.5"),
     ("≥", ">="),
+    ("≠", "!="),
 )
 _HALF = SLOPES_AT_ZERO[0.5]
 # NumPy's booleans do not add up, so the mean of two conditions is written out.

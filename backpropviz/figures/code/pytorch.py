@@ -74,8 +74,6 @@ class _Call:
             return "PyTorch takes 0 for the slope of ReLU at 0."
         if kind == "avg_pool2d" and layer.window.dilation != (1, 1):
             return "PyTorch's average pooling knows no dilation."
-        if kind == "avg_pool2d" and _is_uneven(layer.window.padding):
-            return "PyTorch's average pooling pads both sides alike."
         return ""
 
     def inside(self, names: Names) -> Program | None:
@@ -125,7 +123,13 @@ class _Call:
         return _finished(self.step, loads, lines, target)
 
     def _expression(self, arguments: list[str]) -> str:
-        return _EXPRESSIONS[self.layer.kind](self.layer, arguments)
+        call = _EXPRESSIONS[self.layer.kind](self.layer, arguments)
+        window = getattr(self.layer, "window", None)
+        if window is None or not window.ceil_mode or not _is_padded_before(window):
+            return call
+        # PyTorch would let windows begin in what was padded by hand.
+        height, width = self.step.tape.network.shapes[self.owner][1:]
+        return f"({call})[:, :, :{height}, :{width}]"
 
     def _loss_parts(self) -> Mapping[str, str]:
         classes = self.step.tape[Address(LOSS_NAME, "input")].shape[-1]
@@ -164,12 +168,13 @@ def _loss_parts(loss: Any, classes: int) -> Mapping[str, str]:
             "entropy": f'{call}, reduction="none")',
             "loss": f"{call}{reduced})",
         }
-    weights = "" if loss.class_weights is None else f"torch.tensor({list(loss.class_weights)})"
+    own = loss.class_weights
+    weights = "" if own is None else f"torch.tensor({list(own)}, dtype=z.dtype)"
     options = f", weight={weights}" if weights else ""
     smoothing = loss.label_smoothing
     options += f", label_smoothing={smoothing!r}" if smoothing else ""
     shifted = "torch.exp(z - z.max(1, keepdim=True).values)"
-    wanted = f"F.one_hot(t, {classes})"
+    wanted = f"F.one_hot(t, {classes}).to(z.dtype)"
     wanted = f"(1 - {smoothing!r}) * {wanted} + {smoothing!r} / {classes}" if smoothing else wanted
     wanted = f"({wanted}) * {weights}" if weights else wanted
     return {
@@ -179,7 +184,7 @@ def _loss_parts(loss: Any, classes: int) -> Mapping[str, str]:
         "probabilities": "F.softmax(z, dim=1)",
         "sample": f'F.cross_entropy(z, t, reduction="none"{options})',
         "loss": f"F.cross_entropy(z, t{reduced}{options})",
-        "surprise": "-F.log_softmax(z, dim=1)",
+        "surprise": f"torch.where(({wanted}) != 0, -F.log_softmax(z, dim=1), 0.0)",
         "wanted": wanted,
         "mass": f"({wanted}).sum(1)",
         "weight_sum": f"{weights}[t].sum()",
@@ -190,13 +195,23 @@ def _is_uneven(padding: tuple[tuple[int, int], tuple[int, int]]) -> bool:
     return any(before != after for before, after in padding)
 
 
-def _padded(name: str, window: Any, value: str = "") -> tuple[str, str]:
-    """The argument and the `padding=` option; uneven padding is added before the call."""
+def _is_padded_before(window: Any) -> bool:
+    """Whether a pooling's padding is more than PyTorch takes: one number, half a kernel."""
+    pairs = zip(window.padding, window.kernel, strict=True)
+    return any(before != after or before > size // 2 for (before, after), size in pairs)
+
+
+def _filled(name: str, window: Any, value: str = "") -> str:
+    """`F.pad(X, (left, right, top, bottom))`."""
     (top, bottom), (left, right) = window.padding
-    if _is_uneven(window.padding):
-        filled = f", value={value}" if value else ""
-        return f"F.pad({name}, ({left}, {right}, {top}, {bottom}){filled})", ""
-    return name, "" if top == left == 0 else f", padding={_pair((top, left))}"
+    filled = f", value={value}" if value else ""
+    return f"F.pad({name}, ({left}, {right}, {top}, {bottom}){filled})"
+
+
+def _same_padding(window: Any) -> str:
+    """The `padding=` option."""
+    (top, _), (left, _) = window.padding
+    return "" if top == left == 0 else f", padding={_pair((top, left))}"
 
 
 def _pair(pair: tuple[int, int]) -> str:
@@ -205,9 +220,10 @@ def _pair(pair: tuple[int, int]) -> str:
 
 def _convolution(layer: Any, given: list[str]) -> str:
     window = layer.window
-    source, padding = _padded(given[0], window)
+    is_uneven = _is_uneven(window.padding)
+    source = _filled(given[0], window) if is_uneven else given[0]
     weight = f"{given[1]}.flip(2, 3)" if layer.flip else given[1]
-    options = padding
+    options = "" if is_uneven else _same_padding(window)
     options += "" if window.stride == (1, 1) else f", stride={_pair(window.stride)}"
     options += "" if window.dilation == (1, 1) else f", dilation={_pair(window.dilation)}"
     options += "" if layer.groups == 1 else f", groups={layer.groups}"
@@ -215,19 +231,30 @@ def _convolution(layer: Any, given: list[str]) -> str:
 
 
 def _largest(layer: Any, given: list[str]) -> str:
-    window = layer.window
-    source, padding = _padded(given[0], window, 'float("-inf")')
-    options = f", {_pair(window.kernel)}, stride={_pair(window.stride)}{padding}"
+    window, source = layer.window, given[0]
+    options = f", {_pair(window.kernel)}, stride={_pair(window.stride)}"
+    if _is_padded_before(window):
+        source = _filled(source, window, 'float("-inf")')
+    else:
+        options += _same_padding(window)
     options += "" if window.dilation == (1, 1) else f", dilation={_pair(window.dilation)}"
     return f"F.max_pool2d({source}{options}{_ceil(window)})"
 
 
 def _mean(layer: Any, given: list[str]) -> str:
-    window = layer.window
-    source, padding = _padded(given[0], window)
-    options = f", {_pair(window.kernel)}, stride={_pair(window.stride)}{padding}{_ceil(window)}"
-    options += "" if layer.count_include_pad else ", count_include_pad=False"
-    return f"F.avg_pool2d({source}{options})"
+    window, source = layer.window, given[0]
+    options = f", {_pair(window.kernel)}, stride={_pair(window.stride)}"
+    if not _is_padded_before(window):
+        options += f"{_same_padding(window)}{_ceil(window)}"
+        options += "" if layer.count_include_pad else ", count_include_pad=False"
+        return f"F.avg_pool2d({source}{options})"
+    options += _ceil(window)
+    found = f"F.avg_pool2d({_filled(source, window)}{options})"
+    if layer.count_include_pad:
+        return found
+    # The share of cells that lie in the input, which padding by hand would not leave out.
+    inside = _filled(f"torch.ones_like({source})", window)
+    return f"{found} / F.avg_pool2d({inside}{options})"
 
 
 def _ceil(window: Any) -> str:

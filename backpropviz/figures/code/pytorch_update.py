@@ -83,4 +83,7 @@ def _wanted(part: str, before: str) -> str:
         return "w.detach()"
     if part == "step":
         return f"w.detach() - {before}"
+    if part == "gradient_variance":
+        square, mean = (f'optimizer.state[w]["{name}"]' for name in ("square_avg", "grad_avg"))
+        return f"({square} - {mean} ** 2).clamp(min=0)"
     return f'optimizer.state[w]["{_STATES[part]}"]'

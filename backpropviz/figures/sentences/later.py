@@ -137,7 +137,7 @@ def _dropped(story: Story) -> Sentences:
     remark = story.derivation.nest.remark
     if not mask:
         return Sentences(f"{_LEFT_OUT} {said(before)} becomes 0.", (remark,))
-    return Sentences(f"The mask keeps it: {said(before)} grows to {said(story.value)}.", (remark,))
+    return Sentences(f"The mask keeps it: {said(before)} becomes {said(story.value)}.", (remark,))
 
 
 def _through_mask(story: Story) -> Sentences:

@@ -26,6 +26,11 @@ def update_sentences(story: Story) -> Sentences:
             return _average(story, "gradients", "It says which way they agree to go.")
         case "gradient_average":
             return _average(story, "gradients", "Taken off, it leaves how much they vary.")
+        case "gradient_variance":
+            return Sentences(
+                f"The gradient varies about its mean by {said(story.value)}, squared.",
+                _given(story.derivation.nest.remark),
+            )
         case "moment2" | "square_average":
             return _average(story, "squared gradients", "It says how large they usually are.")
         case _:

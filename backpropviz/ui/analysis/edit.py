@@ -33,7 +33,7 @@ def ask_value(window: MainWindow, opened: Opened, address: Address) -> float | N
 
     heading = window.tr("Change {address}").format(address=address)
     hint = window.tr("The pass is recorded again with this number; the place is kept.")
-    text = ask(window, heading, hint, f"{before:.9g}", refusal)
+    text = ask(window, heading, hint, f"{before + 0.0:.9g}", refusal)
     return None if text is None else read_number(text)
 
 

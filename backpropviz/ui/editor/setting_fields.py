@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import Field, fields
 from typing import Any, TypeAlias, get_type_hints
 
 from PySide6.QtCore import Qt, Signal
@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from backpropviz.engine.fields import Configuration
+from backpropviz.engine.layers.protocol import MODE_FIELDS, Moded
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, MONO, ROW
 from backpropviz.ui.controls import Segmented
@@ -62,6 +63,14 @@ class SettingLine(EditorLine):
             self.given.emit()
 
 
+def settings_of(configuration: Configuration) -> Iterator[Field[Any]]:
+    """What a person sets; the mode of a layer is that of the whole pass."""
+    is_moded = isinstance(configuration, Moded)
+    for field in fields(configuration):  # type: ignore[arg-type]
+        if not (is_moded and field.name in MODE_FIELDS):
+            yield field
+
+
 class SettingFields(QWidget):
     """Made for one kind of configuration; `show_values` follows it afterwards."""
 
@@ -78,7 +87,7 @@ class SettingFields(QWidget):
         self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         self._grid.setColumnStretch(1, 1)
         hints = get_type_hints(type(configuration))
-        for number, field in enumerate(fields(configuration)):  # type: ignore[arg-type]
+        for number, field in enumerate(settings_of(configuration)):
             self._add(number, field.name, hints[field.name])
         self.show_values(configuration)
 

@@ -35,9 +35,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "eps": ("Epsilon", "Added to the variance, so that nothing is divided by 0."),
         "momentum": ("Momentum", "How far the running statistics follow each batch."),
         "affine": ("Scale and shift", "Learn a scale and a shift for each channel."),
-        "mode": ("Mode", "As in use, or as in training; a training run sets it itself."),
         "p": ("Probability", "Which part of the values becomes 0 in training."),
-        "seed": ("Seed", "The same seed draws the same mask."),
         "colors": ("Colors", "One channel for gray, three for red, green and blue."),
         "height": ("Height", "Rows of pixels."),
         "width": ("Width", "Columns of pixels."),
@@ -48,9 +46,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 
-_CHOICES: Final[Mapping[object, str]] = MappingProxyType(
-    {"eval": "use", "train": "training", "none": "exact"}
-)
+_CHOICES: Final[Mapping[object, str]] = MappingProxyType({"none": "exact"})
 
 
 def setting_title(field: str) -> str:

@@ -75,7 +75,8 @@ def _recorded(on: LessonPass, folder: Path) -> Opened:
     A network's or an image's file is looked for beside the lesson's file first.
     """
     network, image = _beside(on.network, folder), _beside(on.image or "", folder)
-    subject = subject_for(OpenRequest(network, image, on.target or ""), None)
+    request = OpenRequest(network, image, on.target or "", mode=on.mode or "")
+    subject = subject_for(request, None)
     settings = replace(subject.settings, reduction=on.reduction, optimizer=on.optimizer)
     return record(replace(subject, settings=settings), read_preferences().diverging)
 

@@ -147,4 +147,4 @@ def sample_views(
 def _label(dataset: Dataset, samples: Samples, number: int) -> str:
     if dataset.class_names:
         return dataset.class_names[int(classes_of(samples.targets[number : number + 1])[0])]
-    return ", ".join(f"{value:.3g}" for value in samples.targets[number].reshape(-1).tolist())
+    return ", ".join(f"{value + 0.0:.3g}" for value in samples.targets[number].reshape(-1).tolist())

@@ -60,7 +60,7 @@ class NewRunDialog(FramedDialog):
         super().__init__(
             parent,
             parent.tr("Train a network"),
-            parent.tr("The same seed gives the same run, bit for bit."),
+            parent.tr("The same seed gives the same run, bit for bit on this machine."),
         )
         self.run: Run | None = None
         self.starts = False

@@ -13,6 +13,7 @@ from backpropviz.debugger.lessons.trial import problems
 from backpropviz.document import read_toml
 from backpropviz.errors import UserError
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
+from backpropviz.storage.networks import load_network
 from backpropviz.toml_places import TomlPath, places_of
 from tests.debugger.lessons.passes import lesson_with, recorded, text_with
 
@@ -86,6 +87,7 @@ ASK = STEP + '[step.ask]\nprompt = "Well?"\n'
         (STEP + "[step.pass]\noptimizer = { kind = 'sdg' }", 13, "sgd"),
         (STEP + "[step.pass]\noptimizer = 'sgd'", 13, "needs its kind"),
         (STEP + "[step.pass]\nreduction = 'max'", 13, '"mean", "sum"'),
+        (STEP + "[step.pass]\nmode = 'use'", 13, '"train", "eval"'),
         (STEP + "[step.show]\nhighlight = 'a b'", 13, "not an address"),
     ],
 )  # fmt: skip
@@ -266,3 +268,10 @@ def test_windows_line_ends_count_the_same() -> None:
     text = text_with(CHECK + 'focsu = "loss"').replace("\n", "\r\n")
     with pytest.raises(UserError, match=r"my.toml, line 14: "):
         read_lesson(text, "my.toml")
+
+
+def test_a_step_may_be_recorded_in_another_mode() -> None:
+    lesson = lesson_with(STEP + "[step.pass]\nmode = 'eval'")
+    (step,) = lesson.steps
+    assert (lesson.on.mode, step.on.mode) == (None, "eval")
+    assert step.on.settings(load_network("tiny-max")).mode == "eval"
