@@ -10,7 +10,7 @@ _INTERRUPTED = 130
 def main() -> int:
     """Run the command line; Ctrl+C while it is still being loaded ends it without a word."""
     try:
-        from backpropviz.cli import main as run
+        from backpropviz.cli.commands import main as run
 
         return run()
     except KeyboardInterrupt:

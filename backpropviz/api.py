@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.given import (
+from backpropviz.engine.model import Model
+from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.record import (
+    Settings,
     SupportsArray,
     Target,
     given_image,
     given_optimizer,
     given_target,
+    run,
 )
-from backpropviz.engine.model import Model
-from backpropviz.engine.optimizer import Optimizer
-from backpropviz.engine.run import Settings, run
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, Array, parse
 from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
     from backpropviz.engine.derivation import Derivation, Term
-    from backpropviz.engine.preprocessing import Preprocessing
+    from backpropviz.engine.model import Preprocessing
 
 Image: TypeAlias = Array | Sequence[Any] | SupportsArray | str | Path | None
 """Numbers as a network takes them, or a picture's file or name."""
@@ -36,7 +36,7 @@ def load_network(name_or_path: str | Path) -> Model:
     Raises:
         UserError: there is no such network, or the file cannot be used.
     """
-    from backpropviz.storage.networks import load_network as load
+    from backpropviz.files.networks import load_network as load
 
     return load(name_or_path, _prepared)
 
@@ -116,7 +116,7 @@ class Explanation:
 
     def __str__(self) -> str:
         """The derivation as lines of text; long sums are folded."""
-        from backpropviz.figures.explanation.derivation_text import derivation_text
+        from backpropviz.figures.explain.formula import derivation_text
 
         return derivation_text(self.derivation)
 
@@ -126,14 +126,14 @@ class Explanation:
 
     def _repr_svg_(self) -> str:
         from backpropviz.export.svg import svg
-        from backpropviz.figures.explanation.explanation import derivation_scene
+        from backpropviz.figures.explain.explanation import derivation_scene
         from backpropviz.scene.theme import LIGHT
 
         return svg(derivation_scene(self.derivation, LIGHT))
 
     def to_json(self) -> dict[str, Any]:
         """address, value, initial, rule, terms, residue, formula: every term, none folded."""
-        from backpropviz.figures.explanation.derivation_text import derivation_json
+        from backpropviz.figures.explain.formula import derivation_json
 
         return derivation_json(self.derivation)
 
@@ -148,13 +148,13 @@ def explain(tape: Tape, address: str | Address) -> Explanation:
     Raises:
         UserError: the address names no single value, or one that was given, not computed.
     """
-    from backpropviz.engine.explain import explain_value
+    from backpropviz.engine.derivation import explain_value
 
     return Explanation(explain_value(tape, parse(address) if isinstance(address, str) else address))
 
 
 def _prepared(path_or_name: str | Path, preprocessing: Preprocessing) -> Array:
-    from backpropviz.importers.fit import prepare
-    from backpropviz.importers.images import open_picture
+    from backpropviz.files.fit import prepare
+    from backpropviz.files.pictures import open_picture
 
     return prepare(open_picture(path_or_name), preprocessing).array

@@ -50,11 +50,9 @@ def _take(
     depth: str,
     steps: int,
 ) -> None:
-    from backpropviz.debugger.going import GoToAddress
-    from backpropviz.debugger.marks import AddWatch
-    from backpropviz.debugger.stepping import Over
-    from backpropviz.debugger.steps import Depth
-    from backpropviz.engine.address import parse
+    from backpropviz.debugger.commands import AddWatch, GoToAddress, Over
+    from backpropviz.debugger.timeline import Depth
+    from backpropviz.engine.value import parse
     from backpropviz.ui.main_window import MainWindow
 
     window = MainWindow(theme)
@@ -81,9 +79,9 @@ def _take_training(name: str, theme: str) -> None:
 
     from backpropviz.engine.optimizer import Sgd
     from backpropviz.engine.training.run import Initial
-    from backpropviz.storage.networks import load_network
+    from backpropviz.files.networks import load_network
     from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.training.new_run import RunChoices, made_run, suggested_settings
+    from backpropviz.ui.training.settings import RunChoices, made_run, suggested_settings
 
     window = MainWindow(theme)
     window.resize(*SIZE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from backpropviz.scene.fonts import cap_height, descent, text_start, text_width, x_height
 from backpropviz.scene.hit import intersection
 from backpropviz.scene.marks import Box, Group, Mark, Scene, Text
+from backpropviz.scene.text import cap_height, descent, text_start, text_width, x_height
 
 TOLERANCE_PX = 0.5
 

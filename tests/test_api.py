@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 
 import backpropviz as bv
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.value import Array, parse
 from tests.moded import moded_file
 
 WEIGHT = "conv1.weight.grad[0,0,1,1]"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import graphlib
 import importlib.util
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
@@ -56,3 +58,10 @@ def test_below_paint_nothing_loads_qt_or_slow_libraries(package: str) -> None:
 )
 def test_starting_up_loads_no_qt_and_no_numerics() -> None:
     assert _loaded_by("import backpropviz.__main__").isdisjoint(QT | SLOW | {"numpy"})
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """Type-only imports and those inside functions count: a circle is one all the same."""
+    graph = grimp.build_graph("backpropviz", cache_dir=None)
+    imported = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    graphlib.TopologicalSorter(imported).prepare()

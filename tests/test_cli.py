@@ -13,10 +13,9 @@ import pytest
 from PIL import Image
 
 from backpropviz import __version__
-from backpropviz.cli import main
-from backpropviz.commands import COMMANDS, Command
+from backpropviz.cli.commands import COMMANDS, CliCommand, main
 from backpropviz.engine.record import record as engine_record
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
 from tests.moded import lone_file, moded_file
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +68,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_help_loads_no_numpy() -> None:
     script = (
-        "import sys; from backpropviz.cli import main\n"
+        "import sys; from backpropviz.cli.commands import main\n"
         "for words in (['--version'], ['--help'], ['explain', '--help'], ['export', '--help']):\n"
         "    assert main(words) == 0\n"
         "print('numpy' in sys.modules, 'PySide6' in sys.modules)"
@@ -175,7 +174,7 @@ def test_float_width_target_and_reduction_are_taken(
 def test_a_labeled_sample_needs_no_target(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("explain", "loss", "--network", "lenet", "--image", "mnist:17")
     plain = output(capsys, *words)
-    from backpropviz.importers.images import open_picture
+    from backpropviz.files.pictures import open_picture
 
     assert plain == output(capsys, *words, "--target", str(open_picture("mnist:17").label))
     wrong = (int(open_picture("mnist:17").label or 0) + 1) % 10
@@ -319,7 +318,7 @@ def replaced_record(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> No
     def run(_: object) -> int:
         raise error
 
-    command = Command(lambda _: None, run, "")
+    command = CliCommand(lambda _: None, run, "")
     monkeypatch.setitem(COMMANDS, "doctor", command)
 
 
@@ -418,7 +417,7 @@ def test_ctrl_c_while_the_program_is_loaded_prints_no_traceback() -> None:
         "from backpropviz.__main__ import main\n"
         "plain = builtins.__import__\n"
         "def interrupted(name, *rest):\n"
-        "    if name == 'backpropviz.cli':\n"
+        "    if name == 'backpropviz.cli.commands':\n"
         "        raise KeyboardInterrupt\n"
         "    return plain(name, *rest)\n"
         "builtins.__import__ = interrupted\n"

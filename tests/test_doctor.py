@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backpropviz.cli import main
-from backpropviz.doctor import PACKAGES, QT_LIBRARIES, Machine, report, satisfies
+from backpropviz.cli.commands import main
+from backpropviz.cli.doctor import PACKAGES, QT_LIBRARIES, Machine, report, satisfies
 
 ROOT = Path(__file__).parent.parent
 VERSIONS = {

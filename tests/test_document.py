@@ -11,10 +11,10 @@ import pytest
 
 import backpropviz.api as bv
 from backpropviz.document import JsonPlace, Value, Within, parse_json, read_toml
-from backpropviz.engine.run import Settings, run
+from backpropviz.engine.record import Settings, run
 from backpropviz.errors import UserError
+from backpropviz.files.networks import load_network
 from backpropviz.frozen import frozen
-from backpropviz.storage.networks import load_network
 
 
 class Color(Enum):

@@ -7,14 +7,14 @@ import pytest
 from numpy.testing import assert_allclose
 
 from backpropviz.assets import resource
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.model import Model
-from backpropviz.engine.run import run
+from backpropviz.engine.record import run
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.training.update import accuracy
-from backpropviz.importers.bundled import bundled_picture, digit_set
-from backpropviz.importers.fit import prepare
-from backpropviz.storage.networks import bundled_networks, load_network
+from backpropviz.engine.value import Array
+from backpropviz.files.fit import prepare
+from backpropviz.files.networks import bundled_networks, load_network
+from backpropviz.files.pictures import bundled_picture, digit_set
 
 NAMES = ("tiny-max", "tiny-avg", "tiny-dense", "tiny-overlap", "lenet", "mlp", "tinyvgg")
 LARGEST_FILE = 250_000

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from backpropviz.debugger.places import step_number
-from backpropviz.engine.address import parse
+from backpropviz.cli.train import count_value, seed_value
+from backpropviz.debugger.timeline import step_number
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.number_text import is_whole_number, real_number, whole_number
-from backpropviz.training_command.option_values import count_value, seed_value
 from backpropviz.ui.editor.end_forms import class_names
-from backpropviz.ui.editor.setting_text import read_setting
-from backpropviz.ui.training.typed import typed_value
+from backpropviz.ui.editor.settings import read_setting
+from backpropviz.ui.training.settings import typed_value
 
 LOOKALIKES = ("²", "٣", "1_000", "0x10", "1e3", "Ⅷ", "", " ", "+", "--1", "1,00", "9" * 5000)
 

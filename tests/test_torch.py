@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backpropviz.cli import main
+from backpropviz.cli.commands import main
 from backpropviz.engine.model import Model
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

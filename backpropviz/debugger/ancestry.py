@@ -6,19 +6,28 @@ largest terms come first, of a maximum the winner; nothing is computed before it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.derivation import Derivation, derive, factors
+from backpropviz.engine.contraction import narrow
+from backpropviz.engine.derivation import Derivation, block_values, derive, factors
 from backpropviz.engine.layers.protocol import IMAGE, LOSS, TARGET
-from backpropviz.engine.nest import Coordinates, Factor, Presence, Rule
-from backpropviz.engine.program import Operation, Phase
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.nest import (
+    Coordinates,
+    Factor,
+    Loops,
+    Nest,
+    NestRule,
+    Operand,
+    Presence,
+    Region,
+)
+from backpropviz.engine.operands import Choice
+from backpropviz.engine.tape import Operation, Phase, Tape
+from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -38,7 +47,7 @@ class Origin(Enum):
 
 
 @frozen
-class Stop:
+class AncestryStop:
     """A value on the way: where it was made, and the name by which it was asked for."""
 
     address: Address
@@ -46,7 +55,7 @@ class Stop:
     value: float
     origin: Origin
     phase: Phase | None = None
-    rule: Rule | None = None
+    rule: NestRule | None = None
 
     @property
     def is_end(self) -> bool:
@@ -66,7 +75,7 @@ class Contribution:
     term: float
     share: float
     operands: tuple[Factor, ...]
-    sources: tuple[Stop, ...]
+    sources: tuple[AncestryStop, ...]
     presence: Presence = Presence.PRESENT
 
 
@@ -77,7 +86,7 @@ class Parentage:
     `count` includes what the sum starts from (a bias). `rest_sum` is None where terms do not add.
     """
 
-    stop: Stop
+    stop: AncestryStop
     contributions: tuple[Contribution, ...]
     count: int
     rest_sum: float | None
@@ -90,14 +99,14 @@ class Parentage:
 
 
 @frozen
-class Path:
+class AncestryPath:
     """A way back: from each stop to the next by the largest contribution.
 
     The i-th step is the contribution to stop i that stop i + 1 carries. A path ends early at a
     value to which nothing contributed.
     """
 
-    stops: tuple[Stop, ...]
+    stops: tuple[AncestryStop, ...]
     steps: tuple[Contribution, ...]
 
 
@@ -113,7 +122,7 @@ class Ancestry:
         """Which operation makes an array."""
         return {operation.nest.target: operation for operation in self.operations}
 
-    def stop(self, address: Address) -> Stop:
+    def stop(self, address: Address) -> AncestryStop:
         """The place where a value was made, whatever it is called.
 
         Raises:
@@ -126,9 +135,9 @@ class Ancestry:
         own = self._made(address)
         operation = self.by_target.get(own.array)
         if operation is None:
-            return Stop(own, address, float(value), self._given(own))
+            return AncestryStop(own, address, float(value), self._given(own))
         rule = operation.nest.rule
-        return Stop(own, address, float(value), Origin.COMPUTED, operation.phase, rule)
+        return AncestryStop(own, address, float(value), Origin.COMPUTED, operation.phase, rule)
 
     def parentage(self, address: Address, top: int = TOP) -> Parentage:
         """What a value was made of; errors as for `stop`. What was given has no contributions."""
@@ -140,13 +149,13 @@ class Ancestry:
         chosen = np.argsort(-ranking, kind="stable")[:top]
         listed = tuple(self._contribution(found, int(k), terms, shares) for k in chosen)
         rest = None
-        if found.rule is Rule.SUM:
+        if found.rule is NestRule.SUM:
             others = np.delete(terms, chosen)
             rest = float(np.sum(others))
         rest_share = max(0.0, 1.0 - float(shares[chosen].sum())) if len(listed) < len(terms) else 0
         return Parentage(stop, listed, len(terms), rest, rest_share)
 
-    def main_path(self, address: Address) -> Path:
+    def main_path(self, address: Address) -> AncestryPath:
         """The largest contributor each time, until something given; errors as for `stop`."""
         stops, steps = [self.stop(address)], []
         while not stops[-1].is_end:
@@ -155,13 +164,13 @@ class Ancestry:
                 break
             steps.append(largest[0])
             stops.append(largest[0].sources[0])
-        return Path(tuple(stops), tuple(steps))
+        return AncestryPath(tuple(stops), tuple(steps))
 
     def _made(self, address: Address) -> Address:
         """Through further names and copies to the array that the value was computed in."""
         own = self.tape.resolve(address)
         operation = self.by_target.get(own.array)
-        while operation is not None and operation.nest.rule is Rule.COPY:
+        while operation is not None and operation.nest.rule is NestRule.COPY:
             nest = operation.nest
             source = nest.by_target.operands[0].at(self.tape, nest.element_at(own.indices))
             if source.address is None:
@@ -194,7 +203,7 @@ class Ancestry:
         sources = self._sources(found.address, operands)
         return Contribution(coordinates, *weight, operands, sources, presence)
 
-    def _sources(self, target: Address, operands: tuple[Factor, ...]) -> tuple[Stop, ...]:
+    def _sources(self, target: Address, operands: tuple[Factor, ...]) -> tuple[AncestryStop, ...]:
         """What carries the value on comes first: gradients into a gradient, then what was computed.
 
         Among equals the one of largest size.
@@ -203,7 +212,7 @@ class Ancestry:
         return tuple(sorted(stops, key=lambda stop: (_rank(target, stop), -abs(stop.value))))
 
 
-def _rank(target: Address, stop: Stop) -> int:
+def _rank(target: Address, stop: AncestryStop) -> int:
     if target.part and stop.address.is_gradient:
         return 0
     if stop.origin is Origin.COMPUTED:
@@ -212,15 +221,15 @@ def _rank(target: Address, stop: Stop) -> int:
     return 3 + (order.index(stop.origin) if stop.origin in order else len(order))
 
 
-def _is_blocked(stop: Stop, largest: Contribution) -> bool:
+def _is_blocked(stop: AncestryStop, largest: Contribution) -> bool:
     """Whether nothing came through: all terms of a sum are 0, or a gradient was stopped."""
-    return largest.term == 0 and (stop.rule is Rule.SUM or stop.address.is_gradient)
+    return largest.term == 0 and (stop.rule is NestRule.SUM or stop.address.is_gradient)
 
 
 def _weighed(found: Derivation) -> tuple[Array, Array, Array]:
     """All terms (the initial value first), their shares, and the numbers to rank them by."""
     terms = found.term_values
-    if found.rule is Rule.MAX:
+    if found.rule is NestRule.MAX:
         shares = np.zeros(len(terms))
         shares[int(np.argmax(terms))] = 1.0
         return terms, shares, np.where(np.isnan(terms), np.inf, terms)
@@ -241,3 +250,197 @@ def _shares(sizes: Array) -> Array:
         return np.zeros(len(sizes))
     scaled = sizes / largest
     return np.asarray(scaled / scaled.sum())
+
+
+@frozen
+class Use:
+    """One term of one value: which value, and what it took from here.
+
+    `took_part` is False for what lost a maximum.
+    """
+
+    target: Address
+    value: float
+    coordinates: Coordinates
+    term: float
+    operands: tuple[Factor, ...]
+    took_part: bool = True
+
+
+@frozen
+class Feed:
+    """The uses of a value in one operation, the largest terms first.
+
+    `total` is the sum of all `count` terms, `rest_sum` of those not listed; both are None where the
+    terms are no summands.
+    """
+
+    target: Address
+    phase: Phase
+    layer: str
+    rule: NestRule
+    count: int
+    total: float | None
+    uses: tuple[Use, ...]
+    rest_sum: float | None
+
+    @property
+    def rest_count(self) -> int:
+        """How many uses are not listed."""
+        return self.count - len(self.uses)
+
+
+def feeds(ancestry: Ancestry, address: Address, top: int = TOP) -> tuple[Feed, ...]:
+    """Who uses a value, in execution order; copies are passed over.
+
+    Raises:
+        UserError: there is no such value.
+    """
+    _ = ancestry.stop(address)
+    found = _feeds(ancestry, ancestry.tape.resolve(address), top)
+    order = {operation.nest.target: k for k, operation in enumerate(ancestry.operations)}
+    return tuple(sorted(found, key=lambda feed: order[feed.target]))
+
+
+def _feeds(ancestry: Ancestry, own: Address, top: int) -> Iterator[Feed]:
+    tape = ancestry.tape
+    for operation in ancestry.operations:
+        nest = operation.nest
+        if nest.rule is NestRule.COPY:
+            for cell in _terms_with(tape, nest, own):
+                yield from _feeds(ancestry, tape.resolve(nest.target.at(_target(nest, cell))), top)
+            continue
+        terms = _terms_with(tape, nest, own)
+        if len(terms):
+            yield _feed(tape, operation, terms, top)
+        yield from _started(tape, operation, own, top)
+
+
+def _feed(tape: Tape, operation: Operation, coordinates: Array, top: int) -> Feed:
+    nest = operation.nest
+    terms = _values_at(tape, nest, coordinates)
+    is_maximum, is_sum = nest.rule is NestRule.MAX, nest.rule is NestRule.SUM
+    took = [not is_maximum or _won(tape, nest, tuple(c)) for c in coordinates.tolist()]
+    sizes = np.where(np.isnan(terms), np.inf, np.abs(terms))
+    order = np.lexsort((-sizes, ~np.array(took)))[:top]
+    uses = (_use(tape, nest, tuple(coordinates[k].tolist()), terms[k], took[k]) for k in order)
+    total = float(terms.sum()) if is_sum else None
+    rest = float(np.delete(terms, order).sum()) if is_sum else None
+    listed = tuple(uses)
+    return Feed(
+        nest.target, operation.phase, operation.layer, nest.rule, len(terms), total, listed, rest
+    )
+
+
+def _use(tape: Tape, nest: Nest, coordinates: Coordinates, term: float, took_part: bool) -> Use:
+    target = nest.target.at(_target(nest, coordinates))
+    operands = tuple(o.at(tape, coordinates) for o in nest.by_target.operands)
+    return Use(target, tape.value(target), coordinates, float(term), operands, took_part)
+
+
+def _won(tape: Tape, nest: Nest, coordinates: Coordinates) -> bool:
+    found = derive(tape, nest, nest.target.at(_target(nest, coordinates)))
+    return found.coordinates(int(np.argmax(found.term_values))) == coordinates
+
+
+def _target(nest: Nest, coordinates: Coordinates) -> Coordinates:
+    return nest.by_target.target_at(coordinates, nest.shape) or ()
+
+
+def _terms_with(tape: Tape, nest: Nest, own: Address) -> Array:
+    """The loop coordinates of all terms that read a cell, one row a term, in loop order."""
+    loops = nest.by_target
+    readers = [operand for operand in loops.operands if _reads(tape, operand, own)]
+    found = [_coordinates(tape, operand, loops.region(()), own) for operand in readers]
+    if not found or not any(map(len, found)):
+        return np.empty((0, len(loops.axes)), np.int64)
+    rows = found[0] if len(found) == 1 else np.unique(np.concatenate(found), axis=0)
+    return rows[_existing(tape, loops, rows)]
+
+
+def _started(tape: Tape, operation: Operation, own: Address, top: int) -> Iterator[Feed]:
+    """Values whose sum starts from the cell: what a bias feeds."""
+    nest, loops = operation.nest, operation.nest.by_target
+    if loops.initial is None or not _reads(tape, loops.initial, own):
+        return
+    inner = tuple(range(1) for _ in range(loops.term_axes))
+    region = loops.region(())[: len(loops.axes) - loops.term_axes] + inner
+    rows = _coordinates(tape, loops.initial, region, own)
+    operands = (loops.initial.at(tape, tuple(rows[0].tolist())),)
+    targets = (nest.target.at(_target(nest, tuple(row))) for row in rows[:top].tolist())
+    term = tape.value(own)
+    uses = tuple(Use(target, tape.value(target), (), term, operands) for target in targets)
+    total, rest = term * len(rows), term * (len(rows) - len(uses))
+    yield Feed(
+        nest.target, operation.phase, operation.layer, nest.rule, len(rows), total, uses, rest
+    )
+
+
+def _reads(tape: Tape, operand: Operand, own: Address) -> bool:
+    if isinstance(operand, Choice):
+        return any(_reads(tape, option, own) for option in operand.options)
+    address = operand.address
+    return address is not None and tape.resolve(address).array == own.array
+
+
+def _coordinates(tape: Tape, operand: Operand, region: Region, own: Address) -> Array:
+    """Where in a box of steps an operand reads the cell: its maps narrow the box, a mark finds it.
+
+    An operand is asked for its block of an array that is 1 at the cell and 0 elsewhere, so that
+    every kind of operand answers, and padding never does.
+    """
+    if operand.index and operand.address is not None:
+        narrowed = narrow(operand.index, region, tuple(range(i, i + 1) for i in own.indices))
+        if narrowed is None:
+            return np.empty((0, len(region)), np.int64)
+        region = narrowed
+    marked = np.asarray(operand.block(_Marked(tape, own), region)) == 1
+    sizes = tuple(len(r) for r in region)
+    return np.argwhere(np.broadcast_to(marked, sizes)) + [r.start for r in region]
+
+
+class _Marked(Mapping[Address, Array]):
+    """The arrays of a tape with 0 everywhere but at one cell, which is 1 under all its names."""
+
+    def __init__(self, tape: Tape, own: Address) -> None:
+        self._tape = tape
+        self._own = own
+
+    def __getitem__(self, address: Address) -> Array:
+        array = self._tape[address]
+        if array.dtype.kind != "f" and address.array != self._own.array:
+            return array  # classes and switches say where others read
+        marks = np.zeros(array.shape, np.int8)
+        if self._tape.resolve(address).array == self._own.array:
+            marks[self._own.indices] = 1
+        return marks
+
+    def __iter__(self) -> Iterator[Address]:
+        return iter(self._tape)
+
+    def __len__(self) -> int:
+        return len(self._tape)
+
+
+def _box(rows: Array) -> Region:
+    """The smallest box of steps that holds all rows."""
+    lows, highs = rows.min(axis=0), rows.max(axis=0)
+    return tuple(range(int(low), int(high) + 1) for low, high in zip(lows, highs, strict=True))
+
+
+def _values_at(tape: Tape, nest: Nest, rows: Array) -> Array:
+    """The terms at some loop coordinates, in float64."""
+    region = _box(rows)
+    return _picked(block_values(tape, nest, nest.by_target, region), region, rows)
+
+
+def _existing(tape: Tape, loops: Loops, rows: Array) -> Array:
+    """Which of the terms are not absent."""
+    region = _box(rows)
+    masks = (operand.exists(tape, region) for operand in loops.operands)
+    exists = reduce(np.logical_and, (m for m in masks if m is not None), np.array(True))
+    return _picked(np.broadcast_to(exists, tuple(len(r) for r in region)), region, rows)
+
+
+def _picked(block: Array, region: Region, rows: Array) -> Array:
+    return np.asarray(block[tuple((rows - [r.start for r in region]).T)])

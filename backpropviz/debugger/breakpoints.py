@@ -10,22 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from backpropviz.debugger.places import operation_of
-from backpropviz.debugger.steps import Depth, depths_of
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
-from backpropviz.engine.boxes import join
-from backpropviz.engine.element import contributions
-from backpropviz.engine.nest import Rule
-from backpropviz.engine.program import Phase
-from backpropviz.engine.tape import Tape
+from backpropviz.debugger.timeline import Depth, Timeline, depths_of, operation_of
+from backpropviz.engine.contraction import join
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.partial import contributions
+from backpropviz.engine.tape import Phase, Tape
+from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
     # Read and searched for where there is a condition; the first stage does not wait for it.
-    from backpropviz.debugger.conditions import Condition
-    from backpropviz.debugger.search import Search
+    from backpropviz.debugger.search import Condition, Search
 
 
 @frozen
@@ -62,7 +58,7 @@ class Breakpoint:
         return f"{where}: {self.condition}" if self.condition else where
 
 
-class Hit(NamedTuple):
+class BreakpointHit(NamedTuple):
     """A step at which a breakpoint stops, and how deep one has to look to see why."""
 
     k: int
@@ -78,7 +74,7 @@ class Seeker:
     forward: bool
     proceed: Callable[[], None] = lambda: None
 
-    def nearest(self, found: Breakpoint, k: int) -> Hit | None:
+    def nearest(self, found: Breakpoint, k: int) -> BreakpointHit | None:
         """Forwards the first hit from step k on, backwards the last one up to step k."""
         if found.condition:
             hits = self._conditional(found, _parsed(found.condition).on(self.tape), k)
@@ -116,40 +112,49 @@ class Seeker:
         from backpropviz.debugger.search import Search
 
         nest, order = self.timeline.nest(operation), self.timeline.orders[operation]
-        if nest.rule is Rule.COPY:
+        if nest.rule is NestRule.COPY:
             return condition.names == {"value"}
-        if condition.about_term and nest.rule is Rule.FUNCTION:
+        if condition.about_term and nest.rule is NestRule.FUNCTION:
             return False
         return Search(self.tape, nest, order, condition, self.forward).is_sensible
 
-    def _first(self, hits: list[Hit], k: int) -> Hit | None:
+    def _first(self, hits: list[BreakpointHit], k: int) -> BreakpointHit | None:
         if self.forward:
             return min((hit for hit in hits if hit.k >= k), default=None)
         return max((hit for hit in hits if hit.k <= k), default=None)
 
-    def _begins(self, found: Breakpoint) -> list[Hit]:
+    def _begins(self, found: Breakpoint) -> list[BreakpointHit]:
         by_layer = found.layer is not None
         extents = self.timeline.layers if by_layer else self.timeline.phases
         depth = Depth.LAYER if by_layer else Depth.PHASE
-        return [Hit(e.start, depth) for e in extents if self._in_scope(found, e.first)]
+        return [BreakpointHit(e.start, depth) for e in extents if self._in_scope(found, e.first)]
 
     def _in_scope(self, found: Breakpoint, operation: int) -> bool:
         own = self.timeline.operations[operation]
         return found.phase in {None, own.phase} and found.layer in {None, own.layer}
 
-    def _values(self, operation: int, address: Address) -> list[Hit]:
+    def _values(self, operation: int, address: Address) -> list[BreakpointHit]:
         """Where an array begins, where a value does, or the terms that are added to it."""
         nest, start = self.timeline.nest(operation), self.timeline.starts[operation]
         indices = self.tape.resolve(address).indices
-        if not indices or nest.rule is Rule.COPY or len(indices) != len(nest.shape):
-            return [Hit(start, Depth.TENSOR)]
+        if not indices or nest.rule is NestRule.COPY or len(indices) != len(nest.shape):
+            return [BreakpointHit(start, Depth.TENSOR)]
         order = self.timeline.orders[operation]
         if order == 0:
-            return [Hit(self.timeline.position(operation, nest.element_at(indices)), Depth.ELEMENT)]
+            return [
+                BreakpointHit(
+                    self.timeline.position(operation, nest.element_at(indices)), Depth.ELEMENT
+                )
+            ]
         leaf = depths_of(nest, order)[-1]
-        return [Hit(start + int(s), leaf) for s in contributions(self.tape, nest, order, indices)]
+        return [
+            BreakpointHit(start + int(s), leaf)
+            for s in contributions(self.tape, nest, order, indices)
+        ]
 
-    def _conditional(self, found: Breakpoint, condition: Condition, k: int) -> Iterator[Hit]:
+    def _conditional(
+        self, found: Breakpoint, condition: Condition, k: int
+    ) -> Iterator[BreakpointHit]:
         operations = self._operations(found)
         for operation in operations if self.forward else reversed(operations):
             start, stop = self.timeline.starts[operation], self.timeline.starts[operation + 1]
@@ -159,7 +164,7 @@ class Seeker:
                     operation, found.address, condition, first - start, last - start
                 )
                 if hit is not None:
-                    yield Hit(start + hit.k, hit.depth)
+                    yield BreakpointHit(start + hit.k, hit.depth)
 
     def _operations(self, found: Breakpoint) -> list[int]:
         if found.address is not None:
@@ -170,13 +175,13 @@ class Seeker:
 
     def _in_operation(
         self, operation: int, address: Address | None, condition: Condition, start: int, stop: int
-    ) -> Hit | None:
+    ) -> BreakpointHit | None:
         """The nearest hit among the operation's own steps `start … stop − 1`."""
         nest, order = self.timeline.nest(operation), self.timeline.orders[operation]
         leaf = depths_of(nest, order)[-1]
-        if nest.rule is Rule.COPY:
+        if nest.rule is NestRule.COPY:
             meets = condition.names == {"value"} and condition.mask(self.tape[nest.target]).any()
-            return Hit(0, leaf) if meets else None
+            return BreakpointHit(0, leaf) if meets else None
         from backpropviz.debugger.search import Search
 
         search = Search(self.tape, nest, order, condition, self.forward, self.proceed)
@@ -184,33 +189,37 @@ class Seeker:
         if indices and len(indices) == len(nest.shape):
             return self._of_one_value(search, indices, start, stop)
         if condition.about_term:
-            step = None if nest.rule is Rule.FUNCTION else search.term(start, stop)
-            return None if step is None else Hit(step, leaf)
+            step = None if nest.rule is NestRule.FUNCTION else search.term(start, stop)
+            return None if step is None else BreakpointHit(step, leaf)
         if order == 0:
             step = search.result(start, stop)
-            return None if step is None else Hit(step, Depth.ELEMENT)
+            return None if step is None else BreakpointHit(step, Depth.ELEMENT)
         step = search.completion(start, stop)
-        return None if step is None else Hit(step, leaf)
+        return None if step is None else BreakpointHit(step, leaf)
 
     def _of_one_value(
         self, search: Search, indices: tuple[int, ...], start: int, stop: int
-    ) -> Hit | None:
+    ) -> BreakpointHit | None:
         nest, order, condition = search.nest, search.order, search.condition
         leaf = depths_of(nest, order)[-1]
         if condition.about_term:
-            if nest.rule is Rule.FUNCTION:
+            if nest.rule is NestRule.FUNCTION:
                 return None
-            met = [Hit(step, leaf) for step in search.terms_of(indices) if start <= step < stop]
+            met = [
+                BreakpointHit(step, leaf)
+                for step in search.terms_of(indices)
+                if start <= step < stop
+            ]
             return self._first(met, start if self.forward else stop - 1)
         steps = contributions(self.tape, nest, order, indices)
         if not len(steps) or not search.is_met_by(indices):
             return None
         if order:
-            found = Hit(int(steps[-1]), leaf)
+            found = BreakpointHit(int(steps[-1]), leaf)
         else:
             element, sizes = nest.element_at(indices), search.loops.sizes
             first = element + (0,) * (len(sizes) - len(element))
-            found = Hit(join(first, sizes), Depth.ELEMENT)
+            found = BreakpointHit(join(first, sizes), Depth.ELEMENT)
         return found if start <= found.k < stop else None
 
 
@@ -222,6 +231,6 @@ def _not_asked(condition: Condition) -> str:
 
 
 def _parsed(condition: str) -> Condition:
-    from backpropviz.debugger.conditions import parse_condition
+    from backpropviz.debugger.search import parse_condition
 
     return parse_condition(condition)

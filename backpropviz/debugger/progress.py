@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 import numpy as np
 
-from backpropviz.debugger.places import operation_of
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.element import element_progress
+from backpropviz.debugger.state import SessionState, shown_position
+from backpropviz.debugger.timeline import (
+    BlockFrame,
+    Depth,
+    StepExtent,
+    Timeline,
+    axes_fixed,
+    operation_of,
+)
 from backpropviz.engine.nest import Coordinates
-from backpropviz.engine.partial import Partial, plane_dimensions, progress
+from backpropviz.engine.partial import Partial, element_progress, plane_dimensions, progress
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, Array
+from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 
@@ -28,7 +35,7 @@ class Standing(Enum):
 
 
 @frozen
-class Reading:
+class ValueReading:
     """A value at a position; `value` is None while it is not computed, and for whole arrays.
 
     `done` of `total` terms have run (of a whole array: steps).
@@ -89,24 +96,24 @@ def _masked(
     return Partial(np.where(mask, array.astype(np.float64), np.nan), mask, mask)
 
 
-def value_at(timeline: Timeline, tape: Tape, k: int, address: Address) -> Reading:
+def value_at(timeline: Timeline, tape: Tape, k: int, address: Address) -> ValueReading:
     """What is known of a value, or of a whole array, after k steps."""
     final = tape[address]
     operation = operation_of(timeline, tape, address)
     if operation is None:
-        return Reading(Standing.GIVEN, _number(final), 1, 1)
+        return ValueReading(Standing.GIVEN, _number(final), 1, 1)
     own = tape.resolve(address)
     nest, order = timeline.nest(operation), timeline.orders[operation]
     done, total = steps_done(timeline, operation, k), nest.steps(order)
     if final.ndim or len(own.indices) != len(nest.shape) or done in {0, total}:
         value = _number(final) if done == total else None
-        return Reading(_standing(done, total), value, done, total)
+        return ValueReading(_standing(done, total), value, done, total)
     found = element_progress(tape, nest, order, done, own.indices)
     if own.array != nest.target:
         value = _number(final) if found.complete else None
-        return Reading(_standing(int(found.complete), 1), value, int(found.complete), 1)
+        return ValueReading(_standing(int(found.complete), 1), value, int(found.complete), 1)
     standing = Standing.FINAL if found.complete else _standing(found.done, found.total + 1)
-    return Reading(standing, found.value, found.done, found.total)
+    return ValueReading(standing, found.value, found.done, found.total)
 
 
 def _number(value: Array) -> float | None:
@@ -117,3 +124,76 @@ def _standing(done: int, total: int) -> Standing:
     if not done:
         return Standing.PENDING
     return Standing.FINAL if done == total else Standing.GROWING
+
+
+def call_stack(timeline: Timeline, k: int, depth: Depth) -> tuple[BlockFrame, ...]:
+    """The frames from the pass down to the effective depth; none at k = N."""
+    if k == timeline.steps:
+        return ()
+    effective = timeline.effective_depth(k, depth)
+    return tuple(frame for frame in _frames(timeline, k) if frame.depth <= effective)
+
+
+def _frames(timeline: Timeline, k: int) -> Iterator[BlockFrame]:
+    operation = timeline.operation_at(k)
+    yield BlockFrame(Depth.PASS, "pass", 0, 1, 0, timeline.steps)
+    phase = _holding(timeline.phases, operation)
+    yield _frame(Depth.PHASE, phase.phase.value, phase, list(timeline.phases))
+    layer = _holding(timeline.layers, operation)
+    siblings = [e for e in timeline.layers if phase.first <= e.first < phase.last]
+    yield _frame(Depth.LAYER, layer.layer, layer, siblings)
+    tensor = timeline.tensors[operation]
+    name = timeline.nest(operation).target.name
+    yield _frame(Depth.TENSOR, name, tensor, list(timeline.tensors[layer.first : layer.last]))
+    yield from _inner(timeline, k, operation)
+
+
+def _holding(extents: tuple[StepExtent, ...], operation: int) -> StepExtent:
+    return next(e for e in extents if e.first <= operation < e.last)
+
+
+def _frame(depth: Depth, name: str, extent: StepExtent, siblings: list[StepExtent]) -> BlockFrame:
+    ordinal = siblings.index(extent)
+    return BlockFrame(depth, name, ordinal, len(siblings), extent.start, extent.stop)
+
+
+def _inner(timeline: Timeline, k: int, operation: int) -> Iterator[BlockFrame]:
+    """Channel, element and term, as far as the nest has them."""
+    nest, order = timeline.nest(operation), timeline.orders[operation]
+    coordinates = timeline.coordinates(k)
+    outer = 0
+    for depth in timeline.depths_at(k):
+        if depth <= Depth.TENSOR:
+            continue
+        inner = axes_fixed(nest, order, depth)
+        axes = timeline.loops(operation).axes[outer:inner]
+        values = coordinates[outer:inner]
+        ordinal = 0
+        for axis, value in zip(axes, values, strict=True):
+            ordinal = ordinal * axis.size + value
+        named = tuple((axis.name, value) for axis, value in zip(axes, values, strict=True))
+        name = ", ".join(f"{letter} = {value}" for letter, value in named)
+        total = math.prod(axis.size for axis in axes)
+        yield BlockFrame(depth, name, ordinal, total, *timeline.block(k, depth), named)
+        outer = inner
+
+
+@frozen
+class Watched:
+    """A watch and what it reads; None where the pass has no such value."""
+
+    address: Address
+    reading: ValueReading | None
+
+
+def read_watches(timeline: Timeline, tape: Tape, state: SessionState) -> tuple[Watched, ...]:
+    """Every watch, read after the focus."""
+    k = shown_position(timeline, state)
+    return tuple(Watched(address, _read(timeline, tape, k, address)) for address in state.watches)
+
+
+def _read(timeline: Timeline, tape: Tape, k: int, address: Address) -> ValueReading | None:
+    try:
+        return value_at(timeline, tape, k, address)
+    except UserError:
+        return None

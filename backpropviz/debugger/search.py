@@ -9,21 +9,192 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from functools import reduce
+from dataclasses import field
+from functools import cached_property, lru_cache, reduce
+from string import ascii_lowercase
 
 import numpy as np
 
-from backpropviz.debugger.bounds import Bounds
-from backpropviz.debugger.conditions import RUNNING, Condition
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.boxes import Run, runs, runs_backwards, strides, volume
-from backpropviz.engine.coverage import Cells, reached
+from backpropviz.engine.contraction import (
+    AxisRun,
+    Cells,
+    reached,
+    runs,
+    runs_backwards,
+    strides,
+    volume,
+)
 from backpropviz.engine.derivation import block_values
-from backpropviz.engine.element import contributing_operands, contributing_terms
-from backpropviz.engine.nest import Axis, Coordinates, Loops, Nest, Region, Rule, Values
-from backpropviz.engine.operands import Cell, Indicator
-from backpropviz.expression.intervals import ANYTHING, Interval
+from backpropviz.engine.nest import (
+    Axis,
+    Coordinates,
+    Index,
+    Loops,
+    Nest,
+    NestRule,
+    Operand,
+    Region,
+    Values,
+)
+from backpropviz.engine.operands import ArrayCell, Indicator
+from backpropviz.engine.partial import contributing_operands, contributing_terms
+from backpropviz.engine.value import Address, Array
+from backpropviz.errors import UserError
+from backpropviz.expression.evaluate import Arithmetic, folded, run
+from backpropviz.expression.functions import CALLED, KINDS
+from backpropviz.expression.intervals import ANYTHING, Interval, NumberSet, can_hold, solution
+from backpropviz.expression.language import Expression, Read, Vocabulary, read
 from backpropviz.frozen import frozen
+
+
+@frozen(eq=False, slots=False)
+class Bounds:
+    """Bounds of the terms of boxes; the bounds of slices are kept for one search."""
+
+    tape: Values
+    known: dict[tuple[Address, tuple[tuple[int, int], ...]], Interval | None] = field(
+        default_factory=dict
+    )
+
+    def of_terms(
+        self, nest: Nest, operands: tuple[Operand, ...], region: Region
+    ) -> Interval | None:
+        """The least and the greatest term; None where no term of the box is present."""
+        product: Interval = (1.0, 1.0)
+        for operand in operands:
+            found = self.of_operand(operand, region)
+            if found is None:
+                return None
+            product = _times(product, found)
+        return product if nest.function is None else ANYTHING
+
+    def of_operand(self, operand: Operand, region: Region) -> Interval | None:
+        """The least and the greatest value that an operand has in a box; None where it has none."""
+        if operand.address is not None:
+            return self._of_slice(operand.address, operand.index, region)
+        if operand.index:
+            return ANYTHING
+        value = float(operand.block(self.tape, region).reshape(-1)[0])
+        return value, value
+
+    def _of_slice(
+        self, address: Address, index: tuple[Index, ...], region: Region
+    ) -> Interval | None:
+        array = self.tape[address]
+        box = []
+        for one, size in zip(index, array.shape, strict=True):
+            low, high = _extremes(one, region)
+            box.append((max(low, 0), min(high + 1, size)))
+        key = (address, tuple(box))
+        if key not in self.known:
+            cells = array[tuple(slice(*ends) for ends in box)]
+            self.known[key] = (float(cells.min()), float(cells.max())) if cells.size else None
+        return self.known[key]
+
+
+def _extremes(index: Index, region: Region) -> tuple[int, int]:
+    """The least and the greatest index that a box can reach."""
+    low = high = index.offset
+    for term in index.terms:
+        r = region[term.axis]
+        ends = [term.factor * (r.start // term.floor), term.factor * ((r.stop - 1) // term.floor)]
+        low, high = low + min(ends), high + max(ends)
+    return -(-low // index.divisor), high // index.divisor
+
+
+def _times(a: Interval, b: Interval) -> Interval:
+    with np.errstate(invalid="ignore"):
+        corners = np.multiply.outer(np.array(a), np.array(b))
+    return float(corners.min()), float(corners.max())
+
+
+RUNNING = frozenset({"sum", "prev"})
+"""The running sum with a term, and before it."""
+OF_TERM = frozenset({"term", "a", "b"}) | RUNNING
+"""What only a term has: its value, its first and its second operand, the sums around it."""
+OFFERED = (
+    *("value", "term", "a", "b", "sum", "prev"),
+    *("and", "or", "not", "between", *(f"is {kind}" for kind in KINDS)),
+    *(f"{name}(" for name in CALLED),
+)
+"""What a person may be offered while a condition is typed, beside addresses."""
+_WORDS = Vocabulary(OF_TERM | {"value", *ascii_lowercase}, implied="value", is_open=False)
+
+
+@frozen(eq=False, slots=False)
+class Condition:
+    """A test of each result, or of each term."""
+
+    text: str
+    expression: Expression
+    about_term: bool
+
+    def on(self, tape: Mapping[Address, Array]) -> Condition:
+        """The same condition with the pass's own numbers in it.
+
+        Raises:
+            UserError: the pass has no such value, or several where one is compared.
+        """
+        if not any(isinstance(one, Read) for one in self.expression.program):
+            return self
+        return Condition(self.text, folded(self.expression, tape), self.about_term)
+
+    @property
+    def subject(self) -> str:
+        """`value` or `term`."""
+        return "term" if self.about_term else "value"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that it speaks of: `term`, `a`, `i`, …"""
+        return self.expression.names
+
+    @cached_property
+    def numbers(self) -> NumberSet | None:
+        """The values, or terms, that meet it, where it is about them alone and can be solved."""
+        return solution(self.expression) if self.names == {self.subject} else None
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether no number can meet it."""
+        return self.numbers is not None and self.numbers.is_empty
+
+    def mask(self, values: Array, others: Mapping[str, Array] | None = None) -> Array:
+        """Where it holds; `others` are the operands and indices that it speaks of."""
+        found = run(self.expression, Arithmetic({self.subject: values, **(others or {})}))
+        return np.asarray(found, np.bool_)
+
+    def can_hold(
+        self, low: float, high: float, others: Mapping[str, Interval] | None = None
+    ) -> bool:
+        """Whether it may hold for a value from low to high; NaN and ∞ are never ruled out."""
+        if self.numbers is not None:
+            is_known = math.isfinite(low) and math.isfinite(high)
+            return not is_known or self.numbers.meets(low, high)
+        return can_hold(self.expression, {self.subject: (low, high), **(others or {})})
+
+
+@lru_cache(maxsize=256)
+def parse_condition(text: str) -> Condition:
+    """Read a condition.
+
+    Raises:
+        UserError: it is none; the sentence says at which character, and what is missing.
+    """
+    expression = read(text, _WORDS)
+    if not expression.is_test:
+        raise expression.error("this has no comparison such as “>”: write value > 5.", 0)
+    about_term = bool(expression.names & OF_TERM)
+    if about_term and "value" in expression.names:
+        raise UserError(
+            f"“{text}” speaks of the value and of the term: a condition is about one of them."
+        )
+    if not about_term and "value" not in expression.names:
+        raise expression.error("this speaks of no value and no term: name one of them.", 0)
+    if not any(isinstance(one, Read) for one in expression.program):
+        expression = folded(expression)
+    return Condition(text, expression, about_term)
+
 
 _SLICE = 1 << 18
 """Terms compared at once."""
@@ -57,7 +228,7 @@ class Search:
     def is_sensible(self) -> bool:
         """Whether the operation has the operands and indices that the condition speaks of."""
         names = self.condition.names - {"term", "value"}
-        if self.nest.rule is Rule.SUM:
+        if self.nest.rule is NestRule.SUM:
             names -= RUNNING
         known = set(_OPERANDS[: len(self.loops.operands)]) if self.condition.about_term else set()
         axes = self.loops.axes if self.condition.about_term else self._axes_of_cells
@@ -71,14 +242,14 @@ class Search:
         outer = loops.channel_axes + loops.element_axes
         sizes, each = loops.sizes[:outer], int(np.prod(loops.sizes[outer:], dtype=object))
         first, last = -(-start // each), -(-stop // each)
-        for run in self._runs(sizes, first, last):
+        for block in self._runs(sizes, first, last):
             self.proceed()
-            values = Cell(self.nest.target, loops.target).block(self.tape, run.region)
-            shape = tuple(len(r) for r in run.region)
-            mask = self.condition.mask(np.broadcast_to(values, shape), self._indices(run.region))
+            values = ArrayCell(self.nest.target, loops.target).block(self.tape, block.region)
+            shape = tuple(len(r) for r in block.region)
+            mask = self.condition.mask(np.broadcast_to(values, shape), self._indices(block.region))
             found = self._nearest(np.broadcast_to(mask, shape).reshape(-1))
             if found is not None:
-                return (run.start + found) * each
+                return (block.start + found) * each
         return None
 
     def completion(self, start: int, stop: int, cells: Cells | None = None) -> int | None:
@@ -135,8 +306,8 @@ class Search:
         if self.order and self.condition.names & RUNNING:
             return self._scattered(start, stop)
         bounds = Bounds(self.tape)
-        for run in self._runs(self.loops.sizes, start, stop, None):
-            found = self._term_in(run, bounds)
+        for block in self._runs(self.loops.sizes, start, stop, None):
+            found = self._term_in(block, bounds)
             if found is not None:
                 return found
         return None
@@ -153,7 +324,7 @@ class Search:
                 nearest, start = steps[-1], steps[-1] + 1
         return nearest
 
-    def _term_in(self, run: Run, bounds: Bounds) -> int | None:
+    def _term_in(self, run: AxisRun, bounds: Bounds) -> int | None:
         between = bounds.of_terms(self.nest, self.loops.operands, run.region)
         if between is None or not self.condition.can_hold(
             *between, self._bounds_of_others(run.region, bounds)
@@ -169,7 +340,7 @@ class Search:
                 return found
         return None
 
-    def _parts(self, run: Run) -> Iterator[Run]:
+    def _parts(self, run: AxisRun) -> Iterator[AxisRun]:
         """A box cut along its outermost loop, in the direction of the search."""
         axis = next(a for a, r in enumerate(run.region) if len(r) > 1)
         r = run.region[axis]
@@ -180,7 +351,7 @@ class Search:
             part = range(start, min(start + length, r.stop))
             first = run.start + (part.start - r.start) * step
             region = (*run.region[:axis], part, *run.region[axis + 1 :])
-            yield Run(first, first + len(part) * step, region)
+            yield AxisRun(first, first + len(part) * step, region)
 
     def _terms_meeting(self, region: Region) -> Array:
         """Which terms of a box are present and meet the condition, in loop order."""
@@ -303,7 +474,7 @@ class Search:
 
     def _runs(
         self, sizes: tuple[int, ...], start: int, stop: int, most: int | None = _SLICE
-    ) -> Iterator[Run]:
+    ) -> Iterator[AxisRun]:
         way = runs if self.forward else runs_backwards
         return way(sizes, start, stop, most)
 

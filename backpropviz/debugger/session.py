@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Any
 
+from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.state import SessionState, Stop, StopReason
-from backpropviz.debugger.steps import LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
+from backpropviz.document import LARGEST_INTEGER, JsonPlace, Readers, Value
 from backpropviz.engine.nest import Coordinates
+from backpropviz.engine.value import Address, parse
+from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 Scalar = str | int | float | bool | None
 
 
 @frozen
-class Place:
+class SavedPlace:
     """A step: the array that it computes and its loop coordinates; no array at the end."""
 
     array: Address | None = None
@@ -28,7 +31,7 @@ class Place:
 
 
 @frozen
-class Subject:
+class SavedSubject:
     """What is recorded: network (bundled name or file), image, target, and the pass's settings."""
 
     network: str
@@ -44,20 +47,20 @@ class Session:
     `overrides` are the loop orders chosen for single arrays.
     """
 
-    subject: Subject
-    place: Place
+    subject: SavedSubject
+    place: SavedPlace
     state: SessionState
     overrides: tuple[tuple[Address, LoopOrder], ...] = ()
 
 
-def place_of(timeline: Timeline, k: int) -> Place:
+def place_of(timeline: Timeline, k: int) -> SavedPlace:
     """The place of step k."""
     if k == timeline.steps:
-        return Place()
-    return Place(timeline.nest(timeline.operation_at(k)).target, timeline.coordinates(k))
+        return SavedPlace()
+    return SavedPlace(timeline.nest(timeline.operation_at(k)).target, timeline.coordinates(k))
 
 
-def position_of(timeline: Timeline, place: Place) -> int | None:
+def position_of(timeline: Timeline, place: SavedPlace) -> int | None:
     """The step at a place; where coordinates do not fit, the array's first; None if it is gone."""
     if place.array is None:
         return timeline.steps
@@ -71,7 +74,7 @@ def position_of(timeline: Timeline, place: Place) -> int | None:
     return timeline.position(operation, place.coordinates if fits else ())
 
 
-def save(subject: Subject, timeline: Timeline, state: SessionState) -> Session:
+def save(subject: SavedSubject, timeline: Timeline, state: SessionState) -> Session:
     """What is needed to come back."""
     overrides = tuple((timeline.nest(k).target, order) for k, order in state.overrides)
     bare = SessionState(
@@ -103,3 +106,99 @@ def restore(session: Session, timeline: Timeline) -> SessionState:
         pins=kept.pins,
         stopped=Stop(StopReason.JUMP if k else StopReason.START),
     )
+
+
+VERSION = 1
+
+
+def to_json(session: Session) -> dict[str, Any]:
+    """Plain dictionaries, lists, texts and numbers."""
+    state, subject = session.state, session.subject
+    return {
+        "version": VERSION,
+        "network": subject.network,
+        "image": subject.image,
+        "target": subject.target,
+        "settings": dict(subject.settings),
+        "place": {
+            "array": None if session.place.array is None else str(session.place.array),
+            "coordinates": list(session.place.coordinates),
+        },
+        "depth": state.depth.title,
+        "order": state.order.value,
+        "overrides": {str(array): order.value for array, order in session.overrides},
+        "show_absent": state.show_absent,
+        "breakpoints": [_breakpoint_to_json(b) for b in state.breakpoints],
+        "watches": [str(address) for address in state.watches],
+        "pins": [str(address) for address in state.pins],
+    }
+
+
+def _breakpoint_to_json(found: Breakpoint) -> dict[str, Any]:
+    return {
+        "phase": None if found.phase is None else found.phase.value,
+        "layer": found.layer,
+        "address": None if found.address is None else str(found.address),
+        "condition": found.condition,
+        "enabled": found.enabled,
+        "ignore": found.ignore,
+    }
+
+
+def from_json(data: object) -> Session:
+    """The session that `to_json` wrote.
+
+    Raises:
+        UserError: something is missing, unknown or of the wrong kind; the sentence names it.
+    """
+    fields = Value(data, JsonPlace("the session")).members(_FIELDS, _FIELDS, "the session")
+    version = fields["version"].integer(1, LARGEST_INTEGER)
+    if version != VERSION:
+        raise UserError(
+            f"the session has version {version}, but this program reads version {VERSION}: "
+            "open it with the program that saved it."
+        )
+    place = fields["place"].record(SavedPlace, _READERS)
+    state = SessionState(
+        depth=Depth(DEPTHS.index(fields["depth"].choice(DEPTHS))),
+        order=fields["order"].fitted(LoopOrder),
+        show_absent=fields["show_absent"].flag(),
+        breakpoints=tuple(
+            item.record(Breakpoint, _READERS) for item in fields["breakpoints"].items()
+        ),
+        watches=fields["watches"].fitted(tuple[Address, ...], _READERS),
+        pins=fields["pins"].fitted(tuple[Address, ...], _READERS),
+    )
+    subject = {name: fields[name].value for name in _SUBJECT}
+    overrides = fields["overrides"].fitted(Mapping[str, LoopOrder])
+    return Session(
+        Value(subject, JsonPlace("the session")).record(SavedSubject),
+        place,
+        state,
+        tuple((parse(text), order) for text, order in overrides.items()),
+    )
+
+
+def _address(value: Value) -> Address:
+    text = value.text()
+    try:
+        return parse(text)
+    except UserError as error:
+        raise value.error(str(error)) from None
+
+
+DEPTHS = tuple(depth.title for depth in Depth)
+_READERS: Readers = {Address: _address}
+_SUBJECT = ("network", "image", "target", "settings")
+_FIELDS = (
+    "version",
+    *_SUBJECT,
+    "place",
+    "depth",
+    "order",
+    "overrides",
+    "show_absent",
+    "breakpoints",
+    "watches",
+    "pins",
+)

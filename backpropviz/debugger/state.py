@@ -6,9 +6,8 @@ from dataclasses import replace
 from enum import Enum
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.steps import Depth, LoopOrder, Step
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
+from backpropviz.debugger.timeline import Depth, LoopOrder, Step, Timeline
+from backpropviz.engine.value import Address
 from backpropviz.frozen import frozen
 
 
@@ -76,3 +75,40 @@ def focus_block(timeline: Timeline, state: SessionState) -> tuple[int, int]:
 def shown_position(timeline: Timeline, state: SessionState) -> int:
     """How many steps have run in what the screen shows: all up to the focus's end."""
     return focus_block(timeline, state)[1]
+
+
+_KEPT = 100
+
+
+@frozen
+class Visit:
+    """A position and the depth it was looked at."""
+
+    k: int
+    depth: Depth
+
+
+@frozen
+class JumpHistory:
+    """Visits behind and ahead, nearest last."""
+
+    behind: tuple[Visit, ...] = ()
+    ahead: tuple[Visit, ...] = ()
+
+    def left(self, visit: Visit) -> JumpHistory:
+        """After a jump away from a visit; what was ahead is forgotten."""
+        if self.behind and self.behind[-1] == visit:
+            return JumpHistory(self.behind)
+        return JumpHistory((*self.behind, visit)[-_KEPT:])
+
+    def back(self, here: Visit) -> tuple[Visit, JumpHistory] | None:
+        """The visit before, and the history then; None where there is none."""
+        if not self.behind:
+            return None
+        return self.behind[-1], JumpHistory(self.behind[:-1], (*self.ahead, here))
+
+    def forward(self, here: Visit) -> tuple[Visit, JumpHistory] | None:
+        """The visit that `back` came from, and the history then; None where there is none."""
+        if not self.ahead:
+            return None
+        return self.ahead[-1], JumpHistory((*self.behind, here), self.ahead[:-1])

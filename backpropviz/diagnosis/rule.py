@@ -10,9 +10,9 @@ from typing import ClassVar, Self
 
 from backpropviz.diagnosis.facts import RunFacts
 from backpropviz.diagnosis.thresholds import Thresholds
-from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.engine.training.history import Measured, Validated
+from backpropviz.engine.value import Address
 from backpropviz.frozen import frozen
 
 

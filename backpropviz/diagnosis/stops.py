@@ -9,15 +9,13 @@ from itertools import compress
 from types import MappingProxyType
 from typing import ClassVar, Literal, Protocol
 
-from backpropviz.diagnosis.facts import RunFacts
-from backpropviz.diagnosis.inactive import NOT_LOOKED, Inactive
-from backpropviz.diagnosis.loss_rules import SMOOTHED_OVER, not_finite, smoothed
-from backpropviz.diagnosis.thresholds import DEFAULTS
-from backpropviz.diagnosis.wording import counted, listed, number, percent
-from backpropviz.engine.address import Address
+from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive, RunFacts
+from backpropviz.diagnosis.loss import SMOOTHED_OVER, not_finite, smoothed
+from backpropviz.diagnosis.thresholds import DEFAULTS, counted, listed, number, percent
 from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.layers.protocol import LOSS
-from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.engine.training.history import Measured, Validated
+from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.protocol import LayerParameters, Residuals
 from backpropviz.engine.network import IMAGE_NAME, Network
+from backpropviz.engine.value import Array
 from backpropviz.frozen import frozen
 
 Parameters: TypeAlias = Mapping[str, LayerParameters]

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.layers.protocol import Initialized
 from backpropviz.engine.network import Network, Node
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

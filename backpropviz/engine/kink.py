@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
-from backpropviz.engine.address import Address
 from backpropviz.engine.layers.protocol import Layer, Residuals
+from backpropviz.engine.value import Address
 from backpropviz.frozen import frozen
 
 

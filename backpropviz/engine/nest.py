@@ -18,14 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
+import numpy as np
+
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
-
-if TYPE_CHECKING:
-    from backpropviz.engine.index import Index
 
 Coordinates: TypeAlias = tuple[int, ...]
 Region: TypeAlias = tuple[range, ...]
@@ -34,7 +32,7 @@ Values: TypeAlias = Mapping[Address, Array]
 """Arrays by address; a `Tape` is one."""
 
 
-class Rule(Enum):
+class NestRule(Enum):
     """How terms make a value."""
 
     SUM = "sum"
@@ -177,7 +175,7 @@ class Nest:
 
     target: Address
     shape: Shape
-    rule: Rule
+    rule: NestRule
     orders: tuple[Loops, ...]
     expression: str = ""
     """A function's formula, its operands as `{0}`, `{1}`: `exp({0} − {1})`."""
@@ -192,10 +190,101 @@ class Nest:
 
     def steps(self, order: int = 0) -> int:
         """Number of leaf steps in an order; a copy has one."""
-        return 1 if self.rule is Rule.COPY else self.orders[order].steps
+        return 1 if self.rule is NestRule.COPY else self.orders[order].steps
 
     def element_at(self, indices: Coordinates) -> Coordinates:
         """The channel and element coordinates, by target, of the value at `indices`."""
         loops = self.by_target
         found = {index.axis: i for index, i in zip(loops.target, indices, strict=True)}
         return tuple(found[axis] for axis in range(loops.channel_axes + loops.element_axes))
+
+
+class Coordinate(NamedTuple):
+    """factor · (coordinate[axis] // floor)."""
+
+    axis: int
+    factor: int = 1
+    floor: int = 1
+
+
+@frozen
+class Index:
+    """One index of a cell as a function of the loop coordinates."""
+
+    terms: tuple[Coordinate, ...] = ()
+    offset: int = 0
+    divisor: int = 1
+
+    @property
+    def axis(self) -> int:
+        """The loop axis that this index is, where it is just that.
+
+        Raises:
+            ValueError: the index is more than a bare loop variable.
+        """
+        if len(self.terms) != 1 or self.offset or self.divisor != 1 or self.terms[0][1:] != (1, 1):
+            raise ValueError(f"{self} is not a bare loop variable")
+        return self.terms[0].axis
+
+    def __add__(self, other: Index | int) -> Index:
+        """The sum; only an undivided index can be added to."""
+        if isinstance(other, int):
+            return Index(self.terms, self.offset + other, self.divisor)
+        return Index(self.terms + other.terms, self.offset + other.offset)
+
+    def __sub__(self, other: Index | int) -> Index:
+        """The difference."""
+        return self + other * -1
+
+    def __mul__(self, factor: int) -> Index:
+        """The multiple; it vanishes for 0."""
+        terms = tuple(Coordinate(t.axis, t.factor * factor, t.floor) for t in self.terms)
+        return Index(terms if factor else (), self.offset * factor)
+
+    def __floordiv__(self, floor: int) -> Index:
+        """A bare loop variable, rounded down: the group that a channel belongs to."""
+        return Index((Coordinate(self.axis, 1, floor),))
+
+    def exactly_by(self, divisor: int) -> Index:
+        """Divided, and nowhere where a remainder is left."""
+        return Index(self.terms, self.offset, divisor)
+
+    def at(self, coordinates: Coordinates) -> int | None:
+        """The index for one step; None where the division leaves a remainder."""
+        total = self.offset + sum(t.factor * (coordinates[t.axis] // t.floor) for t in self.terms)
+        quotient, remainder = divmod(total, self.divisor)
+        return None if remainder else quotient
+
+    def over(self, region: Region) -> tuple[Array, Array | None]:
+        """The indices of a box of steps, and where the division is exact (None: everywhere).
+
+        Both have one dimension a loop axis, of length 1 along those that do not matter.
+        """
+        total: Array = np.full((1,) * len(region), self.offset, dtype=np.int64)
+        for term in self.terms:
+            total = total + term.factor * (_along(region, term.axis) // term.floor)
+        if self.divisor == 1:
+            return total, None
+        return total // self.divisor, total % self.divisor == 0
+
+
+def _along(region: Region, axis: int) -> Array:
+    shape = [1] * len(region)
+    shape[axis] = len(region[axis])
+    return np.arange(region[axis].start, region[axis].stop, dtype=np.int64).reshape(shape)
+
+
+def variables(count: int) -> tuple[Index, ...]:
+    """The loop variables of an order, outermost first, to write indices with."""
+    return tuple(Index((Coordinate(axis),)) for axis in range(count))
+
+
+def constant(value: int) -> Index:
+    """Always the same cell."""
+    return Index((), value)
+
+
+def picked(source: str, wanted: str) -> tuple[Index, ...]:
+    """The axes of one order, found by their letters in another that has the same."""
+    found = variables(len(source))
+    return tuple(found[source.index(letter)] for letter in wanted)

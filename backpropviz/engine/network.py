@@ -6,8 +6,6 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
 
-from backpropviz.engine.address import PARTS, Address
-from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.engine.layers.protocol import (
     IMAGE,
     LOSS_NAME,
@@ -18,6 +16,7 @@ from backpropviz.engine.layers.protocol import (
     Site,
     input_name,
 )
+from backpropviz.engine.value import PARTS, Address, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

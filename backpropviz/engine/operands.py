@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import reduce
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.index import Index
 from backpropviz.engine.nest import (
+    Axis,
     Computed,
     Coordinates,
     Factor,
+    Index,
+    Loops,
+    Nest,
+    NestRule,
     Operand,
     Presence,
     Present,
     Region,
     Values,
+    picked,
+    variables,
 )
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 
 PADDING_LABEL = "padding"
 
 
 @frozen
-class Cell:
+class ArrayCell:
     """A value of an array. Outside the array lies padding (a 0 that is stopped at) or nothing."""
 
     address: Address
@@ -220,7 +226,7 @@ class Indicator:
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """1 or 0, labelled with the outcome."""
-        switch = Cell(self.switches, self.window, Presence.ABSENT).at(values, coordinates)
+        switch = ArrayCell(self.switches, self.window, Presence.ABSENT).at(values, coordinates)
         row, column = (index.at(coordinates) for index in self.cell)
         if switch.presence is not Presence.PRESENT or row is None or column is None:
             return Factor(None, "", 0.0, Presence.ABSENT)
@@ -280,3 +286,100 @@ class Choice(Computed):
 
     def _single(self, region: Region, position: int) -> Region:
         return (*region[: self.axis], range(position, position + 1), *region[self.axis + 1 :])
+
+
+@frozen
+class Lettering:
+    """One order of loops, a letter an axis; a cell is addressed by the same letters."""
+
+    label: str
+    written: str
+    sizes: Mapping[str, int]
+
+    @property
+    def letters(self) -> str:
+        """The axes, outermost first."""
+        return self.written.replace("|", "")
+
+    def index(self, letter: str) -> Index:
+        """An axis as an index."""
+        return variables(len(self.letters))[self.letters.index(letter)]
+
+    def cell(self, address: Address, letters: str) -> ArrayCell:
+        """The value at `letters` of an array."""
+        return ArrayCell(address, picked(self.letters, letters))
+
+    def loops(self, target: str, operands: tuple[Operand, ...], other: str = "") -> Loops:
+        """The loops; `other` is how the nest's other order is written, if it has one."""
+        channel, element, _ = self.written.split("|")
+        return Loops(
+            self.label,
+            axes=tuple(Axis(letter, self.sizes[letter]) for letter in self.letters),
+            channel_axes=len(channel),
+            element_axes=len(element),
+            target=picked(self.letters, target),
+            operands=operands,
+            locate=picked(other.replace("|", ""), self.letters) if other else (),
+        )
+
+
+def sizes_of(shape: Shape, letters: str = "ncyx", **further: int) -> dict[str, int]:
+    """The sizes of an array's axes by their letters, and of further axes."""
+    return dict(zip(letters, shape, strict=False)) | further
+
+
+def elementwise_nest(
+    target: Address,
+    shape: Shape,
+    operands: tuple[Operand | Address, ...],
+    expression: str,
+    function: Callable[..., Array],
+    remark: str,
+) -> Nest:
+    """target[i] = function(operands[i]), where an address stands for its cell at the same place.
+
+    A parameter's axes are called f c i j (or o i), an activation's n c y x (or n i).
+    """
+    coordinates = variables(len(shape))
+    cells = tuple(
+        ArrayCell(operand, coordinates) if isinstance(operand, Address) else operand
+        for operand in operands
+    )
+    axes, channels = element_axes(target, shape)
+    loops = Loops(
+        label="element",
+        axes=axes,
+        channel_axes=channels,
+        element_axes=len(axes) - channels,
+        target=coordinates,
+        operands=cells,
+    )
+    return Nest(target, shape, NestRule.FUNCTION, (loops,), expression, function, remark)
+
+
+def element_axes(target: Address, shape: Shape) -> tuple[tuple[Axis, ...], int]:
+    """A loop a dimension, and how many of them are channel axes: all but two."""
+    axes = tuple(map(Axis, axis_names(target, len(shape)), shape))
+    return axes, len(shape) - 2 if len(shape) > 2 else 0
+
+
+def axis_names(target: Address, dimensions: int) -> str:
+    """One letter a dimension."""
+    is_parameter = target.quantity in {"weight", "bias"}
+    if is_parameter:
+        return {1: "o", 2: "oi", 4: "fcij"}.get(dimensions, "abcdefgh"[:dimensions])
+    return {0: "", 1: "n", 2: "ni", 4: "ncyx"}.get(dimensions, "nabcdefg"[:dimensions])
+
+
+def copy_nest(target: Address, shape: Shape, operand: Operand, remark: str) -> Nest:
+    """target[i] = the operand at i."""
+    axes, channels = element_axes(target, shape)
+    loops = Loops(
+        label="element",
+        axes=axes,
+        channel_axes=channels,
+        element_axes=len(axes) - channels,
+        target=variables(len(shape)),
+        operands=(operand,),
+    )
+    return Nest(target, shape, NestRule.COPY, (loops,), remark=remark)

@@ -7,17 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.nest import Nest, Operand
-from backpropviz.engine.operands import Constant
-from backpropviz.engine.update_rule import (
-    OptimizerState,
-    Update,
-    check_not_negative,
-    decay_nests,
-)
+from backpropviz.engine.operands import Constant, elementwise_nest
+from backpropviz.engine.update_rule import OptimizerState, Update, check_not_negative, decay_nests
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

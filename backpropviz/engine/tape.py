@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import Enum
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array, shape_text
-from backpropviz.engine.layers.protocol import LOSS
-from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer
+import numpy as np
+
+from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME
+from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, variables
+from backpropviz.engine.network import IMAGE_NAME, Network, Node
+from backpropviz.engine.operands import ArrayCell, Choice, element_axes
+from backpropviz.engine.optimizer import Optimizer, next_nest
+from backpropviz.engine.value import Address, Array, Shape, parse, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -97,3 +101,231 @@ class Tape(Mapping[Address, Array]):
     def loss(self) -> float:
         """The loss of the batch."""
         return float(self[LOSS])
+
+
+class Phase(Enum):
+    """The four parts of a training step."""
+
+    FORWARD = "forward"
+    LOSS = "loss"
+    BACKWARD = "backward"
+    UPDATE = "update"
+
+
+@frozen(eq=False)
+class Operation:
+    """A nest in its place in the pass; `layer` may be `image`, where its gradient is summed."""
+
+    phase: Phase
+    layer: str
+    nest: Nest
+
+
+def operations(
+    network: Network, batch: int, optimizer: Optimizer, iteration: int = 1
+) -> tuple[Operation, ...]:
+    """The operations of one training step over a batch, in execution order."""
+    return (
+        *_forward(network, batch),
+        *_backward(network, batch),
+        *_update(network, optimizer, iteration),
+    )
+
+
+def operation_of(
+    network: Network, batch: int, optimizer: Optimizer, iteration: int, target: Address
+) -> Operation | None:
+    """The operation that computes an array; only the nests of the array's own layer are built."""
+    node = network.by_name.get(target.layer)
+    own = _of_node(network, node, batch, optimizer, iteration) if node else _of_ends(network, batch)
+    return next((found for found in own if found.nest.target == target), None)
+
+
+def _of_node(
+    network: Network, node: Node, batch: int, optimizer: Optimizer, iteration: int
+) -> Iterator[Operation]:
+    yield from _forward_of(network, node, batch)
+    yield from _backward_of(network, node, batch)
+    yield from _update_of(network, node, optimizer, iteration)
+
+
+def _of_ends(network: Network, batch: int) -> Iterator[Operation]:
+    """The loss, and the image's gradient where it is a sum."""
+    nests = network.loss.nests(network.site(LOSS_NAME, batch))
+    yield from (Operation(Phase.LOSS, LOSS_NAME, nest) for nest in nests.forward)
+    yield from (Operation(Phase.BACKWARD, LOSS_NAME, nest) for nest in nests.backward)
+    yield from _accumulate(network, IMAGE_NAME, batch)
+
+
+def _forward(network: Network, batch: int) -> Iterator[Operation]:
+    for node in network.nodes:
+        yield from _forward_of(network, node, batch)
+    for nest in network.loss.nests(network.site(LOSS_NAME, batch)).forward:
+        yield Operation(Phase.LOSS, LOSS_NAME, nest)
+
+
+def _forward_of(network: Network, node: Node, batch: int) -> Iterator[Operation]:
+    for nest in node.layer.nests(network.site(node.name, batch)).forward:
+        yield Operation(Phase.FORWARD, node.name, nest)
+
+
+def _backward(network: Network, batch: int) -> Iterator[Operation]:
+    for nest in network.loss.nests(network.site(LOSS_NAME, batch)).backward:
+        yield Operation(Phase.BACKWARD, LOSS_NAME, nest)
+    for node in reversed(network.nodes):
+        yield from _backward_of(network, node, batch)
+    yield from _accumulate(network, IMAGE_NAME, batch)
+
+
+def _backward_of(network: Network, node: Node, batch: int) -> Iterator[Operation]:
+    yield from _accumulate(network, node.name, batch)
+    for nest in node.layer.nests(network.site(node.name, batch)).backward:
+        yield Operation(Phase.BACKWARD, node.name, nest)
+
+
+def consumers_in_backward_order(network: Network, name: str) -> tuple[tuple[Node | None, int], ...]:
+    """Who used a layer's output, in the order in which backprop adds their gradients."""
+    readers = network.consumers[name]
+    if len(readers) < 2:
+        return readers
+    position = {node.name: k for k, node in enumerate(network.nodes)}
+    return tuple(
+        sorted(
+            readers,
+            key=lambda r: (-position[r[0].name] if r[0] else -len(position), r[1]),
+        )
+    )
+
+
+def _accumulate(network: Network, name: str, batch: int) -> Iterator[Operation]:
+    readers = consumers_in_backward_order(network, name)
+    if len(readers) > 1:
+        sources = tuple(network.input_address(*reader).grad for reader in readers)
+        shape = (batch, *network.shapes[name])
+        target = network.output_address(name).grad
+        yield Operation(Phase.BACKWARD, name, accumulate_nest(target, shape, sources))
+
+
+def accumulate_nest(target: Address, shape: Shape, sources: tuple[Address, ...]) -> Nest:
+    """target = Σ_k sources[k]: a value that was used several times gathers from each use."""
+    *cell, k = variables(len(shape) + 1)
+    axes, channels = element_axes(target, shape)
+    loops = Loops(
+        label="element",
+        axes=(*axes, Axis("k", len(sources))),
+        channel_axes=channels,
+        element_axes=len(axes) - channels,
+        target=tuple(cell),
+        operands=(Choice(k.axis, tuple(ArrayCell(source, tuple(cell)) for source in sources)),),
+    )
+    return Nest(
+        target,
+        shape,
+        NestRule.SUM,
+        (loops,),
+        remark=f"The value was used {len(sources)} times, so its gradients add up.",
+    )
+
+
+def _update(network: Network, optimizer: Optimizer, iteration: int) -> Iterator[Operation]:
+    for node in network.nodes:
+        yield from _update_of(network, node, optimizer, iteration)
+
+
+def _update_of(
+    network: Network, node: Node, optimizer: Optimizer, iteration: int
+) -> Iterator[Operation]:
+    for name, shape in network.parameter_shapes(node).items():
+        parameter = Address(node.name, name)
+        for nest in optimizer.nests(parameter, shape, iteration):
+            yield Operation(Phase.UPDATE, node.name, nest)
+        yield Operation(Phase.UPDATE, node.name, next_nest(parameter, shape))
+
+
+@frozen
+class ArrayChange:
+    """An array of which `count` of `size` values differ; the most, by |after − before|, at one."""
+
+    array: Address
+    count: int
+    size: int
+    at: Address
+    before: float
+    after: float
+
+    @property
+    def largest(self) -> float:
+        """|after − before| where it is largest; NaN or infinite where a value is."""
+        return abs(self.after - self.before)
+
+
+@frozen
+class Comparison:
+    """What differs from one pass to another, in the order of the pass."""
+
+    changes: tuple[ArrayChange, ...]
+    unchanged: tuple[Address, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether every value that both have is the same."""
+        return not self.changes
+
+    @property
+    def count(self) -> int:
+        """How many values differ."""
+        return sum(change.count for change in self.changes)
+
+    @property
+    def largest(self) -> ArrayChange | None:
+        """The array with the largest difference; None where there is none."""
+        sizes = [float(np.nan_to_num(c.largest, nan=np.inf)) for c in self.changes]
+        return self.changes[int(np.argmax(sizes))] if sizes else None
+
+
+def compared(before: Tape, after: Tape) -> Comparison:
+    """Every array that both passes have, exactly: equal means to the last bit (or both NaN).
+
+    An array of several names counts once, under the name by which it is computed.
+
+    Raises:
+        UserError: an array has another shape in the other pass.
+    """
+    names = [a for a in before if a not in before.canonical]
+    changes: list[ArrayChange] = []
+    unchanged: list[Address] = []
+    for array in (a for a in names if a in after):
+        change = _change(array, before[array], after[array])
+        if change is None:
+            unchanged.append(array)
+        else:
+            changes.append(change)
+    return Comparison(
+        tuple(changes),
+        tuple(unchanged),
+    )
+
+
+def differing(before: Array, after: Array) -> Array:
+    """Where two arrays differ, as booleans; NaN is NaN's equal."""
+    both_nan = np.isnan(before) & np.isnan(after)
+    return np.asarray((before != after) & ~both_nan)
+
+
+def _change(array: Address, before: Array, after: Array) -> ArrayChange | None:
+    if before.shape != after.shape:
+        raise UserError(
+            f"{array} is {shape_text(before.shape)} in one pass and {shape_text(after.shape)} in "
+            "the other: compare passes of one network and one batch."
+        )
+    mask = differing(before, after)
+    count = int(np.count_nonzero(mask))
+    if not count:
+        return None
+    with np.errstate(invalid="ignore", over="ignore"):
+        distance = np.abs(np.subtract(after, before, dtype=np.float64))
+    ranked = np.where(mask, np.nan_to_num(distance, nan=np.inf), -1.0)
+    place = tuple(int(i) for i in np.unravel_index(int(np.argmax(ranked)), before.shape))
+    return ArrayChange(
+        array, count, before.size, array.at(place), float(before[place]), float(after[place])
+    )

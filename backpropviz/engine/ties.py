@@ -10,11 +10,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.index import Index
-from backpropviz.engine.nest import Computed, Coordinates, Factor, Presence, Region, Values
-from backpropviz.engine.operands import Cell, Indicator
+from backpropviz.engine.nest import Computed, Coordinates, Factor, Index, Presence, Region, Values
+from backpropviz.engine.operands import ArrayCell, Indicator
+from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen
 
 TieRule: TypeAlias = Literal["first", "all", "shared"]
@@ -38,7 +36,7 @@ class TiedIndicator(Indicator):
             return Factor(None, "", 0.0, Presence.ABSENT)
         if cell.presence is not Presence.PRESENT or not _same(cell.value, best.value):
             return Factor(None, "lost", 0.0)
-        count = Cell(self.tied, self.window).at(values, coordinates).value
+        count = ArrayCell(self.tied, self.window).at(values, coordinates).value
         return Factor(None, "tied" if count > 1 else "won", 1.0)
 
     def block(self, values: Values, region: Region) -> Array:
@@ -50,12 +48,12 @@ class TiedIndicator(Indicator):
         return won.astype(np.float64)
 
     @property
-    def _own(self) -> Cell:
-        return Cell(self.source, (*self.window[:2], *self.cell))
+    def _own(self) -> ArrayCell:
+        return ArrayCell(self.source, (*self.window[:2], *self.cell))
 
     @property
-    def _best(self) -> Cell:
-        return Cell(self.largest, self.window, Presence.ABSENT)
+    def _best(self) -> ArrayCell:
+        return ArrayCell(self.largest, self.window, Presence.ABSENT)
 
 
 @frozen
@@ -77,14 +75,14 @@ class TiedShare(Computed):
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """One window's share."""
-        count = Cell(self.tied, self.window, Presence.ABSENT).at(values, coordinates)
+        count = ArrayCell(self.tied, self.window, Presence.ABSENT).at(values, coordinates)
         if count.presence is not Presence.PRESENT:
             return Factor(None, "", 0.0, Presence.ABSENT)
         return Factor(None, f"1/{int(count.value)}", 1 / count.value)
 
     def block(self, values: Values, region: Region) -> Array:
         """The shares of a box of terms; where there is no window, the upstream operand is 0."""
-        counts = Cell(self.tied, self.window, Presence.ABSENT).block(values, region)
+        counts = ArrayCell(self.tied, self.window, Presence.ABSENT).block(values, region)
         return np.asarray(1 / np.maximum(counts, 1))
 
 

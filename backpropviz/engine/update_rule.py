@@ -10,11 +10,9 @@ import math
 from collections.abc import Mapping
 from typing import ClassVar, Protocol, TypeAlias
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.nest import Nest
-from backpropviz.engine.operands import Constant
+from backpropviz.engine.operands import Constant, elementwise_nest
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

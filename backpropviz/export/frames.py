@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final, Literal
 
 from backpropviz.errors import UsageError
-from backpropviz.export.png import png_bytes
+from backpropviz.export.painted import png_bytes
 from backpropviz.export.svg import svg
+from backpropviz.files.atomic import atomic_file, atomic_folder, write_bytes
 from backpropviz.scene.marks import Scene
-from backpropviz.storage.atomic import atomic_file, atomic_folder, write_bytes
 
 FrameFormat = Literal["png", "svg"]
 Progress = Callable[[int, int], None]
@@ -129,7 +129,7 @@ def _watched(
 
 
 def _write_pdf(frames: Iterator[Scene], path: Path) -> None:
-    from backpropviz.export.pdf import write_pages
+    from backpropviz.export.painted import write_pages
 
     with atomic_file(path) as temporary:
         write_pages(frames, temporary)

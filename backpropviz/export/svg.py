@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from backpropviz.export.png import encode_colors
-from backpropviz.scene.colormaps import alpha
-from backpropviz.scene.fonts import text_width
+from backpropviz.export.painted import encode_colors
+from backpropviz.scene.color import alpha, pixel_colors
 from backpropviz.scene.marks import (
+    HATCH_OPACITY,
+    HATCH_WIDTH,
     Anchor,
     Box,
     Color,
@@ -24,22 +25,17 @@ from backpropviz.scene.marks import (
     Mark,
     Path,
     Pixels,
+    Point,
     Rect,
     Scene,
     Stroke,
     Text,
-)
-from backpropviz.scene.numbers import full
-from backpropviz.scene.pixel_colors import pixel_colors
-from backpropviz.scene.shapes import (
-    HATCH_OPACITY,
-    HATCH_WIDTH,
-    Point,
     arrowhead,
     hatch_lines,
     segments,
     without_arrow_overlap,
 )
+from backpropviz.scene.text import full, text_width
 
 MOST_RECTANGLES: Final = 4096
 """Grids with more cells become an embedded image."""

@@ -9,8 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, shape_text
+from backpropviz.engine.value import Address, Array, shape_text
 from backpropviz.errors import UserError
 from backpropviz.expression.functions import COMPARISONS, FUNCTIONS, Primitive, Quantity
 from backpropviz.expression.language import (

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

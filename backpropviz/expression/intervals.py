@@ -14,8 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
 from backpropviz.expression.evaluate import run
 from backpropviz.expression.functions import FUNCTIONS, KINDS, Primitive, Quantity

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
 
-from backpropviz.engine.address import Address, parse
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.expression.functions import CALLED, FUNCTIONS, KINDS, Primitive
 from backpropviz.frozen import frozen

@@ -8,12 +8,10 @@ from itertools import islice
 from math import prod
 from typing import Final
 
-from backpropviz.debugger.places import completed_at, find, step_number
-from backpropviz.debugger.presence import next_present
 from backpropviz.debugger.state import StopReason
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.nest import Rule
+from backpropviz.debugger.timeline import Depth, completed_at, find, next_present, step_number
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import Options, View
@@ -113,7 +111,7 @@ def _plane(view: View) -> Offered | None:
     k, timeline = view.state.k, view.timeline
     operation = timeline.operation_at(k)
     nest = timeline.nest(operation)
-    if nest.rule is Rule.COPY:
+    if nest.rule is NestRule.COPY:
         return None
     loops, start = timeline.loops(operation), timeline.starts[operation]
     names = [axis.name for axis in loops.axes[: loops.channel_axes]]

@@ -13,23 +13,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from backpropviz.engine.address import GRADIENT, Address
 from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import GRADIENT, Address
 from backpropviz.frozen import frozen
-from backpropviz.scene.equation import (
-    Fraction,
-    Indexed,
-    Node,
-    Role,
-    Row,
-    Symbol,
-    indices,
-    row,
-)
+from backpropviz.scene.equation import Fraction, Indexed, Node, Role, RowNode, Symbol, indices, row
+from backpropviz.scene.equation_layout import EquationStyle
+from backpropviz.scene.marks import Color
+from backpropviz.scene.theme import Theme
 
 PARAMETERS: Final = frozenset({"weight", "bias"})
 
@@ -266,7 +260,7 @@ def _indexed(
     sub = indices(indices_text) if indices_text else None
     sup = Symbol(superscript, italic=False) if superscript else None
     if sub is None and sup is None:
-        return Row((base,), role, key)
+        return RowNode((base,), role, key)
     return Indexed(base, sub, sup, role, key)
 
 
@@ -285,3 +279,26 @@ def role_of(address: Address) -> Role:
     if address.quantity in {"loss", "target"}:
         return Role.LOSS
     return Role.FORWARD
+
+
+def role_color(role: Role, theme: Theme) -> Color:
+    """One color."""
+    return role_colors(theme)[role]
+
+
+def role_colors(theme: Theme) -> dict[Role, Color]:
+    """All of them."""
+    return {
+        Role.INK: theme.text,
+        Role.FORWARD: theme.forward,
+        Role.BACKWARD: theme.backward,
+        Role.HERE: theme.here,
+        Role.UPDATE: theme.update,
+        Role.LOSS: theme.loss,
+        Role.MUTED: theme.text_tertiary,
+    }
+
+
+def equation_style(theme: Theme) -> EquationStyle:
+    """Equations in the theme's colors, the current term on its tint."""
+    return EquationStyle(role_colors(theme), theme.here_tint)

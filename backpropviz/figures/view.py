@@ -5,35 +5,130 @@ Figures read a `View` and nothing else; the same view gives the same picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, reduce
+from typing import Final
 
 import numpy as np
 
-from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.element import element_progress
-from backpropviz.engine.index import variables
+from backpropviz.debugger.timeline import Depth, Timeline, operation_of
+from backpropviz.engine.derivation import Derivation, Shares, derive, sample_axis, sample_shares
+from backpropviz.engine.layers.protocol import LOSS_NAME, TARGET
 from backpropviz.engine.model import Model
-from backpropviz.engine.nest import Nest, Rule
-from backpropviz.engine.partial import Partial
-from backpropviz.engine.shares import Shares, sample_shares
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
-from backpropviz.figures.sample import has_samples, shown_sample
-from backpropviz.figures.scales import Scales
-from backpropviz.figures.stage.close_up import CloseUp
-from backpropviz.figures.stage.focus import Focus
-from backpropviz.figures.stage.plane_steps import growing_planes, is_made_in_turn, steps_of_plane
-from backpropviz.figures.stage.planes import Selection
-from backpropviz.figures.symbols import Notation
+from backpropviz.engine.nest import Nest, NestRule, variables
+from backpropviz.engine.operands import ArrayCell, Choice
+from backpropviz.engine.partial import Partial, element_progress
+from backpropviz.engine.tape import Operation, Phase, Tape
+from backpropviz.engine.value import Address, Array, Shape, parse
+from backpropviz.errors import UserError
+from backpropviz.figures.numbers import Scales
+from backpropviz.figures.stage.planes import (
+    CloseUp,
+    Focus,
+    Selection,
+    growing_planes,
+    is_made_in_turn,
+    leading_dimensions,
+    steps_of_plane,
+)
+from backpropviz.figures.symbols import PARAMETERS, Notation
 from backpropviz.frozen import frozen
+from backpropviz.scene.text import shown
+
+SAMPLE_KEY: Final = "sample:"
+"""Marks with the key `sample:<n>` lead to the same step in that sample."""
+
+
+def fixed_sample(focus: Focus | None) -> int | None:
+    """The sample that all steps of a block are in; None where they are in several, or in none."""
+    if focus is None or focus.operation.phase is Phase.UPDATE or focus.nest.rule is NestRule.COPY:
+        return None
+    axis = sample_axis(focus.loops)
+    return None if axis is None or len(focus.region[axis]) != 1 else focus.region[axis][0]
+
+
+def shown_sample(timeline: Timeline, k: int, focus: Focus | None, chosen: int) -> int:
+    """The sample of step k; at the beginning of a block of several samples the chosen one."""
+    fixed = fixed_sample(focus)
+    if fixed is not None:
+        return fixed
+    axis = _axis(timeline, k)
+    here = 0 if axis is None else timeline.coordinates(k)[axis]
+    return here or chosen
+
+
+def step_in(timeline: Timeline, k: int, sample: int) -> int | None:
+    """The step that does in another sample what step k does; None where a step has no sample."""
+    axis = _axis(timeline, k)
+    if axis is None:
+        return None
+    coordinates = timeline.coordinates(k)
+    moved = (*coordinates[:axis], sample, *coordinates[axis + 1 :])
+    return timeline.position(timeline.operation_at(k), moved)
+
+
+def _axis(timeline: Timeline, k: int) -> int | None:
+    if k >= timeline.steps:
+        return None
+    operation = timeline.operations[timeline.operation_at(k)]
+    if operation.phase is Phase.UPDATE or operation.nest.rule is NestRule.COPY:
+        return None
+    return sample_axis(timeline.loops(timeline.operation_at(k)))
+
+
+def has_samples(address: Address, shape: Shape, batch: int) -> bool:
+    """Whether the first dimension of an array counts the samples of a batch of several."""
+    if address.quantity in PARAMETERS or shape[:1] != (batch,):
+        return False
+    return batch > 1 and leading_dimensions(address, len(shape)) > 0
+
+
+@frozen(eq=False)
+class TermProgress:
+    """Which terms of a derivation have run, and which one is current (its number in loop order).
+
+    `ran` is how many, from the first; or, since an order by source reaches a value's terms in an
+    order of its own, a boolean a term; None: all.
+    """
+
+    current: int | None = None
+    ran: int | Array | None = None
+
+    def mask(self, count: int) -> Array | None:
+        """Booleans of the terms that have run; None: all of them."""
+        if self.ran is None or (isinstance(self.ran, int) and self.ran >= count):
+            return None
+        mask = np.arange(count) < self.ran if isinstance(self.ran, int) else self.ran
+        return None if bool(mask.all()) else mask
+
+    def running(self, derivation: Derivation) -> float:
+        """initial + the terms that have run; the tape's own value when all have."""
+        mask = self.mask(derivation.term_values.size)
+        if mask is None:
+            return derivation.value
+        ran = derivation.term_values[mask]
+        if derivation.rule is NestRule.MAX:
+            return float(ran.max()) if ran.size else float("-inf")
+        start = 0.0 if derivation.initial is None else derivation.initial.value
+        return float(start + ran.sum())
+
+
+ALL: TermProgress = TermProgress()
+"""Every term has run and none is current: a finished value."""
+
+
+@frozen(eq=False)
+class ExplainedStep:
+    """The step in focus; `derivation` is None at depths that hold more than one value."""
+
+    derivation: Derivation | None
+    operation: Operation | None
+    depth: Depth
+    tape: Tape
+    model: Model | None = None
+    progress: TermProgress = ALL
 
 
 @frozen
@@ -207,7 +302,7 @@ class View:
                 number = self.timeline.operation_at(self.state.k)
                 operation = self.timeline.operations[number]
             return ExplainedStep(None, operation, self.depth, self.tape, self.model)
-        if focus.target is None or focus.nest.rule is Rule.COPY:
+        if focus.target is None or focus.nest.rule is NestRule.COPY:
             return ExplainedStep(None, focus.operation, self.depth, self.tape, self.model)
         address = focus.nest.target.at(focus.target)
         derivation = derive(self.tape, focus.nest, address)
@@ -220,7 +315,7 @@ class View:
             self._term_progress(derivation),
         )
 
-    def _term_progress(self, derivation: Derivation) -> Progress:
+    def _term_progress(self, derivation: Derivation) -> TermProgress:
         """Which terms have run, and which is the current one at term depth."""
         focus = self.focus
         if focus is None or focus.depth is not Depth.TERM:
@@ -228,7 +323,7 @@ class View:
         steps = _step_numbers(derivation, focus)
         here = focus.steps_done - 1
         current = np.flatnonzero(steps == here)
-        return Progress(int(current[0]) if current.size else None, steps <= here)
+        return TermProgress(int(current[0]) if current.size else None, steps <= here)
 
 
 @lru_cache(maxsize=64)
@@ -250,3 +345,182 @@ def _step_numbers(derivation: Derivation, focus: Focus) -> Array:
     sizes = tuple(len(r) for r in derivation.region)
     steps: Array = np.broadcast_to(number, sizes).reshape(-1)[derivation.positions]
     return steps
+
+
+_PROBABILITIES = Address(LOSS_NAME, "probabilities")
+_LONGEST_TARGET = 1
+
+
+def number_words(view: View, sample: int) -> str:
+    """`sample 5 of 32`, counted from 0 as everywhere."""
+    return f"sample {sample} of {view.tape.batch}"
+
+
+def target_word(view: View, sample: int) -> str:
+    """The target's class name, or its number; empty where it is more than one number."""
+    target = np.asarray(view.tape[TARGET][sample]).reshape(-1)
+    if view.tape.network.loss.kind == "cross_entropy":
+        return _class_word(view, int(target[0]))
+    return shown(float(target[0])) if target.size == _LONGEST_TARGET else ""
+
+
+def answer_word(view: View, sample: int) -> str:
+    """The likeliest class, once the probabilities are computed; empty before, or without."""
+    if _PROBABILITIES not in view.tape or view.tape.network.loss.kind != "cross_entropy":
+        return ""
+    done, total = view.steps_done(_PROBABILITIES)
+    if done < total:
+        return ""
+    probabilities = view.tape[_PROBABILITIES][sample]
+    return _class_word(view, int(np.argmax(probabilities))) if _is_finite(probabilities) else ""
+
+
+def _is_finite(values: Array) -> bool:
+    """Of NaN no class is the likeliest."""
+    return bool(np.isfinite(values).all())
+
+
+def target_words(view: View, sample: int) -> str:
+    """`target 3, read as 8`."""
+    target, answer = target_word(view, sample), answer_word(view, sample)
+    named = (("target", target), ("read as", answer))
+    return ", ".join(f"{name} {word}" for name, word in named if word)
+
+
+def arrow_words(view: View, sample: int) -> str:
+    """`3 → 8`: target and answer; an answer that is right needs no second word."""
+    target, answer = target_word(view, sample), answer_word(view, sample)
+    return f"{target} → {answer}" if answer and answer != target else target
+
+
+def _class_word(view: View, number: int) -> str:
+    names = view.model.class_names
+    return names[number] if number < len(names) else str(number)
+
+
+TERM: Final = "term:"
+ARRAY: Final = "array:"
+TERM_PATTERN: Final = f"{TERM}{{index}}"
+_MOST_TERMS, _MOST_CELLS = 16, 256
+
+
+def term_key(derivation: Derivation, number: int) -> str:
+    """The key of the `number`-th term."""
+    return f"{TERM}{int(derivation.positions[number])}"
+
+
+def array_key(address: Address) -> str:
+    """The key of an array's symbol."""
+    return f"{ARRAY}{address.array}"
+
+
+def term_number(derivation: Derivation, key: str) -> int | None:
+    """Which term a key names; None for another key, and for a place that holds none."""
+    text = key.removeprefix(TERM)
+    if text == key or not text.isdigit():
+        return None
+    number = int(np.searchsorted(derivation.positions, int(text)))
+    found = number < derivation.positions.size and derivation.positions[number] == int(text)
+    return number if found else None
+
+
+def term_step(view: View, key: str) -> int | None:
+    """The step of the pass, in the chosen loop order, that computes a term of the shown value."""
+    derivation, focus = view.explained.derivation, view.focus
+    number = None if derivation is None else term_number(derivation, key)
+    if derivation is None or focus is None or number is None:
+        return None
+    coordinates = derivation.coordinates(number)
+    if focus.is_by_source:
+        found = [index.at(coordinates) for index in focus.loops.locate]
+        coordinates = tuple(c for c in found if c is not None)
+    step = 0
+    for coordinate, size in zip(coordinates, focus.loops.sizes, strict=True):
+        step = step * size + coordinate
+    return view.timeline.starts[view.timeline.operation_at(view.state.k)] + step
+
+
+def lit_keys(step: ExplainedStep, key: str) -> tuple[str, ...]:
+    """All that lights up with a key: a term's cells, a cell's terms, further names of a value."""
+    derivation = step.derivation
+    if not key:
+        return ()
+    if derivation is not None and key.startswith(TERM):
+        number = term_number(derivation, key)
+        return (key, *_cells_of(derivation, number, step.tape)) if number is not None else (key,)
+    if key.startswith(ARRAY):
+        return (key, *_cells_in(step, key.removeprefix(ARRAY)))
+    if ":" in key:
+        return (key,)
+    try:
+        address = parse(key)
+    except UserError:
+        return (key,)
+    terms = () if derivation is None else tuple(_terms_with(derivation, address, step.tape))
+    return (*_names(address, step.tape), *terms)
+
+
+def _cells_of(derivation: Derivation, number: int, tape: Tape) -> Iterator[str]:
+    for factor in derivation.terms[number].operands:
+        if factor.address is not None:
+            yield from _names(factor.address, tape)
+
+
+def _cells_in(step: ExplainedStep, name: str) -> tuple[str, ...]:
+    """The cells of an array that the value is made of; at a term, only the term's."""
+    derivation = step.derivation
+    if derivation is None:
+        return ()
+    current = step.progress.current
+    numbers = range(derivation.positions.size) if current is None else (current,)
+    found: dict[str, None] = {}
+    for number in list(numbers)[:_MOST_CELLS]:
+        for factor in derivation.terms[number].operands:
+            if factor.address is not None and str(factor.address.array) == name:
+                found.update(dict.fromkeys(_names(factor.address, step.tape)))
+    return tuple(found)
+
+
+def _names(address: Address, tape: Tape) -> tuple[str, ...]:
+    """A value under every name that it has."""
+    origin = tape.resolve(address)
+    others = (name for name, own in tape.canonical.items() if own == origin.array)
+    return tuple(
+        dict.fromkeys(str(a) for a in (address, origin, *(o.at(address.indices) for o in others)))
+    )
+
+
+def _terms_with(derivation: Derivation, address: Address, tape: Tape) -> Iterator[str]:
+    """The first terms that read a value."""
+    origin = tape.resolve(address)
+    operands = derivation.nest.by_target.operands
+    cells = [o for operand in operands for o in _readers(operand)]
+    for cell in cells:
+        if tape.resolve(cell.address) == origin.array and len(cell.index) == len(origin.indices):
+            hit = _reads(cell, derivation, origin.indices)
+            for number in np.flatnonzero(hit)[:_MOST_TERMS]:
+                yield term_key(derivation, int(number))
+
+
+def _readers(operand: object) -> Iterator[ArrayCell]:
+    if isinstance(operand, ArrayCell):
+        yield operand
+    elif isinstance(operand, Choice):
+        for option in operand.options:
+            yield from _readers(option)
+
+
+def _reads(cell: ArrayCell, derivation: Derivation, indices: tuple[int, ...]) -> Array:
+    """Which terms read the value at `indices`."""
+    region = derivation.region
+    sizes = tuple(len(r) for r in region)
+    conditions = []
+    for index, wanted in zip(cell.index, indices, strict=True):
+        found, exact = index.over(region)
+        conditions.append(found == wanted if exact is None else (found == wanted) & exact)
+    everywhere = reduce(np.logical_and, conditions, np.array(True))
+    hit: Array = np.broadcast_to(everywhere, sizes).reshape(-1)[derivation.positions]
+    return hit
+
+
+HEIGHT: Final = 104

@@ -4,39 +4,307 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import lru_cache
+from math import ceil, floor
 from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPaintEngine, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QImage,
+    QPaintEngine,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPolygonF,
+    QTransform,
+)
 
 from backpropviz.paint.fonts import draw_selectable_text, draw_text
-from backpropviz.paint.hatching import draw_hatch
-from backpropviz.paint.pens import brush, pen, qcolor
-from backpropviz.paint.pixels import PDF_UPSCALE, draw_pixels
-from backpropviz.paint.stamps import stamp
+from backpropviz.scene.color import MISSING_INDEX, alpha, indices, lookup_table, rgb, true_colors
 from backpropviz.scene.marks import (
+    HATCH_OPACITY,
+    HATCH_PHASE,
+    HATCH_STEP,
+    HATCH_WIDTH,
     Box,
+    Color,
     Ellipse,
     Group,
+    Hatch,
     Line,
     Mark,
     Path,
     Pixels,
     Rect,
     Scene,
+    Stroke,
     Text,
-)
-from backpropviz.scene.shapes import (
     arrowhead,
+    hatch_lines,
     segments,
     without_arrow_overlap,
 )
+
+
+@lru_cache(maxsize=4096)
+def qcolor(color: Color) -> QColor:
+    """`#RRGGBB` or `#RRGGBBAA` as a QColor."""
+    return QColor(*rgb(color), alpha(color))
+
+
+@lru_cache(maxsize=4096)
+def brush(color: Color | None) -> QBrush:
+    """A solid brush; none for None."""
+    return QBrush() if color is None else QBrush(qcolor(color))
+
+
+@lru_cache(maxsize=4096)
+def pen(stroke: Stroke | None) -> QPen:
+    """A pen with flat ends and mitered corners; none for None."""
+    if stroke is None:
+        return QPen(Qt.PenStyle.NoPen)
+    result = QPen(qcolor(stroke.color), stroke.width)
+    result.setCapStyle(Qt.PenCapStyle.FlatCap)
+    result.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+    if stroke.dash:
+        # Qt counts dashes in widths of the pen.
+        result.setDashPattern([length / stroke.width for length in stroke.dash])
+    return result
+
+
+PDF_UPSCALE = 8
+"""PDF viewers blur small images, so each value becomes a block of so many pixels."""
+_PIXELS_OPAQUE, _TRUE_COLOR = QImage.Format.Format_RGB32, QImage.Format.Format_RGB888
+_TRANSLUCENT = QImage.Format.Format_ARGB32_Premultiplied
+
+
+def draw_pixels(painter: QPainter, pixels: Pixels, upscale: int = 1) -> None:
+    """Paint the grid with sharp cells, from an image with `upscale`² pixels a cell."""
+    image = image_of(pixels)
+    if upscale > 1:
+        image = upscaled(image, upscale)
+    target = QRectF(pixels.x, pixels.y, pixels.width, pixels.height)
+    painter.drawImage(target, image)
+    if pixels.dots is not None:
+        _draw_dots(painter, pixels, target, in_pdf=upscale > 1)
+
+
+def _draw_dots(painter: QPainter, pixels: Pixels, target: QRectF, *, in_pdf: bool) -> None:
+    """By an image kept for all grids with the same dots, where it falls on whole pixels."""
+    device = painter.deviceTransform()
+    on_device = device.mapRect(target)
+    sides = (on_device.x(), on_device.y(), on_device.width(), on_device.height())
+    if in_pdf or device.isRotating() or any(side % 1 for side in sides):
+        _dot(painter, pixels.dot_centers, pixels.dot_radius, pixels.dot_color)
+        return
+    mask = pixels.dots
+    if mask is None:
+        return
+    radius = pixels.dot_radius * device.m11()
+    size = round(on_device.width()), round(on_device.height())
+    painter.drawImage(
+        target, _dots_image(mask.tobytes(), mask.shape, size, radius, pixels.dot_color)
+    )
+
+
+@lru_cache(maxsize=64)
+def _dots_image(
+    mask: bytes, shape: tuple[int, int], size: tuple[int, int], radius: float, color: Color
+) -> QImage:
+    dots = np.frombuffer(mask, dtype=np.bool_).reshape(shape)
+    width, height = size[0] // shape[1], size[1] // shape[0]
+    is_whole = size == (width * shape[1], height * shape[0])
+    if is_whole and min(width, height) >= 2 * radius + 2:
+        return _stamped(dots, _dot_samples(width, height, radius, color))
+    grid = Pixels(0, 0, *size, np.empty(shape), "", (0, 1), dots=dots)
+    return _dotted(size, grid.dot_centers, radius, color)
+
+
+def _stamped(dots: NDArray[np.bool_], cell: NDArray[np.uint32]) -> QImage:
+    """One cell's samples wherever there is a dot: faster than to paint each."""
+    (rows, columns), (height, width) = dots.shape, cell.shape
+    samples = np.zeros((rows, height, columns, width), dtype=np.uint32)
+    samples.transpose(0, 2, 1, 3)[dots] = cell
+    return _image(samples.reshape(rows * height, columns * width), _TRANSLUCENT)
+
+
+@lru_cache(maxsize=64)
+def _dot_samples(width: int, height: int, radius: float, color: Color) -> NDArray[np.uint32]:
+    """A cell (height, width) with a dot in its middle."""
+    image = _dotted((width, height), ((width / 2, height / 2),), radius, color)
+    samples: NDArray[np.uint32] = np.frombuffer(image.constBits(), dtype=np.uint32)
+    return samples.reshape(height, width).copy()
+
+
+def _dotted(
+    size: tuple[int, int], centers: tuple[tuple[float, float], ...], radius: float, color: Color
+) -> QImage:
+    image = QImage(*size, _TRANSLUCENT)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    _dot(painter, centers, radius, color)
+    painter.end()
+    return image
+
+
+def _dot(
+    painter: QPainter, centers: tuple[tuple[float, float], ...], radius: float, color: Color
+) -> None:
+    """As points of a round pen: faster than as circles."""
+    pen = QPen(qcolor(color), 2 * radius)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
+    painter.drawPoints(QPolygonF([QPointF(x, y) for x, y in centers]))
+
+
+_IMAGES: Final[WeakKeyDictionary[Pixels, QImage]] = WeakKeyDictionary()
+"""An image goes with its grid, and takes half the room of the grid's values."""
+
+
+def image_of(pixels: Pixels) -> QImage:
+    """One image pixel for each value; kept, since most grids stay from step to step."""
+    image = _IMAGES.get(pixels)
+    if image is None:
+        image = _IMAGES[pixels] = _made(pixels)
+    return image
+
+
+def _made(pixels: Pixels) -> QImage:
+    if pixels.values.ndim == 3:
+        return _image(true_colors(pixels), _TRUE_COLOR)
+    levels = indices(pixels.values, pixels.colormap, pixels.limits, pixels.missing)
+    # Qt scales 32-bit images several times faster than indexed ones.
+    colors = _packed_colors(pixels.colormap, pixels.missing_color)[levels]
+    return _image(colors, _PIXELS_OPAQUE)
+
+
+def upscaled(image: QImage, factor: int) -> QImage:
+    """Every pixel as a block of factor × factor."""
+    return image.convertToFormat(_PIXELS_OPAQUE).scaled(
+        image.width() * factor,
+        image.height() * factor,
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.FastTransformation,
+    )
+
+
+def _image(samples: NDArray[np.uint8] | NDArray[np.uint32], image_format: QImage.Format) -> QImage:
+    """An image that owns its samples (rows, columns[, channels])."""
+    contiguous = np.ascontiguousarray(samples)
+    height, width = contiguous.shape[:2]
+    stride = contiguous.strides[0]
+    # Qt only borrows the buffer; the copy outlives this call.
+    return QImage(contiguous.data, width, height, stride, image_format).copy()
+
+
+@lru_cache(maxsize=64)
+def _packed_colors(colormap: str, missing_color: str) -> NDArray[np.uint32]:
+    """0xFFRRGGBB by index."""
+    table = lookup_table(colormap).astype(np.uint32)
+    table[MISSING_INDEX] = rgb(missing_color)
+    places = np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    return np.uint32(0xFF000000) + table @ places
+
+
+_TILE: Final = 2 * HATCH_STEP
+_LARGEST_TILE: Final = 512
+_RASTER: Final = QPaintEngine.Type.Raster
+
+
+def draw_hatch(rect: Rect, inner: QRectF, painter: QPainter, scale: float) -> None:
+    """Paint a rectangle's hatching in the part that its border leaves, without fill and border.
+
+    `scale` is in device pixels per pixel.
+    """
+    if rect.hatch is None or rect.hatch_color is None:
+        return
+    if painter.paintEngine().type() == _RASTER:
+        side = round(_TILE * abs(scale))
+        tile = _tile_brush(rect.hatch, rect.hatch_color, min(max(side, 1), _LARGEST_TILE))
+        painter.fillRect(inner, tile)
+        return
+    painter.setPen(_pen(rect.hatch, rect.hatch_color))
+    painter.drawLines([QLineF(*start, *end) for start, end in hatch_lines(rect)])
+
+
+def _pen(hatch: Hatch, color: Color) -> QPen:
+    translucent = QColor(qcolor(color))
+    translucent.setAlphaF(HATCH_OPACITY[hatch] * translucent.alphaF())
+    result = QPen(translucent, HATCH_WIDTH)
+    result.setCapStyle(Qt.PenCapStyle.FlatCap)
+    return result
+
+
+@lru_cache(maxsize=64)
+def _tile_brush(hatch: Hatch, color: Color, side: int) -> QBrush:
+    """A brush that repeats two lines; its tile is `side` device pixels wide."""
+    tile = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
+    tile.fill(0)
+    painter = QPainter(tile)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.scale(side / _TILE, side / _TILE)
+    painter.setPen(_pen(hatch, color))
+    painter.drawLines([_line(hatch, HATCH_PHASE + HATCH_STEP * k) for k in range(-3, 6)])
+    painter.end()
+    brush = QBrush(tile)
+    brush.setTransform(QTransform.fromScale(_TILE / side, _TILE / side))
+    return brush
+
+
+def _line(hatch: Hatch, level: float) -> QLineF:
+    """x + y = level across the tile, or x − y = level for the reversed hatch."""
+    start, end = -_TILE, 2 * _TILE
+    if hatch is Hatch.NOT_FINITE:
+        return QLineF(start, start - level, end, end - level)
+    return QLineF(start, level - start, end, level - end)
+
+
+MOST_STAMPS: Final = 256
+LARGEST_STAMP: Final = 1 << 15
+_STAMPS_TRANSLUCENT: Final = QImage.Format.Format_ARGB32_Premultiplied
+_SOFT: Final = 1
+
+Stroker = Callable[[Rect, QPainter], None]
+
+
+def stamp(rect: Rect, painter: QPainter, stroke: Stroker) -> bool:
+    """Draw a rectangle from its image, if it is small, on a painter with whole-pixel offsets.
+
+    `stroke` paints a rectangle that has no image yet.
+    """
+    line = 0.0 if rect.stroke is None else rect.stroke.width
+    margin = ceil(line / 2) + _SOFT
+    size = ceil(rect.width) + 2 * margin + 1, ceil(rect.height) + 2 * margin + 1
+    if size[0] * size[1] > LARGEST_STAMP:
+        return False
+    left, top = floor(rect.x), floor(rect.y)
+    place = (rect.x - left + margin, rect.y - top + margin, rect.width, rect.height)
+    image = _stamps_image(Rect(*place, rect.fill, rect.stroke, rect.radius), size, stroke)
+    painter.drawImage(left - margin, top - margin, image)
+    return True
+
+
+@lru_cache(maxsize=MOST_STAMPS)
+def _stamps_image(rect: Rect, size: tuple[int, int], stroke: Stroker) -> QImage:
+    image = QImage(*size, _STAMPS_TRANSLUCENT)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    stroke(rect, painter)
+    painter.end()
+    return image
+
 
 _REACH: Final = 16.0
 """Pixels by which an outline may leave its rectangle."""
 _OPAQUE: Final = len("#RRGGBB")
 _PDF: Final = QPaintEngine.Type.Pdf
-_RASTER: Final = QPaintEngine.Type.Raster
 _INTERSECT: Final = Qt.ClipOperation.IntersectClip
 _NO_PEN: Final = QPen(Qt.PenStyle.NoPen)
 

@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from PySide6.QtGui import QFont, QFontDatabase
 
 from backpropviz.assets import resource, resource_names
-from backpropviz.scene.style import Font
+from backpropviz.scene.theme import Font
 
 UNHINTED = QFont.HintingPreference.PreferNoHinting
 

@@ -15,8 +15,8 @@ from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QGlyphRun, QPainter, QRawFont
 
 from backpropviz.paint.families import UNHINTED, qfont, register_fonts
-from backpropviz.scene.fonts import font_file, text_start, text_width
 from backpropviz.scene.marks import Anchor, Font, Text
+from backpropviz.scene.text import font_file, text_start, text_width
 
 __all__ = ["draw_selectable_text", "draw_text", "qfont", "register_fonts"]
 

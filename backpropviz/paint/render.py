@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtGui import QImage, QPainter
+import os
+
+from PySide6.QtGui import QGuiApplication, QImage, QPainter
 
 from backpropviz.errors import UserError
 from backpropviz.paint.draw import draw
@@ -29,3 +31,12 @@ def render(scene: Scene, scale: float = 1.0) -> QImage:
     finally:
         painter.end()
     return image
+
+
+def painting_application() -> QGuiApplication:
+    """The running application, or a new one that needs no display."""
+    running = QGuiApplication.instance()
+    if isinstance(running, QGuiApplication):
+        return running
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return QGuiApplication(["backpropviz"])

@@ -43,7 +43,7 @@ class Symbol:
 
 
 @frozen
-class Number:
+class NumberNode:
     """A value of the pass as the person reads it, or a constant of the definition.
 
     A `constant` (an index, the 2 of 1/2) is set like the letters; a `bold` number is a result.
@@ -88,7 +88,7 @@ class Space:
 
 
 @frozen
-class Row:
+class RowNode:
     """Parts side by side on one baseline."""
 
     items: tuple[Node, ...]
@@ -148,7 +148,7 @@ class Function:
 
 
 @frozen
-class Indicator:
+class IndicatorNode:
     """𝟏[condition]: 1 where the condition holds, else 0."""
 
     condition: Node
@@ -166,7 +166,7 @@ class Root:
 
 
 @frozen
-class Term:
+class TermNode:
     """One term of a sum: the current one lies on a tint, one that has not run yet is faded."""
 
     item: Node
@@ -177,24 +177,24 @@ class Term:
 
 Node: TypeAlias = (
     Symbol
-    | Number
+    | NumberNode
     | Pending
     | Operator
     | Words
     | Space
-    | Row
+    | RowNode
     | Indexed
     | Fraction
     | BigOperator
     | Delimited
     | Function
-    | Indicator
+    | IndicatorNode
     | Root
-    | Term
+    | TermNode
 )
 
 
-class Kind(Enum):
+class SymbolKind(Enum):
     """What an operator does to the space around it."""
 
     SUM = "sum"
@@ -204,21 +204,21 @@ class Kind(Enum):
 
 
 _KINDS = (
-    dict.fromkeys(("+", MINUS, "±"), Kind.SUM)
-    | dict.fromkeys(("·", "×", "/", "⊙", JUXTAPOSED), Kind.PRODUCT)
-    | dict.fromkeys((",", ";"), Kind.PUNCTUATION)
+    dict.fromkeys(("+", MINUS, "±"), SymbolKind.SUM)
+    | dict.fromkeys(("·", "×", "/", "⊙", JUXTAPOSED), SymbolKind.PRODUCT)
+    | dict.fromkeys((",", ";"), SymbolKind.PUNCTUATION)
 )
 
 
-def operator_kind(operator: Operator) -> Kind:
+def operator_kind(operator: Operator) -> SymbolKind:
     """The kind of an operator; what is no sum, product or comma is a relation."""
-    return _KINDS.get(operator.text, Kind.RELATION)
+    return _KINDS.get(operator.text, SymbolKind.RELATION)
 
 
 def children(node: Node) -> tuple[Node, ...]:
     """The direct parts of a node, in reading order."""
     match node:
-        case Row(items=items) | Function(arguments=items):
+        case RowNode(items=items) | Function(arguments=items):
             return items
         case Fraction():
             return (node.numerator, node.denominator)
@@ -226,7 +226,12 @@ def children(node: Node) -> tuple[Node, ...]:
             return _present(node.base, node.sub, node.sup)
         case BigOperator():
             return _present(node.below, node.above)
-        case Delimited(item=item) | Root(item=item) | Term(item=item) | Indicator(condition=item):
+        case (
+            Delimited(item=item)
+            | Root(item=item)
+            | TermNode(item=item)
+            | IndicatorNode(condition=item)
+        ):
             return (item,)
         case _:
             return ()
@@ -239,19 +244,19 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
-def row(*items: Node, role: Role | None = None, key: str = "") -> Row:
+def row(*items: Node, role: Role | None = None, key: str = "") -> RowNode:
     """Parts side by side."""
-    return Row(items, role, key)
+    return RowNode(items, role, key)
 
 
-def product(*factors: Node, role: Role | None = None, key: str = "") -> Row:
+def product(*factors: Node, role: Role | None = None, key: str = "") -> RowNode:
     """Factors side by side without a sign between them: g X."""
-    return Row(_joined(factors, Operator(JUXTAPOSED)), role, key)
+    return RowNode(_joined(factors, Operator(JUXTAPOSED)), role, key)
 
 
-def total(*terms: Node) -> Row:
+def total(*terms: Node) -> RowNode:
     """Terms with a plus between them."""
-    return Row(_joined(terms, Operator("+")))
+    return RowNode(_joined(terms, Operator("+")))
 
 
 def symbol(
@@ -274,14 +279,14 @@ def partial(
 _INDEX_PART = re.compile(r"\d+|[^\W\d_]|[^\w\s]")
 
 
-def indices(text: str) -> Row:
+def indices(text: str) -> RowNode:
     """Indices as they are written: letters become symbols, digits constants, the rest operators."""
-    return Row(tuple(map(_index_part, _INDEX_PART.findall(text.replace("-", MINUS)))))
+    return RowNode(tuple(map(_index_part, _INDEX_PART.findall(text.replace("-", MINUS)))))
 
 
 def _index_part(text: str) -> Node:
     if text.isdigit():
-        return Number(text, constant=True)
+        return NumberNode(text, constant=True)
     if text == "…":
         return Symbol(text, italic=False)
     return Symbol(text) if text.isalpha() else Operator(text)

@@ -9,9 +9,20 @@ from itertools import pairwise
 from math import hypot
 
 from backpropviz.frozen import frozen
-from backpropviz.scene.fonts import text_box
-from backpropviz.scene.marks import Box, Ellipse, Group, Line, Mark, Path, Pixels, Rect, Scene, Text
-from backpropviz.scene.shapes import path_box
+from backpropviz.scene.marks import (
+    Box,
+    Ellipse,
+    Group,
+    Line,
+    Mark,
+    Path,
+    Pixels,
+    Rect,
+    Scene,
+    Text,
+    path_box,
+)
+from backpropviz.scene.text import text_box
 
 _REACH = 3.0
 """How near to a line (a wire, a route) a point counts as on it, in pixels."""
@@ -26,7 +37,7 @@ class Hit:
 
 
 @frozen
-class Place(Hit):
+class HitPlace(Hit):
     """One of the places of a key; a text that lies on no keyed cell is told from a cell."""
 
     is_text: bool
@@ -76,9 +87,9 @@ def find(scene: Scene, key: str) -> Box | None:
     return next(_boxes_of(scene.marks, _Frame(), key), None)
 
 
-def places(scene: Scene, keys: Collection[str]) -> tuple[Place, ...]:
+def places(scene: Scene, keys: Collection[str]) -> tuple[HitPlace, ...]:
     """Where values are drawn, everywhere; of marks of one key that overlap only the backmost."""
-    found: dict[str, list[Place]] = {}
+    found: dict[str, list[HitPlace]] = {}
     for place in _keyed(scene.marks, _Frame(), frozenset(keys)):
         others = found.setdefault(place.key, [])
         if not any(_holds(other.box, place.box) for other in others):
@@ -189,27 +200,27 @@ def _boxes_of(marks: Iterable[Mark], frame: _Frame, key: str) -> Iterator[Box]:
             yield frame.to_scene(mark_box(mark))
 
 
-def _keyed(marks: Iterable[Mark], frame: _Frame, keys: frozenset[str]) -> Iterator[Place]:
+def _keyed(marks: Iterable[Mark], frame: _Frame, keys: frozenset[str]) -> Iterator[HitPlace]:
     """The places of all marks that have one of the keys, back to front, cut by their clips."""
     for mark in marks:
         if isinstance(mark, Group):
             inner = frame.inside(mark)
             if mark.key in keys and mark.marks:
-                yield Place(mark.key, inner.to_scene(_group_box_inside(mark)), is_text=False)
+                yield HitPlace(mark.key, inner.to_scene(_group_box_inside(mark)), is_text=False)
             yield from _keyed(mark.marks, inner, keys)
         elif isinstance(mark, Pixels):
             yield from _pixel_places(mark, frame, keys)
         elif mark.key and mark.key in keys:
             box = intersection(frame.clip, frame.to_scene(mark_box(mark)))
             if box.width > 0 or box.height > 0:
-                yield Place(mark.key, box, isinstance(mark, Text))
+                yield HitPlace(mark.key, box, isinstance(mark, Text))
 
 
-def _pixel_places(pixels: Pixels, frame: _Frame, keys: frozenset[str]) -> Iterator[Place]:
+def _pixel_places(pixels: Pixels, frame: _Frame, keys: frozenset[str]) -> Iterator[HitPlace]:
     if pixels.key_pattern:
         for key in keys:
             for box in _pixel_box(pixels, key):
-                yield Place(key, frame.to_scene(box), is_text=False)
+                yield HitPlace(key, frame.to_scene(box), is_text=False)
 
 
 def _holds(outer: Box, inner: Box) -> bool:

@@ -7,9 +7,23 @@ diverging map belong to the sign of values alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from backpropviz.scene.style import Color, Font
+Color: TypeAlias = str
+"""`#RRGGBB`, or `#RRGGBBAA` where it is translucent."""
+
+
+class Font(NamedTuple):
+    """A bundled family with its size in pixels; `weight` is CSS's (400, 500, 600).
+
+    A tuple, since a frame looks up a thousand texts by their fonts and a tuple is hashed in C.
+    """
+
+    family: str
+    size: float
+    weight: int = 400
+    italic: bool = False
+
 
 ThemeName = Literal["light", "dark"]
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Final
 
-from PySide6.QtCore import QSettings
-from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtCore import QByteArray, QRectF, QSettings, QSize
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import QApplication
 
+from backpropviz.assets import resource
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import BODY, Theme, theme
+from backpropviz.scene.theme import BODY, Color, Theme, theme
 
 THEME_CHOICES: Final = ("system", "light", "dark")
 _THEME_KEY: Final = "theme"
@@ -264,3 +266,42 @@ QTabBar::tab { padding: 6px 12px; font-size: 12px; color: @text_secondary; }
 QTabBar::tab:selected { color: @text; font-weight: 600; border-bottom: 2px solid @text; }
 QTabWidget::pane { border: none; border-top: 1px solid @border; }
 """
+
+
+_SIDES = (16, 20)
+"""Of menus and of step buttons, in logical pixels."""
+
+
+@lru_cache(maxsize=512)
+def icon(name: str, color: Color, disabled: Color, side: int = 0, stroke: float = 1.75) -> QIcon:
+    """A bundled icon; `side` limits it to one size, in logical pixels."""
+    result = QIcon()
+    ratio = QGuiApplication.instance().devicePixelRatio()  # type: ignore[union-attr]
+    for mode, tint in ((QIcon.Mode.Normal, color), (QIcon.Mode.Disabled, disabled)):
+        for pixels in (side,) if side else _SIDES:
+            result.addPixmap(pixmap(name, tint, pixels, ratio, stroke), mode)
+    return result
+
+
+@lru_cache(maxsize=1024)
+def pixmap(name: str, color: Color, side: int, ratio: float = 1.0, stroke: float = 1.75) -> QPixmap:
+    """A bundled icon at `side` logical pixels; `stroke` is in units of its 24-pixel grid."""
+    # Qt's SVG library loads at the first icon.
+    from PySide6.QtSvg import QSvgRenderer
+
+    source = _source(name).replace("currentColor", color)
+    source = source.replace('stroke-width="2"', f'stroke-width="{stroke}"')
+    renderer = QSvgRenderer(QByteArray(source.encode()))
+    result = QPixmap(QSize(round(side * ratio), round(side * ratio)))
+    result.setDevicePixelRatio(ratio)
+    result.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(result)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    renderer.render(painter, QRectF(0, 0, side, side))
+    painter.end()
+    return result
+
+
+@lru_cache(maxsize=256)
+def _source(name: str) -> str:
+    return resource("icons", f"{name}.svg").read_text(encoding="utf-8")

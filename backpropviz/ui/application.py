@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from backpropviz.errors import MachineError
-from backpropviz.ui.display import check_display
+from backpropviz.ui.process import check_display
 from backpropviz.version import __version__
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def make_application() -> QApplication:
     """The one application object, named, with its fonts."""
     from PySide6.QtWidgets import QApplication
 
-    from backpropviz.ui.plain_import import use_plain_import
+    from backpropviz.ui.process import use_plain_import
 
     use_plain_import()
     from backpropviz.ui.appearance import note_desktop
-    from backpropviz.ui.collection import collect_rarely
+    from backpropviz.ui.process import collect_rarely
 
     running = QApplication.instance()
     if isinstance(running, QApplication):

@@ -11,18 +11,17 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.debugger.commands import Command, Pass
-from backpropviz.debugger.history import History, Visit
-from backpropviz.debugger.marks import Continue, ContinueBack
-from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.commands import Command, Continue, ContinueBack, GoTo, GoToAddress, Pass
+from backpropviz.debugger.state import JumpHistory, StopReason, Visit
+from backpropviz.debugger.timeline import step_number
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.figures.view import Options
 from backpropviz.ui.background import Background
-from backpropviz.ui.opened import Opened, keeping_place, record
-from backpropviz.ui.preferences import read_preferences
+from backpropviz.ui.opened import Opened, Subject, keeping_place, record, subject_for
+from backpropviz.ui.recent import read_preferences
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.session_file import opened_session, saved_in
-from backpropviz.ui.subject import Subject, subject_for
 
 
 class _GivenUp(Exception):  # noqa: N818  (no error: the person went on)
@@ -50,7 +49,7 @@ class Controller(QObject):
 
     def refusal(self, command: Command) -> str:
         """Why a command cannot be used now; empty where it can."""
-        return self.opened.refusal(command) if self.opened else self.tr("Nothing is open.")
+        return self.opened.refusal(command) if self.opened else "Nothing is open."
 
     def dispatch(self, command: Command) -> None:
         """Carry out a command, or tell why it cannot be done."""
@@ -75,17 +74,19 @@ class Controller(QObject):
 
     def go_back(self) -> None:
         """To where the last jump started."""
-        self._revisit(History.back)
+        self._revisit(JumpHistory.back)
 
     def go_forward(self) -> None:
         """To where `go_back` came from."""
-        self._revisit(History.forward)
+        self._revisit(JumpHistory.forward)
 
-    def _revisit(self, turn: Callable[[History, Visit], tuple[Visit, History] | None]) -> None:
+    def _revisit(
+        self, turn: Callable[[JumpHistory, Visit], tuple[Visit, JumpHistory] | None]
+    ) -> None:
         opened = self.opened
         found = turn(opened.history, opened.visit) if opened is not None else None
         if opened is None or found is None:
-            self.refused.emit(self.tr("There was no jump to return from."))
+            self.refused.emit("There was no jump to return from.")
             return
         visit, history = found
         state = opened.state.at(visit.k, StopReason.JUMP, visit.depth)
@@ -111,13 +112,13 @@ class Controller(QObject):
     def open(self, request: OpenRequest) -> None:
         """Open what a request names; the place is kept where the same network stays open."""
         current = self.opened
-        self._load(lambda: _open(request, current), self.tr("Opening…"))
+        self._load(lambda: _open(request, current), "Opening…")
 
     def change(self, make: Callable[[Subject], Subject]) -> None:
         """Record the pass of a changed subject and keep the place."""
         current = self.opened
         if current is not None:
-            self._load(lambda: _changed(current, make), self.tr("Recording…"))
+            self._load(lambda: _changed(current, make), "Recording…")
 
     def show(self, opened: Opened) -> None:
         """Show what was opened elsewhere or before, just as it is."""
@@ -172,7 +173,7 @@ class Controller(QObject):
             on = Pass(current.timeline, current.view.tape, proceed)
             return current.at(command.apply(on, current.state))
 
-        self.busy_changed.emit(self.tr("Searching…"))
+        self.busy_changed.emit("Searching…")
         self._searcher.run(job)
 
     def _stop_search(self) -> None:
@@ -228,11 +229,36 @@ def _changed(current: Opened, make: Callable[[Subject], Subject]) -> Opened:
 
 def _at_place(opened: Opened, place: str) -> Opened:
     """At a remembered place, if the pass has it."""
-    from backpropviz.ui.going import command_for
-
     if not place:
         return opened
     try:
         return opened.after(command_for(place, opened))
     except UserError:
         return opened
+
+
+def command_for(text: str, opened: Opened) -> Command:
+    """The command that leads to what is named; steps are counted from 1, as on the screen.
+
+    Raises:
+        UserError: nothing in the pass is named so.
+    """
+    wanted = text.strip()
+    number = step_number(wanted, opened.timeline.steps)
+    if number is not None:
+        return GoTo(number)
+    if wanted in opened.view.tape.network.by_name:
+        return to_layer(wanted, opened)
+    address = parse(wanted)
+    _ = opened.view.tape[address]
+    return GoToAddress(address)
+
+
+def to_layer(name: str, opened: Opened) -> Command:
+    """To a layer: in the phase where the pass stands if it has the layer, else its first."""
+    extents = [e for e in opened.timeline.layers if e.layer == name]
+    if not extents:
+        raise UserError(f"No step belongs to a layer “{name}”.")
+    here = opened.step.phase if opened.step is not None else None
+    found = next((e for e in extents if e.phase is here), extents[0])
+    return GoTo(found.start)

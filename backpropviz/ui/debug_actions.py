@@ -5,29 +5,89 @@ Dialogs and files are imported once they are asked for: the stage comes first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, QSettings
 from PySide6.QtWidgets import QFileDialog
 
-from backpropviz.debugger.going import ShowAbsent
-from backpropviz.debugger.marks import Continue
+from backpropviz.debugger.breakpoints import Breakpoint
+from backpropviz.debugger.commands import (
+    BackInto,
+    BackOut,
+    BackOver,
+    ClearBreakpoints,
+    Command,
+    Continue,
+    ContinueBack,
+    Into,
+    Out,
+    Over,
+    SetOrder,
+    ShowAbsent,
+    ToEnd,
+    ToggleBreakpoint,
+    ToStart,
+)
 from backpropviz.debugger.state import StopReason
-from backpropviz.debugger.stepping import Over
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.model import draws_masks, has_modes
+from backpropviz.engine.record import read_target
 from backpropviz.errors import BackpropVizError, UserError
-from backpropviz.ui.debug_commands import COMMANDS, breakpoint_here, other_order
-from backpropviz.ui.going import command_for
-from backpropviz.ui.opened import Opened
-from backpropviz.ui.preferences import read_preferences, write_preferences
-from backpropviz.ui.side_window import front
+from backpropviz.number_text import real_number
+from backpropviz.ui.controller import command_for
+from backpropviz.ui.controls import Offer, file_name, shortened, show_notice
+from backpropviz.ui.opened import Opened, Subject, target_text
+from backpropviz.ui.plain_text import plain_title
+from backpropviz.ui.recent import read_preferences, write_preferences
+from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.windows import front
 
 if TYPE_CHECKING:
+    from backpropviz.files.pictures import Picture
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
+
+
+COMMANDS: Final[Mapping[str, Callable[[], Command]]] = {
+    "step_over": Over,
+    "step_into": Into,
+    "step_out": Out,
+    "continue": Continue,
+    "back_over": BackOver,
+    "back_into": BackInto,
+    "back_out": BackOut,
+    "continue_back": ContinueBack,
+    "next": Over,
+    "previous": BackOver,
+    "stage_next": Over,
+    "stage_previous": BackOver,
+    "to_start": ToStart,
+    "to_end": ToEnd,
+    "clear_breakpoints": ClearBreakpoints,
+}
+
+
+def other_order(opened: Opened) -> Command:
+    """The other loop order, everywhere."""
+    by_target = opened.state.order is LoopOrder.TARGET
+    return SetOrder(LoopOrder.SOURCE if by_target else LoopOrder.TARGET)
+
+
+def breakpoint_here(opened: Opened) -> Command | None:
+    """A breakpoint at what is in focus: a phase, a layer, an array or one value."""
+    step = opened.step
+    if step is None or step.depth is Depth.PASS:
+        return None
+    if step.depth is Depth.PHASE:
+        return ToggleBreakpoint(Breakpoint(phase=step.phase))
+    if step.depth is Depth.LAYER:
+        return ToggleBreakpoint(Breakpoint(phase=step.phase, layer=step.layer))
+    return ToggleBreakpoint(Breakpoint(address=opened.focus_address))
 
 
 class DebugActions(QObject):
@@ -86,7 +146,7 @@ class DebugActions(QObject):
         for name, make in COMMANDS.items():
             self._actions.allow(name, opened.refusal(make()) or None)
         self._actions["show_absent"].setChecked(opened.state.show_absent)
-        alone = None if opened.view.tape.batch > 1 else self.tr("The batch is one sample only.")
+        alone = None if opened.view.tape.batch > 1 else "The batch is one sample only."
         for name in ("next_sample", "previous_sample", "ledger_by_sample"):
             self._actions.allow(name, alone)
 
@@ -123,7 +183,7 @@ class DebugActions(QObject):
         """At what is in focus."""
         command = breakpoint_here(self._opened) if self._opened is not None else None
         if command is None:
-            self._window.status.say(self.tr("Step to a layer or deeper to set a breakpoint."))
+            self._window.status.say("Step to a layer or deeper to set a breakpoint.")
         else:
             self._bench.controller.dispatch(command)
 
@@ -138,7 +198,7 @@ class DebugActions(QObject):
         if key:
             self._bench.pointing.go_to_origin(key)
         else:
-            self._window.status.say(self.tr("Point at a value or pin it, then ask again."))
+            self._window.status.say("Point at a value or pin it, then ask again.")
 
     def ask_where(self) -> None:
         """Go to an address, a step or a layer."""
@@ -147,12 +207,12 @@ class DebugActions(QObject):
             return
         layers = [node.name for node in opened.view.tape.network.nodes]
         tensors = [str(address) for address in opened.view.tape]
-        from backpropviz.ui.dialogs.ask import ask
+        from backpropviz.ui.dialog import ask
 
         text = ask(
             front(self._window),
-            self.tr("Go to"),
-            self.tr("An address, a layer, or the number of a step."),
+            "Go to",
+            "An address, a layer, or the number of a step.",
             "",
             self._refusal_of,
             [name for name in (*layers, *tensors) if not self._refusal_of(name)],
@@ -204,7 +264,7 @@ class DebugActions(QObject):
     def _sort_on_click(self, key: str) -> None:
         # Whoever can click on a ledger has had it imported.
         from backpropviz.figures.ledger.ledger import ORDER_KEY
-        from backpropviz.figures.ledger.order_switch import SWITCH_KEY
+        from backpropviz.figures.ledger.marks import SWITCH_KEY
 
         if key == ORDER_KEY:
             self._actions["ledger_by_size"].trigger()
@@ -242,12 +302,12 @@ class DebugActions(QObject):
 
     def copy_frame(self) -> None:
         """The stage as an image on the clipboard."""
-        from backpropviz.export.png import copy_image
+        from backpropviz.export.painted import copy_image
 
         scene = self._bench.stage.scene
         if scene is not None:
             copy_image(scene, 2.0)
-            self._window.status.say(self.tr("The frame is on the clipboard."))
+            self._window.status.say("The frame is on the clipboard.")
 
     def save(self) -> None:
         """Ask for a file and save the session."""
@@ -257,7 +317,7 @@ class DebugActions(QObject):
         folder = str(QSettings().value("folder/save", ""))
         first = str(Path(folder, f"{opened.subject.network_title}.bpv"))
         name, _ = QFileDialog.getSaveFileName(
-            self._window, self.tr("Save session"), first, self.tr("Sessions (*.bpv)")
+            self._window, "Save session", first, "Sessions (*.bpv)"
         )
         if not name:
             return
@@ -270,11 +330,11 @@ class DebugActions(QObject):
         except BackpropVizError as error:
             self._window.tell_error(error)
         else:
-            self._window.status.say(self.tr("Saved as {name}.").format(name=path.name))
+            self._window.status.say(f"Saved as {path.name}.")
 
     def export(self) -> None:
         """Ask what to export, and write it."""
-        from backpropviz.ui.dialogs.export import ExportDialog
+        from backpropviz.ui.export_dialog import ExportDialog
 
         opened, stage = self._opened, self._bench.stage
         if opened is None:
@@ -286,5 +346,229 @@ class DebugActions(QObject):
         )
         dialog.exec()
         if dialog.written:
-            self._window.status.say(self.tr("Written: {path}").format(path=dialog.written))
+            self._window.status.say(f"Written: {dialog.written}")
         dialog.deleteLater()
+
+
+_LONGEST_NAME: Final = 32
+
+
+class SubjectActions(QObject):
+    """Handlers of the table's actions that change what the pass is recorded from."""
+
+    def __init__(self, workbench: Workbench, window: MainWindow) -> None:
+        super().__init__(workbench)
+        self._controller, self._window = workbench.controller, window
+        self._actions = window.actions_by_name
+        self._controller.failed.connect(self._untick)
+        self._own: tuple[Picture, str] | None = None
+        """The last picture of the person's own, and what opens it again."""
+        handlers: dict[str, Callable[[], object]] = {
+            "fit_image": self.fit_image,
+            "own_example": self.use_own_example,
+            "own_picture": self.use_own_picture,
+            "learning_rate": self.ask_learning_rate,
+            "target": self.ask_target,
+            "network_details": self.show_network,
+            "float_width": self.change_float_width,
+            "sum_reduction": self.change_reduction,
+            "train_mode": self.choose_training,
+            "eval_mode": self.choose_use,
+            "dropout_seed": self.ask_dropout_seed,
+        }
+        self._actions.bind(handlers)
+
+    @property
+    def _opened(self) -> Opened | None:
+        return self._controller.opened
+
+    def show_subject(self, subject: Subject) -> None:
+        """Tick what the subject says, and offer the images that it does not show."""
+        self._show_images(subject)
+        self._actions["fit_image"].setEnabled(subject.picture is not None)
+        self._actions["float_width"].setChecked(subject.settings.float_bits == 64)
+        loss = subject.model.network.loss
+        reduction = subject.settings.reduction or loss.reduction
+        self._actions["sum_reduction"].setChecked(reduction == "sum")
+        network, mode = subject.model.network, subject.mode
+        for name, is_chosen in (("train_mode", mode.training), ("eval_mode", not mode.training)):
+            self._actions[name].setEnabled(has_modes(network))
+            self._actions[name].setChecked(has_modes(network) and is_chosen)
+        self._actions["dropout_seed"].setEnabled(draws_masks(network))
+
+    def _show_images(self, subject: Subject) -> None:
+        if subject.picture is not None and subject.can_change and not subject.shows_example:
+            self._own = subject.picture, subject.image_source
+        shown, own = self._actions["own_example"], self._actions["own_picture"]
+        example = subject.model.example
+        shown.setEnabled(example is not None and not subject.shows_example)
+        own.setEnabled(self._own is not None and subject.picture is not self._own[0])
+        own.setText(
+            "Your image again" if self._own is None else plain_title(f"Use {self._own_name}")
+        )
+
+    @property
+    def _own_name(self) -> str:
+        name = "" if self._own is None else file_name(self._own[0].source)
+        return shortened(name, _LONGEST_NAME)
+
+    def offer_own_picture(self, old: Subject, new: Subject) -> None:
+        """Another network was opened on its own example: say so, and offer the image that was open.
+
+        A picture of another network's example is nobody's own.
+        """
+        is_own = old.picture is not None and old.can_change and not old.shows_example
+        if not is_own or old.model is new.model or new.is_edited or not new.shows_example:
+            return
+        text = "{network} is shown with its own example."
+        offer = Offer(f"Use {self._own_name}", self.use_own_picture)
+        window = self._window
+        show_notice(window, text.format(network=new.network_title), window.theme, offer)
+
+    def use_own_example(self) -> None:
+        """The image and the target that the network brings."""
+        self._controller.change(lambda subject: subject.with_own_example())
+
+    def use_own_picture(self) -> None:
+        """The picture of the person's own that was open before."""
+        if self._own is not None:
+            picture, source = self._own
+            self._controller.change(lambda subject: subject.with_picture(picture, source))
+
+    def _untick(self, _error: BaseException) -> None:
+        """What was refused must not stay ticked."""
+        if self._opened is not None:
+            self.show_subject(self._opened.subject)
+
+    def open_image(self, name: str) -> None:
+        """Another image for the open network."""
+        self._controller.open(OpenRequest(image=name))
+
+    def open_network(self, name: str) -> None:
+        """Another network for the open image, where it suits."""
+        self._controller.open(OpenRequest(network=name))
+
+    def set_target(self, text: str) -> None:
+        """Another target."""
+        self._controller.change(lambda s: s.with_target(read_target(text, s.model)))
+
+    def ask_target(self) -> None:
+        """Ask for a class or numbers."""
+        opened = self._opened
+        if opened is None:
+            return
+        subject = opened.subject
+        names = subject.model.class_names
+        hint = "A class: {names}".format(names=", ".join(names[:20])) if names else ""
+        from backpropviz.ui.dialog import ask
+
+        text = ask(
+            self._window,
+            "Target",
+            hint or "Numbers separated by commas.",
+            target_text(subject),
+            lambda text: _refusal(lambda: read_target(text, subject.model)),
+            names,
+        )
+        if text is not None:
+            self.set_target(text)
+
+    def ask_learning_rate(self) -> None:
+        """Ask for another learning rate."""
+        opened = self._opened
+        if opened is None:
+            return
+        from backpropviz.ui.dialog import ask
+
+        text = ask(
+            self._window,
+            "Learning rate",
+            "The update is −learning rate × gradient, with the optimizer's state.",
+            f"{opened.subject.learning_rate:g}",
+            lambda text: _refusal(lambda: opened.subject.with_learning_rate(_rate(text))),
+        )
+        if text is not None:
+            self._controller.change(lambda s: s.with_learning_rate(_rate(text)))
+
+    def change_float_width(self) -> None:
+        """32 or 64 bits."""
+        bits = 64 if self._actions["float_width"].isChecked() else 32
+        self._controller.change(lambda s: s.with_float_bits(bits))
+
+    def change_reduction(self) -> None:
+        """Mean or sum over the batch."""
+        reduction = "sum" if self._actions["sum_reduction"].isChecked() else "mean"
+        self._controller.change(lambda s: s.with_reduction(reduction))
+
+    def choose_training(self) -> None:
+        """As in training: the batch's own statistics, and values dropped."""
+        self._choose_mode("train")
+
+    def choose_use(self) -> None:
+        """As in use: running statistics, and nothing dropped."""
+        self._choose_mode("eval")
+
+    def _choose_mode(self, name: str) -> None:
+        opened = self._opened
+        if opened is not None and opened.subject.mode.name == name:
+            self.show_subject(opened.subject)  # a choice that is clicked again stays chosen
+        else:
+            self._controller.change(lambda s: s.with_mode(name))
+
+    def ask_dropout_seed(self) -> None:
+        """Ask for the seed of what dropout drops."""
+        opened = self._opened
+        if opened is None:
+            return
+        from backpropviz.ui.dialog import ask
+
+        text = ask(
+            self._window,
+            "Dropout seed",
+            "The same seed drops the same values; it counts in the mode train.",
+            str(opened.subject.mode.seed),
+            lambda text: _refusal(lambda: opened.subject.with_dropout_seed(_seed(text))),
+        )
+        if text is not None:
+            self._controller.change(lambda s: s.with_dropout_seed(_seed(text)))
+
+    def fit_image(self) -> None:
+        """Ask how the picture is brought to the input."""
+        from backpropviz.ui.fitting_dialog import ask_fitting
+
+        opened = self._opened
+        if opened is None or opened.subject.picture is None:
+            return
+        chosen = ask_fitting(self._window, opened.subject, self._window.theme)
+        if chosen is not None and chosen != opened.subject.model.preprocessing:
+            self._controller.change(lambda s: s.with_preprocessing(chosen))
+
+    def show_network(self) -> None:
+        """Layers, shapes, parameters."""
+        from backpropviz.ui.information import NetworkDialog
+
+        if self._opened is not None:
+            dialog = NetworkDialog(self._window, self._opened)
+            dialog.exec()
+            dialog.deleteLater()
+
+
+def _rate(text: str) -> float:
+    number = real_number(text)
+    if number is None:
+        raise UserError(f"“{text:.40}” is no number: give a learning rate such as 0.01.")
+    return number
+
+
+def _seed(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,10}", text.strip()):
+        raise UserError(f"“{text[:20]}” is no seed: give a whole number from 0.")
+    return int(text)
+
+
+def _refusal(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except BackpropVizError as error:
+        return str(error)
+    return ""

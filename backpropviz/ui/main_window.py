@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QSize, QTimer, Signal
+from PySide6.QtCore import QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget
 
@@ -23,17 +23,16 @@ from backpropviz.ui.appearance import (
     resolve_theme,
 )
 from backpropviz.ui.menus import MENUS, Menu, with_letters
-from backpropviz.ui.preferences import saved_state
-from backpropviz.ui.recent import last_session_file
+from backpropviz.ui.recent import last_session_file, saved_state
 from backpropviz.ui.requests import OpenRequest, request_for
-from backpropviz.ui.screen import bounded, keep_on_screen
 from backpropviz.ui.start_page import StartPage
 from backpropviz.ui.status_line import StatusLine
+from backpropviz.ui.windows import bounded, keep_on_screen
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 
-    from backpropviz.ui.action_set import ActionSet
+    from backpropviz.ui.actions import ActionSet
     from backpropviz.ui.background import Background
     from backpropviz.ui.workbench import Workbench
 
@@ -67,10 +66,8 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST_SIZE)
         self.setDockNestingEnabled(True)
         self.menuBar().setFixedHeight(28)
-        translated = [QCoreApplication.translate("Menus", title) for title in MENUS]
         self.menus = {
-            title: Menu(text, self)
-            for title, text in zip(MENUS, with_letters(translated), strict=True)
+            title: Menu(text, self) for title, text in zip(MENUS, with_letters(MENUS), strict=True)
         }
         for menu in self.menus.values():
             self.menuBar().addMenu(menu)
@@ -125,7 +122,7 @@ class MainWindow(QMainWindow):
         if self.size() == self._first_size:
             # By now the window manager has told what its frame takes.
             keep_on_screen(self)
-        from backpropviz.ui.action_set import ActionSet
+        from backpropviz.ui.actions import ActionSet
         from backpropviz.ui.background import Background
 
         self.actions_by_name = ActionSet(self)
@@ -168,7 +165,7 @@ class MainWindow(QMainWindow):
         """Open a network, an image or both; while the engine loads, the newest request waits."""
         if self.workbench is None:
             self._waiting = request
-            self.status.say(self.tr("Loading…"))
+            self.status.say("Loading…")
             return
         self.workbench.open(request)
 
@@ -197,9 +194,9 @@ class MainWindow(QMainWindow):
 
         names, _ = QFileDialog.getOpenFileNames(
             self,
-            self.tr("Open an image, a network, a session or a lesson"),
+            "Open an image, a network, a session or a lesson",
             str(QSettings().value("folder/open", "")),
-            self.tr(
+            (
                 "All that can be opened (*.png *.jpg *.jpeg *.gif *.bmp *.tif *.tiff *.webp *.avif"
                 " *.json *.bpv *.toml);;All files (*)"
             ),
@@ -210,12 +207,12 @@ class MainWindow(QMainWindow):
 
     def paste(self) -> None:
         """Open the picture or the file on the clipboard."""
-        from backpropviz.ui.mime import request_from
+        from backpropviz.ui.requests import request_from
 
         content = QGuiApplication.clipboard().mimeData()
         request = request_from(content)
         if request is None:
-            self.tell(self.tr("The clipboard holds no picture and no file: copy one first."))
+            self.tell("The clipboard holds no picture and no file: copy one first.")
         else:
             self.open(request)
 
@@ -224,7 +221,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        from backpropviz.ui.mime import request_from
+        from backpropviz.ui.requests import request_from
 
         request = request_from(event.mimeData())
         if request is not None:
@@ -233,7 +230,7 @@ class MainWindow(QMainWindow):
 
     def tell(self, text: str) -> None:
         """Say a sentence that must be read: above the status bar until dismissed."""
-        from backpropviz.ui.notice import show_notice
+        from backpropviz.ui.controls import show_notice
 
         self.status.say("")
         show_notice(self, text, self.theme)
@@ -262,7 +259,7 @@ class MainWindow(QMainWindow):
 
     def show_preferences(self) -> None:
         """Theme, speed, color map, motion."""
-        from backpropviz.ui.dialogs.preferences import PreferencesDialog
+        from backpropviz.ui.information import PreferencesDialog
 
         dialog = PreferencesDialog(self)
         dialog.theme_chosen.connect(self.use_theme)
@@ -273,7 +270,7 @@ class MainWindow(QMainWindow):
 
     def show_shortcuts(self) -> None:
         """All keys on one sheet."""
-        from backpropviz.ui.dialogs.shortcuts import ShortcutSheet
+        from backpropviz.ui.information import ShortcutSheet
 
         dialog = ShortcutSheet(self)
         dialog.exec()
@@ -281,7 +278,7 @@ class MainWindow(QMainWindow):
 
     def show_about(self) -> None:
         """Version, libraries, licenses."""
-        from backpropviz.ui.dialogs.about import AboutDialog
+        from backpropviz.ui.information import AboutDialog
 
         dialog = AboutDialog(self)
         dialog.exec()
@@ -304,7 +301,7 @@ class MainWindow(QMainWindow):
 
     def _change_theme(self) -> None:
         self.theme = resolve_theme(self._theme_name)
-        from backpropviz.ui.notice import dress_notice
+        from backpropviz.ui.controls import dress_notice
 
         self._dress()
         self._color()
@@ -338,7 +335,7 @@ class MainWindow(QMainWindow):
         is_logout = isinstance(application, QApplication) and application.isSavingSession()
         if not self.asks_before_closing or bench is None or not unsaved or is_logout:
             return True
-        from backpropviz.ui.dialogs.closing import ClosingChoice, ask_to_close
+        from backpropviz.ui.closing import ClosingChoice, ask_to_close
 
         answer = ask_to_close(self, unsaved, is_training=bench.training.is_running)
         if answer is ClosingChoice.KEEP and not self._can_keep():
@@ -370,7 +367,7 @@ class MainWindow(QMainWindow):
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        from backpropviz.ui.side_window import press_focused_button
+        from backpropviz.ui.windows import press_focused_button
 
         if not press_focused_button(self, event):
             super().keyPressEvent(event)

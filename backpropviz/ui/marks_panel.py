@@ -11,20 +11,23 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.marks import (
+from backpropviz.debugger.commands import (
     AddWatch,
     ChangeBreakpoint,
+    GoToAddress,
     RemoveWatch,
     ToggleBreakpoint,
 )
-from backpropviz.engine.address import parse
+from backpropviz.debugger.progress import Standing, ValueReading, read_watches, value_at
+from backpropviz.debugger.state import StopReason
+from backpropviz.engine.value import Address, parse, shape_text
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.controller import Controller
+from backpropviz.ui.docks import ListPanel, SwitchedPanel
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.panels import ListPanel, SwitchedPanel
-from backpropviz.ui.row_list import RowList
+from backpropviz.ui.pointing import reading_text
+from backpropviz.ui.row_list import Row, RowList
 
 _WATCHES = 0
 
@@ -37,19 +40,17 @@ class MarksPanels(QObject):
     def __init__(self, controller: Controller, window: QWidget) -> None:
         super().__init__(window)
         self._controller, self._window = controller, window
-        self._watches = RowList(self.tr("Watches"), self.tr("No watches: + follows a value."))
-        self._variables = RowList(self.tr("Variables"), "")
+        self._watches = RowList("Watches", "No watches: + follows a value.")
+        self._variables = RowList("Variables", "")
         self.values = SwitchedPanel(
-            self.tr("Values"),
-            ((self.tr("Watches"), self._watches), (self.tr("Variables"), self._variables)),
+            "Values",
+            (("Watches", self._watches), ("Variables", self._variables)),
         )
-        add = self.values.head.add_button("plus", self.tr("Add a watch"))
+        add = self.values.head.add_button("plus", "Add a watch")
         add.clicked.connect(self.add_watch)
-        self._marks = RowList(
-            self.tr("Breakpoints"), self.tr("No breakpoints: F9 sets one here, + anywhere.")
-        )
-        self.breakpoints = ListPanel(self.tr("Breakpoints"), self._marks)
-        add = self.breakpoints.head.add_button("plus", self.tr("Add a breakpoint"))
+        self._marks = RowList("Breakpoints", "No breakpoints: F9 sets one here, + anywhere.")
+        self.breakpoints = ListPanel("Breakpoints", self._marks)
+        add = self.breakpoints.head.add_button("plus", "Add a breakpoint")
         add.clicked.connect(self.add_breakpoint)
         self._connect()
 
@@ -65,8 +66,6 @@ class MarksPanels(QObject):
 
     def show_opened(self, opened: Opened) -> None:
         """Read all rows for a moment."""
-        from backpropviz.ui.lists import breakpoint_rows, variable_rows, watch_rows
-
         self._watches.show_rows(watch_rows(opened))
         if self._variables.isVisible():
             self._variables.show_rows(variable_rows(opened))
@@ -82,13 +81,13 @@ class MarksPanels(QObject):
         opened = self._controller.opened
         if opened is None:
             return
-        from backpropviz.ui.dialogs.ask import ask
+        from backpropviz.ui.dialog import ask
 
         here = opened.focus_address
         text = ask(
             self._window,
-            self.tr("Add a watch"),
-            self.tr("An address, such as conv1.weight.grad[0,0,0,1] or loss."),
+            "Add a watch",
+            "An address, such as conv1.weight.grad[0,0,0,1] or loss.",
             str(here) if here is not None else "",
             self._watch_refusal,
             tuple(str(address) for address in opened.view.tape),
@@ -102,7 +101,7 @@ class MarksPanels(QObject):
         opened = self._controller.opened
         if opened is None:
             return
-        from backpropviz.ui.dialogs.breakpoint import ask_breakpoint
+        from backpropviz.ui.dialog import ask_breakpoint
 
         here = opened.focus_address
         found = ask_breakpoint(self._window, opened, Breakpoint(address=here) if here else None)
@@ -151,8 +150,72 @@ class MarksPanels(QObject):
         opened, mark = self._controller.opened, self._mark(key)
         if opened is None or mark is None:
             return
-        from backpropviz.ui.dialogs.breakpoint import ask_breakpoint
+        from backpropviz.ui.dialog import ask_breakpoint
 
         changed = ask_breakpoint(self._window, opened, mark)
         if changed is not None:
             self._controller.dispatch(ChangeBreakpoint(mark, changed))
+
+
+def watch_rows(opened: Opened) -> tuple[Row, ...]:
+    """A row a watch: what is known of it after the focus; orange where the focus works on it."""
+    rows = []
+    for watched in read_watches(opened.timeline, opened.view.tape, opened.state):
+        reading = watched.reading
+        text = _reading(reading, watched.address)
+        pending = reading is None or reading.standing is Standing.PENDING
+        here = opened.focus_address == opened.view.tape.resolve(watched.address)
+        rows.append(Row(str(watched.address), str(watched.address), text, here, pending))
+    return tuple(rows)
+
+
+def _reading(reading: ValueReading | None, address: Address) -> str:
+    if reading is None:
+        return "not in this pass"
+    return reading_text(reading, signed=address.is_gradient)
+
+
+def variable_rows(opened: Opened) -> tuple[Row, ...]:
+    """All arrays of the current layer (at the end: image and loss), with shape or value."""
+    layer = opened.step.layer if opened.step is not None else ""
+    view = opened.view
+    arrays = [a for a in view.tape if a.layer == layer or (not layer and not a.layer)]
+    return tuple(_variable(opened, address) for address in arrays)
+
+
+def _variable(opened: Opened, address: Address) -> Row:
+    view = opened.view
+    shape = view.tape[address].shape
+    reading = value_at(opened.timeline, view.tape, view.position, address)
+    if reading.standing is Standing.PENDING:
+        text = "not computed yet"
+    else:
+        text = shape_text(shape) if shape else reading_text(reading)
+        if reading.standing is Standing.GROWING:
+            text += f", {100 * reading.done // reading.total} %"
+    here = opened.step is not None and opened.step.target == address
+    return Row(str(address), str(address), text, here, reading.standing is Standing.PENDING)
+
+
+def breakpoint_rows(opened: Opened) -> tuple[Row, ...]:
+    """A row a breakpoint, by its number."""
+    stopped = opened.state.stopped
+    at = stopped.breakpoint if stopped.reason is StopReason.BREAKPOINT else ""
+    return tuple(
+        _breakpoint(number, mark, is_here=bool(at) and str(mark) == at)
+        for number, mark in enumerate(opened.state.breakpoints)
+    )
+
+
+def _breakpoint(number: int, mark: Breakpoint, *, is_here: bool) -> Row:
+    text = "stopped here" if is_here else f"hit {mark.hits}" if mark.enabled else "off"
+    return Row(
+        str(number),
+        str(mark),
+        text,
+        is_here,
+        not is_here,
+        mark.enabled,
+        bool(mark.condition),
+        "Space switches it, Enter changes it, Delete removes it.",
+    )

@@ -12,13 +12,11 @@ from backpropviz.frozen import frozen
 from backpropviz.number_text import is_whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY
-from backpropviz.ui.action_set import key_text, translated
-from backpropviz.ui.actions import ACTIONS
-from backpropviz.ui.floating import Floating
-from backpropviz.ui.fuzzy import match
+from backpropviz.ui.actions import ACTIONS, key_text
+from backpropviz.ui.floating import Floating, match
 from backpropviz.ui.menus import plain
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
-from backpropviz.ui.side_window import front
+from backpropviz.ui.windows import front
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
@@ -28,7 +26,7 @@ _WIDTH = 620
 
 
 @frozen
-class Entry:
+class PaletteEntry:
     """Something that can be done: its words, what stands at the right, and how to do it."""
 
     words: str
@@ -40,15 +38,15 @@ class CommandPalette(Floating):
     """A line over the best matches; Enter does the chosen one after the palette is gone."""
 
     def __init__(self, window: MainWindow, front: QWidget | None = None) -> None:
-        rows = RowList(window.tr("Matches"), window.tr("Nothing matches."))
-        super().__init__(front or window, window.theme, rows, window.tr("Command palette"))
+        rows = RowList("Matches", "Nothing matches.")
+        super().__init__(front or window, window.theme, rows, "Command palette")
         self._window = window
         self._entries = _entries(window)
-        self._found: list[Entry] = []
-        self.chosen: Entry | None = None
+        self._found: list[PaletteEntry] = []
+        self.chosen: PaletteEntry | None = None
         self.line.setFont(qfont(BODY))
         self.line.setFixedHeight(36)
-        self.line.setPlaceholderText(self.tr("Type a command, a layer, an address or a step"))
+        self.line.setPlaceholderText("Type a command, a layer, an address or a step")
         self.line.textChanged.connect(self._search)
         self._search("")
 
@@ -71,15 +69,15 @@ class CommandPalette(Floating):
         )
         self.rows.setCurrentRow(0)
 
-    def _place(self, text: str) -> list[Entry]:
+    def _place(self, text: str) -> list[PaletteEntry]:
         """An address with indices or a step's number, as typed."""
         bench = self._window.workbench
         wanted = text.strip()
         is_step = is_whole_number(wanted)
         if bench is None or bench.training.is_shown or not (is_step or "[" in wanted):
             return []
-        note = self.tr("step") if is_step else self.tr("address")
-        return [Entry(wanted, note, lambda: bench.actions.go_to_text(wanted))]
+        note = "step" if is_step else "address"
+        return [PaletteEntry(wanted, note, lambda: bench.actions.go_to_text(wanted))]
 
     def take(self) -> None:
         """Choose the marked entry, and leave."""
@@ -101,11 +99,11 @@ def show_palette(window: MainWindow) -> None:
     palette.open()
 
 
-def _entries(window: MainWindow) -> list[Entry]:
+def _entries(window: MainWindow) -> list[PaletteEntry]:
     actions = window.actions_by_name
     found = [
-        Entry(
-            translated("Actions", spec.title).removesuffix("…"),
+        PaletteEntry(
+            spec.title.removesuffix("…"),
             "  ".join(key_text(key) for key in spec.keys),
             actions[spec.name].trigger,
         )
@@ -114,16 +112,16 @@ def _entries(window: MainWindow) -> list[Entry]:
     ]
     bench = window.workbench
     if bench is not None:
-        note = window.tr("lesson")
-        found += [Entry(plain(a.text()), note, a.trigger) for a in bench.lessons.actions()]
+        note = "lesson"
+        found += [PaletteEntry(plain(a.text()), note, a.trigger) for a in bench.lessons.actions()]
     opened = bench.controller.opened if bench is not None else None
     if bench is None or opened is None or bench.training.is_shown:
         return found
     go = bench.actions.go_to_text
-    layers = (_place(n.name, window.tr("layer"), go) for n in opened.view.tape.network.nodes)
-    tensors = (_place(str(a), window.tr("tensor"), go) for a in opened.view.tape)
+    layers = (_place(n.name, "layer", go) for n in opened.view.tape.network.nodes)
+    tensors = (_place(str(a), "tensor", go) for a in opened.view.tape)
     return [*found, *layers, *tensors]
 
 
-def _place(words: str, note: str, go: Callable[[str], None]) -> Entry:
-    return Entry(words, note, lambda: go(words))
+def _place(words: str, note: str, go: Callable[[str], None]) -> PaletteEntry:
+    return PaletteEntry(words, note, lambda: go(words))

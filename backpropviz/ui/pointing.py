@@ -9,19 +9,197 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.marks import AddWatch, ToggleBreakpoint, TogglePin
-from backpropviz.engine.address import Address
+from backpropviz.debugger.commands import (
+    AddWatch,
+    Command,
+    GoTo,
+    GoToAddress,
+    Pass,
+    SetDepth,
+    ToggleBreakpoint,
+    TogglePin,
+)
+from backpropviz.debugger.progress import Standing, ValueReading, value_at
+from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
-from backpropviz.figures.explanation.term_keys import lit_keys
-from backpropviz.figures.stage.close_up import window_wanted
-from backpropviz.figures.stage.scrolling import looking_at
-from backpropviz.ui.cell_text import cell_text, value_text
-from backpropviz.ui.controller import Controller
-from backpropviz.ui.mark_keys import address_of, clicked, double_clicked, sample_of
+from backpropviz.figures.stage.planes import spot_of, window_wanted
+from backpropviz.figures.stage.slot_layout import looking_at, spot_text
+from backpropviz.figures.view import SAMPLE_KEY, lit_keys, target_words, term_step
+from backpropviz.frozen import frozen
+from backpropviz.number_text import whole_number
+from backpropviz.scene.text import full, shown
+from backpropviz.ui.controller import Controller, to_layer
 from backpropviz.ui.menus import Menu
+from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
+
+
+@frozen
+class Together:
+    """Commands in a row that keep the loop orders, as one change."""
+
+    commands: tuple[Command, ...]
+
+    def refusal(self, on: Pass, state: SessionState) -> str:
+        return self.commands[0].refusal(on, state)
+
+    def apply(self, on: Pass, state: SessionState) -> SessionState:
+        for command in self.commands:
+            if not command.refusal(on, state):
+                state = command.apply(on, state)
+        return state
+
+
+def address_of(key: str) -> Address | None:
+    """The value that a key names; None for a command."""
+    if not key or ":" in key:
+        return None
+    try:
+        return parse(key)
+    except UserError:
+        return None
+
+
+def sample_of(key: str) -> int | None:
+    """The sample of the batch that a key names; None for another key."""
+    number = key.removeprefix(SAMPLE_KEY)
+    return whole_number(number) if number != key else None
+
+
+def clicked(key: str, opened: Opened) -> Command | None:
+    """What a click on a mark does: go there, or pin a value."""
+    address = address_of(key)
+    if address is not None:
+        return TogglePin(address)
+    kind, _, name = key.partition(":")
+    if kind == "layer":
+        return to_layer(name, opened)
+    if kind == "depth":
+        return _to_level(name, opened)
+    if kind == "step" and (step := whole_number(name)) is not None:
+        return GoTo(step)
+    if kind == "term":
+        step = term_step(opened.view, key)
+        return None if step is None else Together((SetDepth(Depth.TERM), GoTo(step)))
+    if kind == "breakpoint":
+        return ToggleBreakpoint(_breakpoint(name))
+    return None
+
+
+def double_clicked(key: str) -> Command | None:
+    """Where did this value come from: to the step that computed it."""
+    address = address_of(key)
+    return None if address is None else GoToAddress(address)
+
+
+def _to_level(name: str, opened: Opened) -> Command | None:
+    """To the first step of the level of the call stack, at its depth."""
+    depth = next((d for d in Depth if d.title == name), None)
+    if depth is None:
+        return None
+    start, _ = opened.timeline.block(opened.state.k, depth)
+    return Together((SetDepth(depth), GoTo(start)))
+
+
+def _breakpoint(name: str) -> Breakpoint:
+    if "." in name:
+        return Breakpoint(address=parse(name))
+    return Breakpoint(layer=name)
+
+
+def cell_text(key: str, opened: Opened) -> str:
+    """Lines for a tooltip; empty for a key that names nothing."""
+    address, sample = address_of(key), sample_of(key)
+    if sample is not None:
+        return _sample_text(sample, opened)
+    spot = spot_of(key)
+    if spot is not None:
+        return spot_text(opened.view, spot)
+    if address is None:
+        return _command_text(key)
+    try:
+        reading = value_at(opened.timeline, opened.view.tape, opened.view.position, address)
+    except UserError:
+        return ""
+    lines = [f"{address} = {_known(reading, opened.view.tape, address)}", *_names(address, opened)]
+    return "\n".join((*lines, *feeds(address, opened.view.tape)))
+
+
+def reading_text(reading: ValueReading, *, signed: bool = False) -> str:
+    """What a watch shows: a number, a number so far, or that there is none; gradients signed."""
+    if reading.standing is Standing.PENDING:
+        return "not computed yet"
+    if reading.value is None:
+        if reading.standing is Standing.GROWING:
+            return f"{reading.done:,} of {reading.total:,} steps"
+        return "computed" if reading.standing is Standing.FINAL else "given"
+    text = shown(reading.value, 4, signed=signed)
+    return f"{text} so far" if reading.standing is Standing.GROWING else text
+
+
+def value_text(opened: Opened, address: Address) -> str:
+    """Address and value with all digits, for the clipboard."""
+    reading = value_at(opened.timeline, opened.view.tape, opened.view.position, address)
+    return f"{address} = {_known(reading, opened.view.tape, address)}"
+
+
+def feeds(address: Address, tape: Tape) -> tuple[str, ...]:
+    """One line that says what is computed from a value."""
+    network = tape.network
+    if address.part:
+        return (f"moves {address.layer}.{address.quantity}",) if address.part == "step" else ()
+    if address.quantity in {"output", "image"}:
+        source = address.layer or "image"
+        readers = network.consumers.get(source, ())
+        names = [node.name if node is not None else "loss" for node, _ in readers]
+        return (f"feeds {', '.join(names)}",) if names else ()
+    node = network.by_name.get(address.layer)
+    if node is not None and address.quantity in network.parameter_shapes(node):
+        shape = network.shapes[node.name]
+        places = shape[-1] * shape[-2] if len(shape) == 3 else 1
+        used = f", used at {places:,} places" if places > 1 else ""
+        return (f"feeds {node.name}.output{used}",)
+    return ()
+
+
+def _names(address: Address, opened: Opened) -> tuple[str, ...]:
+    """The name under which it is computed, where that is another one."""
+    own = opened.view.tape.resolve(address)
+    return () if own == address else (f"the same as {own}",)
+
+
+def _known(reading: ValueReading, tape: Tape, address: Address) -> str:
+    if reading.value is None:
+        return reading_text(reading)
+    if reading.standing is Standing.GROWING:
+        return f"{full(reading.value)} so far ({reading.done} of {reading.total} terms)"
+    return full(tape[address].dtype.type(reading.value))
+
+
+def _sample_text(sample: int, opened: Opened) -> str:
+    """Which image it is, its target and answer, and what it adds to the value in focus."""
+    view = opened.view
+    name = opened.subject.sample_name(sample)
+    lines = [f"Sample {sample} of {view.tape.batch}{f': {name}' if name else ''}"]
+    words = target_words(view, sample)
+    lines += [words[:1].upper() + words[1:]] if words else []
+    if view.shares is not None:
+        lines.append(f"Adds {shown(float(view.shares.values[sample]), 6, signed=True)}")
+    return "\n".join((*lines, "Click to see the same step in it"))
+
+
+def _command_text(key: str) -> str:
+    kind, _, name = key.partition(":")
+    return {
+        "layer": f"Go to {name}",
+        "depth": f"Go to the start of this {name}",
+        "step": f"Go to step {name if (step := whole_number(name)) is None else step + 1}",
+        "breakpoint": f"Breakpoint at {name}: click to set or remove",
+    }.get(kind, "")
 
 
 class Pointing(QObject):
@@ -113,29 +291,29 @@ class Pointing(QObject):
         menu.addAction(plain_title(str(address))).setEnabled(False)
         menu.addSeparator()
         is_pinned = address in opened.state.pins
-        menu.addAction(self.tr("Unpin") if is_pinned else self.tr("Pin"), self._pin)
-        menu.addAction(self.tr("Go to where it is computed"), self._origin)
-        menu.addAction(self.tr("Watch"), self._watch)
-        menu.addAction(self.tr("Breakpoint on this value"), self._break)
+        menu.addAction("Unpin" if is_pinned else "Pin", self._pin)
+        menu.addAction("Go to where it is computed", self._origin)
+        menu.addAction("Watch", self._watch)
+        menu.addAction("Breakpoint on this value", self._break)
         menu.addSeparator()
         for name, title in self._questions(address):
             action = menu.addAction(title)
             action.setObjectName(name)
             action.triggered.connect(self._ask)
         menu.addSeparator()
-        menu.addAction(self.tr("Copy address and value"), self._copy)
+        menu.addAction("Copy address and value", self._copy)
         menu.popup(at)
 
     def _questions(self, address: Address) -> Iterator[tuple[str, str]]:
         """What the menu Analyze can answer about a value."""
-        yield "ancestry", self.tr("Where did this come from?")
-        yield "feeds", self.tr("What does this feed?")
+        yield "ancestry", "Where did this come from?"
+        yield "feeds", "What does this feed?"
         if address.quantity == "weight":
-            yield "weight_view", self.tr("Everything this weight meets")
+            yield "weight_view", "Everything this weight meets"
         if address.quantity in {"image", "input", "output", "weight", "bias"}:
-            yield "nudge", self.tr("Nudge this value")
+            yield "nudge", "Nudge this value"
         if address.quantity in {"image", "weight", "bias"}:
-            yield "edit_value", self.tr("Change this value…")
+            yield "edit_value", "Change this value…"
 
     def _pin(self) -> None:
         if self._address is not None:

@@ -6,14 +6,16 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QStandardPaths
+from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import file_content
+from backpropviz.number_text import whole_number
 
 if TYPE_CHECKING:
     from backpropviz.document import Value
+
 
 MOST_RECENT: Final = 6
 _FILE, _LAST = "recent.json", "last-session.bpv"
@@ -73,7 +75,7 @@ def remember(session: RecentSession) -> None:
     import json
 
     from backpropviz.errors import UserError
-    from backpropviz.storage.atomic import write_text
+    from backpropviz.files.atomic import write_text
 
     same = session.network, session.image
     others = [entry for entry in read_recent() if (entry.network, entry.image) != same]
@@ -108,3 +110,53 @@ def _entry(value: Value) -> RecentSession:
     known = {field.name for field in fields(RecentSession)}
     others = [name for name in value.members() if name not in known]
     return value.without(*others).record(RecentSession)
+
+
+INTERVALS_MS: Final = (2000, 1000, 500, 250, 125, 62, 31)
+"""Time from step to step while playing."""
+COLOR_MAPS: Final = (("", "as the theme"), ("vik", "vik"), ("PuOr", "PuOr"))
+
+
+@frozen
+class Preferences:
+    """`diverging` is a color map's name, or empty for the theme's own."""
+
+    interval_ms: int = 250
+    diverging: str = ""
+    reduces_motion: bool = False
+
+
+def read_preferences() -> Preferences:
+    """What was chosen; what is damaged counts as not chosen."""
+    settings = QSettings()
+    standard = Preferences()
+    interval = whole_number(str(settings.value("play/interval_ms", standard.interval_ms)))
+    return Preferences(
+        interval if interval in INTERVALS_MS else standard.interval_ms,
+        _known_map(str(settings.value("view/diverging", standard.diverging))),
+        str(settings.value("view/reduces_motion", standard.reduces_motion)).lower() == "true",
+    )
+
+
+def saved_state(key: str) -> QByteArray | None:
+    """What Qt has saved of a window; None where there is nothing, or something else."""
+    found = QSettings().value(key)
+    return found if isinstance(found, QByteArray) else None
+
+
+def _known_map(name: str) -> str:
+    return name if name in {known for known, _ in COLOR_MAPS} else ""
+
+
+def write_preferences(preferences: Preferences) -> None:
+    """Remember."""
+    settings = QSettings()
+    settings.setValue("play/interval_ms", preferences.interval_ms)
+    settings.setValue("view/diverging", preferences.diverging)
+    settings.setValue("view/reduces_motion", preferences.reduces_motion)
+
+
+def speed_text(interval_ms: int) -> str:
+    """An interval as a speed: `2 steps/s`."""
+    rate = 1000 / interval_ms
+    return f"{rate:.0f} steps/s" if rate > 1 else "1 step/s" if rate == 1 else "1 step/2 s"

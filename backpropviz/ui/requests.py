@@ -7,11 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from PySide6.QtCore import QBuffer, QIODevice, QMimeData
+from PySide6.QtGui import QImage
+
 from backpropviz.frozen import frozen
 from backpropviz.named_file import kind_at, plain_name
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
+
 
 NETWORK_SUFFIXES: Final = (".json", ".bpv")
 _LESSON: Final = ".toml"
@@ -61,3 +65,20 @@ def _wanted_as(path: Path) -> str:
         return kind.wanted_as.split()[0]
     suffix = path.suffix.lower()
     return "lesson" if suffix == _LESSON else "network" if suffix in NETWORK_SUFFIXES else "picture"
+
+
+def request_from(content: QMimeData | None) -> OpenRequest | None:
+    """Files first, else a picture; None where there is neither, or no clipboard."""
+    if content is None:
+        return None
+    files = [url.toLocalFile() for url in content.urls() if url.isLocalFile()]
+    if files:
+        return request_for(files)
+    image = content.imageData() if content.hasImage() else None
+    if not isinstance(image, QImage) or image.isNull():
+        return None
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    # Qt offers no file type by enumeration.
+    image.save(buffer, "PNG")  # type: ignore[call-overload]
+    return OpenRequest(image="pasted picture", content=bytes(buffer.data().data()))

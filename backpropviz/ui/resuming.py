@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
+from backpropviz.files.atomic import remove_leftovers
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG
-from backpropviz.storage.leftovers import remove_leftovers
 from backpropviz.ui import recent
 from backpropviz.ui.background import Background
 from backpropviz.ui.kept_work import LoadedWork, WorkFolder, WorkSummary, left_work
-from backpropviz.ui.preferences import read_preferences
-from backpropviz.ui.recent import when_text
+from backpropviz.ui.recent import read_preferences, when_text
 
 if TYPE_CHECKING:
     from backpropviz.ui.workbench import Workbench
@@ -42,9 +41,9 @@ class ResumeOffer(QFrame):
         for label in (heading, text):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
-        self.discard = QPushButton(self.tr("Discard"))
+        self.discard = QPushButton("Discard")
         self.discard.clicked.connect(self._ask_twice)
-        self.resume = QPushButton(self.tr("Resume"))
+        self.resume = QPushButton("Resume")
         self.resume.setObjectName("Primary")
         self.resume.clicked.connect(self.resumed)
         for button in (self.discard, self.resume):
@@ -63,20 +62,20 @@ class ResumeOffer(QFrame):
 
     def _heading(self, summary: WorkSummary) -> str:
         if summary.is_closed:
-            return self.tr("Kept when you closed the window")
-        return self.tr("BackpropViz ended unexpectedly; what was open is kept")
+            return "Kept when you closed the window"
+        return "BackpropViz ended unexpectedly; what was open is kept"
 
     def _text(self, summary: WorkSummary) -> str:
         titles = list(summary.titles[:_MOST_TITLES])
         more = len(summary.titles) - len(titles)
         if more:
-            titles.append(self.tr("and {count} more").format(count=more))
+            titles.append(f"and {more} more")
         when = when_text(summary.when[:16])
         return ";  ".join(titles) + (f"  ·  {when}" if when else "")
 
     def _ask_twice(self) -> None:
         """Discarding cannot be undone: the button asks once more."""
-        sure = self.tr("Discard it for good")
+        sure = "Discard it for good"
         if self.discard.text() == sure:
             self.discarded.emit()
         else:
@@ -118,7 +117,7 @@ class Resuming(QObject):
     def resume(self) -> None:
         """Open the newest work that was left, beside what is open."""
         if self._left and not self._reader.is_busy:
-            self._bench.controller.busy_changed.emit(self.tr("Opening…"))
+            self._bench.controller.busy_changed.emit("Opening…")
             diverging = read_preferences().diverging
             self._reader.run(partial(self._left[0].load, diverging))
 

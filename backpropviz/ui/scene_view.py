@@ -5,7 +5,8 @@ It knows keys and boxes and nothing of what they mean; its owner describes a key
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
@@ -26,13 +27,106 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QToolTip, QWidget
 
+from backpropviz.frozen import frozen
 from backpropviz.paint.draw import draw
-from backpropviz.scene.hit import Hit, find, hit
+from backpropviz.scene.hit import Hit, find, hit, places
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.plain_text import plain_tip
-from backpropviz.ui.scene_focus import DIRECTIONS, first_key, neighbor
-from backpropviz.ui.scene_overlay import Overlay
+
+DIRECTIONS: Final = {
+    Qt.Key.Key_Left: (-1, 0),
+    Qt.Key.Key_Right: (1, 0),
+    Qt.Key.Key_Up: (0, -1),
+    Qt.Key.Key_Down: (0, 1),
+}
+_PROBE = 4.0
+
+
+def neighbor(scene: Scene, cell: Hit, across: int, down: int) -> Hit | None:
+    """The nearest other cell in a direction, or None where nothing lies that way."""
+    box = cell.box
+    x, y = box.x + box.width / 2, box.y + box.height / 2
+    start = (box.width if across else box.height) / 2 + 1.0
+    reach = scene.width if across else scene.height
+    for offset in _sideways(box, across):
+        distance = start
+        while distance < reach:
+            at_x = x + across * distance + (0 if across else offset)
+            at_y = y + down * distance + (offset if across else 0)
+            found = hit(scene, at_x, at_y)
+            if found is not None and found.key != cell.key:
+                return found
+            distance += _PROBE
+    return None
+
+
+def first_key(scene: Scene, preferred: str, top: float) -> Hit | None:
+    """The preferred cell where it is shown, else the first below `top`, row by row."""
+    box = find(scene, preferred) if preferred else None
+    if box is not None:
+        return Hit(preferred, box)
+    return next(_scan(scene, top), None)
+
+
+def _sideways(box: Box, across: int) -> tuple[float, ...]:
+    """Straight ahead first, then a little to either side."""
+    breadth = box.height if across else box.width
+    return (0.0, -breadth, breadth, -3 * breadth, 3 * breadth)
+
+
+def _scan(scene: Scene, top: float) -> Iterator[Hit]:
+    y = top + _PROBE
+    while y < scene.height:
+        x = _PROBE
+        while x < scene.width:
+            found = hit(scene, x, y)
+            if found is not None:
+                yield found
+            x += 4 * _PROBE
+        y += 4 * _PROBE
+
+
+_ROW_SHAPE = 4.0
+"""A place so many times wider than high is a row, not a cell."""
+_TINT = 46
+
+
+@frozen
+class Overlay:
+    """Paints over one scene; `view_box` is where a box of the scene lies in the widget."""
+
+    painter: QPainter
+    scene: Scene | None
+    colors: Theme
+    view_box: Callable[[Box], QRectF]
+
+    def outline_keys(self, keys: Iterable[str], color: str, gap: float) -> None:
+        """A frame around each mark, where the scene has it."""
+        for key in keys:
+            box = find(self.scene, key) if self.scene is not None else None
+            if box is not None:
+                self.outline(box, color, gap)
+
+    def light(self, keys: tuple[str, ...]) -> None:
+        """Cells are outlined; texts and whole rows are tinted."""
+        if self.scene is None or not keys:
+            return
+        for place in places(self.scene, keys):
+            box = place.box
+            if place.is_text or box.width > _ROW_SHAPE * box.height:
+                tint = QColor(self.colors.text_secondary)
+                tint.setAlpha(_TINT)
+                self.painter.fillRect(self.view_box(box), tint)
+            else:
+                self.outline(box, self.colors.text_secondary, 0.0)
+
+    def outline(self, box: Box, color: str, gap: float) -> None:
+        """A frame of 2 px with round corners."""
+        self.painter.setPen(QPen(QColor(color), 2))
+        self.painter.setBrush(Qt.BrushStyle.NoBrush)
+        self.painter.drawRoundedRect(self.view_box(box).adjusted(-gap, -gap, gap, gap), 2, 2)
+
 
 SMALLEST_ZOOM, LARGEST_ZOOM = 0.25, 16.0
 ZOOM_STEP = 1.25

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from backpropviz.debugger.session import Session, save
-from backpropviz.debugger.session_json import from_json, to_json
-from backpropviz.engine.arrays import Array
+from backpropviz.debugger.session import Session, from_json, save, to_json
 from backpropviz.engine.model import Model
-from backpropviz.engine.run import Settings, read_target
+from backpropviz.engine.record import Settings, read_target
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
-from backpropviz.importers.images import open_picture
-from backpropviz.importers.picture import Picture
+from backpropviz.export.painted import png_bytes
+from backpropviz.files import networks as model_file
+from backpropviz.files.networks import is_known, load_file
+from backpropviz.files.pictures import Picture, open_picture
 from backpropviz.named_file import is_there, named_path
-from backpropviz.storage import model_file
-from backpropviz.storage.networks import load_file
-from backpropviz.ui.opened import Opened, record, restored, session_subject
-from backpropviz.ui.subject import Subject
+from backpropviz.scene.theme import LIGHT
+from backpropviz.ui.opened import Opened, Subject, record, restored, session_subject, target_text
+from backpropviz.ui.recent import RecentSession, remember
+from backpropviz.ui.top_bar import image_thumbnail
 
 _IMAGE = "image"
 
@@ -42,7 +45,7 @@ def at_kept_place(opened: Opened, place: Mapping[str, object]) -> Opened:
     return restored(opened, from_json(dict(place)))
 
 
-def saved_in(name: str) -> model_file.Session | None:
+def saved_in(name: str) -> model_file.SessionFile | None:
     """The session in a file; None where the name is no `.bpv` file or the file holds a model only.
 
     Raises:
@@ -51,10 +54,10 @@ def saved_in(name: str) -> model_file.Session | None:
     if Path(name).suffix.lower() != ".bpv" or not is_there(path := named_path(name)):
         return None
     loaded = load_file(path)
-    return loaded if isinstance(loaded, model_file.Session) else None
+    return loaded if isinstance(loaded, model_file.SessionFile) else None
 
 
-def opened_session(found: model_file.Session, name: str, diverging: str) -> Opened:
+def opened_session(found: model_file.SessionFile, name: str, diverging: str) -> Opened:
     """Record the session's pass again and stand where it stood.
 
     Raises:
@@ -106,3 +109,36 @@ def _picture(name: str) -> Picture | None:
         return open_picture(name)
     except UserError:
         return None
+
+
+_SIDE = 32
+
+
+def remember_opened(opened: Opened) -> None:
+    """Put what is open first in the list.
+
+    A pasted picture or an edited network cannot be opened again by name.
+    """
+    subject = opened.subject
+    if subject.save_refusal or subject.is_edited or not is_known(subject.network):
+        return
+    if subject.picture is not None and subject.picture.source == "pasted picture":
+        return
+    picture = png_bytes(image_thumbnail(opened, _SIDE, LIGHT), 2.0)
+    target = target_text(subject)
+    place = opened.focus_address
+    remember(
+        RecentSession(
+            title=f"{subject.network_title}, {_file_name(subject.image_name)}, target {target}",
+            place=str(place) if place is not None else f"step {min(opened.state.k + 1, 10**15)}",
+            network=subject.network,
+            image="" if subject.picture is None else subject.image_source,
+            target=target,
+            when=datetime.now().astimezone().replace(tzinfo=None).isoformat(timespec="minutes"),
+            thumbnail=base64.b64encode(picture).decode("ascii"),
+        )
+    )
+
+
+def _file_name(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]

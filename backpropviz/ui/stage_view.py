@@ -6,20 +6,58 @@ over the part, and Shift with an arrow ask for another part, as a click on a mar
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QEvent, QKeyCombination, QPointF, Qt
+from PySide6.QtCore import QEvent, QKeyCombination, QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
-from backpropviz.figures.stage.close_up import Window, spot_of
+from backpropviz.debugger.commands import GoToBlock
 from backpropviz.figures.stage.headings import HEADER_HEIGHT
+from backpropviz.figures.stage.planes import WINDOW_KEY, ViewWindow, spot_of, window_of
 from backpropviz.figures.stage.stage import stage
-from backpropviz.figures.view import View
+from backpropviz.figures.view import HEIGHT, View
+from backpropviz.scene.hit import mark_box
+from backpropviz.scene.marks import Rect, Scene
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.scene_focus import DIRECTIONS
-from backpropviz.ui.scene_view import ZOOM_STEP, SceneView
-from backpropviz.ui.windows_shown import main_window_shown, scrolled, window_at
+from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.scene_view import DIRECTIONS, ZOOM_STEP, SceneView
+
+if TYPE_CHECKING:
+    from backpropviz.figures.timeline.timeline import TimelineFigure
+
+
+_SHARE = 1 / 8
+"""What a notch of the wheel, or an arrow, moves of the part's own side."""
+
+
+def window_at(scene: Scene, x: float, y: float) -> ViewWindow | None:
+    """The part that is drawn, or whose map lies, under a point."""
+    return next((window_of(m.key) for m in _marks(scene) if mark_box(m).contains(x, y)), None)
+
+
+def main_window_shown(scene: Scene) -> ViewWindow | None:
+    """The part that arrows scroll: the result's, which stands last."""
+    found = [window_of(mark.key) for mark in _marks(scene)]
+    return found[-1] if found else None
+
+
+def scrolled(window: ViewWindow, across: float, down: float) -> ViewWindow:
+    """The part after so many notches to the right and down."""
+    return window.moved(_cells(down, len(window.rows)), _cells(across, len(window.columns)))
+
+
+def _cells(notches: float, side: int) -> int:
+    """At least one in the direction, so that slow turns of a fine wheel move it too."""
+    wanted = notches * max(1.0, side * _SHARE)
+    return round(wanted) or (0 if not notches else 1 if notches > 0 else -1)
+
+
+def _marks(scene: Scene) -> Iterator[Rect]:
+    for mark in scene.marks:
+        if isinstance(mark, Rect) and mark.key.startswith(WINDOW_KEY):
+            yield mark
 
 
 class StageView(SceneView):
@@ -27,7 +65,7 @@ class StageView(SceneView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, is_zoomable=True)
-        self.setAccessibleName(self.tr("Stage"))
+        self.setAccessibleName("Stage")
         self.setObjectName("Stage")
         self.pinned_top = float(HEADER_HEIGHT)
         self._view: View | None = None
@@ -136,7 +174,7 @@ class StageView(SceneView):
         pressed = QKeyCombination(event.modifiers() & ~keypad, Qt.Key(event.key()))
         return self.actions_by_key.get(QKeySequence(pressed).toString())
 
-    def _arrow_window(self, event: QKeyEvent) -> Window | None:
+    def _arrow_window(self, event: QKeyEvent) -> ViewWindow | None:
         """What Shift with an arrow scrolls."""
         is_shifted = event.modifiers() == Qt.KeyboardModifier.ShiftModifier
         if not is_shifted or event.key() not in DIRECTIONS or self.scene is None:
@@ -153,7 +191,80 @@ class StageView(SceneView):
             self._wanted = spot.wanted.key
             self.clicked.emit(self._wanted)
 
-    def _scroll(self, window: Window, across: float, down: float) -> None:
+    def _scroll(self, window: ViewWindow, across: float, down: float) -> None:
         moved = scrolled(window, across, down)
         if moved != window:
             self.clicked.emit(moved.key)
+
+
+class TimelineView(SceneView):
+    """Emits positions; while dragged, each place at most once."""
+
+    place_wanted = Signal(GoToBlock)
+    """A pass may have more steps than Qt's ints hold."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name_position: Callable[[int], str] = str
+        self._figure: TimelineFigure | None = None
+        self._wanted: GoToBlock | None = None
+        self.setFixedHeight(HEIGHT)
+        self.setAccessibleName("Timeline")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether there has been anything to draw yet."""
+        return self._figure is not None
+
+    def show_view(self, view: View, colors: Theme) -> None:
+        """Draw the timeline of a moment; its figure is imported when first drawn."""
+        from backpropviz.figures.timeline.timeline import timeline
+
+        self._figure = timeline(view, self.viewport().width(), colors)
+        self.show_scene(self._figure.scene, colors)
+        self.viewport().setAccessibleDescription(self._figure.scene.title)
+
+    def _at(self, point: QPointF) -> int | None:
+        return None if self._figure is None else self._figure.step_at(point.x(), point.y())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._wanted = None
+            self._want(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        position = self._at(event.position())
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._want(event.position())
+        if position is not None:
+            self._tell(position, event.globalPosition().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._wanted = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # The arrows step on the stage; here Home and End go to the ends.
+        if event.key() == Qt.Key.Key_Home:
+            self.place_wanted.emit(GoToBlock(0))
+        elif event.key() == Qt.Key.Key_End and self._figure is not None:
+            self.place_wanted.emit(GoToBlock(self._figure.step_at(float(self.width()), 0.0)))
+        else:
+            super().keyPressEvent(event)
+
+    def _want(self, point: QPointF) -> None:
+        position = self._at(point)
+        if self._figure is None or position is None:
+            return
+        wanted = GoToBlock(position, self._figure.depth_at(point.y()))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.place_wanted.emit(wanted)
+
+    def _tell(self, position: int, at: QPoint) -> None:
+        near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
+        text = self.name_position(position)
+        QToolTip.showText(at + QPoint(6, 12), plain_tip(text), self.viewport(), near)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QRectF, QSize, Signal
 from PySide6.QtGui import QPaintEvent, QPixmap
 from PySide6.QtWidgets import (
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -16,13 +17,177 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.paint.families import qfont
-from backpropviz.scene.style import Font
-from backpropviz.scene.theme import BODY_STRONG, PAGE_TITLE, ROW, Theme
+from backpropviz.scene.theme import (
+    BODY,
+    BODY_MEDIUM,
+    BODY_STRONG,
+    CARD_TITLE,
+    INDEX,
+    LIGHT,
+    PAGE_TITLE,
+    ROW,
+    Font,
+    Theme,
+)
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.start_cards import RecentRow, StartCard
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QMouseEvent, QPaintEvent, QResizeEvent
+
+
+THUMBNAIL_HEIGHT: Final = 168
+_RADIUS: Final = 11.5
+_RECENT_SIDE: Final = 32
+
+
+class StartCard(QFrame):
+    """A way in: a picture, a title, a sentence and a button."""
+
+    chosen = Signal()
+
+    def __init__(
+        self, title: str, sentence: str, button: str, fact: str = "", *, is_primary: bool = False
+    ) -> None:
+        super().__init__()
+        self.setObjectName("Card")
+        self._colors: Theme = LIGHT
+        self._picture, self._background = QPixmap(), ""
+        self.setMinimumWidth(240)
+        heading = _label(title, CARD_TITLE)
+        heading.setWordWrap(True)
+        text = _label(sentence, BODY, "Secondary")
+        text.setWordWrap(True)
+        self._button = QPushButton(button)
+        self._button.setFixedHeight(32)
+        self._button.setAccessibleName(f"{button}: {title}")
+        self._button.setAccessibleDescription(sentence)
+        if is_primary:
+            self._button.setObjectName("Primary")
+        self._button.clicked.connect(self.chosen)
+        self._fact = _label(fact, ROW, "Tertiary")
+        foot = QHBoxLayout()
+        foot.addWidget(self._button)
+        foot.addStretch(1)
+        foot.addWidget(self._fact)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, THUMBNAIL_HEIGHT + 18, 20, 20)
+        column.setSpacing(8)
+        column.addWidget(heading)
+        column.addWidget(text)
+        column.addStretch(1)
+        column.addSpacing(8)
+        column.addLayout(foot)
+
+    def show_thumbnail(self, picture: QPixmap, background: str) -> None:
+        """Put a picture above the words."""
+        self._picture, self._background = picture, background
+        self.update()
+
+    def show_fact(self, text: str) -> None:
+        """A few words at the lower right."""
+        self._fact.setText(text)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = colors
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self.chosen.emit()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._picture.isNull():
+            self._paint_picture()
+
+    def _paint_picture(self) -> None:
+        """The picture at its own size in the middle of the upper part."""
+        from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
+
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        outline = QPainterPath()
+        outline.addRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), _RADIUS, _RADIUS)
+        painter.setClipPath(outline)
+        top = QRectF(0, 0, self.width(), THUMBNAIL_HEIGHT)
+        painter.fillRect(top, QColor(self._background))
+        x = (self.width() - self._picture.deviceIndependentSize().width()) / 2
+        painter.drawPixmap(round(x), 0, self._picture)
+        painter.setPen(QPen(QColor(self._colors.border), 1))
+        painter.drawLine(0, THUMBNAIL_HEIGHT, self.width(), THUMBNAIL_HEIGHT)
+
+
+class RecentRow(QPushButton):
+    """One earlier session; the whole row is a button."""
+
+    chosen = Signal(RecentSession)
+
+    def __init__(self, session: RecentSession, when: str) -> None:
+        super().__init__()
+        self._session = session
+        self.setObjectName("RecentRow")
+        self.setFixedHeight(52)
+        self.clicked.connect(self._choose)
+        self.setAccessibleName(f"{session.title}, {session.place}, {when}")
+        picture = PlainLabel()
+        picture.setFixedSize(_RECENT_SIDE, _RECENT_SIDE)
+        picture.setScaledContents(True)
+        pixmap = QPixmap()
+        if pixmap.loadFromData(session.picture):
+            picture.setPixmap(pixmap)
+        words = QVBoxLayout()
+        words.setSpacing(1)
+        words.setContentsMargins(0, 8, 0, 8)
+        words.addWidget(_ElidedLabel(session.title, BODY_MEDIUM))
+        words.addWidget(_ElidedLabel(session.place, INDEX, "Tertiary"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 0, 14, 0)
+        row.setSpacing(12)
+        row.addWidget(picture)
+        row.addLayout(words, 1)
+        row.addWidget(_label(when, ROW, "Tertiary"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, 52)
+
+    def _choose(self) -> None:
+        self.chosen.emit(self._session)
+
+
+class _ElidedLabel(PlainLabel):
+    """One line that ends in … where it does not fit."""
+
+    def __init__(self, text: str, font: Font, name: str = "Plain") -> None:
+        super().__init__(text)
+        self._whole = text
+        self.setObjectName(name)
+        self.setFont(qfont(font))
+        self.setMinimumWidth(0)
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(0, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        room, metrics = event.size().width(), self.fontMetrics()
+        fitting = self._whole
+        if metrics.horizontalAdvance(fitting) > room:
+            from PySide6.QtCore import Qt
+
+            fitting = metrics.elidedText(fitting, Qt.TextElideMode.ElideRight, room)
+        if fitting != self.text():
+            self.setText(fitting)
+
+
+def _label(text: str, font: Font, name: str = "Plain") -> QLabel:
+    label = PlainLabel(text)
+    label.setObjectName(name)
+    label.setFont(qfont(font))
+    return label
+
 
 PAGE_WIDTH: Final = 1128
 EXAMPLE, LENET, OWN = "example", "lenet", "own"
@@ -42,7 +207,7 @@ class StartPage(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
-        self.setAccessibleName(self.tr("Start page"))
+        self.setAccessibleName("Start page")
         self._has_painted = False
         self._page = QWidget()
         self._page.setObjectName("StartPage")
@@ -61,15 +226,14 @@ class StartPage(QScrollArea):
         self._column.addSpacing(32)
         self._offer = QVBoxLayout()
         self._column.addLayout(self._offer)
-        self._column.addWidget(_heading(self.tr("Start")))
+        self._column.addWidget(_heading("Start"))
         self._column.addSpacing(12)
         self._add_cards()
         self._column.addSpacing(40)
         self._add_lists()
         self._column.addSpacing(24)
         self._strip = QPushButton(
-            "  "
-            + self.tr("Drop an image, a network, a session or a lesson anywhere in this window")
+            "  Drop an image, a network, a session or a lesson anywhere in this window"
         )
         self._strip.setObjectName("DropStrip")
         self._strip.setFixedHeight(44)
@@ -94,13 +258,13 @@ class StartPage(QScrollArea):
         self._lessons_done.setObjectName("Tertiary")
         self._lessons_done.setFont(qfont(ROW))
         head = QHBoxLayout()
-        head.addWidget(_heading(self.tr("Lessons")), 1)
+        head.addWidget(_heading("Lessons"), 1)
         head.addWidget(self._lessons_done)
         right = QVBoxLayout()
         for part in (left, right):
             part.setContentsMargins(0, 0, 0, 0)
             part.setSpacing(12)
-        left.addWidget(_heading(self.tr("Recent sessions")))
+        left.addWidget(_heading("Recent sessions"))
         left.addLayout(self._recent)
         left.addStretch(1)
         right.addLayout(head)
@@ -130,27 +294,25 @@ class StartPage(QScrollArea):
         self._lessons_done.setText(done)
 
     def _add_head(self) -> None:
-        title = PlainLabel(self.tr("Step through backpropagation"))
+        title = PlainLabel("Step through backpropagation")
         title.setFont(qfont(PAGE_TITLE))
         self._subtitle = PlainLabel(
-            self.tr(
-                "Pause a training step anywhere, go forwards or backwards, and see where every "
-                "gradient comes from."
-            )
+            "Pause a training step anywhere, go forwards or backwards, and see where every "
+            "gradient comes from."
         )
         self._subtitle.setObjectName("Secondary")
         self._subtitle.setFont(qfont(_SUBTITLE))
         self._subtitle.setWordWrap(True)
-        self._open = QPushButton("  " + self.tr("Open") + "   Ctrl+O")
+        self._open = QPushButton("  " + "Open" + "   Ctrl+O")
         self._open.setFixedHeight(32)
         self._open.setIconSize(QSize(16, 16))
-        self._open.setAccessibleName(self.tr("Open an image, a network, a session or a lesson"))
+        self._open.setAccessibleName("Open an image, a network, a session or a lesson")
         self._open.clicked.connect(self.files_wanted)
-        self._resume = QPushButton("  " + self.tr("Resume the last session"))
+        self._resume = QPushButton("  " + "Resume the last session")
         self._resume.setFixedHeight(32)
         self._resume.setIconSize(QSize(16, 16))
         self._resume.clicked.connect(self.resume_wanted)
-        self._train = QPushButton("  " + self.tr("Train a network"))
+        self._train = QPushButton("  " + "Train a network")
         self._train.setFixedHeight(32)
         self._train.setIconSize(QSize(16, 16))
         self._train.clicked.connect(self.training_wanted)
@@ -166,27 +328,25 @@ class StartPage(QScrollArea):
     def _add_cards(self) -> None:
         self._cards = {
             EXAMPLE: StartCard(
-                self.tr("The 3×3 example"),
-                self.tr(
+                "The 3×3 example",
+                (
                     "One image, one filter, one pool. Every number small enough to check in your "
                     "head."
                 ),
-                self.tr("Start"),
-                self.tr("2 minutes"),
+                "Start",
+                "2 minutes",
                 is_primary=True,
             ),
             LENET: StartCard(
-                self.tr("LeNet on a handwritten digit"),
-                self.tr("A trained network, one digit. Find the weights that are to blame."),
-                self.tr("Open"),
+                "LeNet on a handwritten digit",
+                "A trained network, one digit. Find the weights that are to blame.",
+                "Open",
             ),
             OWN: StartCard(
-                self.tr("Your image or network"),
-                self.tr(
-                    "PNG, JPEG, WebP and others; a network as JSON or from BackpropViz (.bpv)."
-                ),
-                self.tr("Choose files"),
-                self.tr("stays on this computer"),
+                "Your image or network",
+                "PNG, JPEG, WebP and others; a network as JSON or from BackpropViz (.bpv).",
+                "Choose files",
+                "stays on this computer",
             ),
         }
         row = QHBoxLayout()
@@ -232,7 +392,7 @@ class StartPage(QScrollArea):
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
-        from backpropviz.ui.icons import icon
+        from backpropviz.ui.appearance import icon
 
         for button, name, color in (
             (self._open, "folder-open", colors.text),

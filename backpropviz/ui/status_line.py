@@ -36,7 +36,7 @@ class StatusLine(QStatusBar):
         """Nothing is open."""
         self._set_mood("idle")
         self.show_unusual("", "")
-        self._state.setText(self.tr("Ready"))
+        self._state.setText("Ready")
         self._message.setText("")
         self._facts.setText(f"BackpropViz {__version__}")
 

@@ -8,18 +8,35 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolBar, QWidget
 
-from backpropviz.engine.mode import has_modes
+from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.model import has_modes
+from backpropviz.figures.thumbnails import photograph, thumbnail
+from backpropviz.files.fit import displayable
 from backpropviz.paint.families import qfont
 from backpropviz.paint.render import render
+from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, ROW, Theme
-from backpropviz.ui.action_set import ActionSet, key_text
-from backpropviz.ui.appearance import faint
+from backpropviz.ui.actions import ActionSet, key_text
+from backpropviz.ui.appearance import faint, icon, pixmap
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, file_name, shortened
-from backpropviz.ui.icons import icon, pixmap
-from backpropviz.ui.image_thumbnail import image_thumbnail
-from backpropviz.ui.opened import Opened
+from backpropviz.ui.opened import EXAMPLE, Opened, Subject, target_text
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
-from backpropviz.ui.subject import EXAMPLE, Subject, target_text
+
+_PHOTO_SIDE = 8
+
+
+def image_thumbnail(opened: Opened, size: int, colors: Theme) -> Scene:
+    """The image in a square of `size` px."""
+    view, subject = opened.view, opened.subject
+    image = view.tape[IMAGE][view.sample]
+    is_photo = image.ndim == 3 and min(image.shape[1:]) >= _PHOTO_SIDE
+    if is_photo and image.shape[0] == subject.model.preprocessing.channels:
+        shown = displayable(image, subject.model.preprocessing)
+        marks = photograph(shown, size, colors)
+    else:
+        marks = thumbnail(image, size, colors, view.scales.of(IMAGE, colors))
+    return Scene(size, size, colors.panel, marks, subject.image_name)
+
 
 _MOST_CLASSES, _LONGEST = 24, 22
 _THUMBNAIL = 18
@@ -44,7 +61,7 @@ class TopBar(QToolBar):
     def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("TopBar")
-        self.setWindowTitle(self.tr("Toolbar"))
+        self.setWindowTitle("Toolbar")
         self.setMovable(False)
         self.setFixedHeight(40)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -53,19 +70,19 @@ class TopBar(QToolBar):
         self._sample = 0
         self._colors: Theme = LIGHT
         self.mode = self._modes()
-        self.image = Chip(self.tr("Image"))
-        self.network = Chip(self.tr("Network"))
-        self.target = Chip(self.tr("Target"))
-        self.pass_mode = Chip(self.tr("Mode"))
-        self.loss = Chip(self.tr("Loss"))
+        self.image = Chip("Image")
+        self.network = Chip("Network")
+        self.target = Chip("Target")
+        self.pass_mode = Chip("Mode")
+        self.loss = Chip("Loss")
         self._for_debugging = (self.image, self.network, self.target, self.pass_mode, self.loss)
         self._has_modes = False
         self.pass_mode.hide()
         self._for_training: tuple[QWidget, ...] = ()
-        self.back = _button(self.tr("Back to training"))
+        self.back = _button("Back to training")
         self.back.hide()
-        self.search = _SearchField(self.tr("Go to address or command"), actions["palette"])
-        self._export = _button(self.tr("Export"))
+        self.search = _SearchField("Go to address or command", actions["palette"])
+        self._export = _button("Export")
         self._export.setObjectName("Primary")
         self._export.clicked.connect(self._want_export)
         self._row = self._arrange()
@@ -75,11 +92,11 @@ class TopBar(QToolBar):
         self._fill_pass_modes()
 
     def _modes(self) -> Segmented:
-        modes = Segmented(self.tr("Mode"))
+        modes = Segmented("Mode")
         modes.set_choices(
             [
-                (self.tr("Debug"), "debug", self.tr("Step through one training step.")),
-                (self.tr("Train"), "train", self.tr("Train and watch the filters being learned.")),
+                ("Debug", "debug", "Step through one training step."),
+                ("Train", "train", "Train and watch the filters being learned."),
             ]
         )
         modes.set_value("debug")
@@ -106,7 +123,7 @@ class TopBar(QToolBar):
         self._sample = opened.view.sample
         self.image.show_value(_image_title(opened), self._thumbnail(opened))
         self.network.show_value(_short(subject.network_title))
-        guessed = self.tr(" (its answer)") if subject.is_guessed else ""
+        guessed = " (its answer)" if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
         self.loss.show_value(_loss_title(subject))
         self._has_modes = has_modes(subject.model.network)
@@ -167,7 +184,7 @@ class TopBar(QToolBar):
         """When the menu is first opened: the bundled files are read for their titles."""
         if self._has_networks:
             return
-        from backpropviz.storage.networks import bundled_networks
+        from backpropviz.files.networks import bundled_networks
 
         self._has_networks = True
         cards = bundled_networks()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -17,17 +17,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO_STRONG, ROW, Theme
-from backpropviz.ui.action_set import ActionSet
-from backpropviz.ui.appearance import faint
+from backpropviz.ui.actions import ActionSet
+from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
-from backpropviz.ui.icons import icon
 from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import PlainLabel
-from backpropviz.ui.preferences import INTERVALS_MS, speed_text
+from backpropviz.ui.recent import INTERVALS_MS, speed_text
 
 HEIGHT: Final = 48
 BACKWARD: Final = ("continue_back", "back_out", "back_into", "back_over")
@@ -52,7 +51,7 @@ class Transport(QFrame):
         self.setObjectName("Panel")
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(self.tr("Transport"))
+        self.setAccessibleName("Transport")
         self._colors: Theme = LIGHT
         self._is_playing = False
         self._row = QHBoxLayout(self)
@@ -86,7 +85,7 @@ class Transport(QFrame):
     def _add_play(self, action: QAction) -> None:
         self._play = action
         self._row.addWidget(self._button(action))
-        self._speed = Chip(self.tr("Speed"))
+        self._speed = Chip("Speed")
         self._speed.hide_label()
         actions = []
         for interval in reversed(INTERVALS_MS):
@@ -98,11 +97,11 @@ class Transport(QFrame):
         self._row.addWidget(self._speed)
 
     def _add_depth(self) -> None:
-        self._depth_label = _label(self.tr("Depth"))
-        self.depths = Segmented(self.tr("Depth"))
+        self._depth_label = _label("Depth")
+        self.depths = Segmented("Depth")
         self.depths.set_choices([(_depth_title(d), d, _depth_help(d)) for d in DEPTHS])
         self.depths.chosen.connect(self.depth_wanted)
-        self._depth = Chip(self.tr("Depth"))
+        self._depth = Chip("Depth")
         self._depth.fill([self._depth_entry(depth) for depth in DEPTHS])
         self._depth.hide_label()
         self._depth.hide()
@@ -124,21 +123,21 @@ class Transport(QFrame):
             self.depth_wanted.emit(action.data())
 
     def _add_order(self) -> None:
-        self._order_label = _label(self.tr("Loop order"))
-        self.orders = Segmented(self.tr("Loop order"))
+        self._order_label = _label("Loop order")
+        self.orders = Segmented("Loop order")
         self.orders.chosen.connect(self.order_wanted)
         self._row.addWidget(self._order_label)
         self._row.addSpacing(4)
         self._row.addWidget(self.orders)
 
     def _add_step_field(self) -> None:
-        self._before = _label(self.tr("step"))
+        self._before = _label("step")
         self.step = QLineEdit()
         self.step.setObjectName("StepField")
         self.step.setFont(qfont(MONO_STRONG))
         self.step.setFixedHeight(CONTROL_HEIGHT)
         self.step.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.step.setAccessibleName(self.tr("Step number"))
+        self.step.setAccessibleName("Step number")
         self.step.returnPressed.connect(self._want_step)
         self.step.installEventFilter(self)
         self._after = _label("")
@@ -158,7 +157,7 @@ class Transport(QFrame):
         self.step.setText(f"{number:,}")
         width = self.step.fontMetrics().horizontalAdvance(f"{total:,}") + 20
         self.step.setFixedWidth(max(34, width))
-        self._after.setText(self.tr("of {total}").format(total=f"{total:,}"))
+        self._after.setText("of {total}".format(total=f"{total:,}"))
 
     def _show_order(self, opened: Opened) -> None:
         number = opened.step.operation if opened.step is not None else -1
@@ -167,7 +166,7 @@ class Transport(QFrame):
             self.orders.hide()
             self._order_label.hide()
             return
-        by = self.tr("by {what}")
+        by = "by {what}"
         choices = list(zip(orders, LoopOrder, strict=False))
         self.orders.set_choices(
             [(by.format(what=loops.label), order, _order_help(order)) for loops, order in choices]
@@ -266,3 +265,58 @@ def _divider() -> QFrame:
     row.setContentsMargins(6, 0, 6, 0)
     row.addWidget(line)
     return holder
+
+
+class Player(QObject):
+    """Emits `ticked` at the chosen speed while it plays."""
+
+    ticked = Signal()
+    changed = Signal(bool)
+
+    def __init__(self, interval_ms: int, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._timer = QTimer(self)
+        self._timer.setInterval(interval_ms)
+        self._timer.timeout.connect(self.ticked)
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether it steps by itself."""
+        return self._timer.isActive()
+
+    @property
+    def interval_ms(self) -> int:
+        """Time from step to step."""
+        return self._timer.interval()
+
+    def set_interval(self, interval_ms: int) -> None:
+        """Play at another speed."""
+        self._timer.setInterval(interval_ms)
+
+    def toggle(self) -> None:
+        """Play, or pause."""
+        if self.is_playing:
+            self.pause()
+        else:
+            self._timer.start()
+            self.changed.emit(True)
+            self.ticked.emit()
+
+    def pause(self) -> None:
+        """Stop stepping."""
+        if self.is_playing:
+            self._timer.stop()
+            self.changed.emit(False)
+
+    def faster(self) -> int:
+        """The next higher speed; returns its interval."""
+        return self._shift(1)
+
+    def slower(self) -> int:
+        """The next lower speed; returns its interval."""
+        return self._shift(-1)
+
+    def _shift(self, by: int) -> int:
+        number = INTERVALS_MS.index(self.interval_ms) + by
+        self.set_interval(INTERVALS_MS[min(max(number, 0), len(INTERVALS_MS) - 1)])
+        return self.interval_ms

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from backpropviz.debugger.going import GoToBlock, SetDepth, SetOrder
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.architecture.doubled import doubled
+from backpropviz.debugger.commands import GoToBlock, SetDepth, SetOrder
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.architecture.draft import doubled
 from backpropviz.engine.network import Network
 from backpropviz.errors import BackpropVizError
 from backpropviz.figures.stage.stage import import_all_stages
@@ -18,37 +18,30 @@ from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.analysis.desk import AnalysisDesk
-from backpropviz.ui.autosave import Autosave
 from backpropviz.ui.background import sentence
-from backpropviz.ui.collection import set_aside_what_stays
 from backpropviz.ui.controller import Controller
-from backpropviz.ui.debug_actions import DebugActions
+from backpropviz.ui.debug_actions import DebugActions, SubjectActions
+from backpropviz.ui.docks import Docks, ExplanationPanel, ScenePanel, focus_next, panels_of
 from backpropviz.ui.editor.desk import EditorDesk
-from backpropviz.ui.explanation_panel import ExplanationPanel
-from backpropviz.ui.layout import Docks, focus_next, panels_of
+from backpropviz.ui.kept_work import Autosave
 from backpropviz.ui.marks_panel import MarksPanels
-from backpropviz.ui.opened import Opened
-from backpropviz.ui.panels import ScenePanel
-from backpropviz.ui.player import Player
+from backpropviz.ui.opened import Opened, facts_text, message_text, state_text
 from backpropviz.ui.pointing import Pointing
-from backpropviz.ui.preferences import read_preferences
-from backpropviz.ui.recent import last_session_file
+from backpropviz.ui.process import set_aside_what_stays
+from backpropviz.ui.recent import last_session_file, read_preferences
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.resuming import Resuming
-from backpropviz.ui.side_window import front
-from backpropviz.ui.stage_view import StageView
-from backpropviz.ui.status_text import facts_text, message_text, state_text
-from backpropviz.ui.subject_actions import SubjectActions
-from backpropviz.ui.timeline_view import TimelineView
+from backpropviz.ui.stage_view import StageView, TimelineView
 from backpropviz.ui.top_bar import TopBar
 from backpropviz.ui.training.desk import TrainingDesk
-from backpropviz.ui.transport import Transport
+from backpropviz.ui.transport import Player, Transport
+from backpropviz.ui.windows import front
 
 if TYPE_CHECKING:
+    from backpropviz.ui.background import StartThumbnails
     from backpropviz.ui.kept_work import LoadedWork
     from backpropviz.ui.lessons.desk import LessonDesk
     from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.start_thumbnails import StartThumbnails
 
 _SETTLED_MS = 500
 
@@ -99,9 +92,9 @@ class Workbench(QObject):
         window = self._window
         self.stage = StageView()
         window.pages.addWidget(self.stage)
-        self.network = ScenePanel(self.tr("Network map"), _network_map, _current_layer)
-        self.stack = ScenePanel(self.tr("Call stack"), _call_stack, _current_level)
-        self.explanation = ExplanationPanel(self.tr("Explanation"))
+        self.network = ScenePanel("Network map", _network_map, _current_layer)
+        self.stack = ScenePanel("Call stack", _call_stack, _current_level)
+        self.explanation = ExplanationPanel("Explanation")
         self.transport = Transport(window.actions_by_name)
         self.timeline = TimelineView()
         self.bar = TopBar(window.actions_by_name)
@@ -119,15 +112,15 @@ class Workbench(QObject):
         bottom.setFocusProxy(self.timeline)
         return (
             {
-                "network": (self.tr("Network map"), self.network),
-                "stack": (self.tr("Call stack"), self.stack),
+                "network": ("Network map", self.network),
+                "stack": ("Call stack", self.stack),
             },
             {
-                "explanation": (self.tr("Explanation"), self.explanation),
-                "values": (self.tr("Watches and variables"), self.marks.values),
-                "breakpoints": (self.tr("Breakpoints"), self.marks.breakpoints),
+                "explanation": ("Explanation", self.explanation),
+                "values": ("Watches and variables", self.marks.values),
+                "breakpoints": ("Breakpoints", self.marks.breakpoints),
             },
-            {"timeline": (self.tr("Transport and timeline"), bottom)},
+            {"timeline": ("Transport and timeline", bottom)},
         )
 
     def _connect(self) -> None:
@@ -289,7 +282,7 @@ class Workbench(QObject):
 
     def fill_start_page(self) -> None:
         """Draw the pictures of the cards, and list the lessons."""
-        from backpropviz.ui.start_thumbnails import StartThumbnails
+        from backpropviz.ui.background import StartThumbnails
 
         if self.thumbnails is None:
             self.thumbnails = StartThumbnails(self._window.start_page)
@@ -353,7 +346,7 @@ class Workbench(QObject):
         self._window.enable_actions()
 
     def _tell_not_kept(self, error: BaseException) -> None:
-        text = self.tr("What is open cannot be kept for the case of a crash: {why}")
+        text = "What is open cannot be kept for the case of a crash: {why}"
         self._window.tell(text.format(why=sentence(error)))
 
     def close(self, *, keeps: bool = True) -> None:
@@ -382,8 +375,7 @@ class Workbench(QObject):
 
     def _remember(self, opened: Opened) -> None:
         """In the list of recent sessions, and as the session to resume."""
-        from backpropviz.ui.remembering import remember_opened
-        from backpropviz.ui.session_file import save_opened
+        from backpropviz.ui.session_file import remember_opened, save_opened
 
         try:
             remember_opened(opened)
@@ -429,9 +421,9 @@ class Workbench(QObject):
     def _position_name(self, position: int) -> str:
         opened = self.controller.opened
         if opened is None or position >= opened.timeline.steps:
-            return self.tr("the end of the pass")
+            return "the end of the pass"
         step = opened.timeline.step(position, Depth.TENSOR)
-        return self.tr("step {number}: {target}, {phase}").format(
+        return "step {number}: {target}, {phase}".format(
             number=f"{position + 1:,}", target=step.target, phase=step.phase.value
         )
 
@@ -450,12 +442,12 @@ def _current_level(view: View) -> str:
 
 
 def _network_map(view: View, width: float, colors: Theme) -> Scene:
-    from backpropviz.figures.network.network_map import network_map
+    from backpropviz.figures.network_map import network_map
 
     return network_map(view, width, colors)
 
 
 def _call_stack(view: View, width: float, colors: Theme) -> Scene:
-    from backpropviz.figures.network.call_stack import call_stack
+    from backpropviz.figures.network_map import call_stack
 
     return call_stack(view, width, colors)

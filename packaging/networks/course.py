@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.data import Batches
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Schedule, Trained, train
 
 

@@ -6,14 +6,13 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backpropviz.engine.data import Batches, Warp
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.model import Example, Model
+from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, Sgd
-from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.training.samples import Batches, Warp
 from backpropviz.engine.training.update import predict
-from backpropviz.storage.model_file import save_model
+from backpropviz.files.networks import save_model
 from networks.course import Course, run
 from networks.digits import shipped, unshipped
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from backpropviz.assets import resource
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.value import Array
 
 ALL = Path(__file__).with_name("mnist_10000.npz")
 

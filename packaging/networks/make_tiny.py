@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.model import Example, Model
+from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.storage.network_json import write_network
+from backpropviz.engine.value import Array
+from backpropviz.files.network_json import write_network
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "networks"
 IMAGE = [[0, 2, 1], [3, 4, 1], [2, 1, 0]]

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.data import Batches
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
@@ -23,15 +21,16 @@ from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.model import Example, Model
+from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import accuracy
-from backpropviz.importers.bundled import PHOTOS, bundled_picture
-from backpropviz.importers.datasets.photo_crops import LEFT, RIGHT, photo_part, random_crop
-from backpropviz.importers.fit import prepare
-from backpropviz.storage.model_file import save_model
+from backpropviz.engine.value import Array
+from backpropviz.files.data.load import LEFT, RIGHT, photo_part, random_crop
+from backpropviz.files.fit import prepare
+from backpropviz.files.networks import save_model
+from backpropviz.files.pictures import PHOTOS, bundled_picture
 from networks.course import Course, run
 
 RESOURCES = Path(__file__).resolve().parents[2] / "resources" / "networks"

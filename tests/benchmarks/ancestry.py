@@ -10,13 +10,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backpropviz.debugger.ancestry import Ancestry
-from backpropviz.debugger.feeds import feeds
-from backpropviz.engine.address import Address
-from backpropviz.engine.program import operations
+from backpropviz.debugger.ancestry import Ancestry, feeds
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import Address
+from backpropviz.files.networks import load_network
 from tests.benchmarks.timing import verdict
 
 COUNT = 200

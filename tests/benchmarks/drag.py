@@ -17,10 +17,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QCoreApplication, QStandardPaths
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
-from backpropviz.ui.analysis.nudge_lab import NudgeLab
+from backpropviz.debugger.commands import GoToAddress
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
+from backpropviz.ui.analysis.nudge import NudgeLab
 from backpropviz.ui.application import make_application
 from backpropviz.ui.main_window import MainWindow
 

@@ -27,20 +27,19 @@ from typing import TypeVar
 from PySide6.QtGui import QImage, QPainter
 
 from backpropviz.debugger.state import SessionState, timeline_of
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.program import operations
-from backpropviz.engine.run import run
-from backpropviz.figures.explanation.explanation import explanation
-from backpropviz.figures.scales import Scales
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
+from backpropviz.engine.record import run
+from backpropviz.engine.tape import operations
+from backpropviz.figures.explain.explanation import explanation
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
-from backpropviz.paint.application import painting_application
+from backpropviz.files.networks import load_network
 from backpropviz.paint.draw import draw
+from backpropviz.paint.render import painting_application
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
-from backpropviz.ui.collection import collect_rarely, set_aside_what_stays
+from backpropviz.ui.process import collect_rarely, set_aside_what_stays
 from tests.benchmarks.timing import percentile, verdict
 
 SIZE = (1920, 1080)

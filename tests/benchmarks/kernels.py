@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels import convolution, dense, elementwise, pooling, softmax
+from backpropviz.engine.kernels import convolution, dense, elementwise, pooling
+from backpropviz.engine.kernels import elementwise as softmax
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
 

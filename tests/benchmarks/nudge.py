@@ -10,15 +10,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.base_point import BasePoint, base_point_of
 from backpropviz.engine.gradcheck import check, plan
 from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.layers.protocol import IMAGE
-from backpropviz.engine.nudge import nudged_pass
-from backpropviz.engine.nudge_cost import nudge_cost
+from backpropviz.engine.nudge import BasePoint, base_point_of, nudge_cost, nudged_pass
 from backpropviz.engine.record import record
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.value import Address
+from backpropviz.files.networks import load_network
 
 
 def _point(name: str, dtype: type) -> BasePoint:

@@ -16,9 +16,9 @@ from functools import partial
 import numpy as np
 from PIL import Image
 
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.importers.decode import picture_from_bytes
-from backpropviz.importers.fit import prepare
+from backpropviz.engine.model import Preprocessing
+from backpropviz.files.fit import prepare
+from backpropviz.files.pictures import picture_from_bytes
 from tests.benchmarks.timing import in_turns, verdict
 
 SIZE = (500, 375)

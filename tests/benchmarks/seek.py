@@ -18,12 +18,8 @@ from collections.abc import Callable
 import numpy as np
 
 from backpropviz.debugger.breakpoints import Breakpoint, Seeker
-from backpropviz.debugger.call_stack import call_stack
-from backpropviz.debugger.progress import array_at, value_at
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
+from backpropviz.debugger.progress import array_at, call_stack, value_at
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
@@ -35,9 +31,9 @@ from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import Phase, operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Phase, Tape, operations
+from backpropviz.engine.value import Address, Array
 
 WIDTHS = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
 OPTIMIZER = Sgd(0.01)

@@ -43,10 +43,10 @@ application.exec()
 
 OURS = """
 import sys
-import backpropviz.cli
+import backpropviz.cli.commands
 from PySide6.QtCore import QTimer
 from backpropviz.ui.application import make_application
-from backpropviz.ui.display import check_display
+from backpropviz.ui.process import check_display
 
 def told(old, new):
     if new is not None:

@@ -17,20 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.data import Batches
+from backpropviz.cli.training import DEFAULTS
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.training.checkpoints import Checkpoints
-from backpropviz.engine.training.history import History
-from backpropviz.engine.training.measure import tensors_of
+from backpropviz.engine.training.history import History, tensors_of
 from backpropviz.engine.training.run import Run, new_run
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.trainer import Trainer, advanced
 from backpropviz.engine.training.update import Trained, layer_workspaces, train
-from backpropviz.importers.bundled import digit_set
-from backpropviz.importers.datasets.load import load_dataset
-from backpropviz.storage.networks import load_network
-from backpropviz.training_command.settings import DEFAULTS
+from backpropviz.engine.value import Array
+from backpropviz.files.data.load import load_dataset
+from backpropviz.files.networks import load_network
+from backpropviz.files.pictures import digit_set
 from tests.benchmarks.timing import in_turns, verdict
 
 BOUNDS = {1: 0.7, 32: 1.6}

@@ -19,15 +19,15 @@ from importlib.util import find_spec
 
 from PySide6.QtCore import QEventLoop, QSettings, QStandardPaths, Qt, QTimer
 
-from backpropviz.engine.data import Batches
 from backpropviz.engine.training.run import Initial, Run
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.training.samples import Batches
+from backpropviz.files.networks import load_network
 from backpropviz.ui.application import make_application
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.training.controller import TrainingController
-from backpropviz.ui.training.live_run import LiveRun
-from backpropviz.ui.training.new_run import RunChoices, made_run, suggested_settings
 from backpropviz.ui.training.room import TrainingRoom
+from backpropviz.ui.training.settings import RunChoices, made_run, suggested_settings
+from backpropviz.ui.training.worker import LiveRun
 from tests.benchmarks.timing import percentile, verdict
 
 ROUNDS, STRETCH_S, PRESSES = 12, 2.0, 1000

@@ -7,12 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from backpropviz.debugger.ancestry import Ancestry
-from backpropviz.engine.address import Address
 from backpropviz.engine.optimizer import Adam
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import Address
+from backpropviz.files.networks import load_network
 from tests.engine.passes import branched, recorded
 
 

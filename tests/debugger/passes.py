@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from backpropviz.debugger.commands import Pass
-from backpropviz.debugger.steps import LoopOrder
-from backpropviz.debugger.timeline import Timeline
+from backpropviz.debugger.timeline import LoopOrder, Timeline
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
@@ -19,9 +18,8 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, operations
 
 
 def small_network() -> Network:

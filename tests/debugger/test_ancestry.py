@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.ancestry import Ancestry, Contribution, Origin
-from backpropviz.engine.address import Address, parse
 from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.nest import Rule
+from backpropviz.engine.nest import NestRule
 from backpropviz.engine.network import Network
 from backpropviz.engine.record import record
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from tests.debugger.ancestries import ancestry_of, of_tape, random_addresses
 from tests.engine.passes import branched, recorded
@@ -70,7 +70,7 @@ def test_every_source_is_where_an_operand_was_made(name: str) -> None:
                 assert ancestry.tape.resolve(source.address) == source.address
                 assert ancestry.stop(source.address).address == source.address
                 operation = ancestry.by_target.get(source.address.array)
-                assert operation is None or operation.nest.rule is not Rule.COPY
+                assert operation is None or operation.nest.rule is not NestRule.COPY
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,7 +84,7 @@ def test_the_largest_come_first_and_the_rest_is_told(name: str) -> None:
         assert few.rest_share == pytest.approx(sum(p.share for p in rest), abs=1e-12)
         shares = [part.share for part in every.contributions]
         assert shares == sorted(shares, reverse=True)
-        if every.stop.rule is Rule.SUM:
+        if every.stop.rule is NestRule.SUM:
             assert few.rest_sum == pytest.approx(sum(p.term for p in rest), abs=1e-9)
         else:
             assert few.rest_sum is None

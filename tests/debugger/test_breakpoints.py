@@ -12,26 +12,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backpropviz.debugger.breakpoints import Breakpoint, Seeker
-from backpropviz.debugger.commands import Command, reduce, refusal
-from backpropviz.debugger.conditions import parse_condition
-from backpropviz.debugger.marks import (
+from backpropviz.debugger.commands import (
     AddWatch,
     ChangeBreakpoint,
+    Command,
     Continue,
     ContinueBack,
     RemoveWatch,
     ToggleBreakpoint,
     TogglePin,
+    reduce,
+    refusal,
 )
-from backpropviz.debugger.places import operation_of
-from backpropviz.debugger.progress import Standing
+from backpropviz.debugger.progress import Standing, read_watches
+from backpropviz.debugger.search import parse_condition
 from backpropviz.debugger.state import SessionState, StopReason
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.watches import read_watches
-from backpropviz.engine.address import Address, parse
+from backpropviz.debugger.timeline import Depth, LoopOrder, operation_of
 from backpropviz.engine.derivation import presence_of
-from backpropviz.engine.nest import Presence, Rule
-from backpropviz.engine.program import Phase
+from backpropviz.engine.nest import NestRule, Presence
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from tests.debugger.passes import small_pass
 
@@ -46,7 +46,7 @@ def all_steps(order: LoopOrder) -> list[tuple[int, int, Address | None, float, b
     for k in range(timeline.steps):
         operation = timeline.operation_at(k)
         nest = timeline.nest(operation)
-        if nest.rule is Rule.COPY:
+        if nest.rule is NestRule.COPY:
             found.append((k, operation, nest.target, math.nan, False))
             continue
         coordinates, loops = timeline.coordinates(k), timeline.loops(operation)
@@ -55,7 +55,7 @@ def all_steps(order: LoopOrder) -> list[tuple[int, int, Address | None, float, b
         address = None if cell is None else nest.target.at(cell)
         presence = presence_of(factors)
         counts = presence is not Presence.ABSENT and address is not None
-        is_term = counts and presence is Presence.PRESENT and nest.rule is not Rule.FUNCTION
+        is_term = counts and presence is Presence.PRESENT and nest.rule is not NestRule.FUNCTION
         term = math.prod(f.value for f in factors) if is_term else math.nan
         found.append((k, operation, address if counts else None, term, is_term))
     return found
@@ -78,7 +78,7 @@ def expected(mark: Breakpoint, order: LoopOrder) -> list[int]:  # noqa: C901
         if condition.about_term:
             if present and bool(condition.mask(np.array(term))):
                 hits.append(k)
-        elif o.nest.rule is Rule.COPY:
+        elif o.nest.rule is NestRule.COPY:
             if condition.mask(tape[o.nest.target]).any():
                 hits.append(k)
         elif address is not None:

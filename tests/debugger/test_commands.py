@@ -8,16 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backpropviz.debugger.commands import Command, reduce, refusal
-from backpropviz.debugger.going import (
+from backpropviz.debugger.commands import (
+    BackInto,
+    BackOut,
+    BackOver,
+    Command,
     GoTo,
     GoToAddress,
+    Into,
+    Out,
+    Over,
     SetDepth,
     SetOrder,
     ToEnd,
     ToStart,
+    reduce,
+    refusal,
 )
-from backpropviz.debugger.presence import is_absent
 from backpropviz.debugger.progress import Standing, value_at
 from backpropviz.debugger.state import (
     SessionState,
@@ -27,9 +34,8 @@ from backpropviz.debugger.state import (
     shown_position,
     timeline_of,
 )
-from backpropviz.debugger.stepping import BackInto, BackOut, BackOver, Into, Out, Over
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, LoopOrder, is_absent
+from backpropviz.engine.value import parse
 from tests.debugger.passes import small_pass
 
 ON = small_pass()

@@ -12,15 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backpropviz.debugger.breakpoints import Breakpoint, Seeker
-from backpropviz.debugger.commands import refusal
-from backpropviz.debugger.conditions import parse_condition
-from backpropviz.debugger.marks import ChangeBreakpoint, ToggleBreakpoint
-from backpropviz.debugger.places import operation_of
+from backpropviz.debugger.commands import ChangeBreakpoint, ToggleBreakpoint, refusal
+from backpropviz.debugger.search import parse_condition
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import Address, parse
+from backpropviz.debugger.timeline import Depth, LoopOrder, operation_of
 from backpropviz.engine.derivation import presence_of
-from backpropviz.engine.nest import Presence, Rule
+from backpropviz.engine.nest import NestRule, Presence
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from tests.debugger.passes import small_pass
 
@@ -36,14 +34,14 @@ def walked(order: LoopOrder) -> list[tuple[int, int, Address | None, dict[str, f
     for k in range(timeline.steps):
         operation = timeline.operation_at(k)
         nest = timeline.nest(operation)
-        if nest.rule is Rule.COPY:
+        if nest.rule is NestRule.COPY:
             continue
         coordinates, loops = timeline.coordinates(k), timeline.loops(operation)
         factors = tuple(o.at(TAPE, coordinates) for o in loops.operands)
         cell = loops.target_at(coordinates, nest.shape)
         presence = presence_of(factors)
         counts = presence is not Presence.ABSENT and cell is not None
-        is_term = counts and presence is Presence.PRESENT and nest.rule is not Rule.FUNCTION
+        is_term = counts and presence is Presence.PRESENT and nest.rule is not NestRule.FUNCTION
         names: dict[str, float] = {
             axis.name: c for axis, c in zip(loops.axes, coordinates, strict=True)
         }
@@ -51,7 +49,7 @@ def walked(order: LoopOrder) -> list[tuple[int, int, Address | None, dict[str, f
         address = nest.target.at(cell) if cell is not None and counts else None
         if is_term:
             names["term"] = math.prod(f.value for f in factors)
-        if is_term and address is not None and nest.rule is Rule.SUM:
+        if is_term and address is not None and nest.rule is NestRule.SUM:
             initial = nest.by_target.initial
             first = (*nest.element_at(address.indices), *(0,) * nest.by_target.term_axes)
             start = 0.0 if initial is None else initial.at(TAPE, first).value

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.debugger.conditions import parse_condition
+from backpropviz.debugger.search import parse_condition
 from backpropviz.errors import UserError
 
 VALUES = np.array([-7.0, -0.5, 0.0, 0.1, 5.0, 8.0, np.inf, np.nan])

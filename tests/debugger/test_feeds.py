@@ -8,9 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from backpropviz.debugger.ancestry import Ancestry
-from backpropviz.debugger.feeds import Feed, feeds
-from backpropviz.engine.address import Address, parse
+from backpropviz.debugger.ancestry import Ancestry, Feed, feeds
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.layers.activation import ReLU, Tanh
 from backpropviz.engine.layers.convolution import Conv2d
@@ -21,9 +19,10 @@ from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.nest import Factor, Rule
+from backpropviz.engine.nest import Factor, NestRule
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.value import Address, parse
 from tests.debugger.ancestries import ancestry_of, of_tape, random_addresses
 from tests.engine.passes import recorded
 
@@ -68,7 +67,7 @@ def all_uses(ancestry: Ancestry, wanted: set[Address]) -> dict[Address, Found]:
     found: dict[Address, Found] = defaultdict(set)
     for operation in ancestry.operations:
         nest = operation.nest
-        if nest.rule is Rule.COPY:
+        if nest.rule is NestRule.COPY:
             continue
         for indices in np.ndindex(nest.shape):
             derivation = derive(ancestry.tape, nest, nest.target.at(indices))
@@ -136,7 +135,7 @@ def test_the_largest_come_first_and_the_rest_is_told(name: str) -> None:
             assert (few.count, few.total) == (every.count, every.total)
             sizes = [(not use.took_part, -abs(use.term)) for use in every.uses]
             assert sizes == sorted(sizes)
-            if every.rule is Rule.SUM:
+            if every.rule is NestRule.SUM:
                 assert every.total == pytest.approx(sum(use.term for use in every.uses), abs=1e-9)
                 rest = sum(use.term for use in every.uses[2:])
                 assert few.rest_sum == pytest.approx(rest, abs=1e-9)

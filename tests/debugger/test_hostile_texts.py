@@ -7,13 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.lessons.expression import parse_expression
-from backpropviz.debugger.lessons.prose import parse_prose
-from backpropviz.debugger.session import Subject, save
-from backpropviz.debugger.session_json import from_json, to_json
+from backpropviz.debugger.session import SavedSubject, from_json, save, to_json
 from backpropviz.debugger.state import SessionState
-from backpropviz.engine.address import parse
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
+from backpropviz.lessons.check import parse_expression
+from backpropviz.lessons.lesson import parse_prose
 from tests.debugger.passes import small_pass
 
 TEXTS = {
@@ -36,7 +35,7 @@ TEXTS = {
 
 
 def in_session(text: str) -> object:
-    subject = Subject("lenet", None, None, {})
+    subject = SavedSubject("lenet", None, None, {})
     document = to_json(save(subject, small_pass().timeline, SessionState()))
     mark = {"phase": None, "layer": None, "address": None, "enabled": True, "ignore": 0}
     return from_json({**document, "breakpoints": [{**mark, "condition": text}]})

@@ -10,18 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.history import History, Visit
-from backpropviz.debugger.session import Place, Subject, place_of, position_of, restore, save
-from backpropviz.debugger.session_json import from_json, to_json
-from backpropviz.debugger.state import SessionState, timeline_of
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
-from backpropviz.engine.program import Phase
+from backpropviz.debugger.session import (
+    SavedPlace,
+    SavedSubject,
+    from_json,
+    place_of,
+    position_of,
+    restore,
+    save,
+    to_json,
+)
+from backpropviz.debugger.state import JumpHistory, SessionState, Visit, timeline_of
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.debugger.passes import small_pass
 
 ON = small_pass()
-SUBJECT = Subject("lenet", "mnist:17", "7", {"float": 32, "reduction": "mean", "rate": 0.1})
+SUBJECT = SavedSubject("lenet", "mnist:17", "7", {"float": 32, "reduction": "mean", "rate": 0.1})
 STATE = SessionState(
     k=2000,
     depth=Depth.ELEMENT,
@@ -63,8 +70,8 @@ def test_the_same_place_is_found_in_a_longer_pass() -> None:
     found = position_of(long, place)
     assert found is not None
     assert place_of(long, found) == place
-    assert position_of(long, Place(parse("conv9.output"))) is None
-    beyond = Place(parse("conv1.output"), (9, 9, 9, 9, 9, 9, 9))
+    assert position_of(long, SavedPlace(parse("conv9.output"))) is None
+    beyond = SavedPlace(parse("conv1.output"), (9, 9, 9, 9, 9, 9, 9))
     assert position_of(long, beyond) == long.starts[0]
 
 
@@ -101,11 +108,11 @@ def test_a_missing_field_is_named() -> None:
 
 def test_history_goes_back_and_forward() -> None:
     a, b, c = (Visit(k, Depth.TERM) for k in range(3))
-    history = History().left(a).left(b)
+    history = JumpHistory().left(a).left(b)
     found = history.back(c)
     assert found is not None
     visit, history = found
     assert visit == b
-    assert history.forward(b) == (c, History((a, b)))
-    assert History().back(a) is None
-    assert History().forward(a) is None
+    assert history.forward(b) == (c, JumpHistory((a, b)))
+    assert JumpHistory().back(a) is None
+    assert JumpHistory().forward(a) is None

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.debugger.call_stack import call_stack
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.nest import Rule
+from backpropviz.debugger.progress import call_stack
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.nest import NestRule
 from tests.debugger.passes import small_pass
 
 ORDERS = st.sampled_from(LoopOrder)
@@ -24,7 +24,7 @@ def test_steps_are_the_nests_one_after_the_other(order: LoopOrder) -> None:
     k = 0
     for number, operation in enumerate(timeline.operations):
         nest = operation.nest
-        sizes = () if nest.rule is Rule.COPY else timeline.loops(number).sizes
+        sizes = () if nest.rule is NestRule.COPY else timeline.loops(number).sizes
         for coordinates in np.ndindex(*sizes):
             assert timeline.operation_at(k) == number
             assert timeline.coordinates(k) == coordinates

@@ -8,11 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.answer_rules import copies_share
+from backpropviz.diagnosis.activity import copies_share
 from backpropviz.diagnosis.rule import Severity
 from backpropviz.diagnosis.stops import DeadShare, GradientAbove, LossRises
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.activation import Sigmoid
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
@@ -21,13 +19,12 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training.checkpoints import Checkpoints
-from backpropviz.engine.training.finite import Bad, first_bad
-from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.checkpoints import Bad, Checkpoints, Moment, first_bad
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.engine.training.update import Trained
+from backpropviz.engine.value import Array, parse
 from tests.diagnosis.watched import Watched, lenet_run, watched
 from tests.engine.training.runs import regression, run_of, same, states, stripes
 

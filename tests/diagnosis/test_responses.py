@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from backpropviz.diagnosis.diagnosis import begin_diagnosis
 from backpropviz.diagnosis.thresholds import Thresholds
-from backpropviz.diagnosis.watch import Guard, watches
-from backpropviz.engine.address import parse
+from backpropviz.diagnosis.watch import Guard, begin_diagnosis, watches
+from backpropviz.engine.value import parse
 from tests.diagnosis.watched import facts, relu, row, validation
 
 

@@ -9,19 +9,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.answer_rules import copies_share
-from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
+from backpropviz.diagnosis.activity import copies_share
 from backpropviz.diagnosis.facts import RunFacts, facts_of
 from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.thresholds import Thresholds
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
+from backpropviz.diagnosis.watch import Diagnosis, begin_diagnosis
 from backpropviz.engine.layers.activation import Sigmoid, Tanh
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.network import chain
-from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.engine.training.history import Measured, Validated
+from backpropviz.engine.value import Array, parse
 from tests.diagnosis.watched import facts, relu, row, validation
 from tests.engine.training.runs import stripes
 

@@ -20,9 +20,9 @@ from backpropviz.diagnosis.stops import (
     stop_kinds,
 )
 from backpropviz.diagnosis.watch import watch, watches
-from backpropviz.engine.address import parse
 from backpropviz.engine.fields import from_fields, to_fields
-from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.engine.training.history import Measured, Validated
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.diagnosis.watched import facts, relu, row, validation, why_stopped
 

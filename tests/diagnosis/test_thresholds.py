@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from backpropviz.diagnosis.thresholds import (
-    DEFAULTS,
-    LIMITS,
-)
+from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS
 from backpropviz.errors import UserError
 
 

@@ -13,15 +13,14 @@ from backpropviz.diagnosis.rule import Alert
 from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.diagnosis.watch import Guard, guard, watch
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import DEFAULT_SCHEME
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.measure import Measured, Validated
-from backpropviz.engine.training.run import Initial, Run, new_run
+from backpropviz.engine.training.history import Measured, Validated
+from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.trainer import Trainer
-from backpropviz.importers.datasets.load import load_dataset
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.value import Array
+from backpropviz.files.data.load import load_dataset
+from backpropviz.files.networks import load_network
 from tests.engine.training.runs import small, stripes
 
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import presence_of
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.protocol import Layer, Site
-from backpropviz.engine.nest import Coordinates, Nest, Presence, Rule, Values
+from backpropviz.engine.nest import Coordinates, Nest, NestRule, Presence, Values
+from backpropviz.engine.value import Address, Array
 
 
 @dataclass
@@ -48,9 +47,9 @@ class BruteForce:
         presence = presence_of(factors)
         cell = loops.target_at(coordinates, self.nest.shape)
         passed = presence is Presence.ABSENT
-        if self.nest.rule is Rule.MAX:
+        if self.nest.rule is NestRule.MAX:
             passed = presence is not Presence.PRESENT
-        if self.nest.rule is Rule.FUNCTION:
+        if self.nest.rule is NestRule.FUNCTION:
             assert self.nest.function is not None
             value = float(self.nest.function(*(np.float64(f.value) for f in factors)))
         else:
@@ -65,8 +64,8 @@ class BruteForce:
         initial = self.nest.orders[self.order].initial
         if self.done[cell] == 0:
             start = 0.0 if initial is None else initial.at(self.tape, coordinates).value
-            self.sums[cell] = -math.inf if self.nest.rule is Rule.MAX else start
-        if self.nest.rule is Rule.MAX:
+            self.sums[cell] = -math.inf if self.nest.rule is NestRule.MAX else start
+        if self.nest.rule is NestRule.MAX:
             self.sums[cell] = np.maximum(self.sums[cell], value)
         else:
             self.sums[cell] += value

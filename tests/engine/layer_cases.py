@@ -11,8 +11,6 @@ import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, LeakyReLU, ReLU, Sigmoid, Tanh
 from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
@@ -28,6 +26,7 @@ from backpropviz.engine.layers.reshaping import Flatten, Reshape
 from backpropviz.engine.layers.smooth_activation import GELU, SiLU
 from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.ties import TieRule
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 
 EPSILON = {np.float32: 1.2e-7, np.float64: 2.3e-16}

@@ -15,14 +15,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.layers.protocol import Buffered, Layer
 from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd, optimizer_from_fields
-from backpropviz.engine.schedule import (
-    Constant,
+from backpropviz.engine.training.update import (
+    ConstantRate,
     Cosine,
     Curve,
     StepDecay,
@@ -30,6 +29,7 @@ from backpropviz.engine.schedule import (
     WarmUp,
     scheduled,
 )
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 
 Case: TypeAlias = dict[str, Any]
@@ -214,10 +214,10 @@ def _learning_rates(case: Case) -> Answer:
 
 def _milestones(settings: Fields, _rate: float) -> Curve:
     marks, factor = settings["milestones"], settings["gamma"]
-    curve: Curve = Constant(factor ** len(marks))
+    curve: Curve = ConstantRate(factor ** len(marks))
     starts = [0, *marks]
     for k in range(len(marks) - 1, -1, -1):
-        curve = Then(Constant(factor**k), starts[k + 1] - starts[k], curve)
+        curve = Then(ConstantRate(factor**k), starts[k + 1] - starts[k], curve)
     return curve
 
 
@@ -236,7 +236,7 @@ CURVES: Mapping[str, Callable[[Fields, float], Curve]] = {
     "CosineAnnealingLR": lambda s, rate: Cosine(s["T_max"], s["eta_min"] / rate, mirrored=True),
     "CosineAnnealingWarmRestarts": _restarts,
     "LinearLR": lambda s, _: WarmUp(s["total_iters"], s["start_factor"]),
-    "ConstantLR": lambda s, _: Then(Constant(s["factor"]), s["total_iters"], Constant()),
+    "ConstantLR": lambda s, _: Then(ConstantRate(s["factor"]), s["total_iters"], ConstantRate()),
 }
 
 

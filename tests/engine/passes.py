@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU, Tanh
 from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
@@ -25,13 +23,13 @@ from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.smooth_activation import GELU, SiLU
 from backpropviz.engine.layers.softmax import Softmax
-from backpropviz.engine.mode import Mode
+from backpropviz.engine.model import Mode
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Optimizer, Sgd
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import Address, Array, Shape
 
 
 def lenet(loss: Loss | None = None, side: int = 28) -> Network:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.engine.address import PARTS, Address, parse
+from backpropviz.engine.value import PARTS, Address, parse
 from backpropviz.errors import UserError
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,5}(\.[a-z]{1,3}[0-9])?", fullmatch=True)

@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.protocol import Loss
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.mode import EVAL, Mode
+from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, Array
 from tests.engine.passes import branched, grown, lenet, recorded
 from tests.engine.pytorch_network import forward_outputs, loss_call, tensors_of
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.comparison import compared
 from backpropviz.engine.conventions import Conventions, with_conventions
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, compared
+from backpropviz.engine.value import Array, parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, recorded
 

@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.comparison import compared
 from backpropviz.engine.conventions import (
     OPTIONS,
     STANDARD,
@@ -31,6 +29,8 @@ from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.tape import compared
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, lenet, recorded, with_biases
 from tests.engine.test_derivation import assert_all_derived

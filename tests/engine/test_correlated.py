@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.base_point import base_point
-from backpropviz.engine.correlated import by_correlation
+from backpropviz.engine.gradcheck import by_correlation
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node
+from backpropviz.engine.nudge import base_point
+from backpropviz.engine.value import Address
 
 CASES = (
     Conv2d(4, 3),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from backpropviz.engine.data import Batches, Warp, split, warped
+from backpropviz.engine.training.samples import Batches, Warp, split, warped
 from backpropviz.errors import UserError
 
 IMAGES = np.arange(7 * 4, dtype=np.float32).reshape(7, 1, 2, 2)

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.derivation import derive
-from backpropviz.engine.explain import explain_value
+from backpropviz.engine.derivation import derive, explain_value
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.convolution import Conv2d
@@ -17,13 +15,13 @@ from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer, Loss, Site
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.mode import EVAL, Mode
+from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.nest import Presence
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
-from backpropviz.engine.program import operation_of, operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, operation_of, operations
+from backpropviz.engine.value import Address, parse
 from tests.engine.passes import branched, grown, lenet, nests_of, recorded
 
 OPTIMIZERS = (

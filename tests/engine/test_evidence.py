@@ -7,17 +7,23 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.base_point import BasePoint, base_point, base_point_of
-from backpropviz.engine.conventions import OPTIONS, Convention
-from backpropviz.engine.evidence import Evidence, Side, disputed, evidence, slopes_at
+from backpropviz.engine.conventions import (
+    OPTIONS,
+    Convention,
+    Evidence,
+    Side,
+    disputed,
+    evidence,
+    slopes_at,
+)
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
+from backpropviz.engine.nudge import BasePoint, base_point, base_point_of
+from backpropviz.engine.value import Array, parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, recorded
 

@@ -8,17 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.bands import Band
-from backpropviz.engine.base_point import BasePoint, base_point, base_point_of
-from backpropviz.engine.check_text import check_text
 from backpropviz.engine.gradcheck import (
     Checked,
     Outcome,
     Plan,
     Report,
     check,
+    check_text,
     check_value,
     plan,
     report,
@@ -30,12 +26,14 @@ from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.mode import EVAL, Mode
+from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.network import chain
+from backpropviz.engine.nudge import Band, BasePoint, base_point, base_point_of
 from backpropviz.engine.record import record
+from backpropviz.engine.value import Address, Array, parse
 from backpropviz.errors import UserError
+from backpropviz.files.networks import load_network
 from backpropviz.frozen import frozen
-from backpropviz.storage.networks import load_network
 from tests.engine.passes import branched, grown, lenet, recorded
 
 BUNDLED = ["tiny-max", "tiny-avg", "tiny-dense", "tiny-overlap", "lenet", "mlp", "tinyvgg"]

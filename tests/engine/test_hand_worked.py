@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.dense import Dense
@@ -18,6 +16,7 @@ from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Array, parse
 from tests.engine.passes import nests_of
 
 IMAGE = [[0, 2, 1], [3, 4, 1], [2, 1, 0]]

@@ -8,9 +8,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.data import Batches
 from backpropviz.engine.initialize import INITIALIZATIONS, SCHEMES, WRONG, fans, initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
@@ -20,10 +19,11 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.presets import preset
 from backpropviz.engine.record import record
 from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, train
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 
 LAYERS: dict[str, Layer] = {

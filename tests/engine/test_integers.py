@@ -9,8 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.integers import (
+from backpropviz.engine.architecture.presets import (
     EDITED_IMAGE,
     EDITED_REMARK,
     first_fraction,
@@ -20,11 +19,11 @@ from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.model import Example, Model
+from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.run import run
+from backpropviz.engine.record import run
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 
 IMAGE = [[0, 2, 1], [3, 4, 1], [2, 1, 0]]

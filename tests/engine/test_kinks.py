@@ -7,9 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.base_point import BasePoint, base_point, base_point_of, changed, place
 from backpropviz.engine.kink import Crossing, Flip, WinnerChange
 from backpropviz.engine.kinks import kink_finders, kinks_between
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Tanh
@@ -18,7 +15,8 @@ from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.nudge import around
+from backpropviz.engine.nudge import BasePoint, around, base_point, base_point_of, changed, place
+from backpropviz.engine.value import Address, Array, parse
 from tests.engine.passes import branched, lenet, recorded
 
 

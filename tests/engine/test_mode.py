@@ -7,21 +7,19 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.base_point import base_point_of
-from backpropviz.engine.data import Batches
-from backpropviz.engine.explain import explain_value
+from backpropviz.engine.derivation import explain_value
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.registry import layer_from_fields
-from backpropviz.engine.mode import EVAL, Mode, with_mode
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import EVAL, Mode, Model, Preprocessing, with_mode
+from backpropviz.engine.nudge import base_point_of
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.record import record
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, predict, train
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, grown, recorded
 

@@ -8,19 +8,30 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Forward, forward
-from backpropviz.engine.bands import Band, band_of, relative_error
-from backpropviz.engine.base_point import BasePoint, base_point_of, changed, place
 from backpropviz.engine.gradcheck import Outcome, check_value
 from backpropviz.engine.layers.activation import Tanh
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.protocol import IMAGE, Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.nudge import SWEEP, Slope, curve, nudged, sweep
-from backpropviz.engine.nudge_cost import NudgeCost, nudge_cost
+from backpropviz.engine.nudge import (
+    SWEEP,
+    Band,
+    BasePoint,
+    NudgeCost,
+    Slope,
+    band_of,
+    base_point_of,
+    changed,
+    curve,
+    nudge_cost,
+    nudged,
+    place,
+    relative_error,
+    sweep,
+)
+from backpropviz.engine.value import Address, Array, parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, lenet, recorded
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.nest import Coordinates, Loops, Operand, Presence, Region, Values
+from backpropviz.engine.value import Array
 from tests.engine.layer_cases import Case, cases, played
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, OptimizerState, RmsProp, Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.value import Array, parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, nests_of, recorded
 

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from tests.engine.oracle import Case, all_cases, answer, arrays
 

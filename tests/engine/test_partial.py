@@ -9,10 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.boxes import join, runs, runs_backwards, split
-from backpropviz.engine.element import contributions, element_progress
+from backpropviz.engine.contraction import join, runs, runs_backwards, split
 from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.convolution import Conv2d
@@ -24,7 +21,8 @@ from backpropviz.engine.layers.protocol import Layer, Site
 from backpropviz.engine.layers.smooth_activation import GELU
 from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.nest import Nest, Values
-from backpropviz.engine.partial import Partial, progress
+from backpropviz.engine.partial import Partial, contributions, element_progress, progress
+from backpropviz.engine.value import Address, Array
 from tests.engine.brute_force import BruteForce, convolution_site, convolution_tape, finish
 from tests.engine.layer_cases import Case as LayerCase
 from tests.engine.layer_cases import played

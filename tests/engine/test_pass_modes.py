@@ -9,21 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.base_point import base_point_of
+from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.gradcheck import check, plan, report
-from backpropviz.engine.mode import EVAL, TRAIN, Mode, chosen_mode, recorded_mode
-from backpropviz.engine.model import Model
-from backpropviz.engine.nudge import nudged
-from backpropviz.engine.program import operations
-from backpropviz.engine.run import Settings, run
+from backpropviz.engine.model import EVAL, TRAIN, Mode, Model, chosen_mode, recorded_mode
+from backpropviz.engine.nudge import base_point_of, nudged
+from backpropviz.engine.record import Settings, run
+from backpropviz.engine.tape import operations
+from backpropviz.engine.value import Array, parse
 from backpropviz.errors import UserError
-from backpropviz.figures.explanation.explained_step import ExplainedStep
-from backpropviz.figures.sentences.overview import overview_sentences
-from backpropviz.storage.network_json import write_network
-from backpropviz.storage.networks import load_network
+from backpropviz.figures.explain.sentences import overview_sentences
+from backpropviz.figures.view import ExplainedStep
+from backpropviz.files.network_json import write_network
+from backpropviz.files.networks import load_network
 from tests.moded import lone_file, moded_document, moded_file
 
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.model import Preprocessing
 from backpropviz.errors import UserError
 
 SHAPE = {"channels": 3, "height": 64, "width": 48}

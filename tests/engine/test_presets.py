@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.data import Batches
+from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.joining import Add
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Adam
-from backpropviz.engine.presets import PRESETS, preset
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, train
 from backpropviz.errors import UserError
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
 
 SHAPES = [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (1, 9, 21)]
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, recorded
 

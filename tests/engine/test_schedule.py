@@ -9,32 +9,33 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.data import Batches
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.schedule import (
-    Constant,
+from backpropviz.engine.training.samples import Batches
+from backpropviz.engine.training.update import (
+    ConstantRate,
     Cosine,
     Curve,
     Product,
     StepDecay,
     Then,
+    Trained,
     WarmUp,
     curve_from_fields,
     curve_to_fields,
     scheduled,
+    train,
 )
-from backpropviz.engine.training.update import Trained, train
 from backpropviz.errors import UserError
 
 
 @pytest.mark.parametrize(
     ("curve", "values"),
     [
-        (Constant(), [1, 1, 1, 1, 1, 1]),
+        (ConstantRate(), [1, 1, 1, 1, 1, 1]),
         (StepDecay(2, 0.5), [1, 1, 0.5, 0.5, 0.25, 0.25]),
         (Cosine(2), [1, 0.5, 0, 0, 0, 0]),
         (Cosine(2, 0.2), [1, 0.6, 0.2, 0.2, 0.2, 0.2]),
@@ -60,7 +61,7 @@ def test_training_asks_for_each_update() -> None:
     network = chain("net", (2,), {"dense": Dense(1)}, SquaredError())
     batches = Batches(np.ones((4, 2), np.float32), np.ones((4, 1)), size=2)
     start = Trained(initialize(network))
-    rule = scheduled(Sgd(0.1), Then(Constant(), 2, Constant(0.0)))
+    rule = scheduled(Sgd(0.1), Then(ConstantRate(), 2, ConstantRate(0.0)))
     states = list(islice(train(network, start, batches, rule), 4))
     weights = [state.parameters["dense"]["weight"] for state in states]
     assert not np.array_equal(weights[0], weights[1])
@@ -74,8 +75,8 @@ def test_training_asks_for_each_update() -> None:
         (lambda: Cosine(3, -1), "least = -1"),
         (lambda: StepDecay(0), "every = 0"),
         (lambda: WarmUp(2, float("nan")), "start = nan"),
-        (lambda: Then(Constant(), 0, Constant()), "updates = 0"),
-        (lambda: Constant(-0.5), "factor = -0.5"),
+        (lambda: Then(ConstantRate(), 0, ConstantRate()), "updates = 0"),
+        (lambda: ConstantRate(-0.5), "factor = -0.5"),
         (lambda: curve_from_fields({"kind": "saw"}), "“saw” is not a kind of schedule; there are"),
         (lambda: curve_from_fields({"kind": "cosine"}), "cosine has no “updates”"),
         (
@@ -83,7 +84,9 @@ def test_training_asks_for_each_update() -> None:
             "first = 3 must be a schedule",
         ),
         (
-            lambda: curve_from_fields(curve_to_fields(Product(Constant(), Constant())) | {"x": 1}),
+            lambda: curve_from_fields(
+                curve_to_fields(Product(ConstantRate(), ConstantRate())) | {"x": 1}
+            ),
             "schedule: “x” is not a field of product",
         ),
     ],
@@ -94,10 +97,10 @@ def test_schedules_without_meaning_are_refused(build: Any, words: str) -> None:
 
 
 def test_a_then_without_updates_and_one_too_deep_are_refused() -> None:
-    plain = curve_to_fields(Constant())
+    plain = curve_to_fields(ConstantRate())
     with pytest.raises(UserError, match="then has no “updates”"):
         curve_from_fields({"kind": "then", "first": plain, "second": plain})
     for _ in range(20):
-        plain = {"kind": "product", "first": plain, "second": curve_to_fields(Constant())}
+        plain = {"kind": "product", "first": plain, "second": curve_to_fields(ConstantRate())}
     with pytest.raises(UserError, match="more than 16 schedules"):
         curve_from_fields(plain)

@@ -7,15 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.derivation import Derivation, derive, sample_shares
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
-from backpropviz.engine.record import record
-from backpropviz.engine.run import with_reduction
-from backpropviz.engine.shares import sample_shares
-from backpropviz.engine.tape import Tape
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.record import record, with_reduction
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import parse
+from backpropviz.files.networks import load_network
 
 SAMPLES = 5
 ELEMENTS = (

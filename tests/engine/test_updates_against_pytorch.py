@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.backprop import forward
-from backpropviz.engine.data import Batches
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU, Tanh
 from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
@@ -27,12 +25,21 @@ from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.smooth_activation import GELU, SiLU
-from backpropviz.engine.mode import Mode, with_mode
+from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
-from backpropviz.engine.presets import preset
-from backpropviz.engine.schedule import Cosine, StepDecay, Then, WarmUp, scheduled
-from backpropviz.engine.training.update import Schedule, Trained, train
+from backpropviz.engine.training.samples import Batches
+from backpropviz.engine.training.update import (
+    Cosine,
+    Schedule,
+    StepDecay,
+    Then,
+    Trained,
+    WarmUp,
+    scheduled,
+    train,
+)
+from backpropviz.engine.value import Address, Array
 from tests.engine.pytorch_network import forward_outputs, loss_call, tensors_of
 
 torch = pytest.importorskip("torch")

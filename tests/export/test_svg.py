@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from backpropviz.export.png import encode_colors
+from backpropviz.export.painted import encode_colors
 from backpropviz.export.svg import MOST_RECTANGLES, svg
-from backpropviz.scene.fonts import text_width
 from backpropviz.scene.marks import Box, Group, Mark, Pixels, Rect, Scene, Stroke, Text
+from backpropviz.scene.text import text_width
 from backpropviz.scene.theme import DARK, LIGHT, ROW, Theme
 from tests.golden_files import assert_golden_text
 from tests.scene.cell_sheet import sheet_of

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backpropviz.engine.address import Address, parse
+from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.expression.evaluate import Arithmetic, number_of, run
 from backpropviz.expression.language import LONGEST, ExpressionError, Vocabulary, read, word_start

@@ -10,14 +10,13 @@ from unittest.mock import patch
 
 import numpy as np
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.arrays import Array
+from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.nest import Rule
-from backpropviz.engine.program import Operation, operations
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.code.code import CodeVersion, Program, program
-from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.tape import Operation, Tape, operations
+from backpropviz.engine.value import Array
+from backpropviz.figures.explain.code import CodeVersion, Program, program
+from backpropviz.figures.view import ExplainedStep
 
 TOLERANCE = 2e-5
 
@@ -79,4 +78,4 @@ def is_small(step: ExplainedStep, most: int = 3000) -> bool:
     """Whether plain Python runs the step's loops in a moment."""
     assert step.operation is not None
     nest = step.operation.nest
-    return step.derivation is not None or nest.rule is Rule.COPY or nest.steps() <= most
+    return step.derivation is not None or nest.rule is NestRule.COPY or nest.steps() <= most

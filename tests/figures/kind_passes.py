@@ -6,8 +6,6 @@ from functools import cache
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
@@ -27,11 +25,12 @@ from backpropviz.engine.layers.reshaping import Flatten, Reshape
 from backpropviz.engine.layers.smooth_activation import GELU, SiLU
 from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.mode import Mode, with_mode
+from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, Array
 
 NODES = (
     Node("pad", Pad(((1, 0), (1, 2)), 0.5), ("image",)),

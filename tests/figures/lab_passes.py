@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from backpropviz.debugger.ancestry import Ancestry
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.base_point import BasePoint, base_point_of
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.nudge import BasePoint, base_point_of
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene, Text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import DARK, LIGHT
 from tests.figures.map_views import at, start
 

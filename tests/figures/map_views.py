@@ -9,9 +9,7 @@ import numpy as np
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
@@ -20,17 +18,15 @@ from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.joining import Add
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.program import operations
-from backpropviz.engine.record import record
-from backpropviz.engine.run import run
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.scales import Scales
+from backpropviz.engine.record import record, run
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import parse
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import View
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
 
 
 @lru_cache(maxsize=16)

@@ -6,8 +6,6 @@ from functools import cache
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
@@ -21,6 +19,7 @@ from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, Array
 
 
 @cache

@@ -6,15 +6,15 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-from backpropviz.scene.equation import Row
+from backpropviz.scene.equation import RowNode
 from backpropviz.scene.equation_text import equation_text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 
 _REMARKS = re.compile(r"\(\S+ more\)|rounding|so far|padding")
 _NUMBER = r"−?(?:\d[\d.]*(?:e−?\d+)?|∞|NaN)"
 
 
-def shown_sum(numbers: Row) -> tuple[Fraction, Fraction] | None:
+def shown_sum(numbers: RowNode) -> tuple[Fraction, Fraction] | None:
     """What the last stretch of a sum adds up to, and the shown total; None if not finite."""
     text = _REMARKS.sub(" ", equation_text(numbers)).replace("•", "0")
     *_, addends, total = re.split("[=≈]", text)

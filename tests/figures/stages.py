@@ -7,23 +7,19 @@ from dataclasses import replace
 import numpy as np
 
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Optimizer, Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.program import operations
-from backpropviz.engine.record import record
-from backpropviz.engine.run import Settings, run
-from backpropviz.figures.scales import Scales
+from backpropviz.engine.record import Settings, record, run
+from backpropviz.engine.tape import operations
+from backpropviz.engine.value import Array, parse
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import View
+from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Scene, Text
-from backpropviz.storage.networks import load_network
 
 
 def of_layer(layer: Layer, image: Array, order: LoopOrder = LoopOrder.TARGET) -> View:

@@ -6,19 +6,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.nest import Rule
-from backpropviz.engine.program import operations
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import parse
+from backpropviz.figures.view import ALL, ExplainedStep, TermProgress
 from tests.figures.passes import adam, branching, lenet, tiny, with_value
 
 TAPES = {"tiny": tiny, "lenet": lenet, "branching": branching, "adam": adam}
 
 
-def step_at(tape: Tape, text: str, progress: Progress = ALL) -> ExplainedStep:
+def step_at(tape: Tape, text: str, progress: TermProgress = ALL) -> ExplainedStep:
     """The step that computes one value."""
     address = tape.resolve(parse(text))
     found = operations(tape.network, tape.batch, tape.optimizer)
@@ -49,8 +48,8 @@ def every_step(name: str) -> Iterator[ExplainedStep]:
             yield ExplainedStep(derivation, operation, depth, tape, None, progress)
 
 
-def _progresses(rule: Rule, count: int) -> Iterator[Progress]:
+def _progresses(rule: NestRule, count: int) -> Iterator[TermProgress]:
     yield ALL
-    if rule in {Rule.SUM, Rule.MAX} and count > 1:
+    if rule in {NestRule.SUM, NestRule.MAX} and count > 1:
         for current in sorted({0, count // 2, count - 1}):
-            yield Progress(current, current + 1)
+            yield TermProgress(current, current + 1)

@@ -9,22 +9,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import Address
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline, operation_of
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.layers.registry import layer_kinds
-from backpropviz.engine.model import Model
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.program import operations
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.code.code import CodeVersion, code_source
-from backpropviz.figures.explanation.explanation import explanation
-from backpropviz.figures.network.network_map import network_map
-from backpropviz.figures.scales import Scales
-from backpropviz.figures.sentences.sentences import sentences
+from backpropviz.engine.model import Model, Preprocessing
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import Address
+from backpropviz.figures.explain.code import CodeVersion, code_source
+from backpropviz.figures.explain.explanation import explanation
+from backpropviz.figures.explain.sentences import sentences
+from backpropviz.figures.network_map import network_map
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.timeline.timeline import timeline
 from backpropviz.figures.view import View

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from backpropviz.debugger.state import StopReason
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.figures.frames import MOST_FRAMES, blocks_between, frames, offered_ranges
 from backpropviz.figures.stage.stage import stage

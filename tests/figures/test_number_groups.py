@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.figures.number_groups import counted, exact_text, group_texts, said
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.figures.numbers import counted, exact_text, group_texts, said
+from backpropviz.scene.text import decimal_of
 
 
 @pytest.mark.parametrize(

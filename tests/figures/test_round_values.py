@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.figures.round_values import round_spacing, round_values
+from backpropviz.figures.numbers import round_spacing, round_values
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.engine.address import parse
+from backpropviz.engine.value import parse
 from backpropviz.figures.symbols import Notation, role_of
 from backpropviz.scene.equation import Role
 from backpropviz.scene.equation_text import equation_text

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from backpropviz.cli import main
+from backpropviz.cli.commands import main
 
 
 @dataclass(frozen=True, slots=True)

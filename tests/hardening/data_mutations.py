@@ -23,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backpropviz.engine.data import Batches
 from backpropviz.engine.network import Network
+from backpropviz.engine.training.samples import Batches
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.load import Choices, read_dataset
+from backpropviz.files.data.load import Choices, read_dataset
 from tests.importers.datasets.data_files import GRAY, idx, images, labels, network
 
 KINDS = ("idx", "npz")

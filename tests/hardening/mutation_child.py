@@ -27,28 +27,25 @@ from typing import Any
 import numpy as np
 
 from backpropviz.assets import resource as bundled
-from backpropviz.debugger.lessons.lesson import LessonPass
-from backpropviz.debugger.lessons.reading import read_lesson
-from backpropviz.debugger.lessons.trial import problems
-from backpropviz.debugger.stepping import Over
+from backpropviz.debugger.commands import Over
 from backpropviz.engine.model import Model
-from backpropviz.engine.run import Settings, read_target, run
+from backpropviz.engine.record import Settings, read_target, run
 from backpropviz.engine.tape import Tape
-from backpropviz.engine.training.augmentation import Augmentation
+from backpropviz.engine.training.samples import Augmentation
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.shipped import shipped_dataset
-from backpropviz.importers.fit import prepare
-from backpropviz.importers.images import open_picture
-from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
-from backpropviz.storage.model_file import save_model
-from backpropviz.storage.network_json import write_network
-from backpropviz.storage.networks import load_network
-from backpropviz.storage.run_file import load_run, save_run
-from backpropviz.ui.opened import record
+from backpropviz.files.data.load import shipped_dataset
+from backpropviz.files.fit import prepare
+from backpropviz.files.network_json import write_network
+from backpropviz.files.networks import load_network, save_model
+from backpropviz.files.pictures import open_picture
+from backpropviz.files.run import load_run, save_run
+from backpropviz.lessons.lesson import LessonPass
+from backpropviz.lessons.progress import problems
+from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
+from backpropviz.ui.opened import record, subject_for
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.session_file import opened_session, save_opened, saved_in
-from backpropviz.ui.subject import subject_for
 from tests.hardening.mutations import (
     mutated_archive,
     mutated_bytes,
@@ -135,8 +132,8 @@ def models(folder: Path) -> list[bytes]:
 def sessions(folder: Path) -> list[bytes]:
     """The 3×3 example and the small network, each somewhere in its pass, with marks."""
     from backpropviz.debugger.breakpoints import Breakpoint
-    from backpropviz.debugger.marks import AddWatch, ToggleBreakpoint
-    from backpropviz.engine.address import parse
+    from backpropviz.debugger.commands import AddWatch, ToggleBreakpoint
+    from backpropviz.engine.value import parse
 
     networks(folder)
     found = []

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.storage.archive import to_npy
+from backpropviz.files.archive import to_npy
 
 ODD_VALUES: tuple[Any, ...] = (
     None,

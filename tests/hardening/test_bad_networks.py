@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from backpropviz.assets import resource
-from backpropviz.storage.archive import to_npy
+from backpropviz.files.archive import to_npy
 from tests.hardening.commands import outcome, refusal
 
 MUTATIONS = 150

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from backpropviz.importers.datasets.shipped import shipped_dataset
-from backpropviz.storage.run_file import load_run
+from backpropviz.files.data.load import shipped_dataset
+from backpropviz.files.run import load_run
 from backpropviz.ui import recent
 from backpropviz.ui.kept_work import left_work
 

@@ -18,12 +18,12 @@ from PIL import Image
 
 from backpropviz.assets import resource
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.sources import catalog_of
-from backpropviz.importers.images import open_picture
+from backpropviz.files.data.load import catalog_of
+from backpropviz.files.networks import load_file, load_network
+from backpropviz.files.pictures import open_picture
+from backpropviz.files.run import load_run
+from backpropviz.lessons.reading import lesson_text
 from backpropviz.named_file import named_path
-from backpropviz.storage.lesson_file import lesson_text
-from backpropviz.storage.networks import load_file, load_network
-from backpropviz.storage.run_file import load_run
 from backpropviz.ui.requests import request_for
 from tests.hardening.commands import outcome, refusal
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, features
 
 from backpropviz.errors import UserError
-from backpropviz.importers.decode import FORMATS, picture_from_bytes
-from backpropviz.importers.images import open_picture, picture_from_array
+from backpropviz.files.pictures import FORMATS, open_picture, picture_from_array, picture_from_bytes
 
 MUTATIONS_PER_FORMAT = 60
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.importers.bundled import PHOTOS, digit_set
-from backpropviz.importers.fit import prepare
-from backpropviz.importers.images import open_picture, picture_from_array
+from backpropviz.engine.model import Preprocessing
+from backpropviz.files.fit import prepare
+from backpropviz.files.pictures import PHOTOS, digit_set, open_picture, picture_from_array
 
 
 def test_mnist_is_unchanged_bytes() -> None:

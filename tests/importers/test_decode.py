@@ -11,11 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, features
 
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.importers.decode import picture_from_bytes
-from backpropviz.importers.fit import prepare
-from backpropviz.importers.images import open_picture, picture_from_array
-from backpropviz.importers.picture import Picture
+from backpropviz.engine.model import Preprocessing
+from backpropviz.files.fit import prepare
+from backpropviz.files.pictures import Picture, open_picture, picture_from_array, picture_from_bytes
 
 RGB = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]], [[0, 0, 0], [128, 7, 9], [255, 255, 255]]])
 GRAY = np.array([[0, 1, 127], [128, 254, 255]])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.preprocessing import Fit, Preprocessing, Resample
+from backpropviz.engine.model import Fit, Preprocessing, Resample
 from backpropviz.errors import UserError
-from backpropviz.importers.fit import Region, displayable, prepare
-from backpropviz.importers.images import open_picture, picture_from_array
-from backpropviz.importers.picture import Picture
+from backpropviz.files.fit import ImageRegion, displayable, prepare
+from backpropviz.files.pictures import Picture, open_picture, picture_from_array
 
 
 def gray(values: list[list[int]]) -> Picture:
@@ -50,7 +49,7 @@ def test_a_photo_tells_its_whole_way_in_order() -> None:
         "values 0…255 scaled to 0…1",
         "normalized (x − 0.1307) / 0.3081",
     )
-    assert prepared.region == Region(40, 0, 240, 240)
+    assert prepared.region == ImageRegion(40, 0, 240, 240)
     np.testing.assert_allclose(prepared.array, (5 / 255 - 0.1307) / 0.3081, rtol=1e-5)
 
 

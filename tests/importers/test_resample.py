@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backpropviz.engine.preprocessing import Resample
-from backpropviz.importers.resample import resize
+from backpropviz.engine.model import Resample
+from backpropviz.files.fit import resize
 
 ORACLE = {
     "box": Image.Resampling.BOX,

@@ -10,8 +10,8 @@ import pytest
 
 from backpropviz.assets import resource
 from backpropviz.engine.network import Network
-from backpropviz.importers.datasets.photo_crops import LEFT, SMALLEST_CROP
-from backpropviz.storage.networks import load_network
+from backpropviz.files.data.load import LEFT, SMALLEST_CROP
+from backpropviz.files.networks import load_network
 from networks import make_tiny, train_lenet, train_mlp, train_tinyvgg
 from networks.course import Course
 from networks.digit_model import Candidate, main, nesterov

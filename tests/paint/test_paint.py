@@ -9,11 +9,10 @@ import pytest
 from PySide6.QtGui import QColor, QImage
 
 from backpropviz.errors import UserError
+from backpropviz.paint.draw import _IMAGES, image_of, upscaled
 from backpropviz.paint.fonts import qfont, register_fonts
-from backpropviz.paint.pixels import _IMAGES, image_of, upscaled
 from backpropviz.paint.render import render
-from backpropviz.scene.colormaps import color_at, not_finite_color
-from backpropviz.scene.fonts import text_width
+from backpropviz.scene.color import color_at, not_finite_color
 from backpropviz.scene.marks import (
     Anchor,
     Box,
@@ -30,6 +29,7 @@ from backpropviz.scene.marks import (
     Stroke,
     Text,
 )
+from backpropviz.scene.text import text_width
 from backpropviz.scene.theme import LIGHT, NUMBER_LARGE, ROW
 from tests.golden_files import assert_golden_image, pixel_bytes
 from tests.scene.cell_sheet import cell_sheet

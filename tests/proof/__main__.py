@@ -14,11 +14,11 @@ from importlib.util import find_spec
 import numpy as np
 
 from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.run import run
-from backpropviz.figures.code.code import CodeVersion
-from backpropviz.figures.explanation.explained_step import ExplainedStep
-from backpropviz.figures.pooling.pooled_plane import pooled_plane
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.record import run
+from backpropviz.figures.explain.code import CodeVersion
+from backpropviz.figures.stage.pooled_plane import pooled_plane
+from backpropviz.figures.view import ExplainedStep
+from backpropviz.files.networks import load_network
 from tests.figures.pooling.random_poolings import (
     drawn_winners,
     pooling_views,

@@ -8,23 +8,20 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from backpropviz.engine.address import parse
 from backpropviz.engine.derivation import Derivation, Term
-from backpropviz.engine.nest import Presence, Rule
+from backpropviz.engine.nest import NestRule, Presence
 from backpropviz.engine.operands import Indicator
-from backpropviz.figures.code.code import CodeVersion
-from backpropviz.figures.equations.folding import TermOrder
-from backpropviz.figures.equations.formula import Formula, formula
-from backpropviz.figures.explanation.derivation_text import derivation_text
-from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
-from backpropviz.figures.roles import equation_style
-from backpropviz.scene.equation import Number, Row, walk
-from backpropviz.scene.equation import Term as TermNode
-from backpropviz.scene.equation_latex import equation_latex
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.code import CodeVersion
+from backpropviz.figures.explain.formula import Formula, derivation_text, formula
+from backpropviz.figures.explain.written_sum import TermOrder
+from backpropviz.figures.symbols import equation_style
+from backpropviz.figures.view import ALL, ExplainedStep, TermProgress
+from backpropviz.scene.equation import NumberNode, RowNode, TermNode, walk
 from backpropviz.scene.equation_layout import layout_aligned
-from backpropviz.scene.equation_text import equation_text
+from backpropviz.scene.equation_text import equation_latex, equation_text
 from backpropviz.scene.marks import Text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import LIGHT
 from tests.figures.code_runs import disagreement
 from tests.proof.readers import of_latex, of_picture, of_text
@@ -49,7 +46,7 @@ def terms_add_up(step: ExplainedStep) -> str:
     terms = np.asarray(found.term_values, np.float64)
     if found.value != value:
         return f"value {found.value}, array {value}"
-    if found.rule in {Rule.MAX, Rule.COPY}:
+    if found.rule in {NestRule.MAX, NestRule.COPY}:
         made = float(terms.max())
         return "" if made == value else f"terms make {made}, array {value}"
     start = 0.0 if found.initial is None else found.initial.value
@@ -62,7 +59,7 @@ def terms_add_up(step: ExplainedStep) -> str:
 
 def _operand_size(found: Derivation) -> float:
     """A function such as p − 1 may leave a difference that is far smaller than what it is of."""
-    if found.rule is not Rule.FUNCTION:
+    if found.rule is not NestRule.FUNCTION:
         return 0.0
     return max(abs(factor.value) for factor in found.terms[0].operands)
 
@@ -85,7 +82,7 @@ def operands_resolve(step: ExplainedStep) -> str:
 def _made(found: Derivation, term: Term) -> float | None:
     values = [factor.value for factor in term.operands]
     if term.presence is not Presence.PRESENT:
-        return None if found.rule is Rule.MAX else 0.0
+        return None if found.rule is NestRule.MAX else 0.0
     operands = found.nest.by_target.operands
     lost = any(isinstance(o, Indicator) and v == 0 for o, v in zip(operands, values, strict=True))
     if lost:
@@ -113,14 +110,14 @@ def text_lists_values(step: ExplainedStep) -> str:
     return ""
 
 
-def progresses(step: ExplainedStep) -> Iterator[Progress]:
+def progresses(step: ExplainedStep) -> Iterator[TermProgress]:
     """The finished value, and one on its way."""
     found = derivation_of(step)
     count = found.term_values.size
     yield ALL
-    if found.rule in {Rule.SUM, Rule.MAX} and count > 1:
+    if found.rule in {NestRule.SUM, NestRule.MAX} and count > 1:
         current = sum(found.address.indices) % count
-        yield Progress(current, current + 1)
+        yield TermProgress(current, current + 1)
 
 
 def equations_agree(step: ExplainedStep) -> str:
@@ -148,8 +145,8 @@ def _readings_agree(made: Formula) -> str:
     return ""
 
 
-def _numbers_add_up(found: Derivation, made: Formula, progress: Progress) -> str:
-    if found.rule is not Rule.SUM or found.term_values.size == 1:
+def _numbers_add_up(found: Derivation, made: Formula, progress: TermProgress) -> str:
+    if found.rule is not NestRule.SUM or found.term_values.size == 1:
         return ""
     style = equation_style(LIGHT)
     laid = layout_aligned((made.numbers,), style, _PANEL_WIDTH)[0]
@@ -167,7 +164,7 @@ def _numbers_add_up(found: Derivation, made: Formula, progress: Progress) -> str
     if not first.adds_up:
         return f"does not add up: {equation_text(made.numbers)}"
     total = progress.running(found)
-    written = [t for t in walk(made.numbers) if isinstance(t, Number) and t.bold]
+    written = [t for t in walk(made.numbers) if isinstance(t, NumberNode) and t.bold]
     return "" if _shows(written[0].text, total) else f"total {written[0].text} for {total}"
 
 
@@ -177,11 +174,11 @@ def _same_terms(made: Formula) -> str:
     return "" if not numbers or numbers == indices else f"terms {indices} and {numbers}"
 
 
-def _term_keys(row: Row) -> list[str]:
+def _term_keys(row: RowNode) -> list[str]:
     return list(dict.fromkeys(n.key for n in walk(row) if isinstance(n, TermNode)))
 
 
-def _numbers_are_values(step: ExplainedStep, made: Formula, progress: Progress) -> str:
+def _numbers_are_values(step: ExplainedStep, made: Formula, progress: TermProgress) -> str:
     """Every drawn number with an address is the value there, to the digits that are shown."""
     own = str(derivation_of(step).address)
     (laid,) = layout_aligned((made.numbers,), equation_style(LIGHT), _PANEL_WIDTH)

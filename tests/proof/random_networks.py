@@ -8,10 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Forward
-from backpropviz.engine.base_point import BasePoint, base_point
 from backpropviz.engine.gradcheck import Outcome, check, plan
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinks import kinks_between
@@ -24,7 +21,8 @@ from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.nudge import around
+from backpropviz.engine.nudge import BasePoint, around, base_point
+from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
 
 Runs: TypeAlias = tuple[Forward, Forward, Forward]

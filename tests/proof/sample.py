@@ -8,12 +8,11 @@ from itertools import cycle
 
 import numpy as np
 
-from backpropviz.debugger.steps import Depth
+from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.nest import Coordinates
-from backpropviz.engine.program import Operation, operations
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.engine.tape import Operation, Tape, operations
+from backpropviz.figures.view import ExplainedStep
 
 NETWORKS = ("tiny-max", "tiny-avg", "tiny-overlap", "tiny-dense", "lenet", "tinyvgg", "mlp")
 

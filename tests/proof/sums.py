@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 
 _NUMBER = r"(?:\d[\d.]*(?:e−?\d+)?)"
 _FACTOR = rf"−*{_NUMBER}(?:/−?{_NUMBER})?"

@@ -8,17 +8,16 @@ from functools import cache
 
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.run import run
+from backpropviz.engine.record import run
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.equations.formula import formula
-from backpropviz.figures.roles import equation_style
-from backpropviz.scene.equation_latex import equation_latex
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.formula import formula
+from backpropviz.figures.symbols import equation_style
+from backpropviz.files.networks import load_network
 from backpropviz.scene.equation_layout import Laid, layout
-from backpropviz.scene.equation_text import equation_text
+from backpropviz.scene.equation_text import equation_latex, equation_text
 from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
 from tests.figures.kind_passes import LOSSES, OPTIMIZERS, every_kind, of_loss, of_optimizer
 from tests.figures.steps import TAPES, derivation_at, step_at
 from tests.proof.__main__ import faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from backpropviz.scene.cells import Cell, CellState, cell
-from backpropviz.scene.colormaps import color_at
+from backpropviz.scene.color import color_at
 from backpropviz.scene.marks import Box, Group, Mark, Rect, Scene, Text
 from backpropviz.scene.theme import BODY_STRONG, CARD_TITLE, DARK, LIGHT, ROW, Theme
 

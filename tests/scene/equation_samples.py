@@ -8,15 +8,15 @@ from backpropviz.scene.equation import (
     Fraction,
     Function,
     Indexed,
-    Indicator,
-    Number,
+    IndicatorNode,
+    NumberNode,
     Operator,
     Pending,
     Role,
     Root,
-    Row,
+    RowNode,
     Symbol,
-    Term,
+    TermNode,
     Words,
     indices,
     partial,
@@ -43,19 +43,19 @@ STYLE = EquationStyle(
 )
 
 
-def constant(text: str) -> Number:
-    return Number(text, constant=True)
+def constant(text: str) -> NumberNode:
+    return NumberNode(text, constant=True)
 
 
-def indexed_term(y: int, x: int, *, current: bool = False, faded: bool = False) -> Term:
+def indexed_term(y: int, x: int, *, current: bool = False, faded: bool = False) -> TermNode:
     upstream = symbol("g", f"{y},{x}", Role.BACKWARD, key=f"conv1.output.grad[0,0,{y},{x}]")
     pixel = symbol("X", f"{y},{x + 1}", Role.FORWARD, key=f"image[0,0,{y},{x + 1}]")
-    return Term(product(upstream, pixel), current, faded, key=f"term {y},{x}")
+    return TermNode(product(upstream, pixel), current, faded, key=f"term {y},{x}")
 
 
-def value_term(left: str, right: str, sign: str = "×", *, current: bool = False) -> Term:
-    factors = row(Number(left, Role.BACKWARD), Operator(sign), Number(right, Role.FORWARD))
-    return Term(factors, current)
+def value_term(left: str, right: str, sign: str = "×", *, current: bool = False) -> TermNode:
+    factors = row(NumberNode(left, Role.BACKWARD), Operator(sign), NumberNode(right, Role.FORWARD))
+    return TermNode(factors, current)
 
 
 IN_SYMBOLS = row(
@@ -82,7 +82,7 @@ WITH_NUMBERS = row(
         value_term("0", "2"), value_term("0", "1"), value_term("2", "4", current=True), Pending()
     ),
     EQUALS,
-    Number("8", Role.HERE, bold=True),
+    NumberNode("8", Role.HERE, bold=True),
     Words("so far", Role.MUTED, small=True),
 )
 POOLING = row(
@@ -90,7 +90,7 @@ POOLING = row(
     EQUALS,
     partial("L", "p", "10,5", Role.BACKWARD),
     DOT,
-    Indicator(row(symbol("a", "21,11"), Operator("≥"), Words("the other three")), Role.FORWARD),
+    IndicatorNode(row(symbol("a", "21,11"), Operator("≥"), Words("the other three")), Role.FORWARD),
 )
 SOFTMAX = row(
     symbol("p", "k"),
@@ -130,9 +130,9 @@ LONG = row(
     EQUALS,
     total(*(value_term(f"−0.{140 + 3 * i}", f"0.9{i}5", "·", current=i == 4) for i in range(9))),
     EQUALS,
-    Number("+0.4576", Role.HERE, bold=True),
+    NumberNode("+0.4576", Role.HERE, bold=True),
 )
-ALL: dict[str, Row] = {
+ALL: dict[str, RowNode] = {
     "in symbols": IN_SYMBOLS,
     "with indices": WITH_INDICES,
     "with numbers": WITH_NUMBERS,
@@ -146,7 +146,7 @@ ALL: dict[str, Row] = {
 }
 
 
-def with_current(current: int) -> Row:
+def with_current(current: int) -> RowNode:
     """`WITH_INDICES` with another term current."""
     terms = [indexed_term(i // 2, i % 2, current=i == current) for i in range(4)]
     return row(partial("L", "W", "0,1"), EQUALS, total(*terms))

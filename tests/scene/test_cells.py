@@ -5,10 +5,10 @@ from itertools import product
 import pytest
 
 from backpropviz.scene.cells import Cell, CellState, body, cell, cells, number_font, overlay
-from backpropviz.scene.colormaps import contrast
-from backpropviz.scene.fonts import text_width
+from backpropviz.scene.color import contrast
 from backpropviz.scene.hit import mark_box
 from backpropviz.scene.marks import Box, Ellipse, Line, Rect, Scene, Text
+from backpropviz.scene.text import text_width
 from backpropviz.scene.theme import DARK, LIGHT, NUMBER_LARGE, NUMBER_SMALL, Theme
 from tests.scene.cell_sheet import cell_sheet
 from tests.scene_checks import assert_text_is_legible

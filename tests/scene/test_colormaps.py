@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from backpropviz.scene.colormaps import (
+from backpropviz.scene.color import (
     DIVERGING,
     MISSING_INDEX,
     NAMES,

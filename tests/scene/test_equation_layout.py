@@ -7,13 +7,13 @@ import pytest
 from backpropviz.scene.equation import (
     Fraction,
     Indexed,
-    Number,
+    NumberNode,
     Operator,
     Pending,
     Role,
-    Row,
+    RowNode,
     Symbol,
-    Term,
+    TermNode,
     indices,
     product,
     row,
@@ -22,8 +22,8 @@ from backpropviz.scene.equation import (
     walk,
 )
 from backpropviz.scene.equation_layout import Laid, layout, layout_aligned, layout_lines
-from backpropviz.scene.fonts import text_box, text_width
 from backpropviz.scene.marks import Box, Ellipse, Font, Path, Rect, Text
+from backpropviz.scene.text import text_box, text_width
 from tests.scene.equation_samples import (
     ALL,
     EQUALS,
@@ -74,7 +74,9 @@ def test_no_two_texts_overlap_and_all_lie_inside_the_extent(name: str, width: fl
 
 
 def test_a_fraction_is_centered_on_its_bar_which_lies_at_the_height_of_the_equals_sign() -> None:
-    laid = layout(Row((Fraction(Symbol("a"), Number("1234", constant=True)), EQUALS)), STYLE)
+    laid = layout(
+        RowNode((Fraction(Symbol("a"), NumberNode("1234", constant=True)), EQUALS)), STYLE
+    )
     (bar,) = rects(laid)
     upper, lower, equals = texts(laid)
     for text in (upper, lower):
@@ -169,7 +171,7 @@ def test_every_key_of_the_tree_survives_on_a_mark() -> None:
 
 def test_parts_without_a_key_take_their_parents() -> None:
     inner = symbol("X", "0,1", key="inner")
-    laid = layout(Term(product(Symbol("g"), inner), key="outer"), STYLE)
+    laid = layout(TermNode(product(Symbol("g"), inner), key="outer"), STYLE)
     assert [text.key for text in texts(laid)] == ["outer", "inner", "inner", "inner", "inner"]
 
 
@@ -193,7 +195,9 @@ def test_the_limits_of_a_sum_are_centered_below_and_above() -> None:
 
 
 def test_fonts_follow_the_meaning() -> None:
-    laid = layout(row(Symbol("∂"), Symbol("L"), Number("2.5"), Number("2", constant=True)), STYLE)
+    laid = layout(
+        row(Symbol("∂"), Symbol("L"), NumberNode("2.5"), NumberNode("2", constant=True)), STYLE
+    )
     families = [(text.font.family, text.font.italic) for text in texts(laid)]
     assert families == [
         ("STIX Two Math", False),
@@ -223,7 +227,7 @@ def test_delimiters_grow_with_what_they_hold() -> None:
 
 
 def test_what_is_not_computed_is_a_dot() -> None:
-    laid = layout(total(Number("1"), Pending("loss")), STYLE)
+    laid = layout(total(NumberNode("1"), Pending("loss")), STYLE)
     (dot,) = (mark for mark in laid.marks if isinstance(mark, Ellipse))
     assert dot.key == "loss"
     assert [text.text for text in texts(laid)] == ["1", "+"]
@@ -237,7 +241,7 @@ def test_another_measure_and_size_scale_the_layout() -> None:
 
 
 def test_an_empty_row_takes_no_room() -> None:
-    assert layout_lines(Row(()), STYLE, 100.0) == Laid((), 0.0, 0.0, 0.0)
+    assert layout_lines(RowNode(()), STYLE, 100.0) == Laid((), 0.0, 0.0, 0.0)
 
 
 def test_laying_out_twice_gives_the_same_marks() -> None:

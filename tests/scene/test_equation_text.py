@@ -7,12 +7,12 @@ import pytest
 from backpropviz.scene.equation import (
     Fraction,
     Indexed,
-    Kind,
     Node,
-    Number,
+    NumberNode,
     Operator,
-    Row,
+    RowNode,
     Symbol,
+    SymbolKind,
     Words,
     indices,
     operator_kind,
@@ -21,8 +21,7 @@ from backpropviz.scene.equation import (
     total,
     walk,
 )
-from backpropviz.scene.equation_latex import equation_latex
-from backpropviz.scene.equation_text import equation_text
+from backpropviz.scene.equation_text import equation_latex, equation_text
 from tests.scene.equation_samples import ALL, LONG, WITH_INDICES, WITH_NUMBERS, constant
 
 TEXTS = {
@@ -79,7 +78,7 @@ def test_latex_is_balanced_ascii_of_known_commands(name: str) -> None:
 
 
 def numbers(node: Node) -> list[float]:
-    written = [part.text.replace("−", "-") for part in walk(node) if isinstance(part, Number)]
+    written = [part.text.replace("−", "-") for part in walk(node) if isinstance(part, NumberNode)]
     return [float(number) for number in written]
 
 
@@ -90,7 +89,7 @@ def numbers_in(text: str) -> list[float]:
 
 
 @pytest.mark.parametrize("tree", [WITH_NUMBERS, WITH_INDICES, LONG])
-def test_text_and_latex_tell_the_numbers_of_the_tree(tree: Row) -> None:
+def test_text_and_latex_tell_the_numbers_of_the_tree(tree: RowNode) -> None:
     assert numbers_in(equation_text(tree)) == numbers(tree)
     assert numbers_in(equation_latex(tree)) == numbers(tree)
 
@@ -101,8 +100,8 @@ def test_text_and_latex_tell_the_numbers_of_the_tree(tree: Row) -> None:
         (Fraction(Symbol("a"), row(Symbol("b"), Operator("·"), Symbol("c"))), "a/(b·c)"),
         (Fraction(total(Symbol("a"), Symbol("b")), Symbol("c")), "(a+b)/c"),
         (Fraction(Fraction(Symbol("a"), Symbol("b")), Symbol("c")), "(a/b)/c"),
-        (Fraction(Symbol("a"), Row((partial("L", "W"),))), "a/(∂L/∂W)"),
-        (Indexed(Number("−2"), sup=constant("3")), "(−2)^3"),
+        (Fraction(Symbol("a"), RowNode((partial("L", "W"),))), "a/(∂L/∂W)"),
+        (Indexed(NumberNode("−2"), sup=constant("3")), "(−2)^3"),
         (Indexed(Symbol("x"), sup=total(Symbol("a"), Symbol("b"))), "x^(a+b)"),
         (Indexed(Symbol("W"), sub=Symbol("new", italic=False)), "W_new"),
         (row(Operator("−"), Symbol("a"), Operator("−"), Symbol("b")), "−a − b"),
@@ -117,9 +116,9 @@ def test_parentheses_and_signs_in_text(tree: Node, text: str) -> None:
 @pytest.mark.parametrize(
     ("tree", "latex"),
     [
-        (Number("−1.2·10⁻⁵"), r"{-1.2\cdot 10^{-5}}"),
-        (Number("NaN"), r"{\mathrm{NaN}}"),
-        (Number("−∞"), r"{-\infty}"),
+        (NumberNode("−1.2·10⁻⁵"), r"{-1.2\cdot 10^{-5}}"),
+        (NumberNode("NaN"), r"{\mathrm{NaN}}"),
+        (NumberNode("−∞"), r"{-\infty}"),
         (Symbol("ReLU′", italic=False), r"\mathrm{ReLU}'"),
         (Indexed(Symbol("W"), sup=Symbol("′")), r"W^{\prime}"),
         (Symbol("50_%", italic=False), r"\mathrm{50\_\%}"),
@@ -150,9 +149,9 @@ def test_indices_are_read_as_they_are_written() -> None:
 def test_kinds_of_operators() -> None:
     kinds = [operator_kind(Operator(text)) for text in ("+", "−", "·", ",", "=", "≥", "→")]
     assert kinds == [
-        Kind.SUM,
-        Kind.SUM,
-        Kind.PRODUCT,
-        Kind.PUNCTUATION,
-        *[Kind.RELATION] * 3,
+        SymbolKind.SUM,
+        SymbolKind.SUM,
+        SymbolKind.PRODUCT,
+        SymbolKind.PUNCTUATION,
+        *[SymbolKind.RELATION] * 3,
     ]

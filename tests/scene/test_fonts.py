@@ -4,8 +4,9 @@ import pytest
 
 from backpropviz.assets import resource_names
 from backpropviz.scene import theme as styles
-from backpropviz.scene.equation_setting import LETTERS, SIGNS
-from backpropviz.scene.fonts import (
+from backpropviz.scene.equation_layout import LETTERS, SIGNS
+from backpropviz.scene.marks import Anchor, Box, Font, Text
+from backpropviz.scene.text import (
     ELLIPSIS,
     ascent,
     cap_height,
@@ -17,7 +18,6 @@ from backpropviz.scene.fonts import (
     text_width,
     wrap,
 )
-from backpropviz.scene.marks import Anchor, Box, Font, Text
 
 STYLES = [
     *(value for value in vars(styles).values() if isinstance(value, Font)),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from backpropviz.scene.layout import bounds, column, row
+from backpropviz.scene.flow import bounds, column, row
 from backpropviz.scene.marks import Box
 
 

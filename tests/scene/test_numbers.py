@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.scene.numbers import (
+from backpropviz.scene.text import (
     decimal_of,
     decimal_text,
     fitted,

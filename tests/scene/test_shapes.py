@@ -4,8 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.scene.marks import Hatch, Path, Rect, Stroke
-from backpropviz.scene.shapes import HATCH_STEP, arrowhead, hatch_lines, segments
+from backpropviz.scene.marks import (
+    HATCH_STEP,
+    Hatch,
+    Path,
+    Rect,
+    Stroke,
+    arrowhead,
+    hatch_lines,
+    segments,
+)
 
 SIDES = st.floats(0.5, 300)
 PLACES = st.floats(-200, 200)

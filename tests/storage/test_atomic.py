@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backpropviz.errors import UserError
-from backpropviz.storage.atomic import (
+from backpropviz.files.atomic import (
     atomic_file,
     atomic_folder,
     check_writable,

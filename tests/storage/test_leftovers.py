@@ -7,8 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from backpropviz.storage.atomic import atomic_file, write_text
-from backpropviz.storage.leftovers import own_mark, remove_leftovers, remove_leftovers_once
+from backpropviz.files.atomic import (
+    atomic_file,
+    own_mark,
+    remove_leftovers,
+    remove_leftovers_once,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backpropviz.errors import UserError
-from backpropviz.storage.lesson_file import LARGEST_BYTES, bundled_lesson_names, lesson_text
+from backpropviz.lessons.reading import LARGEST_BYTES, bundled_lesson_names, lesson_text
 
 
 def test_bundled_lessons_come_by_name_in_order() -> None:

@@ -11,17 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.model import Example, Model
+from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.presets import preset
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
-from backpropviz.storage.archive import to_npy
-from backpropviz.storage.model_file import Session, save_model, save_session
-from backpropviz.storage.network_json import write_network
-from backpropviz.storage.networks import load_file, load_network
+from backpropviz.files.archive import to_npy
+from backpropviz.files.network_json import write_network
+from backpropviz.files.networks import (
+    SessionFile,
+    load_file,
+    load_network,
+    save_model,
+    save_session,
+)
 
 WEIGHT = "parameters/conv1.weight.npy"
 
@@ -107,7 +111,7 @@ def test_a_session_brings_its_model_state_and_arrays(path: Path) -> None:
     arrays: dict[str, Array] = {"edited": np.eye(3, dtype=np.uint8), "mask": np.zeros((0, 2))}
     save_session(path, model, state, arrays)
     session = load_file(path)
-    assert isinstance(session, Session)
+    assert isinstance(session, SessionFile)
     assert session.state == state
     assert_same(session.model, model)
     assert set(session.arrays) == {"edited", "mask"}
@@ -121,7 +125,7 @@ def test_zeros_are_not_taken_for_a_bomb(path: Path) -> None:
     zeros = np.zeros((500, 500), dtype=np.float32)
     save_session(path, model, {}, {"zeros": zeros})
     session = load_file(path)
-    assert isinstance(session, Session)
+    assert isinstance(session, SessionFile)
     assert np.array_equal(session.arrays["zeros"], zeros)
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from backpropviz.assets import resource
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.preprocessing import Preprocessing
+from backpropviz.engine.model import Preprocessing
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
-from backpropviz.storage.network_json import FIELDS, write_network
-from backpropviz.storage.networks import load_network
+from backpropviz.files.network_json import FIELDS, write_network
+from backpropviz.files.networks import load_network
 
 ROOT = Path(__file__).resolve().parents[2]
 

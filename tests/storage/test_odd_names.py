@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from backpropviz.document import LONGEST_TEXT, JsonPlace, Value, plain
-from backpropviz.storage.atomic import write_text
-from backpropviz.storage.model_file import load_model, save_model, save_session
-from backpropviz.storage.network_json import write_network
-from backpropviz.storage.networks import load_network
+from backpropviz.files.atomic import write_text
+from backpropviz.files.network_json import write_network
+from backpropviz.files.networks import load_model, load_network, save_model, save_session
 
 ODD = {
     "caf\udce9": r"caf\xe9",

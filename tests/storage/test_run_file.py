@@ -12,27 +12,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Adam, Optimizer, RmsProp, Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.schedule import Cosine, Product, WarmUp
-from backpropviz.engine.training.augmentation import Augmentation
-from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.history import COLUMN_NAMES, History
-from backpropviz.engine.training.measure import tensors_of
-from backpropviz.engine.training.replay import state_at
-from backpropviz.engine.training.run import Run, fork
-from backpropviz.engine.training.samples import Dataset, Samples, Skipped
+from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes, state_at
+from backpropviz.engine.training.history import COLUMN_NAMES, History, tensors_of
+from backpropviz.engine.training.run import Hyperparameters, Run, fork
+from backpropviz.engine.training.samples import Augmentation, Dataset, Samples, Skipped
 from backpropviz.engine.training.trainer import Trainer
+from backpropviz.engine.training.update import Cosine, Product, WarmUp
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.load import load_dataset
-from backpropviz.importers.datasets.shipped import shipped_dataset
-from backpropviz.storage import run_file
-from backpropviz.storage.archive import to_npy
-from backpropviz.storage.model_file import kind_of
-from backpropviz.storage.networks import load_network
-from backpropviz.storage.run_file import SavedRun, load_run, save_run
+from backpropviz.files import run as run_file
+from backpropviz.files.archive import to_npy
+from backpropviz.files.data.load import load_dataset, shipped_dataset
+from backpropviz.files.networks import kind_of, load_network
+from backpropviz.files.run import SavedRun, load_run, save_run
 from tests.engine.passes import grown
 from tests.engine.training.runs import regression, run_of, same, states, stripes
 

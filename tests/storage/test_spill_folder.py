@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from backpropviz.engine.optimizer import Adam
-from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes
-from backpropviz.engine.training.replay import state_at
+from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes, state_at
 from backpropviz.errors import UserError
-from backpropviz.storage.spill_folder import SpillFolder
+from backpropviz.files.run import SpillFolder
 from tests.engine.passes import grown
 from tests.engine.training.runs import run_of, same, states
 

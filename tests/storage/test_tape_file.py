@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from backpropviz.engine.run import run
-from backpropviz.storage.networks import load_network
-from backpropviz.storage.tape_file import save_tape
+from backpropviz.engine.record import run
+from backpropviz.files.archive import save_tape
+from backpropviz.files.networks import load_network
 
 
 def test_every_address_comes_back_without_pickle(tmp_path: Path) -> None:

@@ -17,14 +17,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from backpropviz.cli import main
+from backpropviz.cli import training as keeping
+from backpropviz.cli.commands import main
+from backpropviz.cli.training import Keeper
 from backpropviz.engine.training.trainer import Trainer, Updated
-from backpropviz.importers.datasets.shipped import shipped_dataset
-from backpropviz.storage import archive
-from backpropviz.storage.atomic import atomic_file
-from backpropviz.storage.run_file import SavedRun, load_run
-from backpropviz.training_command import keeping
-from backpropviz.training_command.keeping import Keeper
+from backpropviz.files import archive
+from backpropviz.files.atomic import atomic_file
+from backpropviz.files.data.load import shipped_dataset
+from backpropviz.files.run import SavedRun, load_run
 
 TRAIN = ("train", "--network", "mlp", "--data", "mnist", "--batch", "400")
 ENDLESS = (*TRAIN, "--updates", "400")  # a line an epoch
@@ -239,7 +239,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file_and_a_spare_one(
                 full()
         plain(goal, *rest, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("backpropviz.storage.run_file.write_archive", writing)
+    monkeypatch.setattr("backpropviz.files.run.write_archive", writing)
     words = ("train", "--resume", str(path), "--updates", "3", "--save-every", "0")
     capsys.readouterr()
     assert main((*words, "-o", str(path))) == 3

@@ -13,18 +13,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.cli import main
+from backpropviz.cli.commands import main
+from backpropviz.cli.train import OPTIMIZERS
+from backpropviz.cli.training import progress_text, read_schedule
 from backpropviz.engine.optimizer import Adam, Sgd, optimizer_kinds
-from backpropviz.engine.schedule import Constant, Cosine, Product, StepDecay, Then, WarmUp
-from backpropviz.engine.training.measure import Measured
+from backpropviz.engine.training.history import Measured
 from backpropviz.engine.training.trainer import Trainer, Updated
+from backpropviz.engine.training.update import (
+    ConstantRate,
+    Cosine,
+    Product,
+    StepDecay,
+    Then,
+    WarmUp,
+)
 from backpropviz.errors import UsageError
-from backpropviz.importers.datasets.shipped import shipped_dataset
-from backpropviz.storage.networks import load_network
-from backpropviz.storage.run_file import SavedRun, load_run
-from backpropviz.training_command.command import OPTIMIZERS
-from backpropviz.training_command.progress import progress_text
-from backpropviz.training_command.settings import read_schedule
+from backpropviz.files.data.load import shipped_dataset
+from backpropviz.files.networks import load_network
+from backpropviz.files.run import SavedRun, load_run
 from tests.engine.training.runs import same
 from tests.importers.datasets.data_files import write_folder
 
@@ -188,7 +194,7 @@ def test_a_resumed_run_takes_other_settings(path: Path, capsys: pytest.CaptureFi
     assert course.rule(3).learning_rate == 0.02
     rates = [course.rule(k).learning_rate for k in (4, 5, 6, 7)]
     assert rates == pytest.approx([0.5, 0.5, 0.05, 0.05])
-    assert course.at(4).curve == Then(Constant(), 3, StepDecay(2))
+    assert course.at(4).curve == Then(ConstantRate(), 3, StepDecay(2))
     assert course.changes[0].words.startswith("learning rate 0.02 → 0.5, schedule")
     told(
         capsys,
@@ -334,7 +340,7 @@ def test_the_line_of_progress() -> None:
 
 
 def test_schedules_are_written_in_a_word() -> None:
-    assert read_schedule("constant", 9) == Constant()
+    assert read_schedule("constant", 9) == ConstantRate()
     assert read_schedule("cosine", 9) == Cosine(9)
     assert read_schedule("cosine:5:0.1", 9) == Cosine(5, 0.1)
     assert read_schedule("warm_up:3 * step:4:0.5", 9) == Product(WarmUp(3), StepDecay(4, 0.5))

@@ -8,23 +8,17 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.marks import TogglePin
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
-from backpropviz.engine.integers import EDITED_IMAGE, EDITED_REMARK
+from backpropviz.debugger.commands import GoToAddress, TogglePin
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.architecture.presets import EDITED_IMAGE, EDITED_REMARK
+from backpropviz.engine.value import parse
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Group, Scene, Text
-from backpropviz.ui.analysis.ancestry_window import FEEDS, ORIGIN, AncestryWindow
-from backpropviz.ui.analysis.check_window import CheckWindow
-from backpropviz.ui.analysis.conventions_window import ConventionsWindow
-from backpropviz.ui.analysis.edit import read_number
-from backpropviz.ui.analysis.nudge_lab import COST, CURVE, SWEEP, NudgeLab
-from backpropviz.ui.analysis.nudge_work import reach_for
-from backpropviz.ui.analysis.number_editor import NumberEditor
-from backpropviz.ui.analysis.number_field import NumberField
-from backpropviz.ui.analysis.weight_window import FORWARD, WeightWindow
-from backpropviz.ui.dialogs.ask import AskDialog
+from backpropviz.ui.analysis.check import CheckWindow, ConventionsWindow
+from backpropviz.ui.analysis.nudge import COST, CURVE, SWEEP, NudgeLab, reach_for
+from backpropviz.ui.analysis.number_editor import NumberEditor, NumberField, read_number
+from backpropviz.ui.analysis.values import FEEDS, FORWARD, ORIGIN, AncestryWindow, WeightWindow
+from backpropviz.ui.dialog import AskDialog
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.session_file import opened_session, save_opened, saved_in

@@ -14,16 +14,14 @@ from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoTo
-from backpropviz.debugger.stepping import Over
+from backpropviz.debugger.commands import GoTo, Over
 from backpropviz.engine.architecture.edits import remove
 from backpropviz.errors import UserError
 from backpropviz.ui import kept_work
-from backpropviz.ui.closing import ended_by_signals
-from backpropviz.ui.dialogs.closing import ClosingDialog
+from backpropviz.ui.closing import ClosingDialog, ended_by_signals
+from backpropviz.ui.controls import Notice
 from backpropviz.ui.kept_work import WorkFolder, left_work
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.notice import Notice
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.workbench import Workbench
 from tests.engine.training.runs import same

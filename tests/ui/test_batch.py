@@ -7,29 +7,27 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.debugger.going import GoToAddress
+from backpropviz.debugger.commands import GoToAddress
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.moment import Moment
-from backpropviz.engine.training.run import new_run
+from backpropviz.engine.tape import operations
+from backpropviz.engine.training.checkpoints import Moment
+from backpropviz.engine.training.run import Hyperparameters, new_run
 from backpropviz.engine.training.samples import Dataset, Samples
-from backpropviz.figures.scales import Scales
+from backpropviz.engine.value import parse
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import View
-from backpropviz.scene.numbers import shown
+from backpropviz.files.networks import load_network
+from backpropviz.scene.text import shown
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
-from backpropviz.ui.cell_text import cell_text
-from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.training.debugged import opened_update
+from backpropviz.ui.pointing import cell_text
+from backpropviz.ui.top_bar import image_thumbnail
+from backpropviz.ui.training.past import opened_update
 from backpropviz.ui.workbench import Workbench
 from tests.ui.bench import bench_of
 from tests.ui.conftest import Open

@@ -9,16 +9,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.stepping import Over
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
-from backpropviz.figures.stage.close_up import Window
+from backpropviz.debugger.commands import GoToAddress, Over
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
+from backpropviz.figures.stage.planes import ViewWindow
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Pixels
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.stage_view import StageView
-from backpropviz.ui.windows_shown import main_window_shown
+from backpropviz.ui.stage_view import StageView, main_window_shown
 from tests.ui.bench import bench_of
 from tests.ui.conftest import Open
 
@@ -32,7 +30,7 @@ def stage(window: MainWindow, open_in: Open) -> StageView:
     return bench.stage
 
 
-def shown(stage: StageView) -> Window:
+def shown(stage: StageView) -> ViewWindow:
     """The part that is drawn."""
     assert stage.scene is not None
     found = main_window_shown(stage.scene)

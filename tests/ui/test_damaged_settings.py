@@ -8,15 +8,14 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.architecture.doubled import doubled
+from backpropviz.engine.architecture.draft import doubled
 from backpropviz.errors import UserError
-from backpropviz.ui.going import command_for
-from backpropviz.ui.lessons.progress_file import read_progress
+from backpropviz.ui.controller import command_for
+from backpropviz.ui.controls import Notice
+from backpropviz.ui.lessons.coach import read_progress
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.notice import Notice
 from backpropviz.ui.palette import CommandPalette
-from backpropviz.ui.preferences import INTERVALS_MS, read_preferences
-from backpropviz.ui.recent import read_recent
+from backpropviz.ui.recent import INTERVALS_MS, read_preferences, read_recent
 from tests.engine.architecture.test_doubled import softmax_file
 from tests.ui.conftest import LONG_MS, Open
 

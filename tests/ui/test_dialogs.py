@@ -7,19 +7,15 @@ from datetime import datetime
 import pytest
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.engine.address import parse
-from backpropviz.scene.colormaps import DIVERGING
-from backpropviz.ui.dialogs.ask import AskDialog
-from backpropviz.ui.dialogs.breakpoint import BreakpointDialog
-from backpropviz.ui.dialogs.fitting import FittingDialog
-from backpropviz.ui.dialogs.network import NetworkDialog
-from backpropviz.ui.dialogs.preferences import PreferencesDialog
-from backpropviz.ui.dialogs.shortcuts import ShortcutSheet
-from backpropviz.ui.fuzzy import match
+from backpropviz.engine.value import parse
+from backpropviz.scene.color import DIVERGING
+from backpropviz.ui.dialog import AskDialog, BreakpointDialog
+from backpropviz.ui.fitting_dialog import FittingDialog
+from backpropviz.ui.floating import match
+from backpropviz.ui.information import NetworkDialog, PreferencesDialog, ShortcutSheet
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.palette import CommandPalette
-from backpropviz.ui.preferences import COLOR_MAPS, INTERVALS_MS, read_preferences, speed_text
-from backpropviz.ui.recent import when_text
+from backpropviz.ui.recent import COLOR_MAPS, INTERVALS_MS, read_preferences, speed_text, when_text
 from tests.ui.conftest import Open
 
 

@@ -9,10 +9,10 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
-from backpropviz.ui.dialogs.export import ExportDialog
+from backpropviz.debugger.commands import GoToAddress
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
+from backpropviz.ui.export_dialog import ExportDialog
 from backpropviz.ui.main_window import MainWindow
 from tests.ui.conftest import LONG_MS, Open
 

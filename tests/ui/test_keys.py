@@ -8,15 +8,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
 from backpropviz.ui.actions import ACTIONS, Scope
-from backpropviz.ui.dialogs.ask import AskDialog
-from backpropviz.ui.dialogs.frame import FramedDialog
-from backpropviz.ui.editor.picture_dialog import PictureDialog
+from backpropviz.ui.dialog import AskDialog, FramedDialog
+from backpropviz.ui.editor.end_forms import PictureDialog
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.menus import MENUS, plain, with_letters
-from backpropviz.ui.screen import bounded, keep_on_screen, room
+from backpropviz.ui.windows import bounded, keep_on_screen, room
 from tests.ui.conftest import Open
 
 

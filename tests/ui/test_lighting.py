@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.commands import GoToAddress
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.mark_keys import clicked
+from backpropviz.ui.pointing import clicked
 from tests.ui.bench import bench_of
 from tests.ui.conftest import Open
 

@@ -13,17 +13,15 @@ from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QUrl
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.marks import AddWatch
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.commands import AddWatch, GoToAddress
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
 from backpropviz.scene.theme import DARK
+from backpropviz.ui.controls import Notice
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.mime import request_from
-from backpropviz.ui.notice import Notice
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.recent import last_session_file, read_recent
-from backpropviz.ui.requests import OpenRequest, request_for
+from backpropviz.ui.requests import OpenRequest, request_for, request_from
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 

@@ -10,13 +10,12 @@ from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.checkpoints import Moment
+from backpropviz.ui.controls import Notice
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.notice import Notice
-from backpropviz.ui.opened import Opened
+from backpropviz.ui.opened import Opened, subject_for
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.subject import subject_for
-from backpropviz.ui.training.debugged import opened_update
+from backpropviz.ui.training.past import opened_update
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 from tests.ui.training.conftest import small_run

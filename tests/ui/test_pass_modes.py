@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.address import parse
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
@@ -17,19 +16,18 @@ from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.mode import Mode, recorded_mode
+from backpropviz.engine.model import Mode, recorded_mode
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.checkpoints import Moment
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
-from backpropviz.storage.model_file import Session
+from backpropviz.files.networks import SessionFile
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.opened import Opened
+from backpropviz.ui.opened import Opened, facts_text, subject_for
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.session_file import opened_session, save_opened, saved_in
-from backpropviz.ui.status_text import facts_text
-from backpropviz.ui.subject import subject_for
-from backpropviz.ui.training.debugged import opened_update
+from backpropviz.ui.training.past import opened_update
 from tests.engine.training.runs import run_of, stripes
 from tests.moded import lone_file, moded_file
 from tests.ui.bench import bench_of
@@ -96,7 +94,7 @@ def test_a_session_keeps_its_mode(mode: str, tmp_path: Path, open_in: Open) -> N
     path = tmp_path / "session.bpv"
     save_opened(path, opened)
     found = saved_in(str(path))
-    assert isinstance(found, Session)
+    assert isinstance(found, SessionFile)
     again = opened_session(found, "session.bpv", opened.view.scales.diverging)
     assert again.subject.mode == opened.subject.mode
     assert again.view.tape.loss == opened.view.tape.loss
@@ -118,7 +116,7 @@ def test_a_session_from_before_shows_what_it_showed(tmp_path: Path, open_in: Ope
     path = tmp_path / "session.bpv"
     save_opened(path, opened)
     found = saved_in(str(path))
-    assert isinstance(found, Session)
+    assert isinstance(found, SessionFile)
     state = dict(found.state)
     state["settings"] = {
         name: value

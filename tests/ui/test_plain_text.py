@@ -16,12 +16,12 @@ from pytestqt.qtbot import QtBot
 import backpropviz.ui
 from backpropviz.engine.model import Model
 from backpropviz.engine.training.run import Run
-from backpropviz.storage.networks import load_network
-from backpropviz.ui.dialogs.network import NetworkDialog
+from backpropviz.files.networks import load_network
+from backpropviz.ui.information import NetworkDialog
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.training.new_run_dialog import NewRunDialog
+from backpropviz.ui.training.new_run import NewRunDialog
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS
 from tests.ui.training.conftest import small_run

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backpropviz.errors import MachineError
-from backpropviz.ui.display import check_display
+from backpropviz.ui.process import check_display
 
 ROOT = Path(__file__).parents[2]
 

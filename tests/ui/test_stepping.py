@@ -7,10 +7,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth
+from backpropviz.debugger.commands import GoTo, GoToAddress, SetDepth
 from backpropviz.debugger.state import SessionState, StopReason
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.value import parse
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Text
 from backpropviz.ui.main_window import MainWindow
@@ -177,7 +177,7 @@ def test_conditions_are_searched_beside_the_window(
     window: MainWindow, open_in: Open, qtbot: QtBot
 ) -> None:
     from backpropviz.debugger.breakpoints import Breakpoint
-    from backpropviz.debugger.marks import ToggleBreakpoint
+    from backpropviz.debugger.commands import ToggleBreakpoint
 
     open_in(network="tiny-max")
     controller = bench_of(window).controller
@@ -192,8 +192,8 @@ def test_conditions_are_searched_beside_the_window(
 
 
 def test_watches_tell_not_computed_so_far_and_final(window: MainWindow, open_in: Open) -> None:
-    from backpropviz.debugger.marks import AddWatch
-    from backpropviz.ui.lists import watch_rows
+    from backpropviz.debugger.commands import AddWatch
+    from backpropviz.ui.marks_panel import watch_rows
 
     open_in(network="tiny-max")
     controller = bench_of(window).controller

@@ -8,13 +8,13 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.commands import GoTo, GoToAddress, SetDepth
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
 from backpropviz.figures.timeline.timeline import timeline
-from backpropviz.ui.dialogs.export import ExportDialog
+from backpropviz.ui.controls import Notice
+from backpropviz.ui.export_dialog import ExportDialog
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.notice import Notice
 from backpropviz.ui.opened import Opened
 from tests.ui.bench import bench_of
 from tests.ui.conftest import Open

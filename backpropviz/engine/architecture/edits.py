@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Final
 
 from backpropviz.engine.architecture.catalog import UNNUMBERED, entry_of
-from backpropviz.engine.architecture.draft import Draft
-from backpropviz.engine.architecture.limits import LONGEST_NAME, MOST_LAYERS, check_settings
-from backpropviz.engine.architecture.survey import survey
+from backpropviz.engine.architecture.draft import Draft, survey
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.registry import layer_from_fields
+from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields, loss_kinds
+from backpropviz.engine.model import (
+    LONGEST_CLASS_NAME,
+    LONGEST_NAME,
+    MOST_LAYERS,
+    check_input_shape,
+    check_settings,
+)
 from backpropviz.engine.network import IMAGE_NAME, Node, check_name
+from backpropviz.engine.value import Shape
 from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 
 def add(draft: Draft, layer: Layer, after: str) -> Draft:
@@ -185,3 +193,102 @@ def _check_chain(draft: Draft, upper: Node, lower: Node) -> None:
             f"{upper.name} and {lower.name} cannot change places, since {', '.join(others)} also "
             f"reads {upper.name}: change its inputs first."
         )
+
+
+LONGEST_TITLE: Final = 200
+MOST_CLASSES: Final = 10_000
+
+
+def change_title(draft: Draft, title: str) -> Draft:
+    """Call the network something else."""
+    wanted = title.strip()
+    if not wanted or len(wanted) > LONGEST_TITLE or not wanted.isprintable():
+        raise UserError(f"a title has 1 to {LONGEST_TITLE} characters in one line.")
+    return replace(draft, title=wanted)
+
+
+def change_input_shape(draft: Draft, shape: Shape) -> Draft:
+    """Let the network take images of channels × height × width."""
+    check_input_shape(shape)
+    return replace(draft, input_shape=shape)
+
+
+def change_loss(draft: Draft, kind: str) -> Draft:
+    """Judge by another loss; the settings that both have stay."""
+    kinds = loss_kinds()
+    if kind not in kinds:
+        raise UserError(f"“{kind}” is not a kind of loss; there are {', '.join(kinds)}.")
+    usual = to_fields(kinds[kind]())
+    kept = {field: value for field, value in to_fields(draft.loss).items() if field in usual}
+    return replace(draft, loss=loss_from_fields({**usual, **kept, "kind": kind}))
+
+
+def change_loss_setting(draft: Draft, field: str, value: object) -> Draft:
+    """Give one field of the loss another value, as JSON would have it."""
+    settings = {**to_fields(draft.loss), field: value}
+    check_settings("loss", settings)
+    return replace(draft, loss=loss_from_fields(settings))
+
+
+def change_classes(draft: Draft, names: tuple[str, ...]) -> Draft:
+    """Name the network's outputs; none for a regression."""
+    if len(names) > MOST_CLASSES:
+        raise UserError(f"{len(names):,} classes are too many: use at most {MOST_CLASSES:,}.")
+    for name in names:
+        if not name or len(name) > LONGEST_CLASS_NAME or not name.isprintable():
+            raise UserError(
+                f"“{name}” cannot name a class: use 1 to {LONGEST_CLASS_NAME} characters in one "
+                "line."
+            )
+        if names.count(name) > 1:
+            raise UserError(f"two classes are called “{name}”: give each its own name.")
+    return replace(draft, class_names=names)
+
+
+@frozen
+class Edit:
+    """What was done, and the draft on its other side."""
+
+    label: str
+    draft: Draft
+
+
+@frozen
+class DraftHistory:
+    """The present draft; `past` holds the drafts before it, `future` those undone."""
+
+    present: Draft
+    past: tuple[Edit, ...] = ()
+    future: tuple[Edit, ...] = ()
+
+    def edited(self, label: str, draft: Draft) -> DraftHistory:
+        """After another edit; one that changes nothing is none."""
+        if draft == self.present:
+            return self
+        return DraftHistory(draft, (*self.past, Edit(label, self.present)))
+
+    def undone(self) -> DraftHistory:
+        """Before the last edit; itself where there is none."""
+        if not self.past:
+            return self
+        *past, last = self.past
+        future = (*self.future, Edit(last.label, self.present))
+        return DraftHistory(last.draft, tuple(past), future)
+
+    def redone(self) -> DraftHistory:
+        """After the edit that was undone last; itself where there is none."""
+        if not self.future:
+            return self
+        *future, last = self.future
+        past = (*self.past, Edit(last.label, self.present))
+        return DraftHistory(last.draft, past, tuple(future))
+
+    @property
+    def undo_label(self) -> str:
+        """What undoing would take back, or nothing."""
+        return self.past[-1].label if self.past else ""
+
+    @property
+    def redo_label(self) -> str:
+        """What would be done again, or nothing."""
+        return self.future[-1].label if self.future else ""

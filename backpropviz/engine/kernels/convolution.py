@@ -7,19 +7,332 @@ unflipped; only ∂X turns the kernel by 180°. Results keep the image's dtype.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels.correlation import correlate
-from backpropviz.engine.kernels.folding import scatter
-from backpropviz.engine.kernels.gathering import gather
 from backpropviz.engine.kernels.geometry import Pair, Window
-from backpropviz.engine.kernels.unfolding import Frame
-from backpropviz.engine.kernels.workspace import FRESH, Workspace
+from backpropviz.engine.kernels.workspace import FRESH, Fresh, Workspace
+from backpropviz.frozen import frozen
 
 Array = NDArray[Any]
+
+SMALL_BLOCK_BYTES = 1 << 20
+"""Unfolded values held at once where many small products read them: a core's own cache."""
+
+BLOCK_BYTES = 1 << 22
+"""The same for one large product, and for a single sample before it is cut by rows."""
+
+
+@frozen
+class PaddedFrame:
+    """Where an image's cell (0, 0) comes to lie in a larger plane, and that plane's size.
+
+    A negative corner, or a size too small for the image, crops.
+    """
+
+    corner: Pair
+    size: Pair
+
+
+def padded_blocks(
+    image: Array, frame: PaddedFrame, rows: int, row_bytes: int, block_bytes: int, buffers: Fresh
+) -> Iterator[tuple[Array, slice, slice]]:
+    """Cut a batch into (padded samples, samples, output rows) whose rows unfold to a block.
+
+    The cut depends on the shapes alone, so equal batches are always summed in equal order.
+    """
+    samples = image.shape[0]
+    sample_bytes = rows * row_bytes
+    band = rows if sample_bytes <= BLOCK_BYTES else max(1, BLOCK_BYTES // row_bytes)
+    step = max(1, block_bytes // sample_bytes)
+    for start in range(0, samples, step):
+        some = slice(start, min(start + step, samples))
+        padded = pad(image[some], frame, buffers)
+        for top in range(0, rows, band):
+            yield padded, some, slice(top, min(top + band, rows))
+
+
+def pad(image: Array, frame: PaddedFrame, buffers: Fresh) -> Array:
+    """Return (N, C, *size) with zeros around the image, or the image if it fills the frame."""
+    n, c, h, w = image.shape
+    (top, left), (height, width) = frame.corner, frame.size
+    if frame.corner == (0, 0) and frame.size == (h, w):
+        return np.ascontiguousarray(image)
+    y0, y1, x0, x1 = max(top, 0), min(top + h, height), max(left, 0), min(left + w, width)
+    padded = buffers.framed((n, c, height, width), (y0, y1, x0, x1), image.dtype)
+    if y0 < y1 and x0 < x1:
+        padded[:, :, y0:y1, x0:x1] = image[:, :, y0 - top : y1 - top, x0 - left : x1 - left]
+    return padded
+
+
+def windows(padded: Array, kernel: Pair, stride: Pair, dilation: Pair, output: Pair) -> Array:
+    """View the padded image as (N, C, KH, KW, OH, OW) without copying."""
+    (kh, kw), (sy, sx), (dy, dx), (oh, ow) = kernel, stride, dilation, output
+    n, c, h, w = padded.shape
+    item = padded.itemsize
+    row = w * item
+    strides = (c * h * row, h * row, dy * row, dx * item, sy * row, sx * item)
+    return np.ndarray((n, c, kh, kw, oh, ow), padded.dtype, padded, 0, strides)
+
+
+def unfold_windows(view: Array, groups: int, buffers: Fresh) -> Array:
+    """Copy `windows` to matrices (G, C/G·KH·KW, N·OH·OW), one column for each output position."""
+    n, c, kh, kw, oh, ow = view.shape
+    held = buffers.scratch("windows", (c, kh, kw, n, oh, ow), view.dtype)
+    held[...] = view.transpose(1, 2, 3, 0, 4, 5)
+    return held.reshape(groups, c // groups * kh * kw, n * oh * ow)
+
+
+def columns(padded: Array, kernel_width: int, stride: int, dilation: int, output: int) -> Array:
+    """View the padded image as (N, C, KW, H, OW): unfolded along x only."""
+    n, c, h, w = padded.shape
+    item = padded.itemsize
+    row = w * item
+    strides = (c * h * row, h * row, dilation * item, row, stride * item)
+    return np.ndarray((n, c, kernel_width, h, output), padded.dtype, padded, 0, strides)
+
+
+MOST_TERMS_BY_ROW = 600
+"""Terms of one output value above which the full unfolding was measured to be faster."""
+
+
+def correlate(
+    image: Array,
+    frame: PaddedFrame,
+    weight: Array,
+    groups: int,
+    stride: Pair,
+    dilation: Pair,
+    output: Array,
+    buffers: Fresh,
+) -> None:
+    """Write Σ_cij X[n,c,y·s+i·d,…] · W[f,c,i,j] to the C-contiguous `output`, X framed."""
+    _, c, kh, kw = weight.shape
+    if kh == kw == 1 and stride == (1, 1):
+        _pointwise(pad(image, frame, buffers), weight, groups, output)
+    elif (dilation[0] == 1 or kh == 1) and c * kh * kw <= MOST_TERMS_BY_ROW:
+        _by_row(image, frame, weight, groups, (stride, dilation), output, buffers)
+    else:
+        _by_block(image, frame, weight, groups, (stride, dilation), output, buffers)
+
+
+def _pointwise(padded: Array, weight: Array, groups: int, output: Array) -> None:
+    n, f, oh, ow = output.shape
+    matrix = weight.reshape(groups, f // groups, -1)
+    cells = padded.reshape(n, groups, -1, oh * ow)
+    np.matmul(matrix, cells, out=output.reshape(n, groups, f // groups, oh * ow))
+
+
+def _by_row(
+    image: Array,
+    frame: PaddedFrame,
+    weight: Array,
+    groups: int,
+    steps: tuple[Pair, Pair],
+    output: Array,
+    buffers: Fresh,
+) -> None:
+    stride, dilation = steps
+    f, c, kh, kw = weight.shape
+    n, _, oh, ow = output.shape
+    matrix = buffers.scratch("row_weight", (f, kh, c, kw), weight.dtype)
+    matrix[...] = weight.transpose(0, 2, 1, 3)
+    matrix = matrix.reshape(groups, 1, f // groups, kh * c * kw)
+    by_group = output.reshape(n, groups, f // groups, oh, ow).swapaxes(2, 3)
+    row_bytes = groups * c * kw * ow * stride[0] * image.itemsize
+    for padded, samples, rows in padded_blocks(
+        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+    ):
+        first, last = rows.start * stride[0], (rows.stop - 1) * stride[0] + kh
+        part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
+        part = part.reshape(-1, groups, c, kw, last - first, ow).transpose(0, 1, 4, 2, 3, 5)
+        held = buffers.scratch("rows", part.shape, padded.dtype)
+        held[...] = part
+        stacked = _stack_rows(held, kh, stride[0], rows.stop - rows.start)
+        np.matmul(matrix, stacked, out=by_group[samples, :, rows])
+
+
+def _stack_rows(held: Array, kernel_height: int, stride: int, count: int) -> Array:
+    """View rows (m, G, H, C, KW, OW) as `count` overlapping matrices (KH·C·KW, OW)."""
+    m, groups, h, c, kw, ow = held.shape
+    column = ow * held.itemsize
+    row = c * kw * column
+    shape = (m, groups, count, kernel_height * c * kw, ow)
+    strides = (groups * h * row, h * row, stride * row, column, held.itemsize)
+    return np.ndarray(shape, held.dtype, held, 0, strides)
+
+
+def _by_block(
+    image: Array,
+    frame: PaddedFrame,
+    weight: Array,
+    groups: int,
+    steps: tuple[Pair, Pair],
+    output: Array,
+    buffers: Fresh,
+) -> None:
+    stride, dilation = steps
+    f, c, kh, kw = weight.shape
+    oh, ow = output.shape[2:]
+    matrix = weight.reshape(groups, f // groups, c * kh * kw)
+    row_bytes = groups * c * kh * kw * ow * image.itemsize
+    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
+        part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
+        cells = unfold_windows(part, groups, buffers)
+        values = buffers.scratch("values", (groups, f // groups, cells.shape[2]), output.dtype)
+        np.matmul(matrix, cells, out=values)
+        output[samples, :, rows] = values.reshape(f, -1, part.shape[4], ow).swapaxes(0, 1)
+
+
+def gather(
+    image: Array,
+    frame: PaddedFrame,
+    upstream: Array,
+    groups: int,
+    stride: Pair,
+    dilation: Pair,
+    gradient: Array,
+    buffers: Fresh,
+) -> None:
+    """Write Σ_nyx upstream[n,f,y,x] · X[n,c,y·s+i·d,…], X framed, to `gradient`[f,c,i,j].
+
+    At vertical stride 1 the image is unfolded along x only, since kernel row i then meets one run
+    of memory. Where that does not hold, or each sample's sums would outweigh its positions, it is
+    unfolded along both axes and samples share a product. `cells @ upstream.T` is faster than the
+    transpose of that product, so the sums come out as (…, F) and are turned at the end.
+    """
+    f, c, kh, kw = gradient.shape
+    if stride[0] == 1 and f // groups <= upstream.shape[2] * upstream.shape[3]:
+        sums = _by_kernel_row(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
+        ordered = sums.reshape(groups, kh, c, kw, f // groups).transpose(0, 4, 2, 1, 3)
+    else:
+        sums = _by_window(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
+        ordered = sums.reshape(groups, c, kh, kw, f // groups).transpose(0, 4, 1, 2, 3)
+    gradient.reshape(groups, f // groups, c, kh, kw)[...] = ordered
+
+
+def _by_kernel_row(
+    image: Array,
+    frame: PaddedFrame,
+    upstream: Array,
+    groups: int,
+    steps: tuple[Pair, Pair],
+    gradient: Array,
+    buffers: Fresh,
+) -> Array:
+    stride, dilation = steps
+    f, c, kh, kw = gradient.shape
+    n, _, oh, ow = upstream.shape
+    sources = upstream.reshape(n, groups, 1, f // groups, oh * ow)
+    sums = buffers.scratch("sums", (groups, kh, c * kw, f // groups), image.dtype)
+    row_bytes = groups * c * kw * ow * image.itemsize
+    for padded, samples, rows in padded_blocks(
+        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+    ):
+        first, last = rows.start, rows.stop + (kh - 1) * dilation[0]
+        part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
+        held = buffers.scratch("columns", part.shape, padded.dtype)
+        held[...] = part
+        cells = _kernel_rows(held, groups, kh, dilation[0], rows.stop - rows.start)
+        source = sources[samples, ..., rows.start * ow : rows.stop * ow].swapaxes(3, 4)
+        _accumulate(sums, cells, source, samples.start == rows.start == 0, buffers)
+    return sums
+
+
+def _kernel_rows(held: Array, groups: int, kernel_height: int, dilation: int, rows: int) -> Array:
+    """View columns (m, C, KW, H, OW) as the cells that each kernel row meets, per group."""
+    m, c, kw, h, ow = held.shape
+    item = held.itemsize
+    column = h * ow * item
+    shape = (m, groups, kernel_height, c // groups * kw, rows * ow)
+    strides = (c * kw * column, c // groups * kw * column, dilation * ow * item, column, item)
+    return np.ndarray(shape, held.dtype, held, 0, strides)
+
+
+def _by_window(
+    image: Array,
+    frame: PaddedFrame,
+    upstream: Array,
+    groups: int,
+    steps: tuple[Pair, Pair],
+    gradient: Array,
+    buffers: Fresh,
+) -> Array:
+    stride, dilation = steps
+    f, c, kh, kw = gradient.shape
+    oh, ow = upstream.shape[2:]
+    sums = buffers.scratch("sums", (groups, c * kh * kw, f // groups), image.dtype)
+    row_bytes = groups * c * kh * kw * ow * image.itemsize
+    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
+        part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
+        cells = unfold_windows(part, groups, buffers)
+        joined = upstream[samples, :, rows].swapaxes(0, 1)
+        source = buffers.scratch("source", joined.shape, joined.dtype)
+        source[...] = joined
+        source = source.reshape(groups, f // groups, -1).swapaxes(1, 2)
+        _accumulate(sums, cells[None], source[None], samples.start == rows.start == 0, buffers)
+    return sums
+
+
+def _accumulate(sums: Array, cells: Array, source: Array, first: bool, buffers: Fresh) -> None:
+    """Add the products, one or one a sample, to the sums, or start the sums with them."""
+    if first and len(cells) == 1:
+        np.matmul(cells[0], source[0], out=sums)
+        return
+    products = buffers.scratch("products", (len(cells), *sums.shape), sums.dtype)
+    np.matmul(cells, source, out=products)
+    if first:
+        np.add.reduce(products, axis=0, out=sums)
+    else:
+        for product in products:
+            np.add(sums, product, out=sums)
+
+
+def scatter(
+    upstream: Array, weight: Array, groups: int, window: Window, gradient: Array, buffers: Fresh
+) -> None:
+    """Write Σ_fij upstream[n,f,y,x] · weight[f,c,i,j] to `gradient` at (y·s+i·d−p, …).
+
+    One product gives the share of each kernel position; the shares are added, shifted, into a
+    padded sum whose interior is the gradient.
+    """
+    f, c, kh, kw = weight.shape
+    n, _, oh, ow = upstream.shape
+    h, w = gradient.shape[2:]
+    (top, bottom), (left, right) = window.padding
+    (eh, ew), (sy, sx) = window.extent, window.stride
+    height = max(h + top + bottom, (oh - 1) * sy + eh)
+    width = max(w + left + right, (ow - 1) * sx + ew)
+    total = buffers.scratch("total", (n, groups * c, height, width), gradient.dtype)
+    total.fill(0)
+    matrix = weight.reshape(groups, f // groups, c * kh * kw).swapaxes(1, 2)
+    sources = upstream.reshape(n, groups, f // groups, oh * ow)
+    whole = PaddedFrame((0, 0), (oh, ow))
+    row_bytes = groups * c * kh * kw * ow * gradient.itemsize
+    for _, samples, rows in padded_blocks(upstream, whole, oh, row_bytes, BLOCK_BYTES, buffers):
+        source = sources[samples, ..., rows.start * ow : rows.stop * ow]
+        shape = (source.shape[0], groups, c * kh * kw, source.shape[3])
+        shares = buffers.scratch("shares", shape, gradient.dtype)
+        np.matmul(matrix, source, out=shares)
+        by_tap = shares.reshape(shape[0], groups * c, kh, kw, -1, ow)
+        _add_shifted(total[samples], by_tap, rows.start, window)
+    gradient[...] = total[:, :, top : top + h, left : left + w]
+
+
+def _add_shifted(total: Array, shares: Array, first_row: int, window: Window) -> None:
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    kh, kw, rows, columns = shares.shape[2:]
+    for i in range(kh):
+        top = first_row * sy + i * dy
+        for j in range(kw):
+            target = total[
+                :, :, top : top + (rows - 1) * sy + 1 : sy,
+                j * dx : j * dx + (columns - 1) * sx + 1 : sx,
+            ]  # fmt: skip
+            np.add(target, shares[:, :, i, j], out=target)
 
 
 def cross_correlate(
@@ -94,7 +407,7 @@ def convolve_full(
     eh, ew = window.extent
     f, c, kh, kw = weight.shape
     size = (input_shape[2] + eh - 1, input_shape[3] + ew - 1)
-    frame = Frame((eh - 1 - top, ew - 1 - left), size)
+    frame = PaddedFrame((eh - 1 - top, ew - 1 - left), size)
     turned = weight.reshape(groups, f // groups, c, kh, kw)[:, :, :, ::-1, ::-1].swapaxes(1, 2)
     gradient = buffers.result("input_gradient", input_shape, upstream.dtype)
     turned = turned.reshape(groups * c, f // groups, kh, kw)
@@ -113,9 +426,9 @@ def bias_gradient(upstream: Array, workspace: Workspace | None = None) -> Array:
     return gradient
 
 
-def _frame(shape: tuple[int, ...], window: Window, output: Pair) -> Frame:
+def _frame(shape: tuple[int, ...], window: Window, output: Pair) -> PaddedFrame:
     (top, bottom), (left, right) = window.padding
     (eh, ew), (sy, sx) = window.extent, window.stride
     height = max(shape[2] + top + bottom, (output[0] - 1) * sy + eh)
     width = max(shape[3] + left + right, (output[1] - 1) * sx + ew)
-    return Frame((top, left), (height, width))
+    return PaddedFrame((top, left), (height, width))

@@ -8,14 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.layers.configuration import single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.nest import Operand
-from backpropviz.engine.operands import Constant
+from backpropviz.engine.operands import Constant, elementwise_nest
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

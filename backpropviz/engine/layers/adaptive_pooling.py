@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, TypeAlias
 
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.kernels import adaptive_pooling as kernel
+from backpropviz.engine.kernels import pooling as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.adaptive_pooling_nests import adaptive_nests
 from backpropviz.engine.layers.configuration import image_shape, is_whole
 from backpropviz.engine.layers.pooling import AvgPool2d
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

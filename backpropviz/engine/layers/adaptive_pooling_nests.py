@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.index import Index
-from backpropviz.engine.kernels.adaptive_pooling import covered, window_counts
+from backpropviz.engine.kernels.pooling import adaptive_window_counts, covered
 from backpropviz.engine.layers.protocol import LayerNests, Site
-from backpropviz.engine.lettered import Lettering, sizes_of
-from backpropviz.engine.nest import Coordinates, Factor, Nest, Presence, Region, Rule, Values
+from backpropviz.engine.nest import (
+    Coordinates,
+    Factor,
+    Index,
+    Nest,
+    NestRule,
+    Presence,
+    Region,
+    Values,
+)
+from backpropviz.engine.operands import Lettering, sizes_of
+from backpropviz.engine.value import Array
 from backpropviz.frozen import frozen
 
 
@@ -33,8 +41,8 @@ def adaptive_nests(site: Site) -> LayerNests:
     there = "Every value of the window has an equal share."
     back = "Every cell had an equal share in the mean, so it takes one of the gradient."
     return LayerNests(
-        (Nest(site.output, site.output_shape, Rule.SUM, (output,), remark=there),),
-        (Nest(site.input().grad, site.inputs[0], Rule.SUM, gradient, remark=back),),
+        (Nest(site.output, site.output_shape, NestRule.SUM, (output,), remark=there),),
+        (Nest(site.input().grad, site.inputs[0], NestRule.SUM, gradient, remark=back),),
     )
 
 
@@ -42,7 +50,7 @@ def _share(site: Site, lettering: Lettering) -> WindowShare:
     (height, width), windows = site.inputs[0][2:], site.output_shape[2:]
     y, x, u, v = (lettering.index(letter) for letter in "yxuv")
     return WindowShare(
-        window_counts((height, width), windows),
+        adaptive_window_counts((height, width), windows),
         covered(height, windows[0]),
         covered(width, windows[1]),
         (y, x),

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar
 
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.kernels import normalization as kernel
+from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.batch_norm_nests import BatchNormNests
 from backpropviz.engine.layers.configuration import image_shape
@@ -19,6 +18,7 @@ from backpropviz.engine.layers.protocol import (
     Residuals,
     Site,
 )
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.protocol import LayerMode, LayerNests, Site
-from backpropviz.engine.lettered import Lettering, sizes_of
-from backpropviz.engine.nest import Nest, Operand, Rule
-from backpropviz.engine.operands import Constant
+from backpropviz.engine.nest import Nest, NestRule, Operand
+from backpropviz.engine.operands import Constant, Lettering, sizes_of
+from backpropviz.engine.value import Address, Array
 
 _PIXELS = "nc|yx|"
 
@@ -76,7 +74,7 @@ class BatchNormNests:
 
     def _gathered(self, name: str, operands: tuple[Operand, ...], remark: str) -> Nest:
         loops = self.gathering.loops("c", operands)
-        return Nest(self.site.quantity(name), self.channels, Rule.SUM, (loops,), remark=remark)
+        return Nest(self.site.quantity(name), self.channels, NestRule.SUM, (loops,), remark=remark)
 
     def _share(self) -> Constant:
         return Constant(f"1/{self.count}", 1 / self.count)
@@ -159,7 +157,7 @@ class BatchNormNests:
             here.loops("c", tuple(here.cell(f, "ncyx") for f in factors), there.written)
             for here, there in ((gathering, scattering), (scattering, gathering))
         )
-        return Nest(target, self.channels, Rule.SUM, orders, remark=remark)
+        return Nest(target, self.channels, NestRule.SUM, orders, remark=remark)
 
     def _input_gradient(self) -> Nest:
         cell = self.pixels.cell
@@ -215,7 +213,7 @@ class BatchNormNests:
         remark: str,
     ) -> Nest:
         loops = self.pixels.loops("ncyx", operands)
-        return Nest(target, self.shape, Rule.FUNCTION, (loops,), expression, function, remark)
+        return Nest(target, self.shape, NestRule.FUNCTION, (loops,), expression, function, remark)
 
     def _each_channel(
         self,
@@ -226,7 +224,9 @@ class BatchNormNests:
         remark: str,
     ) -> Nest:
         loops = self.each_channel.loops("c", operands)
-        return Nest(target, self.channels, Rule.FUNCTION, (loops,), expression, function, remark)
+        return Nest(
+            target, self.channels, NestRule.FUNCTION, (loops,), expression, function, remark
+        )
 
 
 def _three_ways(*given: Array) -> Array:

@@ -7,10 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.elementwise import element_axes, elementwise_nest
-from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.elementwise import sigmoid
 from backpropviz.engine.layers.protocol import LOSS, TARGET, LayerNests, Residuals, Site
 from backpropviz.engine.layers.reduction import (
@@ -20,8 +16,9 @@ from backpropviz.engine.layers.reduction import (
     reduction_factor,
 )
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.nest import Loops, Nest, Operand, Rule
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.nest import Loops, Nest, NestRule, Operand, variables
+from backpropviz.engine.operands import ArrayCell, element_axes, elementwise_nest
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -91,11 +88,13 @@ class BinaryCrossEntropy:
 
     def _loss(self, site: Site, shape: Shape) -> Nest:
         """– | – | all numbers."""
-        cell = Cell(site.quantity("entropy"), variables(len(shape)))
+        cell = ArrayCell(site.quantity("entropy"), variables(len(shape)))
         axes, _ = element_axes(cell.address, shape)
         factor = reduction_factor(self.reduction, math.prod(shape))
         loops = Loops("loss", axes, 0, 0, (), (cell, *factor))
-        return Nest(LOSS, (), Rule.SUM, (loops,), remark=f"The {self.reduction} over all numbers.")
+        return Nest(
+            LOSS, (), NestRule.SUM, (loops,), remark=f"The {self.reduction} over all numbers."
+        )
 
     def _gradient(self, site: Site, shape: Shape) -> Nest:
         factor = reduction_factor(self.reduction, math.prod(shape))
@@ -103,7 +102,7 @@ class BinaryCrossEntropy:
             site.quantity("probabilities"),
             TARGET,
             *factor,
-            Cell(LOSS.grad, ()),
+            ArrayCell(LOSS.grad, ()),
         )
         return elementwise_nest(
             site.input().grad,

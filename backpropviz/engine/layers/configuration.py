@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.value import Shape, shape_text
 from backpropviz.errors import UserError
 
 Pair: TypeAlias = int | tuple[int, int]

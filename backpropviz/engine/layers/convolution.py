@@ -14,13 +14,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels import convolution as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.configuration import Padding, Pair, image_shape, positive, window
 from backpropviz.engine.layers.convolution_nests import ConvolutionLoops
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

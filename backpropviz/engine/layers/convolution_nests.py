@@ -7,12 +7,11 @@ is flipped, they lie on cell KH−1−i, KW−1−j of the window.
 
 from __future__ import annotations
 
-from backpropviz.engine.index import Index, picked, variables
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.layers.protocol import Site
 from backpropviz.engine.layers.sliding import reached, under
-from backpropviz.engine.nest import Axis, Loops, Nest, Presence, Rule
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.nest import Axis, Index, Loops, Nest, NestRule, Presence, picked, variables
+from backpropviz.engine.operands import ArrayCell
 
 
 class ConvolutionLoops:
@@ -44,12 +43,12 @@ class ConvolutionLoops:
             element_axes=2,
             target=(n, f, y, x),
             operands=(self._pixel(n, f, c, y, x, i, j), self._weight(f, c, i, j)),
-            initial=Cell(bias, (f,)) if bias.quantity in self.site.parameters else None,
+            initial=ArrayCell(bias, (f,)) if bias.quantity in self.site.parameters else None,
         )
         return Nest(
             self.site.output,
             self.site.output_shape,
-            Rule.SUM,
+            NestRule.SUM,
             (loops,),
             remark="The same filter slides over every position "
             + (
@@ -64,7 +63,7 @@ class ConvolutionLoops:
         return Nest(
             self.site.quantity("weight").grad,
             self.site.parameters["weight"],
-            Rule.SUM,
+            NestRule.SUM,
             (self._gradient_by_weight(), self._gradient_by_position()),
             remark="The weight met one pixel at every position, so its gradient gathers one "
             "product from each; "
@@ -120,7 +119,7 @@ class ConvolutionLoops:
         return Nest(
             self.site.quantity("bias").grad,
             self.site.parameters["bias"],
-            Rule.SUM,
+            NestRule.SUM,
             (by_bias, by_position),
             remark="The bias was added at every position, so it gathers every upstream value.",
         )
@@ -130,7 +129,7 @@ class ConvolutionLoops:
         return Nest(
             self.site.input().grad,
             self.site.inputs[0],
-            Rule.SUM,
+            NestRule.SUM,
             (self._downstream_by_pixel(), self._downstream_by_position()),
             remark="A pixel reached the output through every filter and every kernel cell that "
             "met it; seen from the pixel the kernel is "
@@ -141,7 +140,7 @@ class ConvolutionLoops:
         n, c, u, v, f, i, j = variables(7)
         filters = self._filter_of(c, f)
         y, x = reached(self.window, u, v, *self._lies(i, j))
-        upstream = Cell(self.site.output.grad, (n, filters, y, x), Presence.ABSENT)
+        upstream = ArrayCell(self.site.output.grad, (n, filters, y, x), Presence.ABSENT)
         return Loops(
             label="pixel",
             axes=(self.n, self.all_c, self.u, self.v, self.group_f, self.i, self.j),
@@ -183,14 +182,16 @@ class ConvolutionLoops:
             j,
         )
 
-    def _upstream(self, n: Index, f: Index, y: Index, x: Index) -> Cell:
-        return Cell(self.site.output.grad, (n, f, y, x), Presence.ABSENT)
+    def _upstream(self, n: Index, f: Index, y: Index, x: Index) -> ArrayCell:
+        return ArrayCell(self.site.output.grad, (n, f, y, x), Presence.ABSENT)
 
-    def _weight(self, f: Index, c: Index, i: Index, j: Index) -> Cell:
-        return Cell(self.site.quantity("weight"), (f, c, i, j))
+    def _weight(self, f: Index, c: Index, i: Index, j: Index) -> ArrayCell:
+        return ArrayCell(self.site.quantity("weight"), (f, c, i, j))
 
-    def _pixel(self, n: Index, f: Index, c: Index, y: Index, x: Index, i: Index, j: Index) -> Cell:
-        return Cell(self.site.input(), (n, self._channel_of(f, c), *self._under(y, x, i, j)))
+    def _pixel(
+        self, n: Index, f: Index, c: Index, y: Index, x: Index, i: Index, j: Index
+    ) -> ArrayCell:
+        return ArrayCell(self.site.input(), (n, self._channel_of(f, c), *self._under(y, x, i, j)))
 
     def _under(self, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:
         """The pixel that kernel cell (i, j) meets at position (y, x)."""

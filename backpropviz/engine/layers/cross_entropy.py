@@ -7,12 +7,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape, shape_text
-from backpropviz.engine.kernels import softmax as kernel
+from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.layers.cross_entropy_nests import cross_entropy_nests
 from backpropviz.engine.layers.protocol import LayerNests, Residuals, Site
 from backpropviz.engine.layers.reduction import Reduction, check_reduction, per_sample
 from backpropviz.engine.layers.weighted_cross_entropy import WeightedCrossEntropy
+from backpropviz.engine.value import Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

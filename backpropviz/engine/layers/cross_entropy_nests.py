@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.index import Index, variables
 from backpropviz.engine.layers.protocol import LOSS, TARGET, LayerNests, Site
 from backpropviz.engine.layers.reduction import Reduction, reduction_factor
 from backpropviz.engine.layers.softmax_nests import (
@@ -21,15 +18,18 @@ from backpropviz.engine.nest import (
     Computed,
     Coordinates,
     Factor,
+    Index,
     Loops,
     Nest,
+    NestRule,
     Operand,
     Present,
     Region,
-    Rule,
     Values,
+    variables,
 )
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.operands import ArrayCell
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 
 
@@ -60,14 +60,14 @@ def softmax_steps(site: Site) -> tuple[Nest, ...]:
 def _sample(site: Site, samples: int) -> Nest:
     (n,) = variables(1)
     operands = (
-        Cell(site.quantity("normalizer"), (n,)),
+        ArrayCell(site.quantity("normalizer"), (n,)),
         TargetCell(site.input(), n),
-        Cell(site.quantity("max"), (n,)),
+        ArrayCell(site.quantity("max"), (n,)),
     )
     return Nest(
         site.quantity("sample"),
         (samples,),
-        Rule.FUNCTION,
+        NestRule.FUNCTION,
         (Loops("sample", (Axis("n", samples),), 0, 1, (n,), operands),),
         "log({0}) − ({1} − {2})",
         lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
@@ -78,24 +78,24 @@ def _sample(site: Site, samples: int) -> Nest:
 def _loss(site: Site, samples: int, reduction: Reduction) -> Nest:
     (n,) = variables(1)
     factor = reduction_factor(reduction, samples)
-    operands: tuple[Operand, ...] = (Cell(site.quantity("sample"), (n,)), *factor)
+    operands: tuple[Operand, ...] = (ArrayCell(site.quantity("sample"), (n,)), *factor)
     loops = Loops("loss", (Axis("n", samples),), 0, 0, (), operands)
-    return Nest(LOSS, (), Rule.SUM, (loops,), remark=f"The {reduction} over the batch.")
+    return Nest(LOSS, (), NestRule.SUM, (loops,), remark=f"The {reduction} over the batch.")
 
 
 def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
     n, k = variables(2)
     factor = reduction_factor(reduction, shape[0])
     operands: tuple[Operand, ...] = (
-        Cell(site.quantity("probabilities"), (n, k)),
+        ArrayCell(site.quantity("probabilities"), (n, k)),
         IsTarget(n, k),
         *factor,
-        Cell(LOSS.grad, ()),
+        ArrayCell(LOSS.grad, ()),
     )
     return Nest(
         site.input().grad,
         shape,
-        Rule.FUNCTION,
+        NestRule.FUNCTION,
         (each_class(shape, operands),),
         "({0} − {1}) · {2}" + " · {3}" * len(factor),
         lambda p, hit, *factors: np.asarray(

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape, shape_text
-from backpropviz.engine.index import picked, variables
 from backpropviz.engine.kernels import dense as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.configuration import positive, single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.nest import Axis, Loops, Nest, Rule
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, picked, variables
+from backpropviz.engine.operands import ArrayCell
+from backpropviz.engine.value import Address, Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -95,7 +93,7 @@ def _output(site: Site) -> Nest:
     return Nest(
         site.output,
         site.output_shape,
-        Rule.SUM,
+        NestRule.SUM,
         (_order(site, "output", "no|i", "no", operands, initial=initial),),
         remark="Every input has a weight of its own, used at one place only.",
     )
@@ -107,7 +105,7 @@ def _weight_gradient(site: Site) -> Nest:
     return Nest(
         site.quantity("weight").grad,
         site.parameters["weight"],
-        Rule.SUM,
+        NestRule.SUM,
         (
             _order(site, "weight", "oi|n", "oi", operands, other="noi"),
             _order(site, "output", "no|i", "oi", operands, other="oin"),
@@ -122,7 +120,7 @@ def _bias_gradient(site: Site) -> Nest:
     return Nest(
         site.quantity("bias").grad,
         site.parameters["bias"],
-        Rule.SUM,
+        NestRule.SUM,
         (
             _order(site, "bias", "o|n", "o", operands, other="no"),
             _order(site, "output", "no|", "o", operands, other="on"),
@@ -137,7 +135,7 @@ def _input_gradient(site: Site) -> Nest:
     return Nest(
         site.input().grad,
         site.inputs[0],
-        Rule.SUM,
+        NestRule.SUM,
         (
             _order(site, "input", "ni|o", "ni", operands, other="noi"),
             _order(site, "output", "no|i", "ni", operands, other="nio"),
@@ -160,8 +158,8 @@ def _order(
     letters = loops.replace("|", "")
     maps = dict(zip(letters, variables(len(letters)), strict=True))
 
-    def cell(address: Address, indices: str) -> Cell:
-        return Cell(address, tuple(maps[letter] for letter in indices))
+    def cell(address: Address, indices: str) -> ArrayCell:
+        return ArrayCell(address, tuple(maps[letter] for letter in indices))
 
     (batch, features), outputs = site.inputs[0], site.output_shape[1]
     sizes = {"n": batch, "o": outputs, "i": features}

@@ -8,11 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.copying import copy_nest
-from backpropviz.engine.elementwise import elementwise_nest
-from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.layers.configuration import single
 from backpropviz.engine.layers.protocol import (
@@ -22,8 +17,9 @@ from backpropviz.engine.layers.protocol import (
     Residuals,
     Site,
 )
-from backpropviz.engine.nest import Nest
-from backpropviz.engine.operands import Cell, Constant
+from backpropviz.engine.nest import Nest, variables
+from backpropviz.engine.operands import ArrayCell, Constant, copy_nest, elementwise_nest
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -140,7 +136,7 @@ class Dropout:
 
 
 def _copied(target: Address, source: Address, shape: Shape) -> Nest:
-    return copy_nest(target, shape, Cell(source, variables(len(shape))), _REMARK)
+    return copy_nest(target, shape, ArrayCell(source, variables(len(shape))), _REMARK)
 
 
 LAYERS = (Dropout,)

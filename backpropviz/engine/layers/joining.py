@@ -8,14 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape, shape_text
-from backpropviz.engine.copying import copy_nest
-from backpropviz.engine.elementwise import elementwise_nest
-from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.nest import Nest
-from backpropviz.engine.operands import Cell, Choice
+from backpropviz.engine.nest import Nest, variables
+from backpropviz.engine.operands import ArrayCell, Choice, copy_nest, elementwise_nest
+from backpropviz.engine.value import Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -77,7 +74,7 @@ class Add:
             lambda *values: np.asarray(sum(values)),
             "The branches meet and their values add up.",
         )
-        upstream = Cell(site.output.grad, variables(len(site.output_shape)))
+        upstream = ArrayCell(site.output.grad, variables(len(site.output_shape)))
         remark = "A sum passes its upstream gradient on to every summand unchanged."
         backward = (copy_nest(x.grad, site.output_shape, upstream, remark) for x in inputs)
         return LayerNests((forward,), tuple(backward))
@@ -142,7 +139,7 @@ class Concat:
 def _joined(site: Site, sizes: list[int], starts: list[int]) -> Nest:
     n, c, *rest = variables(len(site.output_shape))
     parts = tuple(
-        Cell(site.input(k), (n, c - start, *rest))
+        ArrayCell(site.input(k), (n, c - start, *rest))
         for k, (size, start) in enumerate(zip(sizes, starts, strict=False))
         for _ in range(size)
     )
@@ -152,7 +149,7 @@ def _joined(site: Site, sizes: list[int], starts: list[int]) -> Nest:
 
 def _part(site: Site, number: int, start: int) -> Nest:
     n, c, *rest = variables(len(site.output_shape))
-    upstream = Cell(site.output.grad, (n, c + start, *rest))
+    upstream = ArrayCell(site.output.grad, (n, c + start, *rest))
     remark = "Each input takes the gradient of its own channels."
     return copy_nest(site.input(number).grad, site.inputs[number], upstream, remark)
 

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.kink import Crossing, Flip, KinkFinder, WinnerChange
 from backpropviz.engine.layers.protocol import Layer, Residuals
 from backpropviz.engine.nest import Coordinates
+from backpropviz.engine.value import Address, Array
 
 
 class RectifierKinks:

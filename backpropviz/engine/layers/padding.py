@@ -8,15 +8,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.copying import copy_nest
-from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.layers.configuration import Padding, image_shape, window
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.nest import (
+    Coordinates,
+    Factor,
+    Index,
+    Presence,
+    Present,
+    Region,
+    Values,
+    variables,
+)
+from backpropviz.engine.operands import ArrayCell, copy_nest
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -84,8 +90,8 @@ class Pad:
         """Output; ∂X."""
         (top, _), (left, _) = self.margins
         n, c, y, x = variables(4)
-        pixel = Framed(Cell(site.input(), (n, c, y - top, x - left)), self.value)
-        upstream = Cell(site.output.grad, (n, c, y + top, x + left))
+        pixel = Framed(ArrayCell(site.input(), (n, c, y - top, x - left)), self.value)
+        upstream = ArrayCell(site.output.grad, (n, c, y + top, x + left))
         there = "The image stays as it is; a frame is put around it."
         back = "The frame did not come from the image, so its gradient goes nowhere."
         return LayerNests(
@@ -103,7 +109,7 @@ class Pad:
 class Framed(Present):
     """A cell of an array, or the frame's constant where the array has none."""
 
-    cell: Cell
+    cell: ArrayCell
     value: float
 
     @property

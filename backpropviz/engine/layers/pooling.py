@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar, get_args
 
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels import pooling as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
@@ -14,6 +13,7 @@ from backpropviz.engine.layers.configuration import Padding, Pair, image_shape, 
 from backpropviz.engine.layers.pooling_nests import PoolingLoops
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.ties import TieRule
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

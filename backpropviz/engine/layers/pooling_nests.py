@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.layers.protocol import Site
 from backpropviz.engine.layers.sliding import reached, under
-from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Presence, Rule
-from backpropviz.engine.operands import Cell, Indicator, Share
+from backpropviz.engine.nest import Axis, Index, Loops, Nest, NestRule, Operand, Presence, variables
+from backpropviz.engine.operands import ArrayCell, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
+from backpropviz.engine.value import Array
 
 _REMARKS: Mapping[TieRule, str] = {
     "first": "The winner takes the whole upstream gradient of its window; the others, which did "
@@ -41,13 +40,13 @@ class PoolingLoops:
 
     def largest(self) -> Nest:
         """n c | y x | i j, by maximum."""
-        return self._output(Rule.MAX, (), "Only the largest value of the window goes on.")
+        return self._output(NestRule.MAX, (), "Only the largest value of the window goes on.")
 
     def mean(self, counts: Array) -> Nest:
         """n c | y x | i j, by summation of X/n."""
         _, _, y, x, _, _ = variables(6)
         share = Share(counts, (y, x))
-        return self._output(Rule.SUM, (share,), "Every value of the window has an equal share.")
+        return self._output(NestRule.SUM, (share,), "Every value of the window has an equal share.")
 
     def winner_gradient(self, ties: TieRule = "first") -> Nest:
         """upstream · [the cell won], and where ties are shared · 1/k."""
@@ -63,7 +62,7 @@ class PoolingLoops:
             "Every cell had an equal share in the mean, so it takes one of the gradient.",
         )
 
-    def _output(self, rule: Rule, further: tuple[Operand, ...], remark: str) -> Nest:
+    def _output(self, rule: NestRule, further: tuple[Operand, ...], remark: str) -> Nest:
         n, c, y, x, i, j = variables(6)
         loops = Loops(
             label="window",
@@ -72,7 +71,7 @@ class PoolingLoops:
             element_axes=2,
             target=(n, c, y, x),
             operands=(
-                Cell(self.site.input(), (n, c, *under(self.window, y, x, i, j))),
+                ArrayCell(self.site.input(), (n, c, *under(self.window, y, x, i, j))),
                 *further,
             ),
         )
@@ -104,7 +103,11 @@ class PoolingLoops:
             locate=(n, c, y, x, i, j),
         )
         return Nest(
-            self.site.input().grad, self.site.inputs[0], Rule.SUM, (cells, windows), remark=remark
+            self.site.input().grad,
+            self.site.inputs[0],
+            NestRule.SUM,
+            (cells, windows),
+            remark=remark,
         )
 
     def _names(self) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
@@ -115,8 +118,8 @@ class PoolingLoops:
             (n, c, row, column, *under(self.window, row, column, i, j)),
         )
 
-    def _upstream(self, names: tuple[Index, ...]) -> Cell:
-        return Cell(self.site.output.grad, names[:4], Presence.ABSENT)
+    def _upstream(self, names: tuple[Index, ...]) -> ArrayCell:
+        return ArrayCell(self.site.output.grad, names[:4], Presence.ABSENT)
 
     def _won(self, names: tuple[Index, ...], ties: TieRule) -> tuple[Operand, ...]:
         site, width = self.site, self.pixels[1].size

@@ -7,14 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.kernels.normalization import channel_sum
+from backpropviz.engine.kernels.elementwise import channel_sum
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kink import KinkFinder
 from backpropviz.engine.layers.configuration import single
 from backpropviz.engine.layers.kinked import RectifierKinks
 from backpropviz.engine.layers.prelu_nests import prelu_nests
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.index import constant
 from backpropviz.engine.layers.protocol import LayerNests, Site
-from backpropviz.engine.lettered import Lettering, sizes_of
-from backpropviz.engine.nest import Computed, Coordinates, Factor, Nest, Region, Rule, Values
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.nest import (
+    Computed,
+    Coordinates,
+    Factor,
+    Nest,
+    NestRule,
+    Region,
+    Values,
+    constant,
+)
+from backpropviz.engine.operands import ArrayCell, Lettering, sizes_of
+from backpropviz.engine.value import Array
 from backpropviz.frozen import frozen
 
 
@@ -27,7 +34,7 @@ def _each(site: Site, letters: str, is_gradient: bool = False, *, shared: bool) 
     """The output, or the input's gradient: either value times 1 or the slope."""
     here = Lettering("element", _written(letters), sizes_of(site.output_shape, letters))
     slope = (
-        Cell(site.quantity("weight"), (constant(0),))
+        ArrayCell(site.quantity("weight"), (constant(0),))
         if shared
         else here.cell(site.quantity("weight"), letters[1])
     )
@@ -36,7 +43,7 @@ def _each(site: Site, letters: str, is_gradient: bool = False, *, shared: bool) 
         return Nest(
             site.output,
             site.output_shape,
-            Rule.FUNCTION,
+            NestRule.FUNCTION,
             (here.loops(letters, (value, slope)),),
             "{0} if {0} > 0 else {1} · {0}",
             lambda x, w: np.where(x > 0, x, w * x),
@@ -45,7 +52,7 @@ def _each(site: Site, letters: str, is_gradient: bool = False, *, shared: bool) 
     return Nest(
         site.input().grad,
         site.inputs[0],
-        Rule.FUNCTION,
+        NestRule.FUNCTION,
         (here.loops(letters, (here.cell(site.output.grad, letters), value, slope)),),
         "{0} · (1 if {1} > 0 else {2})",
         lambda g, x, w: np.where(x > 0, g, w * g),
@@ -75,7 +82,7 @@ def _weight_gradient(site: Site, letters: str, *, shared: bool) -> Nest:
     return Nest(
         site.quantity("weight").grad,
         site.parameters["weight"],
-        Rule.SUM,
+        NestRule.SUM,
         orders,
         remark="The slope met every value that is not above 0, so it gathers from these.",
     )
@@ -89,7 +96,7 @@ def _written(letters: str) -> str:
 class NotAbove(Computed):
     """1 where a value is not above 0, else 0."""
 
-    cell: Cell
+    cell: ArrayCell
 
     @property
     def label(self) -> str:

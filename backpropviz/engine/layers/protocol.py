@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.nest import Nest
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 
 LayerParameters: TypeAlias = Mapping[str, Array]

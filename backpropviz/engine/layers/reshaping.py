@@ -8,14 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, Shape, shape_text
-from backpropviz.engine.copying import copy_nest
-from backpropviz.engine.index import Index
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers.configuration import is_whole, single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
+from backpropviz.engine.nest import Coordinates, Factor, Index, Presence, Present, Region, Values
+from backpropviz.engine.operands import copy_nest
+from backpropviz.engine.value import Address, Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

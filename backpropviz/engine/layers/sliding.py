@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backpropviz.engine.index import Index
 from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.nest import Index
 
 
 def under(window: Window, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:

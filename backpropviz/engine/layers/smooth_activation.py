@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from typing import ClassVar, Literal, TypeAlias, get_args
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.kernels import smooth as kernel
+from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.layers.activation import Activation
 from backpropviz.engine.layers.protocol import LayerNests, Site
 from backpropviz.engine.nest import Operand
 from backpropviz.engine.operands import Constant
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

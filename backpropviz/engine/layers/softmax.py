@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from backpropviz.engine.arrays import Array, Shape, shape_text
-from backpropviz.engine.kernels import softmax as kernel
+from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.layers import softmax_nests as nests
 from backpropviz.engine.layers.configuration import single
 from backpropviz.engine.layers.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.value import Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Shape
-from backpropviz.engine.index import variables
-from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Rule
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, Operand, variables
+from backpropviz.engine.operands import ArrayCell
+from backpropviz.engine.value import Address, Shape
 
 
 def over_classes(
-    target: Address, shape: Shape, rule: Rule, sources: tuple[Address, ...], remark: str
+    target: Address, shape: Shape, rule: NestRule, sources: tuple[Address, ...], remark: str
 ) -> Nest:
     """– | n | k: one number a sample, from those of all its classes."""
     n, k = variables(2)
     samples, classes = shape
     axes = (Axis("n", samples), Axis("k", classes))
-    cells = tuple(Cell(source, (n, k)) for source in sources)
+    cells = tuple(ArrayCell(source, (n, k)) for source in sources)
     loops = Loops("sample", axes, 0, 1, (n,), cells)
     return Nest(target, (samples,), rule, (loops,), remark=remark)
 
@@ -26,7 +24,7 @@ def over_classes(
 def largest(target: Address, shape: Shape, logits: Address) -> Nest:
     """m[n] = max_k z[n,k]."""
     remark = "The largest logit is subtracted from all of them."
-    return over_classes(target, shape, Rule.MAX, (logits,), remark)
+    return over_classes(target, shape, NestRule.MAX, (logits,), remark)
 
 
 def exponentials(target: Address, shape: Shape, logits: Address, maximum: Address) -> Nest:
@@ -35,8 +33,8 @@ def exponentials(target: Address, shape: Shape, logits: Address, maximum: Addres
     return Nest(
         target,
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, (Cell(logits, (n, k)), Cell(maximum, (n,)))),),
+        NestRule.FUNCTION,
+        (each_class(shape, (ArrayCell(logits, (n, k)), ArrayCell(maximum, (n,)))),),
         "exp({0} − {1})",
         lambda z, largest: np.exp(z - largest),
         "Subtracting the largest changes no probability and keeps exp from overflowing.",
@@ -46,7 +44,7 @@ def exponentials(target: Address, shape: Shape, logits: Address, maximum: Addres
 def normalizer(target: Address, shape: Shape, powers: Address) -> Nest:
     """s[n] = Σ_k e[n,k]."""
     remark = "All classes share this sum."
-    return over_classes(target, shape, Rule.SUM, (powers,), remark)
+    return over_classes(target, shape, NestRule.SUM, (powers,), remark)
 
 
 def probabilities(target: Address, shape: Shape, powers: Address, total: Address) -> Nest:
@@ -55,8 +53,8 @@ def probabilities(target: Address, shape: Shape, powers: Address, total: Address
     return Nest(
         target,
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, (Cell(powers, (n, k)), Cell(total, (n,)))),),
+        NestRule.FUNCTION,
+        (each_class(shape, (ArrayCell(powers, (n, k)), ArrayCell(total, (n,)))),),
         "{0} / {1}",
         lambda power, normalizer: power / normalizer,
         "The probabilities of all classes add up to 1.",
@@ -66,17 +64,17 @@ def probabilities(target: Address, shape: Shape, powers: Address, total: Address
 def dot(target: Address, shape: Shape, output: Address) -> Nest:
     """d[n] = Σ_k p[n,k] · g[n,k]."""
     remark = "The mean upstream gradient, weighted with the probabilities."
-    return over_classes(target, shape, Rule.SUM, (output, output.grad), remark)
+    return over_classes(target, shape, NestRule.SUM, (output, output.grad), remark)
 
 
 def gradient(target: Address, shape: Shape, output: Address, mean: Address) -> Nest:
     """∂z[n,k] = p[n,k] · g[n,k] − p[n,k] · d[n]."""
     n, k = variables(2)
-    cells = (Cell(output, (n, k)), Cell(output.grad, (n, k)), Cell(mean, (n,)))
+    cells = (ArrayCell(output, (n, k)), ArrayCell(output.grad, (n, k)), ArrayCell(mean, (n,)))
     return Nest(
         target,
         shape,
-        Rule.FUNCTION,
+        NestRule.FUNCTION,
         (each_class(shape, cells),),
         "{0} · {1} − {0} · {2}",
         lambda p, upstream, mean: p * upstream - p * mean,

@@ -7,9 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape, shape_text
-from backpropviz.engine.elementwise import element_axes, elementwise_nest
-from backpropviz.engine.index import variables
 from backpropviz.engine.layers.protocol import LOSS, TARGET, LayerNests, Residuals, Site
 from backpropviz.engine.layers.reduction import (
     Reduction,
@@ -17,8 +14,9 @@ from backpropviz.engine.layers.reduction import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.nest import Loops, Nest, Rule
-from backpropviz.engine.operands import Cell, Constant
+from backpropviz.engine.nest import Loops, Nest, NestRule, variables
+from backpropviz.engine.operands import ArrayCell, Constant, element_axes, elementwise_nest
+from backpropviz.engine.value import Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -88,19 +86,19 @@ class SquaredError:
     def _loss(self, site: Site) -> Nest:
         """– | – | all numbers."""
         shape = site.inputs[0]
-        cell = Cell(site.quantity("difference"), variables(len(shape)))
+        cell = ArrayCell(site.quantity("difference"), variables(len(shape)))
         half = (Constant("1/2", 0.5),) if self.half else ()
         factor = reduction_factor(self.reduction, math.prod(shape))
         axes, _ = element_axes(cell.address, shape)
         loops = Loops("loss", axes, 0, 0, (), (cell, cell, *half, *factor))
         remark = f"The {self.reduction} of the {'halved ' if self.half else ''}squares."
-        return Nest(LOSS, (), Rule.SUM, (loops,), remark=remark)
+        return Nest(LOSS, (), NestRule.SUM, (loops,), remark=remark)
 
     def _gradient(self, site: Site) -> Nest:
         shape = site.inputs[0]
         double = () if self.half else (Constant("2", 2.0),)
         factors = (*double, *reduction_factor(self.reduction, math.prod(shape)))
-        operands = (site.quantity("difference"), *factors, Cell(LOSS.grad, ()))
+        operands = (site.quantity("difference"), *factors, ArrayCell(LOSS.grad, ()))
         return elementwise_nest(
             site.input().grad,
             shape,

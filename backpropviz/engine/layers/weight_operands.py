@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.index import Index
 from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.nest import Computed, Coordinates, Factor, Region, Values
+from backpropviz.engine.nest import Computed, Coordinates, Factor, Index, Region, Values
+from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen
 
 

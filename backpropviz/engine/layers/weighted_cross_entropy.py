@@ -13,15 +13,14 @@ from dataclasses import field
 
 import numpy as np
 
-from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.index import variables
 from backpropviz.engine.layers.cross_entropy_nests import IsTarget, softmax_steps
 from backpropviz.engine.layers.protocol import LOSS, LayerNests, Residuals, Site
 from backpropviz.engine.layers.reduction import Reduction, per_sample, reduction_factor
 from backpropviz.engine.layers.softmax_nests import each_class, over_classes
 from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
-from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Rule
-from backpropviz.engine.operands import Cell, Constant
+from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, Operand, variables
+from backpropviz.engine.operands import ArrayCell, Constant
+from backpropviz.engine.value import Array, Shape
 from backpropviz.frozen import frozen
 
 
@@ -85,10 +84,10 @@ class WeightedCrossEntropy:
         yield self._wanted_nest(site, shape)
         yield _surprise(site, shape)
         remark = "How much the sample counts: all that is wanted of its classes."
-        yield over_classes(name("mass"), shape, Rule.SUM, (name("wanted"),), remark)
+        yield over_classes(name("mass"), shape, NestRule.SUM, (name("wanted"),), remark)
         factors = (name("wanted"), name("surprise"))
         remark = "The surprises, each as far as its class is wanted."
-        yield over_classes(name("sample"), shape, Rule.SUM, factors, remark)
+        yield over_classes(name("sample"), shape, NestRule.SUM, factors, remark)
         if self.divides_by_weights:
             yield self._weight_sum(site, shape[0])
         yield self._loss(site, shape[0])
@@ -108,7 +107,7 @@ class WeightedCrossEntropy:
         return Nest(
             site.quantity("wanted"),
             shape,
-            Rule.FUNCTION,
+            NestRule.FUNCTION,
             (each_class(shape, hit),),
             expression,
             self._wanted_value,
@@ -130,16 +129,16 @@ class WeightedCrossEntropy:
         weight = TargetWeight(self.weights or (), n)
         loops = Loops("loss", (Axis("n", samples),), 0, 0, (), (weight,))
         remark = "The weights of the targets, over which the mean is taken."
-        return Nest(site.quantity("weight_sum"), (), Rule.SUM, (loops,), remark=remark)
+        return Nest(site.quantity("weight_sum"), (), NestRule.SUM, (loops,), remark=remark)
 
     def _loss(self, site: Site, samples: int) -> Nest:
         (n,) = variables(1)
-        operands = (Cell(site.quantity("sample"), (n,)), *self._share_operand(site, samples))
+        operands = (ArrayCell(site.quantity("sample"), (n,)), *self._share_operand(site, samples))
         loops = Loops("loss", (Axis("n", samples),), 0, 0, (), operands)
         remark = f"The {self.reduction} over the batch."
         if self.divides_by_weights:
             remark = "The mean over the targets' weights: share is one over their sum."
-        return Nest(LOSS, (), Rule.SUM, (loops,), remark=remark)
+        return Nest(LOSS, (), NestRule.SUM, (loops,), remark=remark)
 
     def _share_operand(self, site: Site, samples: int) -> tuple[Operand, ...]:
         if self.divides_by_weights:
@@ -151,16 +150,16 @@ class WeightedCrossEntropy:
         shape, name = site.inputs[0], site.quantity
         factor = self._share_operand(site, shape[0])
         operands: tuple[Operand, ...] = (
-            Cell(name("probabilities"), (n, k)),
-            Cell(name("mass"), (n,)),
-            Cell(name("wanted"), (n, k)),
+            ArrayCell(name("probabilities"), (n, k)),
+            ArrayCell(name("mass"), (n,)),
+            ArrayCell(name("wanted"), (n, k)),
             *factor,
-            Cell(LOSS.grad, ()),
+            ArrayCell(LOSS.grad, ()),
         )
         return Nest(
             site.input().grad,
             shape,
-            Rule.FUNCTION,
+            NestRule.FUNCTION,
             (each_class(shape, operands),),
             "({0} · {1} − {2}) · {3}" + " · {4}" * len(factor),
             lambda p, mass, wanted, *factors: np.asarray(
@@ -174,15 +173,15 @@ def _surprise(site: Site, shape: Shape) -> Nest:
     n, k = variables(2)
     name = site.quantity
     operands = (
-        Cell(name("normalizer"), (n,)),
-        Cell(site.input(), (n, k)),
-        Cell(name("max"), (n,)),
-        Cell(name("wanted"), (n, k)),
+        ArrayCell(name("normalizer"), (n,)),
+        ArrayCell(site.input(), (n, k)),
+        ArrayCell(name("max"), (n,)),
+        ArrayCell(name("wanted"), (n, k)),
     )
     return Nest(
         name("surprise"),
         shape,
-        Rule.FUNCTION,
+        NestRule.FUNCTION,
         (each_class(shape, operands),),
         "log({0}) − ({1} − {2}) if {3} ≠ 0 else 0",
         _surprises,

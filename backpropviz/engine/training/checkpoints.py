@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
-from backpropviz.engine.training.update import Trained
-from backpropviz.errors import UserError
+import numpy as np
+
+from backpropviz.engine.derivation import derive
+from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.model import Mode, Model
+from backpropviz.engine.nest import Nest, NestRule
+from backpropviz.engine.record import record
+from backpropviz.engine.tape import Operation, Tape, operations
+from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.trainer import advanced
+from backpropviz.engine.training.update import Trained, layer_workspaces
+from backpropviz.engine.value import Address, Array
+from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.frozen import frozen
 
 BUDGET_BYTES = 256 * 1024**2
 SPACING = 10
@@ -169,3 +184,159 @@ def size_bytes(trained: Trained) -> int:
     """What a state takes."""
     groups = (*trained.parameters.values(), *trained.states.values())
     return sum(array.nbytes for own in groups for array in own.values())
+
+
+class ReplayStoppedError(BackpropVizError):
+    """A replay was stopped on its way."""
+
+
+def state_at(
+    run: Run,
+    checkpoints: Checkpoints,
+    iteration: int,
+    stop: Callable[[], bool] | None = None,
+) -> Trained:
+    """The state after an update, on one machine bit for bit; `stop` is asked before each update.
+
+    Raises:
+        UserError: the run began after that update.
+        ReplayStoppedError: `stop` said so.
+    """
+    now = checkpoints.nearest(iteration)
+    workspaces = layer_workspaces(run.network)
+    while now.iteration < iteration:
+        if stop is not None and stop():
+            raise ReplayStoppedError(f"the way back to update {iteration} was stopped.")
+        now = advanced(run, now, workspaces)
+    return now
+
+
+@frozen(eq=False)
+class Moment:
+    """An update and the state that it starts from.
+
+    Raises:
+        UserError: the state is not the one before the update.
+    """
+
+    run: Run
+    before: Trained
+    iteration: int
+
+    def __post_init__(self) -> None:
+        """Check that the state leads to the update."""
+        if self.before.iteration != self.iteration - 1:
+            raise UserError(
+                f"update {self.iteration} starts from the state after update "
+                f"{self.iteration - 1}, not after {self.before.iteration}."
+            )
+
+    @property
+    def model(self) -> Model:
+        """The run's model with the weights before the update, and the update's optimizer."""
+        rule = self.run.course.rule(self.iteration)
+        return replace(self.run.model, parameters=self.before.parameters, optimizer=rule)
+
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """Where the images of the batch come from."""
+        names = self.run.dataset.training.names
+        return tuple(names[k] for k in self.run.chosen(self.iteration))
+
+    def record(self) -> Tape:
+        """The update as a tape: its `next` are the trained weights, on one machine bit for bit."""
+        batch = self.run.batch(self.iteration)
+        with np.errstate(all="ignore"):  # what is not finite is told by the values themselves
+            return record(
+                self.run.network,
+                self.before.parameters,
+                batch.images,
+                batch.targets,
+                self.run.course.rule(self.iteration),
+                states=self.run.states(self.before),
+                iteration=self.run.course.age(self.iteration),
+                mode=Mode(True, self.run.seed, self.iteration),
+            )
+
+    def after(self) -> Trained:
+        """The state after the update, as training makes it."""
+        return advanced(self.run, self.before, layer_workspaces(self.run.network))
+
+
+@frozen(eq=False)
+class Bad:
+    """The first value that is not finite; `operation` made it, None where it was given."""
+
+    address: Address
+    value: float
+    operation: Operation | None
+    sentence: str
+
+    @property
+    def index(self) -> tuple[int, ...]:
+        """Its place in the array."""
+        return self.address.indices
+
+
+def first_bad(tape: Tape) -> Bad | None:
+    """The first NaN or infinity of a pass, in the order in which its operations run.
+
+    Images, targets, weights and the optimizer's state come before all operations; of an array it is
+    the first in row-major order.
+    """
+    for address, reason in _given(tape):
+        if (place := _first_place(tape[address])) is not None:
+            return _bad(tape, address.at(place), None, reason)
+    for operation in operations(tape.network, tape.batch, tape.optimizer, tape.iteration):
+        target = operation.nest.target
+        if target in tape and (place := _first_place(tape[target])) is not None:
+            value = target.at(place)
+            return _bad(tape, value, operation, _reason(tape, operation.nest, value))
+    for address in tape:  # what is kept for the next update, such as a running variance
+        if (place := _first_place(tape[address])) is not None:
+            return _bad(tape, address.at(place), None, "the pass left it so")
+    return None
+
+
+def _given(tape: Tape) -> Iterator[tuple[Address, str]]:
+    yield IMAGE, "it was so in the image, before anything was computed"
+    yield TARGET, "it was so in the target, before anything was computed"
+    for node in tape.network.nodes:
+        for name in tape.network.kept_shapes(node):
+            yield Address(node.name, name), "it was so before this update"
+    for address in tape:
+        if address.part.endswith("_before"):
+            yield address, "the optimizer’s state was so before this update"
+
+
+def _first_place(array: Array) -> tuple[int, ...] | None:
+    """The first cell, row-major, that holds no finite number."""
+    finite = np.isfinite(array)
+    if finite.all():
+        return None
+    return tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), array.shape))
+
+
+def _bad(tape: Tape, address: Address, operation: Operation | None, reason: str) -> Bad:
+    value = float(tape[address])
+    kind = "is not a number (NaN)" if math.isnan(value) else "is infinite"
+    return Bad(address, value, operation, f"{address} {kind}: {reason}.")
+
+
+def _reason(tape: Tape, nest: Nest, value: Address) -> str:
+    """Why operands that are all finite give a result that is not."""
+    array = tape[nest.target]
+    largest = f"the largest {array.dtype} is {np.finfo(array.dtype).max:.3g}"
+    found = derive(tape, nest, value)
+    if nest.rule is NestRule.FUNCTION:
+        (term,) = found.terms
+        names = [str(operand.address or operand.label) for operand in term.operands]
+        numbers = [f"{operand.value + 0.0:.4g}" for operand in term.operands]
+        formula, filled = nest.expression.format(*names), nest.expression.format(*numbers)
+        return f"it is {formula}, here {filled}, and {largest}"
+    # A processor that sums in several lanes may overflow to both sides.
+    met = ", so that on the way ∞ met −∞" if math.isnan(tape[value]) else ""
+    return (
+        f"its {len(found.terms):,} terms are made of finite numbers and add up to "
+        f"{found.derived + 0.0:.4g}, and {largest}{met}"
+    )

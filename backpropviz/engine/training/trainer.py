@@ -8,31 +8,59 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Forward
-from backpropviz.engine.mode import Mode, with_mode
+from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.measure import (
+from backpropviz.engine.training.history import (
+    NO_ANSWER,
     Measured,
     Validated,
     activities,
+    answers,
     correct_answers,
     norm,
     tensors_of,
 )
-from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.run import Hyperparameters, Run
+from backpropviz.engine.training.samples import Samples
 from backpropviz.engine.training.update import (
     Trained,
-    Watch,
+    UpdateObserver,
     Workspaces,
     layer_workspaces,
+    predict,
     updated,
 )
-from backpropviz.engine.training.validation import validated
+from backpropviz.engine.value import Address, Array, freeze
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def validated(network: Network, trained: Trained, samples: Samples) -> Validated:
+    """Loss over all samples by the network's own loss; for classes, who is taken for whom."""
+    dtypes = {array.dtype for own in trained.parameters.values() for array in own.values()}
+    images = samples.images.astype(dtypes.pop(), copy=False) if dtypes else samples.images
+    with np.errstate(all="ignore"):
+        outputs = predict(network, trained.parameters, images)
+        target = network.loss.target(samples.targets, outputs.shape)
+        loss = float(network.loss.forward(outputs, target)[0])
+    if target.dtype.kind != "i":
+        return Validated(trained.iteration, loss, None, None)
+    given = answers(outputs)
+    table = confusion(target, given, outputs.shape[1])
+    return Validated(trained.iteration, loss, float((given == target).mean()), table)
+
+
+def confusion(true: Array, given: Array, classes: int) -> Array:
+    """How many samples of a class (row) got which answer (column): (K,K) int64.
+
+    Those without an answer are in no cell.
+    """
+    table = np.zeros((classes, classes), dtype=np.int64)
+    has_answer = given != NO_ANSWER
+    np.add.at(table, (true[has_answer], given[has_answer]), 1)
+    return freeze(table)
+
 
 ACTIVITIES_EVERY = 10
 """Activities are measured in the first of so many updates, since they cost more than the rest."""
@@ -56,7 +84,7 @@ class Updated:
 
 
 @dataclass(slots=True, eq=False)
-class _Gauges(Watch):
+class _Gauges(UpdateObserver):
     """Reads an update off while its arrays are there."""
 
     network: Network
@@ -78,7 +106,9 @@ class _Gauges(Watch):
             self.gradients[parameter] = freeze(gradient.copy())
 
 
-def advanced(run: Run, now: Trained, workspaces: Workspaces, watch: Watch | None = None) -> Trained:
+def advanced(
+    run: Run, now: Trained, workspaces: Workspaces, watch: UpdateObserver | None = None
+) -> Trained:
     """The state after the next update of a run: a pure function of run and state."""
     iteration = now.iteration + 1
     network = with_mode(run.network, Mode(True, run.seed, iteration))

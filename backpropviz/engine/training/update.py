@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
-from typing import Protocol, TypeAlias
+from dataclasses import field, fields, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array, freeze
+from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
-from backpropviz.engine.data import Batch, Batches
+from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.layers.configuration import positive
 from backpropviz.engine.layers.protocol import LayerParameters
-from backpropviz.engine.mode import EVAL, Mode, with_mode
+from backpropviz.engine.model import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState
+from backpropviz.engine.training.samples import Batch, Batches
+from backpropviz.engine.update_rule import check_not_negative
+from backpropviz.engine.value import Address, Array, freeze
 from backpropviz.frozen import frozen
 
 Schedule: TypeAlias = Callable[[int], Optimizer]
@@ -35,7 +41,7 @@ class Trained:
     loss: float | None = None
 
 
-class Watch(Protocol):
+class UpdateObserver(Protocol):
     """Is shown an update while it is made; the arrays are good only until it returns."""
 
     def passed(self, run: Forward) -> None:
@@ -81,7 +87,7 @@ def updated(
     optimizer: Optimizer,
     age: int,
     workspaces: Workspaces,
-    watch: Watch | None = None,
+    watch: UpdateObserver | None = None,
 ) -> Trained:
     """The next state: both passes over a batch and the `age`-th update of the optimizer."""
     target = network.loss.target(
@@ -139,3 +145,173 @@ def accuracy(network: Network, parameters: Parameters, images: Array, labels: Ar
     """The share of images whose largest output is the label's."""
     guesses = predict(network, parameters, images).argmax(axis=1)
     return float((guesses == labels).mean())
+
+
+class Curve(Protocol):
+    """A learning rate's course, as a factor on it."""
+
+    kind: ClassVar[str]
+
+    def __call__(self, iteration: int) -> float:
+        """The factor of the `iteration`-th update (from 1)."""
+
+
+@frozen
+class ConstantRate:
+    """Always the same factor."""
+
+    kind: ClassVar[str] = "constant"
+    factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a rate that would climb the loss."""
+        check_not_negative("factor", self.factor)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        return self.factor
+
+
+@frozen
+class StepDecay:
+    """γ^⌊t/every⌋ after t updates: a fall by γ every so many updates."""
+
+    kind: ClassVar[str] = "step"
+    every: int
+    factor: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse steps without meaning."""
+        positive("every", self.every)
+        check_not_negative("factor", self.factor)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        return float(self.factor ** ((iteration - 1) // self.every))
+
+
+@frozen
+class Cosine:
+    """least + (1 − least) · (1 + cos(π·t/T)) / 2 after t of T updates; then it stays at `least`.
+
+    If `mirrored` it climbs back in the next T updates, and so on, as PyTorch's CosineAnnealingLR.
+    Source: Loshchilov, Hutter: SGDR, 2017.
+    """
+
+    kind: ClassVar[str] = "cosine"
+    updates: int
+    least: float = 0.0
+    mirrored: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a course without meaning."""
+        positive("updates", self.updates)
+        check_not_negative("least", self.least)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        part = (iteration - 1) / self.updates
+        part = part if self.mirrored else min(part, 1.0)
+        return self.least + (1 - self.least) * (1 + math.cos(math.pi * part)) / 2
+
+
+@frozen
+class WarmUp:
+    """start + (1 − start) · t/T after t of T updates; then 1."""
+
+    kind: ClassVar[str] = "warm_up"
+    updates: int
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a course without meaning."""
+        positive("updates", self.updates)
+        check_not_negative("start", self.start)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor."""
+        part = min((iteration - 1) / self.updates, 1.0)
+        return self.start + (1 - self.start) * part
+
+
+@frozen
+class Then:
+    """One curve for so many updates, then another one, which begins at its own beginning."""
+
+    kind: ClassVar[str] = "then"
+    first: Curve
+    updates: int
+    second: Curve
+
+    def __post_init__(self) -> None:
+        """Refuse a first part without length."""
+        positive("updates", self.updates)
+
+    def __call__(self, iteration: int) -> float:
+        """The factor of the part that the update lies in."""
+        if iteration <= self.updates:
+            return self.first(iteration)
+        return self.second(iteration - self.updates)
+
+
+@frozen
+class Product:
+    """Two curves at once: their factors are multiplied."""
+
+    kind: ClassVar[str] = "product"
+    first: Curve
+    second: Curve
+
+    def __call__(self, iteration: int) -> float:
+        """The product of both factors."""
+        return self.first(iteration) * self.second(iteration)
+
+
+CURVES = (ConstantRate, StepDecay, Cosine, WarmUp, Then, Product)
+_PARTS = ("first", "second")
+_DEEPEST = 16
+
+
+def curve_kinds() -> Mapping[str, type[Curve]]:
+    """Every curve class by its kind."""
+    return MappingProxyType({cls.kind: cls for cls in CURVES})
+
+
+def scheduled(optimizer: Optimizer, curve: Curve) -> Schedule:
+    """The optimizer of each update: its learning rate times the curve's factor."""
+
+    def of_update(iteration: int) -> Optimizer:
+        rate = optimizer.learning_rate * curve(iteration)
+        changed: Optimizer = replace(cast("Any", optimizer), learning_rate=rate)
+        return changed
+
+    return of_update
+
+
+def curve_to_fields(curve: Curve) -> dict[str, object]:
+    """The curve as a JSON object, the curves that it is made of within it."""
+    if not isinstance(curve, Then | Product):
+        return to_fields(curve)
+    own = {field.name: getattr(curve, field.name) for field in fields(curve)}
+    parts = {name: curve_to_fields(own[name]) for name in _PARTS}
+    return {KIND_FIELD: curve.kind, **own, **parts}
+
+
+def curve_from_fields(given: Mapping[str, object], where: str = "schedule") -> Curve:
+    """The curve that a JSON object describes.
+
+    Raises:
+        UserError: the kind or a field is unknown, missing, of a wrong type or out of range.
+    """
+    return read_curve(Value(dict(given), JsonPlace(where, ": ")))
+
+
+def read_curve(value: Value, depth: int = 0) -> Curve:
+    """The curve in a document; errors as for `curve_from_fields`."""
+    if not isinstance(value.value, dict):
+        raise value.must_be("a schedule, an object with a kind")
+    if depth > _DEEPEST:
+        raise value.error(f"more than {_DEEPEST} schedules lie in one another.")
+    within = {Curve: partial(read_curve, depth=depth + 1)}
+    found: Curve = value.configuration(curve_kinds(), "schedule", within)
+    return found

@@ -9,10 +9,9 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from backpropviz.figures.round_values import round_spacing, round_values
+from backpropviz.figures.numbers import round_spacing, round_values
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import (
     Anchor,
     Box,
@@ -26,7 +25,7 @@ from backpropviz.scene.marks import (
     Stroke,
     Text,
 )
-from backpropviz.scene.numbers import MINUS, with_sign
+from backpropviz.scene.text import MINUS, centered_baseline, elide, text_width, with_sign
 from backpropviz.scene.theme import Theme
 
 CURVE_WIDTH: Final = 1.75
@@ -42,7 +41,7 @@ Tick: TypeAlias = tuple[float, str]
 
 
 @frozen
-class Axis:
+class ChartAxis:
     """Values from `low` to `high`, on a linear or a logarithmic scale, and those with a number.
 
     Where `is_share`, numbers are written as percent; where `is_whole`, only whole ones are.
@@ -76,8 +75,8 @@ class Chart:
     """A plane of values in a box of pixels."""
 
     box: Box
-    x: Axis
-    y: Axis
+    x: ChartAxis
+    y: ChartAxis
 
     def x_at(self, value: float) -> float:
         """The pixel of a value of the lower axis."""
@@ -107,7 +106,9 @@ class Label:
     key: str = ""
 
 
-def chart(outer: Box, x: Axis, y: Axis, *, signed: tuple[bool, bool] = (False, False)) -> Chart:
+def chart(
+    outer: Box, x: ChartAxis, y: ChartAxis, *, signed: tuple[bool, bool] = (False, False)
+) -> Chart:
     """Axes with as many ticks as have room, and the plane that their numbers leave of a box.
 
     `signed` asks for a plus before positive numbers, of the lower and of the left axis.
@@ -122,7 +123,7 @@ def chart(outer: Box, x: Axis, y: Axis, *, signed: tuple[bool, bool] = (False, F
     return Chart(Box(left, top, width, height), x, y)
 
 
-def chart_in(box: Box, x: Axis, y: Axis) -> Chart:
+def chart_in(box: Box, x: ChartAxis, y: ChartAxis) -> Chart:
     """A plane that fills a box, its ticks chosen by its size; their numbers stand outside."""
     x = replace(x, ticks=_ticks_across(x, box.width, signed=False))
     return Chart(box, x, replace(y, ticks=_ticks_down(y, box.height, signed=False)))
@@ -219,7 +220,7 @@ def _inside(x: float, text: str, plane: Chart) -> float:
     return min(x, plane.box.right - text_width(text, TICK_FONT) / 2)
 
 
-def _ticks_across(axis: Axis, width: float, *, signed: bool) -> tuple[Tick, ...]:
+def _ticks_across(axis: ChartAxis, width: float, *, signed: bool) -> tuple[Tick, ...]:
     for most in range(_MOST_TICKS, 0, -1):
         ticks = _ticks(axis, most, signed=signed)
         widest = max((text_width(text, TICK_FONT) for _, text in ticks), default=0.0)
@@ -230,7 +231,7 @@ def _ticks_across(axis: Axis, width: float, *, signed: bool) -> tuple[Tick, ...]
     return ()
 
 
-def _ticks_down(axis: Axis, height: float, *, signed: bool) -> tuple[Tick, ...]:
+def _ticks_down(axis: ChartAxis, height: float, *, signed: bool) -> tuple[Tick, ...]:
     for most in range(_MOST_TICKS, 0, -1):
         ticks = _ticks(axis, most, signed=signed)
         places = [axis.share(value) * height for value, _ in ticks]
@@ -239,7 +240,7 @@ def _ticks_down(axis: Axis, height: float, *, signed: bool) -> tuple[Tick, ...]:
     return ()
 
 
-def _ticks(axis: Axis, most: int, *, signed: bool) -> tuple[Tick, ...]:
+def _ticks(axis: ChartAxis, most: int, *, signed: bool) -> tuple[Tick, ...]:
     """At most so many intervals between round values."""
     if axis.is_log:
         low = math.ceil(math.log10(axis.low) - 1e-9)
@@ -248,7 +249,7 @@ def _ticks(axis: Axis, most: int, *, signed: bool) -> tuple[Tick, ...]:
         first = -(-low // step) * step
         return tuple((10.0**k, power_text(k)) for k in range(first, high + 1, step))
     if axis.is_share:
-        hundredfold = Axis(100 * axis.low, 100 * axis.high)
+        hundredfold = ChartAxis(100 * axis.low, 100 * axis.high)
         return tuple(
             (value / 100, f"{text} %") for value, text in _ticks(hundredfold, most, signed=signed)
         )

@@ -6,33 +6,111 @@ Of a sum too long for that a waterfall shows all terms by position, the rows the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
-from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.nest import Rule
-from backpropviz.figures.equations.folding import TermOrder
-from backpropviz.figures.explanation.explained_step import Progress
-from backpropviz.figures.explanation.stack import baseline
-from backpropviz.figures.ledger.axis import axis_of
-from backpropviz.figures.ledger.bars import connectors, ticks
-from backpropviz.figures.ledger.columns import place_columns
-from backpropviz.figures.ledger.entries import headings, row_marks
-from backpropviz.figures.ledger.footer import footer, footer_lines
-from backpropviz.figures.ledger.frame import (
+import numpy as np
+
+from backpropviz.engine.derivation import Derivation, Shares
+from backpropviz.engine.nest import NestRule
+from backpropviz.figures.explain.written_sum import Rest, TermOrder
+from backpropviz.figures.ledger.marks import (
     HEADING,
     LINE,
     LOWEST_ROW,
     MOST_FOOTER_LINES,
     TITLE,
     LedgerFrame,
+    axis_of,
+    connectors,
+    headings,
+    order_switch,
+    place_columns,
+    row_marks,
+    switch_width,
+    ticks,
 )
-from backpropviz.figures.ledger.order_switch import order_switch, switch_width
-from backpropviz.figures.ledger.rows import LedgerRows, ledger_rows
-from backpropviz.figures.ledger.waterfall import LEAST_HEIGHT, waterfall
+from backpropviz.figures.ledger.rows import (
+    LEAST_HEIGHT,
+    LedgerPiece,
+    LedgerRow,
+    LedgerRows,
+    ledger_rows,
+    waterfall,
+)
+from backpropviz.figures.numbers import counted
 from backpropviz.figures.symbols import Notation
-from backpropviz.scene.fonts import elide, text_width
-from backpropviz.scene.marks import Anchor, Box, Mark, Rect, Stroke, Text
-from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
+from backpropviz.figures.view import ALL, TermProgress, View, arrow_words
+from backpropviz.scene.equation import Role
+from backpropviz.scene.flow import baseline
+from backpropviz.scene.marks import Anchor, Box, Line, Mark, Rect, Stroke, Text
+from backpropviz.scene.text import elide, text_width
+from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, MONO_STRONG, ROW, Theme
+
+_GAP = 12.0
+
+
+class FooterLine(NamedTuple):
+    """A label at the left, a number at the right."""
+
+    label: str
+    value: str = ""
+    is_total: bool = False
+
+
+def footer_lines(derivation: Derivation, content: LedgerRows) -> tuple[FooterLine, ...]:
+    """At most three; with the rows they add up to the total."""
+    folded = content.folded
+    lines: list[FooterLine] = []
+    if folded.rest is not None:
+        lines.append(FooterLine(_rest_text(folded.rest), folded.rest.subtotal))
+    if folded.residue:
+        lines.append(FooterLine("rounding residue", folded.residue))
+    elif derivation.rule is NestRule.SUM and folded.rest is None:
+        lines.append(FooterLine("Residue 0: the terms shown add up to the sum shown."))
+    if content.hidden:
+        lines.append(FooterLine(counted(content.hidden, "more operand")))
+    total = FooterLine(_total_label(derivation, content), folded.total, is_total=True)
+    return (*lines, total)
+
+
+def footer(frame: LedgerFrame, lines: tuple[FooterLine, ...]) -> Iterator[Mark]:
+    """The lines below the rows."""
+    theme, inner = frame.theme, frame.inner
+    top = frame.row_y(len(frame.content.rows)) + 4
+    top = min(top, inner.bottom - len(lines) * LINE)
+    yield Line(inner.x, top - 1.5, inner.right, top - 1.5, Stroke(theme.border))
+    for number, (label, value, is_total) in enumerate(lines):
+        y = baseline(top + number * LINE, LINE, ROW)
+        color = theme.here if is_total else theme.text_secondary
+        font = MONO_STRONG if is_total else MONO
+        room = inner.width - (text_width(value, font) + _GAP if value else 0.0)
+        yield Text(inner.x, y, elide(label, ROW, room), ROW, color)
+        if value:
+            key = str(frame.derivation.address) if is_total else ""
+            yield Text(inner.right, y, value, font, color, Anchor.END, key)
+
+
+def _total_label(derivation: Derivation, content: LedgerRows) -> str:
+    address = derivation.address
+    name = "gradient" if address.is_gradient else Notation.of(derivation.tape).short(address)
+    if derivation.rule in {NestRule.FUNCTION, NestRule.COPY}:
+        return f"= {name}"
+    what = "largest" if derivation.rule is NestRule.MAX else "sum"
+    return f"{what} = {name}" if content.folded.is_complete else f"{what} so far"
+
+
+def _rest_text(rest: Rest) -> str:
+    parts = []
+    if rest.not_zero:
+        parts.append(f"{rest.not_zero:,} more that {'is' if rest.not_zero == 1 else 'are'} not 0")
+    if rest.zero:
+        more = "" if parts else " more"
+        parts.append(f"{rest.zero:,}{more} that {'is' if rest.zero == 1 else 'are'} 0")
+    if rest.not_run:
+        parts.append(f"{counted(rest.not_run, 'term')} not run yet")
+    return ", ".join(parts)
+
 
 ORDER_KEY: Final = "ledger:order"
 """The mark that says the order; a click on it asks for the other."""
@@ -41,7 +119,7 @@ _WATERFALL_SHARE, _HIGHEST_WATERFALL, _LEAST_ROWS = 0.34, 150.0, 3
 
 def ledger(
     derivation: Derivation,
-    progress: Progress,
+    progress: TermProgress,
     box: Box,
     theme: Theme,
     order: TermOrder = TermOrder.POSITION,
@@ -62,7 +140,7 @@ def ledger(
 
 def ledger_card(
     derivation: Derivation,
-    progress: Progress,
+    progress: TermProgress,
     box: Box,
     theme: Theme,
     order: TermOrder,
@@ -88,7 +166,7 @@ def _waterfall_height(derivation: Derivation, room: float, order: TermOrder) -> 
     """Room for the waterfall of a long sum, if some rows stay beside it."""
     start = 0 if derivation.initial is None else 1
     is_long = derivation.term_values.size + start > room // LOWEST_ROW
-    if derivation.rule is not Rule.SUM or order is TermOrder.SIZE or not is_long:
+    if derivation.rule is not NestRule.SUM or order is TermOrder.SIZE or not is_long:
         return 0.0
     height = min(_HIGHEST_WATERFALL, max(LEAST_HEIGHT, round(room * _WATERFALL_SHARE)))
     return float(height) if room - height >= _LEAST_ROWS * LOWEST_ROW else 0.0
@@ -129,13 +207,13 @@ def _title(frame: LedgerFrame, order: TermOrder, chosen: str) -> Iterator[Mark]:
 
 def _subtitle(derivation: Derivation, content: LedgerRows) -> str:
     name = Notation.of(derivation.tape).short(derivation.address)
-    if derivation.rule in {Rule.FUNCTION, Rule.COPY}:
+    if derivation.rule in {NestRule.FUNCTION, NestRule.COPY}:
         return f"what {name} is made of"
     if content.what != "term":
         return f"what each {content.what} adds to {name}"
     if content.folded.rest is not None:
         return f"top {len(content.folded.numbers)} of {len(derivation.positions):,} by |term|"
-    if derivation.rule is Rule.MAX:
+    if derivation.rule is NestRule.MAX:
         return f"every candidate for {name}"
     is_product = len(derivation.nest.by_target.operands) > 1
     return f"every {'product' if is_product else 'term'} that enters {name}"
@@ -151,3 +229,52 @@ def _order(content: LedgerRows, order: TermOrder) -> str:
     if order is TermOrder.SIZE:
         return "largest first"
     return "in loop order" if content.folded.rest is None else "above: in loop order"
+
+
+def sample_ledger(view: View, shares: Shares, box: Box, theme: Theme) -> tuple[Mark, ...]:
+    """A row a sample, all bars above; a row's key leads to the first term of its sample."""
+    derivation, progress = view.explained.derivation, view.explained.progress
+    if derivation is None:
+        return ()
+    summed, ran = summed_by_sample(derivation, progress, shares)
+    is_complete = progress.mask(derivation.term_values.size) is None
+
+    def rows(most: int) -> LedgerRows:
+        return _named(view, ledger_rows(summed, ran, most, TermOrder.POSITION), is_complete)
+
+    return ledger_card(summed, ran, box, theme, TermOrder.POSITION, rows, "sample")
+
+
+def summed_by_sample(
+    derivation: Derivation, progress: TermProgress, shares: Shares
+) -> tuple[Derivation, TermProgress]:
+    """The same value with one term a sample, which stands where the sample's first term stands."""
+    mask = progress.mask(derivation.term_values.size)
+    summed = replace(
+        derivation,
+        value=progress.running(derivation),
+        positions=derivation.positions[shares.first],
+        term_values=shares.values,
+    )
+    if mask is None and progress.current is None:
+        return summed, ALL
+    current = None
+    if progress.current is not None:
+        current = int(np.searchsorted(shares.first, progress.current, side="right")) - 1
+    return summed, TermProgress(current, None if mask is None else mask[shares.first])
+
+
+def _named(view: View, content: LedgerRows, is_complete: bool) -> LedgerRows:
+    rows = tuple(
+        _row(view, row, sample)
+        for row, sample in zip(content.rows, content.folded.numbers, strict=True)
+    )
+    folded = replace(content.folded, is_complete=is_complete)
+    return replace(content, rows=rows, folded=folded, place_names="sample", what="sample")
+
+
+def _row(view: View, row: LedgerRow, sample: int) -> LedgerRow:
+    """Which sample it is, its target and the answer."""
+    words = LedgerPiece(arrow_words(view, sample), Role.MUTED)
+    name = LedgerPiece(f"sample {sample}", Role.MUTED)
+    return replace(row, number="", place=str(sample), term=(name,), numbers=(words,), why="")

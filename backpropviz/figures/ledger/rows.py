@@ -7,29 +7,32 @@ from collections.abc import Iterator
 from decimal import Decimal
 from functools import cached_property
 
-from backpropviz.engine.address import Address
+import numpy as np
+
 from backpropviz.engine.derivation import Derivation, Term
-from backpropviz.engine.nest import Factor, Operand, Presence, Rule
+from backpropviz.engine.nest import Factor, NestRule, Operand, Presence
 from backpropviz.engine.operands import Indicator
 from backpropviz.engine.tape import Tape
-from backpropviz.figures.equations.folding import Fold, TermOrder, fold
-from backpropviz.figures.equations.index_text import Cells
-from backpropviz.figures.equations.operand_nodes import role_of_operand
-from backpropviz.figures.explanation.explained_step import Progress
-from backpropviz.figures.explanation.term_keys import term_key
-from backpropviz.figures.number_groups import exact_text, group_texts, said
-from backpropviz.figures.pooling.pooled_plane import pooled_plane
+from backpropviz.engine.value import Address, Array
+from backpropviz.figures.explain.expression import Cells, role_of_operand
+from backpropviz.figures.explain.written_sum import Fold, TermOrder, fold
+from backpropviz.figures.numbers import exact_text, group_texts, said
+from backpropviz.figures.stage.pooled_plane import pooled_plane
 from backpropviz.figures.symbols import Notation
+from backpropviz.figures.view import ALL, TermProgress, term_key
 from backpropviz.frozen import frozen
+from backpropviz.scene.color import color_at
 from backpropviz.scene.equation import Role
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.marks import Anchor, Box, Color, Line, Mark, Rect, Stroke, Text
+from backpropviz.scene.text import decimal_of, text_width
+from backpropviz.scene.theme import INDEX, Theme
 
 _DIGITS = 4
 NOT_RUN = "not computed yet"
 
 
 @frozen
-class Piece:
+class LedgerPiece:
     """A stretch of a row's text in one color, with the address of the value that it names."""
 
     text: str
@@ -43,8 +46,8 @@ class LedgerRow:
 
     number: str
     place: str
-    term: tuple[Piece, ...]
-    numbers: tuple[Piece, ...]
+    term: tuple[LedgerPiece, ...]
+    numbers: tuple[LedgerPiece, ...]
     value: str
     total: str
     why: str
@@ -70,10 +73,10 @@ class LedgerRows:
 
 
 def ledger_rows(
-    derivation: Derivation, progress: Progress, most: int, order: TermOrder
+    derivation: Derivation, progress: TermProgress, most: int, order: TermOrder
 ) -> LedgerRows:
     """At most `most` rows: all terms in the wanted order, or else the largest."""
-    if derivation.rule in {Rule.FUNCTION, Rule.COPY}:
+    if derivation.rule in {NestRule.FUNCTION, NestRule.COPY}:
         return _operand_rows(derivation, most)
     start = 0 if derivation.initial is None else 1
     count = derivation.term_values.size
@@ -84,14 +87,14 @@ def ledger_rows(
     )
     is_running = fits and order is TermOrder.POSITION
     writer = _Rows(derivation, progress, folded, is_running)
-    is_maximum = derivation.rule is Rule.MAX
+    is_maximum = derivation.rule is NestRule.MAX
     return LedgerRows(tuple(writer.rows()), folded, is_running, writer.place_names, is_maximum)
 
 
 @frozen(slots=False)
 class _Rows:
     derivation: Derivation
-    progress: Progress
+    progress: TermProgress
     folded: Fold
     is_running: bool
 
@@ -119,7 +122,7 @@ class _Rows:
 
     def rows(self) -> Iterator[LedgerRow]:
         texts = self._columns()
-        running = _Running(self.derivation.rule is Rule.MAX)
+        running = _Running(self.derivation.rule is NestRule.MAX)
         operand, initial = self.derivation.nest.by_target.initial, self.derivation.initial
         if operand is not None and initial is not None:
             yield self._start(operand, initial, running)
@@ -169,21 +172,21 @@ class _Rows:
         pairs = list(zip(axes, term.coordinates, strict=True))[self.first_term_axis :]
         return ",".join(str(index) for axis, index in pairs if axis.size > 1)
 
-    def _names(self, term: Term) -> Iterator[Piece]:
+    def _names(self, term: Term) -> Iterator[LedgerPiece]:
         for k, (operand, factor) in enumerate(zip(self.operands, term.operands, strict=True)):
             if k:
-                yield Piece(" · ", Role.MUTED)
+                yield LedgerPiece(" · ", Role.MUTED)
             yield _piece(self.derivation, self.cells, operand, factor)
 
-    def _numbers(self, term: Term, texts: tuple[str, ...]) -> Iterator[Piece]:
+    def _numbers(self, term: Term, texts: tuple[str, ...]) -> Iterator[LedgerPiece]:
         if len(self.operands) == 1:
             return
         for k, (operand, factor) in enumerate(zip(self.operands, term.operands, strict=True)):
             if k:
-                yield Piece(" × ", Role.MUTED)
+                yield LedgerPiece(" × ", Role.MUTED)
             key = str(factor.address) if factor.address else ""
             text = factor.label.rjust(len(texts[k])) if "/" in factor.label else texts[k]
-            yield Piece(text, role_of_operand(operand, factor), key)
+            yield LedgerPiece(text, role_of_operand(operand, factor), key)
 
 
 def _aligned(texts: list[str]) -> list[str]:
@@ -222,24 +225,24 @@ class _Running:
 
 def _piece(
     derivation: Derivation, cells: Cells, operand: Operand, factor: Factor, other: str = ""
-) -> Piece:
+) -> LedgerPiece:
     role = role_of_operand(operand, factor)
     if factor.address is None:
-        return Piece(other or factor.label, role)
+        return LedgerPiece(other or factor.label, role)
     name = Notation.of(derivation.tape).short(factor.address.array)
     indices = cells.of_address(factor.address)
-    return Piece(f"{name}[{indices}]" if indices else name, role, str(factor.address))
+    return LedgerPiece(f"{name}[{indices}]" if indices else name, role, str(factor.address))
 
 
 def reason(derivation: Derivation, term: Term) -> str:
     """Why a term is what it is: padding, a loser, the winner, a factor of 0."""
     if term.presence is Presence.PADDING:
-        return "padding never wins" if derivation.rule is Rule.MAX else "padding"
+        return "padding never wins" if derivation.rule is NestRule.MAX else "padding"
     operands = derivation.nest.by_target.operands
     for operand, factor in zip(operands, term.operands, strict=True):
         if isinstance(operand, Indicator):
             return _winning(term, factor)
-    if derivation.rule is Rule.MAX:
+    if derivation.rule is NestRule.MAX:
         return _standing(derivation, term)
     upstream = term.operands[0]
     if upstream.address is not None and upstream.address.is_gradient:
@@ -329,3 +332,158 @@ def _operand_rows(derivation: Derivation, most: int) -> LedgerRows:
     # A function has two lines at the foot at most, where a sum has three.
     hidden = max(0, len(rows) - most)
     return LedgerRows(rows[:most], folded, is_running=False, place_names="", hidden=hidden)
+
+
+def sign_color(change: float, theme: Theme) -> Color:
+    """The end of the diverging map on the change's side; gray for none."""
+    if change == 0:
+        return theme.text_tertiary
+    return color_at(theme.diverging, math.copysign(1.0, change), (-1.0, 1.0))
+
+
+@frozen(eq=False)
+class TermBins:
+    """Bins of `size` terms each (the last may hold fewer), of the terms that have run.
+
+    `before` and `after` are the running sums at a bin's ends; `largest` numbers the term of the
+    largest absolute value, `peaks` are these terms; `ran` counts the terms that have run.
+    """
+
+    size: int
+    count: int
+    before: Array
+    after: Array
+    largest: Array
+    peaks: Array
+    ran: Array
+
+    @property
+    def subtotals(self) -> Array:
+        """What each bin adds."""
+        return self.after - self.before
+
+    def span(self, place: int) -> tuple[int, int]:
+        """The first and the last number of a bin's terms."""
+        return place * self.size, min((place + 1) * self.size, self.count) - 1
+
+    def place_of(self, number: int) -> int:
+        """The bin of a term."""
+        return number // self.size
+
+
+def bin_terms(derivation: Derivation, progress: TermProgress = ALL, *, most: int) -> TermBins:
+    """At most `most` bins of equal size."""
+    values = derivation.term_values
+    size = max(1, math.ceil(values.size / most))
+    places = math.ceil(values.size / size)
+    mask = progress.mask(values.size)
+    padded = np.zeros(places * size)
+    padded[: values.size] = values if mask is None else np.where(mask, values, 0.0)
+    there = np.zeros(places * size, dtype=bool)
+    there[: values.size] = True if mask is None else mask
+    table = padded.reshape(places, size)
+    start = 0.0 if derivation.initial is None else derivation.initial.value
+    after = start + np.cumsum(table.sum(axis=1))
+    before = np.concatenate([[start], after[:-1]])
+    within = np.argmax(np.nan_to_num(np.abs(table), nan=np.inf), axis=1)
+    peaks = table[np.arange(places), within]
+    largest = within + size * np.arange(places)
+    ran = there.reshape(places, size).sum(axis=1)
+    return TermBins(size, values.size, before, after, largest, peaks, ran)
+
+
+LEAST_HEIGHT = 72.0
+_PITCH, _BELOW, _LABEL_GAP = 6.0, 16.0, 8.0
+_LINE = 14.0
+
+
+def waterfall(
+    derivation: Derivation, progress: TermProgress, box: Box, theme: Theme, what: str = "term"
+) -> tuple[Mark, ...]:
+    """All terms in loop order; a bar's key is that of the largest term in it."""
+    most = int((box.width - 72) // _PITCH)
+    bins = bin_terms(derivation, progress, most=max(8, most))
+    ends = np.concatenate([bins.before, bins.after, bins.before + bins.peaks, [0.0]])
+    if not np.isfinite(ends).all():
+        return ()
+    low, high = float(ends.min()), float(ends.max())
+    drawing = _Drawing(
+        derivation, progress, bins, low, high if high > low else low + 1.0, box, theme, what
+    )
+    return tuple(drawing.marks())
+
+
+@frozen(slots=False)
+class _Drawing:
+    derivation: Derivation
+    progress: TermProgress
+    bins: TermBins
+    low: float
+    high: float
+    box: Box
+    theme: Theme
+    what: str
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return group_texts([self.low, self.high], 3)
+
+    @cached_property
+    def left(self) -> float:
+        widest = max(text_width(text, INDEX) for text in (*self.texts, "0"))
+        return float(round(self.box.x + widest + _LABEL_GAP))
+
+    @cached_property
+    def pitch(self) -> float:
+        return (self.box.right - self.left) / len(self.bins.peaks)
+
+    def y(self, value: float) -> float:
+        top, height = self.box.y + 4, self.box.height - _BELOW - 8
+        return float(round(top + height * (self.high - value) / (self.high - self.low)))
+
+    def marks(self) -> Iterator[Mark]:
+        yield from self._axis()
+        current = self.progress.current
+        here = None if current is None else self.bins.place_of(current)
+        for place in range(len(self.bins.peaks)):
+            if self.bins.ran[place]:
+                yield from self._bar(place, is_current=place == here)
+        yield from self._legend()
+
+    def _axis(self) -> Iterator[Mark]:
+        theme, zero = self.theme, self.y(0.0)
+        yield Line(self.left, zero, self.box.right, zero, Stroke(theme.border_strong))
+        taken: list[float] = []
+        labels = [(0.0, "0"), (self.high, self.texts[1]), (self.low, self.texts[0])]
+        for value, text in labels:
+            y = self.y(value)
+            if all(abs(y - other) >= _LINE for other in taken):
+                taken.append(y)
+                x = self.left - _LABEL_GAP + 2
+                yield Text(x, y + 4, text, INDEX, theme.text_tertiary, Anchor.END)
+
+    def _bar(self, place: int, *, is_current: bool) -> Iterator[Mark]:
+        bins, theme = self.bins, self.theme
+        before, after = float(bins.before[place]), float(bins.after[place])
+        peak = float(bins.peaks[place])
+        x, width = self.left + place * self.pitch, max(1.0, self.pitch - 1)
+        top, bottom = sorted((self.y(before), self.y(after)))
+        color = theme.here if is_current else sign_color(after - before, theme)
+        key = term_key(self.derivation, int(bins.largest[place]))
+        yield Rect(x, self.box.y, self.pitch, self.box.height - _BELOW, key=key)
+        yield Rect(x, top, width, max(1.0, bottom - top), fill=color, key=key)
+        if bins.size > 1 and abs(peak) > abs(after - before):
+            middle = x + width / 2
+            stroke = Stroke(theme.here if is_current else theme.text_secondary)
+            yield Line(middle, self.y(before), middle, self.y(before + peak), stroke, key)
+
+    def _legend(self) -> Iterator[Mark]:
+        y, color = self.box.bottom - 4, self.theme.text_tertiary
+        size = self.bins.size
+        many, first = f"{self.what}s", 1 if self.what == "term" else 0
+        text = f"{many} {first} to {self.bins.count - 1 + first:,} in loop order"
+        if size > 1:
+            text += f", {size:,} a bar; a line: the largest of them"
+        if text_width(text, INDEX) > self.box.right - self.left:
+            text = f"{self.bins.count:,} {many}, {size:,} a bar"
+        yield Text(self.left, y, text, INDEX, color)

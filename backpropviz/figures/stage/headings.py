@@ -8,20 +8,31 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.debugger.call_stack import call_stack
-from backpropviz.debugger.steps import Depth
-from backpropviz.debugger.timeline import Frame
-from backpropviz.engine.address import Address
-from backpropviz.figures.scales import Scale
-from backpropviz.figures.stage.slot_layout import Placed
+from backpropviz.debugger.progress import call_stack
+from backpropviz.debugger.timeline import BlockFrame, Depth
+from backpropviz.engine.value import Address
+from backpropviz.figures.numbers import Scale
+from backpropviz.figures.stage.slot_layout import PlacedSlot
 from backpropviz.figures.symbols import Notation
 from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.equation import Operator, Row, Symbol
+from backpropviz.scene.equation import Operator, RowNode, Symbol
 from backpropviz.scene.equation_layout import EquationStyle, Laid, layout
-from backpropviz.scene.fonts import elide, text_width
-from backpropviz.scene.marks import Anchor, Color, Group, Line, Mark, Pixels, Stroke, Text
-from backpropviz.scene.numbers import shown
+from backpropviz.scene.marks import (
+    Anchor,
+    Box,
+    Color,
+    Ellipse,
+    Group,
+    Line,
+    Mark,
+    Pixels,
+    Rect,
+    Stroke,
+    Text,
+)
+from backpropviz.scene.text import elide, shown, text_width
 from backpropviz.scene.theme import Theme
 
 HEADER_HEIGHT = 36
@@ -76,7 +87,7 @@ def path_parts(view: View) -> Path:
     return [(_frame_text(view, frame), f"depth:{frame.depth.title}") for frame in frames[1:]]
 
 
-def _frame_text(view: View, frame: Frame) -> str:
+def _frame_text(view: View, frame: BlockFrame) -> str:
     if frame.depth is Depth.PHASE:
         return frame.name.capitalize()
     if frame.depth is Depth.LAYER:
@@ -89,7 +100,7 @@ def _frame_text(view: View, frame: Frame) -> str:
     return coordinates_text(view, frame)
 
 
-def coordinates_text(view: View, frame: Frame) -> str:
+def coordinates_text(view: View, frame: BlockFrame) -> str:
     """A channel as `2 ← 0` or `channel 2`, an element as `[0, 1]`."""
     varying = [(name, value) for name, value in frame.coordinates if name != "n"]
     if view.tape.batch > 1:
@@ -133,7 +144,7 @@ def _end(value: float, scale: Scale) -> str:
     return shown(value, digits, signed=scale.is_diverging)
 
 
-def slot_heading(placed: Placed, notation: Notation, theme: Theme) -> tuple[Mark, ...]:
+def slot_heading(placed: PlacedSlot, notation: Notation, theme: Theme) -> tuple[Mark, ...]:
     """Symbol, title and shape on one line as far as they fit, the remark below."""
     slot, box = placed.slot, placed.box
     x, baseline = box.x, box.y + 16
@@ -168,10 +179,97 @@ def symbol_marks(address: Address, notation: Notation, color: Color) -> Laid:
 @lru_cache(maxsize=256)
 def _laid_symbol(name: Symbol, color: Color, *, is_gradient: bool) -> Laid:
     parts = (Symbol("∂"), Symbol("L"), Operator("/"), Symbol("∂"), name)
-    return layout(Row(parts) if is_gradient else name, _title_style(color))
+    return layout(RowNode(parts) if is_gradient else name, _title_style(color))
 
 
 def _title_style(color: Color) -> EquationStyle:
     from backpropviz.scene.equation import Role
 
     return EquationStyle(dict.fromkeys(Role, color), color, size=20)
+
+
+CAPTION_HEIGHT = 26
+REMARK_HEIGHT = 20
+_LEAST_TITLE = 34
+
+
+@frozen
+class Caption:
+    """What is written above a figure's part."""
+
+    address: Address | None
+    title: str
+    shape: str = ""
+    remark: str = ""
+
+
+def caption_marks(
+    caption: Caption, notation: Notation, x: float, y: float, width: float, theme: Theme
+) -> tuple[Mark, ...]:
+    """From (x, y) down; nothing is wider than `width`."""
+    marks: list[Mark] = []
+    baseline, left, right = y + 16, x, x + width
+    if caption.address is not None:
+        laid = symbol_marks(caption.address, notation, theme.text)
+        if laid.width <= width:
+            marks.append(Group(laid.marks, round(left), round(baseline)))
+            left += laid.width + 10
+    if right - left >= min(_LEAST_TITLE, text_width(caption.title, styles.BODY_STRONG)):
+        title = elide(caption.title, styles.BODY_STRONG, right - left)
+        marks.append(Text(left, baseline, title, styles.BODY_STRONG, theme.text))
+        left += text_width(title, styles.BODY_STRONG) + 8
+    if caption.shape and left + text_width(caption.shape, styles.INDEX) <= right:
+        marks.append(Text(left, baseline, caption.shape, styles.INDEX, theme.text_tertiary))
+    remark = elide(caption.remark, styles.ROW, width)
+    if remark:
+        marks.append(Text(x, baseline + REMARK_HEIGHT, remark, styles.ROW, theme.text_secondary))
+    return tuple(marks)
+
+
+FACT_HEIGHT = 58
+_PADDING = 14
+_GAP = 12
+
+
+@frozen
+class Fact:
+    """`text` is the number, empty where it is not computed; `is_current` puts it in focus."""
+
+    label: str
+    text: str
+    color: Color
+    key: str = ""
+    is_current: bool = False
+
+
+def fact_marks(facts: Sequence[Fact], box: Box, theme: Theme) -> tuple[Mark, ...]:
+    """As many as fit from left to right, each as wide as it needs."""
+    marks: list[Mark] = []
+    x = box.x
+    for fact in facts:
+        label = elide(fact.label, styles.LABEL, box.width - 2 * _PADDING)
+        text = elide(fact.text, styles.NUMBER_MEDIUM, box.width - 2 * _PADDING)
+        inner = max(text_width(label, styles.LABEL), text_width(text, styles.NUMBER_MEDIUM), 36)
+        width = round(inner) + 2 * _PADDING
+        if x + width > box.right + 0.5:
+            break
+        marks.extend(_one(fact, label, text, Box(x, box.y, width, FACT_HEIGHT), theme))
+        x += width + _GAP
+    return tuple(marks)
+
+
+def _one(fact: Fact, label: str, text: str, box: Box, theme: Theme) -> tuple[Mark, ...]:
+    edge = Stroke(theme.here, 2.0) if fact.is_current else Stroke(theme.border)
+    card = Rect(
+        *(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1),
+        fill=theme.panel,
+        stroke=edge,
+        radius=8.0,
+        key=fact.key,
+    )
+    x = box.x + _PADDING
+    name = Text(x, box.y + 22, label, styles.LABEL, theme.text_secondary)
+    if not text:
+        return card, name, Ellipse(x + 4, box.y + 40, 2.5, 2.5, fill=theme.text_tertiary)
+    number = Text(x, box.y + 45, text, styles.NUMBER_MEDIUM, fact.color, key=fact.key)
+    return card, name, number

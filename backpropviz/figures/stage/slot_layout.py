@@ -6,15 +6,163 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backpropviz.figures.stage.fitting import LEAST_CELL, fits, fitting
-from backpropviz.figures.stage.panel import LABELLED, NUMBERED, Panel
-from backpropviz.figures.stage.slots import Slot
-from backpropviz.figures.stage.whole_map import MapRoom, parted
+import numpy as np
+
+from backpropviz.engine.value import Array, parse
+from backpropviz.figures.stage.panel import (
+    LABELLED,
+    NUMBERED,
+    MapRoom,
+    Margins,
+    Outline,
+    Panel,
+    parted,
+)
+from backpropviz.figures.stage.planes import (
+    CellIndex,
+    CloseUp,
+    Extent,
+    Spot,
+    ViewWindow,
+    around,
+    extents,
+    plane,
+    row_length,
+    selection_named,
+)
+from backpropviz.figures.stage.slots import (
+    MOST_AROUND,
+    Slot,
+    cut_remarks,
+    hulls_along,
+    is_on,
+    read_cells,
+    stays,
+)
+from backpropviz.figures.view import Options, View
 from backpropviz.frozen import frozen
-from backpropviz.scene.fonts import text_width
-from backpropviz.scene.layout import Grid
+from backpropviz.scene import theme as styles
+from backpropviz.scene.flow import Grid
 from backpropviz.scene.marks import Box
+from backpropviz.scene.text import shown, text_width
 from backpropviz.scene.theme import NUMBER_SMALL
+
+LEAST_CELL = 2
+"""The side of a cell (px) from which on a plane is drawn whole."""
+
+
+def fitting(slot: Slot, room: Box, gap: float, label: float) -> Slot:
+    """The slot itself, or with as much of its plane or as many of its tiles as have room."""
+    if len(slot.panels) == 1:
+        return _cropped(slot, room)
+    panel = slot.panel
+    across = max(1, int((room.width + gap) // (panel.columns + gap)))
+    down = max(1, int(room.height // (panel.rows + gap + label)))
+    most = across * down
+    return slot if len(slot.panels) <= most else _page(slot, most)
+
+
+def _page(slot: Slot, most: int) -> Slot:
+    """So many tiles, the current one among them."""
+    count = len(slot.panels)
+    first = min(slot.current // most * most, count - most)
+    shown = slice(first, first + most)
+    words = f"{most} of {count} have room"
+    return replace(
+        slot,
+        panels=slot.panels[shown],
+        labels=slot.labels[shown],
+        current=slot.current - first,
+        remark=", ".join(filter(None, (slot.remark, words))),
+    )
+
+
+def fits(panel: Panel, width: float, height: float) -> bool:
+    """Whether a plane can be drawn whole, with cells that can be told apart."""
+    is_small = max(panel.plane.rows, panel.plane.columns) <= MOST_AROUND
+    least = 1 if panel.plane.wrapped or is_small else LEAST_CELL
+    return least * panel.columns <= width and least * panel.rows <= height
+
+
+def _cropped(slot: Slot, room: Box) -> Slot:
+    """The part of a single plane around what is marked in it, and the whole for its map."""
+    panel = slot.panel
+    if fits(panel, room.width, room.height):
+        return slot
+    map_room = parted(panel.plane, room)
+    rest = room if map_room is None else map_room.rest
+    if map_room is None and panel.columns <= room.width and panel.rows <= room.height:
+        return slot
+    across, down = _cells_in(panel, rest, 1 if map_room is None else LEAST_CELL)
+    row, column = slot.middle or _middle(panel)
+    part = windowed(
+        panel, around(row, panel.plane.rows, down), around(column, panel.plane.columns, across)
+    )
+    whole = None if map_room is None else panel.plane
+    return replace(slot, panels=(part,), remark=_remark(slot, part, room.width), whole=whole)
+
+
+def _remark(slot: Slot, part: Panel, width: float) -> str:
+    """What part is drawn, in as many words as have room."""
+    words, short = cut_remarks(part.plane)
+    most = [", ".join(filter(None, (slot.remark, text))) for text in (words, short)]
+    return next((t for t in (*most, words) if text_width(t, styles.ROW) <= width), short)
+
+
+def _cells_in(panel: Panel, room: Box, least: int) -> tuple[int, int]:
+    """Columns and rows that have room, in cells so large that a good part is seen."""
+    plane = panel.plane
+    side = min(
+        room.width // min(MOST_AROUND, panel.columns), room.height // min(MOST_AROUND, panel.rows)
+    )
+    side = max(least, side)
+    across = room.width // side - (panel.columns - plane.columns)
+    down = room.height // side - (panel.rows - plane.rows)
+    return max(1, int(across)), max(1, int(down))
+
+
+def _middle(panel: Panel) -> CellIndex:
+    """The first marked cell; the corner where none is marked."""
+    if panel.moods:
+        return next(iter(panel.moods))
+    small = [o for o in panel.outlines if len(o.rows) * len(o.columns) > 0]
+    smallest = min(small, key=lambda o: math.prod((len(o.rows), len(o.columns))), default=None)
+    return (0, 0) if smallest is None else (smallest.rows.start, smallest.columns.start)
+
+
+def windowed(panel: Panel, rows: range, columns: range) -> Panel:
+    """The part of a panel in some rows and columns of its plane."""
+    top, left = rows.start, columns.start
+    margins = panel.margins
+    return replace(
+        panel,
+        plane=panel.plane.window(rows, columns),
+        margins=Margins(
+            margins.top if top == 0 else 0,
+            margins.bottom if rows.stop == panel.plane.rows else 0,
+            margins.left if left == 0 else 0,
+            margins.right if columns.stop == panel.plane.columns else 0,
+        ),
+        outlines=tuple(
+            Outline(_moved(o.rows, top), _moved(o.columns, left), o.color, o.width, o.dash)
+            for o in panel.outlines
+        ),
+        moods={
+            (r - top, c - left): mood
+            for (r, c), mood in panel.moods.items()
+            if r in rows and c in columns
+        },
+        notes={
+            (r - top, c - left): note
+            for (r, c), note in panel.notes.items()
+            if r in rows and c in columns
+        },
+    )
+
+
+def _moved(cells: range, first: int) -> range:
+    return range(cells.start - first, cells.stop - first)
+
 
 GAP = 44
 """Room for a sign between slots."""
@@ -36,7 +184,7 @@ _LARGEST_BY_COUNT = ((16, 72), (36, 56), (100, 46), (260, 34))
 
 
 @frozen
-class Placed:
+class PlacedSlot:
     """A slot's column, the grid of each of its panels, and the room of a map of the whole."""
 
     slot: Slot
@@ -52,7 +200,7 @@ class Placed:
         return max(ends if self.map_room is None else [*ends, self.map_room.map.bottom])
 
 
-def place_slots(slots: Sequence[Slot], box: Box) -> tuple[Placed, ...]:
+def place_slots(slots: Sequence[Slot], box: Box) -> tuple[PlacedSlot, ...]:
     """All slots in one row; panels start at the same height and small ones share a cell size."""
     widths = _widths(slots, box)
     between = max(1, len(slots) - 1)
@@ -65,7 +213,7 @@ def place_slots(slots: Sequence[Slot], box: Box) -> tuple[Placed, ...]:
         shown = fitting(slot, room, _TILE_GAP, _TILE_LABEL)
         map_room = None if shown.whole is None else parted(shown.whole, room)
         rest = room if map_room is None else map_room.rest
-        placed.append(Placed(shown, column, _grids(shown, rest), map_room))
+        placed.append(PlacedSlot(shown, column, _grids(shown, rest), map_room))
         x += width + gap
     return _with_common_cells(tuple(placed))
 
@@ -207,7 +355,7 @@ def _tile_side(slot: Slot, room: Box, across: int) -> float:
     return min(width, height, _LARGEST_TILE_CELL)
 
 
-def _with_common_cells(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
+def _with_common_cells(placed: tuple[PlacedSlot, ...]) -> tuple[PlacedSlot, ...]:
     """Small planes that all carry numbers have cells of one size, and compare by eye."""
     sides = [p.grids[0].cell_height for p in placed if len(p.grids) == 1]
     if len(sides) < len(placed) or min(sides, default=0) < LABELLED * 2:
@@ -220,3 +368,119 @@ def _with_common_cells(placed: tuple[Placed, ...]) -> tuple[Placed, ...]:
 def _resized(grid: Grid, side: int) -> Grid:
     width = side if grid.cell_width == grid.cell_height else grid.cell_width
     return Grid(grid.x, grid.y, grid.rows, grid.columns, width, side)
+
+
+INDENT = 24
+"""Room for the sign before the result."""
+_BETWEEN = 24
+_ABOVE_BAND = 10
+_LEAST_ABOVE = 220
+_MOST_ABOVE = 330
+
+
+@frozen
+class TwoRows:
+    """The operands, the result, and the band between them for wires."""
+
+    upper: tuple[PlacedSlot, ...]
+    lower: PlacedSlot
+    band: Box
+
+
+def in_two_rows(slots: Sequence[Slot], box: Box, band_height: float) -> TwoRows | None:
+    """The rows, where the result is too broad for one row but not for the whole width.
+
+    The band has been taken from below the box; here it lies between the rows.
+    """
+    target = slots[-1]
+    panel, room = target.panel, box.height - TITLE_HEIGHT - _BETWEEN - _LEAST_ABOVE
+    side = min((box.width - INDENT) // panel.columns, room // panel.rows)
+    if side < LEAST_CELL or not _is_broad(slots, box):
+        return None
+    above = min(_MOST_ABOVE, box.height - TITLE_HEIGHT - _BETWEEN - side * panel.rows)
+    upper = place_slots(slots[:-1], Box(box.x, box.y, box.width, above))
+    bottom = max(one.bottom for one in upper)
+    band = Box(box.x, bottom + _ABOVE_BAND, box.width, band_height)
+    y = bottom + band_height + _BETWEEN
+    (lower,) = place_slots(
+        (target,), Box(box.x + INDENT, y, box.width - INDENT, box.bottom + band_height - y)
+    )
+    return TwoRows(upper, lower, band)
+
+
+def _is_broad(slots: Sequence[Slot], box: Box) -> bool:
+    """Whether the last of several is one plane that has no room for all of it beside the others."""
+    target = slots[-1]
+    if len(slots) < 2 or len(target.panels) > 1 or target.panel.plane.wrapped:
+        return False
+    return not fits(target.panel, wanted_widths(slots, box)[-1], box.height - TITLE_HEIGHT)
+
+
+def looking_at(view: View, window: ViewWindow) -> Options:
+    """The options with another part of a plane drawn large."""
+    chosen = CloseUp(window.plane, window.rows, window.columns, view.state.k, view.depth)
+    return replace(view.options, close_up=chosen)
+
+
+def without_left_close_up(view: View) -> View:
+    """The view itself, or without the part of a plane that the step has left."""
+    chosen = view.options.close_up
+    if chosen is None or _is_kept(view, chosen):
+        return view
+    return replace(view, options=replace(view.options, close_up=None))
+
+
+def _is_kept(view: View, chosen: CloseUp) -> bool:
+    if view.is_done:
+        return False
+    if (view.state.k, view.depth) == (chosen.k, chosen.depth):
+        return True
+    name, selection = selection_named(chosen.plane)
+    near = _cells(view, name)
+    if near is None or len(near) != len(selection) or not is_on(selection, near):
+        return False
+    along = [n for s, n in zip(selection, view.tape[parse(name)].shape, strict=True) if s is None]
+    found = hulls_along(selection, near, row_length(along[0]) if len(along) == 1 else 0)
+    return stays(view, chosen, found)
+
+
+def _cells(view: View, name: str) -> tuple[Extent, ...] | None:
+    """What the step touches of an array; None where it is no part of the step."""
+    focus = view.focus
+    if focus is None:
+        return None
+    if focus.nest.target.name == name:
+        return extents(focus.loops.target, focus.region)
+    return read_cells(view, focus, name)
+
+
+def spot_text(view: View, spot: Spot) -> str:
+    """The value that a pixel of a map stands for, and of which cells it is the largest."""
+    name, selection = selection_named(spot.window.plane)
+    if not selection:
+        return "Click to look there"
+    address = parse(name)
+    known = view.plane_status(address, selection)
+    whole = plane(address, selection, known.values, known.computed, known.complete)
+    values, computed = _block(whole.values, spot), _block(whole.computed, spot)
+    if not computed.any():
+        return f"{_cells_text(spot)} of {name} are not computed yet\nClick to look there"
+    place = np.argmax(np.where(computed, np.abs(values), -1.0))
+    row, column = divmod(int(place), values.shape[1])
+    indices = whole.indices(row + spot.rows.start, column + spot.columns.start)
+    value = shown(float(values[row, column]), 6, signed=address.is_gradient)
+    largest = f"the largest of {_cells_text(spot)}\n" if values.size > 1 else ""
+    return f"{address.at(indices or ())} = {value}\n{largest}Click to look there"
+
+
+def _block(values: Array, spot: Spot) -> Array:
+    rows, columns = spot.rows, spot.columns
+    return values[rows.start : rows.stop, columns.start : columns.stop]
+
+
+def _cells_text(spot: Spot) -> str:
+    rows, columns = spot.rows, spot.columns
+    down = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start}–{rows.stop - 1}"
+    if len(columns) == 1:
+        return f"{down}, column {columns.start}"
+    return f"{down}, columns {columns.start}–{columns.stop - 1}"

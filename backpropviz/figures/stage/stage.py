@@ -6,16 +6,30 @@ drawn, or by `import_all_stages` when nobody waits.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from importlib import import_module
 
-from backpropviz.engine.layers.protocol import LOSS_NAME
-from backpropviz.engine.program import Phase
-from backpropviz.figures.pooling.pooled_plane import is_pooling
-from backpropviz.figures.stage.focus import Focus
+import numpy as np
+
+from backpropviz.engine.derivation import sample_shares
+from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import Array
+from backpropviz.figures.ledger.rows import sign_color
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.headings import HEADER_HEIGHT, header, path_parts
-from backpropviz.figures.stage.operation_stage import operation_stage
-from backpropviz.figures.view import View
-from backpropviz.scene.marks import Box, Mark, Scene
+from backpropviz.figures.stage.losses import SAMPLE_LOSS
+from backpropviz.figures.stage.operation import operation_stage
+from backpropviz.figures.stage.planes import Focus
+from backpropviz.figures.stage.pooled_plane import is_pooling
+from backpropviz.figures.thumbnails import PHOTO_SIDE, photograph, thumbnail
+from backpropviz.figures.view import SAMPLE_KEY, View, number_words, target_words
+from backpropviz.files.fit import displayable
+from backpropviz.frozen import frozen
+from backpropviz.scene import theme as styles
+from backpropviz.scene.marks import Box, Group, Line, Mark, Rect, Scene, Stroke, Text
+from backpropviz.scene.text import elide
 from backpropviz.scene.theme import Theme
 
 _LATER = (
@@ -46,7 +60,6 @@ def _samples(view: View, body: Box, theme: Theme) -> tuple[tuple[Mark, ...], Box
     """The samples of a batch in a row, and what is left below."""
     if view.tape.batch == 1:
         return (), body
-    from backpropviz.figures.stage.sample_strip import has_strip, sample_strip, strip_height
 
     if not has_strip(view):
         return (), body
@@ -66,7 +79,7 @@ def import_all_stages() -> None:
 def _body(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
     focus = view.focus
     if focus is None:
-        from backpropviz.figures.overview.overview_stage import overview_stage
+        from backpropviz.figures.stage.overview import overview_stage
 
         return overview_stage(view, body, theme)
     own = _own_stage(view, focus, body, theme)
@@ -77,15 +90,172 @@ def _own_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mark,
     """The stage of a kind of operation that has one; None where it has nothing to say."""
     operation = focus.operation
     if operation.phase is Phase.UPDATE:
-        from backpropviz.figures.stage.update_stage import update_stage
+        from backpropviz.figures.stage.update import update_stage
 
         return update_stage(view, focus, body, theme)
     if operation.layer == LOSS_NAME:
-        from backpropviz.figures.stage.loss_stage import loss_stage
+        from backpropviz.figures.stage.losses import loss_stage
 
         return loss_stage(view, focus, body, theme)
     if is_pooling(view.tape, operation.layer):
-        from backpropviz.figures.pooling.pooling_stage import pooling_stage
+        from backpropviz.figures.stage.pooling import pooling_stage
 
         return pooling_stage(view, focus, body, theme)
     return None
+
+
+_LEFT, _NARROW_LEFT, _SAMPLE_STRIP_NARROW = 168.0, 148.0, 760.0
+_LARGEST, _SMALLEST = 30, 13
+_WIDE_GAP_FROM = 18
+_BARS, _BELOW = 18.0, 16.0
+
+
+def has_strip(view: View) -> bool:
+    """Whether a batch of several is shown at a step that has to do with samples."""
+    if view.tape.batch == 1:
+        return False
+    if view.is_done or not view.depth:
+        return True
+    operation = view.timeline.operations[view.timeline.operation_at(view.state.k)]
+    return operation.phase is not Phase.UPDATE
+
+
+def strip_height(view: View, width: float) -> float:
+    """What the strip takes, with the room below it."""
+    bars = _BARS if _bars(view) is not None else 0.0
+    return max(_tile(view.tape.batch, width - _left(width)), 30) + bars + _BELOW
+
+
+def sample_strip(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
+    """Words at the left, pictures at the right, below them a bar for each share."""
+    yield from _words(view, box, theme)
+    size = _tile(view.tape.batch, box.width - _left(box.width))
+    page = _page(view, size, box.width - _left(box.width))
+    x, step = round(box.x + _left(box.width)), size + _gap(size)
+    bars = _bars(view)
+    pictures = _pictures(view.scales, _Look(view, size, theme))
+    for place, sample in enumerate(page):
+        left = x + place * step
+        yield Group(pictures[sample], left, round(box.y))
+        if sample == view.sample:
+            edges = (left - 2, round(box.y) - 2, size + 4, size + 4)
+            yield Rect(*edges, stroke=Stroke(theme.here, 2.0), radius=2.0)
+        if bars is not None:
+            area = Box(left, round(box.y) + size + 4, size, _BARS - 4)
+            yield from _bar(float(bars.values[sample]), bars, area, theme)
+        height = size + (_BARS if bars is not None else 0)
+        yield Rect(left - 2, box.y, step, height, fill=theme.stage + "00", key=_key(sample))
+
+
+def _key(sample: int) -> str:
+    return f"{SAMPLE_KEY}{sample}"
+
+
+def _words(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
+    room = _left(box.width) - 12
+    name = elide(number_words(view, view.sample).capitalize(), styles.BODY_STRONG, room)
+    yield Text(box.x, box.y + 12, name, styles.BODY_STRONG, theme.text)
+    words = elide(target_words(view, view.sample), styles.ROW, room)
+    if words:
+        yield Text(box.x, box.y + 29, words, styles.ROW, theme.text_secondary)
+    if _bars(view) is not None:
+        text = "each one's loss" if view.shares is None or _is_of_loss(view) else "each one's share"
+        size = _tile(view.tape.batch, box.width - _left(box.width))
+        y = box.y + max(size, 30) + _BARS - 3
+        yield Text(box.x, y, text, styles.LABEL, theme.text_tertiary)
+
+
+def _is_of_loss(view: View) -> bool:
+    focus = view.focus
+    return focus is not None and focus.operation.layer == LOSS_NAME
+
+
+@frozen(eq=False)
+class _Bars:
+    """A value a sample, 0 where there is none yet, on a scale that stays while they grow."""
+
+    values: Array
+    low: float
+    high: float
+
+
+def _bars(view: View) -> _Bars | None:
+    """What the value in focus takes of each sample; at the loss, each one's loss."""
+    if _is_of_loss(view) and SAMPLE_LOSS in view.tape:
+        known = view.plane_status(SAMPLE_LOSS, (None,))
+        return _scaled(np.where(known.computed, known.values, 0.0), view.tape[SAMPLE_LOSS])
+    derivation, shares = view.explained.derivation, view.shares
+    whole = None if derivation is None or shares is None else sample_shares(derivation)
+    return None if shares is None or whole is None else _scaled(shares.values, whole.values)
+
+
+def _scaled(values: Array, whole: Array) -> _Bars | None:
+    """None where a value is no number to draw."""
+    if not (np.isfinite(values).all() and np.isfinite(whole).all()):
+        return None
+    return _Bars(values, min(0.0, float(whole.min())), max(0.0, float(whole.max())))
+
+
+def _left(width: float) -> float:
+    return _LEFT if width >= _SAMPLE_STRIP_NARROW else _NARROW_LEFT
+
+
+def _tile(count: int, room: float) -> int:
+    """As large as lets all samples stand in a row; not too small to be told apart."""
+    pitch = int(min(_LARGEST + _gap(_LARGEST), (room + 2) // count))
+    return max(_SMALLEST, pitch - _gap(pitch - 4))
+
+
+def _gap(size: int) -> int:
+    return 4 if size >= _WIDE_GAP_FROM else 2
+
+
+def _page(view: View, size: int, room: float) -> range:
+    """The samples that have room, the shown one among them."""
+    most = max(1, int((room + _gap(size)) // (size + _gap(size))))
+    batch = view.tape.batch
+    first = max(0, min(view.sample // most * most, batch - most))
+    return range(first, min(batch, first + most))
+
+
+def _bar(value: float, bars: _Bars, area: Box, theme: Theme) -> Iterator[Mark]:
+    unit = area.height / ((bars.high - bars.low) or 1.0)
+    zero = area.y + bars.high * unit
+    yield Line(area.x, round(zero) + 0.5, area.right, round(zero) + 0.5, Stroke(theme.border))
+    if value:
+        top, bottom = sorted((zero, zero - value * unit))
+        color = sign_color(value, theme)
+        yield Rect(area.x + 2, top, area.width - 4, max(1.0, bottom - top), fill=color)
+
+
+class _Look:
+    """What the pictures depend on beside the pass; the view is only looked through."""
+
+    __slots__ = ("size", "theme", "view")
+
+    def __init__(self, view: View, size: int, theme: Theme) -> None:
+        self.view, self.size, self.theme = view, size, theme
+
+    def __hash__(self) -> int:
+        return hash((self.size, self.theme.name))
+
+    def __eq__(self, other: object) -> bool:
+        mine = (self.size, self.theme)
+        return isinstance(other, _Look) and mine == (other.size, other.theme)
+
+
+@lru_cache(maxsize=4)
+def _pictures(scales: Scales, look: _Look) -> tuple[tuple[Mark, ...], ...]:
+    """Each sample's image as a small picture, kept for the pass that the scales stand for."""
+    del scales
+    view = look.view
+    return tuple(_picture(view, image, look) for image in view.tape[IMAGE])
+
+
+def _picture(view: View, image: Array, look: _Look) -> tuple[Mark, ...]:
+    preprocessing = view.model.preprocessing
+    is_large = image.ndim == 3 and min(image.shape[-2:]) >= PHOTO_SIDE
+    if is_large and image.shape[0] == preprocessing.channels:
+        return photograph(displayable(image, preprocessing), look.size, look.theme)
+    scale = view.scales.of(IMAGE, look.theme)
+    return thumbnail(image, look.size, look.theme, scale)

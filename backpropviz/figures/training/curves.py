@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Final
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.history import Columns, History
+from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import SERIES, Theme
@@ -220,3 +219,173 @@ def _of_run(
     checked = run.losses if kind is ChartKind.LOSS else run.accuracies
     yield Series(TRAIN, TRAIN, columns.iteration, values, colors[0], has_raw=True)
     yield Series(VALID, VALID, run.validated, checked, colors[1], is_smoothed=False, has_dots=True)
+
+
+_FIRST = ("run", "epoch", "update", "loss", "accuracy", "learning_rate", "val_loss", "val_accuracy")
+
+
+def curve_rows(runs: Sequence[RunCurves]) -> Iterator[tuple[str, ...]]:
+    """The header, then the rows of each run; ratio and gradient norm of each tensor at the end."""
+    tensors = list(dict.fromkeys(tensor for run in runs for tensor in run.tensors))
+    ratios = (f"{tensor.name}.ratio" for tensor in tensors)
+    yield (*_FIRST, *ratios, *(f"{tensor.grad.name}.norm" for tensor in tensors))
+    for run in runs:
+        columns, table = run.columns, run.columns.ratios
+        places = [run.tensors.index(t) if t in run.tensors else None for t in tensors]
+        checked = {int(k): place for place, k in enumerate(run.validated)}
+        for row, iteration in enumerate(columns.iteration.tolist()):
+            place = checked.get(iteration)
+            yield (
+                run.title,
+                str(int(columns.epoch[row])),
+                str(iteration),
+                _number(columns.loss[row]),
+                _number(columns.accuracy[row]),
+                _number(columns.learning_rate[row]),
+                "" if place is None else _number(run.losses[place]),
+                "" if place is None else _number(run.accuracies[place]),
+                *("" if k is None else _number(table[row, k]) for k in places),
+                *("" if k is None else _number(columns.gradient_norms[row, k]) for k in places),
+            )
+
+
+def _number(value: float) -> str:
+    """All digits; a loss that is infinite is told, what there is not is nothing."""
+    return "" if math.isnan(value) else repr(float(value))
+
+
+def decimated(
+    iterations: Array, values: Array, reach: tuple[float, float], columns: int
+) -> tuple[Array, Array]:
+    """The points between two updates, or two a column where there are more than that.
+
+    `iterations` ascend. A point beyond each end is kept, so that lines leave the picture. A column
+    whose values are none finite is NaN: the line is broken there.
+    """
+    first, last = rows_in(iterations, reach)
+    first, last = max(0, first - 1), last + 1
+    x, y = iterations[first:last], values[first:last]
+    if len(x) <= 2 * columns:
+        return x, y
+    starts = np.arange(columns) * len(x) // columns
+    finite = np.isfinite(y)
+    complete = bool(finite.all())
+    low = np.minimum.reduceat(y if complete else np.where(finite, y, np.inf), starts)
+    high = np.maximum.reduceat(y if complete else np.where(finite, y, -np.inf), starts)
+    pairs = np.empty((columns, 2))
+    # The order of the column's own course, so that a rising line rises.
+    falls = y[starts] > y[np.append(starts[1:], len(y)) - 1]
+    pairs[:, 0], pairs[:, 1] = np.where(falls, high, low), np.where(falls, low, high)
+    if not complete:
+        pairs[~np.isfinite(pairs)] = np.nan
+    ends = np.append(starts[1:], len(x)) - 1
+    return np.stack([x[starts], x[ends]], axis=1).ravel(), pairs.ravel()
+
+
+def rows_in(iterations: Array, reach: tuple[float, float]) -> tuple[int, int]:
+    """The first row inside an interval, and the one after the last."""
+    # Whole numbers: for a fraction NumPy would turn the whole column into fractions first.
+    first, last = math.ceil(reach[0]), math.floor(reach[1])
+    return int(np.searchsorted(iterations, first)), int(np.searchsorted(iterations, last, "right"))
+
+
+_LARGEST_GROWTH: Final = 1e12
+"""Most that a weight may grow inside one block of the running sum, so that digits remain."""
+
+
+class Average(Enum):
+    """How neighbors are weighed."""
+
+    NONE = "none"
+    EXPONENTIAL = "exponential"
+    MOVING = "moving"
+
+
+@frozen
+class Smoothing:
+    """An average over the last `span` updates: moving, or with weights (1 − 2/(span + 1))ᵏ."""
+
+    average: Average = Average.EXPONENTIAL
+    span: int = 10
+
+    @property
+    def is_none(self) -> bool:
+        """Whether values are shown as they are."""
+        return self.average is Average.NONE or self.span <= 1
+
+    @property
+    def words(self) -> str:
+        """What a title says of it."""
+        if self.is_none:
+            return "not smoothed"
+        if self.average is Average.MOVING:
+            return f"moving average over {self.span}"
+        return f"smoothed over {self.span}"
+
+
+NO_SMOOTHING: Final = Smoothing(Average.NONE, 1)
+
+
+@frozen(eq=False)
+class Smoothed:
+    """Smoothed values, and the sums from which the next ones follow."""
+
+    smoothing: Smoothing
+    values: Array = field(default_factory=lambda: np.zeros(0))
+    sums: tuple[float, float] = (0.0, 0.0)
+
+    def extended(self, raw: Array) -> Smoothed:
+        """The same, grown to all of `raw`, which begins with what was smoothed before.
+
+        A value that is not finite counts for nothing, and is NaN itself.
+        """
+        known = len(self.values)
+        if len(raw) == known:
+            return self
+        if self.smoothing.is_none:
+            return Smoothed(self.smoothing, raw)
+        if self.smoothing.average is Average.MOVING:
+            added, sums = _moving(raw, known, self.smoothing.span), self.sums
+        else:
+            added, sums = _exponential(raw[known:], self.smoothing.span, self.sums)
+        return Smoothed(self.smoothing, np.concatenate([self.values, added]), sums)
+
+
+def smoothed(raw: Array, smoothing: Smoothing) -> Array:
+    """A whole curve, smoothed."""
+    return Smoothed(smoothing).extended(raw).values
+
+
+def _moving(raw: Array, known: int, span: int) -> Array:
+    """Means of up to `span` values, from the `known`-th on."""
+    first = max(0, known - span + 1)
+    values = raw[first:].astype(np.float64)
+    finite = np.isfinite(values)
+    sums = np.concatenate([[0.0], np.cumsum(np.where(finite, values, 0.0))])
+    counts = np.concatenate([[0], np.cumsum(finite)])
+    ends = np.arange(known - first + 1, len(values) + 1)
+    begins = np.maximum(ends - span, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Array = (sums[ends] - sums[begins]) / (counts[ends] - counts[begins])
+    means[~finite[known - first :]] = np.nan
+    return means
+
+
+def _exponential(
+    raw: Array, span: int, sums: tuple[float, float]
+) -> tuple[Array, tuple[float, float]]:
+    """Σ rᵏxₙ₋ₖ / Σ rᵏ, r = 1 − 2/(span + 1), in blocks: rⁿ · running sum of x · r⁻ⁿ."""
+    ratio = 1.0 - 2.0 / (span + 1)
+    size = max(1, int(math.log(_LARGEST_GROWTH) / -math.log(ratio)))
+    found = np.full(len(raw), np.nan)
+    total, weight = sums
+    for first in range(0, len(raw), size):
+        block = raw[first : first + size].astype(np.float64)
+        finite = np.isfinite(block)
+        powers = ratio ** np.arange(1, len(block) + 1)
+        totals = powers * (total + np.cumsum(np.where(finite, block, 0.0) / powers))
+        weights = powers * (weight + np.cumsum(finite / powers))
+        total, weight = float(totals[-1]), float(weights[-1])
+        place = slice(first, first + len(block))
+        np.divide(totals, weights, found[place], where=finite)
+    return found, (total, weight)

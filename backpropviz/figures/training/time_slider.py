@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from backpropviz.figures.analysis.chart import Axis, chart_in
-from backpropviz.figures.timeline.ruler import Ruler
+from backpropviz.figures.analysis.chart import ChartAxis, chart_in
+from backpropviz.figures.timeline.track import Ruler
 from backpropviz.figures.training.curves import CurveMark
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.fonts import centered_baseline, elide, text_width
 from backpropviz.scene.marks import (
     Anchor,
     Box,
@@ -23,6 +22,7 @@ from backpropviz.scene.marks import (
     Stroke,
     Text,
 )
+from backpropviz.scene.text import centered_baseline, elide, text_width
 from backpropviz.scene.theme import Theme
 
 HEIGHT: Final = 92
@@ -116,8 +116,8 @@ def _changes(state: SliderState) -> list[CurveMark]:
 
 def _numbers(ruler: Ruler, theme: Theme) -> Iterator[Mark]:
     left, right = ruler.lefts[0], ruler.rights[0]
-    axis = Axis(float(ruler.starts[0]), float(ruler.starts[1]), is_whole=True)
-    plane = chart_in(Box(left, 0, right - left, 40), axis, Axis(0.0, 1.0))
+    axis = ChartAxis(float(ruler.starts[0]), float(ruler.starts[1]), is_whole=True)
+    plane = chart_in(Box(left, 0, right - left, 40), axis, ChartAxis(0.0, 1.0))
     baseline = centered_baseline(_NUMBERS, styles.INDEX)
     for value, text in plane.x.ticks:
         half = text_width(text, styles.INDEX) / 2

@@ -10,21 +10,41 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtGui import QActionGroup, QGuiApplication
 
-from backpropviz.engine.address import Address
+from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
-from backpropviz.ui.analysis.values import value_in_question, without_part
-from backpropviz.ui.analysis_actions import CONVENTION_CHOICES
+from backpropviz.ui.action_table import CONVENTION_CHOICES
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.mark_keys import address_of
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.pointing import address_of
+from backpropviz.ui.scene_view import SceneView
 
 if TYPE_CHECKING:
     from backpropviz.engine.derivation import Derivation
-    from backpropviz.ui.analysis.single_check import Single
+    from backpropviz.ui.analysis.check import Single
     from backpropviz.ui.analysis.window import AnalysisWindow
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
+
+
+def value_in_question(opened: Opened, stage: SceneView) -> Address | None:
+    """The focused, else the hovered, the last pinned, or the one that the step in focus makes."""
+    keys = (stage.focused_key, stage.hovered_key)
+    here = (*map(address_of, keys), *opened.state.pins[-1:], opened.focus_address)
+    return next((a for a in here if a is not None and _is_value(opened, a)), None)
+
+
+def _is_value(opened: Opened, address: Address) -> bool:
+    """Whether it names one number of the pass, and no array."""
+    try:
+        return opened.view.tape[address].ndim == 0
+    except UserError:
+        return False
+
+
+def without_part(address: Address) -> Address:
+    """The value whose gradient, update or momentum is meant."""
+    return Address(address.layer, address.quantity, "", address.indices)
 
 
 class AnalysisDesk(QObject):
@@ -80,7 +100,7 @@ class AnalysisDesk(QObject):
 
     def nudge(self) -> None:
         """Open the nudge lab for a value."""
-        from backpropviz.ui.analysis.nudge_lab import NudgeLab
+        from backpropviz.ui.analysis.nudge import NudgeLab
 
         opened, address = self._question()
         if opened is None or address is None:
@@ -91,7 +111,7 @@ class AnalysisDesk(QObject):
         except UserError as error:
             self._refuse(error)
             return
-        self._controller.busy_changed.emit(self.tr("Nudging…"))
+        self._controller.busy_changed.emit("Nudging…")
         self._keep("nudge", NudgeLab(self._bench, self._window, opened, value))
 
     def show_ancestry(self) -> None:
@@ -115,7 +135,7 @@ class AnalysisDesk(QObject):
 
     def show_weight(self) -> None:
         """Open all that a weight meets."""
-        from backpropviz.ui.analysis.weight_window import WeightWindow
+        from backpropviz.ui.analysis.values import WeightWindow
 
         opened, address = self._question()
         if opened is None or address is None:
@@ -137,7 +157,7 @@ class AnalysisDesk(QObject):
 
     def edit_value(self) -> None:
         """Ask for another number, and record the pass with it."""
-        from backpropviz.ui.analysis.edit import ask_value
+        from backpropviz.ui.analysis.number_editor import ask_value
 
         opened, address = self._question()
         if opened is None or address is None:
@@ -153,13 +173,13 @@ class AnalysisDesk(QObject):
 
     def copy_derivation(self) -> None:
         """Put the explained value's derivation on the clipboard."""
-        from backpropviz.figures.explanation.derivation_text import derivation_text
+        from backpropviz.figures.explain.formula import derivation_text
 
         self._copy_as(derivation_text)
 
     def copy_latex(self) -> None:
         """Put its equations on the clipboard as LaTeX."""
-        from backpropviz.figures.explanation.derivation_text import derivation_latex
+        from backpropviz.figures.explain.formula import derivation_latex
 
         self._copy_as(derivation_latex)
 
@@ -167,7 +187,7 @@ class AnalysisDesk(QObject):
         opened = self._controller.opened
         derivation = opened.view.explained.derivation if opened is not None else None
         if derivation is None:
-            self._say(self.tr("Go to one value first: no single one is explained here."))
+            self._say("Go to one value first: no single one is explained here.")
         else:
             QGuiApplication.clipboard().setText(write(derivation))
 
@@ -192,18 +212,18 @@ class AnalysisDesk(QObject):
 
     def check_value(self) -> None:
         """Hold one gradient against its finite difference, and show the verdict beside it."""
-        from backpropviz.ui.analysis.single_check import checked
+        from backpropviz.ui.analysis.check import checked
 
         opened, address = self._question()
         if opened is not None and address is not None:
             tape, value = opened.view.tape, without_part(address)
             # The first check loads a library, which takes a moment.
-            self._say(self.tr("Checking {address}…").format(address=value))
+            self._say(f"Checking {value}…")
             self._checker.run(partial(checked, tape, value))
 
     def check_all(self) -> None:
         """Open the gradient check."""
-        from backpropviz.ui.analysis.check_window import CheckWindow
+        from backpropviz.ui.analysis.check import CheckWindow
 
         opened = self._controller.opened
         if opened is not None:
@@ -211,7 +231,7 @@ class AnalysisDesk(QObject):
 
     def prove_convention(self) -> None:
         """Open the conventions with their proof."""
-        from backpropviz.ui.analysis.conventions_window import ConventionsWindow
+        from backpropviz.ui.analysis.check import ConventionsWindow
 
         opened = self._controller.opened
         if opened is None:
@@ -244,11 +264,11 @@ class AnalysisDesk(QObject):
         if opened is not None and address is None:
             address = value_in_question(opened, self._bench.stage)
         if address is None:
-            self._say(self.tr("Point at a value or pin it, then ask again."))
+            self._say("Point at a value or pin it, then ask again.")
         return opened, address
 
     def _ask_ancestry(self, address: Address, page: str) -> None:
-        from backpropviz.ui.analysis.ancestry_window import AncestryWindow
+        from backpropviz.ui.analysis.values import AncestryWindow
 
         opened = self._controller.opened
         if opened is None:
@@ -308,7 +328,7 @@ class AnalysisDesk(QObject):
     def _show_conventions(self) -> None:
         """Tick what the pass is computed with, and say below what is not the standard."""
         from backpropviz.engine.conventions import applicable, conventions_of, differences
-        from backpropviz.engine.mode import has_modes, training_refusal
+        from backpropviz.engine.model import has_modes, training_refusal
 
         opened = self._controller.opened
         if opened is None:
@@ -321,23 +341,23 @@ class AnalysisDesk(QObject):
             action.setChecked(chosen.option(convention) == option)
         # Mean or sum stands beside it in any case.
         reasons = [*differences(replace(chosen, reduction="mean"))]
-        words = [self.tr("not standard")] if reasons else []
+        words = ["not standard"] if reasons else []
         if opened.subject.is_edited:
-            words.append(self.tr("edited"))
+            words.append("edited")
             reasons.append(opened.subject.model.remark)
         if has_modes(network) and not opened.subject.mode.training:
-            words.append(self.tr("mode eval"))
+            words.append("mode eval")
             refusal = training_refusal(network, opened.view.tape.batch)
             reasons.append(refusal or self._window.actions_by_name["eval_mode"].toolTip())
         whole = self._window.actions_by_name["whole_numbers"]
         whole.setChecked(opened.subject.whole_numbers)
         if opened.subject.whole_numbers:
-            words.append(self.tr("whole numbers"))
+            words.append("whole numbers")
             reasons.append(whole.toolTip())
         self._window.status.show_unusual(", ".join(words), "\n".join(reasons))
 
     def _show_check(self, found: Single) -> None:
-        from backpropviz.ui.analysis.single_check import verdict
+        from backpropviz.ui.analysis.check import verdict
 
         gradient = found.checked.address.grad
         self._say(f"{gradient}: {verdict(found.checked, found.also)}")

@@ -7,26 +7,160 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import Address
-from backpropviz.engine.integers import first_fraction
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.architecture.presets import first_fraction
 from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
-from backpropviz.figures.number_groups import said
+from backpropviz.figures.numbers import said
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
+from backpropviz.number_text import real_number
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
-from backpropviz.ui.analysis.number_field import NumberGrid
+from backpropviz.scene.text import full
+from backpropviz.scene.theme import BODY_STRONG, MONO
 from backpropviz.ui.analysis.window import AnalysisWindow
-from backpropviz.ui.mark_keys import address_of
-from backpropviz.ui.opened import Opened
-from backpropviz.ui.subject import Subject
+from backpropviz.ui.dialog import ask
+from backpropviz.ui.opened import Opened, Subject
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.pointing import address_of
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
+
+
+def ask_value(window: MainWindow, opened: Opened, address: Address) -> float | None:
+    """The number, or None where the question was dismissed.
+
+    Raises:
+        UserError: the value cannot be edited.
+    """
+    subject = opened.subject
+    before = opened.view.tape.value(address)
+    _ = subject.with_value(address, before)
+
+    def refusal(text: str) -> str:
+        try:
+            subject.with_value(address, read_number(text))
+        except UserError as error:
+            return str(error)
+        return ""
+
+    heading = f"Change {address}"
+    hint = "The pass is recorded again with this number; the place is kept."
+    text = ask(window, heading, hint, f"{before + 0.0:.9g}", refusal)
+    return None if text is None else read_number(text)
+
+
+def read_number(text: str) -> float:
+    """A number as a person writes it.
+
+    Raises:
+        UserError: it is none.
+    """
+    number = real_number(text)
+    if number is None:
+        raise UserError(f"“{text:.40}” is no number: give one such as −2 or 0.5.")
+    return number
+
+
+_WIDTH, _GAP, _BLOCK_GAP = 58, 4, 14
+_STEPS = {Qt.Key.Key_Up: 1.0, Qt.Key.Key_Down: -1.0}
+
+
+class NumberField(QLineEdit):
+    """`changed` carries the address and the number when it is typed or counted up and down."""
+
+    changed = Signal(object, float)
+    refused = Signal(str)
+
+    def __init__(self, address: Address) -> None:
+        super().__init__()
+        self.address = address
+        self._value = 0.0
+        self.setFont(qfont(MONO))
+        self.setFixedWidth(_WIDTH)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setAccessibleName(str(address))
+        self.setToolTip(plain_tip(str(address)))
+        self.returnPressed.connect(self._take)
+
+    def show_value(self, value: float) -> None:
+        """The number of the pass."""
+        self._value = value
+        self.setText(full(float(f"{value:.6g}")))
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        self._take()
+        super().focusOutEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        step = _STEPS.get(Qt.Key(event.key()))
+        if step is None:
+            super().keyPressEvent(event)
+        else:
+            self._become(self._value + step)
+
+    def _take(self) -> None:
+        if self.text() == full(float(f"{self._value:.6g}")):
+            return
+        try:
+            self._become(read_number(self.text().strip()))
+        except UserError as error:
+            self.show_value(self._value)
+            self.refused.emit(str(error))
+
+    def _become(self, value: float) -> None:
+        if value != self._value:
+            self.show_value(value)
+            self.changed.emit(self.address, value)
+
+
+class NumberGrid(QWidget):
+    """An array: its name above, each channel a block of rows and columns."""
+
+    def __init__(self, address: Address, array: Array) -> None:
+        super().__init__()
+        self.fields = tuple(_fields(address, array.shape))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(_GAP)
+        name = PlainLabel(str(address))
+        name.setFont(qfont(BODY_STRONG))
+        column.addWidget(name)
+        column.addLayout(self._blocks(array.shape))
+        self.show_array(array)
+
+    def _blocks(self, shape: tuple[int, ...]) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(_BLOCK_GAP)
+        columns = shape[-1] if shape else 1
+        rows = shape[-2] if len(shape) > 1 else 1
+        for start in range(0, len(self.fields), rows * columns):
+            grid = QGridLayout()
+            grid.setSpacing(_GAP)
+            for number, field in enumerate(self.fields[start : start + rows * columns]):
+                grid.addWidget(field, *divmod(number, columns))
+            row.addLayout(grid)
+        row.addStretch(1)
+        return row
+
+    def show_array(self, array: Array) -> None:
+        """The numbers of a pass."""
+        for field, value in zip(self.fields, array.reshape(-1), strict=True):
+            field.show_value(float(value))
+
+
+def _fields(address: Address, shape: tuple[int, ...]) -> Iterator[NumberField]:
+    for indices in np.ndindex(*shape):
+        yield NumberField(address.at(tuple(int(index) for index in indices)))
+
 
 MOST_NUMBERS: Final = 64
 _FIELDS_WIDTH: Final = 250
@@ -45,25 +179,25 @@ class NumberEditor(AnalysisWindow):
                 f"{opened.subject.network_title} has {count_of(opened):,} numbers: open a small "
                 "example (tiny-max) to edit all of them, or change one value."
             )
-        super().__init__(bench, window, window.tr("Edit the numbers"))
+        super().__init__(bench, window, "Edit the numbers")
         self._opened, self._first = opened, opened.subject
         self._network = opened.view.tape.network.name
         tape = opened.view.tape
         self.grids = {a: NumberGrid(a, tape[a]) for a in _own(opened)}
         self._kinds = self.add_choices(
-            self.tr("Numbers"),
+            "Numbers",
             [
-                (self.tr("Any numbers"), False, self.tr("Fractions are fine.")),
+                ("Any numbers", False, "Fractions are fine."),
                 (
-                    self.tr("Whole numbers"),
+                    "Whole numbers",
                     True,
-                    self.tr("Only whole numbers, and a learning rate of 1: check it by head."),
+                    "Only whole numbers, and a learning rate of 1: check it by head.",
                 ),
             ],
             opened.subject.whole_numbers,
             self.use_whole_numbers,
         )
-        self._undo = self.add_button(self.tr("As it was"), self.restore)
+        self._undo = self.add_button("As it was", self.restore)
         self.body.insertWidget(0, self._fields())
         self.canvas.clicked.connect(self._click)
         self._tell()
@@ -133,12 +267,10 @@ class NumberEditor(AnalysisWindow):
         fraction = first_fraction(tape)
         self._undo.setEnabled(self._opened.subject is not self._first)
         if fraction is None:
-            text = self.tr("Every number of this pass is whole: check any of them by head.")
+            text = "Every number of this pass is whole: check any of them by head."
         else:
-            text = self.tr("The first fraction is {address} = {value}.").format(
-                address=fraction, value=said(tape.value(fraction))
-            )
-        hint = self.tr("Arrow keys count up and down, Enter takes what is typed.")
+            text = f"The first fraction is {fraction} = {said(tape.value(fraction))}."
+        hint = "Arrow keys count up and down, Enter takes what is typed."
         self.note.setText(f"{text} {hint}")
 
     def _click(self, key: str) -> None:

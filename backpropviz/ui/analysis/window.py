@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.engine.address import Address
+from backpropviz.debugger.commands import GoToAddress
+from backpropviz.engine.value import Address
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
@@ -17,7 +17,7 @@ from backpropviz.ui.controls import Segmented
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.side_window import SideWindow
+from backpropviz.ui.windows import SideWindow
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.engine.arrays import Shape
+from backpropviz.engine.value import Shape
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.opened import suits
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.subject import suits
 
 if TYPE_CHECKING:
     from backpropviz.engine.architecture.draft import Draft
     from backpropviz.engine.model import Model
-    from backpropviz.ui.editor.draft_controller import DraftController
+    from backpropviz.ui.editor.draft import DraftController
     from backpropviz.ui.editor.window import NetworkEditor
     from backpropviz.ui.kept_work import KeptDraft
     from backpropviz.ui.main_window import MainWindow
@@ -59,7 +59,7 @@ class EditorDesk(QObject):
 
     def take_kept(self, kept: KeptDraft) -> None:
         """The draft of another window; it is still in no file."""
-        from backpropviz.ui.editor.draft_controller import DraftController
+        from backpropviz.ui.editor.draft import DraftController
 
         if self.editor is not None:
             self.editor.close()
@@ -71,7 +71,7 @@ class EditorDesk(QObject):
 
     def new_network(self) -> None:
         """Open the editor: on what was drafted last, else on a network to begin with."""
-        from backpropviz.ui.editor.draft_controller import DraftController
+        from backpropviz.ui.editor.draft import DraftController
         from backpropviz.ui.editor.window import new_draft
 
         if self.editor is None:
@@ -87,7 +87,7 @@ class EditorDesk(QObject):
 
     def edit(self, model: Model) -> None:
         """Open the editor on a model."""
-        from backpropviz.ui.editor.draft_controller import controller_for
+        from backpropviz.ui.editor.draft import controller_for
 
         is_known = self._kept is not None and model in (self._kept.base, self._made)
         if self.editor is not None and not is_known:
@@ -135,7 +135,7 @@ class EditorDesk(QObject):
 
     def _open(self, model: Model) -> None:
         """Record a pass of a model; asks for a picture where the open one does not suit."""
-        from backpropviz.ui.editor.picture_dialog import ask_picture
+        from backpropviz.ui.editor.end_forms import ask_picture
 
         request = OpenRequest(network=model.title, model=model)
         if self._lacks_picture(model) or _lacks_target(model):

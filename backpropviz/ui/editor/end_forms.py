@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from backpropviz.engine.architecture import ends
-from backpropviz.engine.arrays import Shape
+from PySide6.QtCore import QSettings, Signal
+from PySide6.QtGui import QRegularExpressionValidator
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+
+from backpropviz.engine.architecture import edits as ends
+from backpropviz.engine.architecture.draft import WeightPlan, WeightStart
+from backpropviz.engine.initialize import DEFAULT_SCHEME, SCHEMES
 from backpropviz.engine.layers.registry import loss_kinds
+from backpropviz.engine.model import Model
+from backpropviz.engine.value import Shape
+from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
-from backpropviz.number_text import whole_number
-from backpropviz.scene.theme import Theme
-from backpropviz.ui.editor.choosing import ChoiceChip
-from backpropviz.ui.editor.draft_controller import DraftController
-from backpropviz.ui.editor.facts_view import FactsView, bytes_text, count_text
-from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
-from backpropviz.ui.editor.setting_fields import SettingFields
-from backpropviz.ui.editor.setting_words import setting_title
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.number_text import real_number, whole_number
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import MONO, ROW, Theme
+from backpropviz.ui.controls import CONTROL_HEIGHT
+from backpropviz.ui.dialog import FramedDialog
+from backpropviz.ui.editor.draft import DraftController
+from backpropviz.ui.editor.layer_form import (
+    EditorForm,
+    FactsView,
+    bytes_text,
+    count_text,
+    show_refusal,
+    text_line,
+)
+from backpropviz.ui.editor.settings import ChoiceChip, EditorLine, SettingFields, setting_title
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _MOST_NUMBERED = 1000
 
@@ -50,12 +66,12 @@ class ImageForm(EditorForm):
     def __init__(self, controller: DraftController) -> None:
         super().__init__()
         self._controller = controller
-        note = PlainLabel(self.tr("Pictures of any size are brought to these measures."))
+        note = PlainLabel("Pictures of any size are brought to these measures.")
         note.setObjectName("Note")
         note.setWordWrap(True)
         self.column.addWidget(note)
         self.keep_place_for_fields()
-        self.add_title(self.tr("The whole network, for one image"))
+        self.add_title("The whole network, for one image")
         self.totals = FactsView()
         self.column.addWidget(self.totals)
         self.column.addStretch(1)
@@ -70,19 +86,19 @@ class ImageForm(EditorForm):
         found = self._controller.survey
         self.totals.show_rows(
             {
-                self.tr("Layers"): count_text(len(found.layers)),
-                self.tr("Parameters"): count_text(found.parameters),
-                self.tr("Multiply-adds"): count_text(found.multiply_adds),
-                self.tr("Outputs"): bytes_text(found.activation_bytes),
+                "Layers": count_text(len(found.layers)),
+                "Parameters": count_text(found.parameters),
+                "Multiply-adds": count_text(found.multiply_adds),
+                "Outputs": bytes_text(found.activation_bytes),
             }
         )
 
     def _change(self, field: str, value: object) -> str:
         settings = image_settings(self._controller.draft.input_shape)
         if field != "colors" and not isinstance(value, int):
-            return self.tr("Use a whole number of pixels.")
+            return "Use a whole number of pixels."
         shape = replace(settings, **{field: value}).shape  # type: ignore[arg-type]
-        label = self.tr("{field} of the image").format(field=setting_title(field))
+        label = f"{setting_title(field)} of the image"
         return self._controller.edit(label, partial(ends.change_input_shape, shape=shape))
 
 
@@ -92,22 +108,20 @@ class LossForm(EditorForm):
     def __init__(self, controller: DraftController) -> None:
         super().__init__()
         self._controller = controller
-        self.kind = ChoiceChip(self.tr("Loss"))
+        self.kind = ChoiceChip("Loss")
         self.kind.set_choices([(kind, loss_title(kind), "") for kind in loss_kinds()])
         self.kind.chosen.connect(self._change_kind)
         self.classes = text_line(
-            self.tr("Classes"),
-            self.tr("Names separated by commas, or a number; empty where there are none."),
+            "Classes",
+            "Names separated by commas, or a number; empty where there are none.",
         )
         self.classes.editingFinished.connect(self._change_classes)
-        self.add_row(self.tr("Loss"), self.kind)
+        self.add_row("Loss", self.kind)
         self.keep_place_for_fields()
-        self.classes_note = self.add_row(self.tr("Classes"), self.classes)
+        self.classes_note = self.add_row("Classes", self.classes)
         note = PlainLabel(
-            self.tr(
-                "A number gives as many classes that are called 0, 1, 2, …; the last layer "
-                "needs an output for each."
-            )
+            "A number gives as many classes that are called 0, 1, 2, …; the last layer "
+            "needs an output for each."
         )
         note.setObjectName("Note")
         note.setWordWrap(True)
@@ -131,21 +145,19 @@ class LossForm(EditorForm):
         self.kind.use_theme(colors)
 
     def _change(self, field: str, value: object) -> str:
-        label = self.tr("{field} of the loss").format(field=setting_title(field))
+        label = f"{setting_title(field)} of the loss"
         change = partial(ends.change_loss_setting, field=field, value=value)
         return self._controller.edit(label, change).removeprefix("loss: ")
 
     def _change_kind(self, kind: str) -> None:
-        self._controller.edit(self.tr("loss"), partial(ends.change_loss, kind=kind))
+        self._controller.edit("loss", partial(ends.change_loss, kind=kind))
 
     def _change_classes(self) -> None:
         if not self.classes.isModified():
             return
         self.classes.setModified(False)
         names = class_names(self.classes.text())
-        refusal = self._controller.edit(
-            self.tr("classes"), partial(ends.change_classes, names=names)
-        )
+        refusal = self._controller.edit("classes", partial(ends.change_classes, names=names))
         show_refusal(self.classes_note, refusal)
 
 
@@ -161,3 +173,159 @@ def class_names(text: str) -> tuple[str, ...]:
 def loss_title(kind: str) -> str:
     """`Cross-entropy`."""
     return kind.replace("_", "-" if "entropy" in kind else " ").capitalize()
+
+
+_SEED = "[0-9]{0,9}"
+"""An integer validator lets the separators of thousands pass, which Python does not read."""
+
+
+class WeightRow(QWidget):
+    """`changed` tells that the start is another one."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._scheme = DEFAULT_SCHEME
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        label = PlainLabel("Fresh weights")
+        label.setFont(qfont(ROW))
+        label.setObjectName("Secondary")
+        self.scheme = ChoiceChip("Initialization")
+        self.scheme.set_choices([(name, name.replace("_", " "), "") for name in SCHEMES])
+        self.scheme.chosen.connect(self._choose)
+        self.scheme.show_value(self._scheme.replace("_", " "))
+        self.seed = EditorLine("0")
+        self.seed.setValidator(QRegularExpressionValidator(_SEED, self.seed))
+        self.seed.setFont(qfont(MONO))
+        self.seed.setFixedSize(84, CONTROL_HEIGHT)
+        self.seed.setAccessibleName("Seed")
+        self.seed.setToolTip("The same seed draws the same weights.")
+        self.seed.textChanged.connect(self._tell)
+        seed_label = PlainLabel("seed")
+        seed_label.setFont(qfont(ROW))
+        seed_label.setObjectName("Secondary")
+        self.keeps = QCheckBox("Keep weights that fit")
+        self.keeps.setFont(qfont(ROW))
+        self.keeps.toggled.connect(self._tell)
+        for part in (label, self.scheme, seed_label, self.seed, self.keeps):
+            row.addWidget(part)
+
+    @property
+    def start(self) -> WeightStart:
+        """What is chosen."""
+        keeps = self.keeps.isChecked() and not self.keeps.isHidden()
+        return WeightStart(whole_number(self.seed.text()) or 0, self._scheme, keeps)
+
+    def show_plan(self, plan: WeightPlan, *, has_base: bool) -> None:
+        """Offer to keep weights where there are some to keep."""
+        self.keeps.setVisible(has_base)
+        self.keeps.setEnabled(bool(plan.kept))
+        kept = ", ".join(plan.kept) or "none"
+        fresh = ", ".join(plan.fresh) or "none"
+        told = f"Kept: {kept}; new: {fresh}"
+        self.keeps.setToolTip(plain_tip(told))
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.scheme.use_theme(colors)
+
+    def _choose(self, scheme: str) -> None:
+        self._scheme = scheme
+        self.scheme.show_value(scheme.replace("_", " "))
+        self._tell()
+
+    def _tell(self) -> None:
+        self.changed.emit()
+
+
+_BUNDLED = (("mnist:0", "A handwritten digit"), ("photo:chelsea", "A photo"))
+
+
+@frozen
+class AskedPicture:
+    """A picture by name or path, and numbers for a target, or nothing."""
+
+    image: str
+    target: str
+
+
+class PictureDialog(FramedDialog):
+    """`asked` is the answer, or None."""
+
+    def __init__(self, parent: QWidget, model: Model) -> None:
+        super().__init__(parent, "Which picture?")
+        self._model = model
+        self.asked: AskedPicture | None = None
+        self._needs_target = model.network.loss.kind != "cross_entropy"
+        self._hint = f"{model.title} has no example yet: show it a picture."
+        self.say(self._hint)
+        self.target = text_line("Target")
+        self.target.setParent(self)
+        self.target.setVisible(self._needs_target)
+        if self._needs_target:
+            self._ask_target()
+        is_gray = model.network.input_shape[0] == 1
+        for name, title in _BUNDLED if is_gray else reversed(_BUNDLED):
+            button = self._choice(title)
+            button.setProperty("picture", name)
+            button.clicked.connect(self._take_bundled)
+        self._choice("A file…").clicked.connect(self._take_file)
+        cancel = self.add_button("Cancel")
+        cancel.clicked.connect(self.reject)
+        self.setMinimumWidth(420)
+
+    def _ask_target(self) -> None:
+        network = self._model.network
+        count = math.prod(network.shapes[network.output])
+        text = f"Target: {count} numbers, separated by commas"
+        self.body.addWidget(PlainLabel(text))
+        self.body.addWidget(self.target)
+
+    def _choice(self, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setFixedHeight(32)
+        button.setAutoDefault(False)
+        self.body.addWidget(button)
+        return button
+
+    def _take_bundled(self) -> None:
+        self.take(str(self.sender().property("picture")))
+
+    def _take_file(self) -> None:
+        folder = str(QSettings().value("folder/open", ""))
+        name, _ = QFileDialog.getOpenFileName(self, "Open a picture", folder)
+        if name:
+            self.take(name)
+
+    def take(self, image: str) -> None:
+        """Answer with a picture, if the target can be used."""
+        refusal = self._refusal()
+        self.say(refusal or self._hint)
+        if not refusal:
+            self.asked = AskedPicture(image, self.target.text().strip())
+            self.accept()
+
+    def _refusal(self) -> str:
+        if not self._needs_target:
+            return ""
+        network = self._model.network
+        try:
+            numbers = [real_number(piece) for piece in self.target.text().split(",")]
+            if None in numbers:
+                return "Give the target as numbers, separated by commas."
+            network.loss.target(numbers, (1, *network.shapes[network.output]))
+        except UserError as error:
+            return str(error)
+        return ""
+
+
+def ask_picture(parent: QWidget, model: Model) -> AskedPicture | None:
+    """Ask; None where the question was dismissed."""
+    dialog = PictureDialog(parent, model)
+    dialog.exec()
+    asked = dialog.asked
+    dialog.deleteLater()
+    return asked

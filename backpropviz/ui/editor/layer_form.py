@@ -4,17 +4,295 @@ from __future__ import annotations
 
 from functools import partial
 
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.catalog import catalog, entry_of
-from backpropviz.scene.theme import Theme
-from backpropviz.ui.editor.choosing import ChoiceChip
-from backpropviz.ui.editor.draft_controller import DraftController
-from backpropviz.ui.editor.facts_view import FactsView, fact_rows
-from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
-from backpropviz.ui.editor.inputs_field import InputsField
-from backpropviz.ui.editor.setting_fields import SettingFields
-from backpropviz.ui.editor.setting_words import setting_title
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
+from backpropviz.engine.value import Shape, shape_text
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import LABEL, LIGHT, MONO, PANEL_TITLE, ROW, Theme
+from backpropviz.ui.appearance import faint, icon
+from backpropviz.ui.editor.draft import DraftController
+from backpropviz.ui.editor.settings import (
+    LABEL_WIDTH,
+    ChoiceChip,
+    EditorLine,
+    SettingFields,
+    setting_title,
+)
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
+
+
+class EditorForm(QScrollArea):
+    """A form of the right side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        inner = QWidget()
+        inner.setObjectName("Panel")
+        self.column = QVBoxLayout(inner)
+        self.column.setContentsMargins(16, 10, 16, 16)
+        self.column.setSpacing(10)
+        self.alert = PlainLabel()
+        self.alert.setObjectName("Alert")
+        self.alert.setWordWrap(True)
+        self.alert.hide()
+        self.column.addWidget(self.alert)
+        self.setWidget(inner)
+        self._fields: SettingFields | None = None
+        self._place = 0
+
+    def say_problem(self, text: str) -> None:
+        """What does not fit here, or nothing."""
+        self.alert.setText(text[:1].upper() + text[1:])
+        self.alert.setVisible(bool(text))
+
+    def add_row(self, label: str, control: QWidget) -> QLabel:
+        """A control with its label; returns the line below for what is refused."""
+        title, note = PlainLabel(label), PlainLabel()
+        title.setFont(qfont(ROW))
+        title.setFixedSize(LABEL_WIDTH, 28)
+        title.setBuddy(control)
+        note.setObjectName("Refusal")
+        note.setFont(qfont(LABEL))
+        note.setWordWrap(True)
+        note.hide()
+        row, cell = QHBoxLayout(), QVBoxLayout()
+        row.setSpacing(12)
+        cell.setSpacing(3)
+        if isinstance(control, ChoiceChip):
+            cell.addWidget(control, 0, Qt.AlignmentFlag.AlignLeft)
+        else:
+            cell.addWidget(control)
+        cell.addWidget(note)
+        row.addWidget(title, 0, Qt.AlignmentFlag.AlignTop)
+        row.addLayout(cell, 1)
+        self.column.addLayout(row)
+        return note
+
+    def add_title(self, text: str) -> None:
+        """The heading of a part."""
+        title = PlainLabel(text)
+        title.setFont(qfont(PANEL_TITLE))
+        self.column.addSpacing(4)
+        self.column.addWidget(title)
+
+    def keep_place_for_fields(self) -> None:
+        """Settings will stand here."""
+        self._place = self.column.count()
+
+    @property
+    def fields(self) -> SettingFields | None:
+        """The settings that stand in their place."""
+        return self._fields
+
+    def put_fields(self, fields: SettingFields) -> None:
+        """Other settings in the place of those before."""
+        if self._fields is not None:
+            self.column.removeWidget(self._fields)
+            self._fields.hide()
+            self._fields.deleteLater()
+        self._fields = fields
+        self.column.insertWidget(self._place, fields)
+        fields.setVisible(bool(fields.controls))
+
+
+def show_refusal(note: QLabel, refusal: str) -> None:
+    """Say below a control why it was refused, or nothing."""
+    note.setText(refusal)
+    note.setVisible(bool(refusal))
+
+
+def text_line(name: str, help_text: str = "") -> EditorLine:
+    """A line for a name."""
+    line = EditorLine()
+    line.setAccessibleName(name)
+    line.setToolTip(plain_tip(help_text))
+    return line
+
+
+UNKNOWN = "not known yet"
+
+
+class FactsView(QWidget):
+    """Rows are made anew only where their labels change."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setHorizontalSpacing(12)
+        self._form.setVerticalSpacing(6)
+        self._values: dict[str, QLabel] = {}
+
+    def show_rows(self, rows: dict[str, str]) -> None:
+        """Show label and value of each."""
+        if list(rows) != list(self._values):
+            while self._form.rowCount():
+                self._form.removeRow(0)
+            self._values = {label: self._add(label) for label in rows}
+        for label, text in rows.items():
+            self._values[label].setText(text)
+
+    def value(self, label: str) -> str:
+        """What a row says."""
+        return self._values[label].text()
+
+    def _add(self, label: str) -> QLabel:
+        title, value = PlainLabel(label), PlainLabel()
+        title.setFont(qfont(ROW))
+        title.setObjectName("Secondary")
+        title.setMinimumWidth(LABEL_WIDTH)
+        value.setFont(qfont(MONO))
+        value.setWordWrap(True)
+        value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._form.addRow(title, value)
+        return value
+
+
+def fact_rows(facts: LayerSurvey) -> dict[str, str]:
+    """Shapes, parameters and costs of a layer in words."""
+    inputs = ", ".join(_shape(shape) for shape in facts.inputs)
+    rows = {_tr("In"): inputs, _tr("Out"): _shape(facts.output)}
+    for name, shape in facts.kept_shapes.items():
+        rows[name] = shape_text(shape)
+    rows[_tr("Parameters")] = count_text(facts.parameters)
+    rows[_tr("Multiply-adds")] = count_text(facts.multiply_adds)
+    rows[_tr("Output memory")] = bytes_text(facts.activation_bytes)
+    return rows
+
+
+def count_text(count: int | None) -> str:
+    """`61,706`."""
+    return _tr(UNKNOWN) if count is None else f"{count:,}"
+
+
+def bytes_text(count: int | None) -> str:
+    """`18.4 KB`, decimal units."""
+    if count is None:
+        return _tr(UNKNOWN)
+    for unit, size in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} B"
+
+
+def _shape(shape: Shape | None) -> str:
+    return _tr(UNKNOWN) if shape is None else shape_text(shape)
+
+
+def _tr(text: str) -> str:
+    return text
+
+
+class InputsField(QWidget):
+    """`given` carries the names of all inputs."""
+
+    given = Signal(tuple)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Inputs")
+        self.colors: Theme = LIGHT
+        self.chips: list[ChoiceChip] = []
+        self._rows: list[QWidget] = []
+        self._removers: list[QToolButton] = []
+        self._inputs: tuple[str, ...] = ()
+        self._nearest = ""
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(6)
+        self.more = QPushButton("Another input")
+        self.more.setObjectName("Quiet")
+        self.more.setAutoDefault(False)
+        self.more.clicked.connect(self._add)
+        self._column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+
+    def show_inputs(self, draft: Draft, found: Survey, name: str) -> None:
+        """Show what a layer reads, and offer what it may read."""
+        node = draft.node(name)
+        is_join = entry_of(node.layer.kind).is_join
+        sources = draft.sources(name)
+        self._inputs, self._nearest = node.inputs, sources[-1]
+        self._make_rows(len(node.inputs))
+        choices = [(source, _told(source, found), "") for source in reversed(sources)]
+        for chip, remover, source in zip(self.chips, self._removers, node.inputs, strict=True):
+            chip.set_choices(choices)
+            chip.show_value(source)
+            remover.setVisible(len(node.inputs) > (2 if is_join else 1))
+        self.more.setVisible(is_join)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.colors = colors
+        for chip, remover in zip(self.chips, self._removers, strict=True):
+            chip.use_theme(colors)
+            remover.setIcon(icon("x", colors.text_secondary, faint(colors)))
+
+    def _make_rows(self, count: int) -> None:
+        while len(self._rows) > count:
+            row = self._rows.pop()
+            self.chips.pop()
+            self._removers.pop()
+            self._column.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        while len(self._rows) < count:
+            self._add_row()
+        self.use_theme(self.colors)
+
+    def _add_row(self) -> None:
+        row, chip, remover = QWidget(), ChoiceChip("Input"), QToolButton()
+        line = QHBoxLayout(row)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(4)
+        line.addWidget(chip)
+        line.addWidget(remover)
+        line.addStretch(1)
+        number = len(self._rows)
+        for part in (chip, remover):
+            part.setProperty("number", number)
+        remover.setFixedSize(24, 24)
+        remover.setIconSize(QSize(14, 14))
+        remover.setAccessibleName("Drop this input")
+        remover.setToolTip("Drop this input")
+        remover.clicked.connect(self._drop)
+        chip.chosen.connect(self._choose)
+        self.chips.append(chip)
+        self._rows.append(row)
+        self._removers.append(remover)
+        self._column.insertWidget(number, row)
+
+    def _choose(self, source: str) -> None:
+        number = int(self.sender().property("number"))
+        self.given.emit((*self._inputs[:number], source, *self._inputs[number + 1 :]))
+
+    def _drop(self) -> None:
+        number = int(self.sender().property("number"))
+        self.given.emit((*self._inputs[:number], *self._inputs[number + 1 :]))
+
+    def _add(self) -> None:
+        self.given.emit((*self._inputs, self._nearest))
+
+
+def _told(source: str, found: Survey) -> str:
+    shape = found.shapes.get(source)
+    return f"{source}   {shape_text(shape)}" if shape else source
 
 
 class LayerForm(EditorForm):
@@ -24,23 +302,23 @@ class LayerForm(EditorForm):
         super().__init__()
         self._controller = controller
         self._name = ""
-        self.kind = ChoiceChip(self.tr("Kind"))
+        self.kind = ChoiceChip("Kind")
         self.kind.set_choices(_kinds())
         self.kind.chosen.connect(self._change_kind)
-        self.name_line = text_line(self.tr("Name"), self.tr("Addresses begin with it."))
+        self.name_line = text_line("Name", "Addresses begin with it.")
         self.name_line.editingFinished.connect(self._rename)
         self.inputs = InputsField()
         self.inputs.given.connect(self._change_inputs)
         self.facts = FactsView()
-        self.add_row(self.tr("Kind"), self.kind)
+        self.add_row("Kind", self.kind)
         self.help = PlainLabel()
         self.help.setObjectName("Note")
         self.help.setWordWrap(True)
         self.column.addWidget(self.help)
-        self.name_note = self.add_row(self.tr("Name"), self.name_line)
+        self.name_note = self.add_row("Name", self.name_line)
         self.keep_place_for_fields()
-        self.inputs_note = self.add_row(self.tr("Reads"), self.inputs)
-        self.add_title(self.tr("What follows"))
+        self.inputs_note = self.add_row("Reads", self.inputs)
+        self.add_title("What follows")
         self.column.addWidget(self.facts)
         self.column.addStretch(1)
 
@@ -73,13 +351,13 @@ class LayerForm(EditorForm):
 
     def _change_setting(self, field: str, value: object) -> str:
         name = self._name
-        label = self.tr("{field} of {name}").format(field=setting_title(field), name=name)
+        label = f"{setting_title(field)} of {name}"
         change = partial(edits.change_setting, name=name, field=field, value=value)
         return self._controller.edit(label, change).removeprefix(f"{name}: ")
 
     def _change_kind(self, kind: str) -> None:
         name = self._name
-        label = self.tr("kind of {name}").format(name=name)
+        label = f"kind of {name}"
         self._controller.edit(label, partial(edits.change_kind, name=name, kind=kind))
 
     def _rename(self) -> None:
@@ -87,13 +365,13 @@ class LayerForm(EditorForm):
         if new == name or not self.name_line.isModified():
             return
         self.name_line.setModified(False)
-        label = self.tr("rename {name}").format(name=name)
+        label = f"rename {name}"
         refusal = self._controller.edit(label, partial(edits.rename, name=name, new=new), new)
         show_refusal(self.name_note, refusal)
 
     def _change_inputs(self, inputs: tuple[str, ...]) -> None:
         name = self._name
-        label = self.tr("inputs of {name}").format(name=name)
+        label = f"inputs of {name}"
         change = partial(edits.change_inputs, name=name, inputs=inputs)
         refusal = self._controller.edit(label, change)
         show_refusal(self.inputs_note, refusal.removeprefix(f"{name}: "))

@@ -7,36 +7,255 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
     QHBoxLayout,
+    QLabel,
+    QPushButton,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
-from backpropviz.engine.architecture.draft import Draft, draft_of
+from backpropviz.engine.architecture import edits as ends
+from backpropviz.engine.architecture.draft import Draft, DraftProblem, Survey, draft_of
+from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.layers.protocol import LOSS_NAME
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME
-from backpropviz.engine.presets import PRESETS, preset
 from backpropviz.errors import UserError
-from backpropviz.scene.theme import Theme
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import CARD_TITLE, COUNTER, LABEL, Theme
+from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import hairline
-from backpropviz.ui.editor.draft_controller import DraftController
-from backpropviz.ui.editor.editor_foot import EditorFoot
-from backpropviz.ui.editor.editor_head import EMPTY, EditorHead
-from backpropviz.ui.editor.end_forms import ImageForm, LossForm
-from backpropviz.ui.editor.layer_form import LayerForm
-from backpropviz.ui.editor.layer_panel import LayerPanel
-from backpropviz.ui.editor.saving import save_draft
-from backpropviz.ui.editor.totals import Totals
+from backpropviz.ui.editor.draft import DraftController, save_draft
+from backpropviz.ui.editor.end_forms import ImageForm, LossForm, WeightRow
+from backpropviz.ui.editor.layer_form import LayerForm, bytes_text, text_line
+from backpropviz.ui.editor.layer_list import LayerPanel
+from backpropviz.ui.editor.settings import ChoiceChip
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.side_window import SideWindow, press_focused_button
+from backpropviz.ui.windows import SideWindow, press_focused_button
+
+EMPTY = "empty"
+
+
+class EditorHead(QFrame):
+    """Shows title and history of a controller."""
+
+    def __init__(self, controller: DraftController) -> None:
+        super().__init__()
+        self.setObjectName("Chrome")
+        self.setFixedHeight(52)
+        self._controller = controller
+        self.title = text_line("Title of the network")
+        self.title.setObjectName("EditorTitle")
+        self.title.setFont(qfont(CARD_TITLE))
+        self.title.setFixedWidth(320)
+        self.title.editingFinished.connect(self._change_title)
+        self.presets = ChoiceChip("Start from")
+        self.presets.show_value("Start from a preset")
+        self.presets.set_choices(_presets("Empty", "No layer yet."))
+        self.undo = self._button("Undo", "Ctrl+Z")
+        self.redo = self._button("Redo", "Ctrl+Shift+Z", "Ctrl+Y")
+        self.undo.clicked.connect(controller.undo)
+        self.redo.clicked.connect(controller.redo)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 0, 16, 0)
+        row.setSpacing(8)
+        row.addWidget(self.title)
+        row.addWidget(self.presets)
+        row.addStretch(1)
+        row.addWidget(self.undo)
+        row.addWidget(self.redo)
+
+    def show_history(self) -> None:
+        """Follow the controller."""
+        history = self._controller.history
+        self.title.setText(history.present.title)
+        self._offer(self.undo, "Undo", history.undo_label, "Ctrl+Z")
+        self._offer(self.redo, "Redo", history.redo_label, "Ctrl+Shift+Z")
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.presets.use_theme(colors)
+        for button, name in ((self.undo, "undo-2"), (self.redo, "redo-2")):
+            button.setIcon(icon(name, colors.text, faint(colors)))
+
+    def _button(self, name: str, *keys: str) -> QToolButton:
+        button = QToolButton()
+        button.setFixedSize(32, 32)
+        button.setIconSize(QSize(18, 18))
+        button.setAccessibleName(name)
+        for key in keys:
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.activated.connect(button.click)
+        return button
+
+    @staticmethod
+    def _offer(button: QToolButton, word: str, label: str, keys: str) -> None:
+        button.setEnabled(bool(label))
+        button.setToolTip(plain_tip(f"{word}: {label}  {keys}" if label else word))
+
+    def _change_title(self) -> None:
+        if self.title.isModified():
+            self.title.setModified(False)
+            text = self.title.text()
+            refusal = self._controller.edit("title", lambda draft: ends.change_title(draft, text))
+            if refusal:
+                self.title.setText(self._controller.draft.title)
+
+
+def _presets(empty: str, empty_help: str) -> list[tuple[str, str, str] | None]:
+    entries: list[tuple[str, str, str] | None] = [
+        (name, f"{preset.title}:  {preset.description}", preset.description)
+        for name, preset in PRESETS.items()
+    ]
+    return [*entries, None, (EMPTY, empty, empty_help)]
+
+
+class EditorFoot(QFrame):
+    """`wanted` names what shall be done: `save`, `train` or `open`."""
+
+    wanted = Signal(str)
+
+    def __init__(self, controller: DraftController) -> None:
+        super().__init__()
+        self.setObjectName("Chrome")
+        self._controller = controller
+        self._refusal = ""
+        self._is_busy = False
+        self.note = PlainLabel()
+        self.note.setObjectName("Note")
+        self.note.setWordWrap(True)
+        self.weights = WeightRow()
+        self.weights.changed.connect(self.tell)
+        self.save = self._button("save", "Save…")
+        self.train = self._button("train", "Train it…")
+        self.open = self._button("open", "Open in debugger")
+        self.open.setObjectName("Primary")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.weights)
+        row.addStretch(1)
+        for button in (self.save, self.train, self.open):
+            row.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 8, 16, 12)
+        column.setSpacing(8)
+        column.addWidget(self.note)
+        column.addLayout(row)
+
+    def show_draft(self) -> None:
+        """Follow the controller; nothing is refused any more."""
+        self._refusal = ""
+        controller = self._controller
+        self.weights.show_plan(controller.plan, has_base=controller.base is not None)
+        self.tell()
+
+    def refuse(self, text: str) -> None:
+        """Say why an edit cannot be done."""
+        self._refusal = text
+        self.tell()
+
+    def set_busy(self, is_busy: bool) -> None:
+        """While a model is made or written, no other is asked for."""
+        self._is_busy = is_busy
+        self.tell()
+
+    def tell(self) -> None:
+        """The sentence, and what can be done with the draft."""
+        survey = self._controller.survey
+        problem = survey.problem
+        text = _told(problem) if problem is not None else survey.remark or self._weights_text()
+        self.note.setText(self._refusal or text)
+        self._color(is_wrong=problem is not None or bool(self._refusal or survey.remark))
+        for button in (self.save, self.train, self.open):
+            button.setEnabled(problem is None and not self._is_busy)
+            button.setToolTip("" if problem is None else plain_tip(_told(problem)))
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.weights.use_theme(colors)
+
+    def _weights_text(self) -> str:
+        start, plan = self.weights.start, self._controller.plan
+        if not (start.keeps_weights and plan.kept):
+            return "All shapes fit. Every weight is drawn anew."
+        kept, new = ", ".join(plan.kept), ", ".join(plan.fresh)
+        text = f"Keeps the weights of {kept}"
+        return f"{text}; new: {new}." if new else f"{text}."
+
+    def _color(self, *, is_wrong: bool) -> None:
+        if self.note.property("isWrong") != is_wrong:
+            self.note.setProperty("isWrong", is_wrong)
+            self.note.style().unpolish(self.note)
+            self.note.style().polish(self.note)
+
+    def _button(self, wants: str, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setFixedHeight(30)
+        button.setAutoDefault(False)
+        button.setProperty("wants", wants)
+        button.clicked.connect(self._tell_wish)
+        return button
+
+    def _tell_wish(self) -> None:
+        self.wanted.emit(str(self.sender().property("wants")))
+
+
+def _told(problem: DraftProblem) -> str:
+    """A problem of the whole begins the sentence."""
+    text = str(problem)
+    return text if problem.layer else text[:1].upper() + text[1:]
+
+
+class Totals(QFrame):
+    """Three numbers with their names; a dash where one is not known yet."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("EditorStage")
+        self.setFixedHeight(68)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(20, 10, 20, 8)
+        row.setSpacing(36)
+        self.parameters = self._add(row, "Parameters")
+        self.multiply_adds = self._add(row, "Multiply-adds, one image")
+        self.memory = self._add(row, "Outputs, one image")
+        row.addStretch(1)
+
+    def show_survey(self, found: Survey) -> None:
+        """Show the totals."""
+        self.parameters.setText(_grouped(found.parameters))
+        self.multiply_adds.setText(_grouped(found.multiply_adds))
+        memory = found.activation_bytes
+        self.memory.setText("–" if memory is None else bytes_text(memory))
+
+    @staticmethod
+    def _add(row: QHBoxLayout, title: str) -> QLabel:
+        value, label = PlainLabel("–"), PlainLabel(title)
+        value.setFont(qfont(COUNTER))
+        label.setFont(qfont(LABEL))
+        for part, name in ((value, "Plain"), (label, "Secondary")):
+            part.setObjectName(name)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(value)
+        column.addWidget(label)
+        row.addLayout(column)
+        value.setAccessibleName(title)
+        return value
+
+
+def _grouped(count: int | None) -> str:
+    return "–" if count is None else f"{count:,}"
+
 
 FIRST_SIZE = (1240, 780)
 _SIDE_WIDTH = 330
@@ -52,7 +271,7 @@ class NetworkEditor(SideWindow):
 
     def __init__(self, parent: QWidget, controller: DraftController, colors: Theme) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Network editor"))
+        self.setWindowTitle("Network editor")
         self.controller, self.colors = controller, colors
         self._purpose = ""
         self._saving: Draft | None = None
@@ -70,7 +289,7 @@ class NetworkEditor(SideWindow):
         self.layers = LayerPanel(controller)
         self.totals = Totals()
         self.canvas = SceneView()
-        self.canvas.setAccessibleName(self.tr("Diagram of the network"))
+        self.canvas.setAccessibleName("Diagram of the network")
         self.canvas.describe = self._describe
         self.layer_form = LayerForm(controller)
         self.image_form = ImageForm(controller)
@@ -147,7 +366,7 @@ class NetworkEditor(SideWindow):
         draft = self.controller.draft
         if name == EMPTY:
             empty = replace(draft, nodes=(), origins={})
-            self.controller.start_from(self.tr("all layers removed"), empty)
+            self.controller.start_from("all layers removed", empty)
             return
         try:
             network = preset(name, draft.input_shape, self._class_count())
@@ -155,7 +374,7 @@ class NetworkEditor(SideWindow):
             self.foot.refuse(str(error))
             return
         title = PRESETS[name].title
-        label = self.tr("start from {title}").format(title=title)
+        label = f"start from {title}"
         self.controller.start_from(label, draft_of(network, title, draft.class_names))
 
     def closeEvent(self, event: QCloseEvent) -> None:
@@ -183,7 +402,7 @@ class NetworkEditor(SideWindow):
         return shape[0] if len(shape) == 1 and shape[0] <= _MOST_CLASSES else 10
 
     def _draw(self) -> None:
-        from backpropviz.figures.network.architecture_diagram import architecture_diagram
+        from backpropviz.figures.diagram import architecture_diagram
 
         room = self.canvas.viewport().size()
         controller = self.controller
@@ -204,9 +423,9 @@ class NetworkEditor(SideWindow):
     def _ask_file(self) -> None:
         name, _ = QFileDialog.getSaveFileName(
             self,
-            self.tr("Save the network"),
+            "Save the network",
             f"{self.controller.draft.title}.json",
-            self.tr("Network as JSON (*.json);;Network with its weights (*.bpv)"),
+            "Network as JSON (*.json);;Network with its weights (*.bpv)",
         )
         if name:
             self.save(Path(name))
@@ -232,7 +451,7 @@ class NetworkEditor(SideWindow):
         self.foot.set_busy(False)
         if isinstance(answer, Path):
             self.controller.in_file = self._saving
-            self.foot.note.setText(self.tr("Saved as {file}.").format(file=answer))
+            self.foot.note.setText(f"Saved as {answer}.")
             self.saved.emit(str(answer))
         elif self._purpose == "train":
             self.train_wanted.emit(answer)

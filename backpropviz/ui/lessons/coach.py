@@ -2,30 +2,145 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.debugger.commands import Command
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.lessons.lesson import LessonStep, check, switch_needed
-from backpropviz.debugger.lessons.lesson_progress import (
+from backpropviz.debugger.commands import Command, GoToAddress, TogglePin
+from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.document import parse_json
+from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address
+from backpropviz.errors import BackpropVizError, UserError
+from backpropviz.files.atomic import write_text
+from backpropviz.frozen import frozen
+from backpropviz.lessons.check import ShowMe
+from backpropviz.lessons.lesson import (
+    AnswerOutcome,
+    Given,
+    Lesson,
+    LessonPass,
+    LessonStep,
+    answer,
+    check,
+    opening,
+    switch_needed,
+)
+from backpropviz.lessons.progress import (
     LessonProgress,
     begin,
     current_step,
+    from_json,
     neighbor,
+    problems,
+    to_json,
 )
-from backpropviz.debugger.lessons.question import Given, Outcome, answer
-from backpropviz.debugger.lessons.show_me import ShowMe
-from backpropviz.debugger.marks import TogglePin
-from backpropviz.engine.address import Address
-from backpropviz.engine.tape import Tape
-from backpropviz.errors import BackpropVizError
+from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
+from backpropviz.named_file import file_content, named_path
+from backpropviz.ui import recent
 from backpropviz.ui.background import Background
 from backpropviz.ui.controller import Controller
-from backpropviz.ui.lessons.loading import LoadedLesson, load_lesson
-from backpropviz.ui.lessons.progress_file import write_progress
-from backpropviz.ui.lessons.step_texts import fits
-from backpropviz.ui.mark_keys import Together
-from backpropviz.ui.opened import Opened, keeping_place, session_subject
+from backpropviz.ui.lessons.question import fits
+from backpropviz.ui.opened import Opened, keeping_place, record, session_subject, subject_for
+from backpropviz.ui.pointing import Together
+from backpropviz.ui.recent import read_preferences
+from backpropviz.ui.requests import OpenRequest
+
+_FOLDER: Final = "lessons"
+_LARGEST_BYTES: Final = 10_000_000
+
+
+def progress_file(lesson_id: str) -> Path:
+    """Where the progress of a lesson is kept."""
+    return recent.data_folder() / _FOLDER / f"{lesson_id}.json"
+
+
+def read_progress(lesson_id: str) -> LessonProgress | None:
+    """What was kept; None where there is nothing, or nothing that can be used."""
+    path = progress_file(lesson_id)
+    try:
+        found = from_json(parse_json(file_content(path, _LARGEST_BYTES)).value)
+    except (OSError, UserError):
+        return None
+    return found if found.lesson == lesson_id else None
+
+
+def write_progress(progress: LessonProgress) -> None:
+    """Keep it, whole or not at all.
+
+    Raises:
+        UserError: the disk refuses.
+    """
+    path = progress_file(progress.lesson)
+    write_text(path, json.dumps(to_json(progress), ensure_ascii=False, indent=1))
+
+
+@frozen(eq=False)
+class LoadedLesson:
+    """All that a lesson needs: each step finds its recorded pass under `step.on`."""
+
+    lesson: Lesson
+    passes: Mapping[LessonPass, Opened]
+    progress: LessonProgress
+
+    def at_start(self) -> Opened:
+        """The lesson's own pass where the lesson begins."""
+        opened, start = self.passes[self.lesson.on], self.lesson.start
+        timeline = timeline_of(opened.timeline, SessionState(order=start.order))
+        return opened.at(opening(start, timeline, opened.view.tape))
+
+
+def load_lesson(name: str) -> LoadedLesson:
+    """A bundled lesson by its name, or a file, which is tried first.
+
+    Raises:
+        UserError: it cannot be read or cannot work: the sentence names the line.
+    """
+    found = lesson_text(name)
+    lesson = read_lesson(found.text, found.file)
+    folder = Path() if name in bundled_lesson_names() else named_path(name).parent
+    passes: dict[LessonPass, Opened] = {}
+
+    def opened_for(on: LessonPass) -> Opened:
+        if on not in passes:
+            passes[on] = _recorded(on, folder)
+        return passes[on]
+
+    if name not in bundled_lesson_names():
+        _try(lesson, opened_for)
+    for on in (lesson.on, *(step.on for step in lesson.steps)):
+        opened_for(on)
+    return LoadedLesson(lesson, passes, read_progress(lesson.id) or begin(lesson))
+
+
+def _try(lesson: Lesson, opened_for: Callable[[LessonPass], Opened]) -> None:
+    wrong = problems(lesson, lambda on: opened_for(on).view.tape)
+    if not wrong:
+        return
+    more = len(wrong) - 1
+    rest = f" ({more} more like this: mend the first one and open the file again.)" if more else ""
+    raise UserError(f"{wrong[0]}{rest}")
+
+
+def _recorded(on: LessonPass, folder: Path) -> Opened:
+    """As if a person had opened the network and set what the lesson sets.
+
+    A network's or an image's file is looked for beside the lesson's file first.
+    """
+    network, image = _beside(on.network, folder), _beside(on.image or "", folder)
+    request = OpenRequest(network, image, on.target or "", mode=on.mode or "")
+    subject = subject_for(request, None)
+    settings = replace(subject.settings, reduction=on.reduction, optimizer=on.optimizer)
+    return record(replace(subject, settings=settings), read_preferences().diverging)
+
+
+def _beside(name: str, folder: Path) -> str:
+    beside = folder / name
+    return str(beside) if name and Path(name).suffix and beside.is_file() else name
 
 
 class Coach(QObject):
@@ -99,7 +214,7 @@ class Coach(QObject):
 
     def open(self, name: str) -> None:
         """Open a bundled lesson or a file where it was left; what is open waits."""
-        self._controller.busy_changed.emit(self.tr("Opening the lesson…"))
+        self._controller.busy_changed.emit("Opening the lesson…")
         self._loader.run(lambda: load_lesson(name))
 
     def stop(self) -> None:
@@ -176,7 +291,7 @@ class Coach(QObject):
         elif current.view.tape is not wanted.view.tape:
             self._controller.show(keeping_place(wanted, current))
 
-    def answer(self, given: Given) -> Outcome | None:
+    def answer(self, given: Given) -> AnswerOutcome | None:
         """Hold an answer to the pass and keep it; None where the step asks nothing.
 
         Raises:

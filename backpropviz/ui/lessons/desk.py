@@ -4,22 +4,173 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from backpropviz.scene.theme import Theme
+from backpropviz.frozen import frozen
+from backpropviz.lessons.lesson import Lesson
+from backpropviz.lessons.progress import LessonProgress, is_finished
+from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import BODY, BODY_MEDIUM, INDEX, LABEL_MEDIUM, LIGHT, ROW, Font, Theme
+from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.background import Background
-from backpropviz.ui.layout import Docks, bare_dock
-from backpropviz.ui.lessons.coach import Coach
-from backpropviz.ui.lessons.lesson_cards import LessonCard, read_cards
-from backpropviz.ui.lessons.lesson_list import LessonList
-from backpropviz.ui.lessons.lesson_panel import LessonPanel
+from backpropviz.ui.controls import hairline
+from backpropviz.ui.docks import Docks, bare_dock
+from backpropviz.ui.lessons.coach import Coach, read_progress
+from backpropviz.ui.lessons.panel import LessonPanel
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import plain_tip, plain_title
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 
 if TYPE_CHECKING:
     from backpropviz.ui.controller import Controller
     from backpropviz.ui.main_window import MainWindow
+
+
+@frozen
+class LessonCard:
+    """A lesson in a list; `share` of its steps is behind the learner, 0 where it is not begun."""
+
+    name: str
+    title: str
+    summary: str
+    minutes: int
+    share: float = 0.0
+    is_done: bool = False
+
+    @property
+    def is_started(self) -> bool:
+        """Begun, and not yet at the end."""
+        return self.share > 0 and not self.is_done
+
+    @property
+    def state_text(self) -> str:
+        """The state in a word, for those who do not see the ring."""
+        return "done" if self.is_done else "started" if self.is_started else "new"
+
+
+def lesson_card(name: str, lesson: Lesson, progress: LessonProgress | None) -> LessonCard:
+    """A lesson with the learner's progress; opening the first step is no progress yet."""
+    if progress is None:
+        return LessonCard(name, lesson.title, lesson.summary, lesson.minutes)
+    at = next((k for k, step in enumerate(lesson.steps) if step.title == progress.step), 0)
+    worked = sum(
+        progress.is_complete(step) and (step.check is not None or step.question is not None)
+        for step in lesson.steps
+    )
+    share = max(worked, at) / len(lesson.steps)
+    is_done = is_finished(lesson, progress) and (worked > 0 or at == len(lesson.steps) - 1)
+    return LessonCard(name, lesson.title, lesson.summary, lesson.minutes, share, is_done)
+
+
+def read_cards() -> tuple[LessonCard, ...]:
+    """All bundled lessons in their order; runs beside the window."""
+    return tuple(_read_card(name) for name in bundled_lesson_names())
+
+
+def _read_card(name: str) -> LessonCard:
+    found = lesson_text(name)
+    lesson = read_lesson(found.text, found.file)
+    return lesson_card(name, lesson, read_progress(lesson.id))
+
+
+ROW_HEIGHT = 36
+_RING = 16
+
+
+class LessonList(QFrame):
+    """A row a lesson; `chosen` carries its name."""
+
+    chosen = Signal(str)
+
+    def __init__(self, cards: tuple[LessonCard, ...], colors: Theme) -> None:
+        super().__init__()
+        self.setObjectName("ListCard")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        self.rows: list[LessonRow] = []
+        for number, card in enumerate(cards):
+            if number:
+                column.addWidget(hairline())
+            row = LessonRow(number + 1, card, colors)
+            row.clicked.connect(self._choose)
+            self.rows.append(row)
+            column.addWidget(row)
+
+    def _choose(self) -> None:
+        row = self.sender()
+        if isinstance(row, LessonRow):
+            self.chosen.emit(row.card.name)
+
+
+class LessonRow(QPushButton):
+    """One lesson; the whole row is a button."""
+
+    def __init__(self, number: int, card: LessonCard, colors: Theme) -> None:
+        super().__init__()
+        self.setObjectName("LessonRow")
+        self.setFixedHeight(ROW_HEIGHT)
+        self.card = card
+        self.setToolTip(plain_tip(card.summary))
+        self.setAccessibleName(
+            f"Lesson {number}: {card.title}, {card.minutes} minutes, {card.state_text}"
+        )
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 0, 16, 0)
+        row.setSpacing(12)
+        row.addWidget(Ring(card, colors))
+        row.addWidget(_label(str(number), INDEX, "Tertiary"))
+        title = _label(card.title, BODY if card.is_done else BODY_MEDIUM)
+        title.setObjectName("Secondary" if card.is_done else "Plain")
+        row.addWidget(title)
+        if card.is_started:
+            tag = _label("Continue", LABEL_MEDIUM, "Tag")
+            row.addWidget(tag, 0, Qt.AlignmentFlag.AlignVCenter)
+        row.addStretch(1)
+        minutes = f"{card.minutes} min"
+        row.addWidget(_label(minutes, ROW, "Tertiary"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(300, ROW_HEIGHT)
+
+
+class Ring(QWidget):
+    """Empty before, an arc on the way, filled with a tick at the end."""
+
+    def __init__(self, card: LessonCard, colors: Theme = LIGHT) -> None:
+        super().__init__()
+        self._card, self._colors = card, colors
+        self.setFixedSize(_RING + 2, _RING + 2)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors, area = self._colors, QRectF(1, 1, _RING, _RING)
+        if self._card.is_done:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.forward))
+            painter.drawEllipse(area)
+            tick = pixmap("check", colors.panel, 10, self.devicePixelRatioF(), 4.0)
+            painter.drawPixmap(4, 4, tick)
+            return
+        inner = area.adjusted(1, 1, -1, -1)
+        painter.setPen(QPen(QColor(colors.border_strong), 1.75))
+        painter.drawEllipse(inner)
+        if self._card.is_started:
+            painter.setPen(QPen(QColor(colors.forward), 2))
+            painter.drawArc(inner, 90 * 16, -round(self._card.share * 360 * 16))
+
+
+def _label(text: str, font: Font, name: str = "Plain") -> QLabel:
+    found = PlainLabel(text)
+    found.setObjectName(name)
+    found.setFont(qfont(font))
+    found.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+    return found
+
 
 _DOCK = "lesson"
 
@@ -34,7 +185,7 @@ class LessonDesk(QObject):
         self.cards: tuple[LessonCard, ...] = ()
         self.coach = Coach(controller, self)
         self.panel = LessonPanel(self.coach)
-        self.dock = bare_dock(_DOCK, self.tr("Lesson"), self.panel, window)
+        self.dock = bare_dock(_DOCK, "Lesson", self.panel, window)
         self.dock.hide()
         self.dock.visibilityChanged.connect(self._keep_to_lesson)
         self._make_menu()
@@ -47,7 +198,7 @@ class LessonDesk(QObject):
     def _make_menu(self) -> None:
         window = self._window
         self._lesson_actions: list[QAction] = []
-        self.leave = QAction(self.tr("Leave the lesson"), window)
+        self.leave = QAction("Leave the lesson", window)
         self.leave.triggered.connect(self.coach.leave)
         self.leave.setEnabled(False)
         self._menu = window.menus["Lessons"]
@@ -99,9 +250,7 @@ class LessonDesk(QObject):
         self._show_list()
 
     def _help(self, card: LessonCard) -> str:
-        return self.tr("{summary} {minutes} minutes.").format(
-            summary=card.summary, minutes=card.minutes
-        )
+        return f"{card.summary} {card.minutes} minutes."
 
     def _open_chosen(self) -> None:
         action = self.sender()
@@ -115,7 +264,7 @@ class LessonDesk(QObject):
         found = LessonList(self.cards, self._colors)
         found.chosen.connect(self.open)
         done = sum(card.is_done for card in self.cards)
-        text = self.tr("{done} of {count} done").format(done=done, count=len(self.cards))
+        text = f"{done} of {len(self.cards)} done"
         self._window.start_page.show_lessons(found, text if done else "")
 
     def _show_panel(self) -> None:
@@ -124,7 +273,7 @@ class LessonDesk(QObject):
         self.panel.next.setFocus()
         own = self.coach.own_session
         if own is not None:
-            text = self.tr("{network} waits: it is back when you leave the lesson.")
+            text = "{network} waits: it is back when you leave the lesson."
             self._window.status.say(text.format(network=own.subject.network_title))
 
     def _keep_to_lesson(self, is_visible: bool) -> None:

@@ -1,17 +1,40 @@
-"""What a network answers to the samples that are held out."""
+"""Who is taken for whom, which samples these are, and what a layer makes of one of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 import numpy as np
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.training.measure import answers
+from backpropviz.engine.training.history import NO_ANSWER, answers
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples
+from backpropviz.engine.training.trainer import confusion
 from backpropviz.engine.training.update import Trained, predict
-from backpropviz.engine.training.validation import confusion
+from backpropviz.engine.value import Address, Array
+from backpropviz.figures.training.activations import activation_maps, value_words
+from backpropviz.figures.training.answers import (
+    AnsweredSample,
+    answer_sheet,
+    cell_words,
+    confusion_figure,
+    parse_confusion,
+)
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import CARD_TITLE, LIGHT, Theme
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.controls import Chip
+from backpropviz.ui.plain_text import PlainLabel, plain_title
+from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.past import activations
+from backpropviz.ui.training.state import RunState
+from backpropviz.ui.windows import SideWindow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,3 +69,267 @@ def answers_of(run: Run, trained: Trained) -> Answers | None:
     given = answers(outputs)
     table = confusion(held_out.targets, given, outputs.shape[1])
     return Answers(run, trained, held_out, given, table)
+
+
+_SIZE: Final = (1120, 700)
+_MATRIX_WIDTH: Final = 520
+
+
+class AnswersWindow(SideWindow):
+    """Stays beside the page; `show_moment` tells it what is looked at, as often as one likes."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget, colors: Theme) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Answers")
+        self._colors = _on_panel(colors)
+        self._wanted: tuple[Run, Trained] | None = None
+        self._answers: Answers | None = None
+        self._cell: tuple[int, int] | None = None
+        self._sample: int | None = None
+        self._layer = ""
+        self._outputs: Mapping[str, Array] = {}
+        self._worker = Background(self)
+        self._worker.answered.connect(self._take)
+        self._worker.failed.connect(self._tell_error)
+        self.matrix = _view("Confusion matrix")
+        self.sheet = _view("Samples")
+        self.maps = _view("Activations")
+        self._note = PlainLabel()
+        self._note.setObjectName("Note")
+        self._chip = Chip("Layer")
+        self._lay_out()
+        for view in (self.matrix, self.sheet, self.maps):
+            view.resized.connect(self._draw)
+            view.clicked.connect(self._click)
+            view.describe = self._described
+        self._chip.use_theme(colors)
+        self.resize(*_SIZE)
+
+    def _lay_out(self) -> None:
+        heading = PlainLabel("Answers to the samples that are held out")
+        heading.setFont(qfont(CARD_TITLE))
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 16, 24, 8)
+        head.setSpacing(12)
+        head.addWidget(heading)
+        head.addWidget(self._note, 1)
+        head.addWidget(self._chip)
+        right = QSplitter(Qt.Orientation.Vertical)
+        right.addWidget(self.sheet)
+        right.addWidget(self.maps)
+        right.setSizes([320, 280])
+        parts = QSplitter(Qt.Orientation.Horizontal)
+        parts.addWidget(self.matrix)
+        parts.addWidget(right)
+        parts.setSizes([_MATRIX_WIDTH, _SIZE[0] - _MATRIX_WIDTH])
+        for splitter in (right, parts):
+            splitter.setChildrenCollapsible(False)
+            splitter.setHandleWidth(17)
+        body = QVBoxLayout()
+        body.setContentsMargins(24, 4, 24, 16)
+        body.addWidget(parts)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addLayout(body, 1)
+
+    def show_moment(self, run: Run, trained: Trained) -> None:
+        """Ask the network after an update; what it answers comes when it is worked out."""
+        self._wanted = (run, trained)
+        if not self._worker.is_busy:
+            self._ask()
+
+    def show_cell(self, true: int, answer: int) -> None:
+        """List the samples of a class that got an answer."""
+        self._cell = (true, answer)
+        self._draw()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = _on_panel(colors)
+        self._chip.use_theme(colors)
+        self._draw()
+
+    def _ask(self) -> None:
+        if self._wanted is not None:
+            (run, trained), self._wanted = self._wanted, None
+            self._worker.run(partial(_worked_out, run, trained, self._sample))
+
+    def _take(self, found: object) -> None:
+        if not isinstance(found, tuple):
+            return
+        self._answers, self._sample, self._outputs = found
+        if self._answers is None:
+            self._note.setText("This run holds out no samples with classes.")
+        else:
+            text = "after update {n}"
+            self._note.setText(text.format(n=f"{self._answers.trained.iteration:,}"))
+        self._fill_layers()
+        self._draw()
+        self._ask()
+
+    def _tell_error(self, error: BaseException) -> None:
+        self._note.setText(sentence(error))
+
+    def _click(self, key: str) -> None:
+        cell = parse_confusion(key)
+        if cell is not None:
+            self._cell = None if cell == self._cell else cell
+            self._draw()
+        elif key.startswith("sample:") and self._answers is not None:
+            self._sample = int(key.removeprefix("sample:"))
+            self._outputs = _activations(self._answers, self._sample)
+            self._fill_layers()
+            self._draw()
+
+    def _described(self, key: str) -> str:
+        found = self._answers
+        if found is None:
+            return ""
+        words = cell_words(key, found.table, found.run.dataset.class_names)
+        return words or value_words(key, self._layer, self._outputs.get(self._layer))
+
+    def _class_name(self, number: int) -> str:
+        if number == NO_ANSWER:
+            return "NaN"
+        names = () if self._answers is None else self._answers.run.dataset.class_names
+        return names[number] if number < len(names) else str(number)
+
+    def _fill_layers(self) -> None:
+        names = [name for name, output in self._outputs.items() if output.ndim]
+        if self._layer not in names and names:
+            self._layer = next((n for n in names if self._outputs[n].ndim == 3), names[0])
+        entries = [QAction(plain_title(name), self._chip.menu()) for name in names]
+        for entry in entries:
+            entry.triggered.connect(partial(self._choose_layer, entry.text()))
+        self._chip.fill(entries)
+        self._chip.setVisible(bool(names))
+        self._chip.show_value(self._layer)
+
+    def _choose_layer(self, name: str, _: bool = False) -> None:
+        self._layer = name
+        self._chip.show_value(name)
+        self._draw()
+
+    def _draw(self) -> None:
+        found = self._answers
+        if found is None:
+            return
+        names = found.run.dataset.class_names
+        width, theme = float(self.matrix.viewport().width()), self._colors
+        self.matrix.show_scene(confusion_figure(found.table, names, width, theme), theme)
+        self.matrix.mark_keys((f"confusion:{self._cell[0]},{self._cell[1]}",) if self._cell else ())
+        self._draw_sheet(found)
+        output = self._outputs.get(self._layer)
+        if output is not None:
+            width = float(self.maps.viewport().width())
+            address = Address(self._layer, "output")
+            self.maps.show_scene(activation_maps(address, output, width, theme), theme)
+
+    def _draw_sheet(self, found: Answers) -> None:
+        if self._cell is None:
+            title, numbers = "Wrong answers", found.wrong
+        else:
+            true, answer = (self._class_name(number) for number in self._cell)
+            title = f"{true}, answered {answer}"
+            numbers = found.numbers(*self._cell)
+        samples = self._samples(found, numbers)
+        preprocessing = found.run.dataset.preprocessing
+        width = float(self.sheet.viewport().width())
+        scene = answer_sheet(title, samples, self._sample, preprocessing, width, self._colors)
+        self.sheet.show_scene(scene, self._colors)
+
+    def _samples(self, found: Answers, numbers: Sequence[int]) -> list[AnsweredSample]:
+        return [
+            AnsweredSample(
+                number,
+                found.samples.images[number],
+                found.samples.names[number],
+                self._class_name(int(found.samples.targets[number])),
+                self._class_name(int(found.answers[number])),
+            )
+            for number in numbers
+        ]
+
+    def done(self, result: int) -> None:
+        """Tell that nobody looks any more."""
+        self._worker.stop()
+        self.closed.emit()
+        super().done(result)
+
+
+def _on_panel(colors: Theme) -> Theme:
+    """The pictures lie on the window itself."""
+    return replace(colors, stage=colors.panel)
+
+
+def _view(name: str) -> SceneView:
+    view = SceneView()
+    view.setAccessibleName(name)
+    view.setMinimumSize(240, 120)
+    return view
+
+
+def _activations(found: Answers, number: int) -> Mapping[str, Array]:
+    return activations(found.run, found.trained, number)
+
+
+def _worked_out(
+    run: Run, trained: Trained, sample: int | None
+) -> tuple[Answers | None, int | None, Mapping[str, Array]]:
+    """The answers, and what the layers make of a sample: the first wrong one if none is chosen."""
+    found = answers_of(run, trained)
+    if found is None:
+        return None, None, {}
+    chosen = sample if sample is not None else next(iter(found.wrong), 0)
+    return found, chosen, _activations(found, chosen)
+
+
+class AnswersDesk(QObject):
+    """While the window is open, the network is asked again at each validation and in the past."""
+
+    def __init__(self, owner: QWidget) -> None:
+        super().__init__(owner)
+        self._owner = owner
+        self._run: RunState | None = None
+        self._colors: Theme = LIGHT
+        self._asked: tuple[object, ...] = ()
+        self.window: AnswersWindow | None = None
+
+    def follow(self, run: RunState, colors: Theme) -> None:
+        """Another moment of a run, or another theme."""
+        is_dressed, self._colors = colors is self._colors, colors
+        self._run = run
+        if self.window is not None:
+            if not is_dressed:
+                self.window.use_theme(colors)
+            self._ask(self.window)
+
+    def click(self, key: str) -> None:
+        """Show the samples of a cell."""
+        cell = parse_confusion(key)
+        if cell is None or self._run is None:
+            return
+        if self.window is None:
+            self.window = AnswersWindow(self._owner.window(), self._colors)
+            self.window.closed.connect(self._forget)
+        self.window.show_cell(*cell)
+        self.window.show()
+        self.window.raise_()
+        self._ask(self.window)
+
+    def _ask(self, window: AnswersWindow) -> None:
+        run = self._run
+        if run is None or run.shown is None:
+            return
+        past = None if run.visited is None else run.shown_iteration
+        moment = (run.number, len(run.history.validated), past)
+        if moment != self._asked:
+            self._asked = moment
+            window.show_moment(run.run, run.shown)
+
+    def _forget(self) -> None:
+        self.window, self._asked = None, ()

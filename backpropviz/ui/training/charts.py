@@ -11,27 +11,46 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
-
-from backpropviz.figures.training.curve_figure import (
-    CurveOptions,
-    curve_page,
-    marks_of,
-    subtitle,
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QScrollArea,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
 )
-from backpropviz.figures.training.curve_rows import curve_rows
-from backpropviz.figures.training.curves import FOUR_CHARTS, ChartKind, RunCurves, series_of
-from backpropviz.figures.training.smoothing import NO_SMOOTHING, Average, Smoothing
+
+from backpropviz.figures.training.curve_figure import CurveOptions, curve_page, subtitle
+from backpropviz.figures.training.curve_figure import marks_of as figure_marks_of
+from backpropviz.figures.training.curves import (
+    FOUR_CHARTS,
+    NO_SMOOTHING,
+    Average,
+    ChartKind,
+    CurveMark,
+    RunCurves,
+    Smoothing,
+    curve_rows,
+    run_curves,
+    series_of,
+)
+from backpropviz.figures.training.filter_values import TileRow, difference_rows, value_words
+from backpropviz.figures.training.filters import FilterOptions, difference
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
-from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
-from backpropviz.ui.controls import Chip
+from backpropviz.scene.theme import BODY_STRONG, CARD_TITLE, LIGHT, ROW, Theme
+from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.menus import Menu
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
-from backpropviz.ui.training.curve_cache import CurveCache
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.training.filters import FilterScene
+from backpropviz.ui.training.plot import CurveCache
+from backpropviz.ui.training.state import RunState, TrainingState
+from backpropviz.ui.windows import SideWindow
 
 if TYPE_CHECKING:
     from backpropviz.ui.training.plot import Plot
+
 
 SMOOTHINGS: Final = (
     NO_SMOOTHING,
@@ -59,12 +78,12 @@ class ChartCard(QFrame):
         self.setObjectName("ListCard")
         self.setAccessibleName(kind.title)
         self.setMinimumHeight(_LEAST_HEIGHT)
-        self._title, self._told = PlainLabel(self.tr(kind.title)), PlainLabel()
+        self._title, self._told = PlainLabel(kind.title), PlainLabel()
         self._title.setFont(qfont(BODY_STRONG))
         self._told.setFont(qfont(ROW))
         self._told.setObjectName("Secondary")
         self._told.setMinimumWidth(1)
-        self._promise = PlainLabel(self.tr(kind.promise))
+        self._promise = PlainLabel(kind.promise)
         self._promise.setFont(qfont(ROW))
         self._promise.setObjectName("Tertiary")
         self._promise.setWordWrap(True)
@@ -124,7 +143,7 @@ class TrainingCharts(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName(self.tr("Curves of training"))
+        self.setAccessibleName("Curves of training")
         self._runs: tuple[RunCurves, ...] = ()
         self._colors: Theme = LIGHT
         self._smoothing = Smoothing()
@@ -136,8 +155,8 @@ class TrainingCharts(QWidget):
         self._kinds: tuple[ChartKind, ...] = FOUR_CHARTS
         self._across = 0
         self._room = 0
-        self._smoothing_chip = Chip(self.tr("Smoothing"), self)
-        self._charts_chip = Chip(self.tr("Charts"), self)
+        self._smoothing_chip = Chip("Smoothing", self)
+        self._charts_chip = Chip("Charts", self)
         self._menu_of_smoothing = self._smoothing_actions()
         self._smoothing_chip.fill(self._menu_of_smoothing)
         self._charts_chip.fill(self._chart_actions())
@@ -279,7 +298,7 @@ class TrainingCharts(QWidget):
                 return
             card.put_plot(self._made(kind))
         if card.plot is not None:
-            card.plot.show_curves(drawn, marks_of(self._runs), self._reach, self._colors)
+            card.plot.show_curves(drawn, figure_marks_of(self._runs), self._reach, self._colors)
 
     def _made(self, kind: ChartKind) -> Plot:
         from backpropviz.ui.training.plot import Plot
@@ -308,7 +327,7 @@ class TrainingCharts(QWidget):
 
     def _tell(self) -> None:
         smoothing = self._smoothing
-        name = self.tr("none") if smoothing.is_none else smoothing.words
+        name = "none" if smoothing.is_none else smoothing.words
         self._smoothing_chip.show_value(name.removeprefix("smoothed "))
         self._charts_chip.show_value(str(len(self._kinds)))
         for action in self._menu_of_smoothing:
@@ -319,7 +338,7 @@ class TrainingCharts(QWidget):
         found = []
         for smoothing in SMOOTHINGS:
             text = smoothing.words[0].upper() + smoothing.words[1:]
-            action = QAction(self.tr(text), group)
+            action = QAction(text, group)
             action.setCheckable(True)
             action.setData(smoothing)
             action.triggered.connect(partial(self._smooth, smoothing))
@@ -332,7 +351,7 @@ class TrainingCharts(QWidget):
     def _chart_actions(self) -> list[QAction]:
         found = []
         for kind in ChartKind:
-            action = QAction(self.tr(kind.title), self._charts_chip.menu())
+            action = QAction(kind.title, self._charts_chip.menu())
             action.setCheckable(True)
             action.setChecked(kind in self._kinds)
             action.setEnabled(self._kinds != (kind,))
@@ -354,21 +373,206 @@ class TrainingCharts(QWidget):
         menu = Menu(parent=self)
         if self._crosshair is not None:
             iteration = round(self._crosshair)
-            text = self.tr("Go to Update {number}").format(number=f"{iteration:,}")
+            text = "Go to Update {number}".format(number=f"{iteration:,}")
             menu.addAction(text, partial(self.iteration_wanted.emit, iteration))
             menu.addSeparator()
-        show_all = menu.addAction(self.tr("Show All Updates"), partial(self.set_reach, None))
+        show_all = menu.addAction("Show All Updates", partial(self.set_reach, None))
         show_all.setEnabled(self._reach is not None)
-        log = menu.addAction(self.tr("Logarithmic Scale"))
+        log = menu.addAction("Logarithmic Scale")
         log.setCheckable(True)
         log.setChecked(self.options.is_log(kind))
         log.toggled.connect(lambda is_log: self.set_log(kind, is_log=is_log))
-        smoothing = Menu(self.tr("Smoothing"), menu)
+        smoothing = Menu("Smoothing", menu)
         menu.addMenu(smoothing)
         smoothing.addActions(self._menu_of_smoothing)
         menu.addSeparator()
         one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self._kinds))
-        menu.addAction(self.tr("Save This Chart…"), one)
-        menu.addAction(self.tr("Save All Charts…"), every)
-        menu.addAction(self.tr("Save Values as CSV…"), self.table_wanted.emit)
+        menu.addAction("Save This Chart…", one)
+        menu.addAction("Save All Charts…", every)
+        menu.addAction("Save Values as CSV…", self.table_wanted.emit)
         return menu
+
+
+class ChartsArea(QScrollArea):
+    """Gives the charts the height that they have to share."""
+
+    def __init__(self, charts: TrainingCharts, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._charts = charts
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(charts)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._charts.share(self.viewport().height())
+        super().resizeEvent(event)
+
+
+def curves_of(run: RunState) -> RunCurves:
+    """The curves up to the snapshot that was told last."""
+    return run_curves(run.run.title, run.history, marks_of(run))
+
+
+def marks_of(run: RunState) -> tuple[CurveMark, ...]:
+    """What happened in the run, by update."""
+    changes = [CurveMark(change.iteration, change.words) for change in run.run.course.changes]
+    if run.guard is None:
+        return tuple(changes)
+    diagnosis = run.guard.diagnosis
+    alerts = [
+        CurveMark(alert.raised, alert.title, is_alert=True, until=alert.until)
+        for alert in (*diagnosis.active, *diagnosis.over)
+        if alert.raised
+    ]
+    return tuple(sorted((*changes, *alerts), key=lambda mark: mark.iteration))
+
+
+class ComparisonWindow(SideWindow):
+    """Stays beside the page and follows the runs while they train."""
+
+    closed = Signal()
+
+    def __init__(self, parent: QWidget, state: TrainingState, colors: Theme) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Compare runs")
+        self._state, self._colors = state, colors
+        self._numbers = _two_of(state)
+        self._is_common = False
+        self._chips = (Chip("First"), Chip("Second"))
+        self._scale = Segmented("Scale of the difference")
+        self._note = PlainLabel()
+        self._note.setObjectName("Note")
+        self._charts, self._filters = TrainingCharts(), FilterScene()
+        self._filters.setAccessibleName("Filters and their difference")
+        self._filters.describe = self._describe
+        self._rows: tuple[TileRow, ...] = ()
+        self._filters.resized.connect(self._draw_filters)
+        self._lay_out()
+        self.resize(1120, 820)
+        self.use_theme(colors)
+        self.show_state(state)
+
+    def _lay_out(self) -> None:
+        heading = PlainLabel("Compare runs")
+        heading.setFont(qfont(CARD_TITLE))
+        self._scale.set_choices(
+            [
+                ("own scale", False, "The difference has limits of its own."),
+                ("common scale", True, "The difference has the filters' limits."),
+            ]
+        )
+        self._scale.set_value(False)
+        self._scale.chosen.connect(self._choose_scale)
+        head = QHBoxLayout()
+        head.setContentsMargins(24, 16, 24, 8)
+        head.setSpacing(10)
+        head.addWidget(heading)
+        head.addSpacing(12)
+        for chip in self._chips:
+            head.addWidget(chip)
+        head.addStretch(1)
+        head.addWidget(self._note)
+        head.addWidget(self._scale)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.setChildrenCollapsible(False)
+        parts.addWidget(self._filters)
+        parts.addWidget(ChartsArea(self._charts))
+        parts.setSizes([420, 380])
+        body = QVBoxLayout()
+        body.setContentsMargins(24, 0, 24, 16)
+        body.addWidget(parts)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(head)
+        column.addLayout(body, 1)
+
+    def show_state(self, state: TrainingState) -> None:
+        """Follow the runs."""
+        self._state = state
+        self._fill()
+        pair = self._pair
+        if pair is None:
+            return
+        for chip, run in zip(self._chips, pair, strict=True):
+            chip.show_value(f"{run.run.title}, update {run.shown_iteration:,}")
+        self._charts.show_runs([curves_of(run) for run in pair], self._colors)
+        self._draw_filters()
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self._colors = colors
+        for chip in self._chips:
+            chip.use_theme(colors)
+        self.show_state(self._state)
+
+    def figure(self, width: float) -> Scene | None:
+        """The filters of both runs and their difference; None where the networks differ."""
+        pair = self._pair
+        if pair is None:
+            return None
+        first, second = pair
+        one, other = first.shown, second.shown
+        if one is None or other is None or first.run.network.nodes != second.run.network.nodes:
+            return None
+        self._rows = difference_rows(
+            first.run.network,
+            (first.run.title, one.parameters),
+            (second.run.title, other.parameters),
+            is_common=self._is_common,
+        )
+        self._filters.use_network(first.run.network)
+        return difference(first.run.network, self._rows, width, self._colors, FilterOptions())
+
+    def _describe(self, key: str) -> str:
+        return value_words(self._rows, key)
+
+    @property
+    def _pair(self) -> tuple[RunState, RunState] | None:
+        first, second = (self._state.by_number(number) for number in self._numbers)
+        return None if first is None or second is None else (first, second)
+
+    def _draw_filters(self) -> None:
+        scene = self.figure(float(self._filters.viewport().width()))
+        self._note.setText("" if scene else "The networks differ: only curves compare.")
+        self._filters.setVisible(scene is not None)
+        if scene is not None:
+            self._filters.show_scene(scene, self._colors)
+
+    def _fill(self) -> None:
+        for place, chip in enumerate(self._chips):
+            entries: list[QAction | None] = []
+            for run in self._state.runs:
+                action = QAction(plain_title(run.run.title), chip.menu())
+                action.setData((place, run.number))
+                action.triggered.connect(self._choose)
+                entries.append(action)
+            chip.fill(entries)
+
+    def _choose(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            place, number = action.data()
+            numbers = list(self._numbers)
+            numbers[place] = number
+            self._numbers = (numbers[0], numbers[1])
+            self.show_state(self._state)
+
+    def _choose_scale(self, is_common: object) -> None:
+        self._is_common = bool(is_common)
+        self._draw_filters()
+
+    def done(self, result: int) -> None:
+        """Tell that nobody looks any more."""
+        self.closed.emit()
+        super().done(result)
+
+
+def _two_of(state: TrainingState) -> tuple[int, int]:
+    """The shown run and the one that it came from, else the newest other one."""
+    run = state.run
+    others = [other.number for other in state.runs if other.number != state.current]
+    if run is None or not others:
+        return state.current, state.current
+    other = run.parent if run.parent in others else others[-1]
+    return (other or others[-1]), state.current

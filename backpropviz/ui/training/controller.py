@@ -19,29 +19,26 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal
 from backpropviz.diagnosis.stops import Stop
 from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints
-from backpropviz.engine.training.course import Course, Hyperparameters
-from backpropviz.engine.training.history import History
-from backpropviz.engine.training.measure import tensors_of
-from backpropviz.engine.training.run import Run, fork
-from backpropviz.storage.leftovers import own_mark
-from backpropviz.storage.run_file import SavedRun
-from backpropviz.storage.spill_folder import SpillFolder
-from backpropviz.ui.training.epoch import epoch_end
-from backpropviz.ui.training.live_run import LiveRun
-from backpropviz.ui.training.mailbox import (
+from backpropviz.engine.training.history import History, tensors_of
+from backpropviz.engine.training.run import Course, Hyperparameters, Run, fork
+from backpropviz.files.atomic import own_mark
+from backpropviz.files.run import SavedRun, SpillFolder
+from backpropviz.ui.training.past import Past
+from backpropviz.ui.training.state import RunState, TrainingState, Visited
+from backpropviz.ui.training.worker import (
     Ask,
-    Change,
     Go,
     Halt,
+    LiveRun,
     Mailbox,
     Quit,
     Redraw,
+    SettingsChange,
+    Snapshot,
     Take,
+    TrainingThread,
+    epoch_end,
 )
-from backpropviz.ui.training.past import Past
-from backpropviz.ui.training.snapshot import Snapshot
-from backpropviz.ui.training.state import RunState, TrainingState, Visited
-from backpropviz.ui.training.worker import TrainingThread
 
 SPILL_BYTES: Final = 512 * 2**20
 """Of all checkpoints in the folder for temporary files, which may be small."""
@@ -147,7 +144,7 @@ class TrainingController(QObject):
 
     def change(self, hyperparameters: Hyperparameters) -> None:
         """Other hyper-parameters from the next update on."""
-        self._mailbox.put(Change(hyperparameters))
+        self._mailbox.put(SettingsChange(hyperparameters))
 
     def redraw_every(self, updates: int | None) -> None:
         """Tell every so many updates; None: as often as drawing may cost."""

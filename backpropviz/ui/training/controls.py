@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
+    QFormLayout,
     QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
+    QToolTip,
+    QVBoxLayout,
     QWidget,
 )
 
+from backpropviz.engine.training.run import Run
+from backpropviz.figures.training.time_slider import HEIGHT as SLIDER_HEIGHT
+from backpropviz.figures.training.time_slider import SliderFigure, SliderState, time_slider
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import LIGHT, MONO_STRONG, ROW, Theme
-from backpropviz.ui.action_set import ActionSet, tool_tip
-from backpropviz.ui.appearance import faint
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
-from backpropviz.ui.icons import icon
-from backpropviz.ui.plain_text import PlainLabel
-from backpropviz.ui.training.epoch import updates_in
-from backpropviz.ui.training.state import TrainingState
+from backpropviz.scene.theme import LIGHT, MONO, MONO_STRONG, ROW, Theme
+from backpropviz.ui.actions import ActionSet, tool_tip
+from backpropviz.ui.appearance import faint, icon
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PanelHead, Segmented, file_name, shortened
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.row_list import Row, RowList
+from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.settings import HyperparameterForm
+from backpropviz.ui.training.state import RunState, TrainingState
+from backpropviz.ui.training.worker import updates_in
 
 HEIGHT: Final = 48
 SPACINGS: Final = (None, 1, 10, 50, 100)
@@ -54,14 +62,12 @@ class TrainingControls(QFrame):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(16, 0, 16, 0)
         self._row.setSpacing(8)
-        self._train = self._button(actions, "train", self.tr("Start"), "play", is_primary=True)
+        self._train = self._button(actions, "train", "Start", "play", is_primary=True)
         self.setFocusProxy(self._train)
-        self._button(actions, "one_update", self.tr("One update"), "step-forward")
-        self._epoch = self._button(actions, "one_epoch", self.tr("One epoch"), "skip-forward")
-        self._button(actions, "debug_update", self.tr("Debug this update"), "bug")
-        self._latest = self._button(
-            actions, "show_latest", self.tr("Latest update"), "chevrons-right"
-        )
+        self._button(actions, "one_update", "One update", "step-forward")
+        self._epoch = self._button(actions, "one_epoch", "One epoch", "skip-forward")
+        self._button(actions, "debug_update", "Debug this update", "bug")
+        self._latest = self._button(actions, "show_latest", "Latest update", "chevrons-right")
         self._row.addSpacing(8)
         self._add_look()
         self._row.addStretch(1)
@@ -83,8 +89,8 @@ class TrainingControls(QFrame):
         return button
 
     def _add_look(self) -> None:
-        self._redraw_label = _label(self.tr("Redraw every"))
-        self._spacing = Chip(self.tr("Redraw every"))
+        self._redraw_label = _label("Redraw every")
+        self._spacing = Chip("Redraw every")
         self._spacing.hide_label()
         entries: list[QAction | None] = []
         for spacing in SPACINGS:
@@ -93,12 +99,12 @@ class TrainingControls(QFrame):
             action.triggered.connect(self._want_spacing)
             entries.append(action)
         self._spacing.fill(entries)
-        self._scale_label = _label(self.tr("Color scales"))
-        self._scales = Segmented(self.tr("Color scales"))
+        self._scale_label = _label("Color scales")
+        self._scales = Segmented("Color scales")
         self._scales.set_choices(
             [
-                (self.tr("locked"), True, self.tr("The limits stay: colors can be compared.")),
-                (self.tr("per update"), False, self.tr("Each update has limits of its own.")),
+                ("locked", True, "The limits stay: colors can be compared."),
+                ("per update", False, "Each update has limits of its own."),
             ]
         )
         self._scales.chosen.connect(self.lock_wanted)
@@ -106,13 +112,13 @@ class TrainingControls(QFrame):
             self._row.addWidget(widget)
 
     def _add_place(self) -> None:
-        self._before = _label(self.tr("update"))
+        self._before = _label("update")
         self.update_field = QLineEdit()
         self.update_field.setObjectName("StepField")
         self.update_field.setFont(qfont(MONO_STRONG))
         self.update_field.setFixedHeight(CONTROL_HEIGHT)
         self.update_field.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.update_field.setAccessibleName(self.tr("Update"))
+        self.update_field.setAccessibleName("Update")
         self.update_field.returnPressed.connect(self._want_update)
         self.update_field.installEventFilter(self)
         self._after = _label("")
@@ -141,7 +147,7 @@ class TrainingControls(QFrame):
         epoch = run.run.course.place(max(1, shown)).epoch
         done, total = updates_in(run.run.course, max(1, shown))
         self._after.setText(
-            self.tr("epoch {epoch}, {done} of {total}").format(
+            "epoch {epoch}, {done} of {total}".format(
                 epoch=f"{epoch:,}", done=done if shown else 0, total=total
             )
         )
@@ -159,11 +165,11 @@ class TrainingControls(QFrame):
         """What the first button does now."""
         run = state.run
         if state.is_running:
-            return self.tr("Pause")
+            return "Pause"
         if run is not None and run.visited is not None:
             is_short = self.width() < _SMALL
-            return self.tr("From here") if is_short else self.tr("Go on from here")
-        return self.tr("Continue") if run is not None and run.now.iteration else self.tr("Start")
+            return "From here" if is_short else "Go on from here"
+        return "Continue" if run is not None and run.now.iteration else "Start"
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
@@ -220,3 +226,268 @@ def _label(text: str) -> QLabel:
     label = PlainLabel(text)
     label.setFont(qfont(ROW))
     return label
+
+
+_MOST_CHANGES, _LONGEST = 3, 12
+
+
+class SettingsPanel(QFrame):
+    """Emits settings that hold from the next update on."""
+
+    changed = Signal(object)
+    refused = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("Panel")
+        self.head = PanelHead("Run")
+        self._facts: dict[str, QLabel] = {}
+        self._form = HyperparameterForm()
+        self._form.chosen.connect(self.changed)
+        self._form.refused.connect(self._refuse)
+        self.setFocusProxy(self._form)
+        self._changes = PlainLabel()
+        self._changes.setObjectName("Note")
+        self._changes.setWordWrap(True)
+        self._run: Run | None = None
+        facts = QFormLayout()
+        facts.setVerticalSpacing(6)
+        facts.setHorizontalSpacing(12)
+        facts.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        facts.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        for name, title in (
+            ("data", "Data"),
+            ("validation", "Validation"),
+            ("seed", "Seed"),
+            ("numbers", "Numbers"),
+            ("augmentation", "Augmented"),
+        ):
+            facts.addRow(title, self._fact(name))
+        inner = QVBoxLayout()
+        inner.setContentsMargins(16, 2, 16, 14)
+        inner.setSpacing(10)
+        inner.addLayout(facts)
+        inner.addWidget(self._form)
+        inner.addWidget(self._changes)
+        inner.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.head)
+        column.addLayout(inner)
+
+    def _fact(self, name: str) -> QLabel:
+        label = PlainLabel()
+        label.setFont(qfont(MONO))
+        label.setAlignment(Qt.AlignmentFlag.AlignRight)
+        label.setMinimumWidth(1)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        self._facts[name] = label
+        return label
+
+    def show_run(self, state: RunState) -> None:
+        """Show the settings of the next update."""
+        run = state.run
+        if run is self._run:
+            return
+        self._run = run
+        dataset = run.dataset
+        held_out = 0 if dataset.validation is None else len(dataset.validation)
+        texts = {
+            "data": f"{shortened(file_name(dataset.source), _LONGEST)}, {len(dataset.training):,}",
+            "validation": f"{held_out:,}" if held_out else "none",
+            "seed": str(run.seed),
+            "numbers": str(run.dtype),
+            "augmentation": "no" if run.augmentation is None else "yes",
+        }
+        for name, text in texts.items():
+            self._facts[name].setText(text)
+        self._facts["data"].setToolTip(plain_tip(f"{dataset.title}\n{dataset.source}"))
+        self._form.show_settings(run.course.at(state.now.iteration + 1))
+        changes = run.course.changes[-_MOST_CHANGES:]
+        lines = [f"From update {change.iteration:,}: {change.words}." for change in changes]
+        self._changes.setText("\n".join(lines))
+        self._changes.setVisible(bool(lines))
+
+    def _refuse(self, sentence: str) -> None:
+        """Say it, and show what the run uses: the panel tells the truth about it."""
+        self._form.restore()
+        self.refused.emit(sentence)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.head.use_theme(colors)
+        self._form.use_theme(colors)
+
+
+class SliderView(SceneView):
+    """Emits updates; while dragged, each at most once."""
+
+    iteration_wanted = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._state = SliderState(0, 0, 1)
+        self._colors: Theme = LIGHT
+        self._figure: SliderFigure | None = None
+        self._wanted: int | None = None
+        self.setFixedHeight(SLIDER_HEIGHT)
+        self.setAccessibleName("Updates of the run")
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.resized.connect(self._draw)
+
+    def show_state(self, state: SliderState, colors: Theme) -> None:
+        """Show where the run stands and which update is seen."""
+        self._state, self._colors = state, colors
+        self._draw()
+
+    def _draw(self) -> None:
+        width = float(self.viewport().width())
+        self._figure = time_slider(self._state, width, self._colors)
+        self.show_scene(self._figure.scene, self._colors)
+        self.viewport().setAccessibleDescription(self._figure.scene.title)
+
+    def _at(self, point: QPointF) -> int | None:
+        return None if self._figure is None else self._figure.iteration_at(point.x())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._wanted = None
+            self._want(self._at(event.position()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        iteration = self._at(event.position())
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self._want(iteration)
+        if iteration is not None:
+            self._tell(iteration, event.globalPosition().toPoint())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._wanted = None
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.mousePressEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        state, key = self._state, event.key()
+        steps = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
+        pages = {Qt.Key.Key_PageUp: -10, Qt.Key.Key_PageDown: 10}
+        ends = {Qt.Key.Key_Home: -state.last, Qt.Key.Key_End: state.last}
+        by = {**steps, **pages, **ends}.get(Qt.Key(key))
+        if by is None:
+            super().keyPressEvent(event)
+            return
+        self.iteration_wanted.emit(min(state.last, max(0, state.shown + by)))
+
+    def _want(self, iteration: int | None) -> None:
+        if iteration is not None and iteration != self._wanted:
+            self._wanted = iteration
+            self.iteration_wanted.emit(iteration)
+
+    def _tell(self, iteration: int, at: QPoint) -> None:
+        near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
+        text = "update {number}".format(number=f"{iteration:,}")
+        marks = [mark.words for mark in self._state.marks if mark.iteration == iteration]
+        QToolTip.showText(
+            at + QPoint(6, 12), plain_tip("\n".join((text, *marks))), self.viewport(), near
+        )
+
+
+BUDGETS_MB = (16, 64, 256, 1024, 4096)
+_MEGABYTE = 2**20
+_MOST_ROWS = 200
+
+
+class CheckpointPanel(QFrame):
+    """Emits the update of a chosen row, and another budget in bytes."""
+
+    visit_wanted = Signal(int)
+    budget_wanted = Signal(object)
+
+    def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("Panel")
+        self.head = PanelHead("Checkpoints")
+        self._budget = Chip("Memory")
+        self._budget.hide_label()
+        entries: list[QAction | None] = []
+        for budget in BUDGETS_MB:
+            action = QAction("up to {mb} MB".format(mb=f"{budget:,}"), self._budget)
+            action.setData(budget * _MEGABYTE)
+            action.triggered.connect(self._want_budget)
+            entries.append(action)
+        self._budget.fill(entries)
+        self.head.add_control(self._budget)
+        self.rows = RowList("Checkpoints", "None yet: they come with the updates.")
+        self.rows.itemClicked.connect(self._want_visit)
+        self.rows.opened.connect(self._want_key)
+        self._rewind = QPushButton("Rewind to selected")
+        self._rewind.clicked.connect(actions["rewind"].trigger)
+        self._compare = QPushButton("Compare runs")
+        self._compare.setObjectName("Quiet")
+        self._compare.clicked.connect(actions["compare_runs"].trigger)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(16, 8, 16, 12)
+        foot.setSpacing(8)
+        for button in (self._rewind, self._compare):
+            button.setFixedHeight(CONTROL_HEIGHT)
+            foot.addWidget(button)
+        foot.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.head)
+        column.addWidget(self.rows, 1)
+        column.addLayout(foot)
+        self.setFocusProxy(self.rows)
+
+    def show_run(self, run: RunState, *, has_others: bool) -> None:
+        """Show the validated updates and the checkpoints that are still kept, newest first."""
+        kept, shown = run.kept, run.shown_iteration
+        text = "every {spacing} updates, {used} of {budget} MB".format(
+            spacing=kept.spacing,
+            used=f"{kept.bytes_used / _MEGABYTE:,.0f}",
+            budget=f"{kept.budget_bytes / _MEGABYTE:,.0f}",
+        )
+        on_disk = "{mb} MB more are on the disk.".format(
+            mb=f"{kept.spilled_bytes / _MEGABYTE:,.0f}"
+        )
+        self._budget.show_value(text)
+        remark = (
+            "How much memory the checkpoints of all runs may take. "
+            "Of several runs, the shown one has half of it; the others share the rest."
+        )
+        told = f"{remark}\n{on_disk}" if kept.spilled_bytes else remark
+        self._budget.setToolTip(plain_tip(told))
+        validated = {v.iteration: v for v in run.history.validated}
+        rows = []
+        for iteration in sorted({*kept.iterations, *validated}, reverse=True)[:_MOST_ROWS]:
+            found = validated.get(iteration)
+            text = ""
+            if found is not None:
+                text = f"valid. loss {found.loss:.3f}"
+                if found.accuracy is not None:
+                    text += f"    {100 * found.accuracy:5.1f} %"
+            is_here = iteration == shown and run.visited is not None
+            rows.append(Row(str(iteration), f"{iteration:,}", text, is_here, not text))
+        self.rows.show_rows(tuple(rows))
+        self._rewind.setEnabled(run.visited is not None)
+        self._compare.setEnabled(has_others)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        self.head.use_theme(colors)
+        self.rows.use_theme(colors)
+        self._budget.use_theme(colors)
+
+    def _want_visit(self) -> None:
+        self._want_key(self.rows.current_key)
+
+    def _want_key(self, key: str) -> None:
+        if key:
+            self.visit_wanted.emit(int(key))
+
+    def _want_budget(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.budget_wanted.emit(action.data())

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject
 from backpropviz.errors import UserError
 from backpropviz.named_file import named_path
 from backpropviz.scene.theme import Theme
-from backpropviz.ui.action_set import Detour
+from backpropviz.ui.actions import Detour
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
@@ -116,26 +116,24 @@ class TrainingDesk(QObject):
     def _detours(self) -> dict[str, Detour]:
         """What the keys of the debugger do to a run, whose step is an update."""
         room, asked = self.room, self.room.asked
-        on = Detour(self.tr("Of a run: make one update and pause."), room.one_update)
-        back = Detour(self.tr("Of a run: show the update before."), room.show_previous)
+        on = Detour("Of a run: make one update and pause.", room.one_update)
+        back = Detour("Of a run: show the update before.", room.show_previous)
         return {
             "step_over": on,
             "next": on,
             "back_over": back,
             "previous": back,
             "step_into": Detour(
-                self.tr("Of a run: open the shown update in the debugger."), room.debug_update
+                "Of a run: open the shown update in the debugger.", room.debug_update
             ),
-            "step_out": Detour(self.tr("Of a run: train to the end of the epoch."), room.one_epoch),
-            "continue": Detour(self.tr("Of a run: start or pause training."), room.train),
+            "step_out": Detour("Of a run: train to the end of the epoch.", room.one_epoch),
+            "continue": Detour("Of a run: start or pause training.", room.train),
             "go_to": Detour(
-                self.tr("Of a run: show an update by its number."), room.page.controls.ask_update
+                "Of a run: show an update by its number.", room.page.controls.ask_update
             ),
-            "toggle_breakpoint": Detour(self.tr("Of a run: choose what stops it."), asked.stops),
-            "save": Detour(self.tr("Of a run: save it."), asked.save_run),
-            "export": Detour(
-                self.tr("Of a run: save the filters as a picture."), asked.save_picture
-            ),
+            "toggle_breakpoint": Detour("Of a run: choose what stops it.", asked.stops),
+            "save": Detour("Of a run: save it.", asked.save_run),
+            "export": Detour("Of a run: save the filters as a picture.", asked.save_picture),
         }
 
     def ask_for_run(self) -> None:
@@ -150,7 +148,7 @@ class TrainingDesk(QObject):
         """Whether a file holds a run; of a damaged one its reader tells."""
         if Path(name).suffix.lower() != ".bpv":
             return False
-        from backpropviz.storage.model_file import kind_of
+        from backpropviz.files.networks import kind_of
 
         try:
             return kind_of(named_path(name)) == "run"

@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
-from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.samples import Dataset
 from backpropviz.export.frames import check_path, frame_bytes
-from backpropviz.export.pdf import pdf
-from backpropviz.importers.datasets.load import Choices, read_dataset
-from backpropviz.importers.datasets.sources import BUNDLED
+from backpropviz.export.painted import pdf, png_bytes
+from backpropviz.figures.thumbnails import photograph
+from backpropviz.files.atomic import write_bytes
+from backpropviz.files.data.load import BUNDLED, Choices, read_dataset
+from backpropviz.files.fit import displayable
+from backpropviz.files.run import SavedRun, load_run, save_run
 from backpropviz.scene.marks import Scene
-from backpropviz.storage.atomic import write_bytes
-from backpropviz.storage.run_file import SavedRun, load_run, save_run
+from backpropviz.scene.theme import LIGHT
 from backpropviz.ui.background import Background
-from backpropviz.ui.training.remembered import remember_run
+from backpropviz.ui.recent import RecentSession, remember
+
+_SIDE = 32
+
+
+def remember_run(path: Path, saved: SavedRun) -> None:
+    """Put a run that was saved or opened first in the list."""
+    remember(
+        RecentSession(
+            title=f"{saved.run.title}, training",
+            place=f"update {saved.now.iteration:,}",
+            network=str(path.absolute()),
+            when=datetime.now().astimezone().replace(tzinfo=None).isoformat(timespec="minutes"),
+            thumbnail=base64.b64encode(_thumbnail(saved)).decode("ascii"),
+        )
+    )
+
+
+def _thumbnail(saved: SavedRun) -> bytes:
+    """The first image that it learns from."""
+    dataset = saved.run.dataset
+    image = displayable(dataset.training.images[:1], dataset.preprocessing)
+    marks = photograph(image, _SIDE, LIGHT)
+    return png_bytes(Scene(_SIDE, _SIDE, LIGHT.panel, marks), 2.0)
 
 
 class RunFiles(QObject):

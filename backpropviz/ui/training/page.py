@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -18,34 +19,186 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.figures.training.activity import activity_figure
-from backpropviz.figures.training.counters import Counter, counters
-from backpropviz.figures.training.layer_list import ratio_list, update_table
+from backpropviz.figures.training.activations import activity_figure
+from backpropviz.figures.training.filters import lower_edges
+from backpropviz.figures.training.numbers import RunCounter, counters, ratio_list, update_table
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.action_set import ActionSet
+from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.controls import Chip, PanelHead, hairline
-from backpropviz.ui.layout import focus_next
+from backpropviz.ui.docks import focus_next
 from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.alerts import AlertsPanel
-from backpropviz.ui.training.center import TrainingCenter
-from backpropviz.ui.training.charts import TrainingCharts
-from backpropviz.ui.training.checkpoint_panel import CheckpointPanel
-from backpropviz.ui.training.controls import TrainingControls
-from backpropviz.ui.training.curve_marks import curves_of
-from backpropviz.ui.training.figure_view import FigureView
-from backpropviz.ui.training.numbers import (
+from backpropviz.ui.training.charts import ChartsArea, TrainingCharts, curves_of
+from backpropviz.ui.training.controls import (
+    CheckpointPanel,
+    SettingsPanel,
+    SliderView,
+    TrainingControls,
+)
+from backpropviz.ui.training.pictures import (
     Activity,
+    PicturesView,
     counters_of,
     layers_of,
     slider_of,
     worst_activity,
 )
-from backpropviz.ui.training.pictures import PicturesView
-from backpropviz.ui.training.settings_panel import SettingsPanel
-from backpropviz.ui.training.slider import SliderView
-from backpropviz.ui.training.staged import Staged
 from backpropviz.ui.training.state import RunState, TrainingState
+
+_HANDLE: Final = 9
+_ENOUGH: Final = 0.45
+"""The share of the height below which the pictures would be too low: then a row of charts goes."""
+_FULL: Final = 0.6
+"""The share of its room that a picture cut below a layer has to fill; else it is cut anywhere."""
+
+
+class TrainingCenter(QSplitter):
+    """A person's own division stays; else it follows the height and the run."""
+
+    def __init__(
+        self, pictures: PicturesView, charts: TrainingCharts, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(Qt.Orientation.Vertical, parent)
+        self._pictures, self._charts = pictures, charts
+        self._fitted: tuple[int, int, int] = (0, 0, 0)
+        self._is_own = False
+        self.setChildrenCollapsible(False)
+        self.setHandleWidth(_HANDLE)
+        self.addWidget(pictures)
+        area = ChartsArea(charts)
+        charts.setObjectName("TrainingStage")
+        charts.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.addWidget(area)
+        self.splitterMoved.connect(self._keep)
+        # The heights around are settled only once the event that changed them is over.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._fit_again)
+
+    def fit(self, run_number: int) -> None:
+        """Divide the height for a run's filters, once for each run and each size of the page."""
+        scene, state = self._pictures.filters.scene, (run_number, self.width(), self.height())
+        if scene is None or state == self._fitted:
+            return
+        self._is_own = self._is_own and run_number == self._fitted[0]
+        self._fitted = state
+        if not self._is_own:
+            above = self._pictures.choice_height
+            total = self.height() - _HANDLE
+            edges = [round(edge) + above for edge in lower_edges(scene)]
+            height = picture_height(total, edges, self._charts.least_heights)
+            self.setSizes([height, total - height])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._soon.start(0)
+
+    def _fit_again(self) -> None:
+        if self._fitted[0]:
+            self.fit(self._fitted[0])
+
+    def _keep(self) -> None:
+        self._is_own = True
+
+
+def picture_height(total: int, edges: Sequence[int], charts: tuple[int, int]) -> int:
+    """Pixels of the pictures, of a total that they share with charts.
+
+    `edges` are the heights at which a picture may be cut, the last one its whole height; `charts`
+    what one row of charts should have, and the least of all rows.
+    """
+    room = total - charts[1]
+    if edges[-1] > room and room < _ENOUGH * total:
+        room = total - charts[0]
+    below = max((edge for edge in edges if edge <= room), default=0)
+    is_full = below == edges[-1] or below >= _FULL * room
+    return max(0, below if is_full else room)
+
+
+class Staged(QObject):
+    """Draws the parts that are wanted, one a turn of the event loop; `done` when none is left."""
+
+    done = Signal()
+
+    def __init__(self, parts: Mapping[str, Callable[[], None]], parent: QObject) -> None:
+        super().__init__(parent)
+        self._parts = parts
+        self._wanted: set[str] = set()
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.setInterval(0)
+        self._turn.timeout.connect(self._draw_next)
+        self._painted = QTimer(self)
+        self._painted.setSingleShot(True)
+        self._painted.setInterval(0)
+        self._painted.timeout.connect(self.done)
+
+    def want(self, names: Iterable[str] | None = None) -> None:
+        """Draw these parts soon, or all."""
+        self._wanted.update(self._parts if names is None else names)
+        self._turn.start()
+
+    def draw_now(self) -> None:
+        """Draw at once all that is still wanted."""
+        while self._wanted:
+            self._draw_next()
+
+    def stop(self) -> None:
+        """Draw nothing more."""
+        self._wanted.clear()
+        self._turn.stop()
+        self._painted.stop()
+
+    def _draw_next(self) -> None:
+        name = next((name for name in self._parts if name in self._wanted), None)
+        try:
+            if name is not None:
+                self._wanted.discard(name)
+                self._parts[name]()
+        finally:
+            # A part that fails is told by Python; the others are drawn all the same.
+            if self._wanted:
+                self._turn.start()
+            else:
+                self._turn.stop()
+                # After the painting, which Qt does before it comes to its timers.
+                self._painted.start()
+
+
+class FigureView(SceneView):
+    """Draws what `figure` makes of a width; nothing where that is None."""
+
+    def __init__(self, name: str, margin: int = 16) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._make: Callable[[float], Scene | None] = _nothing
+        self._theme: Theme | None = None
+        self.setViewportMargins(margin, 0, margin, 0)
+        self.setFixedHeight(1)
+        self.resized.connect(self.draw)
+
+    def show_figure(self, make: Callable[[float], Scene | None], colors: Theme) -> None:
+        """Draw another figure."""
+        self._make, self._theme = make, colors
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw in the width that there is."""
+        width = self.viewport().width()
+        scene = self._make(float(width)) if self._theme is not None and width > 40 else None
+        if scene is None or self._theme is None:
+            return
+        if self.height() != round(scene.height):
+            self.setFixedHeight(round(scene.height))
+        self.show_scene(scene, self._theme)
+
+
+def _nothing(_width: float) -> Scene | None:
+    return None
+
 
 _WIDTHS: Final = (256, 375)
 _NARROW_WIDTHS: Final = (232, 330)
@@ -75,10 +228,10 @@ class TrainingPage(QWidget):
         self.pictures = PicturesView()
         self.checkpoints = CheckpointPanel(actions)
         self.controls, self.slider = TrainingControls(actions), SliderView()
-        self.counters = FigureView(self.tr("Counters"), 0)
-        self.layers = FigureView(self.tr("Layers"))
-        self.activity = FigureView(self.tr("Active maps"))
-        self.last_update = FigureView(self.tr("Last update"))
+        self.counters = FigureView("Counters", 0)
+        self.layers = FigureView("Layers")
+        self.activity = FigureView("Active maps")
+        self.last_update = FigureView("Last update")
         for panel, kind in ((self.charts, Chip), (self.alerts, QPushButton)):
             panel.setFocusProxy(panel.findChildren(kind)[0])
         self._lay_out()
@@ -108,7 +261,7 @@ class TrainingPage(QWidget):
         right.setHandleWidth(1)
         right.setChildrenCollapsible(False)
         right.addWidget(self.alerts)
-        self._last = _stacked("Panel", *self._headed(self.tr("Last update"), self.last_update))
+        self._last = _stacked("Panel", *self._headed("Last update", self.last_update))
         right.addWidget(self._last)
         right.addWidget(self.checkpoints)
         self._center = TrainingCenter(self.pictures, self.charts)
@@ -129,7 +282,7 @@ class TrainingPage(QWidget):
         column.addWidget(_stacked("Panel", self.controls, self.slider))
 
     def _left_parts(self) -> tuple[QWidget, ...]:
-        layers = self._headed(self.tr("Layers"), self.layers, self.tr("update / weight"))
+        layers = self._headed("Layers", self.layers, "update / weight")
         return (*layers, hairline(), self.activity, hairline(), self.settings)
 
     def _headed(self, title: str, view: FigureView, remark: str = "") -> tuple[QWidget, ...]:
@@ -225,7 +378,7 @@ class TrainingPage(QWidget):
         """Alerts are of the newest update, also while another is shown."""
         if run.visited is None:
             return ""
-        text = self.tr("As of update {now}, the newest; update {shown} is shown.")
+        text = "As of update {now}, the newest; update {shown} is shown."
         return text.format(now=f"{run.now.iteration:,}", shown=f"{run.shown_iteration:,}")
 
     def _draw_charts(self) -> None:
@@ -239,7 +392,7 @@ class TrainingPage(QWidget):
             self.checkpoints.show_run(self._state.run, has_others=has_others)
 
 
-def _counter_scene(entries: tuple[Counter, ...], colors: Theme, width: float) -> Scene:
+def _counter_scene(entries: tuple[RunCounter, ...], colors: Theme, width: float) -> Scene:
     """Without the speed, which the status bar says too, where there is little room."""
     shown = entries if width >= _FEW_COUNTERS else (*entries[:2], *entries[3:])
     return counters(shown, width, colors)

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.training.measure import Validated
-from backpropviz.figures.training.activation_maps import activation_maps, value_words
-from backpropviz.figures.training.confusion import cell_words, confusion_figure
+from backpropviz.engine.training.history import Columns, Validated
+from backpropviz.engine.value import Array, shape_text
+from backpropviz.figures.training.activations import activation_maps, value_words
+from backpropviz.figures.training.answers import cell_words, confusion_figure
+from backpropviz.figures.training.numbers import LayerFacts, RunCounter, percent, short
+from backpropviz.figures.training.time_slider import SliderState
+from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.plain_text import PlainLabel, plain_title
-from backpropviz.ui.preferences import read_preferences
+from backpropviz.ui.recent import read_preferences
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.answers_desk import AnswersDesk
-from backpropviz.ui.training.filters_view import FiltersView
-from backpropviz.ui.training.probe import activations, output_address, probe_samples, shown_layers
+from backpropviz.ui.training.answers import AnswersDesk
+from backpropviz.ui.training.charts import marks_of
+from backpropviz.ui.training.filters import FiltersView
+from backpropviz.ui.training.past import activations, output_address, probe_samples, shown_layers
 from backpropviz.ui.training.state import RunState
+from backpropviz.ui.training.worker import updates_in
 
 _FILTERS, _ACTIVATIONS, _ANSWERS = "filters", "activations", "answers"
 _MOST_SAMPLES: Final = 24
@@ -38,24 +45,24 @@ class PicturesView(QWidget):
         self._colors: Theme = LIGHT
         self._is_locked = True
         self._layer, self._sample, self._listed = "", 0, 0
-        self._kind = Segmented(self.tr("Pictures"))
+        self._kind = Segmented("Pictures")
         self._kind.set_choices(
             [
-                (self.tr("Filters"), _FILTERS, self.tr("Weights, gradients, change.")),
-                (self.tr("Activations"), _ACTIVATIONS, self.tr("What a sample excites.")),
-                (self.tr("Answers"), _ANSWERS, self.tr("Who is taken for whom.")),
+                ("Filters", _FILTERS, "Weights, gradients, change."),
+                ("Activations", _ACTIVATIONS, "What a sample excites."),
+                ("Answers", _ANSWERS, "Who is taken for whom."),
             ]
         )
         self._kind.set_value(_FILTERS)
         self._kind.chosen.connect(self._choose_kind)
-        self._layers, self._samples = Chip(self.tr("Layer")), Chip(self.tr("Sample"))
+        self._layers, self._samples = Chip("Layer"), Chip("Sample")
         self._moment = PlainLabel()
         self._moment.setObjectName("Note")
         self._pages = QStackedWidget()
         self._pages.addWidget(self.filters)
         self._pages.addWidget(self._other)
         self.setFocusProxy(self.filters)
-        self._other.setAccessibleName(self.tr("Activations and answers"))
+        self._other.setAccessibleName("Activations and answers")
         self._other.resized.connect(self._draw_other)
         self._desk = AnswersDesk(self)
         self._other.clicked.connect(self._desk.click)
@@ -90,9 +97,7 @@ class PicturesView(QWidget):
         if self._listed != run.number:
             self._list_choices(run)
         shown = run.shown
-        waiting = self.tr("update {wanted} is computed again…").format(
-            wanted=f"{run.shown_iteration:,}"
-        )
+        waiting = "update {wanted} is computed again…".format(wanted=f"{run.shown_iteration:,}")
         is_there = shown is not None and shown.iteration == run.shown_iteration
         self._moment.setText("" if is_there else waiting)
         self.draw()
@@ -142,13 +147,13 @@ class PicturesView(QWidget):
     def _answers(self, width: float) -> Scene | None:
         run, found = self._run, self._validated
         if run is None or found is None or found.confusion is None:
-            self._moment.setText(self.tr("Validated at the end of an epoch."))
+            self._moment.setText("Validated at the end of an epoch.")
             return Scene(width, 1, self._colors.stage, (), "answers")
         if run.visited is not None:
-            text = self.tr("The newest answers; a click on a cell asks update {n}.")
+            text = "The newest answers; a click on a cell asks update {n}."
             self._moment.setText(text.format(n=f"{run.shown_iteration:,}"))
         held_out = run.run.dataset.validation
-        title = self.tr("{count} validation samples after update {number}").format(
+        title = "{count} validation samples after update {number}".format(
             count=f"{0 if held_out is None else len(held_out):,}", number=f"{found.iteration:,}"
         )
         room = min(width, max(_LEAST_TABLE, 1.1 * self._other.viewport().height()))
@@ -209,3 +214,138 @@ class PicturesView(QWidget):
             self._sample = int(value)
             self._samples.show_value(probe_samples(self._run.run).names[self._sample])
         self.draw()
+
+
+_MOST_EPOCHS = 12
+_MANY_UNITS = 64
+_TENTHS = (10, 15, 20, 30, 40, 50, 60, 80, 100, 120)
+
+
+@frozen(eq=False)
+class Activity:
+    """A layer's maps: their active share when last measured, and for how long they were not."""
+
+    layer: str
+    shares: Array
+    inactive: Array
+
+
+def worst_activity(run: RunState) -> Activity | None:
+    """The rectifier with the largest share of inactive maps; None where that is not known: before
+    the first update, and of the past.
+
+    Layers of many units are left out where there are others: they have no room beside the rest.
+    """
+    measured = next((m for m in reversed(run.history.recent) if m.activities), None)
+    if measured is None or run.guard is None or run.visited is not None:
+        return None
+    inactive = run.guard.diagnosis.inactive_for
+    found = [
+        Activity(layer, shares, inactive[layer])
+        for layer, shares in measured.activities.items()
+        if layer in inactive and len(inactive[layer]) == len(shares)
+    ]
+    few = [one for one in found if len(one.shares) <= _MANY_UNITS]
+    return max(few or found, key=lambda one: float((one.inactive > 0).mean()), default=None)
+
+
+def counters_of(run: RunState) -> tuple[RunCounter, ...]:
+    """What is read from afar, of the shown update."""
+    shown = run.shown_iteration
+    row = run.history.columns(shown, shown)
+    course = run.run.course
+    done, total = updates_in(course, max(1, shown))
+    epoch = course.place(max(1, shown)).epoch
+    speed = run.samples_per_second
+    within = f"{done if shown else 0} of {total}{_left(run, total - done)}"
+    return (
+        RunCounter("Update", f"{shown:,}"),
+        RunCounter("Epoch", f"{epoch:,}", within),
+        RunCounter("Samples per second", "not yet" if speed is None else f"{speed:,.0f}"),
+        _loss(run, float(row.loss[0]) if len(row) else math.nan),
+        *_accuracy(run),
+    )
+
+
+def _left(run: RunState, updates: int) -> str:
+    speed = run.samples_per_second
+    if not speed or run.visited is not None:
+        return ""
+    seconds = updates * run.run.course.at(run.now.iteration + 1).batch_size / speed
+    return f", {seconds:,.0f} s left" if seconds >= 1 else ""
+
+
+def _loss(run: RunState, loss: float) -> RunCounter:
+    validated = _validated(run)
+    remark = f"validation {short(validated[-1].loss)}" if validated else ""
+    return RunCounter("Loss, last batch", "not yet" if math.isnan(loss) else short(loss), remark)
+
+
+def _accuracy(run: RunState) -> Iterator[RunCounter]:
+    if run.run.dataset.validation is None or not run.run.dataset.class_names:
+        return
+    found = [v.accuracy for v in _validated(run) if v.accuracy is not None]
+    if found:
+        best = f"best {percent(max(found))}"
+        yield RunCounter("Validation accuracy", percent(found[-1]), best)
+    else:
+        yield RunCounter("Validation accuracy", "not yet", "at the epoch's end")
+
+
+def _validated(run: RunState) -> tuple[Validated, ...]:
+    """Up to the shown update."""
+    return tuple(v for v in run.history.validated if v.iteration <= run.shown_iteration)
+
+
+def layers_of(run: RunState) -> tuple[LayerFacts, ...]:
+    """The layers with weights, and what the shown update did to them."""
+    shown = run.shown_iteration
+    row = run.history.columns(shown, shown)
+    network = run.run.network
+    return tuple(
+        LayerFacts(
+            tensor.layer,
+            shape_text(network.parameter_shapes(network.by_name[tensor.layer])[tensor.quantity]),
+            *_measured(row, place),
+        )
+        for place, tensor in enumerate(run.history.tensors)
+        if tensor.quantity == "weight"
+    )
+
+
+def _measured(row: Columns, place: int) -> tuple[float, float]:
+    if not len(row):
+        return math.nan, math.nan
+    return float(row.ratios[0, place]), float(row.gradient_norms[0, place])
+
+
+def slider_of(run: RunState) -> SliderState:
+    """The way through a run, up to a round number ahead of where it stands."""
+    last = run.now.iteration
+    return SliderState(
+        shown=run.shown_iteration,
+        last=last,
+        end=_round_end(last),
+        epochs=_epochs(run, last),
+        checkpoints=run.kept.iterations,
+        marks=marks_of(run),
+    )
+
+
+def _round_end(last: int) -> int:
+    """So far the line goes, so that it need not grow with every update."""
+    power: int = 10 ** max(1, len(str(last)) - 1)
+    tenths = next(tenths for tenths in _TENTHS if tenths * power > 10.2 * last)
+    return max(power, tenths * power // 10)
+
+
+def _epochs(run: RunState, last: int) -> tuple[tuple[int, int], ...]:
+    """(number, first update) of as many epochs as can be told apart, evenly spread."""
+    course = run.run.course
+    most = course.place(max(1, last)).epoch
+    wanted = range(1, most + 1, -(-most // _MOST_EPOCHS))
+    updates = range(1, last + 1)
+    return tuple(
+        (epoch, 1 + bisect_left(updates, epoch, key=lambda k: course.place(k).epoch))
+        for epoch in wanted
+    )

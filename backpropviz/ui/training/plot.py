@@ -2,25 +2,268 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import (
+    QBrush,
+    QColor,
     QContextMenuEvent,
     QKeyEvent,
     QMouseEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QGraphicsView, QWidget
 
-from backpropviz.figures.training.curve_plane import (
+from backpropviz.engine.value import Array
+from backpropviz.figures.analysis.chart import CURVE_WIDTH, Chart
+from backpropviz.figures.training.curve_figure import (
+    DOT_RADIUS,
+    Drawn,
+    crosshair_marks,
+    heights,
+    names_width,
+    nearest,
+    over_marks,
+    plane_box,
+    plane_of,
+    points_of,
+    reading_at,
+    readout_marks,
+    spoken,
+    under_marks,
     whole_reach,
 )
-from backpropviz.figures.training.curves import ChartKind
-from backpropviz.figures.training.readout import (
-    nearest,
-)
-from backpropviz.ui.training.curve_canvas import CurveCanvas
+from backpropviz.figures.training.curves import ChartKind, CurveMark, Series, Smoothed, Smoothing
+from backpropviz.frozen import frozen
+from backpropviz.paint.draw import draw_marks
+from backpropviz.paint.families import qfont
+from backpropviz.scene.marks import Box
+from backpropviz.scene.theme import ROW, Theme
+
+_RAW_ALPHA: Final = 64
+
+
+class _Curve:
+    """A series' items in the scene: raw values behind, the line, dots on it."""
+
+    def __init__(self, box: Any) -> None:
+        self.raw, self.line = pg.PlotCurveItem(), pg.PlotCurveItem()
+        self.dots = pg.ScatterPlotItem(pxMode=True)
+        self._box = box
+        self.raw.setZValue(-2)
+        self.dots.setZValue(1)
+        for item in (self.raw, self.line, self.dots):
+            box.addItem(item, ignoreBounds=True)
+
+    def remove(self) -> None:
+        for item in (self.raw, self.line, self.dots):
+            self._box.removeItem(item)
+
+    def dress(self, one: Drawn, colors: Theme) -> None:
+        color = QColor(one.series.color)
+        pen = QPen(color, CURVE_WIDTH)
+        pen.setCosmetic(True)
+        if one.series.dash:
+            pen.setDashPattern([part / CURVE_WIDTH for part in one.series.dash])
+        self.line.setPen(pen)
+        pale = QColor(color)
+        pale.setAlpha(_RAW_ALPHA)
+        self.raw.setPen(QPen(pale, 0))
+        self.dots.setPen(pen)
+        self.dots.setBrush(QBrush(QColor(colors.panel)))
+        self.dots.setSize(2 * DOT_RADIUS)
+
+    def place(self, one: Drawn, width: float, reach: tuple[float, float], *, is_log: bool) -> None:
+        x, y = _points(one, one.line, width, reach, is_log=is_log)
+        self.line.setData(x, y, connect="finite")
+        self.raw.setVisible(one.has_raw)
+        if one.has_raw:
+            raw = _points(one, one.series.values, width, reach, is_log=is_log)
+            self.raw.setData(*raw, connect="finite")
+        self.dots.setVisible(one.series.has_dots)
+        if one.series.has_dots:
+            known = np.isfinite(y)
+            self.dots.setData(x[known], y[known])
+
+
+def _points(
+    one: Drawn, values: Array, width: float, reach: tuple[float, float], *, is_log: bool
+) -> tuple[Array, Array]:
+    """Points in the view's own coordinates: powers of ten where the scale is logarithmic."""
+    x, y = points_of(one, values, width, reach, is_log=is_log)
+    return x.astype(np.float64), np.log10(y) if is_log else y
+
+
+class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
+    """Shows curves, the crosshair, and the interval that is being drawn with Shift."""
+
+    def __init__(self, kind: ChartKind, parent: QWidget | None = None) -> None:
+        super().__init__(parent, useOpenGL=False, background=None)
+        self.kind = kind
+        self.is_log = kind.begins_log
+        self._drawn: tuple[Drawn, ...] = ()
+        self._marks: tuple[CurveMark, ...] = ()
+        self._colors: Theme | None = None
+        self._curves: dict[str, _Curve] = {}
+        self._reach: tuple[float, float] | None = None
+        self._plane: Chart | None = None
+        self._beside = 0.0
+        self._crosshair: float | None = None
+        self._has_readout = False
+        self._band: tuple[float, float] | None = None
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAccessibleName(kind.title)
+        self.setMinimumSize(160, 72)
+        # No plot item: its axes and menus are not ours, and its menus would outlive it.
+        self._box = pg.ViewBox(enableMouse=False, enableMenu=False, defaultPadding=0.0)
+        self._box.disableAutoRange()
+        self.scene().addItem(self._box)
+        # `_refresh` asks for one painting; the scene would ask for a second one by itself.
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.NoViewportUpdate)
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The first and the last update that are shown."""
+        return self._reach or whole_reach(self._drawn)
+
+    @property
+    def plane(self) -> Chart | None:
+        """Where the values lie, in the widget's pixels."""
+        return self._plane
+
+    def show_curves(
+        self,
+        drawn: tuple[Drawn, ...],
+        marks: tuple[CurveMark, ...],
+        reach: tuple[float, float] | None,
+        colors: Theme,
+    ) -> None:
+        """Draw series, or what has been added to them."""
+        is_dressed = colors is self._colors and _looks(drawn) == _looks(self._drawn)
+        self._drawn, self._marks, self._reach, self._colors = drawn, marks, reach, colors
+        keys = {one.series.key for one in drawn}
+        for key in [key for key in self._curves if key not in keys]:
+            self._curves.pop(key).remove()
+        for one in drawn:
+            if one.series.key not in self._curves:
+                self._curves[one.series.key] = _Curve(self._box)
+                is_dressed = False
+        if not is_dressed:
+            for one in drawn:
+                self._curves[one.series.key].dress(one, colors)
+        self._refresh()
+
+    def show_reach(self, reach: tuple[float, float] | None) -> None:
+        """Show the updates of another interval, None for all."""
+        if reach != self._reach:
+            self._reach = reach
+            self._refresh()
+
+    def set_log(self, is_log: bool) -> None:
+        """Change the scale."""
+        self.is_log = is_log
+        self._refresh()
+
+    def show_crosshair(self, iteration: float | None, *, with_readout: bool) -> None:
+        """Draw the crosshair of all charts; the readout only in the one that is pointed at."""
+        if (iteration, with_readout) == (self._crosshair, self._has_readout):
+            return
+        self._crosshair, self._has_readout = iteration, with_readout
+        if with_readout and iteration is not None:
+            readings = reading_at(self._drawn, iteration, self.kind)
+            self.setAccessibleDescription(spoken(readings, iteration))
+        self.viewport().update()
+
+    def _refresh(self) -> None:
+        """Place axes and points for the present size, reach and scale."""
+        if self._colors is None:
+            return
+        size = self.viewport().size()
+        body = Box(0, 0, size.width(), size.height())
+        self._beside = names_width(self._drawn, body.width)
+        area = plane_box(body, self._beside)
+        reach = self.reach
+        levels = heights(self.kind, self._drawn, reach, is_log=self.is_log)
+        self._plane = plane_of(self.kind, area, reach, levels, is_log=self.is_log)
+        self._box.setGeometry(area.x, area.y, area.width, area.height)
+        low, high = np.log10(levels) if self.is_log else levels
+        self._box.setRange(xRange=reach, yRange=(float(low), float(high)), padding=0)
+        for one in self._drawn:
+            curve = self._curves[one.series.key]
+            curve.place(one, area.width, reach, is_log=self.is_log)
+        self.resetCachedContent()  # the grid, which is kept while only the crosshair moves
+        self.viewport().update()
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QPoint) -> None:
+        """The panel, the grid with its numbers, the marks of what happened."""
+        colors = self._colors
+        if colors is None:
+            return
+        painter.save()
+        painter.resetTransform()
+        painter.fillRect(self.viewport().rect(), QColor(colors.panel))
+        if self._drawn and self._plane is not None:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            draw_marks(under_marks(self._plane, self.kind, self._marks, colors), painter)
+        painter.restore()
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QPoint) -> None:
+        """The names at the lines' ends, the crosshair, or what will be here."""
+        colors, plane = self._colors, self._plane
+        if colors is None or plane is None:
+            return
+        painter.save()
+        painter.resetTransform()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self._drawn:
+            self._draw_over(painter, plane, colors)
+        else:
+            self._draw_promise(painter, colors)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(colors.update), 2))
+            painter.drawRect(QRectF(self.viewport().rect()).adjusted(1, 1, -1, -1))
+        painter.restore()
+
+    def _draw_over(self, painter: QPainter, plane: Chart, colors: Theme) -> None:
+        draw_marks(over_marks(plane, self._drawn, self._beside, colors), painter)
+        if self._band is not None:
+            left, right = sorted(self._band)
+            tint = QColor(colors.update)
+            tint.setAlpha(48)
+            painter.fillRect(QRectF(left, plane.box.y, right - left, plane.box.height), tint)
+        if self._crosshair is None:
+            return
+        draw_marks(crosshair_marks(plane, self._crosshair, colors), painter)
+        if self._has_readout:
+            readings = reading_at(self._drawn, self._crosshair, self.kind)
+            card = readout_marks(plane, self._crosshair, readings, self._marks, colors)
+            draw_marks(card, painter)
+
+    def _draw_promise(self, painter: QPainter, colors: Theme) -> None:
+        painter.setFont(qfont(ROW))
+        painter.setPen(QColor(colors.text_tertiary))
+        room = self.viewport().rect().adjusted(8, 0, -8, 0)
+        flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        painter.drawText(room, flags, self.kind.promise)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if hasattr(self, "_colors"):  # the base class resizes while it is made
+            self._refresh()
+
+
+def _looks(drawn: Sequence[Drawn]) -> list[tuple[object, ...]]:
+    return [(one.series.key, one.series.color, one.series.dash) for one in drawn]
+
 
 ZOOM: Final = 1.25
 _LEAST_SPAN: Final = 4.0
@@ -161,3 +404,47 @@ class Plot(CurveCanvas):
         is_all = low <= first and high >= last
         if high > low:
             self.reach_wanted.emit(None if is_all else (low, high))
+
+
+@frozen(eq=False)
+class _Kept:
+    series: Series
+    smoothed: Smoothed
+
+
+class CurveCache:
+    """Keeps the last line of every curve of every chart."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[ChartKind, str], _Kept] = {}
+
+    def drawn(
+        self, kind: ChartKind, series: Sequence[Series], smoothing: Smoothing
+    ) -> tuple[Drawn, ...]:
+        """The series with their lines."""
+        return tuple(self._one(kind, one, smoothing) for one in series)
+
+    def _one(self, kind: ChartKind, series: Series, smoothing: Smoothing) -> Drawn:
+        if not series.is_smoothed or smoothing.is_none:
+            return Drawn(series, series.values)
+        key = kind, series.key
+        kept = self._kept.get(key)
+        before = Smoothed(smoothing)
+        if kept is not None and kept.smoothed.smoothing == smoothing and _grew(kept.series, series):
+            before = kept.smoothed
+        found = before.extended(series.values)
+        self._kept[key] = _Kept(series, found)
+        return Drawn(series, found.values)
+
+
+def _grew(before: Series, now: Series) -> bool:
+    """Whether a curve goes on from what it was: same beginning, same last known row."""
+    count = len(before.iterations)
+    if not count or count > len(now.iterations):
+        return False
+    places = (0, count - 1)
+    return all(
+        before.iterations[k] == now.iterations[k]
+        and (before.values[k] == now.values[k] or before.values[k] != before.values[k])
+        for k in places
+    )

@@ -2,38 +2,264 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction
 
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.engine.address import Address
+from backpropviz.debugger.commands import GoToAddress
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.model import Model
-from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.checkpoints import Moment
 from backpropviz.engine.training.run import Run
+from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
+from backpropviz.figures.training.curves import ChartKind
+from backpropviz.files.run import SavedRun
+from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
-from backpropviz.storage.run_file import SavedRun
+from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.background import Background
+from backpropviz.ui.controls import Chip, file_name, shortened
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.preferences import read_preferences
+from backpropviz.ui.plain_text import plain_tip, plain_title
+from backpropviz.ui.recent import read_preferences
+from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.session_file import at_kept_place
-from backpropviz.ui.training.chips import TrainingChips
 from backpropviz.ui.training.controller import TrainingController
-from backpropviz.ui.training.debugged import UpdateSubject, opened_update
+from backpropviz.ui.training.files import RunFiles
 from backpropviz.ui.training.page import TrainingPage
-from backpropviz.ui.training.questions import RunQuestions
-from backpropviz.ui.training.state import TrainingState
-from backpropviz.ui.training.status import facts, message, mood, standing
-from backpropviz.ui.training.typed import typed_value
+from backpropviz.ui.training.past import UpdateSubject, opened_update
+from backpropviz.ui.training.settings import typed_value
+from backpropviz.ui.training.state import RunState, TrainingState, facts, message, mood, standing
 
 if TYPE_CHECKING:
     from backpropviz.ui.kept_work import LoadedRun
     from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.training.charts import ComparisonWindow
     from backpropviz.ui.workbench import Workbench
+
+
+class RunQuestions(QObject):
+    """Opens dialogs and windows when they are asked for; `files` writes what is saved."""
+
+    def __init__(
+        self, controller: TrainingController, page: TrainingPage, window: MainWindow
+    ) -> None:
+        super().__init__(window)
+        self.controller, self.page, self._window = controller, page, window
+        self.files = RunFiles(window)
+        self.comparison: ComparisonWindow | None = None
+        page.alerts.stops_wanted.connect(self.stops)
+        page.alerts.rules_wanted.connect(self.alert_rules)
+        page.charts.picture_wanted.connect(self._save_charts)
+        page.charts.table_wanted.connect(self.save_history)
+
+    def follow(self, state: TrainingState) -> None:
+        """What stands beside the page shows the runs as they are now."""
+        if self.comparison is not None:
+            self.comparison.show_state(state)
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        if self.comparison is not None:
+            self.comparison.use_theme(colors)
+
+    def close(self) -> None:
+        """Close what is open and wait for all threads."""
+        self.files.stop()
+        if self.comparison is not None:
+            self.comparison.done(0)
+
+    def fork(self) -> None:
+        """Go on from the shown update with other settings."""
+        from backpropviz.ui.training.new_run import ask_fork
+
+        run = self.controller.state.run
+        found = None if run is None else ask_fork(self._window, run, self._window.theme)
+        if found is not None:
+            title, settings = found
+            self.controller.fork(settings, title)
+
+    def compare_runs(self) -> None:
+        """Curves of two runs, and the difference of their filters."""
+        from backpropviz.ui.training.charts import ComparisonWindow
+
+        if len(self.controller.state.runs) < 2:
+            self._window.tell("There is one run only: fork it or start another first.")
+            return
+        if self.comparison is None:
+            self.comparison = ComparisonWindow(
+                self._window, self.controller.state, self._window.theme
+            )
+            self.comparison.closed.connect(self._forget_comparison)
+        self.comparison.show()
+        self.comparison.raise_()
+
+    def stops(self) -> None:
+        """Choose what stops the run by itself."""
+        from backpropviz.ui.training.stops import ask_stops
+
+        guard = self._guard
+        if guard is not None:
+            found = ask_stops(self._window, guard.watches.stops, guard.facts, self._window.theme)
+            if found is not None:
+                self.controller.use_stops(found)
+
+    def alert_rules(self) -> None:
+        """Change the thresholds of the alerts."""
+        from backpropviz.ui.training.stops import ask_thresholds
+
+        guard = self._guard
+        if guard is not None:
+            found = ask_thresholds(self._window, guard.diagnosis.limits, self._window.theme)
+            if found is not None:
+                self.controller.use_limits(found)
+
+    @property
+    def _guard(self) -> Guard | None:
+        run = self.controller.state.run
+        return None if run is None else run.guard
+
+    def save_run(self) -> None:
+        """Write the run to a file."""
+        path = self.files.ask_path("Save run", f"{self._file_name()}.bpv", "Runs (*.bpv)")
+        if path is not None:
+            number = self.controller.state.current
+            self.controller.saved(partial(self.files.save, path, number=number))
+
+    def save_history(self) -> None:
+        """Write a row for each update to a CSV file."""
+        run = self.controller.state.run
+        name = f"{self._file_name()}.csv"
+        path = self.files.ask_path("Save curves", name, "Tables (*.csv)")
+        if run is not None and path is not None:
+            self.files.save_table(path, run.history.csv_rows())
+
+    def save_picture(self) -> None:
+        """Write the filters as they are shown to a picture file."""
+        scene = self.page.pictures.figure(float(self.page.pictures.width()))
+        if scene is not None:
+            self._save_scene(scene)
+
+    def _save_charts(self, kinds: tuple[ChartKind, ...]) -> None:
+        width = float(self.page.charts.width())
+        self._save_scene(self.page.charts.scene(width, self._window.theme, kinds))
+
+    def _save_scene(self, scene: Scene) -> None:
+        name, kinds = f"{self._file_name()}.png", "Pictures (*.png *.svg *.pdf)"
+        path = self.files.ask_path("Save picture", name, kinds)
+        if path is not None:
+            self.files.save_picture(path, scene)
+
+    def _file_name(self) -> str:
+        run = self.controller.state.run
+        return (
+            "run"
+            if run is None
+            else "".join(
+                letter if letter.isalnum() or letter in "-_" else "-" for letter in run.run.title
+            )
+        )
+
+    def open_network(self) -> None:
+        """The network with the shown weights, in the debugger."""
+        run = self.controller.state.run
+        if run is not None and run.shown is not None:
+            model = replace(run.run.model, parameters=run.shown.parameters)
+            title = f"{run.run.title}-{run.shown.iteration}"
+            self._window.open(OpenRequest(network=title, model=model))
+
+    def _forget_comparison(self) -> None:
+        self.comparison = None
+
+
+_LONGEST = 28
+
+
+class TrainingChips(QObject):
+    """Emits the number of a chosen run, and the wish to see the network in the debugger."""
+
+    run_wanted = Signal(int)
+    network_wanted = Signal()
+
+    def __init__(self, actions: ActionSet, parent: QObject) -> None:
+        super().__init__(parent)
+        self._actions = actions
+        self._run, self._data, self._network = (
+            Chip("Run"),
+            Chip("Data"),
+            Chip("Network"),
+        )
+        self._shown: tuple[object, ...] = ()
+        self._open = QAction("Open with the shown weights in the debugger", self)
+        self._open.triggered.connect(self.network_wanted)
+
+    @property
+    def widgets(self) -> tuple[Chip, ...]:
+        """The chips from left to right."""
+        return self._run, self._data, self._network
+
+    def show_state(self, state: TrainingState) -> None:
+        """Show the run that trains, and offer the others."""
+        run = state.run
+        shown = (state.current, tuple((one.number, one.run.title) for one in state.runs))
+        if run is None or shown == self._shown:
+            return
+        self._shown = shown
+        dataset = run.run.dataset
+        held_out = 0 if dataset.validation is None else len(dataset.validation)
+        self._run.show_value(shortened(run.run.title, _LONGEST))
+        self._run.setToolTip(plain_tip(run.run.origin))
+        count = len(dataset.training) + held_out
+        source = shortened(file_name(dataset.source), _LONGEST)
+        self._data.show_value(f"{source}, {count:,}")
+        self._data.setToolTip(
+            plain_tip(f"{len(dataset.training):,} to train on, {held_out:,} held out")
+        )
+        self._network.show_value(run.run.network.name)
+        new = self._actions["new_run"]
+        self._run.fill([*self._entries(state), None, self._actions["compare_runs"], None, new])
+        skipped = [self._said(f"{one.name}: {one.reason}") for one in dataset.skipped[:12]]
+        facts = [self._said(dataset.source), self._said(self._data.toolTip())]
+        self._data.fill([*facts, *([None] if skipped else []), *skipped, None, new])
+        self._network.fill([self._open, None, new])
+
+    def use_theme(self, colors: Theme) -> None:
+        """Take the colors of a theme."""
+        for chip in self.widgets:
+            chip.use_theme(colors)
+
+    def _entries(self, state: TrainingState) -> Iterator[QAction]:
+        """The runs, forks below their parents."""
+        for depth, run in _tree(state, None, 0):
+            action = QAction(plain_title("      " * depth + run.run.title), self._run.menu())
+            action.setData(run.number)
+            action.setCheckable(True)
+            action.setChecked(run.number == state.current)
+            action.triggered.connect(self._choose)
+            yield action
+
+    def _said(self, text: str) -> QAction:
+        action = QAction(plain_title(text), self._data.menu())
+        action.setEnabled(False)
+        return action
+
+    def _choose(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.run_wanted.emit(int(action.data()))
+
+
+def _tree(state: TrainingState, parent: int | None, depth: int) -> Iterator[tuple[int, RunState]]:
+    for run in state.runs:
+        if run.parent == parent:
+            yield depth, run
+            yield from _tree(state, run.number, depth + 1)
 
 
 class TrainingRoom(QObject):
@@ -101,7 +327,7 @@ class TrainingRoom(QObject):
 
     def ask_for_run(self, model: Model | None = None) -> None:
         """Ask for network, data and settings of a run; a model may have been drafted."""
-        from backpropviz.ui.training.new_run_dialog import NewRunDialog
+        from backpropviz.ui.training.new_run import NewRunDialog
 
         opened = self._bench.controller.opened
         subject = None if opened is None else opened.subject
@@ -125,7 +351,7 @@ class TrainingRoom(QObject):
 
     def open_run(self, path: Path) -> None:
         """Reopen a saved run; it is shown when it has come."""
-        self._window.status.say(self.tr("Opening {name}…").format(name=path.name))
+        self._window.status.say(f"Opening {path.name}…")
         self.asked.files.open(path)
 
     def _take_saved(self, saved: SavedRun) -> None:
@@ -235,7 +461,7 @@ class TrainingRoom(QObject):
         )
 
     def _record(self, moment: Moment) -> None:
-        self._bench.controller.busy_changed.emit(self.tr("Recording…"))
+        self._bench.controller.busy_changed.emit("Recording…")
         self._recorder.run(partial(opened_update, moment, read_preferences().diverging))
 
     def _debug(self, opened: Opened) -> None:
@@ -256,7 +482,7 @@ class TrainingRoom(QObject):
 
     def _go_to(self, text: str) -> None:
         try:
-            wanted = typed_value(text.replace(",", ""), self.tr("Update"))
+            wanted = typed_value(text.replace(",", ""), "Update")
         except UserError as error:
             self._window.tell_error(error)
             return

@@ -7,14 +7,13 @@ from dataclasses import field, replace
 
 from backpropviz.diagnosis.stops import Stopped
 from backpropviz.diagnosis.watch import Guard
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.history import History
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.update import Trained
+from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen
-from backpropviz.ui.training.live_run import LiveRun
-from backpropviz.ui.training.snapshot import Kept, Snapshot
+from backpropviz.ui.background import sentence
+from backpropviz.ui.training.worker import Kept, LiveRun, Snapshot
 
 
 @frozen(eq=False)
@@ -106,3 +105,38 @@ class TrainingState:
             return replace(self, runs=(*self.runs, changed))
         runs = tuple(changed if run.number == changed.number else run for run in self.runs)
         return replace(self, runs=runs)
+
+
+def mood(state: TrainingState) -> str:
+    """The color of the bar."""
+    run = state.run
+    if state.is_running:
+        return "training"
+    return "paused" if run is not None and run.now.iteration else "idle"
+
+
+def standing(state: TrainingState) -> str:
+    """In a word, what happens."""
+    if state.is_running:
+        return "Training"
+    run = state.run
+    return "Paused" if run is not None and run.now.iteration else "Ready"
+
+
+def message(run: RunState) -> str:
+    """Where the run stands, or why it has stopped by itself."""
+    if run.error is not None:
+        return sentence(run.error)
+    if run.stopped is not None:
+        return run.stopped.sentence
+    text = f"Update {run.now.iteration:,}"
+    if run.samples_per_second is not None:
+        text += f", {run.samples_per_second:,.0f} samples per second"
+    if run.visited is not None:
+        text += f"; update {run.visited.iteration:,} is shown"
+    return text
+
+
+def facts(run: RunState) -> str:
+    """What does not change."""
+    return f"{run.run.model.parameter_count:,} parameters      {run.run.dtype}"

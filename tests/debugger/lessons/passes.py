@@ -5,14 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from backpropviz.debugger.commands import Pass
-from backpropviz.debugger.lessons.lesson import Lesson, LessonPass
-from backpropviz.debugger.lessons.reading import read_lesson
 from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.program import operations
-from backpropviz.engine.run import run
-from backpropviz.engine.tape import Tape
-from backpropviz.storage.lesson_file import lesson_text
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.record import run
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.files.networks import load_network
+from backpropviz.lessons.lesson import Lesson, LessonPass
+from backpropviz.lessons.reading import lesson_text, read_lesson
 
 
 @lru_cache

@@ -9,31 +9,33 @@ from pathlib import Path
 import pytest
 
 from backpropviz.debugger.commands import reduce
-from backpropviz.debugger.lessons.check import is_met
-from backpropviz.debugger.lessons.lesson import Lesson, LessonStep, check, opening
-from backpropviz.debugger.lessons.lesson_progress import (
+from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, parse
+from backpropviz.figures.numbers import said
+from backpropviz.lessons.check import ShowMe, is_met
+from backpropviz.lessons.lesson import (
+    Given,
+    Lesson,
+    LessonStep,
+    Question,
+    QuestionKind,
+    answer,
+    check,
+    expected_answer,
+    filled,
+    opening,
+    plain,
+)
+from backpropviz.lessons.progress import (
     LessonProgress,
     begin,
     is_finished,
     neighbor,
+    problems,
     scores,
 )
-from backpropviz.debugger.lessons.prose import filled, plain
-from backpropviz.debugger.lessons.question import (
-    Given,
-    Question,
-    QuestionKind,
-    answer,
-    expected_answer,
-)
-from backpropviz.debugger.lessons.reading import read_lesson
-from backpropviz.debugger.lessons.show_me import ShowMe
-from backpropviz.debugger.lessons.trial import problems
-from backpropviz.debugger.state import SessionState, timeline_of
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.number_groups import said
-from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
+from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
 from tests.debugger.lessons.passes import bundled, pass_of, recorded
 
 NAMES = bundled_lesson_names()

@@ -9,23 +9,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.commands import Command, reduce
-from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth, SetOrder, ToEnd
-from backpropviz.debugger.lessons.check import Check, is_met, missing
-from backpropviz.debugger.lessons.expression import parse_expression
-from backpropviz.debugger.lessons.lesson import LessonPass, Start, opening, switch_needed
-from backpropviz.debugger.lessons.lesson import check as left_to_do
-from backpropviz.debugger.lessons.show_me import ShowMe
-from backpropviz.debugger.lessons.whereabouts import focused_value, read_values
-from backpropviz.debugger.marks import AddWatch, Continue, ToggleBreakpoint, TogglePin
-from backpropviz.debugger.session import Subject
+from backpropviz.debugger.commands import (
+    AddWatch,
+    Command,
+    Continue,
+    GoTo,
+    GoToAddress,
+    Into,
+    Over,
+    SetDepth,
+    SetOrder,
+    ToEnd,
+    ToggleBreakpoint,
+    TogglePin,
+    reduce,
+)
+from backpropviz.debugger.session import SavedSubject
 from backpropviz.debugger.state import SessionState, StopReason, timeline_of
-from backpropviz.debugger.stepping import Into, Over
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
-from backpropviz.engine.explain import explain_value
-from backpropviz.engine.nest import Rule
-from backpropviz.engine.program import Phase
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.derivation import explain_value
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import parse
+from backpropviz.lessons.check import (
+    Check,
+    ShowMe,
+    focused_value,
+    is_met,
+    missing,
+    parse_expression,
+    read_values,
+)
+from backpropviz.lessons.lesson import LessonPass, LessonStart, opening, switch_needed
+from backpropviz.lessons.lesson import check as left_to_do
 from tests.debugger.lessons.passes import bundled, pass_of
 from tests.debugger.passes import small_pass
 
@@ -153,7 +169,7 @@ def test_what_a_term_reads_is_in_the_derivation_of_what_it_makes(k: int, order: 
     value = focused_value(timeline, state)
     if value is None:
         nest = timeline.nest(timeline.operation_at(state.k))
-        assert nest.rule is Rule.COPY or len(nest.orders) > 1
+        assert nest.rule is NestRule.COPY or len(nest.orders) > 1
         return
     known = {
         SMALL.tape.resolve(operand.address)
@@ -173,8 +189,8 @@ def test_show_me_refuses_what_cannot_be() -> None:
 
 
 def test_a_lesson_opens_where_it_says() -> None:
-    assert opening(Start(), ON.timeline, ON.tape) == SessionState()
-    start = Start(GRAD.array, Depth.ELEMENT, LoopOrder.SOURCE)
+    assert opening(LessonStart(), ON.timeline, ON.tape) == SessionState()
+    start = LessonStart(GRAD.array, Depth.ELEMENT, LoopOrder.SOURCE)
     state = opening(start, ON.timeline, ON.tape)
     asked = Check(focus=GRAD.array, depth=Depth.ELEMENT, order=LoopOrder.SOURCE)
     assert is_met(asked, timeline_of(ON.timeline, state), ON.tape, state)
@@ -182,8 +198,8 @@ def test_a_lesson_opens_where_it_says() -> None:
 
 def test_another_network_asks_to_switch() -> None:
     wanted = LessonPass("tiny-max")
-    assert switch_needed(wanted, Subject("tiny-max", None, "6")) == ""
-    assert "lenet is open: switch to tiny-max" in switch_needed(wanted, Subject("lenet"))
+    assert switch_needed(wanted, SavedSubject("tiny-max", None, "6")) == ""
+    assert "lenet is open: switch to tiny-max" in switch_needed(wanted, SavedSubject("lenet"))
     assert "no network is open" in switch_needed(wanted, None)
 
 

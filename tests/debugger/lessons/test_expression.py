@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.debugger.lessons.expression import parse_expression
-from backpropviz.debugger.lessons.lesson import LessonPass
-from backpropviz.debugger.lessons.prose import filled, parse_prose, plain
-from backpropviz.engine.address import parse
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
+from backpropviz.lessons.check import parse_expression
+from backpropviz.lessons.lesson import LessonPass, filled, parse_prose, plain
 from tests.debugger.lessons.passes import recorded
 
 TAPE = recorded(LessonPass("tiny-max"))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from backpropviz.debugger.lessons.lesson_progress import (
+from backpropviz.errors import UserError
+from backpropviz.lessons.progress import (
     LessonProgress,
     Score,
     begin,
@@ -18,7 +19,6 @@ from backpropviz.debugger.lessons.lesson_progress import (
     scores,
     to_json,
 )
-from backpropviz.errors import UserError
 from tests.debugger.lessons.passes import bundled
 
 LESSON = bundled("derivative-of-max-pooling")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.debugger.lessons.lesson import LessonPass
-from backpropviz.debugger.lessons.prose import plain
-from backpropviz.debugger.lessons.question import (
+from backpropviz.engine.value import Address, parse
+from backpropviz.errors import UserError
+from backpropviz.lessons.lesson import (
     Given,
+    LessonPass,
     Question,
     answer,
     expected_answer,
+    plain,
     read_number,
 )
-from backpropviz.engine.address import Address, parse
-from backpropviz.errors import UserError
 from tests.debugger.lessons.passes import lesson_with, recorded
 
 TAPE = recorded(LessonPass("tiny-max"))

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from backpropviz.debugger.lessons.fields import line_of
-from backpropviz.debugger.lessons.reading import read_lesson
-from backpropviz.debugger.lessons.trial import problems
 from backpropviz.document import read_toml
 from backpropviz.errors import UserError
-from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
+from backpropviz.lessons.progress import problems
+from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, line_of, read_lesson
 from backpropviz.toml_places import TomlPath, places_of
 from tests.debugger.lessons.passes import lesson_with, recorded, text_with
 

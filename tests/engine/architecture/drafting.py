@@ -7,12 +7,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from backpropviz.engine.architecture import edits, ends
+from backpropviz.engine.architecture import edits
+from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.catalog import catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, draft_of
+from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.layers.registry import loss_kinds
 from backpropviz.engine.network import IMAGE_NAME
-from backpropviz.engine.presets import PRESETS, preset
 
 FIELDS: dict[str, tuple[object, ...]] = {
     "out_channels": (1, 3, 4, 0, "many"),

@@ -11,28 +11,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backpropviz.document import JsonPlace, Value
-from backpropviz.engine.architecture import edits, ends
-from backpropviz.engine.architecture.building import (
-    Start,
+from backpropviz.engine.architecture import edits
+from backpropviz.engine.architecture import edits as ends
+from backpropviz.engine.architecture.draft import (
+    Draft,
+    WeightStart,
     build_model,
     build_network,
+    draft_of,
+    draft_of_model,
+    survey,
     weight_plan,
 )
-from backpropviz.engine.architecture.draft import Draft, draft_of, draft_of_model
-from backpropviz.engine.architecture.survey import survey
-from backpropviz.engine.base_point import base_point_of
+from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.gradcheck import check, plan, report
 from backpropviz.engine.layers.activation import Tanh
-from backpropviz.engine.presets import PRESETS, preset
-from backpropviz.engine.run import Settings, run
+from backpropviz.engine.nudge import base_point_of
+from backpropviz.engine.record import Settings, run
 from backpropviz.errors import UserError
-from backpropviz.storage.network_json import (
+from backpropviz.files.network_json import (
     model_from_json,
     model_to_json,
     read_network,
     write_network,
 )
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
 from tests.engine.architecture.drafting import STARTS, STEPS, Step
 
 
@@ -62,7 +65,7 @@ def test_a_draft_that_fits_can_be_recorded(start: Draft, steps: list[Step], seed
         except UserError:
             continue
         draft = edited if survey(edited).problem is None else draft
-    model = build_model(draft, start=Start(seed))
+    model = build_model(draft, start=WeightStart(seed))
     image = np.random.default_rng(seed).random((1, *draft.input_shape), dtype=np.float32)
     shapes = survey(draft).shapes
     wanted = 0 if draft.loss.kind == "cross_entropy" else (0.0,) * math.prod(shapes[draft.output])
@@ -79,7 +82,7 @@ def test_every_preset_opens_and_can_be_recorded(name: str) -> None:
     draft = draft_of(network, PRESETS[name].title, tuple("abcd"))
     assert survey(draft).problem is None
     assert dict(survey(draft).shapes) == dict(network.shapes)
-    model = build_model(draft, start=Start(seed=3, scheme="glorot_uniform"))
+    model = build_model(draft, start=WeightStart(seed=3, scheme="glorot_uniform"))
     image = np.random.default_rng(0).random((1, 1, 16, 16), dtype=np.float32)
     tape = run(model, image, Settings(target=2))
     assert np.isfinite(tape["loss"])
@@ -97,7 +100,7 @@ def test_gradients_of_the_residual_preset_hold_against_finite_differences() -> N
 
 def test_the_same_seed_draws_the_same_weights() -> None:
     draft = draft_of(preset("lenet", (1, 28, 28), 10))
-    first, again, other = (build_model(draft, start=Start(seed)) for seed in (1, 1, 2))
+    first, again, other = (build_model(draft, start=WeightStart(seed)) for seed in (1, 1, 2))
     weight = first.parameters["conv1"]["weight"]
     assert np.array_equal(weight, again.parameters["conv1"]["weight"])
     assert not np.array_equal(weight, other.parameters["conv1"]["weight"])
@@ -112,7 +115,7 @@ def test_weights_are_kept_where_the_shapes_still_fit() -> None:
     plan = weight_plan(draft, base)
     assert plan.kept == ("edges", "conv2", "dense1")
     assert plan.fresh == ("dense2", "dense3")
-    kept = build_model(draft, base, Start(keeps_weights=True))
+    kept = build_model(draft, base, WeightStart(keeps_weights=True))
     assert kept.parameters["edges"]["weight"] is base.parameters["conv1"]["weight"]
     assert kept.parameters["dense2"]["weight"].shape == (50, 120)
     assert kept.remark.startswith("Weights kept: edges, conv2, dense1; new,")
@@ -135,7 +138,7 @@ def test_a_new_layer_does_not_inherit_the_weights_of_a_removed_one() -> None:
 def test_what_no_longer_fits_does_not_come_along() -> None:
     base = load_network("lenet")
     color = ends.change_input_shape(draft_of_model(base), (3, 32, 32))
-    model = build_model(color, base, Start(keeps_weights=True))
+    model = build_model(color, base, WeightStart(keeps_weights=True))
     assert model.example is None
     assert (model.preprocessing.channels, model.preprocessing.height) == (3, 32)
     assert "conv1" not in weight_plan(color, base).kept
@@ -149,7 +152,7 @@ def test_a_draft_that_does_not_fit_builds_nothing() -> None:
 
 def test_a_saved_model_is_read_back_identical(tmp_path: Path) -> None:
     draft = draft_of(preset("resnet-tiny", (3, 8, 8), 3), "Small ResNet", ("x", "y", "z"))
-    model = build_model(draft, start=Start(5))
+    model = build_model(draft, start=WeightStart(5))
     write_network(tmp_path / "small.json", model)
     with (tmp_path / "small.json").open("rb") as file:
         read = read_network(file, "small")

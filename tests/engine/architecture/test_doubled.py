@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.diagnosis import begin_diagnosis
 from backpropviz.diagnosis.facts import facts_of
-from backpropviz.engine.architecture import edits, ends
-from backpropviz.engine.architecture.doubled import doubled
-from backpropviz.engine.architecture.draft import draft_of
-from backpropviz.engine.architecture.survey import survey
+from backpropviz.diagnosis.watch import begin_diagnosis
+from backpropviz.engine.architecture import edits
+from backpropviz.engine.architecture import edits as ends
+from backpropviz.engine.architecture.draft import doubled, draft_of, survey
 from backpropviz.engine.layers.activation import Sigmoid
 from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
@@ -118,7 +117,7 @@ def softmax_file(folder: Path) -> Path:
 def test_the_command_line_says_it_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
-    from backpropviz.cli import main
+    from backpropviz.cli.commands import main
 
     path = str(softmax_file(tmp_path))
     words = {

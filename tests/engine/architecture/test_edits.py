@@ -5,17 +5,16 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 
-from backpropviz.engine.architecture import edits, ends
-from backpropviz.engine.architecture.building import build_network
+from backpropviz.engine.architecture import edits
+from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.catalog import catalog, entry_of
-from backpropviz.engine.architecture.draft import Draft, draft_of
-from backpropviz.engine.architecture.history import DraftHistory
-from backpropviz.engine.architecture.survey import survey
+from backpropviz.engine.architecture.draft import Draft, build_network, draft_of, survey
+from backpropviz.engine.architecture.edits import DraftHistory
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.layers.activation import ReLU, Tanh
 from backpropviz.engine.layers.joining import Add
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.registry import layer_kinds
-from backpropviz.engine.presets import preset
 from backpropviz.errors import UserError
 from tests.engine.architecture.drafting import STARTS, STEPS, Step
 

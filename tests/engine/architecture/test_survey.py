@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from backpropviz.engine.architecture import edits, ends
-from backpropviz.engine.architecture.draft import Draft, draft_of
-from backpropviz.engine.architecture.survey import survey
+from backpropviz.engine.architecture import edits
+from backpropviz.engine.architecture import edits as ends
+from backpropviz.engine.architecture.draft import Draft, draft_of, survey
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.presets import preset
 
 
 def lenet() -> Draft:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.kernels import softmax
+from backpropviz.engine.kernels import elementwise as softmax
 from tests.engine.kernels.cases import draw_array
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.value import Array
 from tests.engine.layer_cases import Case, buffers_of, cases, distinct, site_of
 
 H = 1e-6

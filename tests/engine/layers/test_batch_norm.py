@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backpropviz.engine.address import parse
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.mode import Mode
+from backpropviz.engine.model import Mode
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.engine.layer_cases import Case, played
 from tests.engine.passes import grown, nests_of, recorded

@@ -20,7 +20,7 @@ from backpropviz.engine.layers.protocol import Layer, Loss
 from backpropviz.engine.layers.smooth_activation import GELU, SiLU
 from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.nest import Nest, Rule, Values
+from backpropviz.engine.nest import Nest, NestRule, Values
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from tests.engine.layer_cases import Case, played
 from tests.engine.passes import branched, nests_of, recorded
@@ -64,7 +64,7 @@ def assert_formula(values: Values, nest: Nest) -> None:
 def test_an_activation_s_formula(layer: Layer, seed: int) -> None:
     run = played(Case(layer, ((2, 3, 4),), 2, seed))
     for nest in (*run.nests.forward, *run.nests.backward):
-        if nest.rule is Rule.FUNCTION:
+        if nest.rule is NestRule.FUNCTION:
             assert_formula(run.values, nest)
 
 
@@ -109,6 +109,6 @@ def test_a_sum_s_formula() -> None:
 def test_the_formulas_of_a_whole_pass(loss: Loss, target: object, optimizer: Optimizer) -> None:
     tape = recorded(branched(loss), target, optimizer)
     for nest in nests_of(tape).values():
-        assert (nest.function is not None) == (nest.rule is Rule.FUNCTION)
-        if nest.rule is Rule.FUNCTION:
+        assert (nest.function is not None) == (nest.rule is NestRule.FUNCTION)
+        if nest.rule is NestRule.FUNCTION:
             assert_formula(tape, nest)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.layers.convolution import Conv2d, turned
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from tests.engine.layer_cases import Case, convolutions, played, site_of
 

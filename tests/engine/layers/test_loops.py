@@ -17,7 +17,7 @@ from backpropviz.engine.layers.prelu import PReLU
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.softmax import Softmax
-from backpropviz.engine.nest import Loops, Nest, Rule
+from backpropviz.engine.nest import Loops, Nest, NestRule
 from tests.engine.layer_cases import Case, played
 
 IMAGE = (2, 5, 5)
@@ -151,5 +151,5 @@ def test_copies_take_one_step(
     layer: Layer, shapes: tuple[tuple[int, ...], ...], targets: tuple[str, ...]
 ) -> None:
     found = nests(layer, *shapes)
-    assert {found[t].rule for t in targets} == {Rule.COPY}
+    assert {found[t].rule for t in targets} == {NestRule.COPY}
     assert {found[t].steps() for t in targets} == {1}

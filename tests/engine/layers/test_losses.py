@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.derivation import derive
-from backpropviz.engine.explain import explain_value
+from backpropviz.engine.derivation import derive, explain_value
 from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.reduction import Reduction
@@ -19,6 +17,7 @@ from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, nests_of, recorded
 

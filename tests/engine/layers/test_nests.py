@@ -9,10 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import block_values, derive, presence_of
-from backpropviz.engine.index import Index
-from backpropviz.engine.nest import Coordinates, Factor, Loops, Nest, Presence, Rule, Values
+from backpropviz.engine.nest import (
+    Coordinates,
+    Factor,
+    Index,
+    Loops,
+    Nest,
+    NestRule,
+    Presence,
+    Values,
+)
+from backpropviz.engine.value import Array
 from tests.engine.layer_cases import EPSILON, Case, cases, played
 
 DTYPES = (np.float32, np.float64)
@@ -23,14 +31,14 @@ def assert_derived(values: Values, nest: Nest, indices: tuple[int, ...]) -> None
     found = derive(values, nest, nest.target.at(indices))
     initial = 0.0 if found.initial is None else found.initial.value
     size = abs(initial) + float(np.abs(found.term_values).sum())
-    if nest.rule is Rule.FUNCTION:  # 1 − t² may cancel
+    if nest.rule is NestRule.FUNCTION:  # 1 − t² may cancel
         size = max(1.0, *(abs(factor.value) for factor in found.terms[0].operands))
     bound = (len(found.terms) + 8) * EPSILON[values[nest.target].dtype.type]
     assert abs(found.value - found.derived) <= bound * max(size, 1e-3)
     assert found.value == float(values[nest.target][indices])
     for term in found.terms:
         assert term.presence is not Presence.ABSENT
-        if nest.rule is not Rule.FUNCTION and term.presence is Presence.PRESENT:
+        if nest.rule is not NestRule.FUNCTION and term.presence is Presence.PRESENT:
             assert term.value == pytest.approx(math.prod(f.value for f in term.operands))
         for factor in term.operands:
             if factor.address is not None:
@@ -70,10 +78,10 @@ def present_steps(values: Values, nest: Nest, loops: Loops) -> dict[Coordinates,
 def made_by(values: Values, nest: Nest, loops: Loops) -> Array:
     """The array that the terms make when they are scattered in the order of the loops."""
     terms = block_values(values, nest, loops, loops.region(()))
-    made = np.full(nest.shape, -np.inf if nest.rule is Rule.MAX else 0.0)
+    made = np.full(nest.shape, -np.inf if nest.rule is NestRule.MAX else 0.0)
     for coordinates, target in present_steps(values, nest, loops).items():
         term = terms[coordinates]
-        made[target] = max(made[target], term) if nest.rule is Rule.MAX else made[target] + term
+        made[target] = max(made[target], term) if nest.rule is NestRule.MAX else made[target] + term
     if loops.initial is not None:
         for target in np.ndindex(*nest.shape):
             place = nest.element_at(target) + (0,) * loops.term_axes

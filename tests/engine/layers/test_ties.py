@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Site
 from backpropviz.engine.ties import TieRule
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from tests.engine.layer_cases import Case, poolings, site_of, whole
 

@@ -14,14 +14,11 @@ from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Optimizer, Sgd
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.training.augmentation import Augmentation
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.run import Initial, Run, new_run
-from backpropviz.engine.training.samples import Dataset, Samples
+from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
+from backpropviz.engine.training.samples import Augmentation, Dataset, Samples
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.engine.training.update import Trained
 

@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes
-from backpropviz.engine.training.replay import ReplayStoppedError, state_at
+from backpropviz.engine.training.checkpoints import (
+    Checkpoints,
+    ReplayStoppedError,
+    size_bytes,
+    state_at,
+)
 from backpropviz.engine.training.update import Trained
 from backpropviz.errors import UserError
 from tests.engine.training.runs import run_of, same, states

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.engine.optimizer import Adam, AdamW, Sgd
-from backpropviz.engine.schedule import Cosine, StepDecay
-from backpropviz.engine.training.course import Course, Hyperparameters, Place, Segment
+from backpropviz.engine.training.run import Course, Hyperparameters, Segment, UpdatePlace
+from backpropviz.engine.training.update import Cosine, StepDecay
 from backpropviz.errors import UserError
 
 
@@ -19,21 +19,21 @@ def settings(batch_size: int = 4, learning_rate: float = 0.1) -> Hyperparameters
 def test_an_epoch_ends_with_a_smaller_batch() -> None:
     course = Course.start(10, settings(4))
     assert [course.place(k) for k in range(1, 5)] == [
-        Place(1, 0, 4),
-        Place(1, 4, 4),
-        Place(1, 8, 2),
-        Place(2, 0, 4),
+        UpdatePlace(1, 0, 4),
+        UpdatePlace(1, 4, 4),
+        UpdatePlace(1, 8, 2),
+        UpdatePlace(2, 0, 4),
     ]
 
 
 def test_another_batch_size_goes_on_from_where_the_samples_are() -> None:
     course = Course.start(10, settings(4)).changed(2, settings(5))
     assert [course.place(k) for k in range(1, 6)] == [
-        Place(1, 0, 4),
-        Place(1, 4, 5),
-        Place(1, 9, 1),
-        Place(2, 0, 5),
-        Place(2, 5, 5),
+        UpdatePlace(1, 0, 4),
+        UpdatePlace(1, 4, 5),
+        UpdatePlace(1, 9, 1),
+        UpdatePlace(2, 0, 5),
+        UpdatePlace(2, 5, 5),
     ]
 
 

@@ -8,7 +8,6 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
@@ -16,13 +15,11 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.program import Phase, operations
-from backpropviz.engine.tape import Tape
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.finite import first_bad
-from backpropviz.engine.training.moment import Moment
-from backpropviz.engine.training.run import Run
+from backpropviz.engine.tape import Phase, Tape, operations
+from backpropviz.engine.training.checkpoints import Moment, first_bad
+from backpropviz.engine.training.run import Hyperparameters, Run
 from backpropviz.engine.training.trainer import Trainer, Updated, updates
+from backpropviz.engine.value import Array
 from tests.engine.training.runs import regression, run_of, same, stripes
 
 

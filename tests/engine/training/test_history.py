@@ -7,8 +7,7 @@ import io
 
 import numpy as np
 
-from backpropviz.engine.training.history import CSV_HEADER, History
-from backpropviz.engine.training.measure import Measured, Validated, tensors_of
+from backpropviz.engine.training.history import CSV_HEADER, History, Measured, Validated, tensors_of
 from backpropviz.engine.training.trainer import Trainer
 from tests.engine.training.runs import run_of, small
 

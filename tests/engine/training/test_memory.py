@@ -5,8 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes
-from backpropviz.engine.training.history import History
-from backpropviz.engine.training.measure import tensors_of
+from backpropviz.engine.training.history import History, tensors_of
 from backpropviz.engine.training.trainer import Trainer
 from tests.engine.training.runs import run_of
 

@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training.augmentation import Augmentation
-from backpropviz.engine.training.course import Course, Hyperparameters
-from backpropviz.engine.training.run import Initial, fork, new_run
-from backpropviz.engine.training.samples import Dataset, Samples
+from backpropviz.engine.training.run import Course, Hyperparameters, Initial, fork, new_run
+from backpropviz.engine.training.samples import Augmentation, Dataset, Samples
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.errors import UserError
 from tests.engine.training.runs import model_of, run_of, same, small, states, stripes

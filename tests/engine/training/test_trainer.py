@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.data import Batches
 from backpropviz.engine.layers.activation import Sigmoid, Tanh
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
@@ -18,18 +16,19 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.measure import (
+from backpropviz.engine.training.checkpoints import Moment
+from backpropviz.engine.training.history import (
     NO_ANSWER,
     activation_layers,
     answers,
     norm,
     tensors_of,
 )
-from backpropviz.engine.training.moment import Moment
-from backpropviz.engine.training.trainer import Trainer, updates
+from backpropviz.engine.training.run import Hyperparameters
+from backpropviz.engine.training.samples import Batches
+from backpropviz.engine.training.trainer import Trainer, confusion, updates
 from backpropviz.engine.training.update import predict, train
-from backpropviz.engine.training.validation import confusion
+from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from tests.engine.passes import grown, lenet
 from tests.engine.training.runs import regression, run_of, same, small, states

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.data import Batches
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
@@ -21,7 +19,9 @@ from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, accuracy, predict, train
+from backpropviz.engine.value import Address
 
 OPTIMIZERS = [
     Sgd(0.1),

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.debugger.ancestry import Ancestry, Parentage, Path
-from backpropviz.debugger.feeds import feeds
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.nest import Rule
-from backpropviz.figures.analysis.ancestry_feeds import feeds_figure
-from backpropviz.figures.analysis.ancestry_figure import ancestry_figure, is_product
-from backpropviz.figures.analysis.ancestry_route import rerouted, route
-from backpropviz.figures.analysis.ancestry_words import ending, path_title, percent
-from backpropviz.figures.number_groups import said
+from backpropviz.debugger.ancestry import Ancestry, AncestryPath, Parentage, feeds
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.value import Address, parse
+from backpropviz.figures.analysis.ancestry import (
+    ancestry_figure,
+    ending,
+    feeds_figure,
+    is_product,
+    path_title,
+    percent,
+    rerouted,
+    route,
+)
+from backpropviz.figures.numbers import said
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Rect, Scene
 from backpropviz.scene.theme import DARK, LIGHT, Theme
@@ -39,7 +44,7 @@ VALUES = (
 
 def drawn(
     name: str, address: str, width: float, theme: Theme
-) -> tuple[Path, tuple[Parentage, ...], Scene]:
+) -> tuple[AncestryPath, tuple[Parentage, ...], Scene]:
     found = route(ancestry_of(name), parse(address))
     return found.path, found.parentages, ancestry_figure(finished(name), found, width, theme)
 
@@ -140,7 +145,7 @@ def test_the_chip_of_the_chosen_term_is_lit() -> None:
 
 def test_winners_and_losers_of_a_maximum() -> None:
     _, found, scene = drawn("tiny-max", "pool1.output[0,0,0,0]", 700, LIGHT)
-    assert found[0].stop.rule is Rule.MAX
+    assert found[0].stop.rule is NestRule.MAX
     words = texts(scene)
     assert words.count("winner") == 1
     assert words.count("loser") == 2

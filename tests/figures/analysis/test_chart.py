@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.figures.analysis.chart import (
-    Axis,
+    ChartAxis,
     Label,
     chart,
     curve_marks,
@@ -20,7 +20,7 @@ from backpropviz.figures.analysis.chart import (
     spread,
 )
 from backpropviz.scene.marks import Box, Path, Scene, Stroke
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import LIGHT
 from tests.scene_checks import assert_text_is_legible
 
@@ -33,7 +33,7 @@ def test_ticks_lie_inside_and_say_where(
     low: float, span: float, width: float, height: float
 ) -> None:
     span = max(span, abs(low) * 1e-3)
-    axis = Axis(low, low + span)
+    axis = ChartAxis(low, low + span)
     plane = chart(Box(0, 0, width + 200, height), axis, axis)
     for ticks in (plane.x.ticks, plane.y.ticks):
         for value, text in ticks:
@@ -43,7 +43,7 @@ def test_ticks_lie_inside_and_say_where(
 
 @given(st.floats(-3, 3), st.booleans())
 def test_a_pixel_leads_back_to_its_value(exponent: float, is_log: bool) -> None:
-    plane = chart(Box(10, 10, 400, 300), Axis(1e-4, 1e4, is_log), Axis(0, 1))
+    plane = chart(Box(10, 10, 400, 300), ChartAxis(1e-4, 1e4, is_log), ChartAxis(0, 1))
     value = 10.0**exponent
     assert plane.value_at(plane.x_at(value)) == pytest.approx(value, rel=1e-9)
 
@@ -52,12 +52,12 @@ def test_a_pixel_leads_back_to_its_value(exponent: float, is_log: bool) -> None:
 @pytest.mark.parametrize(
     "axes",
     [
-        (Axis(-0.001, 0.001), Axis(-1e-9, 2e-9)),
-        (Axis(1e-12, 1e-1, is_log=True), Axis(1e-16, 10, is_log=True)),
-        (Axis(0, 123456), Axis(-3e7, 5e7)),
+        (ChartAxis(-0.001, 0.001), ChartAxis(-1e-9, 2e-9)),
+        (ChartAxis(1e-12, 1e-1, is_log=True), ChartAxis(1e-16, 10, is_log=True)),
+        (ChartAxis(0, 123456), ChartAxis(-3e7, 5e7)),
     ],
 )
-def test_the_numbers_are_legible(size: tuple[int, int], axes: tuple[Axis, Axis]) -> None:
+def test_the_numbers_are_legible(size: tuple[int, int], axes: tuple[ChartAxis, ChartAxis]) -> None:
     plane = chart(Box(8, 8, size[0] - 16, size[1] - 16), *axes, signed=(True, True))
     scene = Scene(*size, LIGHT.panel, tuple(grid_marks(plane, LIGHT)), "grid")
     assert plane.x.ticks
@@ -66,14 +66,14 @@ def test_the_numbers_are_legible(size: tuple[int, int], axes: tuple[Axis, Axis])
 
 
 def test_decades_have_round_steps() -> None:
-    plane = chart(Box(0, 0, 500, 300), Axis(1e-12, 1e-1, is_log=True), Axis(0, 1))
+    plane = chart(Box(0, 0, 500, 300), ChartAxis(1e-12, 1e-1, is_log=True), ChartAxis(0, 1))
     exponents = [round(math.log10(value)) for value, _ in plane.x.ticks]
     assert len({b - a for a, b in pairwise(exponents)}) == 1
 
 
 @given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=12))
 def test_a_curve_never_leaves_its_plane(points: list[tuple[float, float]]) -> None:
-    plane = chart(Box(0, 0, 300, 200), Axis(-5, 5), Axis(-1, 1))
+    plane = chart(Box(0, 0, 300, 200), ChartAxis(-5, 5), ChartAxis(-1, 1))
     for mark in curve_marks(plane, points, Stroke("#000000")):
         assert isinstance(mark, Path)
         for x, y in mark.points:
@@ -82,7 +82,7 @@ def test_a_curve_never_leaves_its_plane(points: list[tuple[float, float]]) -> No
 
 
 def test_a_curve_keeps_its_slope_where_it_is_cut() -> None:
-    plane = chart(Box(0, 0, 300, 200), Axis(-1, 1), Axis(-1, 1))
+    plane = chart(Box(0, 0, 300, 200), ChartAxis(-1, 1), ChartAxis(-1, 1))
     (mark,) = curve_marks(plane, [(-1, -1000), (1, 1000)], Stroke("#000000"))
     assert isinstance(mark, Path)
     values = [plane.value_at(x) for x, _ in mark.points]
@@ -90,7 +90,7 @@ def test_a_curve_keeps_its_slope_where_it_is_cut() -> None:
 
 
 def test_a_curve_is_broken_where_there_is_no_value() -> None:
-    plane = chart(Box(0, 0, 300, 200), Axis(0, 4), Axis(-1, 1))
+    plane = chart(Box(0, 0, 300, 200), ChartAxis(0, 4), ChartAxis(-1, 1))
     points = [(0.0, 0.0), (1.0, 0.5), (2.0, math.nan), (3.0, 0.5), (4.0, 0.0)]
     assert len(list(curve_marks(plane, points, Stroke("#000000")))) == 2
 

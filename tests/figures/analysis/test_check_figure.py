@@ -7,11 +7,17 @@ from typing import get_args
 
 import pytest
 
-from backpropviz.engine.address import parse
 from backpropviz.engine.gradcheck import Checked, Outcome, Report, check, plan, report
 from backpropviz.engine.kink import Flip, WinnerChange
-from backpropviz.figures.analysis.check_badge import HEIGHT, badge, error_text
-from backpropviz.figures.analysis.check_figure import check_figure, pair_texts, scope
+from backpropviz.engine.value import parse
+from backpropviz.figures.analysis.check import (
+    HEIGHT,
+    badge,
+    check_figure,
+    error_text,
+    pair_texts,
+    scope,
+)
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Scene, Text
 from backpropviz.scene.theme import LIGHT

@@ -7,26 +7,26 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.arrays import Array
-from backpropviz.engine.base_point import BasePoint, base_point
-from backpropviz.engine.comparison import Comparison, compared
 from backpropviz.engine.conventions import (
     OPTIONS,
     Convention,
+    Evidence,
     Option,
     conventions_of,
+    evidence,
     with_conventions,
 )
-from backpropviz.engine.evidence import Evidence, evidence
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
+from backpropviz.engine.nudge import BasePoint, base_point
 from backpropviz.engine.record import record
-from backpropviz.figures.analysis.conventions_figure import (
+from backpropviz.engine.tape import Comparison, compared
+from backpropviz.engine.value import Array, parse
+from backpropviz.figures.analysis.check import (
     conclusion,
     conventions_figure,
     option_name,

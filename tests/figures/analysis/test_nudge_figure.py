@@ -8,16 +8,37 @@ from functools import lru_cache
 
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.bands import Band
-from backpropviz.engine.base_point import BasePoint
-from backpropviz.engine.nudge import Difference, Nudge, nudged, nudged_pass, sweep
-from backpropviz.engine.nudge_cost import NudgeCost
-from backpropviz.figures.analysis.nudge_cost_figure import cost_figure, cost_sentence, duration_text
-from backpropviz.figures.analysis.nudge_course import Course, course, crossed, first_named
-from backpropviz.figures.analysis.nudge_figure import HANDLE, nudge_figure, nudge_frame
-from backpropviz.figures.analysis.nudge_sweep import best, small, sweep_figure
-from backpropviz.figures.analysis.nudge_words import NextStep, changes, verdict
+from backpropviz.engine.nudge import (
+    Band,
+    BasePoint,
+    Difference,
+    Nudge,
+    NudgeCost,
+    nudged,
+    nudged_pass,
+    sweep,
+)
+from backpropviz.engine.value import parse
+from backpropviz.figures.analysis.finite_difference import (
+    best,
+    cost_figure,
+    cost_sentence,
+    duration_text,
+    small,
+    sweep_figure,
+)
+from backpropviz.figures.analysis.nudge import (
+    HANDLE,
+    LossCourse,
+    NextStep,
+    changes,
+    course,
+    crossed,
+    first_named,
+    nudge_figure,
+    nudge_frame,
+    verdict,
+)
 from backpropviz.scene.hit import find, hit
 from backpropviz.scene.marks import Ellipse, Line, Path, Scene
 from backpropviz.scene.theme import DARK, LIGHT, Theme
@@ -37,7 +58,7 @@ WEIGHT = "conv1.weight[0,0,0,1]"
 
 
 @lru_cache
-def course_of(name: str, address: str, reach: float) -> Course:
+def course_of(name: str, address: str, reach: float) -> LossCourse:
     return course(point_of(name), parse(address), reach)
 
 

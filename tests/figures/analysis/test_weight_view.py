@@ -9,12 +9,11 @@ import pytest
 
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
-from backpropviz.engine.program import operations
+from backpropviz.engine.tape import operations
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
-from backpropviz.figures.analysis.weight_terms import WeightTerms
-from backpropviz.figures.analysis.weight_view import dense_weight, weight_view
-from backpropviz.figures.scales import Scales
+from backpropviz.figures.analysis.weight import WeightTerms, dense_weight, weight_view
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme

@@ -2,23 +2,23 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.program import operations
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.code.block import broken
-from backpropviz.figures.code.code import code_lines
-from backpropviz.figures.explanation.explained_step import ExplainedStep, Progress
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.figures.explain.code import broken, code_lines
+from backpropviz.figures.view import ExplainedStep, TermProgress
 from tests.figures.passes import branching, lenet, tiny
 from tests.figures.steps import TAPES, every_step, step_at
 
 
-def code(tape: Tape, address: str, progress: Progress | None = None) -> list[tuple[str, str, bool]]:
-    lines = code_lines(step_at(tape, address, progress or Progress()))
+def code(
+    tape: Tape, address: str, progress: TermProgress | None = None
+) -> list[tuple[str, str, bool]]:
+    lines = code_lines(step_at(tape, address, progress or TermProgress()))
     return [(line.text, line.note, line.is_current) for line in lines]
 
 
 def test_a_term_of_the_filter_gradient() -> None:
-    assert code(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(2, 3)) == [
+    assert code(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(2, 3)) == [
         ("total = 0", "", False),
         ("for y, x in ndindex(2, 2):", "y=1 x=0", False),
         ("    total += g[y,x] * X[y,x+1]", "8", True),

@@ -25,13 +25,11 @@ from backpropviz.engine.layers.softmax import Softmax
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.program import operations
-from backpropviz.engine.record import record
-from backpropviz.engine.run import Settings, run
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.code.code import CodeVersion, program
-from backpropviz.figures.code.program import Names, arrays_of
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.record import Settings, record, run
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.figures.explain.code import CodeVersion, program
+from backpropviz.figures.explain.program import Names, arrays_of
+from backpropviz.files.networks import load_network
 from tests.figures.code_runs import disagreement, is_small, result_of, steps_of
 from tests.figures.kind_passes import (
     LOSSES,

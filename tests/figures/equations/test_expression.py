@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.figures.equations.expression import expression_node, is_plain_sum, plain_sum_signs
-from backpropviz.scene.equation import Fraction, Node, Number, Root, Symbol, walk
+from backpropviz.figures.explain.expression import expression_node, is_plain_sum, plain_sum_signs
+from backpropviz.scene.equation import Fraction, Node, NumberNode, Root, Symbol, walk
 from backpropviz.scene.equation_text import equation_text
 
 OPERANDS: tuple[Node, ...] = tuple(Symbol(letter) for letter in "abcdef")
@@ -37,7 +37,7 @@ def test_a_quotient_is_a_fraction_and_a_root_a_root() -> None:
 def test_a_negative_first_number_loses_its_parentheses() -> None:
     from backpropviz.scene.equation import Delimited
 
-    negative = Delimited(Number("−2"))
+    negative = Delimited(NumberNode("−2"))
     assert equation_text(expression_node("{0} + {0}", [negative])) == "−2 + (−2)"
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.nest import Factor, Rule
-from backpropviz.figures.equations.folding import Fold, TermOrder, fold, shown_numbers
-from backpropviz.figures.explanation.explained_step import ALL, Progress
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.engine.nest import Factor, NestRule
+from backpropviz.figures.explain.written_sum import Fold, TermOrder, fold, shown_numbers
+from backpropviz.figures.view import ALL, TermProgress
+from backpropviz.scene.text import decimal_of
 from tests.figures.passes import lenet
 from tests.figures.shown_sums import decimals
 from tests.figures.steps import derivation_at
@@ -25,7 +25,10 @@ def sum_of(values: list[float], initial: float | None, value: float) -> Derivati
     """A derivation, as far as folding asks."""
     start = None if initial is None else Factor(None, "start", initial)
     found = SimpleNamespace(
-        term_values=np.array(values, dtype=np.float64), initial=start, value=value, rule=Rule.SUM
+        term_values=np.array(values, dtype=np.float64),
+        initial=start,
+        value=value,
+        rule=NestRule.SUM,
     )
     return cast("Derivation", found)
 
@@ -54,7 +57,7 @@ def test_what_is_shown_adds_up_in_decimal(
     digits: int,
 ) -> None:
     derivation = sum_of(values, initial, float(np.float32(sum(values) + (initial or 0.0))))
-    progress = ALL if ran >= len(values) else Progress(ran, ran + 1)
+    progress = ALL if ran >= len(values) else TermProgress(ran, ran + 1)
     folded = fold(derivation, progress, most=most, order=order, digits=digits)
     assert left_over(folded) == 0
     hidden = 0 if folded.rest is None else folded.rest.count
@@ -81,7 +84,7 @@ def test_by_position_first_current_and_last_are_there_in_order(current: int) -> 
 
 
 def test_a_term_that_has_not_run_has_no_text_and_is_not_counted() -> None:
-    folded = fold(sum_of([1.0, 2.0, 4.0], None, 7.0), Progress(1, 2), most=6)
+    folded = fold(sum_of([1.0, 2.0, 4.0], None, 7.0), TermProgress(1, 2), most=6)
     assert folded.texts == ("1", "2", "")
     assert folded.total == "3"
     assert not folded.is_complete
@@ -89,7 +92,7 @@ def test_a_term_that_has_not_run_has_no_text_and_is_not_counted() -> None:
 
 def test_terms_may_run_in_another_order_than_they_are_listed() -> None:
     ran = np.array([False, False, True])
-    folded = fold(sum_of([1.0, 2.0, 4.0], None, 7.0), Progress(2, ran), most=6)
+    folded = fold(sum_of([1.0, 2.0, 4.0], None, 7.0), TermProgress(2, ran), most=6)
     assert folded.texts == ("", "", "4")
     assert folded.total == "4"
 

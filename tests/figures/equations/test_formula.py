@@ -2,15 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.nest import Rule
-from backpropviz.figures.equations.folding import TermOrder
-from backpropviz.figures.equations.formula import Formula, formula
-from backpropviz.figures.explanation.explained_step import ExplainedStep, Progress
-from backpropviz.scene.equation import Node, Number, Pending, Term, walk
-from backpropviz.scene.equation_latex import equation_latex
-from backpropviz.scene.equation_text import equation_text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.engine.nest import NestRule
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.formula import Formula, formula
+from backpropviz.figures.explain.written_sum import TermOrder
+from backpropviz.figures.view import ExplainedStep, TermProgress
+from backpropviz.scene.equation import Node, NumberNode, Pending, TermNode, walk
+from backpropviz.scene.equation_text import equation_latex, equation_text
+from backpropviz.scene.text import decimal_of
 from tests.figures.passes import branching, lenet, tiny
 from tests.figures.shown_sums import shown_sum
 from tests.figures.steps import TAPES, derivation_at, every_step, step_at
@@ -32,7 +31,7 @@ def formula_of(step: ExplainedStep) -> Formula:
 
 
 def test_the_filter_gradient_of_the_mockup() -> None:
-    found = formula_of(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(2, 3)))
+    found = formula_of(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(2, 3)))
     assert texts(found) == (
         "∂L/∂W[i,j] = ∑[y,x] ∂L/∂o[y,x]·X[y+i,x+j]",
         "∂L/∂W[0,1] = g[0,0]·X[0,1] + g[0,1]·X[0,2] + g[1,0]·X[1,1] + g[1,1]·X[1,2]",
@@ -96,7 +95,7 @@ def test_shown_numbers_add_up_to_the_shown_total(name: str) -> None:
     for step in every_step(name):
         derivation = step.derivation
         assert derivation is not None
-        if derivation.rule is not Rule.SUM:
+        if derivation.rule is not NestRule.SUM:
             continue
         for order in TermOrder:
             found = formula(derivation, step.progress, order=order)
@@ -116,10 +115,10 @@ def test_every_number_with_a_key_is_the_value_at_that_address(name: str) -> None
         assert step.derivation is not None
         own = str(step.derivation.address)
         for node in walk(found.numbers):
-            if isinstance(node, Number) and node.key and node.key != own:
+            if isinstance(node, NumberNode) and node.key and node.key != own:
                 assert_shown(node.text, step.tape.value(parse(node.key)))
         if step.progress.current is None:
-            results = [n for n in walk(found.numbers) if isinstance(n, Number) and n.bold]
+            results = [n for n in walk(found.numbers) if isinstance(n, NumberNode) and n.bold]
             assert [n.key for n in results] == [own]
             assert_shown(results[0].text, step.derivation.value)
 
@@ -141,29 +140,29 @@ def test_indices_numbers_and_latex_tell_of_the_same_terms(name: str) -> None:
         assert equation_latex(found.symbols)
         assert equation_latex(found.indices)
         assert equation_latex(found.numbers)
-        in_indices = [term for term in walk(found.indices) if isinstance(term, Term)]
-        in_numbers = [term for term in walk(found.numbers) if isinstance(term, Term)]
+        in_indices = [term for term in walk(found.indices) if isinstance(term, TermNode)]
+        in_numbers = [term for term in walk(found.numbers) if isinstance(term, TermNode)]
         if in_numbers:
             assert len(in_numbers) % max(len(in_indices), 1) == 0
             assert keys(in_numbers) <= keys(in_indices)
 
 
-def keys(terms: list[Term]) -> set[str]:
+def keys(terms: list[TermNode]) -> set[str]:
     return {getattr(node, "key", "") for term in terms for node in walk(term)}
 
 
 def test_what_has_not_run_is_a_dot_and_faded() -> None:
-    found = formula_of(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(1, 2)))
-    faded = [t.faded for t in walk(found.indices) if isinstance(t, Term)]
+    found = formula_of(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(1, 2)))
+    faded = [t.faded for t in walk(found.indices) if isinstance(t, TermNode)]
     assert faded == [False, False, True, True]
     assert sum(isinstance(node, Pending) for node in walk(found.numbers)) == 2
-    current = [t.current for t in walk(found.numbers) if isinstance(t, Term)]
+    current = [t.current for t in walk(found.numbers) if isinstance(t, TermNode)]
     assert current == [False, True, False, False]
 
 
 def test_padding_is_named() -> None:
     derivation = derivation_at(lenet(), "conv1.weight.grad[2,0,0,0]")
-    found = formula(derivation, Progress(0, 1))
+    found = formula(derivation, TermProgress(0, 1))
     assert "padding 0" in equation_text(found.indices)
     assert "padding 0" in equation_text(found.numbers)
 

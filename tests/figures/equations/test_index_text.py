@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.engine.index import Index, variables
-from backpropviz.engine.nest import Axis
-from backpropviz.figures.equations.index_text import index_text
+from backpropviz.engine.nest import Axis, Index, variables
+from backpropviz.figures.explain.expression import index_text
 
 AXES = tuple(Axis(name, 4) for name in "yxij")
 Y, _, ROW, J = variables(4)

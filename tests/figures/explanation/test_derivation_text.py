@@ -6,17 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import parse
-from backpropviz.engine.derivation import derive
-from backpropviz.engine.explain import nest_of
-from backpropviz.figures.explanation.derivation_text import (
-    derivation_json,
-    derivation_latex,
-    derivation_text,
-)
-from backpropviz.scene.equation import Indexed, Number, Operator, Symbol, row
-from backpropviz.scene.equation_latex import equation_latex
-from backpropviz.scene.numbers import fitted, fixed, full, shown
+from backpropviz.engine.derivation import derive, nest_of
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.formula import derivation_json, derivation_latex, derivation_text
+from backpropviz.scene.equation import Indexed, NumberNode, Operator, Symbol, row
+from backpropviz.scene.equation_text import equation_latex
+from backpropviz.scene.text import fitted, fixed, full, shown
 from tests.figures.kind_passes import of_optimizer
 from tests.figures.passes import lenet, tiny, with_value
 from tests.figures.steps import TAPES, derivation_at, every_step
@@ -64,9 +59,11 @@ def test_a_power_is_that_of_the_operand() -> None:
 
 
 def test_numbers_are_powers_of_ten_in_latex() -> None:
-    equation = row(Symbol("W"), Operator("="), Number("8.1e−4"), Operator("·"), Number("−2e5"))
+    equation = row(
+        Symbol("W"), Operator("="), NumberNode("8.1e−4"), Operator("·"), NumberNode("−2e5")
+    )
     assert equation_latex(equation) == r"W = {8.1 \times 10^{-4}} \cdot {-2 \times 10^{5}}"
-    squared = Indexed(Number("8.1e−4"), sup=Number("2"))
+    squared = Indexed(NumberNode("8.1e−4"), sup=NumberNode("2"))
     assert equation_latex(squared) == r"\left({8.1 \times 10^{-4}}\right)^{2}"
 
 
@@ -118,7 +115,7 @@ def test_what_json_cannot_write_becomes_a_word() -> None:
 
 @pytest.mark.parametrize("name", [*TAPES, "not finite"])
 def test_every_operand_resolves_to_the_value_listed(name: str) -> None:
-    from backpropviz.engine.address import parse
+    from backpropviz.engine.value import parse
 
     for step in every_step(name):
         assert step.derivation is not None

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.program import operations
-from backpropviz.figures.explanation.counters import counters
-from backpropviz.figures.explanation.explained_step import ExplainedStep, Progress
-from backpropviz.figures.explanation.explanation import derivation_scene, explanation
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.tape import operations
+from backpropviz.figures.explain.explanation import counters, derivation_scene, explanation
+from backpropviz.figures.view import ExplainedStep, TermProgress
 from backpropviz.scene.marks import Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme
 from tests.figures.passes import branching, lenet, tiny
@@ -42,7 +41,7 @@ def test_the_end_of_the_pass() -> None:
 
 
 def test_the_panel_of_the_mockup() -> None:
-    step = step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(2, 3))
+    step = step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(2, 3))
     shown = texts(explanation(step, 375, LIGHT))
     for label in ("In symbols", "With indices, where g = ∂L/∂o", "With numbers", "As code"):
         assert label in shown
@@ -60,7 +59,7 @@ def test_a_finished_gradient_shows_the_update_that_was_recorded() -> None:
 
 
 def test_with_momentum_no_update_is_guessed_from_a_part_of_the_gradient() -> None:
-    step = step_at(branching(), "conv1.weight.grad[1,0,1,1]", Progress(3, 4))
+    step = step_at(branching(), "conv1.weight.grad[1,0,1,1]", TermProgress(3, 4))
     labels = [counter.label for counter in counters(step, LIGHT)]
     assert labels == ["Gradient so far", "Learning rate"]
 
@@ -83,7 +82,7 @@ def test_a_notebook_shows_explanation_and_ledger(address: str, theme: Theme) -> 
 
 def test_terms_that_ran_by_source_are_told_from_those_that_did_not() -> None:
     ran = np.array([False, False, True, True])
-    step = step_at(tiny(), "conv1.input.grad[0,0,1,1]", Progress(2, ran))
+    step = step_at(tiny(), "conv1.input.grad[0,0,1,1]", TermProgress(2, ran))
     scene = explanation(step, 375, LIGHT)
     assert_text_is_legible(scene)
     assert "so far" in texts(scene)

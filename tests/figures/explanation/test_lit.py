@@ -6,13 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
-from backpropviz.figures.code.code import CodeVersion
-from backpropviz.figures.explanation.explanation import explanation
-from backpropviz.figures.explanation.term_keys import lit_keys, term_key, term_number, term_step
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.code import CodeVersion
+from backpropviz.figures.explain.explanation import explanation
 from backpropviz.figures.stage.stage import stage
-from backpropviz.figures.view import View
+from backpropviz.figures.view import View, lit_keys, term_key, term_number, term_step
 from backpropviz.scene.hit import find, places
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import DARK, LIGHT, Theme

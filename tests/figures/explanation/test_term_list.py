@@ -5,15 +5,20 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from backpropviz.engine.nest import Rule
-from backpropviz.figures.code.code import CodeVersion
-from backpropviz.figures.equations.folding import TermOrder
-from backpropviz.figures.explanation.explained_step import ALL, Progress
-from backpropviz.figures.explanation.explanation import UNFOLD_KEY, explanation
-from backpropviz.figures.explanation.term_list import MOST_TERMS, _bin_lines, _term_lines
-from backpropviz.figures.ledger.term_bins import bin_terms
+from backpropviz.engine.nest import NestRule
+from backpropviz.figures.explain.code import CodeVersion
+from backpropviz.figures.explain.explanation import (
+    MOST_TERMS,
+    UNFOLD_KEY,
+    _bin_lines,
+    _term_lines,
+    explanation,
+)
+from backpropviz.figures.explain.written_sum import TermOrder
+from backpropviz.figures.ledger.rows import bin_terms
+from backpropviz.figures.view import ALL, TermProgress
 from backpropviz.scene.marks import Text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import DARK, LIGHT
 from tests.figures.passes import lenet, tiny
 from tests.figures.steps import TAPES, derivation_at, every_step, step_at
@@ -34,9 +39,9 @@ def test_everything_is_legible_unfolded_and_in_every_version(
         assert_text_is_legible(scene)
 
 
-@pytest.mark.parametrize("progress", [ALL, Progress(300, 301)])
+@pytest.mark.parametrize("progress", [ALL, TermProgress(300, 301)])
 @pytest.mark.parametrize("order", list(TermOrder))
-def test_the_lines_add_up_to_the_sum(progress: Progress, order: TermOrder) -> None:
+def test_the_lines_add_up_to_the_sum(progress: TermProgress, order: TermOrder) -> None:
     derivation = derivation_at(lenet(), LONG)
     lines = list(
         _bin_lines(derivation, progress, LIGHT)
@@ -70,7 +75,7 @@ def test_a_short_sum_offers_nothing_to_unfold() -> None:
 
 def test_at_most_two_hundred_terms_are_listed() -> None:
     derivation = derivation_at(lenet(), LONG)
-    assert derivation.rule is Rule.SUM
+    assert derivation.rule is NestRule.SUM
     for order in TermOrder:
         scene = explanation(step_at(lenet(), LONG), 375, LIGHT, unfolded=True, order=order)
         keys = {m.key for m in scene.walk() if isinstance(m, Text) and m.key.startswith("term:")}

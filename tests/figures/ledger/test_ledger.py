@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.engine.nest import Rule
-from backpropviz.figures.equations.folding import TermOrder
-from backpropviz.figures.explanation.explained_step import ALL, ExplainedStep, Progress
+from backpropviz.engine.nest import NestRule
+from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.ledger.ledger import ORDER_KEY, ledger
 from backpropviz.figures.ledger.rows import LedgerRows, ledger_rows
+from backpropviz.figures.view import ALL, ExplainedStep, TermProgress
 from backpropviz.scene.marks import Box, Rect, Scene, Text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import DARK, LIGHT, Theme
 from tests.figures.passes import branching, lenet, tiny
 from tests.figures.shown_sums import decimals
@@ -31,12 +31,12 @@ def card(
     return Scene(width, height, theme.stage, marks, str(step.derivation.address))
 
 
-def rows_of(address: str, progress: Progress = ALL, most: int = 10) -> LedgerRows:
+def rows_of(address: str, progress: TermProgress = ALL, most: int = 10) -> LedgerRows:
     return ledger_rows(derivation_at(tiny(), address), progress, most, TermOrder.POSITION)
 
 
 def test_the_rows_of_the_mockup() -> None:
-    rows = rows_of("conv1.weight.grad[0,0,0,1]", Progress(2, 3)).rows
+    rows = rows_of("conv1.weight.grad[0,0,0,1]", TermProgress(2, 3)).rows
     assert ["".join(piece.text for piece in row.term) for row in rows] == [
         "∂L/∂o[0,0] · X[0,1]",
         "∂L/∂o[0,1] · X[0,2]",
@@ -84,7 +84,7 @@ def test_padding_has_no_chance_in_a_maximum() -> None:
 def test_rows_rest_and_residue_add_up_to_the_total(name: str, most: int) -> None:
     for step in every_step(name):
         assert step.derivation is not None
-        if step.derivation.rule is not Rule.SUM:
+        if step.derivation.rule is not NestRule.SUM:
             continue
         content = ledger_rows(step.derivation, step.progress, most, TermOrder.POSITION)
         folded = content.folded
@@ -107,12 +107,12 @@ def test_no_text_is_cut_or_overlaps(name: str, width: float, height: float) -> N
 @pytest.mark.parametrize("width", range(360, 1000, 37))
 def test_at_any_width_the_columns_fit(width: int) -> None:
     for address in ("conv1.weight.grad[2,0,3,1]", "conv2.output[0,2,3,1]"):
-        for progress in (ALL, Progress(100, 101)):
+        for progress in (ALL, TermProgress(100, 101)):
             assert_text_is_legible(card(step_at(lenet(), address, progress), width, 300))
 
 
 def test_the_keys_of_a_row_are_its_operands() -> None:
-    scene = card(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(2, 3)), 902, 240)
+    scene = card(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(2, 3)), 902, 240)
     shown = {mark.key: mark.text for mark in scene.walk() if isinstance(mark, Text) and mark.key}
     assert shown["conv1.input[0,0,1,1]"] == "4"
     assert shown["conv1.output.grad[0,0,1,0]"] == "2"
@@ -127,7 +127,7 @@ def test_a_long_sum_shows_its_largest_terms_and_counts_the_rest() -> None:
 
 
 def test_one_row_is_tinted_and_its_bar_has_the_color_of_the_place() -> None:
-    scene = card(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(2, 3)), 902, 240)
+    scene = card(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(2, 3)), 902, 240)
     fills = [mark.fill for mark in scene.walk() if isinstance(mark, Rect)]
     assert fills.count(LIGHT.here_tint) == 1
     assert fills.count(LIGHT.here) == 1

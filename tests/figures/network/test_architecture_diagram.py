@@ -7,12 +7,10 @@ from itertools import combinations
 import pytest
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.draft import Draft, draft_of
-from backpropviz.engine.architecture.survey import survey
+from backpropviz.engine.architecture.draft import Draft, draft_of, survey
+from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.presets import PRESETS, preset
-from backpropviz.figures.network.architecture_diagram import architecture_diagram, compact
-from backpropviz.figures.network.diagram_layout import lay_out
+from backpropviz.figures.diagram import architecture_diagram, compact, lay_out
 from backpropviz.scene.marks import Path, Rect, Text
 from backpropviz.scene.theme import DARK, LIGHT
 

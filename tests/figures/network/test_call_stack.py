@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.figures.network.call_stack import ROW, call_stack
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.figures.network_map import ROW, call_stack
 from backpropviz.scene.hit import hit
 from backpropviz.scene.marks import Anchor, Path, Rect, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT

@@ -6,18 +6,23 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.joining import Add
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.network import Node
-from backpropviz.engine.program import Phase
-from backpropviz.figures.network.layer_summary import layer_summary
-from backpropviz.figures.network.network_map import network_map
-from backpropviz.figures.network.rows import LayerRow, layer_rows
-from backpropviz.figures.network.sign_shares import SignCounter, SignCounts, sign_bar
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import parse
+from backpropviz.figures.network_map import (
+    LayerRow,
+    SignCounter,
+    SignCounts,
+    layer_rows,
+    layer_summary,
+    network_map,
+    sign_bar,
+)
 from backpropviz.figures.view import View
 from backpropviz.scene.hit import hit
 from backpropviz.scene.marks import Box, Ellipse, Group, Line, Path, Pixels, Rect, Scene, Text

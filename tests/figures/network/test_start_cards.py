@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.run import run
-from backpropviz.figures.network.start_cards import SIZE, StartCard, start_card
+from backpropviz.engine.record import run
+from backpropviz.figures.start_cards import SIZE, StartCard, start_card
+from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Pixels, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme
-from backpropviz.storage.networks import load_network
 from tests.scene_checks import assert_text_is_legible
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
-from backpropviz.figures.network.thumbnails import number, photograph, thumbnail
-from backpropviz.figures.scales import Scale
+from backpropviz.engine.value import Array
+from backpropviz.figures.numbers import Scale
+from backpropviz.figures.thumbnails import number, photograph, thumbnail
 from backpropviz.scene.marks import Ellipse, Mark, Pixels, Rect, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT
 from tests.scene_checks import assert_text_is_legible

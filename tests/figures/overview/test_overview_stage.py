@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
-from backpropviz.engine.program import operations
-from backpropviz.figures.overview.parts import is_computed, statistics
-from backpropviz.figures.scales import Scales
+from backpropviz.debugger.timeline import Depth, Timeline
+from backpropviz.engine.tape import operations
+from backpropviz.engine.value import parse
+from backpropviz.figures.numbers import Scales
+from backpropviz.figures.stage.array_summary import is_computed, statistics
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Path, Scene

@@ -7,14 +7,13 @@ from itertools import cycle, islice
 
 import numpy as np
 
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.ties import TieRule
+from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
-from backpropviz.figures.pooling.pooled_plane import Pixel, PooledPlane
-from backpropviz.figures.pooling.shown import PoolingShown, pooling_shown
-from backpropviz.figures.pooling.windows import gradient_cell
+from backpropviz.figures.stage.pooled_plane import Pixel, PooledPlane, PoolingShown, pooling_shown
+from backpropviz.figures.stage.pooling_windows import gradient_cell
 from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState
 from backpropviz.scene.marks import Box

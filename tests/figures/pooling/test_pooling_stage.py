@@ -8,16 +8,19 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import Address, parse
+from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.ties import TieRule
-from backpropviz.figures.pooling.moods import pool_moods
-from backpropviz.figures.pooling.pooled_plane import pooled_plane
-from backpropviz.figures.pooling.shown import PoolingShown, pooling_shown
-from backpropviz.figures.pooling.windows import page_of
+from backpropviz.engine.value import Address, parse
 from backpropviz.figures.stage.panel import Mood
 from backpropviz.figures.stage.planes import plane
+from backpropviz.figures.stage.pooled_plane import (
+    PoolingShown,
+    pool_moods,
+    pooled_plane,
+    pooling_shown,
+)
+from backpropviz.figures.stage.pooling_windows import page_of
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.cells import CellState

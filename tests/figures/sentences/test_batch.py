@@ -7,19 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.debugger.places import find
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, Timeline, find
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
-from backpropviz.engine.record import record
-from backpropviz.engine.run import with_reduction
-from backpropviz.figures.scales import Scales
-from backpropviz.figures.sentences.sentences import sentences
+from backpropviz.engine.record import record, with_reduction
+from backpropviz.engine.tape import operations
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.sentences import sentences
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import View
-from backpropviz.storage.networks import load_network
+from backpropviz.files.networks import load_network
 
 
 def told(place: str, depth: Depth, batch: int = 4, reduction: str = "mean") -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.debugger.steps import Depth
+from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import MaxPool2d
@@ -13,19 +13,18 @@ from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.ties import TieRule
-from backpropviz.figures.explanation.explained_step import ExplainedStep, Progress
-from backpropviz.figures.sentences.sentences import sentences
+from backpropviz.figures.explain.sentences import sentences
+from backpropviz.figures.view import ExplainedStep, TermProgress
 from tests.figures.passes import branching, lenet, tiny, with_value
 from tests.figures.stages import of_layer
 from tests.figures.steps import TAPES, every_step, step_at
 
 
-def told(tape: Tape, address: str, progress: Progress | None = None) -> str:
-    found = sentences(step_at(tape, address, progress or Progress()))
+def told(tape: Tape, address: str, progress: TermProgress | None = None) -> str:
+    found = sentences(step_at(tape, address, progress or TermProgress()))
     return " ".join((found.bold, *found.plain))
 
 
@@ -39,13 +38,13 @@ def test_a_filter_weight_is_told_which_way_to_go_and_why() -> None:
 
 
 def test_a_sum_that_is_not_complete_says_so() -> None:
-    found = sentences(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(2, 3)))
+    found = sentences(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(2, 3)))
     assert found.bold.startswith("So far, raising this weight by a little raises the loss")
     assert found.plain[-1] == "Term 3 of 4 adds 2 × 4 = 8."
 
 
 def test_no_term_that_counts_yet_is_no_verdict() -> None:
-    found = sentences(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", Progress(0, 1)))
+    found = sentences(step_at(tiny(), "conv1.weight.grad[0,0,0,1]", TermProgress(0, 1)))
     assert found.bold == "So far, this weight has made no difference to the loss."
 
 
@@ -57,7 +56,7 @@ def test_pixels_padding_and_products_are_counted() -> None:
 
 def test_a_term_on_padding() -> None:
     assert "Term 1 of 784 falls on padding" in told(
-        lenet(), "conv1.weight.grad[2,0,0,0]", Progress(0, 1)
+        lenet(), "conv1.weight.grad[2,0,0,0]", TermProgress(0, 1)
     )
 
 

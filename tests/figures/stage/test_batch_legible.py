@@ -10,11 +10,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.debugger.places import find
 from backpropviz.debugger.state import SessionState, StopReason
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline, find
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.batch_norm import BatchNorm2d
@@ -25,27 +22,22 @@ from backpropviz.engine.layers.dropout import Dropout
 from backpropviz.engine.layers.pooling import MaxPool2d
 from backpropviz.engine.layers.protocol import IMAGE, TARGET, Layer
 from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.mode import Mode
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Mode, Model
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.equations.folding import TermOrder
-from backpropviz.figures.explanation.explained_step import ALL
-from backpropviz.figures.explanation.term_keys import term_key, term_step
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.engine.value import parse
+from backpropviz.figures.explain.written_sum import TermOrder
+from backpropviz.figures.ledger.ledger import summed_by_sample
 from backpropviz.figures.ledger.rows import ledger_rows
-from backpropviz.figures.ledger.sample_ledger import summed_by_sample
-from backpropviz.figures.sample import step_in
-from backpropviz.figures.sample_words import answer_word
-from backpropviz.figures.scales import Scales
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
-from backpropviz.figures.view import Options, View
+from backpropviz.figures.view import ALL, Options, View, answer_word, step_in, term_key, term_step
+from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Pixels, Rect, Scene, Text
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
 from tests.figures.kind_passes import LOSSES, every_kind, of_loss
 from tests.scene_checks import texts_outside, texts_that_overlap
 

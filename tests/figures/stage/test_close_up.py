@@ -10,29 +10,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.debugger.places import find
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import Depth
-from backpropviz.debugger.timeline import Timeline
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth, Timeline, find
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.layers.cross_entropy import CrossEntropy
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
-from backpropviz.figures.scales import Scales
-from backpropviz.figures.stage.close_up import Spot, Window, spot_of, window_of, window_wanted
-from backpropviz.figures.stage.scrolling import looking_at, spot_text, without_left_close_up
+from backpropviz.engine.tape import operations
+from backpropviz.engine.value import parse
+from backpropviz.figures.numbers import Scales
+from backpropviz.figures.stage.planes import Spot, ViewWindow, spot_of, window_of, window_wanted
+from backpropviz.figures.stage.slot_layout import looking_at, spot_text, without_left_close_up
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
+from backpropviz.files.networks import load_network
 from backpropviz.scene.hit import find as find_key
 from backpropviz.scene.hit import hit
 from backpropviz.scene.marks import Path, Pixels, Rect, Scene
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
 from tests.scene_checks import assert_text_is_legible
 
 ROWS, COLUMNS = 150, 700
@@ -90,7 +88,7 @@ def drawn(view: View, size: tuple[float, float] = SIZES[1]) -> Scene:
     return stage(view, *size, LIGHT)
 
 
-def window(scene: Scene, name: str = NAME) -> Window:
+def window(scene: Scene, name: str = NAME) -> ViewWindow:
     """The part of a plane that is drawn."""
     keys = (mark.key for mark in scene.walk() if isinstance(mark, Rect))
     found = (window_of(key) for key in keys)

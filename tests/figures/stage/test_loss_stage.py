@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import Address
-from backpropviz.figures.stage.class_bars import rows_shown
-from backpropviz.figures.stage.cross_entropy_stage import cross_entropy_marks
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import Address
+from backpropviz.figures.stage.losses import cross_entropy_marks, rows_shown
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Box, Rect, Scene
-from backpropviz.scene.numbers import decimal_of
+from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import DARK, LIGHT
 from tests.figures.stages import at, of_network, text_of, texts
 

@@ -10,18 +10,16 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.state import SessionState
-from backpropviz.debugger.steps import LoopOrder
-from backpropviz.debugger.timeline import Timeline
+from backpropviz.debugger.timeline import LoopOrder, Timeline
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.program import operations
-from backpropviz.engine.run import Settings, run
-from backpropviz.engine.tape import Tape
-from backpropviz.figures.scales import Scales
+from backpropviz.engine.record import Settings, run
+from backpropviz.engine.tape import Tape, operations
+from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
+from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
 from tests.engine.passes import branched, recorded
 from tests.scene_checks import texts_outside, texts_that_overlap
 

@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.value import parse
 from backpropviz.figures.stage.stage import stage
-from backpropviz.figures.stage.update_tiles import UpdateShown
+from backpropviz.figures.stage.update import UpdateShown
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Rect
 from backpropviz.scene.theme import LIGHT

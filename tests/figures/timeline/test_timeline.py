@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
-from backpropviz.engine.program import Phase
-from backpropviz.figures.timeline.height import HEIGHT
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import parse
 from backpropviz.figures.timeline.timeline import TimelineFigure, timeline
+from backpropviz.figures.view import HEIGHT
 from backpropviz.scene.hit import hit
 from backpropviz.scene.marks import Group, Rect, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.network import Network
-from backpropviz.engine.training.history import History
-from backpropviz.engine.training.measure import Measured, Validated, tensors_of
+from backpropviz.engine.training.history import History, Measured, Validated, tensors_of
+from backpropviz.engine.value import Address, Array
 from backpropviz.figures.training.curves import CurveMark, RunCurves, run_curves
-from backpropviz.figures.training.filter_rows import FilterState
+from backpropviz.figures.training.filter_values import FilterState
 
 
 def state_of(network: Network, seed: int = 0) -> FilterState:

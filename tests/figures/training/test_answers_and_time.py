@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address
-from backpropviz.figures.training.activation_maps import activation_maps
-from backpropviz.figures.training.activity import activity_figure
-from backpropviz.figures.training.confusion import confusion_figure, parse_confusion
+from backpropviz.engine.value import Address
+from backpropviz.figures.training.activations import activation_maps, activity_figure
+from backpropviz.figures.training.answers import confusion_figure, parse_confusion
 from backpropviz.figures.training.curves import CurveMark
-from backpropviz.figures.training.layer_list import LayerFacts, ratio_list
-from backpropviz.figures.training.short_text import percent, scientific, short
+from backpropviz.figures.training.numbers import LayerFacts, percent, ratio_list, scientific, short
 from backpropviz.figures.training.time_slider import SliderState, time_slider
 from backpropviz.scene.hit import find, hit
 from backpropviz.scene.marks import Ellipse, Hatch, Pixels, Rect, Scene, Text

@@ -12,24 +12,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.engine.network import Network
-from backpropviz.engine.training.history import History
-from backpropviz.engine.training.measure import Measured, tensors_of
-from backpropviz.figures.training.curve_figure import CurveOptions, curve_card, curve_page
-from backpropviz.figures.training.curve_plane import drawn_of, heights, whole_reach
-from backpropviz.figures.training.curve_rows import curve_rows
-from backpropviz.figures.training.curves import ChartKind, run_curves, series_of
-from backpropviz.figures.training.decimated import decimated
-from backpropviz.figures.training.readout import nearest, reading_at, spoken
-from backpropviz.figures.training.smoothing import (
+from backpropviz.engine.training.history import History, Measured, tensors_of
+from backpropviz.figures.training.curve_figure import (
+    CurveOptions,
+    curve_card,
+    curve_page,
+    drawn_of,
+    heights,
+    nearest,
+    reading_at,
+    spoken,
+    whole_reach,
+)
+from backpropviz.figures.training.curves import (
     NO_SMOOTHING,
     Average,
+    ChartKind,
     Smoothed,
     Smoothing,
+    curve_rows,
+    decimated,
+    run_curves,
+    series_of,
     smoothed,
 )
+from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Path, Text
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
 from tests.figures.training.states import curves_of
 
 SMOOTHINGS = (NO_SMOOTHING, Smoothing(Average.MOVING, 7), Smoothing(Average.EXPONENTIAL, 10))

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.figures.training.class_counts import (
+from backpropviz.engine.model import Preprocessing
+from backpropviz.figures.training.answers import (
     ClassCount,
+    SampleViews,
     balance_words,
     class_counts_scene,
+    sample_sheet,
+    sheet_capacity,
 )
-from backpropviz.figures.training.sample_sheet import SampleViews, sample_sheet, sheet_capacity
-from backpropviz.scene.fonts import text_box
 from backpropviz.scene.marks import Group, Pixels, Rect, Scene, Text
+from backpropviz.scene.text import text_box
 from backpropviz.scene.theme import DARK, LIGHT, Theme
 
 COUNTS = (ClassCount("cats", 80, 20), ClassCount("dogs", 8, 2), ClassCount("2", 0, 0))

@@ -7,18 +7,24 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.network import Network
-from backpropviz.engine.presets import preset
+from backpropviz.engine.value import Address, parse
 from backpropviz.figures.training.filter_close_up import CloseUpLook, filter_close_up
-from backpropviz.figures.training.filter_page import FilterOptions, filters
-from backpropviz.figures.training.filter_planes import plane_of, tile_box, value_at, value_box
-from backpropviz.figures.training.filter_rows import FilterState, shown_rows
-from backpropviz.figures.training.filter_words import value_words
+from backpropviz.figures.training.filter_values import (
+    FilterState,
+    plane_of,
+    shown_rows,
+    tile_box,
+    value_at,
+    value_box,
+    value_words,
+)
+from backpropviz.figures.training.filters import FilterOptions, filters
+from backpropviz.files.networks import load_network
 from backpropviz.scene.hit import find, hit
 from backpropviz.scene.marks import Pixels, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme
-from backpropviz.storage.networks import load_network
 from tests.figures.training.states import state_of
 from tests.scene_checks import assert_text_is_legible
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.engine.address import Address
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.network import Network
-from backpropviz.engine.presets import preset
-from backpropviz.figures.training.color_legend import LEAST_RAMP, Legend, line_width, slots
-from backpropviz.figures.training.filter_layout import tile_layout
-from backpropviz.figures.training.filter_page import (
-    FilterOptions,
-    difference,
-    filters,
-    lower_edges,
-)
-from backpropviz.figures.training.filter_rows import FilterState, difference_rows, shown_rows
-from backpropviz.figures.training.filter_tiles import tiling
+from backpropviz.engine.value import Address
+from backpropviz.figures.training.filter_tiles import tile_layout, tiling
+from backpropviz.figures.training.filter_values import FilterState, difference_rows, shown_rows
+from backpropviz.figures.training.filters import FilterOptions, difference, filters, lower_edges
+from backpropviz.figures.training.numbers import LEAST_RAMP, Legend, line_width, slots
+from backpropviz.files.networks import load_network
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Box, Rect, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
 from tests.figures.training.states import parameters_of, state_of
 from tests.scene_checks import assert_text_is_legible
 

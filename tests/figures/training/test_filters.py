@@ -7,26 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.network import Network
-from backpropviz.engine.presets import preset
-from backpropviz.figures.training.filter_page import (
-    FilterOptions,
-    can_be_images,
-    difference,
-    filters,
-)
-from backpropviz.figures.training.filter_rows import (
+from backpropviz.engine.value import Address, Array, parse
+from backpropviz.figures.training.filter_values import (
     FilterState,
     difference_rows,
     limits_of,
     state_rows,
 )
+from backpropviz.figures.training.filters import FilterOptions, can_be_images, difference, filters
+from backpropviz.files.networks import load_network
 from backpropviz.scene.hit import find, hit, pixel_at
 from backpropviz.scene.marks import Hatch, Pixels, Rect, Scene, Text
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
 from tests.figures.training.states import parameters_of, state_of
 
 OPTIONS = FilterOptions()

@@ -9,23 +9,26 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.engine.address import Address
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.network import Network
-from backpropviz.engine.presets import preset
-from backpropviz.figures.training.activation_maps import activation_maps
-from backpropviz.figures.training.activity import activity_figure
-from backpropviz.figures.training.confusion import confusion_figure
-from backpropviz.figures.training.counters import Counter, counters
+from backpropviz.engine.value import Address, Array
+from backpropviz.figures.training.activations import activation_maps, activity_figure
+from backpropviz.figures.training.answers import confusion_figure
 from backpropviz.figures.training.curve_figure import CurveOptions, curve_page
 from backpropviz.figures.training.curves import ChartKind
-from backpropviz.figures.training.filter_page import FilterOptions, difference, filters
-from backpropviz.figures.training.filter_rows import FilterState, difference_rows
-from backpropviz.figures.training.layer_list import LayerFacts, ratio_list, update_table
+from backpropviz.figures.training.filter_values import FilterState, difference_rows
+from backpropviz.figures.training.filters import FilterOptions, difference, filters
+from backpropviz.figures.training.numbers import (
+    LayerFacts,
+    RunCounter,
+    counters,
+    ratio_list,
+    update_table,
+)
 from backpropviz.figures.training.time_slider import SliderState, time_slider
+from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import DARK, LIGHT, Theme
-from backpropviz.storage.networks import load_network
 from tests.figures.training.states import curves_of, parameters_of, state_of
 from tests.scene_checks import assert_text_is_legible
 
@@ -123,11 +126,11 @@ def test_activity(count: int) -> None:
 
 def test_counters() -> None:
     entries = [
-        Counter("Update", "1,234,567"),
-        Counter("Epoch", "12", "172 of 250"),
-        Counter("Samples per second", "4,366"),
-        Counter("Loss, last batch", "2.291", "best validation 0.153"),
-        Counter("Validation accuracy", "12.3 %", "best 95.7 %", "#CF2431"),
+        RunCounter("Update", "1,234,567"),
+        RunCounter("Epoch", "12", "172 of 250"),
+        RunCounter("Samples per second", "4,366"),
+        RunCounter("Loss, last batch", "2.291", "best validation 0.153"),
+        RunCounter("Validation accuracy", "12.3 %", "best 95.7 %", "#CF2431"),
     ]
     _check(lambda width, theme: counters(entries, width, theme), (120, *WIDTHS))
 

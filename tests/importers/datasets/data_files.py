@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.architecture.presets import preset
+from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.presets import preset
+from backpropviz.engine.value import Array
 
 GRAY = Preprocessing(1, 8, 8)
 COLOR = Preprocessing(3, 8, 8)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.presets import preset
+from backpropviz.engine.architecture.presets import preset
+from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.training.samples import Samples
-from backpropviz.importers.bundled import PHOTOS, digit_set
-from backpropviz.importers.datasets.load import Choices, load_dataset, read_dataset
-from backpropviz.importers.datasets.photo_crops import BORDER, CROPS_OF_EACH
-from backpropviz.importers.datasets.statistics import class_counts, statistics
-from backpropviz.importers.datasets.targets import NetworkMismatchError, fitting_presets
-from backpropviz.importers.fit import prepare
-from backpropviz.importers.images import open_picture
+from backpropviz.files.data.catalog import class_counts, statistics
+from backpropviz.files.data.load import (
+    BORDER,
+    CROPS_OF_EACH,
+    Choices,
+    NetworkMismatchError,
+    fitting_presets,
+    load_dataset,
+    read_dataset,
+)
+from backpropviz.files.fit import prepare
+from backpropviz.files.pictures import PHOTOS, digit_set, open_picture
 
 MNIST = Preprocessing(1, 28, 28)
 

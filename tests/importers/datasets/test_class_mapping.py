@@ -15,12 +15,11 @@ from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.sgd import Sgd
-from backpropviz.importers.datasets.catalog import Wanted
-from backpropviz.importers.datasets.class_mapping import class_mapping
-from backpropviz.importers.datasets.load import Choices, Reading, read_dataset
-from backpropviz.importers.datasets.npz_file import opened_npz
-from backpropviz.storage.networks import load_network
-from backpropviz.ui.training.data_loading import DataWish, loaded
+from backpropviz.files.data.arrays import opened_npz
+from backpropviz.files.data.catalog import Wanted, class_mapping
+from backpropviz.files.data.load import Choices, DataReading, read_dataset
+from backpropviz.files.networks import load_network
+from backpropviz.ui.training.samples import DataWish, loaded
 from tests.importers.datasets.data_files import COLOR, GRAY, images, labels, network, write_folder
 from tests.importers.datasets.test_npz import saved
 
@@ -28,7 +27,7 @@ ALL = Choices(held_out=0)
 DIGITS = tuple("0123456789")
 
 
-def read(source: Path, net: Network, names: tuple[str, ...] = ()) -> Reading:
+def read(source: Path, net: Network, names: tuple[str, ...] = ()) -> DataReading:
     gray = net.input_shape[0] == 1
     return read_dataset(source, net, GRAY if gray else COLOR, ALL, class_names=names)
 

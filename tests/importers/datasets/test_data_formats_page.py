@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from backpropviz.importers.datasets.folder_walk import SUFFIXES
-from backpropviz.importers.datasets.npz_catalog import IMAGES, LABELS
-from backpropviz.importers.datasets.sources import BUNDLED
-from backpropviz.importers.decode import FORMATS
+from backpropviz.files.data.arrays import IMAGES, LABELS
+from backpropviz.files.data.folder import SUFFIXES
+from backpropviz.files.data.load import BUNDLED
+from backpropviz.files.pictures import FORMATS
 
 PAGE = Path(__file__).parents[3] / "docs" / "data-formats.md"
 

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.load import Choices, load_dataset, read_dataset
-from backpropviz.importers.datasets.statistics import class_counts
-from backpropviz.importers.datasets.watch import ReadingStoppedError
-from backpropviz.importers.fit import prepare
-from backpropviz.importers.images import open_picture
+from backpropviz.files.data.catalog import ReadingStoppedError, class_counts
+from backpropviz.files.data.load import Choices, load_dataset, read_dataset
+from backpropviz.files.fit import prepare
+from backpropviz.files.pictures import open_picture
 from tests.importers.datasets.data_files import (
     COLOR,
     GRAY,
@@ -118,7 +117,7 @@ def test_pictures_of_many_sizes_share_a_line(tmp_path: Path) -> None:
 def test_a_bomb_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = write_folder(tmp_path)
     write_picture(root / "cats" / "huge.png", side=40)
-    monkeypatch.setattr("backpropviz.importers.picture.MAX_PIXELS", 1000)
+    monkeypatch.setattr("backpropviz.files.pictures.MAX_PIXELS", 1000)
     skipped = load_dataset(root, None, COLOR).skipped
     assert [s.name for s in skipped] == ["cats/huge.png"]
     assert "make it smaller first" in skipped[0].reason

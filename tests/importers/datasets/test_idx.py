@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.idx_file import is_idx, read_idx
-from backpropviz.importers.datasets.load import load_dataset, read_dataset
-from backpropviz.importers.datasets.statistics import class_counts
+from backpropviz.files.data.catalog import class_counts
+from backpropviz.files.data.idx import is_idx, read_idx
+from backpropviz.files.data.load import load_dataset, read_dataset
 from tests.importers.datasets.data_files import GRAY, idx, images, labels, network, write_pair
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.load import Choices, Reading, read_dataset
-from backpropviz.importers.datasets.splits import held_out_part, part_in, parts_of
-from backpropviz.importers.datasets.statistics import class_counts
+from backpropviz.files.data.catalog import class_counts, held_out_part, part_in, parts_of
+from backpropviz.files.data.load import Choices, DataReading, read_dataset
 from tests.importers.datasets.data_files import COLOR, write_folder, write_picture
 
 ALL = Choices(held_out=0)
@@ -22,7 +21,7 @@ def flat(folder: Path, names: tuple[str, ...]) -> Path:
     return folder
 
 
-def read(root: Path, choices: Choices | None = None) -> Reading:
+def read(root: Path, choices: Choices | None = None) -> DataReading:
     return read_dataset(root, None, COLOR, choices or Choices())
 
 

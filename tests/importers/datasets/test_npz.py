@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.layers.dense import Dense
 from backpropviz.engine.layers.protocol import Layer
 from backpropviz.engine.layers.reshaping import Flatten
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
+from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.load import Choices, load_dataset, read_dataset
-from backpropviz.importers.datasets.targets import NetworkMismatchError
+from backpropviz.files.data.load import Choices, NetworkMismatchError, load_dataset, read_dataset
 from tests.importers.datasets.data_files import COLOR, GRAY, images, labels, network
 
 ALL = Choices(held_out=0)
@@ -315,7 +314,7 @@ def test_an_archive_of_no_arrays_is_told(tmp_path: Path) -> None:
 def test_a_set_too_large_for_memory_asks_for_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("backpropviz.importers.datasets.fitting.LARGEST_BYTES", 4 * 64 * 11)
+    monkeypatch.setattr("backpropviz.files.data.load.LARGEST_BYTES", 4 * 64 * 11)
     path = saved(tmp_path / "set.npz", images=images(), labels=labels())
     with pytest.raises(UserError, match="set a limit on how many are read"):
         load_dataset(path, None, GRAY)
@@ -418,6 +417,6 @@ def test_no_memory_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("backpropviz.importers.datasets.load.fitted", full)
+    monkeypatch.setattr("backpropviz.files.data.load.fitted", full)
     with pytest.raises(UserError, match=r"set.npz needs more memory than is free: read fewer"):
         load_dataset(path, network(), GRAY)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.one_image import one_image
-from backpropviz.importers.fit import prepare
-from backpropviz.importers.images import open_picture
-from backpropviz.storage.networks import load_network
+from backpropviz.files.data.load import one_image
+from backpropviz.files.fit import prepare
+from backpropviz.files.networks import load_network
+from backpropviz.files.pictures import open_picture
 
 
 def test_a_digit_by_its_class() -> None:

@@ -11,12 +11,10 @@ import pytest
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
 from backpropviz.engine.sgd import Sgd
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.run import new_run
+from backpropviz.engine.training.run import Hyperparameters, new_run
 from backpropviz.engine.training.trainer import updates
-from backpropviz.importers.datasets.load import Choices, read_dataset
-from backpropviz.importers.datasets.one_image import one_image
-from backpropviz.storage.networks import load_network
+from backpropviz.files.data.load import Choices, one_image, read_dataset
+from backpropviz.files.networks import load_network
 from tests.importers.datasets.data_files import COLOR, network, write_folder
 
 SETTINGS = Hyperparameters(Sgd(0.1), batch_size=4)

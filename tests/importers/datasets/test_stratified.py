@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.errors import UserError
-from backpropviz.importers.datasets.stratified import held_out_mask, stratified
+from backpropviz.files.data.catalog import held_out_mask, stratified
 
 LABELS = st.lists(st.integers(0, 5), min_size=2, max_size=80).map(np.array)
 

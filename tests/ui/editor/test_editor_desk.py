@@ -8,14 +8,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.model import Model
-from backpropviz.ui.editor import picture_dialog
+from backpropviz.ui.editor import end_forms as picture_dialog
 from backpropviz.ui.editor.desk import EditorDesk
-from backpropviz.ui.editor.picture_dialog import AskedPicture, PictureDialog
+from backpropviz.ui.editor.end_forms import AskedPicture, PictureDialog
 from backpropviz.ui.editor.window import NetworkEditor
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent
-from backpropviz.ui.training.new_run import RunChoices
-from backpropviz.ui.training.new_run_dialog import NewRunDialog
+from backpropviz.ui.training.new_run import NewRunDialog
+from backpropviz.ui.training.settings import RunChoices
 from tests.ui.conftest import Open
 
 LONG_MS = 30_000

@@ -15,13 +15,13 @@ from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.architecture.draft import draft_of_model
+from backpropviz.engine.architecture.presets import PRESETS
 from backpropviz.engine.model import Model
-from backpropviz.engine.presets import PRESETS
+from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
-from backpropviz.ui.editor.draft_controller import DraftController, controller_for
-from backpropviz.ui.editor.kind_chooser import KindChooser
-from backpropviz.ui.editor.setting_fields import SettingLine
+from backpropviz.ui.editor.draft import DraftController, controller_for
+from backpropviz.ui.editor.layer_list import KindChooser
+from backpropviz.ui.editor.settings import SettingLine
 from backpropviz.ui.editor.window import NetworkEditor, new_draft
 
 LONG_MS = 30_000

@@ -11,14 +11,14 @@ from backpropviz.engine.fields import to_fields
 from backpropviz.engine.layers.protocol import MODE_FIELDS, Moded
 from backpropviz.engine.layers.registry import layer_from_fields, loss_kinds
 from backpropviz.ui.editor.end_forms import class_names
-from backpropviz.ui.editor.setting_text import (
+from backpropviz.ui.editor.settings import (
+    _WORDS,
     choices_of,
     may_be_empty,
     read_setting,
     setting_text,
     takes_whole_numbers,
 )
-from backpropviz.ui.editor.setting_words import _WORDS
 
 
 @pytest.mark.parametrize(

@@ -10,22 +10,18 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from backpropviz.assets import resource
-from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.lessons.lesson_progress import scores
-from backpropviz.debugger.marks import AddWatch, TogglePin
-from backpropviz.debugger.steps import Depth
-from backpropviz.engine.address import parse
+from backpropviz.debugger.commands import AddWatch, GoToAddress, TogglePin
+from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.value import parse
+from backpropviz.lessons.progress import scores
+from backpropviz.lessons.reading import bundled_lesson_names
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.lesson_file import bundled_lesson_names
-from backpropviz.ui.lessons.coach import Coach
+from backpropviz.ui.controls import Notice
+from backpropviz.ui.lessons.coach import Coach, progress_file, read_progress
 from backpropviz.ui.lessons.desk import LessonDesk
-from backpropviz.ui.lessons.progress_file import progress_file, read_progress
-from backpropviz.ui.lessons.question_view import QuestionView
-from backpropviz.ui.lessons.score_view import ScoreView
-from backpropviz.ui.lessons.step_texts import number_text, plain_text, prose_html
-from backpropviz.ui.lessons.step_view import StepView
+from backpropviz.ui.lessons.panel import ScoreView, StepView
+from backpropviz.ui.lessons.question import QuestionView, number_text, plain_text, prose_html
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.notice import Notice
 from backpropviz.ui.palette import CommandPalette
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for

@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.run import Initial, Run, new_run
+from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset, Samples
-from backpropviz.importers.bundled import digit_set
-from backpropviz.storage.networks import load_network
+from backpropviz.engine.value import Array
+from backpropviz.files.networks import load_network
+from backpropviz.files.pictures import digit_set
 from backpropviz.ui.training.controller import TrainingController
 from backpropviz.ui.training.state import TrainingState
 

@@ -11,16 +11,14 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
 from backpropviz.diagnosis.stops import GradientAbove, LossRises, NotFiniteStop, Reached
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
-from backpropviz.engine.address import parse
+from backpropviz.diagnosis.watch import Diagnosis, begin_diagnosis
+from backpropviz.engine.value import parse
 from backpropviz.scene.theme import DARK
 from backpropviz.ui.controls import Segmented
-from backpropviz.ui.training.alert_card import AlertCard
-from backpropviz.ui.training.alerts import AlertsPanel
-from backpropviz.ui.training.stops_dialog import StopsDialog
-from backpropviz.ui.training.thresholds_dialog import ThresholdsDialog
+from backpropviz.ui.training.alerts import AlertCard, AlertsPanel
+from backpropviz.ui.training.stops import StopsDialog, ThresholdsDialog
 from tests.diagnosis.watched import facts, row
 
 

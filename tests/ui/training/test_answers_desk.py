@@ -7,8 +7,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.ui.training.answers_desk import AnswersDesk
-from backpropviz.ui.training.answers_window import AnswersWindow
+from backpropviz.ui.training.answers import AnswersDesk, AnswersWindow
 from backpropviz.ui.training.controller import TrainingController
 from tests.ui.training.conftest import LONG_MS, Wait, small_run, stands_at
 

@@ -11,22 +11,20 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.arrays import Array
 from backpropviz.engine.sgd import Sgd
-from backpropviz.engine.training.course import Hyperparameters
-from backpropviz.engine.training.run import Initial, Run, new_run
+from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset, Samples
-from backpropviz.engine.training.validation import validated
-from backpropviz.importers.bundled import digit_set
+from backpropviz.engine.training.trainer import validated
+from backpropviz.engine.value import Array
+from backpropviz.files.networks import load_network
+from backpropviz.files.pictures import digit_set
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Pixels, Rect, Scene, Text
-from backpropviz.scene.numbers import full
+from backpropviz.scene.text import full
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.answers import answers_of
-from backpropviz.ui.training.answers_window import AnswersWindow
-from backpropviz.ui.training.probe import activations
+from backpropviz.ui.training.answers import AnswersWindow, answers_of
+from backpropviz.ui.training.past import activations
 from tests.scene_checks import assert_text_is_legible
 
 

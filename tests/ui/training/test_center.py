@@ -7,11 +7,10 @@ from PySide6.QtWidgets import QScrollArea
 from pytestqt.qtbot import QtBot
 
 from backpropviz.figures.training.curves import FOUR_CHARTS
+from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import LIGHT
-from backpropviz.storage.networks import load_network
-from backpropviz.ui.training.center import picture_height
-from backpropviz.ui.training.charts import TrainingCharts
-from backpropviz.ui.training.charts_area import ChartsArea
+from backpropviz.ui.training.charts import ChartsArea, TrainingCharts
+from backpropviz.ui.training.page import picture_height
 from tests.figures.training.states import curves_of
 
 CHARTS = (150, 270)

@@ -17,11 +17,17 @@ from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.network import Network
-from backpropviz.figures.training.curves import FOUR_CHARTS, ChartKind, run_curves
-from backpropviz.figures.training.smoothing import NO_SMOOTHING, Average, Smoothing
+from backpropviz.figures.training.curves import (
+    FOUR_CHARTS,
+    NO_SMOOTHING,
+    Average,
+    ChartKind,
+    Smoothing,
+    run_curves,
+)
+from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.storage.networks import load_network
 from backpropviz.ui.training.charts import SMOOTHINGS, TrainingCharts
 from backpropviz.ui.training.plot import Plot
 from tests.figures.training.states import curves_of, history_of

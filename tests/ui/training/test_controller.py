@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.training.moment import Moment
+from backpropviz.engine.training.checkpoints import Moment
 from backpropviz.engine.training.trainer import Trainer
 from backpropviz.engine.training.update import Trained
 from backpropviz.ui.training.controller import TrainingController, shares
-from backpropviz.ui.training.live_run import LiveRun
+from backpropviz.ui.training.worker import LiveRun
 from tests.ui.training.conftest import LONG_MS, Wait, faster, small_run, stands_at
 
 

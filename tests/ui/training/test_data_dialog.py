@@ -16,12 +16,12 @@ from pytestqt.qtbot import QtBot
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
 from backpropviz.engine.sgd import Sgd
-from backpropviz.engine.training.augmentation import Augmentation
-from backpropviz.importers.datasets.load import Choices
+from backpropviz.engine.training.samples import Augmentation
+from backpropviz.files.data.load import Choices
 from backpropviz.scene.marks import Pixels, Rect
 from backpropviz.scene.theme import LIGHT
-from backpropviz.ui.training.data_dialog import DataChoice, DataDialog
-from backpropviz.ui.training.data_loading import DataWish
+from backpropviz.ui.training.data import DataChoice, DataDialog
+from backpropviz.ui.training.samples import DataWish
 from tests.importers.datasets.data_files import COLOR, network, write_folder, write_picture
 
 LONG_MS = 20_000

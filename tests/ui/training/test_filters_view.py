@@ -8,11 +8,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.address import Address
+from backpropviz.engine.value import Address
 from backpropviz.scene.hit import find
 from backpropviz.scene.theme import LIGHT
 from backpropviz.ui.training.controller import TrainingController
-from backpropviz.ui.training.filters_view import FiltersView
+from backpropviz.ui.training.filters import FiltersView
 from tests.ui.training.conftest import Wait, small_run, stands_at
 
 LEFT = Qt.MouseButton.LeftButton

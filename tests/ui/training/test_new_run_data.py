@@ -11,15 +11,14 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.model import Model
-from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.run import Run
-from backpropviz.importers.datasets.load import Choices
-from backpropviz.importers.datasets.one_image import ONE_IMAGE
+from backpropviz.engine.training.samples import Augmentation
+from backpropviz.files.data.load import ONE_IMAGE, Choices
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.training import new_run_dialog
-from backpropviz.ui.training.data_dialog import DataChoice
-from backpropviz.ui.training.data_loading import DataWish, loaded
-from backpropviz.ui.training.new_run_dialog import NewRunDialog
+from backpropviz.ui.training import new_run as new_run_dialog
+from backpropviz.ui.training.data import DataChoice
+from backpropviz.ui.training.new_run import NewRunDialog
+from backpropviz.ui.training.samples import DataWish, loaded
 from tests.importers.datasets.data_files import write_folder
 
 LONG_MS = 30_000

@@ -11,12 +11,12 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.optimizer import Adam, Sgd
-from backpropviz.engine.schedule import Cosine
 from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.update import Cosine
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import DARK, LIGHT
-from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
-from backpropviz.ui.training.new_run_dialog import NewRunDialog
+from backpropviz.ui.training.new_run import NewRunDialog
+from backpropviz.ui.training.settings import HyperparameterForm
 from tests.ui.training.conftest import LONG_MS
 
 
@@ -137,7 +137,7 @@ def test_another_optimizer_brings_its_own_fields(qtbot: QtBot) -> None:
     form = HyperparameterForm()
     qtbot.addWidget(form)
     form.use_theme(DARK)
-    from backpropviz.ui.training.new_run import suggested_settings
+    from backpropviz.ui.training.settings import suggested_settings
 
     form.show_settings(suggested_settings("mnist"))
     assert form.typed() == suggested_settings("mnist")
@@ -151,7 +151,7 @@ def test_another_optimizer_brings_its_own_fields(qtbot: QtBot) -> None:
 def test_a_schedule_is_typed_with_its_numbers(qtbot: QtBot) -> None:
     from dataclasses import replace
 
-    from backpropviz.ui.training.new_run import suggested_settings
+    from backpropviz.ui.training.settings import suggested_settings
 
     form, chosen = HyperparameterForm(), list[object]()
     qtbot.addWidget(form)

@@ -7,13 +7,21 @@ from dataclasses import replace
 import pytest
 
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.training.course import Course, Hyperparameters
+from backpropviz.engine.training.run import Course, Hyperparameters
 from backpropviz.errors import UserError
-from backpropviz.ui.training.epoch import epoch_end, updates_in
-from backpropviz.ui.training.mailbox import Go, Halt, Mailbox
-from backpropviz.ui.training.pace import DRAWING_SHARE, LEAST_INTERVAL_S, MOST_INTERVAL_S, Pace
-from backpropviz.ui.training.speed import Speed
-from backpropviz.ui.training.typed import field_text, typed_value
+from backpropviz.ui.training.settings import field_text, typed_value
+from backpropviz.ui.training.worker import (
+    DRAWING_SHARE,
+    LEAST_INTERVAL_S,
+    MOST_INTERVAL_S,
+    Go,
+    Halt,
+    Mailbox,
+    Pace,
+    Speed,
+    epoch_end,
+    updates_in,
+)
 
 
 def test_snapshots_cost_at_most_their_share() -> None:

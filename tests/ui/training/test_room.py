@@ -14,15 +14,17 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.going import GoToAddress
+from backpropviz.debugger.commands import GoToAddress
 from backpropviz.diagnosis.stops import NotFiniteStop, Reached
 from backpropviz.diagnosis.thresholds import DEFAULTS
-from backpropviz.engine.address import parse
+from backpropviz.engine.value import parse
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.training import fork_dialog, stops_dialog, thresholds_dialog
-from backpropviz.ui.training.debugged import UpdateSubject
+from backpropviz.ui.training import new_run as fork_dialog
+from backpropviz.ui.training import stops as stops_dialog
+from backpropviz.ui.training import stops as thresholds_dialog
+from backpropviz.ui.training.past import UpdateSubject
 from backpropviz.ui.training.room import TrainingRoom
 from backpropviz.ui.training.state import TrainingState
 from tests.ui.training.conftest import LONG_MS, faster, small_run, stands_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from backpropviz.ui.training.staged import Staged
+from backpropviz.ui.training.page import Staged
 
 
 def test_the_wanted_parts_are_drawn_in_order_and_once(qtbot: QtBot) -> None:

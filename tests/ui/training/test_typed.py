@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.ui.training.typed import field_text, typed_value
+from backpropviz.ui.training.settings import field_text, typed_value
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,321 @@
+"""Activations that no longer pass a gradient: dead ReLUs, saturated tanh and sigmoid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar, Self
+
+import numpy as np
+
+from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive
+from backpropviz.diagnosis.rule import QUIET, Alert, Latch, PlacesRule, Rule, Severity
+from backpropviz.diagnosis.thresholds import counted, listed, percent
+from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.training.history import SATURATED, Measured, Validated
+from backpropviz.engine.value import Address, Array
+from backpropviz.frozen import frozen
+
+_MILDER = 0.8
+"""The share of a threshold below which an alert may end."""
+
+
+@frozen(eq=False)
+class DeadReLU(PlacesRule):
+    """Many maps of a ReLU give 0 for all images of many updates."""
+
+    name: ClassVar[str] = "dead ReLU"
+    inactive: Inactive = NOT_LOOKED
+    batch: int = 1
+    span: int = 0
+    """For how many updates the dead units were inactive when the alert came."""
+
+    @property
+    def applies(self) -> bool:
+        images = self.facts.images
+        is_enough = images is None or images.count >= self.limits.dead_images
+        return bool(self.facts.rectifiers) and is_enough
+
+    def after(self, row: Measured) -> Self:
+        if not row.activities or not self.facts.rectifiers:
+            return self
+        inactive = self.inactive.after(
+            row.iteration, self.facts.rectifiers, row.activities, self.limits.inactive_share
+        )
+        looked = replace(self, inactive=inactive, batch=row.count)
+        if not self.applies:  # another threshold may have put it to rest
+            return replace(looked, latches=(), values=(), since=0, raised=None)
+        limit = self.limits.dead_share
+        after = looked.judged(
+            row.iteration,
+            inactive.shares(looked.is_dead),
+            lambda share: share >= limit,
+            lambda share: share < _MILDER * limit,
+            patience=1,
+            calm=2,
+        )
+        if after.raised != row.iteration:
+            return after
+        dead, spans = after.of_first(after.is_dead), after.of_first(inactive.updates())
+        return replace(after, span=int(spans[dead].min()))
+
+    @property
+    def is_dead(self) -> Array:
+        """Which units count as dead now."""
+        looks = math.ceil(self.limits.dead_images / self.batch)
+        return self.inactive.is_dead(self.limits.dead_updates, looks)
+
+    @property
+    def inactive_for(self) -> Mapping[str, Array]:
+        """For how many updates each unit of each ReLU has been inactive, as far as was looked."""
+        updates = self.inactive.updates()
+        layers = enumerate(self.facts.rectifiers) if len(updates) else ()
+        return {layer: self.inactive.of_layer(updates, place) for place, layer in layers}
+
+    @property
+    def alert(self) -> Alert | None:
+        if self.raised is None:
+            return None
+        layers = [self.facts.rectifiers[place] for place in self.lit]
+        layer, since = layers[0], self.raised - self.span + 1
+        dead = self.of_first(self.is_dead)
+        noun, count = self.facts.unit_noun(layer), int(np.count_nonzero(dead))
+        return Alert(
+            "dead_relu",
+            Severity.WARNING,
+            f"ReLU {layer}: {count} of {counted(len(dead), noun)} inactive for "
+            f"{counted(self.span, 'update')} (threshold {percent(self.limits.dead_share)})",
+            _evidence(since, layers),
+            _meaning_of_dead(self.facts.feeders[layer], noun, count),
+            ("dead_share", "dead_updates", "inactive_share", "dead_images"),
+            since,
+            self.raised,
+            layer,
+            self.facts.element(layer, int(np.argmax(dead))),
+        )
+
+    def of_first(self, every: Array) -> Array:
+        """The part of an array over all units that is of the first layer of the alert."""
+        return self.inactive.of_layer(every, self.lit[0])
+
+
+def _meaning_of_dead(feeder: str, noun: str, count: int) -> str:
+    part = "filter" if noun == "map" else "row"
+    if not feeder:
+        loss = "nothing behind them learns"
+    elif count == 1:
+        loss = f"the {part} of {feeder} behind this {noun} no longer learns"
+    else:
+        loss = f"the {count:,} {part}s of {feeder} behind these {noun}s no longer learn"
+    return (
+        f"Where a ReLU gives 0 its derivative is 0, so {loss}. The usual cause is an update that "
+        "was too large, or a bias far below 0."
+    )
+
+
+def _evidence(since: int, layers: list[str]) -> str:
+    also = f" Also {listed(layers[1:])}." if len(layers) > 1 else ""
+    return f"Since update {since:,}.{also}"
+
+
+@frozen(eq=False)
+class Saturation(PlacesRule):
+    """Most values of a tanh or sigmoid lie in its flat ends."""
+
+    name: ClassVar[str] = "saturation"
+    looked: int = 0
+    """The last update that was looked at; 0: none yet."""
+
+    @property
+    def applies(self) -> bool:
+        return bool(self.facts.squashers)
+
+    def after(self, row: Measured) -> Self:
+        if not row.activities or not self.applies:
+            return self
+        spacing = row.iteration - self.looked if self.looked else 1
+        limit = self.limits.saturated_share
+        return replace(self, looked=row.iteration).judged(
+            row.iteration,
+            [1 - float(row.activities[layer].mean()) for layer in self.facts.squashers],
+            lambda share: share >= limit,
+            lambda share: share < _MILDER * limit,
+            patience=1 + math.ceil((self.limits.saturated_updates - 1) / spacing),
+        )
+
+    @property
+    def alert(self) -> Alert | None:
+        if self.raised is None:
+            return None
+        layers = [self.facts.squashers[place] for place in self.lit]
+        layer, share = layers[0], self.values[self.lit[0]]
+        return Alert(
+            "saturation",
+            Severity.WARNING,
+            f"{layer}: {percent(share)} of its values are saturated "
+            f"(threshold {percent(self.limits.saturated_share)})",
+            f"{_evidence(self.since, layers)} Saturated: in the outer "
+            f"{percent(1 - SATURATED)} of the range.",
+            "At its ends the function is flat: its derivative, and with it the gradient of all "
+            "behind it, is next to 0. Smaller starting weights, a lower learning rate, "
+            "normalization or ReLU help.",
+            ("saturated_share", "saturated_updates"),
+            self.since,
+            self.raised,
+            layer,
+            Address(layer, "output").grad,
+        )
+
+
+_GLANCE = 1024
+"""So many values of each filter are compared first; they nearly always differ there."""
+_ROUNDING = 1e-4
+"""How far equal filters may lie apart, as a share of their largest weight, after one update.
+
+Equal filters get gradients that are equal in mathematics; a processor that adds them up in another
+order for each lets them part by rounding, and each update makes more of it.
+"""
+_MOST_ROUNDING = 0.05
+_BY_CHANCE = 0.1
+"""The share of different filters that may lie so near one another by chance."""
+
+
+@frozen(eq=False)
+class Collapsed(Rule):
+    """Nearly all validation images get the same answer."""
+
+    name: ClassVar[str] = "same answer"
+    answer: int = 0
+    share: float = 0.0
+    latch: Latch = QUIET
+    has_rows: bool = False
+
+    @property
+    def applies(self) -> bool:
+        return self.has_rows
+
+    def validated(self, row: Validated) -> Self:
+        table = row.confusion
+        if table is None or np.count_nonzero(table.sum(axis=1)) < 2:
+            return self
+        answers = table.sum(axis=0)
+        answer = int(answers.argmax())
+        share = float(answers[answer] / answers.sum())
+        latch = self.latch.after(
+            row.iteration,
+            is_bad=share >= self.limits.collapsed_share,
+            is_good=True,
+            patience=self.limits.collapsed_validations,
+            calm=1,
+        )
+        return replace(self, answer=answer, share=share, latch=latch, has_rows=True)
+
+    @property
+    def is_raised(self) -> bool:
+        return self.latch.is_raised
+
+    @property
+    def alert(self) -> Alert | None:
+        if self.latch.raised is None:
+            return None
+        name = self.facts.class_name(self.answer)
+        return Alert(
+            "collapsed",
+            Severity.WARNING,
+            f"{percent(self.share)} of the validation images are answered “{name}” "
+            f"(threshold {percent(self.limits.collapsed_share)})",
+            f"In the last {counted(self.latch.bad, 'validation')}, since update "
+            f"{self.latch.first:,}.",
+            "The output no longer depends on the image: dead units, weights thrown far away, or "
+            "one class so frequent that naming it always is cheap.",
+            ("collapsed_share", "collapsed_validations"),
+            self.latch.first,
+            self.latch.raised,
+            self.facts.output,
+            Address(self.facts.output, "output"),
+        )
+
+
+@frozen(eq=False)
+class Symmetry(PlacesRule):
+    """Filters of a layer are copies of one another."""
+
+    name: ClassVar[str] = "symmetry"
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """The tensors that have more than one filter."""
+        marks = zip(self.facts.is_weight, self.facts.filters, strict=True)
+        return tuple(k for k, (is_weight, count) in enumerate(marks) if is_weight and count > 1)
+
+    @property
+    def applies(self) -> bool:
+        return bool(self.places)
+
+    def weighed(self, iteration: int, parameters: Parameters) -> Self:
+        tensors = (self.facts.tensors[k] for k in self.places)
+        limit = self.limits.equal_share
+        return self.judged(
+            iteration,
+            [
+                copies_share(parameters[tensor.layer][tensor.quantity], iteration)
+                for tensor in tensors
+            ],
+            lambda share: share >= limit,
+            lambda share: share < limit,
+            patience=1,
+        )
+
+    @property
+    def alert(self) -> Alert | None:
+        if self.raised is None:
+            return None
+        tensors = [self.facts.tensors[self.places[place]] for place in self.lit]
+        where, count = tensors[0], self.facts.filters[self.places[self.lit[0]]]
+        copies = round(self.values[self.lit[0]] * count)
+        names = f" In all: {listed([str(t) for t in tensors])}." if len(tensors) > 1 else ""
+        return Alert(
+            "symmetry",
+            Severity.WARNING,
+            f"{where}: {copies} of its {count} filters are copies of another "
+            f"(threshold {percent(self.limits.equal_share)})",
+            f"Since update {self.since:,}.{names}",
+            "Equal filters see the same and, where what follows treats them alike, get the same "
+            "gradient: they stay equal but for rounding, and the layer is no better than with one. "
+            "Start from random weights.",
+            ("equal_share",),
+            self.since,
+            self.raised,
+            where.layer,
+            where.grad,
+        )
+
+
+def copies_share(weights: Array, updates: int = 0) -> float:
+    """The share of filters (along the first axis) that equal another one before them.
+
+    After so many updates, equal means equal but for the rounding that they leave.
+    """
+    rows = weights.reshape(len(weights), -1)
+    copies = _copies(rows[:, :_GLANCE], updates)
+    if copies and rows.shape[1] > _GLANCE:
+        copies = _copies(rows, updates)
+    return copies / len(rows)
+
+
+def _copies(rows: Array, updates: int) -> int:
+    """Sorted by a sum that hardly two different filters share, equal ones are neighbors."""
+    mix = np.cos(np.arange(1, rows.shape[1] + 1))
+    ordered = rows[np.argsort(rows @ mix, kind="stable")]
+    sizes = np.abs(ordered).max(axis=1, initial=0)
+    apart = np.abs(np.diff(ordered, axis=0)).max(axis=1, initial=0)
+    room = _room(len(rows), rows.shape[1], updates) * np.maximum(sizes[1:], sizes[:-1])
+    return int(np.count_nonzero(apart <= room))
+
+
+def _room(filters: int, values: int, updates: int) -> float:
+    """How far copies may lie apart; filters of few values come nearer than that by chance."""
+    grown = min(_ROUNDING * (1 + updates), _MOST_ROUNDING)
+    by_chance = math.exp(math.log(_BY_CHANCE / filters) / max(values, 1))
+    return max(_ROUNDING, min(grown, by_chance))

@@ -1,1 +1,0 @@
-"""The step as code that runs: loops, NumPy, PyTorch."""

@@ -1,1 +1,0 @@
-"""A derivation as equations: in symbols, with indices, with numbers."""

@@ -1,0 +1,1 @@
+"""A step explained: sentences, equations, and the same step as code that runs."""

@@ -1,0 +1,525 @@
+"""A function's formula as an equation: `−{0} · ({1} + {2})` with its operands put in place.
+
+Grammar::
+
+    relation = sum {("=" | "≠" | "<" | ">" | "≤" | "≥" | "," | "if" | "else") sum}
+    sum      = product {("+" | "−") product}
+    product  = unary {("·" | "/") unary}
+    unary    = ["−"] power
+    power    = atom ["^" atom | "²" | "′"]
+    atom     = "{k}" | number | name | "√" atom | name ["′"] "(" relation ")"
+             | ["1"] "[" relation "]" | "(" relation ")"
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from backpropviz.engine.layers.cross_entropy_nests import TargetCell
+from backpropviz.engine.nest import (
+    Axis,
+    Coordinate,
+    Coordinates,
+    Factor,
+    Index,
+    Nest,
+    NestRule,
+    Operand,
+    Presence,
+    Values,
+)
+from backpropviz.engine.operands import PADDING_LABEL, ArrayCell, Choice, Share
+from backpropviz.engine.operands import Indicator as Indicator_operand_nodes
+from backpropviz.engine.value import Address
+from backpropviz.figures.symbols import PARAMETERS, Notation, role_of
+from backpropviz.figures.view import array_key
+from backpropviz.frozen import frozen
+from backpropviz.scene.equation import (
+    MINUS,
+    Delimited,
+    Fraction,
+    Function,
+    Indexed,
+    IndicatorNode,
+    Node,
+    NumberNode,
+    Operator,
+    Role,
+    Root,
+    RowNode,
+    Symbol,
+    Words,
+    row,
+    symbol,
+)
+
+_TOKEN = re.compile(
+    r"\s*(\{\d+\}|(?:1|𝟏)(?=\[)|\d+(?:\.\d+)?(?:e[-−]?\d+)?|[^\W\d_][\w]*′?|[²³]|\S)"
+)
+_CONNECTORS = frozenset("=≠<>≤≥,") | {"if", "else"}
+_POWERS = {"²": "2", "³": "3"}
+
+
+def expression_node(template: str, operands: Sequence[Node]) -> Node:
+    """The formula with `operands[k]` for each `{k}`.
+
+    Raises:
+        ValueError: the template does not follow the grammar.
+    """
+    reader = _Reader(_TOKEN.findall(template.replace("-", MINUS)), operands)
+    found = reader.relation()
+    if reader.ahead:
+        raise ValueError(f"{template!r} is not understood from {reader.ahead!r} on")
+    return found
+
+
+def is_plain_sum(template: str) -> bool:
+    """Whether it only adds and subtracts operands, so that its numbers can be added up by hand."""
+    return re.fullmatch(r"\{\d+\}(\s*[+−-]\s*\{\d+\})+", template) is not None
+
+
+def plain_sum_signs(template: str) -> list[str]:
+    """The sign before each operand of a plain sum."""
+    return ["+", *re.findall(r"[+−-]", template.replace("-", MINUS))]
+
+
+@dataclass(slots=True)
+class _Reader:
+    tokens: list[str]
+    operands: Sequence[Node]
+    place: int = 0
+
+    @property
+    def ahead(self) -> str:
+        """The next token; '' at the end."""
+        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+
+    def take(self) -> str:
+        taken = self.ahead
+        self.place += 1
+        return taken
+
+    def expect(self, wanted: str) -> None:
+        if self.take() != wanted:
+            raise ValueError(f"{wanted!r} is missing")
+
+    def relation(self) -> Node:
+        parts = [self.sum()]
+        while self.ahead in _CONNECTORS:
+            sign = self.take()
+            parts += [Words(sign) if sign.isalpha() else Operator(sign), self.sum()]
+        return _row(parts)
+
+    def sum(self) -> Node:
+        parts = [self.product()]
+        while self.ahead in {"+", MINUS}:
+            parts += [Operator(self.take()), self.product()]
+        parts[0] = _opened(parts[0])
+        return _row(parts)
+
+    def product(self) -> Node:
+        parts = [self.unary()]
+        while self.ahead in {"·", "×", "/"}:
+            if self.take() == "/":
+                parts[-1] = Fraction(_bare(parts[-1]), _bare(self.unary()))
+            else:
+                parts += [Operator("·"), self.unary()]
+        return _row(parts)
+
+    def unary(self) -> Node:
+        if self.ahead == MINUS:
+            self.take()
+            return row(Operator(MINUS), self.power())
+        return self.power()
+
+    def power(self) -> Node:
+        base = self.atom()
+        if self.ahead in _POWERS:
+            return Indexed(_grouped(base), sup=NumberNode(_POWERS[self.take()], constant=True))
+        if self.ahead == "^":
+            self.take()
+            return Indexed(_grouped(base), sup=_bare(self.atom()))
+        return base
+
+    def atom(self) -> Node:
+        sign = self.take()
+        if sign.startswith("{"):
+            return self.operands[int(sign[1:-1])]
+        if sign in {"1", "𝟏"} and self.ahead == "[":
+            return IndicatorNode(self.enclosed("[", "]"))
+        if sign == "[":
+            self.place -= 1
+            return IndicatorNode(self.enclosed("[", "]"))
+        if sign[:1].isdigit():
+            return NumberNode(sign, constant=True)
+        if sign == "½":
+            return Fraction(NumberNode("1", constant=True), NumberNode("2", constant=True))
+        if sign == "√":
+            return Root(_bare(self.atom()))
+        if sign in {"(", "|"}:
+            self.place -= 1
+            closing = ")" if sign == "(" else "|"
+            return Delimited(self.enclosed(sign, closing), sign, closing)
+        if not sign or not sign[0].isalpha():
+            raise ValueError(f"{sign!r} is out of place")
+        return self.named(sign)
+
+    def named(self, name: str) -> Node:
+        if self.ahead != "(":
+            return Symbol(name, italic=len(name) == 1)
+        argument = self.enclosed("(", ")")
+        if name == "sqrt":
+            return Root(argument)
+        return Function(name, _arguments(argument))
+
+    def enclosed(self, opening: str, closing: str) -> Node:
+        self.expect(opening)
+        inside = self.relation()
+        self.expect(closing)
+        return inside
+
+
+def _row(parts: list[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else RowNode(tuple(parts))
+
+
+def _bare(node: Node) -> Node:
+    """Without parentheses, which a bar or a root makes needless."""
+    return node.item if isinstance(node, Delimited) and node.left == "(" else node
+
+
+def _opened(node: Node) -> Node:
+    """A negative number that nothing precedes needs no parentheses."""
+    match node:
+        case Delimited(item=NumberNode() as number, left="("):
+            return number
+        case RowNode(items=(Delimited(item=NumberNode() as number, left="("), *others)):
+            return RowNode((number, *others), node.role, node.key)
+        case _:
+            return node
+
+
+def _grouped(node: Node) -> Node:
+    """Parentheses around what an exponent could be taken for a part of."""
+    is_loose = isinstance(node, Fraction | RowNode) or (
+        isinstance(node, Indexed) and node.sup is not None
+    )
+    is_negative = isinstance(node, NumberNode) and node.text.startswith(MINUS)
+    return Delimited(node) if is_loose or is_negative else node
+
+
+def _arguments(node: Node) -> tuple[Node, ...]:
+    """A row split at its commas."""
+    if not isinstance(node, RowNode) or Operator(",") not in node.items:
+        return (node,)
+    groups: list[list[Node]] = [[]]
+    for item in node.items:
+        if item == Operator(","):
+            groups.append([])
+        else:
+            groups[-1].append(item)
+    return tuple(_row(group) for group in groups)
+
+
+def index_text(
+    index: Index,
+    axes: Sequence[Axis],
+    known: Sequence[int] = (),
+    silent: frozenset[int] = frozenset(),
+) -> str:
+    """One index; loop variables from the left are replaced by what is `known` of them.
+
+    `silent` axes run once, so that they are always 0.
+    """
+    total = index.offset
+    pieces: list[str] = []
+    for term in index.terms:
+        if term.axis < len(known):
+            total += term.factor * (known[term.axis] // term.floor)
+        elif term.axis not in silent:
+            pieces.append(_variable(term, axes[term.axis].name))
+    return _divided(pieces, total, index.divisor)
+
+
+def _variable(term: Coordinate, name: str) -> str:
+    letter = name if term.floor == 1 else f"⌊{name}/{term.floor}⌋"
+    factor = "" if abs(term.factor) == 1 else str(abs(term.factor))
+    return f"{'-' if term.factor < 0 else '+'}{factor}{letter}"
+
+
+def _divided(pieces: list[str], total: int, divisor: int) -> str:
+    if not pieces and total % divisor == 0:
+        return str(total // divisor).replace("-", MINUS)
+    pieces.sort(key=lambda piece: piece.startswith("-"))
+    # A sum that would begin with a minus begins with its constant instead: 2−i.
+    constant = f"{total:+d}" if total else ""
+    first = [constant] if total > 0 and pieces and pieces[0].startswith("-") else []
+    text = "".join([*first, *pieces, *([] if first else [constant])])
+    text = text.removeprefix("+").replace("-", MINUS)
+    return text if divisor == 1 else f"({text})/{divisor}"
+
+
+@frozen(eq=False, slots=False)
+class Cells:
+    """Writes the cells of one nest, without the indices that say nothing.
+
+    The batch is left out while it holds one sample, channels while there is but one of any kind.
+    """
+
+    nest: Nest
+    values: Values
+
+    def text(self, maps: Sequence[Index], address: Address, known: Sequence[int] = ()) -> str:
+        """The indices of a cell of an array."""
+        loops = self.nest.by_target
+        first = loops.channel_axes + loops.element_axes
+        silent = frozenset(k for k, axis in enumerate(loops.axes) if k >= first and axis.size == 1)
+        dropped = self.dropped(address)
+        kept = (index for number, index in enumerate(maps) if number not in dropped)
+        return ",".join(index_text(index, loops.axes, known, silent) for index in kept)
+
+    def of_address(self, address: Address) -> str:
+        """The indices of a value, `0,1`."""
+        dropped = self.dropped(address)
+        kept = (index for number, index in enumerate(address.indices) if number not in dropped)
+        return ",".join(str(index).replace("-", MINUS) for index in kept)
+
+    def short(self, cell: Sequence[int], address: Address) -> str:
+        """A cell inside or outside an array: `−1,3`."""
+        return self.of_address(address.at(tuple(cell)))
+
+    def dropped(self, address: Address) -> frozenset[int]:
+        """The dimensions that are not written."""
+        known = self._dropped.get((address.layer, address.quantity, address.part))
+        return self._dropped_of(address.array) if known is None else known
+
+    @cached_property
+    def _dropped(self) -> dict[tuple[str, str, str], frozenset[int]]:
+        """The same for every array of the nest."""
+        return {(a.layer, a.quantity, a.part): self._dropped_of(a) for a in self._arrays}
+
+    def _dropped_of(self, array: Address) -> frozenset[int]:
+        shape = self.values[array].shape
+        leading = leading_dimensions(array, len(shape))
+        batch = {0} if leading and array.quantity not in PARAMETERS and shape[0] == 1 else set()
+        single = {n for n in leading if shape[n] == 1} if self._is_single else set()
+        return frozenset(batch | single)
+
+    @cached_property
+    def _arrays(self) -> tuple[Address, ...]:
+        return (self.nest.target, *_addresses(self.nest.by_target.operands))
+
+    @cached_property
+    def _is_single(self) -> bool:
+        """Whether no array of the nest has more than one channel."""
+        for address in self._arrays:
+            shape = self.values[address].shape
+            channels = leading_dimensions(address, len(shape)) - {0}
+            is_parameter = address.quantity in PARAMETERS
+            channels |= {0} if is_parameter and len(shape) != 2 else set()
+            if any(shape[n] > 1 for n in channels if n < len(shape)):
+                return False
+        return True
+
+    def term_axes(self) -> tuple[Axis, ...]:
+        """The loops of a sum that run more than once."""
+        loops = self.nest.by_target
+        first = loops.channel_axes + loops.element_axes
+        return tuple(axis for axis in loops.axes[first:] if axis.size > 1)
+
+    def has_many_terms(self) -> bool:
+        """Whether some element has more than one term: windows that do not overlap give one."""
+        loops = self.nest.by_target
+        first = loops.channel_axes + loops.element_axes
+        return any(
+            axis.size > _spacing(loops.operands, number)
+            for number, axis in enumerate(loops.axes)
+            if number >= first
+        )
+
+
+def _spacing(operands: Sequence[Operand], axis: int) -> int:
+    """Every how many turns of a loop the operands exist."""
+    spacing = 1
+    for operand in operands:
+        for index in operand.index:
+            factors = [term.factor for term in index.terms if term.axis == axis]
+            if factors:
+                spacing = max(spacing, index.divisor // math.gcd(index.divisor, factors[0]))
+    return spacing
+
+
+def leading_dimensions(address: Address, dimensions: int) -> set[int]:
+    """The dimensions that count samples, filters or channels."""
+    if address.quantity in PARAMETERS:
+        return {0, 1} if dimensions == 4 else ({0} if dimensions == 1 else set())
+    return {0, 1} if dimensions == 4 else ({0} if dimensions >= 1 else set())
+
+
+def _addresses(operands: Sequence[Operand]) -> list[Address]:
+    found: list[Address] = []
+    for operand in operands:
+        if isinstance(operand, ArrayCell):
+            found.append(operand.address)
+        elif isinstance(operand, Choice):
+            found.extend(_addresses(operand.options))
+    return found
+
+
+WINDOW_NAMES = "ncyx"
+
+
+@frozen(eq=False, slots=False)
+class OperandWriter:
+    """Writes the operands of one nest."""
+
+    nest: Nest
+    values: Values
+    notation: Notation
+
+    @classmethod
+    def of(cls, nest: Nest, values: Values) -> OperandWriter:
+        """In the notation of the pass."""
+        return cls(nest, values, Notation.of(values))
+
+    @cached_property
+    def cells(self) -> Cells:
+        """How cells are written."""
+        return Cells(self.nest, self.values)
+
+    @cached_property
+    def names_windows(self) -> bool:
+        """Whether upstream cells are called (y,x), as windows, not by the arithmetic of strides."""
+        operands = self.nest.by_target.operands
+        is_pooled = any(
+            isinstance(operand, Indicator_operand_nodes | Share) for operand in operands
+        )
+        return is_pooled and self.nest.target.is_gradient
+
+    def target(self, indices: Coordinates | None = None) -> Node:
+        """The left side, in symbols or with the indices of one value."""
+        address = self.nest.target
+        if indices is None:
+            text = self.cells.text(self.nest.by_target.target, address)
+            return self.notation.node(address, text, role=Role.INK)
+        found = address.at(indices)
+        return self.notation.node(found, self.cells.of_address(found), role=Role.INK)
+
+    def in_symbols(self, operand: Operand, known: Sequence[int] = ()) -> Node:
+        """An operand with the loop variables as indices, but for those that are known."""
+        match operand:
+            case Indicator_operand_nodes():
+                return self._won_in_symbols(operand)
+            case Choice():
+                place = known[operand.axis] if operand.axis < len(known) else 0
+                return self.in_symbols(operand.options[place], known)
+            case Share():
+                return label_node(self.share_label(operand, known))
+        if operand.address is None:
+            return label_node(operand.label)
+        is_target = isinstance(operand, TargetCell)
+        indices = self._indices(operand.index, operand.address, known, is_target=is_target)
+        return self._quantity(operand.address, indices, array_key(operand.address))
+
+    def share_label(self, share: Share, known: Sequence[int]) -> str:
+        """`1/4`; of a known window its own share, where windows differ."""
+        if not known or self.names_windows:
+            return share.label
+        terms = len(self.nest.by_target.axes) - len(known)
+        return share.at(self.values, (*known, *(0,) * terms)).label
+
+    def with_indices(self, operand: Operand, factor: Factor, coordinates: Coordinates) -> Node:
+        """An operand of one term."""
+        if isinstance(operand, Indicator_operand_nodes):
+            return self._won(operand, coordinates)
+        if factor.address is None:
+            if factor.label != PADDING_LABEL:
+                return label_node(factor.label)
+            return PADDING if self.nest.rule is NestRule.MAX else _padding()
+        return self._quantity(factor.address, self.cells.of_address(factor.address))
+
+    def abbreviated(self, address: Address) -> Node:
+        """A gradient operand of one term as `g`."""
+        return symbol("g", self.cells.of_address(address), Role.BACKWARD, str(address))
+
+    def _quantity(self, address: Address, indices: str, key: str = "") -> Node:
+        consumer = address.layer if self._tells_consumers else ""
+        return self.notation.node(address, indices, superscript=consumer, key=key)
+
+    @cached_property
+    def _tells_consumers(self) -> bool:
+        """Where gradients of one value add up, each is named by whom it comes from."""
+        return self.nest.target.is_gradient and any(
+            isinstance(operand, Choice) for operand in self.nest.by_target.operands
+        )
+
+    def _indices(
+        self, maps: Sequence[Index], address: Address, known: Sequence[int], *, is_target: bool
+    ) -> str:
+        if self.names_windows and address.is_gradient:
+            dropped = self.cells.dropped(address)
+            return ",".join(n for k, n in enumerate(WINDOW_NAMES) if k not in dropped)
+        if not maps and self.values[address].ndim:
+            return "t" if is_target else "…"
+        return self.cells.text(maps, address, known)
+
+    def _won_in_symbols(self, operand: Indicator_operand_nodes) -> Node:
+        names = self.nest.by_target.axes
+        cell = ",".join(names[index.axis].name for index in operand.cell)
+        return won_node(cell, "y,x")
+
+    def _won(self, operand: Indicator_operand_nodes, coordinates: Coordinates) -> Node:
+        cell = ",".join(str(index.at(coordinates)) for index in operand.cell)
+        window = ",".join(str(index.at(coordinates)) for index in operand.window[2:])
+        return won_node(cell, window)
+
+
+def won_node(cell: str, window: str) -> Node:
+    """𝟏[(u,v) won window (y,x)]."""
+    return IndicatorNode(Words(f"({cell}) won window ({window})"), Role.FORWARD)
+
+
+def number_node(operand: Operand, factor: Factor, text: str) -> Node:
+    """An operand's value; constants of the definition stay fractions."""
+    if factor.address is None and factor.label == PADDING_LABEL:
+        return _padding() if text else PADDING
+    if "/" in factor.label:
+        return label_node(factor.label)
+    key = "" if factor.address is None else str(factor.address)
+    return NumberNode(text, role_of_operand(operand, factor), key=key)
+
+
+def role_of_operand(operand: Operand, factor: Factor) -> Role:
+    """The color of an operand; a padding cell is no value of the pass."""
+    if factor.presence is Presence.PADDING:
+        return Role.MUTED
+    address = factor.address or (operand.address if isinstance(operand, ArrayCell) else None)
+    if address is not None:
+        return role_of(address)
+    return Role.FORWARD if isinstance(operand, Indicator_operand_nodes) else Role.INK
+
+
+def label_node(label: str) -> Node:
+    """`1/4` as a fraction, `η` as a symbol, `0.5` as a number."""
+    halves = label.split("/")
+    if len(halves) == 2 and all(halves):
+        return Fraction(label_node(halves[0]), label_node(halves[1]))
+    if label.startswith("["):
+        return expression_node(label, ())
+    if " " in label:
+        return Delimited(expression_node(label, ()))
+    if re.fullmatch(r"[\d.]+", label):
+        return NumberNode(label, constant=True)
+    return Symbol(label, italic=len(label) == 1)
+
+
+PADDING = Words("padding", Role.MUTED, small=True)
+"""Where a maximum looks: padding is no 0 there, it never wins."""
+
+
+def _padding() -> Node:
+    return row(PADDING, NumberNode("0", Role.MUTED))

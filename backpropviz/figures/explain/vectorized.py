@@ -1,0 +1,526 @@
+"""A step as vectorized NumPy: whole arrays at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from backpropviz.engine.kernels.geometry import Pair, Window
+from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
+from backpropviz.engine.layers.padding import Framed
+from backpropviz.engine.layers.prelu_nests import NotAbove
+from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
+from backpropviz.engine.nest import Index, Nest, NestRule, Operand
+from backpropviz.engine.operands import ArrayCell, Choice, Share
+from backpropviz.engine.tape import Tape
+from backpropviz.engine.value import Address, Shape
+from backpropviz.figures.explain.program import (
+    CodeLine,
+    Names,
+    Program,
+    arrays_of,
+    hyperparameters,
+    indexed,
+    layer_of,
+    load,
+    numpy_formula,
+    opening,
+    python_constant,
+    settings_of,
+    with_shape,
+)
+from backpropviz.figures.numbers import said
+from backpropviz.figures.view import ExplainedStep
+from backpropviz.frozen import frozen
+
+NO_PADDING: tuple[Pair, Pair] = ((0, 0), (0, 0))
+
+
+@frozen
+class Slid:
+    """A window over an input (N, C, H, W) with its `rows` × `columns` of places."""
+
+    window: Window
+    source: Shape
+    places: Pair
+
+    @property
+    def shape(self) -> Shape:
+        """That of the view as windows."""
+        return (*self.source[:2], *self.places, *self.window.kernel)
+
+    def needed(self) -> tuple[Pair, Pair]:
+        """The padding that the windows really reach, before and after, per axis."""
+        found = []
+        for axis in (0, 1):
+            before = self.window.padding[axis][0]
+            last = (self.places[axis] - 1) * self.window.stride[axis] + self.window.extent[axis]
+            found.append((before, max(0, last - self.source[2 + axis] - before)))
+        return found[0], found[1]
+
+    def padded_shape(self) -> Shape:
+        """The input's shape with that padding."""
+        (top, bottom), (left, right) = self.needed()
+        height, width = self.source[2:]
+        return (*self.source[:2], height + top + bottom, width + left + right)
+
+
+def view(padded: str, slid: Slid) -> CodeLine:
+    """`windows = sliding_window_view(padded, (5, 5), (2, 3))`, thinned by stride and dilation."""
+    window = slid.window
+    text = f"windows = sliding_window_view({padded}, {window.extent}, (2, 3))"
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    if (dy, dx) != (1, 1):
+        text += f"[:, :, {every(sy)}, {every(sx)}, {every(dy)}, {every(dx)}]"
+    elif (sy, sx) != (1, 1):
+        text += f"[:, :, {every(sy)}, {every(sx)}]"
+    return with_shape(text, slid.shape)
+
+
+def every(step: int) -> str:
+    """The slice that takes each `step`-th."""
+    return ":" if step == 1 else f"::{step}"
+
+
+def pad(name: str, slid: Slid, value: str = "") -> tuple[str, tuple[CodeLine, ...]]:
+    """The padded array's name and the line that makes it; nothing where no padding is needed."""
+    needed = slid.needed()
+    if needed == NO_PADDING:
+        return name, ()
+    filled = f", constant_values={value}" if value else ""
+    (top, bottom), (left, right) = needed
+    sizes = f"((0, 0), (0, 0), ({top}, {bottom}), ({left}, {right}))"
+    line = f"padded = np.pad({name}, {sizes}{filled})"
+    return "padded", (with_shape(line, slid.padded_shape()),)
+
+
+def slid_of(tape: Tape, nest: Nest, window: Window) -> Slid:
+    """The window of the layer that a nest belongs to, on the layer's input."""
+    layer = nest.target.layer
+    source = tape[Address(layer, "input")].shape
+    rows, columns = tape[Address(layer, "output")].shape[2:]
+    return Slid(window, source, (rows, columns))
+
+
+def convolution_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
+    """Output, ∂W or ∂X."""
+    writer = _Convolution(step, nest, names, layer_of(step))
+    if not nest.target.is_gradient:
+        return writer.output()
+    is_weight = nest.target.quantity == "weight"
+    return writer.weight_gradient() if is_weight else writer.input_gradient()
+
+
+@frozen(slots=False)
+class _Convolution:
+    """One convolution's three tensors; with groups, every array gets an axis G for them."""
+
+    step: ExplainedStep
+    nest: Nest
+    names: Names
+    layer: Any
+
+    @property
+    def weight(self) -> str:
+        return self.names.of(Address(self.nest.target.layer, "weight"))
+
+    @property
+    def slid(self) -> Slid:
+        return slid_of(self.step.tape, self.nest, self.layer.window)
+
+    def output(self) -> Iterator[CodeLine]:
+        yield from self._windows()
+        turned = "[:, :, ::-1, ::-1]" if self.layer.flip else ""
+        weight = self._by_group(f"{self.weight}{turned}", self._weight_shape(), 0)
+        text = self._contracted("nGcyxij,Gfcij->nGfyx", ("windows", weight), self.nest.shape)
+        initial = self.nest.by_target.initial
+        bias = "" if initial is None or initial.address is None else self.names.of(initial.address)
+        added = f" + {bias}[:, None, None]" if bias else ""
+        yield self._result(f"{text}{added}")
+
+    def weight_gradient(self) -> Iterator[CodeLine]:
+        yield from self._windows()
+        upstream = self._by_group("g", self._upstream_shape(), 1)
+        text = self._contracted("nGfyx,nGcyxij->Gfcij", (upstream, "windows"), self.nest.shape)
+        yield self._result(f"{text}[:, :, ::-1, ::-1]" if self.layer.flip else text)
+
+    def input_gradient(self) -> Iterator[CodeLine]:
+        """The upstream gradient, spread by the stride, meets the kernel turned by 180°."""
+        canvas, first, outer = self._canvas()
+        places = ", ".join(
+            f"{start}:{start + (count - 1) * stride + 1}{'' if stride == 1 else f':{stride}'}"
+            for start, count, stride in zip(
+                first, self.slid.places, self.layer.window.stride, strict=True
+            )
+        )
+        yield with_shape(f"spread = np.zeros({canvas}, g.dtype)", canvas)
+        yield CodeLine(f"spread[:, :, {places}] = g")
+        dense = replace(self.layer.window, stride=(1, 1), padding=NO_PADDING)
+        height, width = (canvas[2 + axis] - dense.extent[axis] + 1 for axis in (0, 1))
+        yield view("spread", Slid(dense, canvas, (height, width)))
+        if self.layer.groups > 1:
+            yield self._split_windows((*canvas[:2], height, width, *dense.kernel))
+        if self.layer.flip:
+            turned = self.weight
+        else:
+            turned = "turned"
+            yield CodeLine(f"turned = {self.weight}[:, :, ::-1, ::-1]", "by 180°")
+        weight = self._by_group(turned, self._weight_shape(), 0)
+        shape = (*self.nest.shape[:2], height, width)
+        text = self._contracted("nGfyxij,Gfcij->nGcyx", ("windows", weight), shape)
+        ends = (outer[0] + self.nest.shape[2], outer[1] + self.nest.shape[3])
+        cut = f"[:, :, {outer[0]}:{ends[0]}, {outer[1]}:{ends[1]}]"
+        yield self._result(text if outer == (0, 0) else f"{text}{cut}")
+
+    def _canvas(self) -> tuple[Shape, Pair, Pair]:
+        """The shape in which g is spread, where it begins, and what the padding adds outside."""
+        window, (rows, columns) = self.layer.window, self.slid.places
+        starts, sizes, outer = [], [], []
+        for axis, count in ((0, rows), (1, columns)):
+            reach, before = window.extent[axis] - 1, window.padding[axis][0]
+            more = max(0, before - reach)
+            start = reach - before + more
+            last = start + (count - 1) * window.stride[axis] + 1
+            starts.append(start)
+            sizes.append(max(self.nest.shape[2 + axis] + reach + more, last))
+            outer.append(more)
+        filters = self._upstream_shape()[:2]
+        return (*filters, *sizes), (starts[0], starts[1]), (outer[0], outer[1])
+
+    def _windows(self) -> Iterator[CodeLine]:
+        slid = self.slid
+        source, padding = pad(self.names.of(Address(self.nest.target.layer, "input")), slid)
+        yield from padding
+        yield view(source, slid)
+        if self.layer.groups > 1:
+            yield self._split_windows(slid.shape)
+
+    def _split_windows(self, shape: Shape) -> CodeLine:
+        split = self._split(shape, 1)
+        return with_shape(f"windows = windows.reshape{split}", split)
+
+    def _by_group(self, name: str, shape: Shape, axis: int) -> str:
+        return name if self.layer.groups == 1 else f"{name}.reshape{self._split(shape, axis)}"
+
+    def _split(self, shape: Shape, axis: int) -> Shape:
+        groups = self.layer.groups
+        return (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
+
+    def _contracted(self, letters: str, operands: tuple[str, str], shape: Shape) -> str:
+        if self.layer.groups == 1:
+            letters = letters.replace("G", "")
+            return f'np.einsum("{letters}", {operands[0]}, {operands[1]})'
+        return f'np.einsum("{letters}", {operands[0]}, {operands[1]}).reshape{shape}'
+
+    def _result(self, text: str) -> CodeLine:
+        return with_shape(f"{self.names.of(self.nest.target)} = {text}", self.nest.shape)
+
+    def _upstream_shape(self) -> Shape:
+        return self.step.tape[Address(self.nest.target.layer, "output")].shape
+
+    def _weight_shape(self) -> Shape:
+        return self.step.tape[Address(self.nest.target.layer, "weight")].shape
+
+
+def pooling_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
+    """Output or ∂X."""
+    layer = layer_of(step)
+    if layer.kind == "global_avg_pool2d":
+        return _global_average(step, nest, names)
+    if layer.kind == "adaptive_avg_pool2d":
+        return _adaptive_average(step, nest, names)
+    writer = _Pooling(step, nest, names, layer)
+    if not nest.target.is_gradient:
+        return writer.output()
+    return writer.gradient()
+
+
+def _global_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
+    shape = step.tape[Address(nest.target.layer, "input")].shape
+    target = names.of(nest.target)
+    if nest.target.is_gradient:
+        size = shape[2] * shape[3]
+        yield with_shape(f"{target} = np.broadcast_to(g / {size}, {shape})", shape)
+        return
+    source = names.of(Address(nest.target.layer, "input"))
+    yield with_shape(f"{target} = {source}.mean(axis=(2, 3), keepdims=True)", nest.shape)
+
+
+def _adaptive_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
+    """Window after window, since their sizes differ."""
+    target, layer = names.of(nest.target), nest.target.layer
+    height, width = step.tape[Address(layer, "input")].shape[2:]
+    rows, columns = step.tape[Address(layer, "output")].shape[2:]
+    yield with_shape(f"{target} = np.zeros({nest.shape})", nest.shape)
+    yield CodeLine(f"for y, x in ndindex({rows}, {columns}):")
+    yield CodeLine(f"    rows = slice(y * {height} // {rows}, -(-(y + 1) * {height} // {rows}))")
+    yield CodeLine(
+        f"    columns = slice(x * {width} // {columns}, -(-(x + 1) * {width} // {columns}))"
+    )
+    if not nest.target.is_gradient:
+        source = names.of(Address(layer, "input"))
+        window = f"{source}[:, :, rows, columns]"
+        yield CodeLine(f"    {target}[:, :, y, x] = {window}.mean(axis=(2, 3))")
+        return
+    yield CodeLine(f"    window = {target}[:, :, rows, columns]")
+    yield CodeLine("    count = window.shape[2] * window.shape[3]")
+    yield CodeLine("    window += g[:, :, y, x, None, None] / count")
+
+
+@frozen(slots=False)
+class _Pooling:
+    step: ExplainedStep
+    nest: Nest
+    names: Names
+    layer: Any
+
+    @property
+    def is_maximum(self) -> bool:
+        return bool(self.layer.kind == "max_pool2d")
+
+    @property
+    def slid(self) -> Slid:
+        return slid_of(self.step.tape, self.nest, self.layer.window)
+
+    @property
+    def share(self) -> Share | None:
+        operands = self.nest.by_target.operands
+        return next((o for o in operands if isinstance(o, Share)), None)
+
+    def output(self) -> Iterator[CodeLine]:
+        source = self.names.of(Address(self.nest.target.layer, "input"))
+        value = "-np.inf" if self.is_maximum else ""
+        padded, lines = pad(source, self.slid, value)
+        yield from lines
+        yield view(padded, self.slid)
+        target = self.names.of(self.nest.target)
+        if self.is_maximum:
+            yield with_shape(f"{target} = windows.max(axis=(4, 5))", self.nest.shape)
+            return
+        yield from self._counts()
+        yield with_shape(f"{target} = windows.sum(axis=(4, 5)) / {self._count()}", self.nest.shape)
+
+    def gradient(self) -> Iterator[CodeLine]:
+        if self.is_maximum and self.layer.ties == "first":
+            yield from self._scattered()
+            return
+        slid, target = self.slid, self.names.of(self.nest.target)
+        padded = slid.padded_shape()
+        if self.is_maximum:
+            source = self.names.of(Address(self.nest.target.layer, "input"))
+            name, lines = pad(source, slid, "-np.inf")
+            yield from lines
+            largest = self.names.of(Address(self.nest.target.layer, "output"))
+            part = " / tied" if self.layer.ties == "shared" else ""
+            taken = f"g * ({name}[cells] == {largest}){part}"
+        else:
+            yield from self._counts()
+            taken = f"g / {self._count()}"
+        yield with_shape(f"{target} = np.zeros({padded})", padded)
+        yield CodeLine(f"for i, j in ndindex{self.layer.window.kernel}:")
+        yield CodeLine(f"    cells = np.s_[:, :, {self._cells(0)}, {self._cells(1)}]")
+        yield CodeLine(f"    {target}[cells] += {taken}")
+        if padded != self.nest.shape:
+            (top, _), (left, _) = slid.needed()
+            height, width = self.nest.shape[2:]
+            cut = f"[:, :, {top}:{top + height}, {left}:{left + width}]"
+            yield with_shape(f"{target} = {target}{cut}", self.nest.shape)
+
+    def _scattered(self) -> Iterator[CodeLine]:
+        """Every upstream value is added to its winner."""
+        target, shape = self.names.of(self.nest.target), self.nest.shape
+        flat = (*shape[:2], shape[2] * shape[3])
+        yield with_shape(f"{target} = np.zeros({flat})", flat)
+        yield CodeLine("n, c, y, x = np.indices(g.shape)")
+        yield CodeLine(f"np.add.at({target}, (n, c, switches), g)", "to the winners")
+        yield with_shape(f"{target} = {target}.reshape{shape}", shape)
+
+    def _cells(self, axis: int) -> str:
+        """Where cell i (or j) of all windows lies."""
+        window, letter = self.layer.window, "ij"[axis]
+        stride, dilation = window.stride[axis], window.dilation[axis]
+        start = letter if dilation == 1 else f"{dilation}*{letter}"
+        stop = f"{start}+{(self.slid.places[axis] - 1) * stride + 1}"
+        return f"{start}:{stop}" + ("" if stride == 1 else f":{stride}")
+
+    def _count(self) -> str:
+        label = "" if self.share is None else self.share.label
+        return "count" if label == "1/n" else label.removeprefix("1/")
+
+    def _counts(self) -> Iterator[CodeLine]:
+        """How many cells each window counts, where that differs."""
+        if self._count() != "count" or self.share is None:
+            return
+        slid, counted = self.slid, self.layer.window.padding
+        height, width = slid.source[2:]
+        needed = slid.needed()
+        sizes, rest = (height, width), needed
+        if self.layer.count_include_pad:
+            sizes = (height + sum(counted[0]), width + sum(counted[1]))
+            beyond = [max(0, needed[axis][1] - counted[axis][1]) for axis in (0, 1)]
+            rest = ((0, beyond[0]), (0, beyond[1]))
+        padded = (sizes[0] + sum(rest[0]), sizes[1] + sum(rest[1]))
+        yield with_shape(f"ones = np.pad(np.ones({sizes}), {rest})", padded)
+        window = slid.window
+        (sy, sx), (dy, dx) = window.stride, window.dilation
+        yield with_shape(
+            f"count = sliding_window_view(ones, {window.extent})"
+            f"[{every(sy)}, {every(sx)}, {every(dy)}, {every(dx)}].sum(axis=(2, 3))"
+            f"[:{slid.places[0]}, :{slid.places[1]}]",
+            self.share.counts.shape,
+        )
+
+
+def copy_line(nest: Nest, names: Names, indices: tuple[int, ...] | None) -> tuple[str, str]:
+    """The line, and the expression of its result."""
+    operand = nest.by_target.operands[0]
+    target = names.of(nest.target)
+    result = indexed(target, indices)
+    if isinstance(operand, Choice):
+        parts = ", ".join(names.of(address) for address in arrays_of((operand,)))
+        return f"{target} = np.concatenate([{parts}], axis=1)", result
+    (address,) = arrays_of((operand,))
+    source = names.of(address)
+    if isinstance(operand, Framed):
+        frame = _frame(operand.index, names.values[address].shape, nest.shape)
+        return f"{target} = np.pad({source}, {frame}, constant_values={operand.value!r})", result
+    if not operand.index:
+        return f"{target} = {source}.reshape{nest.shape}", result
+    if names.values[address].shape == nest.shape:
+        return f"{target} = {source}", result
+    starts = [index.offset for index in operand.index]
+    slices = [f"{start}:{start + size}" for start, size in zip(starts, nest.shape, strict=True)]
+    cut = [
+        ":" if whole == size else text
+        for text, size, whole in zip(slices, nest.shape, names.values[address].shape, strict=True)
+    ]
+    while cut[-1] == ":":
+        cut.pop()
+    return f"{target} = {source}[{', '.join(cut)}]", result
+
+
+def _frame(maps: Sequence[Index], source: Shape, framed: Shape) -> tuple[tuple[int, int], ...]:
+    """How many cells np.pad adds before and after, for each axis."""
+    before = [-index.offset for index in maps]
+    sizes = zip(before, source, framed, strict=True)
+    return tuple((start, whole - size - start) for start, size, whole in sizes)
+
+
+_POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"})
+
+
+def numpy_program(step: ExplainedStep) -> Program | None:
+    """The tensor of a step, and of it the value in focus."""
+    if step.operation is None:
+        return None
+    nest = step.operation.nest
+    names = Names(nest, step.tape)
+    lines = list(_lines(step, nest, names))
+    last, result = result_line(step, names.of(nest.target))
+    core = (*lines, *last)
+    text = "\n".join(line.text for line in core)
+    loads = [load(names.of(a), a) for a in arrays_of(_operands(nest))]
+    setup = (*opening([text]), *loads, *hyperparameters(text, settings_of(step)))
+    return Program(setup, core, result)
+
+
+def result_line(step: ExplainedStep, target: str) -> tuple[tuple[CodeLine, ...], str]:
+    """The line that takes the value in focus out of its tensor, and the expression to print."""
+    derivation = step.derivation
+    if derivation is None:
+        return (), target
+    indices = derivation.address.indices
+    value = said(step.progress.running(derivation))
+    line = CodeLine(f"value = {indexed(target, indices)}", value, is_current=True)
+    return (line,), "value"
+
+
+def _operands(nest: Nest) -> tuple[Operand | None, ...]:
+    return (nest.by_target.initial, *nest.by_target.operands)
+
+
+def _lines(step: ExplainedStep, nest: Nest, names: Names) -> Sequence[CodeLine]:
+    target = names.of(nest.target)
+    if nest.rule is NestRule.COPY:
+        return (with_shape(copy_line(nest, names, None)[0], nest.shape),)
+    if nest.rule is NestRule.FUNCTION:
+        operands = [_aligned(operand, nest, names) for operand in nest.by_target.operands]
+        formula = numpy_formula(nest.expression, operands)
+        return (with_shape(f"{target} = {formula}", nest.shape),)
+    kind = getattr(layer_of(step), "kind", "")
+    if isinstance(nest.by_target.operands[0], Choice):
+        sources = arrays_of(nest.by_target.operands)
+        parts = " + ".join(f'tape["{address}"]' for address in sources)
+        return (with_shape(f"{target} = {parts}", nest.shape),)
+    if kind == "conv2d" and nest.target.quantity != "bias":
+        return tuple(convolution_lines(step, nest, names))
+    if kind in _POOLINGS:
+        return tuple(pooling_lines(step, nest, names))
+    if kind == "dense" and nest.target.quantity != "bias":
+        return (with_shape(f"{target} = {_dense(nest, names)}", nest.shape),)
+    return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
+
+
+def _dense(nest: Nest, names: Names) -> str:
+    first, second = (names.of(a) for a in arrays_of(nest.by_target.operands))
+    if nest.target.quantity == "weight":
+        return f"{first}.T @ {second}"
+    if nest.target.is_gradient:
+        return f"{first} @ {second}"
+    bias = arrays_of((nest.by_target.initial,))
+    return f"{second} @ {first}.T" + "".join(f" + {names.of(b)}" for b in bias)
+
+
+def _reduced(nest: Nest, names: Names) -> str:
+    """A product summed over its term axes: `g.sum(axis=(0, 2, 3))`."""
+    loops = nest.by_target
+    first_term = loops.channel_axes + loops.element_axes
+    product = " * ".join(_plain(operand, names) for operand in loops.operands)
+    cell = next((operand for operand in loops.operands if isinstance(operand, ArrayCell)), None)
+    if cell is None:
+        return f"{product}.sum()"
+    summed = [k for k, index in enumerate(cell.index) if index.axis >= first_term]
+    axis = "" if len(summed) == len(cell.index) else f"axis={_tuple(summed)}"
+    product = f"({product})" if "*" in product else product
+    shaped = f".reshape{nest.shape}" if nest.shape == (1,) and not axis else ""
+    return f"{product}.{'max' if nest.rule is NestRule.MAX else 'sum'}({axis}){shaped}"
+
+
+def _tuple(numbers: Sequence[int]) -> str:
+    return str(numbers[0]) if len(numbers) == 1 else f"({', '.join(map(str, numbers))})"
+
+
+def _plain(operand: Operand, names: Names) -> str:
+    match operand:
+        case NotAbove():
+            return f"({names.of(operand.cell.address)} <= 0)"
+        case ClassWeight():
+            return "w"
+        case TargetWeight():
+            return f"w[{names.of(TARGET)}]"
+        case OneOver():
+            return f"(1 / {names.of(operand.source)})"
+    return python_constant(operand.label) if operand.address is None else names.of(operand.address)
+
+
+def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
+    """An operand laid along the axes of the result: `m[:, None]`."""
+    if isinstance(operand, IsTarget):
+        return f"(np.arange({nest.shape[-1]}) == {names.of(TARGET)}[:, None])"
+    if isinstance(operand, TargetCell):
+        name, target = names.of(operand.address), names.of(TARGET)
+        return f"{name}[np.arange({nest.shape[0]}), {target}]"
+    if operand.address is None:
+        return _plain(operand, names)
+    return names.of(operand.address) + _laid(operand.index, len(nest.by_target.axes))
+
+
+def _laid(maps: Sequence[Index], axes: int) -> str:
+    if not any(index.terms for index in maps):
+        return f"[{', '.join(str(index.offset) for index in maps)}]" if maps else ""
+    along = [index.axis for index in maps]
+    if not along or along == list(range(axes - len(along), axes)):
+        return ""
+    return f"[{', '.join(':' if axis in along else 'None' for axis in range(axes))}]"

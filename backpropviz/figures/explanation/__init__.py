@@ -1,1 +1,0 @@
-"""The panel beside the stage: sentence, equations, counters, code; and the same as text."""

@@ -1,1 +1,0 @@
-"""Network map, call stack and thumbnails."""

@@ -1,1 +1,0 @@
-"""What the stage shows of a layer, a phase or the whole step."""

@@ -1,1 +1,0 @@
-"""The stages of pooling: windows drawn apart, winners, losers, ties."""

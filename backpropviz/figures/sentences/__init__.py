@@ -1,1 +1,0 @@
-"""What a step does, in sentences with its numbers."""

@@ -1,0 +1,328 @@
+"""The stage of a weight update: its arrays as tiles, its formulas with the element's numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from backpropviz.engine.nest import Coordinates, Factor, Nest
+from backpropviz.engine.tape import Operation, Phase
+from backpropviz.engine.value import Address, shape_text
+from backpropviz.figures.explain.expression import expression_node, label_node, number_node
+from backpropviz.figures.numbers import group_texts
+from backpropviz.figures.stage.headings import CAPTION_HEIGHT, REMARK_HEIGHT, Caption, caption_marks
+from backpropviz.figures.stage.panel import LABELLED, Mood, Panel, panel_marks
+from backpropviz.figures.stage.planes import Focus, Plane, Selection, leading_dimensions, plane
+from backpropviz.figures.stage.pooling_windows import page_of
+from backpropviz.figures.stage.slot_layout import largest_cell
+from backpropviz.figures.symbols import equation_style, role_color, role_of
+from backpropviz.figures.view import View
+from backpropviz.frozen import frozen
+from backpropviz.scene import theme as styles
+from backpropviz.scene.cells import CellState
+from backpropviz.scene.equation import Delimited, Node, NumberNode, Operator, Role, RowNode
+from backpropviz.scene.equation_layout import Laid, layout, layout_lines
+from backpropviz.scene.flow import Grid
+from backpropviz.scene.marks import Box, Ellipse, Group, Mark, Rect, Text
+from backpropviz.scene.text import MINUS, elide
+from backpropviz.scene.theme import Theme
+
+_GAP = 24
+_LABEL_ROOM = 22
+_VALUE_HEIGHT = 26
+_LEAST_WIDTH = 118
+_LEAST_HEIGHT = 112
+_NOTE_HEIGHT = 20
+_MOST_SIDE = 28
+_HEADING = CAPTION_HEIGHT + REMARK_HEIGHT + 4
+
+
+@frozen(eq=False, slots=False)
+class UpdateShown:
+    """One parameter's update at a step; `indices` is the value in focus."""
+
+    view: View
+    focus: Focus
+    parameter: Address
+    indices: Coordinates
+
+    @property
+    def selection(self) -> Selection:
+        """The plane that the value lies on."""
+        leading = leading_dimensions(self.parameter, len(self.indices))
+        free = (None,) * (len(self.indices) - leading)
+        return (*self.indices[:leading], *free)
+
+    def arrays(self) -> tuple[Address, ...]:
+        """What the update reads and makes, in the order in which it is made."""
+        found = [self.parameter, self.parameter.grad]
+        for operation in self.view.timeline.operations:
+            target = operation.nest.target
+            if target.part in {"", "grad"} or replace(target, part="") != self.parameter:
+                continue
+            before = target.of(f"{target.part}_before")
+            found += [before] if before in self.view.tape else []
+            found.append(target)
+        return tuple(found)
+
+
+def tile_marks(shown: UpdateShown, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], float]:
+    """The tiles in rows, and where they end; what has no room is named."""
+    every = shown.arrays()
+    across_most = max(1, int((box.width + _GAP) // (_LEAST_WIDTH + _GAP)))
+    down_most = max(1, int((box.height - _NOTE_HEIGHT + _GAP) // (_LEAST_HEIGHT + _GAP)))
+    arrays = _most_wanted(shown, every, across_most * down_most)
+    down = min(down_most, math.ceil(len(arrays) / min(across_most, 5)))
+    across = math.ceil(len(arrays) / down)
+    note = _NOTE_HEIGHT if len(arrays) < len(every) else 0
+    width = (box.width + _GAP) / across - _GAP
+    height = (box.height - note + _GAP) / down - _GAP
+    marks: list[Mark] = []
+    y = bottom = box.y
+    for number, address in enumerate(arrays):
+        row, column = divmod(number, across)
+        y = bottom + _GAP if column == 0 and row else y
+        tile = Box(round(box.x + column * (width + _GAP)), round(y), width, height)
+        own, end = _tile(shown, address, tile, theme)
+        marks.extend(own)
+        bottom = max(bottom, end)
+    marks.extend(_left_out(shown, every, arrays, Box(box.x, bottom, box.width, note), theme))
+    return tuple(marks), bottom + note
+
+
+def _most_wanted(shown: UpdateShown, every: tuple[Address, ...], count: int) -> tuple[Address, ...]:
+    """What the step makes and reads comes first, then weight, gradient, step and next."""
+    nest = shown.focus.nest
+    wanted = [nest.target, *(o.address for o in shown.focus.loops.operands if o.address)]
+    own = shown.parameter
+    wanted += [own, own.grad, own.of("next"), own.of("step"), *every]
+    chosen = set(list(dict.fromkeys(wanted))[:count])
+    return tuple(address for address in every if address in chosen)
+
+
+def _left_out(
+    shown: UpdateShown,
+    every: tuple[Address, ...],
+    arrays: tuple[Address, ...],
+    box: Box,
+    theme: Theme,
+) -> tuple[Mark, ...]:
+    titles = [shown.view.notation.title(a, shown.parameter.layer) for a in every if a not in arrays]
+    if not titles:
+        return ()
+    text = elide(f"No room for: {', '.join(titles)}", styles.LABEL, box.width)
+    return (Text(box.x, box.y + 14, text, styles.LABEL, theme.text_secondary),)
+
+
+def _tile(
+    shown: UpdateShown, address: Address, box: Box, theme: Theme
+) -> tuple[tuple[Mark, ...], float]:
+    """Caption, plane, and below it the value in focus."""
+    view = shown.view
+    known = view.plane_status(address, shown.selection)
+    whole = plane(address, shown.selection, known.values, known.computed, known.complete)
+    found = cut_around(whole, shown.indices)
+    room = Box(box.x, box.y + _HEADING, box.width, max(8.0, box.height - _HEADING - _VALUE_HEIGHT))
+    grid = _grid(found, room)
+    is_signed = address.is_gradient or address.part == "step"
+    scale = view.scales.of(address, theme)
+    panel = Panel(found, scale, moods=_moods(shown, address, found, theme), signed=is_signed)
+    title = view.notation.title(address, shown.parameter.layer)
+    caption = Caption(address, title, "", _remark(found, whole))
+    marks = (
+        *caption_marks(caption, view.notation, box.x, box.y, box.width, theme),
+        *panel_marks(panel, grid, theme),
+        *_value(shown, address, found, grid, theme),
+    )
+    return marks, grid.box.bottom + _VALUE_HEIGHT
+
+
+def cut_around(whole: Plane, indices: Coordinates) -> Plane:
+    """The page of a large plane that holds a value."""
+    place = whole.cell(indices)
+    if place is None or max(whole.rows, whole.columns) <= _MOST_SIDE or whole.wrapped:
+        return whole
+    rows = page_of(whole.rows, min(_MOST_SIDE, whole.rows), place[0])
+    columns = page_of(whole.columns, min(_MOST_SIDE, whole.columns), place[1])
+    return whole.window(rows, columns)
+
+
+def _remark(found: Plane, whole: Plane) -> str:
+    if not found.is_cut:
+        return shape_text(whole.whole) if not whole.wrapped else str(whole.length)
+    last_row, last_column = found.first_row + found.rows - 1, found.first_column + found.columns - 1
+    rows, columns = f"{found.first_row}–{last_row}", f"{found.first_column}–{last_column}"
+    return f"{rows}, {columns} of {shape_text(whole.whole)}"
+
+
+def _grid(found: Plane, room: Box) -> Grid:
+    """Cells as large as fit, with room for indices where they are large."""
+    for labels in (_LABEL_ROOM, 0):
+        width, height = room.width - labels, room.height - labels
+        side = int(min(width // found.columns, height // found.rows))
+        side = max(1, min(side, largest_cell(found.rows * found.columns)))
+        if side >= LABELLED:
+            break
+    side = side if labels else min(side, LABELLED - 1)
+    x, y = round(room.x + labels), round(room.y + labels)
+    return Grid(x, y, found.rows, found.columns, side, side)
+
+
+def _moods(
+    shown: UpdateShown, address: Address, found: Plane, theme: Theme
+) -> dict[tuple[int, int], Mood]:
+    """The same element in every tile: what is made, and what it is made from."""
+    place = found.cell(shown.indices)
+    if not shown.focus.is_element or place is None or not found.computed[place]:
+        return {}
+    if shown.focus.nest.target == address:
+        return {place: Mood(CellState.CURRENT)}
+    reads = any(o.address == address for o in shown.focus.loops.operands)
+    color = role_color(role_of(address), theme)
+    return {place: Mood(CellState.OPERAND if reads else CellState.MET, accent=color)}
+
+
+def _value(
+    shown: UpdateShown, address: Address, found: Plane, grid: Grid, theme: Theme
+) -> tuple[Mark, ...]:
+    """The element's own number, since cells may be too small for it."""
+    place = found.cell(shown.indices)
+    if not shown.focus.is_element or place is None:
+        return ()
+    y = grid.box.bottom + 19
+    if not found.computed[place]:
+        return (Ellipse(grid.x + 4, y - 4, 2.5, 2.5, fill=theme.text_tertiary),)
+    signed = address.is_gradient or address.part == "step"
+    text = group_texts([float(found.values[place])], 4, signed=signed)[0]
+    color = role_color(role_of(address), theme)
+    key = str(address.at(shown.indices))
+    return (Text(grid.x, y, text, styles.MONO_STRONG, color, key=key),)
+
+
+_LEAST_ROW = 40
+_LABEL_WIDTH = 118
+_FORMULAS_SHARE = 0.5
+
+
+def update_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mark, ...] | None:
+    """The stage, or None where the focus is no update."""
+    if focus.operation.phase is not Phase.UPDATE:
+        return None
+    parameter = replace(focus.nest.target, part="")
+    shown = UpdateShown(view, focus, parameter, focus.coordinates)
+    own = [o for o in view.timeline.operations if _makes_part(o, shown)]
+    width = body.width - _label_width(body)
+    rows = [_Row(o.nest, _laid(shown, o.nest, width, theme)) for o in own]
+    rows = _nearest(rows, focus, body.height * _FORMULAS_SHARE)
+    height = sum(row.height for row in rows)
+    tiles = Box(body.x, body.y, body.width, body.height - height - 28)
+    marks, bottom = tile_marks(shown, tiles, theme)
+    below = Box(body.x, bottom + 18, body.width, height)
+    return (*marks, *_formulas(shown, rows, below, theme))
+
+
+@frozen(eq=False, slots=False)
+class _Row:
+    """A formula, laid out."""
+
+    nest: Nest
+    laid: Laid
+
+    @property
+    def height(self) -> float:
+        """With air above and below."""
+        return max(_LEAST_ROW, round(self.laid.height) + 14)
+
+
+def _label_width(body: Box) -> float:
+    return min(_LABEL_WIDTH, body.width * 0.25)
+
+
+def _makes_part(operation: Operation, shown: UpdateShown) -> bool:
+    target = operation.nest.target
+    is_update = operation.phase is Phase.UPDATE
+    return is_update and replace(target, part="") == shown.parameter
+
+
+def _nearest(rows: list[_Row], focus: Focus, room: float) -> list[_Row]:
+    """As many formulas as there is room for, the current one among them."""
+    found = list(rows)
+    while len(found) > 1 and sum(row.height for row in found) > room:
+        found.pop(0 if found[0].nest is not focus.nest else -1)
+    return found
+
+
+def _formulas(shown: UpdateShown, rows: Sequence[_Row], box: Box, theme: Theme) -> Iterator[Mark]:
+    y = box.y
+    for row in rows:
+        place = Box(box.x, y, box.width, row.height)
+        yield from _formula(shown, row, place, theme)
+        y += row.height
+
+
+def _formula(shown: UpdateShown, row: _Row, box: Box, theme: Theme) -> Iterator[Mark]:
+    """Its name, then symbols = numbers = result; only the symbols where it has not run."""
+    if row.nest is shown.focus.nest:
+        edges = (box.x - 8, box.y + 2, box.width + 16, box.height - 4)
+        yield Rect(*edges, fill=theme.here_tint, radius=6.0)
+    label_width = _label_width(box)
+    baseline = round(box.y + (box.height + row.laid.ascent - row.laid.descent) / 2)
+    title = shown.view.notation.title(row.nest.target, shown.parameter.layer)
+    name = elide(title, styles.BODY_MEDIUM, label_width - 10)
+    yield Text(box.x, baseline, name, styles.BODY_MEDIUM, theme.text_secondary)
+    yield Group(row.laid.marks, round(box.x + label_width), baseline)
+
+
+def _laid(shown: UpdateShown, nest: Nest, width: float, theme: Theme) -> Laid:
+    """On one line: in symbols and numbers, or in numbers alone, or in symbols alone."""
+    style = equation_style(theme)
+    target, symbols = shown.view.notation.node(nest.target), _symbols(shown, nest)
+    equal = Operator("=")
+    short = RowNode((target, equal, symbols))
+    if not shown.focus.is_element or not _has_run(shown, nest):
+        return layout(short, style)
+    numbers, result = _numbers(shown, nest)
+    candidates = (
+        RowNode((target, equal, symbols, equal, numbers, equal, result)),
+        RowNode((target, equal, numbers, equal, result)),
+        RowNode((target, equal, result)),
+    )
+    fitting = (laid for tree in candidates if (laid := layout(tree, style)).width <= width)
+    return next(fitting, layout_lines(candidates[-1], style, width))
+
+
+def _has_run(shown: UpdateShown, nest: Nest) -> bool:
+    at = tuple(shown.indices)
+    return bool(shown.view.plane_status(nest.target, at).computed.all())
+
+
+def _symbols(shown: UpdateShown, nest: Nest) -> Node:
+    notation = shown.view.notation
+    operands = nest.by_target.operands
+    nodes = [
+        label_node(o.label) if o.address is None else notation.node(o.address) for o in operands
+    ]
+    return expression_node(nest.expression, nodes)
+
+
+def _numbers(shown: UpdateShown, nest: Nest) -> tuple[Node, Node]:
+    operands = nest.by_target.operands
+    factors = tuple(o.at(shown.view.tape, shown.indices) for o in operands)
+    nodes = [
+        _bracketed(number_node(o, f, _text(f))) for o, f in zip(operands, factors, strict=True)
+    ]
+    value = float(shown.view.tape[nest.target.at(shown.indices)])
+    text = group_texts([value], 4)[0]
+    role = Role.HERE if nest is shown.focus.nest else Role.INK
+    key = str(nest.target.at(shown.indices))
+    return expression_node(nest.expression, nodes), NumberNode(text, role, bold=True, key=key)
+
+
+def _text(factor: Factor) -> str:
+    return group_texts([factor.value], 4)[0]
+
+
+def _bracketed(node: Node) -> Node:
+    is_negative = isinstance(node, NumberNode) and node.text.startswith(MINUS)
+    return Delimited(node) if is_negative else node

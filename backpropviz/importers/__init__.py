@@ -1,1 +1,0 @@
-"""Foreign files in, the engine's own types and a report of what was mapped out."""

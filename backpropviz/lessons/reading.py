@@ -1,0 +1,518 @@
+"""A lesson file, read: TOML as docs/lesson-format.md describes it.
+
+lesson = read_lesson(text, "my-lesson.toml")
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from backpropviz.assets import resource, resource_names
+from backpropviz.debugger.breakpoints import Breakpoint
+from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.document import KIND_FIELD, LinePlace, Value, located, read_toml
+from backpropviz.engine.model import MODES
+from backpropviz.engine.optimizer import Optimizer, optimizer_from_fields, optimizer_kinds
+from backpropviz.engine.record import REDUCTIONS
+from backpropviz.engine.tape import Phase
+from backpropviz.engine.value import Address, parse
+from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
+from backpropviz.lessons.check import Check, LessonExpression, parse_expression
+from backpropviz.lessons.lesson import (
+    TOLERANCE,
+    Lesson,
+    LessonPass,
+    LessonStart,
+    LessonStep,
+    Option,
+    Prose,
+    Question,
+    QuestionKind,
+    Show,
+    parse_prose,
+)
+from backpropviz.named_file import is_there, kind_of_file, named_path, opened_file, refuse_other
+
+LONGEST_TEXT = 6000
+
+
+def line_of(value: Value) -> int:
+    """The line (from 1) on which a value begins; 0 where its document has no lines."""
+    return value.place.line if isinstance(value.place, LinePlace) else 0
+
+
+def heading(value: Value) -> str:
+    """A text in one line."""
+    return value.words(LONGEST_TEXT)
+
+
+def address(value: Value) -> Address:
+    """An address."""
+    text = value.words(LONGEST_TEXT)
+    try:
+        return parse(text)
+    except UserError as error:
+        raise value.error(str(error)) from None
+
+
+def expression(value: Value) -> LessonExpression:
+    """Arithmetic on addresses; a bare number will do."""
+    is_number = isinstance(value.value, int | float) and not isinstance(value.value, bool)
+    text = repr(value.value) if is_number else value.words(LONGEST_TEXT, lines=True)
+    try:
+        return parse_expression(text, line_of(value))
+    except UserError as error:
+        raise value.error(str(error)) from None
+
+
+def prose(value: Value) -> Prose:
+    """Paragraphs with `code`, **bold** and {values}."""
+    return parse_prose(value.words(LONGEST_TEXT, lines=True), _Pieces(value))
+
+
+@frozen
+class _Pieces:
+    """The pieces of a text, with their lines."""
+
+    value: Value
+
+    def line_of(self, piece: str) -> int:
+        place = self.value.place
+        return place.line_within(piece) if isinstance(place, LinePlace) else 0
+
+    def error_within(self, piece: str, sentence: str) -> UserError:
+        place = self.value.place
+        if not isinstance(place, LinePlace):
+            return self.value.error(sentence)
+        return located(place.file, place.line_within(piece), sentence)
+
+
+DEPTHS = tuple(depth.title for depth in Depth)
+ORDERS = tuple(order.value for order in LoopOrder)
+PHASES = tuple(phase.value for phase in Phase)
+STOPS: Mapping[str, StopReason] = {
+    "start": StopReason.START,
+    "end": StopReason.END,
+    "breakpoint": StopReason.BREAKPOINT,
+}
+PLACE_FIELDS = (
+    "focus",
+    "depth",
+    "order",
+    "phase",
+    "layer",
+    "reads",
+    "computed",
+    "pending",
+    "stopped",
+)
+_MARK_FIELDS = ("watching", "pinned", "breakpoint", "target", "optimizer", "holds")
+
+
+def read_check(field: Value) -> Check:
+    """The conditions of a check.
+
+    Raises:
+        UserError: a field is unknown or cannot be read.
+    """
+    found = field.members((*PLACE_FIELDS, *_MARK_FIELDS), what="a check")
+    if not found:
+        raise field.error("this check asks for nothing: add a field, such as focus.")
+    if "reads" in found and "focus" not in found:
+        raise found["reads"].error("“reads” needs “focus” beside it: add the array or value.")
+    return Check(
+        focus=_address(found, "focus"),
+        depth=read_depth(found["depth"]) if "depth" in found else None,
+        order=LoopOrder(found["order"].choice(ORDERS)) if "order" in found else None,
+        phase=Phase(found["phase"].choice(PHASES)) if "phase" in found else None,
+        layer=found["layer"].words() if "layer" in found else None,
+        reads=_address(found, "reads"),
+        computed=_addresses(found, "computed"),
+        pending=_addresses(found, "pending"),
+        watching=_addresses(found, "watching"),
+        pinned=_addresses(found, "pinned"),
+        breakpoint=_breakpoint(found["breakpoint"]) if "breakpoint" in found else None,
+        stopped=STOPS[found["stopped"].choice(tuple(STOPS))] if "stopped" in found else None,
+        target=_numbers(found["target"]) if "target" in found else (),
+        optimizer=_kind(found["optimizer"]) if "optimizer" in found else None,
+        holds=expression(found["holds"]) if "holds" in found else None,
+        line=line_of(field),
+    )
+
+
+def read_depth(field: Value) -> Depth:
+    """A depth by its name."""
+    return Depth(DEPTHS.index(field.choice(DEPTHS)))
+
+
+def _address(found: Mapping[str, Value], name: str) -> Address | None:
+    return address(found[name]) if name in found else None
+
+
+def _addresses(found: Mapping[str, Value], name: str) -> tuple[Address, ...]:
+    if name not in found:
+        return ()
+    return tuple(address(item) for item in found[name].one_or_more())
+
+
+def _breakpoint(field: Value) -> Breakpoint:
+    """An address, or a table with a phase, a layer, an address, a condition."""
+    if isinstance(field.value, str):
+        return Breakpoint(address=address(field))
+    found = field.members(("phase", "layer", "address", "condition"), what="a breakpoint")
+    try:
+        return Breakpoint(
+            Phase(found["phase"].choice(PHASES)) if "phase" in found else None,
+            found["layer"].words() if "layer" in found else None,
+            _address(found, "address"),
+            found["condition"].words(lines=True) if "condition" in found else "",
+        )
+    except UserError as error:
+        text = str(error)
+        raise (
+            error if text.startswith(field.place.begin.partition(",")[0]) else field.error(text)
+        ) from None
+
+
+def _numbers(field: Value) -> tuple[float, ...]:
+    numbers = []
+    for item in field.one_or_more():
+        if isinstance(item.value, bool) or not isinstance(item.value, int | float):
+            raise item.error("a target to check is a number or a list of numbers.")
+        numbers.append(float(item.value))
+    return tuple(numbers)
+
+
+def _kind(field: Value) -> str:
+    return field.choice(tuple(optimizer_kinds()))
+
+
+KINDS = tuple(kind.value for kind in QuestionKind)
+_COMMON = ("kind", "prompt", "concept", "right", "wrong")
+_OWN: Mapping[QuestionKind, tuple[str, ...]] = {
+    QuestionKind.SIGN: ("answer", "labels"),
+    QuestionKind.WINNER: ("of",),
+    QuestionKind.PARTNER: ("of", "beside"),
+    QuestionKind.VALUE: ("answer", "tolerance"),
+    QuestionKind.CHOICE: ("options",),
+}
+_NEEDED: Mapping[QuestionKind, tuple[str, ...]] = {
+    QuestionKind.SIGN: ("answer",),
+    QuestionKind.WINNER: ("of",),
+    QuestionKind.PARTNER: ("of", "beside"),
+    QuestionKind.VALUE: ("answer",),
+    QuestionKind.CHOICE: ("options",),
+}
+
+
+def read_question(field: Value, concepts: tuple[str, ...]) -> Question:
+    """A question; its concept is one of the lesson's.
+
+    Raises:
+        UserError: a field is missing, unknown or cannot be read.
+    """
+    every = dict.fromkeys(name for own in _OWN.values() for name in own)
+    kind = QuestionKind(
+        field.members((*_COMMON, *every), ("kind", "prompt"), "a question")["kind"].choice(KINDS)
+    )
+    what = f"a question of kind {kind.value}"
+    found = field.members((*_COMMON, *_OWN[kind]), ("kind", "prompt", *_NEEDED[kind]), what)
+    question = Question(
+        kind,
+        prose(found["prompt"]),
+        _concept(field, found, concepts),
+        right=_prose(found, "right"),
+        wrong=_prose(found, "wrong"),
+        line=line_of(field),
+    )
+    return _with_answer(question, found)
+
+
+def _with_answer(question: Question, found: Mapping[str, Value]) -> Question:
+    """The question with what its kind alone has."""
+    if question.kind is QuestionKind.WINNER:
+        return replace(question, of=address(found["of"]))
+    if question.kind is QuestionKind.PARTNER:
+        of, beside = address(found["of"]), address(found["beside"])
+        return replace(question, of=of, beside=beside)
+    if question.kind is QuestionKind.CHOICE:
+        return replace(question, options=_options(found["options"]))
+    question = replace(question, answer=expression(found["answer"]))
+    if "labels" in found:
+        question = replace(question, labels=_labels(found["labels"]))
+    tolerance = found["tolerance"].number(0) if "tolerance" in found else TOLERANCE
+    return replace(question, tolerance=tolerance)
+
+
+def _concept(field: Value, found: Mapping[str, Value], concepts: tuple[str, ...]) -> str:
+    if "concept" in found:
+        return found["concept"].choice(concepts)
+    if len(concepts) > 1:
+        listed = ", ".join(f'"{concept}"' for concept in concepts)
+        raise field.error(f"a question must say which concept it is about: use one of {listed}.")
+    return concepts[0]
+
+
+def _labels(field: Value) -> tuple[str, str, str]:
+    found = tuple(heading(item) for item in field.items())
+    if len(found) != 3:
+        raise field.error("“labels” are three texts: for a negative, no and a positive sign.")
+    return found[0], found[1], found[2]
+
+
+def _options(field: Value) -> tuple[Option, ...]:
+    items = field.items()
+    options = tuple(_option(item) for item in items)
+    if len(options) < 2:
+        raise field.error("a question of kind choice needs at least two options: add one.")
+    fixed = [option.is_right for option in options if option.holds is None]
+    if len(fixed) == len(options) and sum(fixed) != 1:
+        raise field.error(
+            f"{sum(fixed)} options are marked as right: give exactly one of them correct = true, "
+            "or all of them “holds”."
+        )
+    return options
+
+
+def _option(field: Value) -> Option:
+    found = field.members(("text", "holds", "correct", "feedback"), ("text",), "an option")
+    if "holds" in found and "correct" in found:
+        raise found["correct"].error("an option has “holds” or “correct”, not both: remove one.")
+    return Option(
+        prose(found["text"]),
+        expression(found["holds"]) if "holds" in found else None,
+        found["correct"].flag() if "correct" in found else False,
+        _prose(found, "feedback"),
+    )
+
+
+def _prose(found: Mapping[str, Value], name: str) -> Prose:
+    return prose(found[name]) if name in found else ()
+
+
+FORMAT, VERSION = "backpropviz-lesson", 1
+MOST_MINUTES, MOST_STEPS = 180, 60
+
+_LESSON_FIELDS = (
+    "format", "version", "id", "title", "summary", "minutes", "concepts", "pass", "start", "step",
+)  # fmt: skip
+_REQUIRED = ("format", "version", "id", "title", "minutes", "concepts", "pass", "step")
+_PASS_FIELDS = ("network", "image", "target", "reduction", "optimizer", "mode")
+_STEP_FIELDS = ("title", "text", "ask", "reveal", "do", "check", "show", "pass")
+_ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def read_lesson(text: str, file: str) -> Lesson:
+    """Read a lesson; `file` is the name that errors begin with.
+
+    Raises:
+        UserError: something is missing, unknown or of the wrong kind: with the line and what to
+            write. Whether addresses and answers fit the network is `trial.problems`' to say.
+    """
+    fields = read_toml(text, file).members(_LESSON_FIELDS, _REQUIRED, "a lesson")
+    fields["format"].choice((FORMAT,))
+    fields["version"].integer(VERSION, VERSION)
+    concepts = _concepts(fields["concepts"])
+    on = _pass(fields["pass"], None)
+    return Lesson(
+        _id(fields["id"]),
+        heading(fields["title"]),
+        heading(fields["summary"]) if "summary" in fields else "",
+        fields["minutes"].integer(1, MOST_MINUTES),
+        concepts,
+        on,
+        _start(fields["start"]) if "start" in fields else LessonStart(),
+        _steps(fields["step"], concepts, on),
+        file,
+    )
+
+
+def _id(field: Value) -> str:
+    text = field.words()
+    if not _ID.fullmatch(text):
+        raise field.error(f"“{text:.60}” cannot be an id: use small letters, digits and hyphens.")
+    return text
+
+
+def _concepts(field: Value) -> tuple[str, ...]:
+    found = tuple(heading(item) for item in field.items())
+    if not found or len(set(found)) < len(found):
+        raise field.error("“concepts” must name at least one concept, and each one once.")
+    return found
+
+
+def _pass(field: Value, outer: LessonPass | None) -> LessonPass:
+    """The pass of a lesson, or of a step: what a step leaves out is the lesson's.
+
+    On another network the lesson's image and target would not fit: they are not taken over.
+    """
+    found = field.members(_PASS_FIELDS, () if outer else ("network",), "a pass")
+    network = found["network"].words() if "network" in found else None
+    if outer is not None and network in {None, outer.network}:
+        base = outer
+    else:
+        base = LessonPass(network or "")
+    return LessonPass(
+        network or base.network,
+        found["image"].words() if "image" in found else base.image,
+        _target(found["target"]) if "target" in found else base.target,
+        found["reduction"].choice(REDUCTIONS) if "reduction" in found else base.reduction,
+        _optimizer(found["optimizer"]) if "optimizer" in found else base.optimizer,
+        found["mode"].choice(MODES) if "mode" in found else base.mode,
+    )
+
+
+def _target(field: Value) -> str:
+    """A class or a number as a person writes it; several numbers as a list."""
+    if isinstance(field.value, list):
+        return ",".join(_number_text(item) for item in field.items())
+    return field.words() if isinstance(field.value, str) else _number_text(field)
+
+
+def _number_text(field: Value) -> str:
+    if isinstance(field.value, bool) or not isinstance(field.value, int | float):
+        raise field.error("a target is a class in quotes, or a number or a list of numbers.")
+    return repr(field.value)
+
+
+def _optimizer(field: Value) -> Optimizer:
+    if not isinstance(field.value, dict) or KIND_FIELD not in field.value:
+        raise field.error(
+            'an optimizer needs its kind: write { kind = "sgd", learning_rate = 0.01 }.'
+        )
+    try:
+        return optimizer_from_fields(field.value)
+    except UserError as error:
+        raise field.error(str(error)) from None
+
+
+def _start(field: Value) -> LessonStart:
+    found = field.members(("focus", "depth", "order"), what="a start")
+    focus = address(found["focus"]) if "focus" in found else None
+    standard = Depth.ELEMENT if focus is not None and focus.indices else Depth.TENSOR
+    return LessonStart(
+        focus,
+        read_depth(found["depth"]) if "depth" in found else standard,
+        LoopOrder(found["order"].choice(ORDERS)) if "order" in found else LoopOrder.TARGET,
+        line_of(field),
+    )
+
+
+def _steps(field: Value, concepts: tuple[str, ...], on: LessonPass) -> tuple[LessonStep, ...]:
+    items = field.items()
+    if not 1 <= len(items) <= MOST_STEPS:
+        raise field.error(f"a lesson has 1 to {MOST_STEPS} steps: write each under [[step]].")
+    steps = tuple(_step(item, concepts, on) for item in items)
+    seen: dict[str, int] = {}
+    for item, step in zip(items, steps, strict=True):
+        if step.title in seen:
+            raise item.error(
+                f"the title “{step.title}” is used in line {seen[step.title]} already: "
+                "give each step its own."
+            )
+        seen[step.title] = line_of(item)
+    return steps
+
+
+def _step(field: Value, concepts: tuple[str, ...], on: LessonPass) -> LessonStep:
+    found = field.members(_STEP_FIELDS, ("title", "text"), "a step")
+    if ("do" in found) != ("check" in found):
+        there, gone = ("do", "check") if "do" in found else ("check", "do")
+        raise found[there].error(
+            f"“{there}” comes without “{gone}”: say what to do and how to tell that it is done."
+        )
+    if "reveal" in found and "ask" not in found:
+        raise found["reveal"].error("“reveal” comes without “ask”: move it into the text.")
+    return LessonStep(
+        heading(found["title"]),
+        prose(found["text"]),
+        _pass(found["pass"], on) if "pass" in found else on,
+        read_question(found["ask"], concepts) if "ask" in found else None,
+        _prose(found, "reveal"),
+        _prose(found, "do"),
+        read_check(found["check"]) if "check" in found else None,
+        _show(found["show"]) if "show" in found else Show(line=line_of(field)),
+        line_of(field),
+    )
+
+
+def _show(field: Value) -> Show:
+    found = field.members(("highlight", *PLACE_FIELDS), what="show")
+    places = {name: member.value for name, member in found.items() if name != "highlight"}
+    place = read_check(replace(field, value=places)) if places else None
+    lit: tuple[Address, ...] = ()
+    if "highlight" in found:
+        lit = tuple(address(item) for item in found["highlight"].one_or_more())
+    return Show(place, lit, line_of(field))
+
+
+FOLDER, SUFFIX = "lessons", ".toml"
+LARGEST_BYTES = 1_000_000
+LARGEST_FILE = 10**12
+_FIRST = (
+    "one-filter-many-positions",
+    "which-way-to-go",
+    "dense-and-filter-weights",
+    "derivative-of-max-pooling",
+    "average-pooling",
+    "why-not-nudge-everything",
+    "turned-by-180-degrees",
+    "from-gradient-to-update",
+)
+
+
+@frozen
+class LessonText:
+    """A lesson as it is written; `file` is what its errors begin with."""
+
+    file: str
+    text: str
+
+
+def bundled_lesson_names() -> tuple[str, ...]:
+    """Those that ship, in the order in which they build on one another."""
+    found = [Path(name).stem for name in resource_names(FOLDER, SUFFIX)]
+    return (*(n for n in _FIRST if n in found), *(n for n in found if n not in _FIRST))
+
+
+def lesson_text(name_or_path: str | Path) -> LessonText:
+    """The text of a bundled lesson, or of a file.
+
+    Raises:
+        UserError: there is no such lesson, or the file cannot be read.
+    """
+    name = str(name_or_path)
+    if name in bundled_lesson_names():
+        path = resource(FOLDER, f"{name}{SUFFIX}")
+        return LessonText(path.name, _read(path, path.name))
+    path = named_path(name_or_path)
+    if not is_there(path):
+        raise UserError(
+            f"{name}: there is no such lesson or file; the bundled lessons are "
+            f"{', '.join(bundled_lesson_names())}; or give the path of a {SUFFIX} file."
+        )
+    return LessonText(name, _read(path, name))
+
+
+def _read(path: Path, name: str) -> str:
+    try:
+        with opened_file(path, LARGEST_FILE) as file:
+            refuse_other(kind_of_file(file, path.name), "lesson")
+            data = file.read(LARGEST_BYTES + 1)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"{name} cannot be read: {reason}; choose another file.") from None
+    if len(data) > LARGEST_BYTES:
+        raise UserError(f"{name} is larger than a lesson may be (1 MB): choose another file.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{name}, line {line}: this is not UTF-8 text: save it as UTF-8.") from None

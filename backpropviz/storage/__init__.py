@@ -1,1 +1,0 @@
-"""Our own files, written whole or not at all."""

@@ -1,1 +1,0 @@
-"""`backpropviz train`: a run from the first update to the last, without a window."""

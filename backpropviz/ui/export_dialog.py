@@ -1,0 +1,281 @@
+"""What to export: this frame or a range, as which files, how large, in which colors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QWidget
+
+from backpropviz.debugger.timeline import Depth
+from backpropviz.errors import UserError
+from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
+from backpropviz.figures.frames import END, FrameRange, frames, offered_ranges
+from backpropviz.frozen import frozen
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.controls import Segmented
+from backpropviz.ui.dialog import FramedDialog, form
+from backpropviz.ui.opened import Opened
+
+_ONE, _RANGE = "one", "range"
+_FROM_HERE: Final = "from here"
+_FORMATS: Final = {
+    _ONE: (("PNG", "png"), ("SVG", "svg"), ("PDF", "pdf")),
+    _RANGE: (("PDF", "pdf"), ("PNG folder", "png"), ("SVG folder", "svg")),
+}
+_WIDTH: Final = 300
+
+
+@frozen
+class ExportJob:
+    """What is written where."""
+
+    range: FrameRange
+    path: Path
+    format: str
+    scale: float
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether numbered frames go into a folder."""
+        return self.range.count > 1 and self.format != "pdf"
+
+
+class ExportProgress(QObject):
+    """Carries progress from the worker's thread to the dialog's."""
+
+    advanced = Signal(int, int)
+
+
+class ExportDialog(FramedDialog):
+    """Collects the wishes and writes beside the window; a cancel leaves nothing half-written."""
+
+    def __init__(
+        self, parent: QWidget, opened: Opened, shown: tuple[int, int], colors: Theme
+    ) -> None:
+        super().__init__(parent, "Export")
+        self._opened, self._shown, self._colors = opened, shown, colors
+        self.written = ""
+        self._is_cancelled = False
+        self._progress = ExportProgress(self)
+        self._progress.advanced.connect(self._advance)
+        self._worker = Background(self)
+        self._worker.answered.connect(self._finish)
+        self._worker.failed.connect(self._fail)
+        self._make_controls()
+        self._lay_out()
+        self._refresh()
+
+    def _make_controls(self) -> None:
+        depth = self._opened.view.depth
+        self._what = _choices("What", [("This frame", _ONE), ("A range", _RANGE)], _ONE)
+        self._format = Segmented("Format")
+        self._size = _choices(
+            "Frame",
+            [("as shown", AS_SHOWN), *((name, name) for name in FRAME_SIZES)],
+            AS_SHOWN,
+        )
+        self._scale = _choices("Scale", [("1×", 1.0), ("2×", 2.0), ("4×", 4.0)], 2.0)
+        self._theme = _choices(
+            "Colors",
+            [("light", LIGHT.name), ("dark", DARK.name)],
+            self._colors.name,
+        )
+        self._depth = _choices(
+            "A frame for each", [(d.title, d) for d in Depth if d > Depth.PASS], depth
+        )
+        self._offered = {part.name: part for part in offered_ranges(self._opened.view)}
+        offers = [(part.title, name) for name, part in self._offered.items()]
+        self._part = _choices("Part", [*offers, ("from here to …", _FROM_HERE)], _FROM_HERE)
+        start, stop = self._opened.view.block
+        here = END if self._opened.view.is_done else str(start + 1)
+        self._first, self._last = QLineEdit(here), QLineEdit(str(stop))
+        for line in (self._first, self._last):
+            line.setFont(qfont(MONO))
+            line.setFixedWidth(_WIDTH)
+            line.setPlaceholderText("an address, a step, start or end")
+            line.setToolTip("An address, the number of a step, “start” or “end”.")
+            line.textEdited.connect(self._leave_part)
+            line.textChanged.connect(self._refresh)
+        self._part.chosen.connect(self._choose_part)
+        for control in (self._what, self._format, self._size, self._scale, self._depth):
+            control.chosen.connect(self._refresh)
+
+    def _lay_out(self) -> None:
+        self._rows = form()
+        for title, control in (
+            ("Export", self._what),
+            ("Part", self._part),
+            ("From", self._first),
+            ("To", self._last),
+            ("Depth", self._depth),
+            ("Format", self._format),
+            ("Frame", self._size),
+            ("Scale", self._scale),
+            ("Colors", self._theme),
+        ):
+            self._rows.addRow(title, control)
+        self.body.addLayout(self._rows)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Progress")
+        self._bar.hide()
+        self.body.addWidget(self._bar)
+        self._cancel = self.add_button("Cancel")
+        self._cancel.clicked.connect(self.reject)
+        self._export = self.add_button("Export…", is_primary=True)
+        self._export.clicked.connect(self._ask_path)
+        self.setMinimumWidth(520)
+
+    def _choose_part(self, name: object) -> None:
+        """Write the ends of a part into the fields, which say what is exported."""
+        part = self._offered.get(str(name))
+        if part is None:
+            start, _ = self._opened.view.block
+            self._first.setText(END if self._opened.view.is_done else str(start + 1))
+            self._last.clear()
+            self._last.setFocus()
+            return
+        self._depth.set_value(part.depth)
+        self._first.setText(str(part.start + 1))
+        self._last.setText(str(part.stop))
+
+    def _leave_part(self) -> None:
+        """What is typed is no offered part any more."""
+        self._part.set_value(_FROM_HERE)
+
+    def _refresh(self) -> None:
+        what = str(self._what.value)
+        is_range = what == _RANGE
+        for control in (self._part, self._first, self._last, self._depth):
+            self._rows.setRowVisible(control, is_range)
+        before = self._format.value
+        formats = _FORMATS[what]
+        self._format.set_choices([(title, name, "") for title, name in formats])
+        names = [name for _, name in formats]
+        self._format.set_value(before if before in names else names[0])
+        self._rows.setRowVisible(self._scale, self._format.value == "png")
+        try:
+            count = self.frame_range().count
+        except UserError as error:
+            self.say(str(error))
+            self._export.setEnabled(False)
+            return
+        frames_text = "1 frame" if count == 1 else "{n} frames"
+        self.say(frames_text.format(n=f"{count:,}") if is_range else "")
+        self._export.setEnabled(True)
+        self.fit()
+
+    def frame_range(self) -> FrameRange:
+        """The frames that are wished for.
+
+        Raises:
+            UserError: an end of the range does not exist.
+        """
+        view, colors = self._opened.view, LIGHT if self._theme.value == "light" else DARK
+        size = frame_size(str(self._size.value), self._shown)
+        room = float(size[0]), float(size[1])
+        if self._what.value == _ONE:
+            return frames(view, view.state.k, view.state.k, view.depth, room, colors)
+        depth = self._depth.value
+        wanted = depth if isinstance(depth, Depth) else view.depth
+        first, last = self._first.text(), self._last.text()
+        if not last.strip():
+            raise UserError("To where? Give an address, the number of a step, or “end”.")
+        return frames(view, first, last, wanted, room, colors)
+
+    def _ask_path(self) -> None:
+        name = self._chosen_path()
+        if not name:
+            return
+        QSettings().setValue("folder/export", str(Path(name).parent))
+        self.start(Path(name))
+
+    def _chosen_path(self) -> str:
+        folder = str(QSettings().value("folder/export", ""))
+        suffix = str(self._format.value)
+        if self._what.value == _RANGE and suffix != "pdf":
+            return QFileDialog.getExistingDirectory(self, "Folder for the frames", folder)
+        first = str(Path(folder, f"{self._opened.subject.network_title}.{suffix}"))
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Export", first, f"{suffix.upper()} (*.{suffix})"
+        )
+        return name if not name or name.endswith(f".{suffix}") else f"{name}.{suffix}"
+
+    def start(self, path: Path) -> None:
+        """Write to a path, beside the window."""
+        scale = self._scale.value
+        job = ExportJob(
+            self.frame_range(),
+            path,
+            str(self._format.value),
+            scale if isinstance(scale, float) else 1.0,
+        )
+        self._is_cancelled = False
+        self._bar.setRange(0, job.range.count)
+        self._bar.show()
+        self._export.setEnabled(False)
+        self.written = ""
+        self._worker.run(lambda: _write(job, self._progress.advanced.emit, self._asked_to_stop))
+
+    def _asked_to_stop(self) -> bool:
+        return self._is_cancelled
+
+    def _advance(self, done: int, count: int) -> None:
+        self._bar.setValue(done)
+        self.say(f"{done} of {count} frames")
+
+    def _finish(self, path: Path | None) -> None:
+        self._bar.hide()
+        if path is None:
+            self.say("Cancelled: nothing was written.")
+            self._export.setEnabled(True)
+            return
+        self.written = str(path)
+        self.accept()
+
+    def _fail(self, error: BaseException) -> None:
+        self._bar.hide()
+        self._export.setEnabled(True)
+        self.say(sentence(error))
+
+    def reject(self) -> None:
+        """Cancel what is being written, else close."""
+        if self._worker.is_busy:
+            self._is_cancelled = True
+        else:
+            super().reject()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._is_cancelled = True
+        self._worker.stop()
+        super().closeEvent(event)
+
+
+def _write(
+    job: ExportJob, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
+) -> Path | None:
+    """Runs on the worker's thread; None where it was cancelled."""
+    is_done = export_frames(
+        job.range,
+        job.range.count,
+        job.path,
+        frame_format="svg" if job.format == "svg" else "png",
+        scale=job.scale,
+        overwrite=job.is_folder,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    return job.path if is_done else None
+
+
+def _choices(name: str, choices: list[tuple[str, object]], first: object) -> Segmented:
+    control = Segmented(name)
+    control.set_choices([(title, value, "") for title, value in choices])
+    control.set_value(first)
+    return control

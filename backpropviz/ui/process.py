@@ -1,0 +1,114 @@
+"""When Python looks for garbage: rarely, and never among what stays.
+
+A figure makes thousands of small objects that free themselves; looking through all modules for
+cycles in the middle of it would cost a frame, and a sixth of the time until LeNet is ready.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from backpropviz.errors import MachineError
+
+_NEW_OBJECTS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_FULL = 50_000, 20, 100
+
+
+def collect_rarely() -> None:
+    """Look for cycles only after many new objects; meant for the start of the process."""
+    gc.set_threshold(_NEW_OBJECTS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_FULL)
+
+
+def set_aside_what_stays() -> None:
+    """Collect once, then never look again at modules, classes and all else that is alive now."""
+    gc.collect()
+    gc.freeze()
+
+
+_PYSIDE_IMPORT, _IMPORT_BEFORE = "__feature_import__", "__orig_import__"
+
+
+def use_plain_import() -> None:
+    """Import as before PySide was loaded; nothing happens where its import is not in front."""
+    before = getattr(builtins, _IMPORT_BEFORE, None)
+    if before is not None and builtins.__import__.__name__ == _PYSIDE_IMPORT:
+        builtins.__import__ = before
+
+
+_XCB_LIBRARIES: Final = {
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+}
+
+
+def check_display(environment: Mapping[str, str] = os.environ) -> None:
+    """Pass where a window can be shown.
+
+    Raises:
+        MachineError: there is no display, or a library for it is missing; it says what to type.
+    """
+    if not sys.platform.startswith("linux") or environment.get("QT_QPA_PLATFORM"):
+        return
+    if _has_wayland(environment):
+        return
+    display = environment.get("DISPLAY", "")
+    if not display:
+        raise MachineError(
+            "There is no display here: run this on a desktop, or type "
+            "“xvfb-run python -m backpropviz” for a virtual one; the other commands "
+            "(explain, record, export) need none."
+        )
+    missing = [package for library, package in _XCB_LIBRARIES.items() if not _loads(library)]
+    if missing:
+        raise MachineError(
+            f"Qt needs {' and '.join(missing)} to show a window here: type "
+            f"“sudo apt install {' '.join(missing)}”."
+        )
+    if not _answers(display):
+        raise MachineError(
+            f"The display “{display}” does not answer: check DISPLAY, or type "
+            "“xvfb-run python -m backpropviz” for a virtual one."
+        )
+
+
+def _has_wayland(environment: Mapping[str, str]) -> bool:
+    name, folder = environment.get("WAYLAND_DISPLAY"), environment.get("XDG_RUNTIME_DIR")
+    if not name:
+        return False
+    return Path(name).is_absolute() or bool(folder and Path(folder, name).exists())
+
+
+def _loads(library: str) -> bool:
+    import ctypes
+
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server takes a connection."""
+    import ctypes
+
+    try:
+        xcb = ctypes.CDLL("libxcb.so.1")
+    except OSError:
+        return True
+    xcb.xcb_connect.restype = ctypes.c_void_p
+    xcb.xcb_connect.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
+    xcb.xcb_connection_has_error.argtypes = [ctypes.c_void_p]
+    xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+    connection = xcb.xcb_connect(display.encode(), None)
+    works = bool(xcb.xcb_connection_has_error(connection) == 0)
+    xcb.xcb_disconnect(connection)
+    return works

@@ -1,0 +1,510 @@
+"""The data of a run: where from, how split, what the samples look like, what was passed over."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from PySide6.QtCore import QObject, QSettings, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from backpropviz.engine.architecture.presets import PRESETS
+from backpropviz.engine.model import Model
+from backpropviz.engine.training.samples import Augmentation, Dataset, Skipped
+from backpropviz.errors import UserError
+from backpropviz.figures.training.answers import balance_words, class_counts_scene
+from backpropviz.files.data.catalog import ReadingStoppedError
+from backpropviz.files.data.load import Choices
+from backpropviz.frozen import frozen
+from backpropviz.paint.families import qfont
+from backpropviz.scene.marks import Scene
+from backpropviz.scene.theme import LABEL, MONO, PANEL_TITLE, Theme
+from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
+from backpropviz.ui.dialog import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.samples import (
+    AugmentationForm,
+    DataWish,
+    Loaded,
+    SamplePane,
+    counts_of,
+    loaded,
+)
+from backpropviz.ui.training.settings import LARGEST, field_text, form_title, told, typed_value
+
+_FIELD_WIDTH = 72
+
+
+class DataFields(QWidget):
+    """What is typed becomes `Choices`; `changed` comes when a field is left with another text."""
+
+    changed = Signal()
+
+    def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setHorizontalSpacing(12)
+        rows.setVerticalSpacing(6)
+        rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self._held_out = self._field(
+            field_text(100 * choices.held_out),
+            "For validation, of every class; unused where the set has a validation part.",
+        )
+        self._seed = self._field(str(choices.seed), "The same seed holds the same samples out.")
+        self._limit = self._field(
+            "" if choices.limit is None else str(choices.limit),
+            "Limit the number of images (stratified by class).",
+        )
+        self._limit.setPlaceholderText("all")
+        self._normalize = QCheckBox("Normalize")
+        self._normalize.setToolTip(
+            "Give each channel mean 0 and standard deviation 1 over the training images."
+        )
+        self._normalize.setChecked(choices.normalize)
+        self._normalize.toggled.connect(self._tell)
+        for title, field in (
+            ("Held out, %", self._held_out),
+            ("Seed of the split", self._seed),
+            ("Images at most", self._limit),
+        ):
+            field.setAccessibleName(title)
+            rows.addRow(title, field)
+        rows.addRow(self._normalize)
+
+    def _field(self, text: str, help_text: str) -> QLineEdit:
+        field = QLineEdit(text)
+        field.setFont(qfont(MONO))
+        field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
+        field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        field.setToolTip(plain_tip(help_text))
+        field.editingFinished.connect(self._tell)
+        return field
+
+    def _tell(self) -> None:
+        self.changed.emit()
+
+    def typed(self) -> Choices:
+        """What the fields say.
+
+        Raises:
+            UserError: one of them is no number; the sentence names it.
+        """
+        share = typed_value(self._held_out.text(), "Held out")
+        if isinstance(share, bool) or not isinstance(share, int | float):
+            raise UserError("Held out must be a number from 0 to 90.")
+        limit = self._limit.text().strip()
+        wants_all = limit in {"", "all"}
+        return Choices(
+            share / 100,
+            _whole(self._seed.text(), "Seed of the split"),
+            None if wants_all else _whole(limit, "Images at most"),
+            self._normalize.isChecked(),
+        )
+
+
+def _whole(text: str, title: str) -> int:
+    value = typed_value(text, title)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST:
+        raise UserError(f"{title} = {told(text)} must be a whole number from 0 on.")
+    return value
+
+
+_HEIGHT = 92
+
+
+class SkippedList(QWidget):
+    """Hidden while nothing was passed over."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._title = PlainLabel()
+        self._title.setFont(qfont(PANEL_TITLE))
+        self.copy = QPushButton("Copy the list")
+        self.copy.setFixedHeight(CONTROL_HEIGHT)
+        self.copy.setAutoDefault(False)
+        self.copy.clicked.connect(self._copy_all)
+        self._text = QPlainTextEdit()
+        self._text.setReadOnly(True)
+        self._text.setTabChangesFocus(True)
+        self._text.setFont(qfont(MONO))
+        self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self._text.setFixedHeight(_HEIGHT)
+        self._text.setAccessibleName("Passed over")
+        row = QHBoxLayout()
+        row.addWidget(self._title)
+        row.addStretch(1)
+        row.addWidget(self.copy)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(row)
+        column.addWidget(self._text)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """A line a file."""
+        return self._text.toPlainText()
+
+    def show_skipped(self, skipped: tuple[Skipped, ...]) -> None:
+        """Show these."""
+        count = len(skipped)
+        self.setVisible(count > 0)
+        words = "1 file passed over" if count == 1 else "{n} files passed over"
+        self._title.setText(words.format(n=f"{count:,}"))
+        self._text.setPlainText("\n".join(f"{s.name}  {s.reason}" for s in skipped))
+
+    def _copy_all(self) -> None:
+        QGuiApplication.clipboard().setText(self.text)
+
+
+_FOLDER, _FILE = "folder", "file"
+_LEFT_WIDTH: Final = 448
+_COUNTS_HEIGHT: Final = 120
+
+
+@frozen(eq=False)
+class DataChoice:
+    """What the person takes; `preset` names the network for it where the open one does not fit."""
+
+    wish: DataWish
+    dataset: Dataset
+    augmentation: Augmentation
+    steps: tuple[str, ...]
+    preset: str = ""
+
+
+class _Progress(QObject):
+    """Carries progress from the worker's thread to the dialog's."""
+
+    advanced = Signal(int)
+
+
+class DataDialog(FramedDialog):
+    """Reads beside the window as soon as something is chosen; a new choice stops the reading."""
+
+    def __init__(
+        self,
+        parent: QWidget,
+        model: Model,
+        colors: Theme,
+        wish: DataWish,
+        augmentation: Augmentation,
+    ) -> None:
+        super().__init__(parent, "Data to train on", " ")
+        self._model, self._colors, self._wish = model, colors, wish
+        self._loaded: Loaded | None = None
+        self._stop = Event()
+        self._progress = _Progress(self)
+        self._worker = Background(self)
+        self._worker.answered.connect(self._take)
+        self._worker.failed.connect(self._refuse)
+        self.setAcceptDrops(True)
+        self._make_controls(augmentation)
+        self._show_source(wish.source)
+        self._lay_out()
+        self._progress.advanced.connect(self._bar.setValue)
+        self._read(wish)
+
+    @property
+    def choice(self) -> DataChoice | None:
+        """What would be taken now; None while nothing is read."""
+        if self._loaded is None:
+            return None
+        found, preset = self._loaded, str(self._presets.value or "")
+        return DataChoice(
+            found.wish,
+            found.dataset_for(preset),
+            self._augmentation.typed(),
+            found.reading.steps,
+            preset,
+        )
+
+    def _make_controls(self, augmentation: Augmentation) -> None:
+        self._source = Segmented("Source")
+        self._source.set_choices(
+            [
+                ("MNIST", "mnist", "2,000 handwritten digits of 28×28 pixels"),
+                ("8×8", "digits", "1,797 handwritten digits of 8×8 pixels"),
+                ("Photos", "photos", "Crops of five photos: which one is it?"),
+                ("Folder…", _FOLDER, "A folder with a folder for each class"),
+                ("File…", _FILE, "An IDX file such as MNIST's, or an .npz file"),
+            ]
+        )
+        self._source.chosen.connect(self._choose_source)
+        self._fields = DataFields(self._wish.choices)
+        self._fields.changed.connect(self._follow_fields)
+        self._augmentation = AugmentationForm()
+        self._augmentation.show_amounts(augmentation)
+        self._augmentation.changed.connect(self._follow_augmentation)
+        self._counts = SceneView()
+        self._counts.setAccessibleName("Samples of each class")
+        self._counts.setMinimumHeight(_COUNTS_HEIGHT)
+        self._counts.resized.connect(self._draw_counts)
+        self._counts.show_scene(Scene(1, 1, self._colors.panel), self._colors)
+        self._balance, self._steps = _words(), _words()
+        self._samples = SamplePane(self._colors)
+        self._samples.show_augmentation(augmentation)
+        self._presets = Segmented("A network that fits")
+        self._presets.chosen.connect(self._follow_preset)
+        self._bar = QProgressBar()
+        self._bar.setTextVisible(False)
+        self._bar.setAccessibleName("Progress")
+        self._skipped = SkippedList()
+
+    def _lay_out(self) -> None:
+        columns = QHBoxLayout()
+        columns.setSpacing(28)
+        left = QWidget()
+        left.setFixedWidth(_LEFT_WIDTH)
+        left.setLayout(self._left_column())
+        columns.addWidget(left)
+        columns.addLayout(self._right_column(), 1)
+        self._preset_row = QWidget()
+        row = QHBoxLayout(self._preset_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        self._preset_words = PlainLabel()
+        row.addWidget(self._preset_words)
+        row.addWidget(self._presets)
+        row.addStretch(1)
+        self._preset_row.hide()
+        self.body.addWidget(self._preset_row)
+        self.body.addLayout(columns, 1)
+        self.body.addWidget(self._bar)
+        cancel = self.add_button("Cancel")
+        cancel.clicked.connect(self.reject)
+        self._use = self.add_button("Use", is_primary=True)
+        self._use.clicked.connect(self._accept)
+        self.resize(1160, 700)
+        self._source.button(self._source.value or _FILE).setFocus()
+
+    def _left_column(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self._source, 0, Qt.AlignmentFlag.AlignLeft)
+        hint = _words()
+        hint.setText("A folder or a file can be dropped here as well.")
+        column.addWidget(hint)
+        column.addWidget(form_title("Samples of each class, + held out"))
+        column.addWidget(self._counts, 1)
+        column.addWidget(self._balance)
+        forms = QHBoxLayout()
+        forms.setSpacing(24)
+        for title, fields in (
+            ("Split", self._fields),
+            ("Changed in every batch", self._augmentation),
+        ):
+            part = QVBoxLayout()
+            part.setSpacing(6)
+            part.addWidget(form_title(title))
+            part.addWidget(fields)
+            part.addStretch(1)
+            forms.addLayout(part)
+        column.addLayout(forms)
+        return column
+
+    def _right_column(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setSpacing(8)
+        column.addWidget(self._samples, 1)
+        column.addWidget(form_title("How the data were read"))
+        column.addWidget(self._steps)
+        column.addWidget(self._skipped)
+        return column
+
+    def _choose_source(self, value: object) -> None:
+        if value not in {_FOLDER, _FILE}:
+            self.read_source(str(value))
+            return
+        folder = str(QSettings().value("folder/data", ""))
+        name = self._ask_folder(folder) if value == _FOLDER else self._ask_file(folder)
+        if name:
+            QSettings().setValue("folder/data", str(Path(name).parent))
+            self.read_source(name)
+        else:
+            self._show_source(self._wish.source)
+
+    def _ask_folder(self, folder: str) -> str:
+        return QFileDialog.getExistingDirectory(
+            self, "A folder with a folder for each class", folder
+        )
+
+    def _ask_file(self, folder: str) -> str:
+        name, _ = QFileDialog.getOpenFileName(self, "An IDX or .npz file", folder)
+        return name
+
+    def read_source(self, source: str) -> None:
+        """Read other data with what the fields say."""
+        try:
+            self._read(DataWish(source, self._fields.typed()))
+        except UserError as error:
+            self.say(str(error))
+
+    def _follow_fields(self) -> None:
+        try:
+            choices = self._fields.typed()
+        except UserError as error:
+            self._stand_still(str(error))
+            return
+        if choices != self._wish.choices or self._loaded is None:
+            self._read(DataWish(self._wish.source, choices))
+
+    def _follow_augmentation(self) -> None:
+        try:
+            self._samples.show_augmentation(self._augmentation.typed())
+        except UserError as error:
+            self.say(str(error))
+            return
+        if self._loaded is not None:
+            self._tell(self._loaded)
+
+    def _read(self, wish: DataWish) -> None:
+        self._stop.set()
+        self._stop, self._wish, self._loaded = Event(), wish, None
+        self._show_source(wish.source)
+        self._use.setEnabled(False)
+        self._bar.setValue(0)
+        self._bar.show()
+        self.say(f"Reading {Path(wish.source).name}…")
+        told = self._progress.advanced.emit
+        self._worker.run(partial(loaded, wish, self._model, told, self._stop.is_set))
+
+    def _show_source(self, source: str) -> None:
+        own = _FOLDER if Path(source).is_dir() else _FILE
+        bundled = source in {"mnist", "digits", "photos"}
+        self._source.set_value(source if bundled else own)
+
+    def _take(self, answer: Loaded) -> None:
+        self._loaded = answer
+        self._bar.hide()
+        self._samples.show_dataset(answer.dataset)
+        self._draw_counts()
+        balance = balance_words(counts_of(answer.dataset))
+        self._balance.setText(balance)
+        self._balance.setVisible(bool(balance))
+        lines = (f"{n}. {step}" for n, step in enumerate(answer.reading.steps, start=1))
+        self._steps.setText("\n".join(lines))
+        self._skipped.show_skipped(answer.dataset.skipped)
+        self._offer(answer)
+        self._tell(answer)
+
+    def _offer(self, answer: Loaded) -> None:
+        """Networks for just these classes; the open one stays chosen where it can learn them."""
+        offers = [(PRESETS[name].title, name, "") for name in answer.presets]
+        if answer.mismatch is None:
+            outputs = len(answer.dataset.class_names)
+            keep = f"the open one, {outputs} outputs"
+            offers.insert(0, (keep, "", ""))
+        self._presets.set_choices(offers)
+        self._presets.set_value("" if answer.mismatch is None else None)
+        self._preset_row.setVisible(bool(answer.presets))
+        self._preset_words.setText(f"Network for {answer.reading.classes} classes")
+
+    def _tell(self, answer: Loaded) -> None:
+        """The sentence at the top, and whether this can be used."""
+        is_fitting = answer.mismatch is None or bool(self._presets.value)
+        self._use.setEnabled(is_fitting)
+        self.say(answer.dataset.title if is_fitting else str(answer.mismatch))
+
+    def _follow_preset(self) -> None:
+        if self._loaded is not None:
+            self._tell(self._loaded)
+
+    def _draw_counts(self) -> None:
+        if self._loaded is None:
+            return
+        counts = counts_of(self._loaded.dataset)
+        width = self._counts.viewport().width()
+        self._counts.show_scene(class_counts_scene(counts, width, self._colors), self._colors)
+
+    def _refuse(self, error: BaseException) -> None:
+        if not isinstance(error, ReadingStoppedError):
+            self._stand_still(sentence(error))
+
+    def _stand_still(self, words: str) -> None:
+        """Nothing is read, so nothing that was read before is shown."""
+        self._loaded = None
+        self._samples.clear()
+        self._counts.show_scene(Scene(1, 1, self._colors.panel), self._colors)
+        self._skipped.show_skipped(())
+        self._preset_row.hide()
+        self._balance.hide()
+        self._steps.clear()
+        self._bar.hide()
+        self._use.setEnabled(False)
+        self.say(words)
+
+    def _accept(self) -> None:
+        try:
+            self._augmentation.typed()
+        except UserError as error:
+            self.say(str(error))
+            return
+        if self._loaded is not None:
+            self.accept()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        files = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if files:
+            event.acceptProposedAction()
+            self.read_source(files[0])
+
+    def done(self, result: int) -> None:
+        """Close, once the worker is free."""
+        self._stop.set()
+        self._worker.stop()
+        super().done(result)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._stop.set()
+        self._worker.stop()
+        super().closeEvent(event)
+
+
+def ask_data(
+    parent: QWidget,
+    model: Model,
+    colors: Theme,
+    wish: DataWish,
+    augmentation: Augmentation | None = None,
+) -> DataChoice | None:
+    """What the person takes to train on; None where they dismiss the dialog."""
+    dialog = DataDialog(parent, model, colors, wish, augmentation or Augmentation())
+    is_used = dialog.exec() == DataDialog.DialogCode.Accepted
+    chosen = dialog.choice if is_used else None
+    dialog.deleteLater()
+    return chosen
+
+
+def _words() -> QLabel:
+    label = PlainLabel()
+    label.setFont(qfont(LABEL))
+    label.setObjectName("Note")
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

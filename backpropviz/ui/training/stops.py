@@ -1,0 +1,543 @@
+"""Where training is to stop: a list of conditions, each of which can be switched off or changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from itertools import groupby
+from typing import Any, Final, Literal, cast, get_args, get_origin, get_type_hints
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.loss import NotFinite
+from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.stops import (
+    STOPS,
+    GradientAbove,
+    NotFiniteStop,
+    Stop,
+    check_place,
+    stop_kinds,
+)
+from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
+from backpropviz.diagnosis.watch import RULES
+from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
+from backpropviz.errors import UserError
+from backpropviz.paint.families import qfont
+from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, ROW, Theme
+from backpropviz.ui.appearance import faint, icon
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, Suggestions, hairline
+from backpropviz.ui.dialog import FramedDialog, form
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
+from backpropviz.ui.training.settings import field_text, typed_value
+
+_FIELD_WIDTH: Final = 168
+_IN_PERCENT: Final = frozenset({"share", "accuracy"})
+_TITLES: Final[Mapping[str, str]] = {
+    "times": "Times in a row",
+    "of": "Of",
+    "norm": "Norm above",
+    "tensor": "Tensor",
+    "low": "Not below",
+    "high": "Not above",
+    "share": "Share in %",
+    "updates": "For updates",
+    "layer": "ReLU",
+    "accuracy": "Accuracy in %",
+    "loss": "Below",
+    "number": "Number",
+    "unit": "Of",
+}
+_NOT_EDITED: Final = frozenset({KIND_FIELD, "enabled"})
+
+
+class StopForm(QWidget):
+    """Emits the stop while it is typed, or why it cannot be used."""
+
+    changed = Signal(object)
+    refused = Signal(str)
+
+    def __init__(self, facts: RunFacts, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._facts = facts
+        self._stop: Stop | None = None
+        self._fields: dict[str, QLineEdit | Segmented] = {}
+        self._inside: QWidget | None = None
+        self._enabled = QCheckBox()
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 0)
+
+    def show_stop(self, stop: Stop) -> None:
+        """A row for each of its fields."""
+        if self._inside is not None:
+            self._column.removeWidget(self._inside)
+            self._inside.hide()
+            self._inside.deleteLater()
+        self._stop, self._fields = stop, {}
+        self._inside, rows = QWidget(), form()
+        rows.setContentsMargins(0, 0, 0, 0)
+        hints = get_type_hints(type(stop))
+        for name, value in to_fields(stop).items():
+            if name not in _NOT_EDITED:
+                field = self._field(name, value, hints[name])
+                self._fields[name] = field
+                rows.addRow(_TITLES[name], field)
+        self._enabled = QCheckBox("Enabled")
+        self._enabled.setChecked(stop.enabled)
+        self._enabled.toggled.connect(self._take)
+        rows.addRow("", self._enabled)
+        self._inside.setLayout(rows)
+        self._column.addWidget(self._inside)
+        self.setFocusProxy(next(iter(self._fields.values()), self._inside))
+
+    def field(self, name: str) -> QLineEdit | Segmented:
+        """The field of that name."""
+        return self._fields[name]
+
+    def _field(self, name: str, value: object, hint: object) -> QLineEdit | Segmented:
+        title = _TITLES[name]
+        if get_origin(hint) is Literal:
+            choice = Segmented(title)
+            choice.set_choices([(str(one), one, "") for one in get_args(hint)])
+            choice.set_value(value)
+            choice.chosen.connect(self._take)
+            return choice
+        line = QLineEdit(_shown(name, value))
+        line.setFont(qfont(MONO))
+        line.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
+        line.setAccessibleName(title)
+        if hint is str:
+            self._offer(line, name)
+        line.textChanged.connect(self._take)
+        return line
+
+    def _offer(self, line: QLineEdit, name: str) -> None:
+        """The names that there are, where an empty field means any."""
+        tensors = [tensor.name for tensor in self._facts.tensors]
+        Suggestions(tensors if name == "tensor" else self._facts.rectifiers, line)
+        is_sum = isinstance(self._stop, GradientAbove)
+        line.setPlaceholderText("all together" if is_sum else "any")
+
+    def _take(self) -> None:
+        try:
+            stop = self._typed()
+            check_place(self._facts, stop)
+        except UserError as error:
+            self.refused.emit(str(error))
+            return
+        self._stop = stop
+        self.changed.emit(stop)
+
+    def _typed(self) -> Stop:
+        """What the fields say.
+
+        Raises:
+            UserError: a field cannot be used.
+        """
+        if self._stop is None:
+            raise UserError("There is no stop yet.")
+        given = to_fields(self._stop)
+        given["enabled"] = self._enabled.isChecked()
+        for name, field in self._fields.items():
+            if isinstance(field, Segmented):
+                given[name] = field.value
+            elif isinstance(given[name], str):
+                given[name] = field.text().strip()
+            else:
+                value = typed_value(field.text(), field.accessibleName())
+                is_share = name in _IN_PERCENT and isinstance(value, int | float)
+                given[name] = float(value) / 100 if is_share else value  # type: ignore[arg-type]
+        return from_fields(stop_kinds(), given, "stop", "This stop")
+
+
+def _shown(name: str, value: object) -> str:
+    if name in _IN_PERCENT and isinstance(value, float):
+        return field_text(100 * value)
+    return field_text(value)
+
+
+_WIDTH: Final = 560
+_ROWS: Final = 7
+
+
+class StopsDialog(FramedDialog):
+    """Edits the stops of a run; what cannot be used is said while it is typed."""
+
+    def __init__(
+        self, parent: QWidget, stops: Iterable[Stop], facts: RunFacts, colors: Theme
+    ) -> None:
+        super().__init__(parent, "Stops in training")
+        self._hint = (
+            "Training pauses at the update at which one of these begins to hold. "
+            "Alert rules can pause it, too."
+        )
+        self._facts = facts
+        self._stops = list(stops)
+        self._form = StopForm(facts)
+        self._list = RowList("Stops", "")
+        self._list.use_theme(colors)
+        self._list.setFixedHeight(_ROWS * ROW_HEIGHT)
+        self._list.currentRowChanged.connect(self._choose)
+        self._list.removed.connect(self.remove)
+        self._list.switched.connect(self._switch)
+        self._list.opened.connect(self._edit)
+        self._form.changed.connect(self._change)
+        self._form.refused.connect(self._refuse)
+        self._always = PlainLabel(
+            "A run cannot go on past such an update, so this stop is always on."
+        )
+        self._always.setObjectName("Note")
+        self._always.setWordWrap(True)
+        self._add = Chip("Add")
+        self._add.show_value("a stop")
+        self._add.use_theme(colors)
+        self._add.fill([self._adding(cls) for cls in STOPS if cls is not NotFiniteStop])
+        self._remove = QPushButton("Remove")
+        self._remove.setFixedHeight(CONTROL_HEIGHT)
+        self._remove.setAutoDefault(False)
+        self._remove.setFont(qfont(ROW))
+        self._remove.clicked.connect(self.remove)
+        self._lay_out()
+        self._fill(0)
+
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self._add)
+        row.addWidget(self._remove)
+        row.addStretch(1)
+        self.body.addWidget(self._list)
+        self.body.addWidget(hairline())
+        self.body.addLayout(row)
+        self.body.addWidget(self._form)
+        self.body.addWidget(self._always)
+        self.body.addStretch(1)
+        cancel = self.add_button("Cancel")
+        cancel.clicked.connect(self.reject)
+        self._accept = self.add_button("Use", is_primary=True)
+        self._accept.clicked.connect(self.accept)
+        self.resize(_WIDTH, 0)
+
+    def stops(self) -> tuple[Stop, ...]:
+        """What the list says."""
+        return tuple(self._stops)
+
+    def add(self, stop: Stop) -> None:
+        """One more, which can be adapted at once."""
+        self._stops.append(stop)
+        self._fill(len(self._stops) - 1)
+        self._form.setFocus()
+
+    def remove(self) -> None:
+        """Take the chosen one away."""
+        number = self._list.currentRow()
+        if number >= 0 and not isinstance(self._stops[number], NotFiniteStop):
+            del self._stops[number]
+            self._fill(min(number, len(self._stops) - 1))
+
+    def _fill(self, chosen: int) -> None:
+        self._show()
+        self._list.setCurrentRow(chosen)
+        self._choose(chosen)
+
+    def _show(self) -> None:
+        self._list.show_rows(tuple(self._row(k, stop) for k, stop in enumerate(self._stops)))
+
+    def _row(self, number: int, stop: Stop) -> Row:
+        is_fixed = isinstance(stop, NotFiniteStop)
+        right = "always" if is_fixed else "" if stop.enabled else "off"
+        about = "" if is_fixed else "Space switches it, Delete removes it."
+        left = stop.words[0].upper() + stop.words[1:]
+        return Row(str(number), left, right, is_quiet=True, dot=stop.enabled, help=about)
+
+    def _choose(self, number: int) -> None:
+        stop = self._stops[number] if 0 <= number < len(self._stops) else None
+        is_fixed = isinstance(stop, NotFiniteStop)
+        self._remove.setEnabled(stop is not None and not is_fixed)
+        self._always.setVisible(is_fixed)
+        self._form.setVisible(stop is not None and not is_fixed)
+        if stop is not None:
+            self._form.show_stop(stop)
+        self._refuse(self._refusal())
+
+    def _change(self, stop: Stop) -> None:
+        self._stops[self._list.currentRow()] = stop
+        self._show()
+        self._refuse(self._refusal())
+
+    def _switch(self, key: str) -> None:
+        stop = self._stops[int(key)]
+        if not isinstance(stop, NotFiniteStop):
+            self._stops[int(key)] = replace(cast("Any", stop), enabled=not stop.enabled)
+            self._fill(int(key))
+
+    def _edit(self) -> None:
+        self._form.setFocus()
+
+    def _refusal(self) -> str:
+        try:
+            for stop in self._stops:
+                check_place(self._facts, stop)
+        except UserError as error:
+            return str(error)
+        return ""
+
+    def _refuse(self, refusal: str) -> None:
+        self.say(refusal or self._hint)
+        self._accept.setEnabled(not refusal)
+
+    def _adding(self, kind: type[Stop]) -> QAction:
+        action = QAction(kind.title, self._add)
+        action.setData(kind.kind)
+        action.triggered.connect(self._add_chosen)
+        return action
+
+    def _add_chosen(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.add(stop_kinds()[str(action.data())]())
+
+
+def ask_stops(
+    parent: QWidget, stops: Iterable[Stop], facts: RunFacts, colors: Theme
+) -> tuple[Stop, ...] | None:
+    """The stops that the person wants; None where they dismiss the dialog."""
+    dialog = StopsDialog(parent, stops, facts, colors)
+    is_used = dialog.exec() == StopsDialog.DialogCode.Accepted
+    found = dialog.stops() if is_used else None
+    dialog.deleteLater()
+    return found
+
+
+_THRESHOLDS_DIALOG_WIDTH, _HEIGHT = 600, 620
+_THRESHOLDS_DIALOG_FIELD_WIDTH = 92
+
+
+class ThresholdsDialog(FramedDialog):
+    """Edits all of them; what cannot be used is said while it is typed."""
+
+    def __init__(self, parent: QWidget, limits: Thresholds, colors: Theme) -> None:
+        super().__init__(parent, "Alert rules")
+        self._hint = "Takes effect at the next update."
+        self._colors = colors
+        self._rows: dict[str, _Row] = {}
+        self._responses: dict[str, _Response] = {}
+        self.body.addWidget(self._area(limits), 1)
+        reset = self.add_button("Reset all")
+        reset.clicked.connect(self.reset_all)
+        cancel = self.add_button("Cancel")
+        cancel.clicked.connect(self.reject)
+        self._accept = self.add_button("Use", is_primary=True)
+        self._accept.clicked.connect(self.accept)
+        self.resize(_THRESHOLDS_DIALOG_WIDTH, _HEIGHT)
+        self._check()
+
+    def thresholds(self) -> Thresholds:
+        """What the fields say.
+
+        Raises:
+            UserError: a field holds no number, or one out of range.
+        """
+        values: Mapping[str, object] = {name: row.value() for name, row in self._rows.items()}
+        found = self._responses.values()
+        return replace(
+            DEFAULTS,
+            silent=frozenset(one.name for one in found if not one.alerts.isChecked()),
+            pausing=frozenset(one.name for one in found if one.is_pausing),
+            **values,  # type: ignore[arg-type]
+        )
+
+    def reset_all(self) -> None:
+        """Put every field back to its default."""
+        for row in self._rows.values():
+            row.reset()
+        for response in self._responses.values():
+            response.show_limits(DEFAULTS)
+
+    def row(self, name: str) -> _Row:
+        """The row of a threshold, by its field."""
+        return self._rows[name]
+
+    def response(self, name: str) -> _Response:
+        """The row of a rule, by its name."""
+        return self._responses[name]
+
+    def _area(self, limits: Thresholds) -> QScrollArea:
+        inside = QWidget()
+        inside.setObjectName("Panel")
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 12, 0)
+        column.setSpacing(12)
+        column.addWidget(_heading("When a rule is met"))
+        rules = QVBoxLayout()
+        rules.setSpacing(6)
+        for rule in RULES:
+            response = _Response(rule, limits)
+            self._responses[rule.name] = response
+            rules.addWidget(response)
+        column.addLayout(rules)
+        for group, members in groupby(LIMITS, lambda name: LIMITS[name].group):
+            column.addWidget(hairline())
+            column.addWidget(_heading(group))
+            for name in members:
+                row = _Row(LIMITS[name], getattr(DEFAULTS, name), getattr(limits, name))
+                row.use_theme(self._colors)
+                row.field.textChanged.connect(self._check)
+                self._rows[name] = row
+                column.addWidget(row)
+        area = QScrollArea()
+        area.setWidget(inside)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        return area
+
+    def _check(self) -> None:
+        refusal = ""
+        try:
+            self.thresholds()
+        except UserError as error:
+            refusal = str(error)[:1].upper() + str(error)[1:]
+        self.say(refusal or self._hint)
+        self._accept.setEnabled(not refusal)
+
+
+def _heading(text: str) -> PlainLabel:
+    heading = PlainLabel(text)
+    heading.setFont(qfont(BODY_STRONG))
+    return heading
+
+
+class _Response(QWidget):
+    """What follows where a rule is met: an alert, a pause, or both."""
+
+    def __init__(self, rule: type[Rule], limits: Thresholds) -> None:
+        super().__init__()
+        self.name = rule.name
+        title = rule.name[0].upper() + rule.name[1:]
+        label = PlainLabel(title)
+        label.setFont(qfont(ROW))
+        self.alerts, self.pauses = QCheckBox("Alert"), QCheckBox("Pause")
+        self.alerts.setAccessibleName(f"{title}: alert")
+        self.pauses.setAccessibleName(f"{title}: pause")
+        self.pauses.setToolTip("Pause the run at the update at which it begins to be met")
+        self._is_free = rule.can_pause and rule is not NotFinite
+        self.pauses.setEnabled(self._is_free)
+        if rule is NotFinite:
+            self.pauses.setToolTip("A run cannot go on past such an update")
+        elif not rule.can_pause:
+            self.pauses.setToolTip("It is known before the first update")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(16)
+        row.addWidget(label, 1)
+        row.addWidget(self.alerts)
+        row.addWidget(self.pauses)
+        self.show_limits(limits)
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the person wants a pause where there is a choice."""
+        return self._is_free and self.pauses.isChecked()
+
+    def show_limits(self, limits: Thresholds) -> None:
+        """What these thresholds say of the rule."""
+        self.alerts.setChecked(self.name not in limits.silent)
+        always = self.name == NotFinite.name
+        self.pauses.setChecked(always or self.name in limits.pausing)
+
+
+class _Row(QWidget):
+    """A threshold: its title, a field, the way back to the default, and what it is about."""
+
+    def __init__(self, limit: Limit, default: float, value: float) -> None:
+        super().__init__()
+        self._limit, self._default = limit, default
+        title = PlainLabel(limit.title)
+        title.setFont(qfont(ROW))
+        self.field = QLineEdit(_text(limit, value))
+        self.field.setFont(qfont(MONO))
+        self.field.setFixedSize(_THRESHOLDS_DIALOG_FIELD_WIDTH, CONTROL_HEIGHT)
+        self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.field.setAccessibleName(f"{limit.group}, {limit.title}")
+        self.field.setAccessibleDescription(limit.explanation)
+        told = f"From {limit.range_text}"
+        self.field.setToolTip(plain_tip(told))
+        unit = PlainLabel("%" if limit.is_share else "")
+        unit.setFont(qfont(ROW))
+        unit.setFixedWidth(14)
+        self._reset = QToolButton()
+        self._reset.setFixedSize(24, 24)
+        self._reset.setIconSize(QSize(16, 16))
+        shown = f"{_text(limit, default)} %" if limit.is_share else _text(limit, default)
+        self._reset.setToolTip(plain_tip(f"Back to {shown}"))
+        self._reset.setAccessibleName(self._reset.toolTip())
+        self._reset.clicked.connect(self.reset)
+        about = PlainLabel(f"{limit.explanation} Default {shown}, {limit.source}.")
+        about.setObjectName("Note")
+        about.setFont(qfont(LABEL))
+        about.setWordWrap(True)
+        head = QHBoxLayout()
+        head.setSpacing(6)
+        head.addWidget(title, 1)
+        for widget in (self.field, unit, self._reset):
+            head.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(head)
+        column.addWidget(about)
+        self.field.textChanged.connect(self._follow)
+        self._follow()
+
+    def value(self) -> float:
+        """The number in the field.
+
+        Raises:
+            UserError: there is none.
+        """
+        text = self.field.text().replace("%", "").replace("∞", "inf")
+        found = typed_value(text, self._limit.title)
+        if isinstance(found, bool) or not isinstance(found, int | float):
+            raise UserError(f"{self._limit.title} = “{text}” is no single number: type one.")
+        return found / 100 if self._limit.is_share else found
+
+    def reset(self) -> None:
+        """Back to the default."""
+        self.field.setText(_text(self._limit, self._default))
+
+    def use_theme(self, colors: Theme) -> None:
+        """Tint the icon."""
+        self._reset.setIcon(icon("rotate-ccw", colors.text_secondary, faint(colors)))
+
+    def _follow(self) -> None:
+        self._reset.setEnabled(self.field.text() != _text(self._limit, self._default))
+
+
+def _text(limit: Limit, value: float) -> str:
+    shown = f"{100 * value if limit.is_share else value:g}"
+    mantissa, _, exponent = shown.partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else shown
+
+
+def ask_thresholds(parent: QWidget, limits: Thresholds, colors: Theme) -> Thresholds | None:
+    """The thresholds that the person wants; None where they dismiss the dialog."""
+    dialog = ThresholdsDialog(parent, limits, colors)
+    is_used = dialog.exec() == ThresholdsDialog.DialogCode.Accepted
+    found = dialog.thresholds() if is_used else None
+    dialog.deleteLater()
+    return found

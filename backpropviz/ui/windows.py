@@ -1,0 +1,117 @@
+"""Windows within the screen: none is larger than what is there to show it."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from PySide6.QtCore import QMargins, QSize, Qt, QTimer
+from PySide6.QtGui import QKeyEvent, QMoveEvent, QShowEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
+
+from backpropviz.ui.actions import ActionSet
+
+_USUAL_FRAME = QMargins(4, 30, 4, 6)
+"""Until the window manager has said what its frame takes."""
+
+
+def room(widget: QWidget) -> QSize:
+    """The largest size of a window's inside, so that its frame lies within the screen too."""
+    frame = _frame(widget)
+    return widget.screen().availableGeometry().marginsRemoved(frame).size()
+
+
+def bounded(widget: QWidget, wanted: QSize) -> QSize:
+    """A size, as far as the screen has room for it."""
+    return wanted.boundedTo(room(widget))
+
+
+def keep_on_screen(widget: QWidget) -> None:
+    """Shrink and move a window until its frame lies within the screen."""
+    if widget.isMaximized() or widget.isFullScreen():
+        return
+    most = room(widget)
+    widget.setMinimumSize(widget.minimumSize().boundedTo(most))
+    if bounded(widget, widget.size()) != widget.size():
+        widget.resize(bounded(widget, widget.size()))
+    area, frame = widget.screen().availableGeometry(), _frame(widget)
+    outer = widget.geometry().marginsAdded(frame)
+    outer.moveRight(min(outer.right(), area.right()))
+    outer.moveBottom(min(outer.bottom(), area.bottom()))
+    outer.moveLeft(max(outer.left(), area.left()))
+    outer.moveTop(max(outer.top(), area.top()))
+    inner = outer.marginsRemoved(frame)
+    if inner.topLeft() != widget.geometry().topLeft():
+        widget.move(outer.topLeft())
+
+
+def _frame(widget: QWidget) -> QMargins:
+    """What the window manager's frame takes at each side."""
+    inner, outer = widget.geometry(), widget.frameGeometry()
+    if inner == outer:
+        return _USUAL_FRAME
+    return QMargins(
+        inner.left() - outer.left(),
+        inner.top() - outer.top(),
+        outer.right() - inner.right(),
+        outer.bottom() - inner.bottom(),
+    )
+
+
+@runtime_checkable
+class ActionOwner(Protocol):
+    """The main window, as a window beside it knows it."""
+
+    actions_by_name: ActionSet
+
+
+class BoundedDialog(QDialog):
+    """A dialog that fits the screen, whose focused button answers Enter."""
+
+    _is_framed = False
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        keep_on_screen(self)
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        super().moveEvent(event)
+        # The frame is known once the window manager has made it, which moves the inside.
+        if not self._is_framed and self.frameGeometry() != self.geometry():
+            self._is_framed = True
+            QTimer.singleShot(0, self, self._settle)
+
+    def _settle(self) -> None:
+        keep_on_screen(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not press_focused_button(self, event):
+            super().keyPressEvent(event)
+
+
+class SideWindow(BoundedDialog):
+    """A window beside the main one: stepping, going somewhere and finding work here too."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setModal(False)
+        owner = parent.window()
+        if isinstance(owner, ActionOwner):
+            owner.actions_by_name.add_to_window(self)
+
+
+def press_focused_button(window: QWidget, event: QKeyEvent) -> bool:
+    """Press the button that has the focus, where Enter was pressed on it."""
+    focused = window.focusWidget()
+    is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
+    if not is_enter or not isinstance(focused, QAbstractButton) or not focused.isEnabled():
+        return False
+    event.accept()
+    focused.click()
+    return True
+
+
+def front(window: QWidget) -> QWidget:
+    """The window that a person works in: this one, or one that stands beside it."""
+    active = QApplication.activeWindow()
+    return active if isinstance(active, SideWindow) else window
