@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import Enum
 
 from PySide6.QtCore import QCoreApplication, Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 
 
 class ClosingChoice(Enum):
@@ -33,7 +34,7 @@ class ClosingDialog(FramedDialog):
             + self.tr("What is in no file yet can be kept: it is offered when you start again.")
         )
         for text in unsaved:
-            line = QLabel(f"•  {text[:1].upper()}{text[1:]}")
+            line = PlainLabel(f"•  {text[:1].upper()}{text[1:]}")
             line.setTextFormat(Qt.TextFormat.PlainText)
             line.setWordWrap(True)
             self.body.addWidget(line)

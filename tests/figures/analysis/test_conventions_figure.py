@@ -22,7 +22,7 @@ from backpropviz.engine.evidence import Evidence, evidence
 from backpropviz.engine.layers.activation import ReLU
 from backpropviz.engine.layers.convolution import Conv2d
 from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
+from backpropviz.engine.layers.protocol import IMAGE, Layer
 from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.record import record
@@ -56,7 +56,8 @@ def switched(name: str, convention: Convention, option: Option) -> Comparison:
     own = conventions_of(view.tape.network).with_option(convention, option)
     network = with_conventions(view.tape.network, own)
     optimizer = view.model.optimizer
-    after = record(network, view.model.parameters, example.image, example.target, optimizer)
+    image = example.image.astype(view.tape[IMAGE].dtype)
+    after = record(network, view.model.parameters, image, example.target, optimizer)
     return compared(view.tape, after)
 
 
