@@ -1,7 +1,7 @@
 """Places where the loss has a corner: what a finite difference must not step across.
 
 A layer family that has corners offers a `KinkFinder` for each of its kinds, in `KINKS` of its
-module in `backpropviz.engine.layers`.
+module in `backpropviz.engine.kinds`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Protocol, TypeAlias
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import Layer, Residuals
+from backpropviz.engine.kinds.protocol import Layer, Residuals
 from backpropviz.frozen import frozen
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from types import MappingProxyType
 
-import backpropviz.engine.layers as package
+import backpropviz.engine.kinds as package
 from backpropviz.engine.backprop import Forward
 from backpropviz.engine.kink import Crossing, KinkFinder
 from backpropviz.engine.network import Network

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import Moded
+from backpropviz.engine.kinds.protocol import Moded
 from backpropviz.engine.network import Network
 from backpropviz.frozen import frozen
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from backpropviz.engine.adam import Adam, AdamW
 from backpropviz.engine.fields import from_fields
-from backpropviz.engine.rmsprop import RmsProp
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.adam import Adam, AdamW
+from backpropviz.engine.optimizers.rmsprop import RmsProp
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.update_rule import Optimizer, OptimizerState, Update, next_nest
 
 __all__ = [

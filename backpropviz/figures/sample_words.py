@@ -6,7 +6,7 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET
 from backpropviz.figures.view import View
 from backpropviz.scene.numbers import shown
 

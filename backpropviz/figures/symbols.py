@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from backpropviz.engine.address import GRADIENT, Address
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.tape import Tape

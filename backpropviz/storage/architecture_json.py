@@ -16,8 +16,8 @@ from backpropviz.engine.architecture.limits import (
 )
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.fields import KIND_FIELD, to_fields
-from backpropviz.engine.layers.protocol import Loss
-from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
+from backpropviz.engine.kinds.protocol import Loss
+from backpropviz.engine.kinds.registry import layer_from_fields, loss_from_fields
 from backpropviz.engine.network import IMAGE_NAME, Network, Node, check_name
 from backpropviz.engine.preprocessing import MAX_SIDE
 from backpropviz.errors import UserError

@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.layers.protocol import Buffered, Layer
-from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.protocol import Buffered, Layer
+from backpropviz.engine.kinds.registry import layer_from_fields, loss_from_fields
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd, optimizer_from_fields
 from backpropviz.engine.schedule import (

@@ -10,13 +10,13 @@ import pytest
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.base_point import BasePoint, base_point, base_point_of, changed, place
+from backpropviz.engine.kinds.activation import LeakyReLU, ReLU, Tanh
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.kink import Crossing, Flip, WinnerChange
 from backpropviz.engine.kinks import kink_finders, kinks_between
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Tanh
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.nudge import around
 from tests.engine.passes import branched, lenet, recorded

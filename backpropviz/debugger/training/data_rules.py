@@ -7,7 +7,7 @@ from typing import ClassVar
 from backpropviz.debugger.training.alert import Alert, Severity
 from backpropviz.debugger.training.rule import Rule
 from backpropviz.debugger.training.wording import number
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.frozen import frozen
 
 

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from backpropviz.debugger.training.facts import RunFacts
 from backpropviz.debugger.training.stop import Condition, Memory, Met, check_number, check_positive
 from backpropviz.debugger.training.wording import percent
-from backpropviz.engine.layers.configuration import positive
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
 

@@ -11,7 +11,7 @@ from backpropviz.debugger.training.latch import QUIET, Latch
 from backpropviz.debugger.training.rule import Rule
 from backpropviz.debugger.training.wording import counted, listed, number, percent
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
 

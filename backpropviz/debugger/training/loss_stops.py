@@ -9,8 +9,8 @@ from backpropviz.debugger.training.facts import RunFacts
 from backpropviz.debugger.training.loss_rules import SMOOTHED_OVER, not_finite, smoothed
 from backpropviz.debugger.training.stop import Condition, Memory, Met, check_positive
 from backpropviz.debugger.training.wording import counted, listed, number
-from backpropviz.engine.layers.configuration import positive
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
 

@@ -18,7 +18,7 @@ from backpropviz.debugger.training.stop import (
 )
 from backpropviz.debugger.training.thresholds import DEFAULTS
 from backpropviz.debugger.training.wording import counted, listed, number, percent
-from backpropviz.engine.layers.configuration import positive
+from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.training.measure import Measured
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

@@ -10,8 +10,8 @@ from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.limits import LONGEST_NAME, MOST_LAYERS, check_settings
 from backpropviz.engine.architecture.survey import survey
 from backpropviz.engine.fields import to_fields
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.registry import layer_from_fields
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.registry import layer_from_fields
 from backpropviz.engine.network import IMAGE_NAME, Node, check_name
 from backpropviz.errors import UserError
 

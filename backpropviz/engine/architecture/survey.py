@@ -9,7 +9,7 @@ from typing import Final
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.limits import refuse_size
 from backpropviz.engine.arrays import Shape, shape_text
-from backpropviz.engine.layers.protocol import LOSS_NAME, Buffered
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Buffered
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

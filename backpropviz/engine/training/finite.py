@@ -10,7 +10,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.program import Operation, operations
 from backpropviz.engine.tape import Tape

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from backpropviz.engine.layers.activation import SLOPES_AT_ZERO
+from backpropviz.engine.kinds.activation import SLOPES_AT_ZERO
 
 _CODE_OF = {
     "η": "lr",

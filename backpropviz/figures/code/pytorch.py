@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.batch_norm import BUFFERS, BatchNorm2d
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.batch_norm import BUFFERS, BatchNorm2d
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.program import Phase

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.softmax import Softmax
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.softmax import Softmax
 
 _CHANNEL = "(0, 2, 3)"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.optimizer import Adam
 from backpropviz.engine.program import Phase

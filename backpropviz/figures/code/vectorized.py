@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backpropviz.engine.index import Index
-from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
-from backpropviz.engine.layers.prelu_nests import NotAbove
-from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
+from backpropviz.engine.kinds.cross_entropy_nests import IsTarget, TargetCell
+from backpropviz.engine.kinds.prelu_nests import NotAbove
+from backpropviz.engine.kinds.protocol import TARGET
+from backpropviz.engine.kinds.weight_operands import ClassWeight, OneOver, TargetWeight
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.figures.code.convolution import convolution_lines

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.layers.protocol import Loss
+from backpropviz.engine.kinds.protocol import Loss
 from backpropviz.engine.network import Node
 from backpropviz.scene.numbers import shown
 

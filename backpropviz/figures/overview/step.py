@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, TARGET
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.figures.number_groups import said
 from backpropviz.figures.overview.parts import array_thumbnail, statistics

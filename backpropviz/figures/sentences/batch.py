@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.shares import sample_axis, sample_shares
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.explanation.explained_step import ExplainedStep

@@ -11,7 +11,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.nest import Operand
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.symbols import Notation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.figures.stage.cross_entropy_stage import cross_entropy_marks
 from backpropviz.figures.stage.focus import Focus
 from backpropviz.figures.stage.squared_error_stage import squared_error_marks

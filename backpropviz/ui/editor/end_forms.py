@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel
 
 from backpropviz.engine.architecture import ends
 from backpropviz.engine.arrays import Shape
-from backpropviz.engine.layers.registry import loss_kinds
+from backpropviz.engine.kinds.registry import loss_kinds
 from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip

@@ -10,7 +10,7 @@ from backpropviz.engine.architecture.catalog import Family, entry_of
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.survey import LayerFacts, Survey
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.figures.network.layer_summary import layer_summary, loss_summary
 from backpropviz.frozen import frozen

@@ -13,11 +13,11 @@ from backpropviz.debugger.training.loss_stops import LossRises
 from backpropviz.debugger.training.tensor_stops import DeadShare, GradientAbove
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.activation import Sigmoid
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import Sigmoid
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.reshaping import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.training.checkpoints import Checkpoints

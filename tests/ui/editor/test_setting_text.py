@@ -8,7 +8,7 @@ import pytest
 
 from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.fields import to_fields
-from backpropviz.engine.layers.registry import layer_from_fields, loss_kinds
+from backpropviz.engine.kinds.registry import layer_from_fields, loss_kinds
 from backpropviz.ui.editor.end_forms import class_names
 from backpropviz.ui.editor.setting_text import (
     choices_of,

@@ -1,0 +1,147 @@
+"""Layers that put the same values into another shape; a step copies the whole tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.copying import copy_nest
+from backpropviz.engine.index import Index
+from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.kinds.configuration import is_whole, single
+from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
+from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
+
+_REMARK = "The values stay as they are; only their places are named anew."
+
+
+class Reshaping:
+    """What both share: the values in row-major order, given another shape."""
+
+    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        """None."""
+        return {}
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """Each reshaping has its own."""
+        return single(inputs, "a reshaping")[0]
+
+    def forward(
+        self,
+        inputs: tuple[Array, ...],
+        parameters: LayerParameters,
+        workspace: Workspace | None = None,
+    ) -> tuple[Array, Residuals]:
+        """The same values in another shape."""
+        (values,) = inputs
+        shape = (values.shape[0], *self.output_shape((values.shape[1:],)))
+        return values.reshape(shape), {"input": values}
+
+    def vjp(
+        self,
+        upstream: Array,
+        residuals: Residuals,
+        parameters: LayerParameters,
+        workspace: Workspace | None = None,
+        *,
+        needs_inputs: bool = True,
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        """The upstream values in the input's shape."""
+        return ((upstream.reshape(residuals["input"].shape),) if needs_inputs else ()), {}
+
+    def nests(self, site: Site) -> LayerNests:
+        """Output; ∂X."""
+        before, after = site.inputs[0], site.output_shape
+        there = Reshaped(site.input(), before, after)
+        back = Reshaped(site.output.grad, after, before)
+        return LayerNests(
+            (copy_nest(site.output, after, there, _REMARK),),
+            (copy_nest(site.input().grad, before, back, _REMARK),),
+        )
+
+
+@frozen
+class Flatten(Reshaping):
+    """o[n, c·H·W + y·W + x] = X[n,c,y,x]."""
+
+    kind: ClassVar[str] = "flatten"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """One axis."""
+        (shape,) = single(inputs, "a flatten layer")
+        return (math.prod(shape),)
+
+
+@frozen
+class Reshape(Reshaping):
+    """The values in row-major order under another shape (without the batch); one size may be −1."""
+
+    kind: ClassVar[str] = "reshape"
+    shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse sizes without meaning."""
+        good = all(size == -1 or is_whole(size, 1) for size in self.shape)
+        if not self.shape or not good or self.shape.count(-1) > 1:
+            raise UserError(
+                f"shape = {list(self.shape)} must be whole numbers of at least 1, one of which "
+                "may be −1 for “what is left”."
+            )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """The wanted shape, −1 resolved."""
+        (shape,) = single(inputs, "a reshape layer")
+        count, known = math.prod(shape), math.prod(size for size in self.shape if size != -1)
+        found = tuple(count // known if size == -1 else size for size in self.shape)
+        if math.prod(found) != count:
+            raise UserError(
+                f"{shape_text(shape)} are {count} values, which do not fill "
+                f"{'×'.join(map(str, self.shape))}."
+            )
+        return found
+
+
+@frozen
+class Reshaped(Present):
+    """The cell of an array that has the same row-major place in another shape."""
+
+    address: Address
+    shape: Shape
+    wanted: Shape
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """Empty: the maps are not affine in general; `cell` tells the place."""
+        return ()
+
+    @property
+    def label(self) -> str:
+        """A cell is called by its address."""
+        return ""
+
+    def cell(self, coordinates: Coordinates) -> Coordinates:
+        """The indices of the cell that a place is copied from."""
+        place = np.ravel_multi_index(coordinates, self.wanted)
+        return tuple(int(index) for index in np.unravel_index(int(place), self.shape))
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The value and its address."""
+        cell = self.cell(coordinates)
+        return Factor(
+            self.address.at(cell), "", float(values[self.address][cell]), Presence.PRESENT
+        )
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The values of a box of places."""
+        wanted = values[self.address].reshape(self.wanted)
+        return wanted[tuple(slice(r.start, r.stop) for r in region)]
+
+
+LAYERS = (Flatten, Reshape)
