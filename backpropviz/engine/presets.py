@@ -13,10 +13,10 @@ from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
-from backpropviz.engine.kinds.joining import Add
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.kinds.pooling import GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

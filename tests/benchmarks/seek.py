@@ -31,7 +31,7 @@ from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import IMAGE, Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Sgd

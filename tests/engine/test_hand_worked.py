@@ -12,7 +12,7 @@ from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd

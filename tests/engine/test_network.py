@@ -6,7 +6,7 @@ import pytest
 
 from backpropviz.engine.kinds.activation import ReLU
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
-from backpropviz.engine.kinds.joining import Add
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.network import Network, Node
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, lenet

@@ -17,9 +17,9 @@ from backpropviz.engine.kinds.activation import ReLU
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
-from backpropviz.engine.kinds.joining import Add
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.kinds.pooling import MaxPool2d
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.optimizer import Sgd

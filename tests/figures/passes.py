@@ -12,10 +12,10 @@ from backpropviz.engine.kinds.activation import LeakyReLU, ReLU, Sigmoid, Tanh
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
-from backpropviz.engine.kinds.joining import Add, Concat
+from backpropviz.engine.kinds.join import Add, Concat
 from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd

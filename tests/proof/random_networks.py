@@ -20,7 +20,7 @@ from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer, Loss
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.network import Network, chain

@@ -12,13 +12,13 @@ from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import element_axes, elementwise_nest
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.elementwise import sigmoid
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
-from backpropviz.engine.kinds.reduction import (
+from backpropviz.engine.kinds.configuration import (
     Reduction,
     check_reduction,
     per_sample,
     reduction_factor,
 )
+from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.nest import Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell

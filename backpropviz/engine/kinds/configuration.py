@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.operands import Constant
 from backpropviz.errors import UserError
 
 Pair: TypeAlias = int | tuple[int, int]
 """One number for both directions, or (vertical, horizontal)."""
+
+
 Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
 """A number, (vertical, horizontal), ((top, bottom), (left, right)) or "same"."""
 
@@ -90,3 +93,24 @@ def _margins(padding: Padding) -> tuple[tuple[int, int], tuple[int, int]]:
     if isinstance(padding, tuple | list) and len(padding) == 2:
         return pair("padding", padding[0], 0), pair("padding", padding[1], 0)
     return (pair("padding", padding, 0),) * 2
+
+
+Reduction: TypeAlias = Literal["mean", "sum"]
+
+
+def check_reduction(reduction: str) -> None:
+    """Refuse anything but mean and sum."""
+    if reduction not in {"mean", "sum"}:
+        raise UserError(f"reduction = “{reduction}” must be “mean” or “sum”.")
+
+
+def per_sample(reduction: Reduction, count: int) -> float:
+    """What each summand is multiplied with: 1/count for the mean."""
+    return 1 / count if reduction == "mean" else 1.0
+
+
+def reduction_factor(reduction: Reduction, count: int) -> tuple[Constant, ...]:
+    """The same as an operand; nothing where it is 1."""
+    if reduction == "sum" or count == 1:
+        return ()
+    return (Constant(f"1/{count}", 1 / count),)

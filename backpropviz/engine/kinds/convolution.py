@@ -15,12 +15,14 @@ from typing import ClassVar
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.index import Index, picked, reached, under, variables
 from backpropviz.engine.kernels import convolution as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import Padding, Pair, image_shape, positive, window
-from backpropviz.engine.kinds.convolution_nests import ConvolutionLoops
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.nest import Axis, Loops, Nest, Presence, Rule
+from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -130,6 +132,214 @@ class Conv2d:
 def turned(weight: Array) -> Array:
     """Kernels (F, C, KH, KW) turned by 180°; contiguous, as matrix products want them."""
     return np.ascontiguousarray(weight[:, :, ::-1, ::-1])
+
+
+# Names: n sample, f filter, c channel, y x output position, i j kernel cell, u v pixel; with
+# groups, c (or, seen from a pixel, f) counts within the group. i j always index the weight; where
+# the kernel is flipped, they lie on cell KH−1−i, KW−1−j of the window.
+
+
+class ConvolutionLoops:
+    """Builds the nests of one convolution from its geometry and shapes."""
+
+    def __init__(self, site: Site, window: Window, groups: int, *, flip: bool = False) -> None:
+        """Name the axes."""
+        self.site = site
+        self.window = window
+        self.flip = flip
+        batch, filters, rows, columns = site.output_shape
+        _, channels, height, width = site.inputs[0]
+        self.filters_per_group = filters // groups
+        self.channels_per_group = channels // groups
+        self.n, self.f, self.all_c = Axis("n", batch), Axis("f", filters), Axis("c", channels)
+        self.c, self.group_f = Axis("c", self.channels_per_group), Axis("f", self.filters_per_group)
+        self.y, self.x = Axis("y", rows), Axis("x", columns)
+        self.u, self.v = Axis("u", height), Axis("v", width)
+        self.i, self.j = Axis("i", window.kernel[0]), Axis("j", window.kernel[1])
+
+    def output(self) -> Nest:
+        """n f | y x | c i j: one position after the other, from the bias."""
+        n, f, y, x, c, i, j = variables(7)
+        bias = self.site.quantity("bias")
+        loops = Loops(
+            label="position",
+            axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
+            channel_axes=2,
+            element_axes=2,
+            target=(n, f, y, x),
+            operands=(self._pixel(n, f, c, y, x, i, j), self._weight(f, c, i, j)),
+            initial=Cell(bias, (f,)) if bias.quantity in self.site.parameters else None,
+        )
+        return Nest(
+            self.site.output,
+            self.site.output_shape,
+            Rule.SUM,
+            (loops,),
+            remark="The same filter slides over every position "
+            + (
+                "(convolution: turned by 180°)."
+                if self.flip
+                else "(cross-correlation: not turned)."
+            ),
+        )
+
+    def weight_gradient(self) -> Nest:
+        """By weight f c | i j | n y x, or by position n f | y x | c i j."""
+        return Nest(
+            self.site.quantity("weight").grad,
+            self.site.parameters["weight"],
+            Rule.SUM,
+            (self._gradient_by_weight(), self._gradient_by_position()),
+            remark="The weight met one pixel at every position, so its gradient gathers one "
+            "product from each; "
+            + ("the pixel is that of the turned kernel." if self.flip else "nothing is turned."),
+        )
+
+    def _gradient_by_weight(self) -> Loops:
+        f, c, i, j, n, y, x = variables(7)
+        return Loops(
+            label="weight",
+            axes=(self.f, self.c, self.i, self.j, self.n, self.y, self.x),
+            channel_axes=2,
+            element_axes=2,
+            target=(f, c, i, j),
+            operands=(self._upstream(n, f, y, x), self._pixel(n, f, c, y, x, i, j)),
+            locate=picked("nfyxcij", "fcijnyx"),
+        )
+
+    def _gradient_by_position(self) -> Loops:
+        n, f, y, x, c, i, j = variables(7)
+        return Loops(
+            label="position",
+            axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
+            channel_axes=2,
+            element_axes=2,
+            target=(f, c, i, j),
+            operands=(self._upstream(n, f, y, x), self._pixel(n, f, c, y, x, i, j)),
+            locate=picked("fcijnyx", "nfyxcij"),
+        )
+
+    def bias_gradient(self) -> Nest:
+        """By bias f | n y x, or by position n f | y x."""
+        f, n, y, x = variables(4)
+        by_bias = Loops(
+            label="bias",
+            axes=(self.f, self.n, self.y, self.x),
+            channel_axes=0,
+            element_axes=1,
+            target=(f,),
+            operands=(self._upstream(n, f, y, x),),
+            locate=picked("nfyx", "fnyx"),
+        )
+        n, f, y, x = variables(4)
+        by_position = Loops(
+            label="position",
+            axes=(self.n, self.f, self.y, self.x),
+            channel_axes=2,
+            element_axes=2,
+            target=(f,),
+            operands=(self._upstream(n, f, y, x),),
+            locate=picked("fnyx", "nfyx"),
+        )
+        return Nest(
+            self.site.quantity("bias").grad,
+            self.site.parameters["bias"],
+            Rule.SUM,
+            (by_bias, by_position),
+            remark="The bias was added at every position, so it gathers every upstream value.",
+        )
+
+    def input_gradient(self) -> Nest:
+        """By pixel n c | u v | f i j, or by position n f | y x | c i j."""
+        return Nest(
+            self.site.input().grad,
+            self.site.inputs[0],
+            Rule.SUM,
+            (self._downstream_by_pixel(), self._downstream_by_position()),
+            remark="A pixel reached the output through every filter and every kernel cell that "
+            "met it; seen from the pixel the kernel is "
+            + ("not turned." if self.flip else "turned by 180°."),
+        )
+
+    def _downstream_by_pixel(self) -> Loops:
+        n, c, u, v, f, i, j = variables(7)
+        filters = self._filter_of(c, f)
+        y, x = reached(self.window, u, v, *self._lies(i, j))
+        upstream = Cell(self.site.output.grad, (n, filters, y, x), Presence.ABSENT)
+        return Loops(
+            label="pixel",
+            axes=(self.n, self.all_c, self.u, self.v, self.group_f, self.i, self.j),
+            channel_axes=2,
+            element_axes=2,
+            target=(n, c, u, v),
+            operands=(upstream, self._weight(filters, self._in_group(c), i, j)),
+            locate=self._pixel_coordinates(),
+        )
+
+    def _downstream_by_position(self) -> Loops:
+        n, f, y, x, c, i, j = variables(7)
+        return Loops(
+            label="position",
+            axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
+            channel_axes=2,
+            element_axes=2,
+            target=(n, self._channel_of(f, c), *self._under(y, x, i, j)),
+            operands=(self._upstream(n, f, y, x), self._weight(f, c, i, j)),
+            locate=self._position_coordinates(),
+        )
+
+    def _pixel_coordinates(self) -> tuple[Index, ...]:
+        """n c u v f i j, in the variables of the order by position."""
+        n, f, y, x, c, i, j = variables(7)
+        size = self.filters_per_group
+        member = f if size == self.f.size else f - f // size * size
+        return (n, self._channel_of(f, c), *self._under(y, x, i, j), member, i, j)
+
+    def _position_coordinates(self) -> tuple[Index, ...]:
+        """n f y x c i j, in the variables of the order by pixel."""
+        n, c, u, v, f, i, j = variables(7)
+        return (
+            n,
+            self._filter_of(c, f),
+            *reached(self.window, u, v, *self._lies(i, j)),
+            self._in_group(c),
+            i,
+            j,
+        )
+
+    def _upstream(self, n: Index, f: Index, y: Index, x: Index) -> Cell:
+        return Cell(self.site.output.grad, (n, f, y, x), Presence.ABSENT)
+
+    def _weight(self, f: Index, c: Index, i: Index, j: Index) -> Cell:
+        return Cell(self.site.quantity("weight"), (f, c, i, j))
+
+    def _pixel(self, n: Index, f: Index, c: Index, y: Index, x: Index, i: Index, j: Index) -> Cell:
+        return Cell(self.site.input(), (n, self._channel_of(f, c), *self._under(y, x, i, j)))
+
+    def _under(self, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:
+        """The pixel that kernel cell (i, j) meets at position (y, x)."""
+        return under(self.window, y, x, *self._lies(i, j))
+
+    def _lies(self, i: Index, j: Index) -> tuple[Index, Index]:
+        """The cell of the window on which kernel cell (i, j) lies."""
+        if not self.flip:
+            return i, j
+        rows, columns = self.window.kernel
+        return i * -1 + (rows - 1), j * -1 + (columns - 1)
+
+    def _channel_of(self, f: Index, c: Index) -> Index:
+        """The input channel that member c of filter f's group is."""
+        size = self.filters_per_group
+        return c if size == self.f.size else f // size * self.channels_per_group + c
+
+    def _filter_of(self, c: Index, f: Index) -> Index:
+        """The filter that member f of channel c's group is."""
+        size = self.channels_per_group
+        return f if size == self.all_c.size else c // size * self.filters_per_group + f
+
+    def _in_group(self, c: Index) -> Index:
+        size = self.channels_per_group
+        return c if size == self.all_c.size else c - c // size * size
 
 
 LAYERS = (Conv2d,)

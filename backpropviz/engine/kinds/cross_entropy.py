@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import field
 from typing import ClassVar
 
 import numpy as np
 
+from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels import softmax as kernel
-from backpropviz.engine.kinds.cross_entropy_nests import cross_entropy_nests
-from backpropviz.engine.kinds.protocol import LayerNests, Residuals, Site
-from backpropviz.engine.kinds.reduction import Reduction, check_reduction, per_sample
-from backpropviz.engine.kinds.weighted_cross_entropy import WeightedCrossEntropy
+from backpropviz.engine.kinds.configuration import (
+    Reduction,
+    check_reduction,
+    per_sample,
+    reduction_factor,
+)
+from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.softmax import (
+    each_class,
+    exponentials,
+    largest,
+    normalizer,
+    over_classes,
+    probabilities,
+)
+from backpropviz.engine.nest import (
+    Axis,
+    Computed,
+    Coordinates,
+    Factor,
+    Loops,
+    Nest,
+    Operand,
+    Present,
+    Region,
+    Rule,
+    Values,
+)
+from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -123,6 +152,367 @@ def _listed(value: object) -> Array:
         if isinstance(item, bool | np.bool_) or not isinstance(item, int | np.integer):
             raise UserError(f"target {item} is no class: give a whole number for each image.")
     return found
+
+
+# Names: n sample, k class, t the target class.
+
+
+def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
+    """Everything in order, from the logits to their gradient."""
+    shape = site.inputs[0]
+    return LayerNests(
+        (
+            *softmax_steps(site),
+            _sample(site, shape[0]),
+            _loss(site, shape[0], reduction),
+        ),
+        (_gradient(site, shape, reduction),),
+    )
+
+
+def softmax_steps(site: Site) -> tuple[Nest, ...]:
+    """max, exp, normalizer, probabilities."""
+    shape, name = site.inputs[0], site.quantity
+    return (
+        largest(name("max"), shape, site.input()),
+        exponentials(name("exp"), shape, site.input(), name("max")),
+        normalizer(name("normalizer"), shape, name("exp")),
+        probabilities(name("probabilities"), shape, name("exp"), name("normalizer")),
+    )
+
+
+def _sample(site: Site, samples: int) -> Nest:
+    (n,) = variables(1)
+    operands = (
+        Cell(site.quantity("normalizer"), (n,)),
+        TargetCell(site.input(), n),
+        Cell(site.quantity("max"), (n,)),
+    )
+    return Nest(
+        site.quantity("sample"),
+        (samples,),
+        Rule.FUNCTION,
+        (Loops("sample", (Axis("n", samples),), 0, 1, (n,), operands),),
+        "log({0}) − ({1} − {2})",
+        lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
+        "This is −log of the target class's probability.",
+    )
+
+
+def _loss(site: Site, samples: int, reduction: Reduction) -> Nest:
+    (n,) = variables(1)
+    factor = reduction_factor(reduction, samples)
+    operands: tuple[Operand, ...] = (Cell(site.quantity("sample"), (n,)), *factor)
+    loops = Loops("loss", (Axis("n", samples),), 0, 0, (), operands)
+    return Nest(LOSS, (), Rule.SUM, (loops,), remark=f"The {reduction} over the batch.")
+
+
+def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
+    n, k = variables(2)
+    factor = reduction_factor(reduction, shape[0])
+    operands: tuple[Operand, ...] = (
+        Cell(site.quantity("probabilities"), (n, k)),
+        IsTarget(n, k),
+        *factor,
+        Cell(LOSS.grad, ()),
+    )
+    return Nest(
+        site.input().grad,
+        shape,
+        Rule.FUNCTION,
+        (each_class(shape, operands),),
+        "({0} − {1}) · {2}" + " · {3}" * len(factor),
+        lambda p, hit, *factors: np.asarray(
+            np.prod(np.broadcast_arrays(p - hit, *factors), axis=0)
+        ),
+        "The target class is raised, every other is lowered, in proportion to its probability.",
+    )
+
+
+@frozen
+class TargetCell(Present):
+    """An array's value at the sample's target class."""
+
+    address: Address
+    sample: Index
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """Empty: the class is not a map of the coordinates."""
+        return ()
+
+    @property
+    def label(self) -> str:
+        """A cell is called by its address."""
+        return ""
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The value and its address."""
+        n = coordinates[self.sample.axis]
+        cell = (n, int(values[TARGET][n]))
+        return Factor(self.address.at(cell), "", float(values[self.address][cell]))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The values of several samples."""
+        samples, _ = self.sample.over(region)
+        return values[self.address][samples, values[TARGET][samples]]
+
+
+@frozen
+class IsTarget(Computed):
+    """1 for the sample's target class, else 0."""
+
+    sample: Index
+    category: Index
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """The target that is asked for."""
+        return (self.sample,)
+
+    @property
+    def label(self) -> str:
+        """The condition."""
+        return "[k = t]"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """1 or 0, labelled with the question."""
+        category = coordinates[self.category.axis]
+        target = int(values[TARGET][coordinates[self.sample.axis]])
+        return Factor(None, f"[{category} = {target}]", float(category == target))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """1 where the class is the target."""
+        targets = values[TARGET][self.sample.over(region)[0]]
+        return np.asarray(self.category.over(region)[0] == targets, dtype=np.float64)
+
+
+@frozen
+class WeightedCrossEntropy:
+    """The arrays and nests of one smoothed or weighted cross-entropy."""
+
+    reduction: Reduction
+    smoothing: float
+    weights: tuple[float, ...] | None = field(default=None)
+
+    @property
+    def divides_by_weights(self) -> bool:
+        """Whether the mean is taken over the weights of the targets, not over the samples."""
+        return self.weights is not None and self.reduction == "mean"
+
+    def residuals(
+        self, prediction: Array, largest: Array, normalizer: Array, target: Array
+    ) -> Residuals:
+        """surprise, wanted, mass and sample; weight_sum where the mean divides by it."""
+        surprise = np.log(normalizer)[:, None] - (prediction - largest[:, None])
+        wanted = self._wanted(prediction.shape, target).astype(prediction.dtype)
+        kept: dict[str, Array] = {
+            "surprise": surprise,
+            "wanted": wanted,
+            "mass": np.add.reduce(wanted, axis=1),
+            "sample": np.add.reduce(wanted * surprise, axis=1),
+        }
+        if self.divides_by_weights:
+            weights = np.asarray(self.weights, dtype=prediction.dtype)
+            kept["weight_sum"] = np.asarray(np.add.reduce(weights[target]))
+        return kept
+
+    def share(self, residuals: Residuals, count: int) -> Array:
+        """What each sample's loss is multiplied with."""
+        if not self.divides_by_weights:
+            return np.asarray(per_sample(self.reduction, count))
+        with np.errstate(divide="ignore"):  # all targets weigh nothing: the loss is no number
+            return np.asarray(1 / residuals["weight_sum"])
+
+    def gradient(self, upstream: Array, residuals: Residuals) -> Array:
+        """(p · mass − wanted) · share · ∂L/∂L."""
+        gradient = residuals["probabilities"] * residuals["mass"][:, None]
+        gradient -= residuals["wanted"]
+        gradient *= upstream * self.share(residuals, len(gradient))
+        return np.asarray(gradient)
+
+    def _wanted(self, shape: Shape, target: Array) -> Array:
+        samples, classes = shape
+        wanted = np.full(shape, self.smoothing / classes)
+        wanted[np.arange(samples), target] += 1 - self.smoothing
+        return wanted if self.weights is None else wanted * np.asarray(self.weights)
+
+    def nests(self, site: Site) -> LayerNests:
+        """The steps of softmax, surprise, wanted, mass, sample, weight_sum, loss; ∂X."""
+        return LayerNests(tuple(self._forward(site)), (self._gradient_nest(site),))
+
+    def _forward(self, site: Site) -> Iterator[Nest]:
+        shape, name = site.inputs[0], site.quantity
+        yield from softmax_steps(site)
+        yield _surprise(site, shape)
+        yield self._wanted_nest(site, shape)
+        remark = "How much the sample counts: all that is wanted of its classes."
+        yield over_classes(name("mass"), shape, Rule.SUM, (name("wanted"),), remark)
+        factors = (name("wanted"), name("surprise"))
+        remark = "The surprises, each as far as its class is wanted."
+        yield over_classes(name("sample"), shape, Rule.SUM, factors, remark)
+        if self.divides_by_weights:
+            yield self._weight_sum(site, shape[0])
+        yield self._loss(site, shape[0])
+
+    def _wanted_nest(self, site: Site, shape: Shape) -> Nest:
+        n, k = variables(2)
+        hit: tuple[Operand, ...] = (IsTarget(n, k),)
+        expression = "{0}"
+        if self.smoothing:
+            rest = Constant("δ", self.smoothing / shape[1])
+            hit = (Constant("1 − ε", 1 - self.smoothing), *hit, rest)
+            expression = "{0} · {1} + {2}"
+        if self.weights is not None:
+            weight = f"{{{len(hit)}}}"
+            expression = f"({expression}) · {weight}" if self.smoothing else f"{{0}} · {weight}"
+            hit = (*hit, ClassWeight(self.weights, k))
+        return Nest(
+            site.quantity("wanted"),
+            shape,
+            Rule.FUNCTION,
+            (each_class(shape, hit),),
+            expression,
+            self._wanted_value,
+            self._wanted_remark(),
+        )
+
+    def _wanted_remark(self) -> str:
+        if not self.smoothing:
+            return "What the target asks of each class, as far as the class counts."
+        return "What the target asks of each class: smoothing takes ε from it, δ = ε/K for each."
+
+    def _wanted_value(self, *given: Array) -> Array:
+        hit, *further = given[1:] if self.smoothing else given
+        value = given[0] * hit + further.pop(0) if self.smoothing else hit
+        return np.asarray(value * further[0] if further else value)
+
+    def _weight_sum(self, site: Site, samples: int) -> Nest:
+        (n,) = variables(1)
+        weight = TargetWeight(self.weights or (), n)
+        loops = Loops("loss", (Axis("n", samples),), 0, 0, (), (weight,))
+        remark = "The weights of the targets, over which the mean is taken."
+        return Nest(site.quantity("weight_sum"), (), Rule.SUM, (loops,), remark=remark)
+
+    def _loss(self, site: Site, samples: int) -> Nest:
+        (n,) = variables(1)
+        operands = (Cell(site.quantity("sample"), (n,)), *self._share_operand(site, samples))
+        loops = Loops("loss", (Axis("n", samples),), 0, 0, (), operands)
+        remark = f"The {self.reduction} over the batch."
+        if self.divides_by_weights:
+            remark = "The mean over the targets' weights: share is one over their sum."
+        return Nest(LOSS, (), Rule.SUM, (loops,), remark=remark)
+
+    def _share_operand(self, site: Site, samples: int) -> tuple[Operand, ...]:
+        if self.divides_by_weights:
+            return (OneOver(site.quantity("weight_sum"), "share"),)
+        return reduction_factor(self.reduction, samples)
+
+    def _gradient_nest(self, site: Site) -> Nest:
+        n, k = variables(2)
+        shape, name = site.inputs[0], site.quantity
+        factor = self._share_operand(site, shape[0])
+        operands: tuple[Operand, ...] = (
+            Cell(name("probabilities"), (n, k)),
+            Cell(name("mass"), (n,)),
+            Cell(name("wanted"), (n, k)),
+            *factor,
+            Cell(LOSS.grad, ()),
+        )
+        return Nest(
+            site.input().grad,
+            shape,
+            Rule.FUNCTION,
+            (each_class(shape, operands),),
+            "({0} · {1} − {2}) · {3}" + " · {4}" * len(factor),
+            lambda p, mass, wanted, *factors: np.asarray(
+                np.prod(np.broadcast_arrays(p * mass - wanted, *factors), axis=0)
+            ),
+            "A class is raised as far as it is wanted and lowered as far as it is believed.",
+        )
+
+
+def _surprise(site: Site, shape: Shape) -> Nest:
+    n, k = variables(2)
+    name = site.quantity
+    operands = (
+        Cell(name("normalizer"), (n,)),
+        Cell(site.input(), (n, k)),
+        Cell(name("max"), (n,)),
+    )
+    return Nest(
+        name("surprise"),
+        shape,
+        Rule.FUNCTION,
+        (each_class(shape, operands),),
+        "log({0}) − ({1} − {2})",
+        lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
+        "This is −log of the class's probability.",
+    )
+
+
+@frozen
+class ClassWeight(Computed):
+    """w[k]."""
+
+    weights: tuple[float, ...]
+    category: Index
+
+    @property
+    def label(self) -> str:
+        """A weight."""
+        return "w"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The class's weight."""
+        category = coordinates[self.category.axis]
+        return Factor(None, f"w[{category}]", self.weights[category])
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The weights of several classes."""
+        return np.asarray(self.weights)[self.category.over(region)[0]]
+
+
+@frozen
+class TargetWeight(Computed):
+    """w[t], the weight of the sample's target class."""
+
+    weights: tuple[float, ...]
+    sample: Index
+
+    @property
+    def label(self) -> str:
+        """A weight."""
+        return "w"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The target class's weight."""
+        category = int(values[TARGET][coordinates[self.sample.axis]])
+        return Factor(None, f"w[{category}]", self.weights[category])
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The weights of several samples."""
+        return np.asarray(self.weights)[values[TARGET][self.sample.over(region)[0]]]
+
+
+@frozen
+class OneOver(Computed):
+    """1 / a number of the pass."""
+
+    source: Address
+    label: str
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """The same for every term."""
+        return Factor(None, self.label, float(self._value(values)))
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The same for every term."""
+        return np.full((1,) * len(region), self._value(values))
+
+    def _value(self, values: Values) -> np.float64:
+        with np.errstate(divide="ignore"):
+            return np.float64(1) / np.float64(values[self.source])
 
 
 LOSSES = (CrossEntropy,)

@@ -20,7 +20,7 @@ from backpropviz.engine.kinds.protocol import Layer, Loss
 
 C = TypeVar("C", bound=Configuration)
 
-_COMMON = ("activation", "convolution", "cross_entropy", "dense", "pooling", "reshaping")
+_COMMON = ("activation", "convolution", "cross_entropy", "dense", "pooling", "shape")
 """Most networks need no other module."""
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+
+from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.index import variables
 from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds import softmax_nests as nests
 from backpropviz.engine.kinds.configuration import single
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Rule
+from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -69,16 +74,98 @@ class Softmax:
         shape, name = site.output_shape, site.quantity
         return LayerNests(
             (
-                nests.largest(name("max"), shape, site.input()),
-                nests.exponentials(name("exp"), shape, site.input(), name("max")),
-                nests.normalizer(name("normalizer"), shape, name("exp")),
-                nests.probabilities(site.output, shape, name("exp"), name("normalizer")),
+                largest(name("max"), shape, site.input()),
+                exponentials(name("exp"), shape, site.input(), name("max")),
+                normalizer(name("normalizer"), shape, name("exp")),
+                probabilities(site.output, shape, name("exp"), name("normalizer")),
             ),
             (
-                nests.dot(name("dot"), shape, site.output),
-                nests.gradient(site.input().grad, shape, site.output, name("dot")),
+                dot(name("dot"), shape, site.output),
+                gradient(site.input().grad, shape, site.output, name("dot")),
             ),
         )
+
+
+# Names: n sample, k class.
+
+
+def over_classes(
+    target: Address, shape: Shape, rule: Rule, sources: tuple[Address, ...], remark: str
+) -> Nest:
+    """– | n | k: one number a sample, from those of all its classes."""
+    n, k = variables(2)
+    samples, classes = shape
+    axes = (Axis("n", samples), Axis("k", classes))
+    cells = tuple(Cell(source, (n, k)) for source in sources)
+    loops = Loops("sample", axes, 0, 1, (n,), cells)
+    return Nest(target, (samples,), rule, (loops,), remark=remark)
+
+
+def largest(target: Address, shape: Shape, logits: Address) -> Nest:
+    """m[n] = max_k z[n,k]."""
+    remark = "The largest logit is subtracted from all of them."
+    return over_classes(target, shape, Rule.MAX, (logits,), remark)
+
+
+def exponentials(target: Address, shape: Shape, logits: Address, maximum: Address) -> Nest:
+    """e[n,k] = exp(z[n,k] − m[n])."""
+    n, k = variables(2)
+    return Nest(
+        target,
+        shape,
+        Rule.FUNCTION,
+        (each_class(shape, (Cell(logits, (n, k)), Cell(maximum, (n,)))),),
+        "exp({0} − {1})",
+        lambda z, largest: np.exp(z - largest),
+        "Subtracting the largest changes no probability and keeps exp from overflowing.",
+    )
+
+
+def normalizer(target: Address, shape: Shape, powers: Address) -> Nest:
+    """s[n] = Σ_k e[n,k]."""
+    remark = "All classes share this sum."
+    return over_classes(target, shape, Rule.SUM, (powers,), remark)
+
+
+def probabilities(target: Address, shape: Shape, powers: Address, total: Address) -> Nest:
+    """p[n,k] = e[n,k] / s[n]."""
+    n, k = variables(2)
+    return Nest(
+        target,
+        shape,
+        Rule.FUNCTION,
+        (each_class(shape, (Cell(powers, (n, k)), Cell(total, (n,)))),),
+        "{0} / {1}",
+        lambda power, normalizer: power / normalizer,
+        "The probabilities of all classes add up to 1.",
+    )
+
+
+def dot(target: Address, shape: Shape, output: Address) -> Nest:
+    """d[n] = Σ_k p[n,k] · g[n,k]."""
+    remark = "The mean upstream gradient, weighted with the probabilities."
+    return over_classes(target, shape, Rule.SUM, (output, output.grad), remark)
+
+
+def gradient(target: Address, shape: Shape, output: Address, mean: Address) -> Nest:
+    """∂z[n,k] = p[n,k] · g[n,k] − p[n,k] · d[n]."""
+    n, k = variables(2)
+    cells = (Cell(output, (n, k)), Cell(output.grad, (n, k)), Cell(mean, (n,)))
+    return Nest(
+        target,
+        shape,
+        Rule.FUNCTION,
+        (each_class(shape, cells),),
+        "{0} · {1} − {0} · {2}",
+        lambda p, upstream, mean: p * upstream - p * mean,
+        "What one class gains all of them lose, each in proportion to its probability.",
+    )
+
+
+def each_class(shape: Shape, operands: tuple[Operand, ...]) -> Loops:
+    """– | n k | –."""
+    axes = (Axis("n", shape[0]), Axis("k", shape[1]))
+    return Loops("element", axes, 0, 2, variables(2), operands)
 
 
 LAYERS = (Softmax,)

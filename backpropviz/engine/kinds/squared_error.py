@@ -10,13 +10,13 @@ import numpy as np
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.elementwise import element_axes, elementwise_nest
 from backpropviz.engine.index import variables
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
-from backpropviz.engine.kinds.reduction import (
+from backpropviz.engine.kinds.configuration import (
     Reduction,
     check_reduction,
     per_sample,
     reduction_factor,
 )
+from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
 from backpropviz.engine.nest import Loops, Nest, Rule
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError

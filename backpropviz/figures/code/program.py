@@ -9,8 +9,8 @@ from typing import Final, TypeAlias
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.kinds.prelu_nests import NotAbove
-from backpropviz.engine.kinds.weight_operands import OneOver
+from backpropviz.engine.kinds.activation import NotAbove
+from backpropviz.engine.kinds.cross_entropy import OneOver
 from backpropviz.engine.nest import Nest, Operand, Values
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.ties import TiedIndicator, TiedShare

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from backpropviz.engine.index import Index
-from backpropviz.engine.kinds.cross_entropy_nests import IsTarget, TargetCell
-from backpropviz.engine.kinds.prelu_nests import NotAbove
+from backpropviz.engine.kinds.activation import NotAbove
+from backpropviz.engine.kinds.cross_entropy import (
+    ClassWeight,
+    IsTarget,
+    OneOver,
+    TargetCell,
+    TargetWeight,
+)
 from backpropviz.engine.kinds.protocol import TARGET
-from backpropviz.engine.kinds.weight_operands import ClassWeight, OneOver, TargetWeight
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.figures.code.convolution import convolution_lines

@@ -9,11 +9,16 @@ from functools import cached_property
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
-from backpropviz.engine.kinds.adaptive_pooling_nests import WindowShare
-from backpropviz.engine.kinds.cross_entropy_nests import IsTarget, TargetCell
-from backpropviz.engine.kinds.prelu_nests import NotAbove
+from backpropviz.engine.kinds.activation import NotAbove
+from backpropviz.engine.kinds.cross_entropy import (
+    ClassWeight,
+    IsTarget,
+    OneOver,
+    TargetCell,
+    TargetWeight,
+)
+from backpropviz.engine.kinds.pooling import WindowShare
 from backpropviz.engine.kinds.protocol import TARGET
-from backpropviz.engine.kinds.weight_operands import ClassWeight, OneOver, TargetWeight
 from backpropviz.engine.nest import Axis, Nest, Operand, Region, Rule, Values
 from backpropviz.engine.operands import Cell, Choice, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
-from backpropviz.engine.kinds.cross_entropy_nests import TargetCell
+from backpropviz.engine.kinds.cross_entropy import TargetCell
 from backpropviz.engine.nest import Coordinates, Factor, Nest, Operand, Presence, Rule, Values
 from backpropviz.engine.operands import PADDING_LABEL, Cell, Choice, Indicator, Share
 from backpropviz.figures.equations.expression import expression_node

@@ -12,7 +12,7 @@ from backpropviz.engine.architecture.draft import Draft, draft_of
 from backpropviz.engine.architecture.history import DraftHistory
 from backpropviz.engine.architecture.survey import survey
 from backpropviz.engine.kinds.activation import ReLU, Tanh
-from backpropviz.engine.kinds.joining import Add
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.registry import layer_kinds
 from backpropviz.engine.presets import preset

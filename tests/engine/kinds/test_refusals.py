@@ -6,20 +6,22 @@ from typing import Any, cast
 
 import pytest
 
-from backpropviz.engine.kinds.activation import LeakyReLU, ReLU
-from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.activation import GELU, LeakyReLU, ReLU
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
-from backpropviz.engine.kinds.joining import Add, Concat
-from backpropviz.engine.kinds.padding import Pad
-from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.join import Add, Concat
+from backpropviz.engine.kinds.pooling import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    GlobalAvgPool2d,
+    MaxPool2d,
+)
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten, Reshape
-from backpropviz.engine.kinds.smooth_activation import GELU
+from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.errors import UserError

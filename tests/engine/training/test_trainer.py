@@ -15,7 +15,7 @@ from backpropviz.engine.kinds.activation import Sigmoid, Tanh
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.training.course import Hyperparameters

@@ -17,7 +17,7 @@ from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record

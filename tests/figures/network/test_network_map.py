@@ -10,7 +10,7 @@ from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import parse
 from backpropviz.engine.kinds.activation import ReLU
 from backpropviz.engine.kinds.convolution import Conv2d
-from backpropviz.engine.kinds.joining import Add
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.network import Node
 from backpropviz.engine.program import Phase

@@ -24,7 +24,7 @@ from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import IMAGE, TARGET, Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.mode import Mode
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import chain

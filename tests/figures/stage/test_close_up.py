@@ -18,7 +18,7 @@ from backpropviz.engine.address import parse
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.program import operations

@@ -12,7 +12,7 @@ import pytest
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.reshaping import Flatten
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from backpropviz.errors import UserError
