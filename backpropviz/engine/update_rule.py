@@ -70,7 +70,6 @@ def decay_nests(
         parameter.of("decayed"),
         shape,
         (parameter.grad, Constant("λ", weight_decay), parameter),
-        "{0} + {1} · {2}",
         lambda g, decay, w: g + decay * w,
         "Weight decay pulls every weight towards 0.",
     )
@@ -83,7 +82,6 @@ def next_nest(parameter: Address, shape: Shape) -> Nest:
         parameter.of("next"),
         shape,
         (parameter, parameter.of("step")),
-        "{0} + {1}",
         lambda w, step: w + step,
         "The weight takes the step.",
     )

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from functools import cache
+from types import MappingProxyType
 from typing import ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.elementwise import elementwise_nest, function_nest
+from backpropviz.engine.formula import (
+    Formula,
+    chained,
+    derivative,
+    erf,
+    exp,
+    letter,
+    maximum,
+    operand,
+    sqrt,
+    step,
+    tanh,
+    where,
+)
 from backpropviz.engine.index import constant
 from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels import smooth
@@ -27,7 +41,6 @@ from backpropviz.engine.nest import (
     Coordinates,
     Factor,
     Nest,
-    Operand,
     Region,
     Rule,
     Values,
@@ -59,31 +72,77 @@ def _cells(mask: Array) -> Iterator[Coordinates]:
     return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
 
 
+X, Y, ALPHA, PI = map(letter, ("x", "y", "α", "π"))
+"""The input, the output, a setting, and the number."""
+
+
 @frozen
-class Activation(ABC):
-    """What all of them share; `kept` is the array from which the slope is computed."""
+class Curve:
+    """A function of x, and its slope as a formula of x or, where that is simpler, of the output y.
+
+    A slope that is not given is derived; at a corner it is that of the branch chosen there.
+    """
+
+    value: Formula
+    given_slope: Formula | None = None
+
+    @property
+    def slope(self) -> Formula:
+        """The slope that is shown and computed."""
+        return derivative(self.value, X) if self.given_slope is None else self.given_slope
+
+
+@frozen
+class Activation:
+    """A function of each value by itself. Its curve is all that a new one has to say.
+
+    Those that train many networks have kernels of their own; tests hold these to the curve.
+    """
 
     kind: ClassVar[str]
-    kept: ClassVar[str]
-    expression: ClassVar[str]
-    slope_expression: ClassVar[str]
+    shape: ClassVar[Curve]
     remark: ClassVar[str]
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """The setting that a letter of the curve stands for."""
 
-    @abstractmethod
+    @property
+    def curve(self) -> Curve:
+        """The function, where settings choose among several."""
+        return self.shape
+
+    @property
+    def kept(self) -> str:
+        """Which array the slope is computed from."""
+        return "output" if "y" in self.curve.slope.letters else "input"
+
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """f(x)."""
+        return self._computed(_value(self.curve), (values,), out)
 
-    @abstractmethod
     def pull_back(self, upstream: Array, kept: Array, out: Array | None = None) -> Array:
-        """f′(x) · upstream, from the kept input or output."""
+        """f′ · upstream, from the kept input or output."""
+        return self._computed(_backward(self.curve), (upstream, kept), out)
 
-    def constants(self) -> tuple[Operand, ...]:
-        """What the formulas use besides the values."""
-        return ()
+    def _computed(
+        self,
+        found: tuple[Formula, tuple[str, ...]],
+        given: tuple[Array, ...],
+        out: Array | None,
+    ) -> Array:
+        formula, letters = found
+        with np.errstate(all="ignore"):  # of branches that are not chosen
+            values = formula(*given, *(c.value for c in self._constants(letters)))
+        if out is None:
+            return values.astype(given[0].dtype, copy=False)
+        np.copyto(out, values)
+        return out
 
-    def slope_formula(self) -> str:
-        """The formula of the backward pass; a convention may change it."""
-        return self.slope_expression
+    def _constants(self, letters: tuple[str, ...]) -> tuple[Constant, ...]:
+        """The numbers that a formula uses besides the values."""
+        return tuple(
+            Constant(name, getattr(self, self.letters[name]) if name in self.letters else math.pi)
+            for name in letters
+        )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input."""
@@ -123,32 +182,50 @@ class Activation(ABC):
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
+        value, letters = _value(self.curve)
         forward = elementwise_nest(
             site.output,
             site.output_shape,
-            (site.input(), *self.constants()),
-            self.expression,
-            lambda x, *_: self.apply(x),
+            (site.input(), *self._constants(letters)),
+            lambda *_: value,
             self.remark,
+            lambda x, *_: self.apply(x),
         )
+        slope, letters = _backward(self.curve)
         kept = site.output if self.kept == "output" else site.input()
         backward = elementwise_nest(
             site.input().grad,
             site.inputs[0],
-            (site.output.grad, kept, *self.constants()),
-            self.slope_formula(),
-            lambda g, x, *_: self.pull_back(g, x),
+            (site.output.grad, kept, *self._constants(letters)),
+            lambda *_: slope,
             "The slope of the function where it stands scales the upstream gradient.",
+            lambda g, x, *_: self.pull_back(g, x),
         )
         return LayerNests((forward,), (backward,))
 
 
-SLOPES_AT_ZERO: Mapping[float, str] = {
-    0.0: "{0} · [{1} > 0]",
-    0.5: "{0} · ([{1} > 0] + [{1} ≥ 0]) / 2",
-    1.0: "{0} · [{1} ≥ 0]",
-}
-"""ReLU′(0), where left and right differ, and the formula of the slope that has it."""
+@cache
+def _value(curve: Curve) -> tuple[Formula, tuple[str, ...]]:
+    """f as a formula of operands, the input first, and the letters of the others."""
+    letters = tuple(name for name in curve.value.letters if name != "x")
+    return curve.value.bound({"x": operand(0)} | _places(letters, 1)), letters
+
+
+@cache
+def _backward(curve: Curve) -> tuple[Formula, tuple[str, ...]]:
+    """upstream · f′, the kept value second."""
+    slope = curve.slope
+    letters = tuple(name for name in slope.letters if name not in {"x", "y"})
+    places = {"x": operand(1), "y": operand(1)} | _places(letters, 2)
+    return chained(operand(0), slope.bound(places)), letters
+
+
+def _places(letters: tuple[str, ...], first: int) -> dict[str, Formula]:
+    return {name: operand(place) for place, name in enumerate(letters, start=first)}
+
+
+SLOPES_AT_ZERO = (0.0, 0.5, 1.0)
+"""ReLU′(0), where left and right differ: PyTorch's, the mean, the right side's."""
 
 
 @frozen
@@ -156,9 +233,6 @@ class ReLU(Activation):
     """max(x, 0), with slope 0 at 0 as in PyTorch; `at_zero` may choose ½ or 1 instead."""
 
     kind: ClassVar[str] = "relu"
-    kept: ClassVar[str] = "input"
-    expression: ClassVar[str] = "max({0}, 0)"
-    slope_expression: ClassVar[str] = SLOPES_AT_ZERO[0.0]
     remark: ClassVar[str] = "What is negative becomes 0."
     at_zero: float = 0.0
 
@@ -167,9 +241,15 @@ class ReLU(Activation):
         if self.at_zero not in SLOPES_AT_ZERO:
             raise UserError(f"at_zero = {self.at_zero} must be 0, 0.5 or 1.")
 
-    def slope_formula(self) -> str:
-        """The slope's formula with its value at 0: the mean of both sides is ½ there."""
-        return SLOPES_AT_ZERO[self.at_zero]
+    @property
+    def curve(self) -> Curve:
+        """The slope at 0 is a choice: the mean of both sides is ½ there."""
+        return _RECTIFIERS[self.at_zero]
+
+    @property
+    def kept(self) -> str:
+        """The input, since output 0 does not tell an input of 0."""
+        return "input"
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """max(x, 0)."""
@@ -182,14 +262,16 @@ class ReLU(Activation):
         return kernel.relu_gradient(upstream, kept, out)
 
 
+_RECTIFIERS = {at: Curve(maximum(X, 0), step(X, at)) for at in SLOPES_AT_ZERO}
+
+
 @frozen
 class LeakyReLU(Activation):
     """x where x > 0, else α·x."""
 
     kind: ClassVar[str] = "leaky_relu"
-    kept: ClassVar[str] = "input"
-    expression: ClassVar[str] = "{0} if {0} > 0 else {1} · {0}"
-    slope_expression: ClassVar[str] = "{0} · (1 if {1} > 0 else {2})"
+    shape: ClassVar[Curve] = Curve(where(X > 0, X, ALPHA * X))
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({"α": "negative_slope"})
     remark: ClassVar[str] = "What is negative becomes small."
     negative_slope: float = 0.01
 
@@ -197,10 +279,6 @@ class LeakyReLU(Activation):
         """Refuse a slope that is not a number."""
         if not np.isfinite(self.negative_slope):
             raise UserError(f"negative_slope = {self.negative_slope} must be a finite number.")
-
-    def constants(self) -> tuple[Operand, ...]:
-        """α."""
-        return (Constant("α", self.negative_slope),)
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """x or α·x."""
@@ -216,9 +294,7 @@ class Sigmoid(Activation):
     """s(x) = 1 / (1 + e⁻ˣ), with slope s·(1 − s)."""
 
     kind: ClassVar[str] = "sigmoid"
-    kept: ClassVar[str] = "output"
-    expression: ClassVar[str] = "1 / (1 + exp(−{0}))"
-    slope_expression: ClassVar[str] = "{0} · {1} · (1 − {1})"
+    shape: ClassVar[Curve] = Curve(1 / (1 + exp(-X)), Y * (1 - Y))
     remark: ClassVar[str] = "Any number becomes one between 0 and 1."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
@@ -235,9 +311,7 @@ class Tanh(Activation):
     """t(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), with slope 1 − t²."""
 
     kind: ClassVar[str] = "tanh"
-    kept: ClassVar[str] = "output"
-    expression: ClassVar[str] = "tanh({0})"
-    slope_expression: ClassVar[str] = "{0} · (1 − {1} · {1})"
+    shape: ClassVar[Curve] = Curve(tanh(X), 1 - Y * Y)
     remark: ClassVar[str] = "Any number becomes one between −1 and 1."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
@@ -251,22 +325,15 @@ class Tanh(Activation):
 
 Approximation: TypeAlias = Literal["none", "tanh"]
 
-
-_GELU = "{0} · (1 + erf({0} / √(2))) / 2"
-
-
-_GELU_SLOPE = "{0} · ((1 + erf({1} / √(2))) / 2 + {1} · exp(−({1}²) / 2) / √(2 · {2}))"
-
-
-_BENT = "√(2 / {p}) · ({x} + 0.044715 · {x}³)"
-
-
-_GELU_TANH = "{0} · (1 + tanh(" + _BENT.format(x="{0}", p="{1}") + ")) / 2"
-
-
-_GELU_TANH_SLOPE = (
-    "{0} · ((1 + tanh(#)) / 2 + {1} · (1 − tanh(#)²) / 2 · √(2 / {2}) · (1 + 0.134145 · {1}²))"
-).replace("#", _BENT.format(x="{1}", p="{2}"))
+_BENT = tanh(sqrt(2 / PI) * (X + 0.044715 * X**3))
+_EXACT_GELU = Curve(
+    X * (1 + erf(X / sqrt(2))) / 2,
+    (1 + erf(X / sqrt(2))) / 2 + X * exp(-(X**2) / 2) / sqrt(2 * PI),
+)
+_TANH_GELU = Curve(
+    X * (1 + _BENT) / 2,
+    (1 + _BENT) / 2 + X * (1 - _BENT**2) / 2 * sqrt(2 / PI) * (1 + 0.134145 * X**2),
+)
 
 
 @frozen
@@ -277,9 +344,6 @@ class GELU(Activation):
     """
 
     kind: ClassVar[str] = "gelu"
-    kept: ClassVar[str] = "input"
-    expression: ClassVar[str] = _GELU
-    slope_expression: ClassVar[str] = _GELU_SLOPE
     remark: ClassVar[str] = "A value is weighted with the share of all values that lie below it."
     approximate: Approximation = "none"
 
@@ -288,13 +352,10 @@ class GELU(Activation):
         if self.approximate not in get_args(Approximation):
             raise UserError(f"approximate = “{self.approximate}” must be “none” or “tanh”.")
 
-    def constants(self) -> tuple[Operand, ...]:
-        """π."""
-        return (Constant("π", math.pi),)
-
-    def slope_formula(self) -> str:
-        """That of the function or of its approximation."""
-        return _GELU_TANH_SLOPE if self.approximate == "tanh" else _GELU_SLOPE
+    @property
+    def curve(self) -> Curve:
+        """The function or its approximation."""
+        return _TANH_GELU if self.approximate == "tanh" else _EXACT_GELU
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """x · Φ(x)."""
@@ -308,23 +369,13 @@ class GELU(Activation):
             return smooth.gelu_tanh_gradient(upstream, kept, out)
         return smooth.gelu_gradient(upstream, kept, out)
 
-    def nests(self, site: Site) -> LayerNests:
-        """Output; ∂X."""
-        found = Activation.nests(self, site)
-        if self.approximate == "none":
-            return found
-        (output,) = found.forward
-        return LayerNests((replace(output, expression=_GELU_TANH),), found.backward)
-
 
 @frozen
 class SiLU(Activation):
     """x · s(x) with s(x) = 1 / (1 + e⁻ˣ), also called swish; its slope is s · (1 + x · (1 − s))."""
 
     kind: ClassVar[str] = "silu"
-    kept: ClassVar[str] = "input"
-    expression: ClassVar[str] = "{0} / (1 + exp(−{0}))"
-    slope_expression: ClassVar[str] = "{0} · (1 + {1} / (1 + exp({1}))) / (1 + exp(−{1}))"
+    shape: ClassVar[Curve] = Curve(X / (1 + exp(-X)), (1 + X / (1 + exp(X))) / (1 + exp(-X)))
     remark: ClassVar[str] = "A value is weighted with a number between 0 and 1 that grows with it."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
@@ -428,22 +479,18 @@ def _each(site: Site, letters: str, is_gradient: bool = False, *, shared: bool) 
     )
     value = here.cell(site.input(), letters)
     if not is_gradient:
-        return Nest(
+        return function_nest(
             site.output,
             site.output_shape,
-            Rule.FUNCTION,
-            (here.loops(letters, (value, slope)),),
-            "{0} if {0} > 0 else {1} · {0}",
-            lambda x, w: np.where(x > 0, x, w * x),
+            here.loops(letters, (value, slope)),
+            lambda x, w: where(x > 0, x, w * x),
             "What is negative is scaled by a learned slope.",
         )
-    return Nest(
+    return function_nest(
         site.input().grad,
         site.inputs[0],
-        Rule.FUNCTION,
-        (here.loops(letters, (here.cell(site.output.grad, letters), value, slope)),),
-        "{0} · (1 if {1} > 0 else {2})",
-        lambda g, x, w: np.where(x > 0, g, w * g),
+        here.loops(letters, (here.cell(site.output.grad, letters), value, slope)),
+        lambda g, x, w: g * where(x > 0, 1, w),
         "The slope of the function where it stands scales the upstream gradient.",
     )
 

@@ -11,6 +11,8 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.elementwise import function_nest
+from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels import normalization as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import image_shape
@@ -243,7 +245,6 @@ class BatchNormNests:
         return self._each_pixel(
             self.site.quantity("centered"),
             (self.pixels.cell(self.site.input(), "ncyx"), self.pixels.cell(mean, "c")),
-            "{0} − {1}",
             lambda x, mean: x - mean,
             "How far each value is from the mean.",
         )
@@ -252,8 +253,7 @@ class BatchNormNests:
         return self._each_channel(
             self.site.quantity("inv_std"),
             (self.each_channel.cell(variance, "c"), Constant("ε", self.eps)),
-            "1 / √({0} + {1})",
-            lambda variance, eps: 1 / np.sqrt(variance + eps),
+            lambda variance, eps: 1 / sqrt(variance + eps),
             "One over the spread; ε keeps it finite where all values are alike.",
         )
 
@@ -264,7 +264,6 @@ class BatchNormNests:
         return self._each_pixel(
             target,
             (centered, self.pixels.cell(quantity("inv_std"), "c")),
-            "{0} · {1}",
             lambda distance, inverse: distance * inverse,
             "The distance in units of the spread.",
         )
@@ -278,7 +277,6 @@ class BatchNormNests:
                 cell(quantity("weight"), "c"),
                 cell(quantity("bias"), "c"),
             ),
-            "{0} · {1} + {2}",
             lambda x, weight, bias: x * weight + bias,
             "Each channel is given a spread and a mean of its own, which are learned.",
         )
@@ -297,8 +295,7 @@ class BatchNormNests:
                 cell(batch, "c"),
                 *unbiased,
             ),
-            "{0} · {1} + {2} · {3}" + " · {4}" * len(unbiased),
-            lambda keep, old, a, new, factor=1.0: keep * old + a * new * factor,
+            lambda keep, old, *new: keep * old + product(new),
             "The running value, for use after training, follows the batch's.",
         )
 
@@ -325,8 +322,7 @@ class BatchNormNests:
         return self._each_pixel(
             self.site.input().grad,
             factors,
-            " · ".join(f"{{{k}}}" for k in range(len(factors))),
-            lambda *given: np.asarray(np.prod(np.broadcast_arrays(*given), axis=0)),
+            lambda *given: product(given),
             "In use mean and spread are constants, so a value acts on its own output only.",
         )
 
@@ -346,12 +342,9 @@ class BatchNormNests:
             cell(self._normalized_name(), "ncyx"),
             cell(dot, "c"),
         )
-        factors = " · ".join(f"{{{k}}}" for k in range(len(scale)))
-        g, s, share, x, d = (f"{{{len(scale) + k}}}" for k in range(len(parts)))
         return self._each_pixel(
             self.site.input().grad,
             (*scale, *parts),
-            f"{factors} · ({g} − {s} · {share} − {x} · {d} · {share})",
             _three_ways,
             "Three ways: the value itself, the mean that it moves, the variance that it moves; "
             "the last two are shared by the whole channel.",
@@ -368,29 +361,26 @@ class BatchNormNests:
         self,
         target: Address,
         operands: tuple[Operand, ...],
-        expression: str,
-        function: Callable[..., Array],
+        formula: Callable[..., Formula],
         remark: str,
     ) -> Nest:
         loops = self.pixels.loops("ncyx", operands)
-        return Nest(target, self.shape, Rule.FUNCTION, (loops,), expression, function, remark)
+        return function_nest(target, self.shape, loops, formula, remark)
 
     def _each_channel(
         self,
         target: Address,
         operands: tuple[Operand, ...],
-        expression: str,
-        function: Callable[..., Array],
+        formula: Callable[..., Formula],
         remark: str,
     ) -> Nest:
         loops = self.each_channel.loops("c", operands)
-        return Nest(target, self.channels, Rule.FUNCTION, (loops,), expression, function, remark)
+        return function_nest(target, self.channels, loops, formula, remark)
 
 
-def _three_ways(*given: Array) -> Array:
+def _three_ways(*given: Formula) -> Formula:
     *scale, upstream, total, share, normalized, dot = given
-    inside = upstream - total * share - normalized * dot * share
-    return np.asarray(np.prod(np.broadcast_arrays(*scale, inside), axis=0))
+    return product((*scale, upstream - total * share - normalized * dot * share))
 
 
 LAYERS = (BatchNorm2d,)

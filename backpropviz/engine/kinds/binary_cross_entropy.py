@@ -10,6 +10,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import element_axes, elementwise_nest
+from backpropviz.engine.formula import exp, log, maximum, product
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.elementwise import sigmoid
 from backpropviz.engine.kinds.configuration import (
@@ -72,17 +73,17 @@ class BinaryCrossEntropy:
             site.quantity("probabilities"),
             shape,
             (site.input(),),
-            "1 / (1 + exp(−{0}))",
-            sigmoid,
+            lambda x: 1 / (1 + exp(-x)),
             "The probability of a yes.",
+            sigmoid,
         )
         entropy = elementwise_nest(
             site.quantity("entropy"),
             shape,
             (site.input(), TARGET),
-            "max({0}, 0) − {0} · {1} + log(1 + exp(−max({0}, −{0})))",
-            lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))),
+            lambda x, t: maximum(x, 0) - x * t + log(1 + exp(-maximum(x, -x))),
             "This is −log of the probability of the answer that is wanted.",
+            lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))),
         )
         forward = (probabilities, entropy, self._loss(site, shape))
         return LayerNests(forward, (self._gradient(site, shape),))
@@ -107,10 +108,7 @@ class BinaryCrossEntropy:
             site.input().grad,
             shape,
             operands,
-            "({0} − {1}) · {2}" + " · {3}" * len(factor),
-            lambda p, t, *factors: np.asarray(
-                np.prod(np.broadcast_arrays(p - t, *factors), axis=0)
-            ),
+            lambda p, t, *factors: product((p - t, *factors)),
             "The further the probability is from what is wanted, the stronger the pull.",
         )
 

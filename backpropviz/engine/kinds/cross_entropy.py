@@ -11,6 +11,8 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.elementwise import function_nest
+from backpropviz.engine.formula import Formula, log, product
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.kinds.configuration import (
@@ -188,13 +190,11 @@ def _sample(site: Site, samples: int) -> Nest:
         TargetCell(site.input(), n),
         Cell(site.quantity("max"), (n,)),
     )
-    return Nest(
+    return function_nest(
         site.quantity("sample"),
         (samples,),
-        Rule.FUNCTION,
-        (Loops("sample", (Axis("n", samples),), 0, 1, (n,), operands),),
-        "log({0}) − ({1} − {2})",
-        lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
+        Loops("sample", (Axis("n", samples),), 0, 1, (n,), operands),
+        lambda normalizer, z, largest: log(normalizer) - (z - largest),
         "This is −log of the target class's probability.",
     )
 
@@ -216,15 +216,11 @@ def _gradient(site: Site, shape: Shape, reduction: Reduction) -> Nest:
         *factor,
         Cell(LOSS.grad, ()),
     )
-    return Nest(
+    return function_nest(
         site.input().grad,
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, operands),),
-        "({0} − {1}) · {2}" + " · {3}" * len(factor),
-        lambda p, hit, *factors: np.asarray(
-            np.prod(np.broadcast_arrays(p - hit, *factors), axis=0)
-        ),
+        each_class(shape, operands),
+        lambda p, hit, *factors: product((p - hit, *factors)),
         "The target class is raised, every other is lowered, in proportion to its probability.",
     )
 
@@ -358,22 +354,16 @@ class WeightedCrossEntropy:
     def _wanted_nest(self, site: Site, shape: Shape) -> Nest:
         n, k = variables(2)
         hit: tuple[Operand, ...] = (IsTarget(n, k),)
-        expression = "{0}"
         if self.smoothing:
             rest = Constant("δ", self.smoothing / shape[1])
             hit = (Constant("1 − ε", 1 - self.smoothing), *hit, rest)
-            expression = "{0} · {1} + {2}"
         if self.weights is not None:
-            weight = f"{{{len(hit)}}}"
-            expression = f"({expression}) · {weight}" if self.smoothing else f"{{0}} · {weight}"
             hit = (*hit, ClassWeight(self.weights, k))
-        return Nest(
+        return function_nest(
             site.quantity("wanted"),
             shape,
-            Rule.FUNCTION,
-            (each_class(shape, hit),),
-            expression,
-            self._wanted_value,
+            each_class(shape, hit),
+            self._wanted_formula,
             self._wanted_remark(),
         )
 
@@ -382,10 +372,10 @@ class WeightedCrossEntropy:
             return "What the target asks of each class, as far as the class counts."
         return "What the target asks of each class: smoothing takes ε from it, δ = ε/K for each."
 
-    def _wanted_value(self, *given: Array) -> Array:
+    def _wanted_formula(self, *given: Formula) -> Formula:
         hit, *further = given[1:] if self.smoothing else given
         value = given[0] * hit + further.pop(0) if self.smoothing else hit
-        return np.asarray(value * further[0] if further else value)
+        return value * further[0] if further else value
 
     def _weight_sum(self, site: Site, samples: int) -> Nest:
         (n,) = variables(1)
@@ -419,15 +409,11 @@ class WeightedCrossEntropy:
             *factor,
             Cell(LOSS.grad, ()),
         )
-        return Nest(
+        return function_nest(
             site.input().grad,
             shape,
-            Rule.FUNCTION,
-            (each_class(shape, operands),),
-            "({0} · {1} − {2}) · {3}" + " · {4}" * len(factor),
-            lambda p, mass, wanted, *factors: np.asarray(
-                np.prod(np.broadcast_arrays(p * mass - wanted, *factors), axis=0)
-            ),
+            each_class(shape, operands),
+            lambda p, mass, wanted, *factors: product((p * mass - wanted, *factors)),
             "A class is raised as far as it is wanted and lowered as far as it is believed.",
         )
 
@@ -440,13 +426,11 @@ def _surprise(site: Site, shape: Shape) -> Nest:
         Cell(site.input(), (n, k)),
         Cell(name("max"), (n,)),
     )
-    return Nest(
+    return function_nest(
         name("surprise"),
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, operands),),
-        "log({0}) − ({1} − {2})",
-        lambda normalizer, z, largest: np.log(normalizer) - (z - largest),
+        each_class(shape, operands),
+        lambda normalizer, z, largest: log(normalizer) - (z - largest),
         "This is −log of the class's probability.",
     )
 

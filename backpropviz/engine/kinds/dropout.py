@@ -129,9 +129,10 @@ class Dropout:
             target,
             site.output_shape,
             (source, site.quantity("mask"), Constant("1 − p", 1 - self.p)),
-            "{0} · {1} / {2}",
-            lambda x, mask, kept: x * mask / np.where(kept > 0, kept, 1),
+            lambda x, mask, kept: x * mask / kept,
             remark,
+            # Where nothing is kept every value is 0 already; 0 / 0 would be no number.
+            lambda x, mask, kept: x * mask / np.where(kept > 0, kept, 1),
         )
 
 

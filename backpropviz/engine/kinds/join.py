@@ -11,6 +11,7 @@ import numpy as np
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.copying import copy_nest
 from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.formula import Formula
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
@@ -73,14 +74,19 @@ class Add:
             site.output,
             site.output_shape,
             inputs,
-            " + ".join(f"{{{k}}}" for k in range(count)),
-            lambda *values: np.asarray(sum(values)),
+            _added,
             "The branches meet and their values add up.",
         )
         upstream = Cell(site.output.grad, variables(len(site.output_shape)))
         remark = "A sum passes its upstream gradient on to every summand unchanged."
         backward = (copy_nest(x.grad, site.output_shape, upstream, remark) for x in inputs)
         return LayerNests((forward,), tuple(backward))
+
+
+def _added(first: Formula, *others: Formula) -> Formula:
+    for other in others:
+        first = first + other
+    return first
 
 
 @frozen

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import numpy as np
-
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.elementwise import function_nest
+from backpropviz.engine.formula import exp
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.kernels.workspace import Workspace
@@ -110,13 +110,11 @@ def largest(target: Address, shape: Shape, logits: Address) -> Nest:
 def exponentials(target: Address, shape: Shape, logits: Address, maximum: Address) -> Nest:
     """e[n,k] = exp(z[n,k] − m[n])."""
     n, k = variables(2)
-    return Nest(
+    return function_nest(
         target,
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, (Cell(logits, (n, k)), Cell(maximum, (n,)))),),
-        "exp({0} − {1})",
-        lambda z, largest: np.exp(z - largest),
+        each_class(shape, (Cell(logits, (n, k)), Cell(maximum, (n,)))),
+        lambda z, largest: exp(z - largest),
         "Subtracting the largest changes no probability and keeps exp from overflowing.",
     )
 
@@ -130,12 +128,10 @@ def normalizer(target: Address, shape: Shape, powers: Address) -> Nest:
 def probabilities(target: Address, shape: Shape, powers: Address, total: Address) -> Nest:
     """p[n,k] = e[n,k] / s[n]."""
     n, k = variables(2)
-    return Nest(
+    return function_nest(
         target,
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, (Cell(powers, (n, k)), Cell(total, (n,)))),),
-        "{0} / {1}",
+        each_class(shape, (Cell(powers, (n, k)), Cell(total, (n,)))),
         lambda power, normalizer: power / normalizer,
         "The probabilities of all classes add up to 1.",
     )
@@ -151,12 +147,10 @@ def gradient(target: Address, shape: Shape, output: Address, mean: Address) -> N
     """∂z[n,k] = p[n,k] · g[n,k] − p[n,k] · d[n]."""
     n, k = variables(2)
     cells = (Cell(output, (n, k)), Cell(output.grad, (n, k)), Cell(mean, (n,)))
-    return Nest(
+    return function_nest(
         target,
         shape,
-        Rule.FUNCTION,
-        (each_class(shape, cells),),
-        "{0} · {1} − {0} · {2}",
+        each_class(shape, cells),
         lambda p, upstream, mean: p * upstream - p * mean,
         "What one class gains all of them lose, each in proportion to its probability.",
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.elementwise import element_axes, elementwise_nest
+from backpropviz.engine.formula import product
 from backpropviz.engine.index import variables
 from backpropviz.engine.kinds.configuration import (
     Reduction,
@@ -77,7 +78,6 @@ class SquaredError:
             site.quantity("difference"),
             site.inputs[0],
             (site.input(), TARGET),
-            "{0} − {1}",
             lambda x, t: x - t,
             "How far the prediction is from the target.",
         )
@@ -103,8 +103,7 @@ class SquaredError:
             site.input().grad,
             shape,
             operands,
-            " · ".join(f"{{{k}}}" for k in range(len(operands))),
-            lambda *given: np.asarray(np.prod(np.broadcast_arrays(*given), axis=0)),
+            lambda *given: product(given),
             "The further off, the stronger the pull towards the target.",
         )
 

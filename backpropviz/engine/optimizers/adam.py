@@ -9,6 +9,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.formula import sqrt
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
@@ -85,7 +86,6 @@ class Adam:
 
     def _moment_nest(self, parameter: Address, shape: Shape, gradient: Address, order: int) -> Nest:
         digit, beta = "₁₂"[order - 1], self.betas[order - 1]
-        power = "" if order == 1 else "²"
         return elementwise_nest(
             parameter.of(f"moment{order}"),
             shape,
@@ -95,7 +95,6 @@ class Adam:
                 Constant(f"1 − β{digit}", 1 - beta),
                 gradient,
             ),
-            "{0} · {1} + {2} · {3}" + power,
             lambda b, before, rest, g: b * before + rest * g**order,
             f"A running mean of the gradient{'' if order == 1 else ' squared'}.",
         )
@@ -113,8 +112,7 @@ class Adam:
                 Constant("1 − β₂ᵗ", corrections[1]),
                 Constant("ε", self.eps),
             ),
-            "−{0} · ({1} / {2}) / (√({3} / {4}) + {5})",
-            lambda r, m, c1, v, c2, e: -r * (m / c1) / (np.sqrt(v / c2) + e),
+            lambda r, m, c1, v, c2, e: -r * (m / c1) / (sqrt(v / c2) + e),
             "The mean gradient, measured in units of its usual size, goes down.",
         )
 
@@ -160,7 +158,6 @@ class AdamW(Adam):
                 Constant("1 − β₂ᵗ", corrections[1]),
                 Constant("ε", self.eps),
             ),
-            "−{0} · ({1} · {2} + ({3} / {4}) / (√({5} / {6}) + {7}))",
-            lambda r, d, w, m, c1, v, c2, e: -r * (d * w + (m / c1) / (np.sqrt(v / c2) + e)),
+            lambda r, d, w, m, c1, v, c2, e: -r * (d * w + (m / c1) / (sqrt(v / c2) + e)),
             "The mean gradient in units of its usual size goes down, and so does the weight.",
         )

@@ -9,6 +9,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.formula import Formula, sqrt
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
@@ -94,18 +95,16 @@ class RmsProp:
                 Constant("1 − α", 1 - self.alpha),
                 gradient,
             ),
-            "{0} · {1} + {2} · {3}" + ("²" if order == 2 else ""),
             lambda a, before, rest, g: a * before + rest * g**order,
             f"A running mean of the gradient{' squared' if order == 2 else ''}.",
         )
 
     def _velocity(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
-        operands, scale = self._scaled(parameter, gradient, 2)
+        operands = self._scaled(parameter, gradient)
         return elementwise_nest(
             parameter.of("velocity"),
             shape,
             (Constant("μ", self.momentum), parameter.of("velocity_before"), *operands),
-            "{0} · {1} + " + scale,
             lambda m, before, *given: m * before + _in_units(*given),
             "The velocity remembers earlier gradients, each in units of its usual size.",
         )
@@ -117,30 +116,25 @@ class RmsProp:
                 parameter.of("step"),
                 shape,
                 (rate, parameter.of("velocity")),
-                "−{0} · {1}",
                 lambda r, velocity: -r * velocity,
                 "The velocity points uphill; the step goes down.",
             )
-        operands, scale = self._scaled(parameter, gradient, 1)
+        operands = self._scaled(parameter, gradient)
         return elementwise_nest(
             parameter.of("step"),
             shape,
             (rate, *operands),
-            "−{0} · " + scale,
             lambda r, *given: -r * _in_units(*given),
             "The gradient, measured in units of its usual size, goes down.",
         )
 
-    def _scaled(
-        self, parameter: Address, gradient: Address, first: int
-    ) -> tuple[tuple[Operand | Address, ...], str]:
-        """The operands and the formula of g / (√s + ε); the formula counts from `first`."""
-        g, e, s, a = (f"{{{first + k}}}" for k in range(4))
+    def _scaled(self, parameter: Address, gradient: Address) -> tuple[Operand | Address, ...]:
+        """The operands of g / (√s + ε)."""
         found = (gradient, Constant("ε", self.eps), parameter.of("square_average"))
-        if not self.centered:
-            return found, f"({g} / (√({s}) + {e}))"
-        return (*found, parameter.of("gradient_average")), f"({g} / (√({s} − {a}²) + {e}))"
+        return (*found, parameter.of("gradient_average")) if self.centered else found
 
 
-def _in_units(gradient: Array, eps: Array, square: Array, mean: Array | float = 0.0) -> Array:
-    return np.asarray(gradient / (np.sqrt(square - np.square(mean)) + eps))
+def _in_units(
+    gradient: Formula, eps: Formula, square: Formula, mean: Formula | None = None
+) -> Formula:
+    return gradient / (sqrt(square if mean is None else square - mean**2) + eps)

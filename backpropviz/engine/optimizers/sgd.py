@@ -10,6 +10,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import elementwise_nest
+from backpropviz.engine.formula import Formula
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
@@ -75,7 +76,6 @@ class Sgd:
             parameter.of("velocity"),
             shape,
             (Constant("μ", self.momentum), parameter.of("velocity_before"), gradient),
-            "{0} · {1} + {2}",
             lambda m, v, g: m * v + g,
             "The velocity remembers earlier gradients.",
         )
@@ -84,18 +84,19 @@ class Sgd:
         rate, momentum = Constant("η", self.learning_rate), Constant("μ", self.momentum)
         velocity = parameter.of("velocity")
         operands: tuple[Operand | Address, ...] = (rate, velocity if self.momentum else gradient)
-        expression = "−{0} · {1}"
-        function: Callable[..., Array] = _scaled_down
+        formula: Callable[..., Formula] = _scaled_down
         if self.nesterov:
             operands = (rate, gradient, momentum, velocity)
-            expression, function = "−{0} · ({1} + {2} · {3})", _looked_ahead
+            formula = _looked_ahead
         remark = "The gradient points uphill; the step goes down."
-        return elementwise_nest(parameter.of("step"), shape, operands, expression, function, remark)
+        return elementwise_nest(parameter.of("step"), shape, operands, formula, remark)
 
 
-def _scaled_down(rate: Array, direction: Array) -> Array:
-    return np.asarray(-rate * direction)
+def _scaled_down(rate: Formula, direction: Formula) -> Formula:
+    return -rate * direction
 
 
-def _looked_ahead(rate: Array, gradient: Array, momentum: Array, velocity: Array) -> Array:
-    return np.asarray(-rate * (gradient + momentum * velocity))
+def _looked_ahead(
+    rate: Formula, gradient: Formula, momentum: Formula, velocity: Formula
+) -> Formula:
+    return -rate * (gradient + momentum * velocity)

@@ -86,7 +86,8 @@ def _reason(tape: Tape, nest: Nest, value: Address) -> str:
         (term,) = found.terms
         names = [str(operand.address or operand.label) for operand in term.operands]
         numbers = [f"{operand.value:.4g}" for operand in term.operands]
-        formula, filled = nest.expression.format(*names), nest.expression.format(*numbers)
+        formula = "" if nest.formula is None else nest.formula.text(names)
+        filled = "" if nest.formula is None else nest.formula.text(numbers)
         return f"it is {formula}, here {filled}, and {largest}"
     return (
         f"its {len(found.terms):,} terms are made of finite numbers and add up to "

@@ -33,6 +33,23 @@ Setting: TypeAlias = float | tuple[float, ...]
 """A number of the configuration, or one for each class."""
 
 
+_CODE_OF: Final = {
+    "η": "lr",
+    "λ": "decay",
+    "μ": "momentum",
+    "α": "alpha",
+    "β": "beta",
+    "ε": "eps",
+    "π": "pi",
+    "δ": "delta",
+    "p": "drop",
+    "₁": "1",
+    "₂": "2",
+    "ᵗ": "**t",
+    "−": "-",
+}
+
+
 class CodeVersion(Enum):
     """How a step is written; the value is its name in a switch."""
 
@@ -168,3 +185,9 @@ def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
 def with_shape(text: str, shape: Sequence[int]) -> CodeLine:
     """A line that makes an array, with the array's shape beside it."""
     return CodeLine(text, shape_text(tuple(shape)))
+
+
+def python_constant(label: str) -> str:
+    """`η` as `lr`, `1 − β₁` as `(1 - beta1)`; p, which is a pooling's output, as `drop`."""
+    text = "".join(_CODE_OF.get(character, character) for character in label)
+    return f"({text})" if " " in label else text

@@ -18,7 +18,6 @@ from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Choice
 from backpropviz.figures.code.convolution import convolution_lines
 from backpropviz.figures.code.copies import copy_line
-from backpropviz.figures.code.formula import numpy_formula, python_constant
 from backpropviz.figures.code.pooling import pooling_lines
 from backpropviz.figures.code.program import (
     CodeLine,
@@ -29,6 +28,7 @@ from backpropviz.figures.code.program import (
     indexed,
     load,
     opening,
+    python_constant,
     with_shape,
 )
 from backpropviz.figures.code.settings import layer_of, settings_of
@@ -72,10 +72,9 @@ def _lines(step: ExplainedStep, nest: Nest, names: Names) -> Sequence[CodeLine]:
     target = names.of(nest.target)
     if nest.rule is Rule.COPY:
         return (with_shape(copy_line(nest, names, None)[0], nest.shape),)
-    if nest.rule is Rule.FUNCTION:
+    if nest.formula is not None:
         operands = [_aligned(operand, nest, names) for operand in nest.by_target.operands]
-        formula = numpy_formula(nest.expression, operands)
-        return (with_shape(f"{target} = {formula}", nest.shape),)
+        return (with_shape(f"{target} = {nest.formula.numpy(operands)}", nest.shape),)
     kind = getattr(layer_of(step), "kind", "")
     if isinstance(nest.by_target.operands[0], Choice):
         sources = arrays_of(nest.by_target.operands)

@@ -22,8 +22,7 @@ from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Axis, Nest, Operand, Region, Rule, Values
 from backpropviz.engine.operands import Cell, Choice, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare
-from backpropviz.figures.code.formula import python_constant, python_formula
-from backpropviz.figures.code.program import Names, indexed
+from backpropviz.figures.code.program import Names, indexed, python_constant
 from backpropviz.figures.equations.index_text import index_text
 from backpropviz.figures.equations.operand_nodes import WINDOW_NAMES, OperandWriter
 from backpropviz.frozen import frozen
@@ -184,7 +183,7 @@ class Coder:
     def function(self) -> str:
         """The right side of a function."""
         operands = [self.operand(operand) for operand in self.operands]
-        return python_formula(self.nest.expression, operands)
+        return "" if self.nest.formula is None else self.nest.formula.python(operands)
 
     def operand(self, operand: Operand) -> str:
         """One operand of a term."""

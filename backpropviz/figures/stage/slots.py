@@ -15,10 +15,10 @@ import numpy as np
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
+from backpropviz.engine.formula import addends
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Operand, Region, Rule
 from backpropviz.engine.operands import Choice
-from backpropviz.figures.equations.expression import is_plain_sum
 from backpropviz.figures.pooling.moods import pool_moods
 from backpropviz.figures.roles import role_color
 from backpropviz.figures.sample import fixed_sample
@@ -71,7 +71,7 @@ def operand_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     slots = [_operand_slot(view, focus, reader, theme) for reader in readers]
     joined = "+" if any(isinstance(o, Choice) for o in focus.loops.operands) else "×"
     sign = joined if focus.nest.rule is Rule.SUM else ","
-    if is_plain_sum(focus.nest.expression):
+    if focus.nest.formula is not None and addends(focus.nest.formula):
         sign = "+"
     return tuple(replace(slot, sign=sign if k else "") for k, slot in enumerate(slots))
 
