@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 
 from backpropviz.engine.fields import from_fields
 from backpropviz.engine.optimizers.adam import Adam, AdamW
 from backpropviz.engine.optimizers.rmsprop import RmsProp
 from backpropviz.engine.optimizers.sgd import Sgd
-from backpropviz.engine.update_rule import Optimizer, OptimizerState, Update, next_nest
+from backpropviz.engine.update_rule import Optimizer, OptimizerState, Part, Update, next_nest
 
 __all__ = [
     "OPTIMIZERS",
@@ -23,6 +24,7 @@ __all__ = [
     "next_nest",
     "optimizer_from_fields",
     "optimizer_kinds",
+    "parts",
 ]
 
 OPTIMIZERS = (Sgd, RmsProp, Adam, AdamW)
@@ -31,6 +33,12 @@ OPTIMIZERS = (Sgd, RmsProp, Adam, AdamW)
 def optimizer_kinds() -> Mapping[str, type[Optimizer]]:
     """Every optimizer class by its kind."""
     return MappingProxyType({cls.kind: cls for cls in OPTIMIZERS})
+
+
+@cache
+def parts() -> Mapping[str, Part]:
+    """Every array that some optimizer keeps or makes; a part of two optimizers is the same."""
+    return MappingProxyType({name: p for cls in OPTIMIZERS for name, p in cls.about.parts.items()})
 
 
 def optimizer_from_fields(fields: Mapping[str, object], where: str = "optimizer") -> Optimizer:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "example"
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+"""As the engine has them, which need not be loaded to read a command (a test compares them)."""
 _ONLY_NEW = ("network", "data", "seed", "from_weights", "float_bits")
 _SUFFIX = ".bpv"
 

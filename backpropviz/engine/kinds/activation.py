@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -33,8 +33,17 @@ from backpropviz.engine.kernels import smooth
 from backpropviz.engine.kernels.normalization import channel_sum
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.protocol import Layer, LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.kink import Crossing, Flip, KinkFinder
+from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
+from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.words import (
+    Sentences,
+    Told,
+    Words,
+    bent,
+    through_slope,
+    through_slope_alone,
+)
+from backpropviz.engine.kink import Crossing, Flip, Kept
 from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import (
     Computed,
@@ -54,13 +63,13 @@ class RectifierKinks:
     """The slope changes at 0; at 0 it is that of the left side, unless the layer says `at_zero`."""
 
     def between(
-        self, name: str, layer: Layer, base: Residuals, minus: Residuals, plus: Residuals
+        self, name: str, layer: Any, base: Kept, minus: Kept, plus: Kept
     ) -> Iterator[Crossing]:
         """Units that are on both sides of 0, or leave an exact 0 to where the slope is another."""
         low, here, high = minus["input"], base["input"], plus["input"]
         lowest = np.minimum(np.minimum(low, high), here)
         highest = np.maximum(np.maximum(low, high), here)
-        at_zero = getattr(layer, "at_zero", 0.0)
+        at_zero = layer.at_zero if isinstance(layer, ReLU) else 0.0
         leaves = ((highest > 0) & (at_zero < 1)) | ((lowest < 0) & (at_zero > 0))
         crossed = ((lowest < 0) & (highest > 0)) | ((here == 0) & leaves)
         for cell in _cells(crossed):
@@ -70,6 +79,81 @@ class RectifierKinks:
 
 def _cells(mask: Array) -> Iterator[Coordinates]:
     return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
+
+
+def _rectified(told: Told) -> Sentences:
+    before = told.derivation.terms[0].operands[0].value
+    if before > 0:
+        return Sentences(f"The value is positive, so it passes unchanged: {told.said(told.value)}.")
+    if before == 0:
+        slope = f"{told.layer.at_zero:g}." if told.layer.at_zero else "0, too."
+        return Sentences("The value is exactly 0 and stays 0.", (f"Its slope is taken as {slope}",))
+    why = "As long as it is negative, a small change of it changes nothing."
+    return Sentences(f"The value is negative ({told.said(before)}), so it becomes 0.", (why,))
+
+
+def _through_rectifier(told: Told) -> Sentences:
+    upstream, kept = (factor.value for factor in told.derivation.terms[0].operands[:2])
+    is_chosen = kept == 0 and told.layer.at_zero != 0
+    if kept <= 0 and not is_chosen:
+        return _stopped(told, upstream, kept)
+    found = _through_leak(told)
+    if is_chosen and upstream:
+        return found.also(("At exactly 0 any slope from 0 to 1 would do.",))
+    return found
+
+
+def _through_leak(told: Told) -> Sentences:
+    upstream, kept = (factor.value for factor in told.derivation.terms[0].operands[:2])
+    if upstream == 0 or not kept > 0:
+        return through_slope_alone(told)
+    bold = f"The value was positive, so the gradient passes unchanged: {told.said(told.value)}."
+    return Sentences(bold, (f"At {told.said(kept)} the slope is 1.",))
+
+
+def _stopped(told: Told, upstream: float, kept: float) -> Sentences:
+    why = f"The upstream {told.said(upstream)} is multiplied by the slope, 0."
+    if kept < 0:
+        return Sentences("The value was negative, so no gradient passes.", (why,))
+    at_zero = "At exactly 0 the slope is taken as 0."
+    return Sentences("The value was 0, so no gradient passes.", (at_zero, why))
+
+
+def _leaked(told: Told) -> Sentences:
+    before = told.derivation.terms[0].operands[0].value
+    if before > 0:
+        return Sentences(f"The value is positive, so it passes unchanged: {told.said(told.value)}.")
+    if before == 0:
+        return Sentences("The value is exactly 0 and stays 0.", ("Its slope is taken as 0, too.",))
+    scaled = f"The value is negative, so it is scaled down to {told.said(told.value)}."
+    return Sentences(scaled)
+
+
+def _scaled_by_learned(told: Told) -> Sentences:
+    before, slope = (factor.value for factor in told.derivation.terms[0].operands[:2])
+    if before > 0:
+        return Sentences(f"The value is positive, so it passes unchanged: {told.said(told.value)}.")
+    if before == 0:
+        return Sentences("The value is exactly 0 and stays 0.", ("Its slope is the learned one.",))
+    scaled = f"times its learned slope {told.said(slope)} is {told.said(told.value)}"
+    return Sentences(f"The value is negative: {told.said(before)} {scaled}.")
+
+
+def _above_zero(output: Array) -> Array:
+    return np.asarray(output > 0)
+
+
+def _zero_slope_at_0(layer: ReLU, is_gradient: bool) -> str:
+    return "PyTorch takes 0 for the slope of ReLU at 0." if is_gradient and layer.at_zero else ""
+
+
+def _ask_gelu(layer: GELU, given: Sequence[str]) -> str:
+    bent_by = ', approximate="tanh"' if layer.approximate == "tanh" else ""
+    return f"F.gelu({given[0]}{bent_by})"
+
+
+SATURATED = 0.99
+"""A sigmoid or tanh whose size on its scale from −1 to 1 is above this counts as not active."""
 
 
 X, Y, ALPHA, PI = map(letter, ("x", "y", "α", "π"))
@@ -92,6 +176,20 @@ class Curve:
         return derivative(self.value, X) if self.given_slope is None else self.given_slope
 
 
+def unary(title: str, help: str, torch: Torch, **further: Any) -> Kind:  # noqa: A002
+    """A function of each value by itself, in the words of any such function unless told others."""
+    further = {"word": title.lower(), "words": Words(bent, through_slope), **further}
+    return Kind(
+        title,
+        "a",
+        Family.ACTIVATION,
+        help=help,
+        torch=torch,
+        pattern=Pattern.VALUES,
+        **further,
+    )
+
+
 @frozen
 class Activation:
     """A function of each value by itself. Its curve is all that a new one has to say.
@@ -100,6 +198,7 @@ class Activation:
     """
 
     kind: ClassVar[str]
+    about: ClassVar[Kind]
     shape: ClassVar[Curve]
     remark: ClassVar[str]
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -233,6 +332,15 @@ class ReLU(Activation):
     """max(x, 0), with slope 0 at 0 as in PyTorch; `at_zero` may choose ½ or 1 instead."""
 
     kind: ClassVar[str] = "relu"
+    about: ClassVar[Kind] = unary(
+        "ReLU",
+        "What is negative becomes 0.",
+        Torch("F.relu({0})", lacks=_zero_slope_at_0),
+        words=Words(_rectified, _through_rectifier),
+        active=_above_zero,
+        can_die=True,
+        kinks=RectifierKinks(),
+    )
     remark: ClassVar[str] = "What is negative becomes 0."
     at_zero: float = 0.0
 
@@ -270,6 +378,17 @@ class LeakyReLU(Activation):
     """x where x > 0, else α·x."""
 
     kind: ClassVar[str] = "leaky_relu"
+    about: ClassVar[Kind] = unary(
+        "Leaky ReLU",
+        "What is negative becomes small.",
+        Torch("F.leaky_relu({0}, {negative_slope})"),
+        word="leaky",
+        words=Words(_leaked, _through_leak),
+        summary=lambda layer, _: f"slope {layer.negative_slope:g}",
+        code_numbers=lambda layer: {"alpha": layer.negative_slope},
+        active=_above_zero,
+        kinks=RectifierKinks(),
+    )
     shape: ClassVar[Curve] = Curve(where(X > 0, X, ALPHA * X))
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({"α": "negative_slope"})
     remark: ClassVar[str] = "What is negative becomes small."
@@ -294,6 +413,14 @@ class Sigmoid(Activation):
     """s(x) = 1 / (1 + e⁻ˣ), with slope s·(1 − s)."""
 
     kind: ClassVar[str] = "sigmoid"
+    about: ClassVar[Kind] = unary(
+        "Sigmoid",
+        "Any number becomes one between 0 and 1.",
+        Torch("torch.sigmoid({0})"),
+        words=Words(gradient=through_slope_alone),
+        active=lambda output: np.abs(2 * output - 1) <= SATURATED,
+        can_saturate=True,
+    )
     shape: ClassVar[Curve] = Curve(1 / (1 + exp(-X)), Y * (1 - Y))
     remark: ClassVar[str] = "Any number becomes one between 0 and 1."
 
@@ -311,6 +438,14 @@ class Tanh(Activation):
     """t(x) = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), with slope 1 − t²."""
 
     kind: ClassVar[str] = "tanh"
+    about: ClassVar[Kind] = unary(
+        "Tanh",
+        "Any number becomes one between −1 and 1.",
+        Torch("torch.tanh({0})"),
+        words=Words(gradient=through_slope_alone),
+        active=lambda output: np.abs(output) <= SATURATED,
+        can_saturate=True,
+    )
     shape: ClassVar[Curve] = Curve(tanh(X), 1 - Y * Y)
     remark: ClassVar[str] = "Any number becomes one between −1 and 1."
 
@@ -344,6 +479,12 @@ class GELU(Activation):
     """
 
     kind: ClassVar[str] = "gelu"
+    about: ClassVar[Kind] = unary(
+        "GELU",
+        "A ReLU with a smooth bend, as in transformers.",
+        Torch(_ask_gelu),
+        active=_above_zero,
+    )
     remark: ClassVar[str] = "A value is weighted with the share of all values that lie below it."
     approximate: Approximation = "none"
 
@@ -375,6 +516,12 @@ class SiLU(Activation):
     """x · s(x) with s(x) = 1 / (1 + e⁻ˣ), also called swish; its slope is s · (1 + x · (1 − s))."""
 
     kind: ClassVar[str] = "silu"
+    about: ClassVar[Kind] = unary(
+        "SiLU",
+        "x times its sigmoid, also called swish.",
+        Torch("F.silu({0})"),
+        active=_above_zero,
+    )
     shape: ClassVar[Curve] = Curve(X / (1 + exp(-X)), (1 + X / (1 + exp(X))) / (1 + exp(-X)))
     remark: ClassVar[str] = "A value is weighted with a number between 0 and 1 that grows with it."
 
@@ -396,6 +543,14 @@ class PReLU:
     """
 
     kind: ClassVar[str] = "prelu"
+    about: ClassVar[Kind] = unary(
+        "PReLU",
+        "What is negative is multiplied with a slope that is learned.",
+        Torch(lambda _, given: f"F.prelu({', '.join(given)})"),
+        words=Words(_scaled_by_learned, through_slope),
+        active=_above_zero,
+        kinks=RectifierKinks(),
+    )
     shared: bool = True
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
@@ -549,4 +704,3 @@ class NotAbove(Computed):
 
 
 LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh)
-KINKS: dict[str, KinkFinder] = {kind: RectifierKinks() for kind in ("relu", "leaky_relu", "prelu")}

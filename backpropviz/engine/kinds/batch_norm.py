@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels import normalization as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import image_shape
+from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
     LayerMode,
     LayerNests,
@@ -23,6 +24,7 @@ from backpropviz.engine.kinds.protocol import (
     Residuals,
     Site,
 )
+from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Constant
@@ -30,6 +32,136 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 BUFFERS = ("running_mean", "running_var")
+
+
+def _batch_norm(told: Told) -> Sentences:
+    value, remark = told.said(told.value), told.derivation.nest.remark
+    channel = told.address.indices[1 if len(told.address.indices) == 4 else 0]
+    if told.address.part == "next":
+        return _running(told, channel)
+    match told.address.quantity:
+        case "mean":
+            count = told.counted(len(told.derivation.positions), "value")
+            bold = opened(told, f"The {count} of channel {channel} have the mean {value}.")
+        case "variance":
+            bold = opened(told, f"The variance of channel {channel} is {value}.")
+        case "centered":
+            bold = _beside_mean(told)
+        case "inv_std":
+            spread = 1 / told.value if told.value else float("inf")
+            bold = f"One over the spread of channel {channel}, {told.said(spread)}, is {value}."
+        case "normalized":
+            bold = _in_spreads(told)
+        case "upstream_sum":
+            remark = "The mean of the channel has moved every value, so all of them count."
+            text = f"The upstream gradients of channel {channel} add up to {value}."
+            bold = opened(told, text)
+        case "upstream_dot":
+            remark = "The variance of the channel has moved every value, so all of them count."
+            upstream = f"upstream gradients of channel {channel}, each times its output,"
+            bold = opened(told, f"The {upstream} add up to {value}.")
+        case _:
+            bold = _scaled(told)
+    return Sentences(bold, (remark,))
+
+
+def _running(told: Told, channel: int) -> Sentences:
+    kept = told.address.of("")
+    is_mean = kept.quantity == "running_mean"
+    batch = Address(kept.layer, "mean" if is_mean else "variance").at(kept.indices)
+    name = "mean" if is_mean else "variance"
+    before, after = told.said(told.value_at(kept)), told.said(told.value)
+    bold = f"The running {name} of channel {channel} goes from {before} to {after}."
+    how = f"{told.said_exactly(told.layer.momentum)} of the way"
+    unbiased = "" if is_mean else ", made a little larger since it was taken from a sample"
+    why = f"It goes {how} to the batch's, {told.said(told.value_at(batch))}{unbiased}."
+    return Sentences(bold, (why, "No gradient flows here: it is used after training."))
+
+
+def _mean_name(told: Told) -> str:
+    return "mean" if told.layer.mode == "train" else "running mean"
+
+
+def _beside_mean(told: Told) -> str:
+    if told.value == 0:
+        return f"The value is the {_mean_name(told)} of its channel."
+    side = "above" if told.value > 0 else "below"
+    return (
+        f"The value is {told.said(abs(told.value))} {side} the {_mean_name(told)} of its channel."
+    )
+
+
+def _in_spreads(told: Told) -> str:
+    if told.value == 0:
+        return f"The value is the {_mean_name(told)} of its channel, so it becomes 0."
+    side = "above" if told.value > 0 else "below"
+    distance = f"{told.said(abs(told.value))} spreads {side} the {_mean_name(told)}"
+    return f"The value is {distance} of its channel."
+
+
+def _scaled(told: Told) -> str:
+    if not told.layer.affine:
+        return _in_spreads(told)
+    normalized, weight, bias = (f.value for f in told.derivation.terms[0].operands)
+    scaled = (
+        f"{told.said(normalized)} is scaled by {told.said(weight)} and shifted by {told.said(bias)}"
+    )
+    return f"{scaled}: {told.said(told.value)}."
+
+
+def _through_norm(told: Told) -> Sentences:
+    remark, value = told.derivation.nest.remark, told.said(told.value)
+    factors = told.derivation.terms[0].operands
+    if told.layer.mode != "train":
+        came = told.said(factors[0].value)
+        return Sentences(f"The scale turns the upstream {came} into {value}.", (remark,))
+    first = len(factors) - 5
+    upstream, total, share, normalized, dot = (f.value for f in factors[first:])
+    mean, variance = total * share, normalized * dot * share
+    bold = "Nothing is left to pass back." if told.value == 0 else f"It hands on {value}."
+    parts = (
+        f"Of the upstream {told.said(upstream)} the mean takes off {told.said(mean)} "
+        f"and the variance {told.said(variance)}; what is left is scaled."
+    )
+    return Sentences(bold, (parts, remark))
+
+
+def _inside(layer: BatchNorm2d, quantity: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    given = names["input"]
+    if quantity.endswith(".next"):
+        running = "running_mean, running_var"
+        options = f"training=True, momentum={layer.momentum!r}"
+        call = f"F.batch_norm({given}, {running}, {options})"
+        return f"{call}  # changes both in place", quantity.removesuffix(".next")
+    is_training = layer.mode == "train"
+    variance = f"{given}.var({_OVER}, correction=0)" if is_training else "running_var"
+    mean = f"{given}.mean({_OVER}, keepdim=True)"
+    found = {
+        "mean": f"{given}.mean({_OVER})",
+        "variance": variance,
+        "centered": f"{given} - {mean if is_training else 'running_mean[:, None, None]'}",
+        "inv_std": f"torch.rsqrt({variance} + {layer.eps!r})",
+        "normalized": _call(layer, given, "", ""),
+        "upstream_sum": f"g.sum({_OVER})",
+        "upstream_dot": f"(g * {names['output']}).sum({_OVER})",
+    }
+    return (found[quantity],) if quantity in found else ()
+
+
+def _asked(layer: BatchNorm2d, given: Sequence[str]) -> str:
+    return _call(layer, given[0], *(given[1:3] if layer.affine else ("", "")))
+
+
+def _call(layer: BatchNorm2d, given: str, weight: str, bias: str) -> str:
+    """`F.batch_norm(X, None, None, W, b, training=True)`, by the batch's statistics or not."""
+    is_training = layer.mode == "train"
+    running = "None, None" if is_training else "running_mean, running_var"
+    affine = f", {weight}, {bias}" if weight else ""
+    options = (", training=True" if is_training else "") + f", eps={layer.eps!r}"
+    return f"F.batch_norm({given}, {running}{affine}{options})"
+
+
+_OVER = "(0, 2, 3)"
 
 
 @frozen
@@ -42,6 +174,28 @@ class BatchNorm2d:
     """
 
     kind: ClassVar[str] = "batch_norm2d"
+    about: ClassVar[Kind] = Kind(
+        "Batch normalization",
+        "o",
+        Family.NORMALIZATION,
+        "norm",
+        "Each channel is brought to mean 0 and variance 1, then scaled and shifted.",
+        Torch(_asked, _inside, buffers=lambda layer: BUFFERS if layer.mode == "eval" else ()),
+        words=Words(_batch_norm, _through_norm),
+        pattern=Pattern.VALUES,
+        quantities={
+            "running_mean": Quantity("μ̂"),
+            "running_var": Quantity("v̂"),
+            "mean": Quantity("μ"),
+            "variance": Quantity("v"),
+            "centered": Quantity("d"),
+            "inv_std": Quantity("r"),
+            "normalized": Quantity("x̂"),
+            "upstream_sum": Quantity("s"),
+            "upstream_dot": Quantity("q"),
+        },
+        code_numbers=lambda layer: {"eps": layer.eps, "alpha": layer.momentum},
+    )
     eps: float = 1e-5
     momentum: float = 0.1
     affine: bool = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -19,12 +20,39 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
+from backpropviz.engine.kinds.kind import LossKind, Quantity
 from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
 from backpropviz.engine.kinds.squared_error import SquaredError
+from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
 from backpropviz.engine.nest import Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _said(told: Told) -> Sentences:
+    """A step from the logits to the loss."""
+    value = told.said(told.value)
+    place = told.address.indices[-1] if told.address.indices else 0
+    match told.address.quantity:
+        case "probabilities":
+            bold = f"Output {place} says yes with the probability {value}."
+        case "entropy":
+            bold = f"Output {place} has a loss of {value}."
+        case _:
+            bold = opened(told, f"The loss is {value}.")
+    remark = told.derivation.nest.remark
+    return Sentences(bold, (remark,) if remark else ())
+
+
+def _asked(loss: BinaryCrossEntropy, _: int) -> Mapping[str, str]:
+    reduced = "" if loss.reduction == "mean" else ', reduction="sum"'
+    call = "F.binary_cross_entropy_with_logits(z, t"
+    return {
+        "probabilities": "torch.sigmoid(z)",
+        "entropy": f'{call}, reduction="none")',
+        "loss": f"{call}{reduced})",
+    }
 
 
 @frozen
@@ -36,6 +64,15 @@ class BinaryCrossEntropy:
     """
 
     kind: ClassVar[str] = "binary_cross_entropy"
+    about: ClassVar[LossKind] = LossKind(
+        "Binary cross-entropy",
+        _asked,
+        Words(_said, moved_input),
+        quantities={
+            "probabilities": Quantity("p", is_spelled_out=False),
+            "entropy": Quantity("ℓ"),
+        },
+    )
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:

@@ -114,3 +114,35 @@ def reduction_factor(reduction: Reduction, count: int) -> tuple[Constant, ...]:
     if reduction == "sum" or count == 1:
         return ()
     return (Constant(f"1/{count}", 1 / count),)
+
+
+def torch_padded(name: str, geometry: Window, value: str = "") -> tuple[str, str]:
+    """PyTorch's argument and `padding=` option; uneven padding is added before the call."""
+    (top, bottom), (left, right) = geometry.padding
+    if top != bottom or left != right:
+        filled = f", value={value}" if value else ""
+        return f"F.pad({name}, ({left}, {right}, {top}, {bottom}){filled})", ""
+    return name, "" if top == left == 0 else f", padding={torch_pair((top, left))}"
+
+
+def torch_pair(numbers: tuple[int, int]) -> str:
+    """One number where both are the same."""
+    return str(numbers[0]) if numbers[0] == numbers[1] else str(numbers)
+
+
+def window_summary(geometry: Window, usual_stride: tuple[int, int]) -> list[str]:
+    """`5×5`, `stride 2`, `pad 1`: the geometry, without what is as usual."""
+    (top, bottom), (left, right) = geometry.padding
+    parts = [f"{geometry.kernel[0]}×{geometry.kernel[1]}"]
+    if geometry.stride != usual_stride:
+        parts.append(f"stride {_by(geometry.stride)}")
+    if geometry.padded:
+        even = top == bottom and left == right
+        parts.append(f"pad {_by((top, left))}" if even else f"pad {top} {bottom} {left} {right}")
+    if geometry.dilation != (1, 1):
+        parts.append(f"dilation {_by(geometry.dilation)}")
+    return parts
+
+
+def _by(numbers: tuple[int, int]) -> str:
+    return str(numbers[0]) if numbers[0] == numbers[1] else f"{numbers[0]}×{numbers[1]}"

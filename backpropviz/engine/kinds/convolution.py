@@ -8,7 +8,7 @@ forward pass, and ∂L/∂W comes out turned with it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -19,12 +19,117 @@ from backpropviz.engine.index import Index, picked, reached, under, variables
 from backpropviz.engine.kernels import convolution as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import Padding, Pair, image_shape, positive, window
+from backpropviz.engine.kinds.configuration import (
+    Padding,
+    Pair,
+    image_shape,
+    positive,
+    torch_padded,
+    torch_pair,
+    window,
+    window_summary,
+)
+from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
 from backpropviz.engine.nest import Axis, Loops, Nest, Presence, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+_LINEAR_TEXT = "The same filter slides over every position; nothing is turned."
+
+
+_TURNED_TEXT = "The same filter slides over every position, turned by 180°: a true convolution."
+
+
+def _met(told: Told) -> Sentences:
+    padding = told.padding_count(0)
+    met = told.counted(len(told.derivation.positions) - padding, told.noun)
+    if padding:
+        met += f" and {told.counted(padding, 'padding cell')}"
+    verb = "adds" if told.is_complete else "has added"
+    bold = f"The filter lies over {met} here and {verb} up to {told.said(told.value)}."
+    return Sentences(
+        bold, (*sums_from_bias(told), _TURNED_TEXT if told.layer.flip else _LINEAR_TEXT)
+    )
+
+
+def _why_filter(told: Told) -> tuple[str, ...]:
+    upstream, pixels = told.all_values(0), told.all_values(1)
+    padding = told.padding_count(1)
+    noun = told.noun
+    met = told.counted(pixels.size - padding, noun)
+    extra = f" and {told.counted(padding, 'padding cell')}" if padding else ""
+    return (f"It met {met}{extra}.", *_what_counts(told, upstream, pixels, noun))
+
+
+def _what_counts(
+    told: Told, upstream: np.ndarray, pixels: np.ndarray, noun: str
+) -> tuple[str, ...]:
+    active = np.flatnonzero(upstream)
+    if not active.size:
+        return ("No place has an upstream gradient, so every product is 0.",)
+    if active.size == 1:
+        (place,) = active
+        what = f"only its {noun} counts: here {told.said(float(pixels[place]))}"
+        times = f"times upstream {told.said(float(upstream[place]))}"
+        if told.goes_into_maximum:
+            where = "Only the meeting inside the winner's window reached the loss"
+        else:
+            where = "Only one place has an upstream gradient that is not 0"
+        return (f"{where}, so {what}, {times}.",)
+    both = int(np.count_nonzero(pixels[active]))
+    if active.size == upstream.size == both:
+        return (f"Each met an upstream gradient; those {both:,} products add up.",)
+    some = (
+        f"All {active.size:,} places"
+        if active.size == upstream.size
+        else f"Only {told.counted(active.size, 'place')}"
+    )
+    if both == 0:
+        return (f"{some} have an upstream gradient, and there every {noun} is 0.",)
+    rest = "That product counts." if both == 1 else f"Those {both:,} products add up."
+    return (f"{some} have an upstream gradient; at {both:,} of them the {noun} is not 0.", rest)
+
+
+def _why_pixel(told: Told) -> tuple[str, ...]:
+    terms = told.derivation.term_values
+    noun = told.noun
+    if not terms.size:
+        return (f"No filter reaches this {noun}, so it has no influence.",)
+    nonzero = int(np.count_nonzero(terms))
+    ways = told.counted(terms.size, "way")
+    each = "each hands back its upstream gradient times the weight it met"
+    return (
+        f"It went into the output by {ways}, and {each}; {not_zero(nonzero, terms.size)}.",
+        f"Seen from the {noun}, the kernel is {_as_seen(told)}.",
+    )
+
+
+def _as_seen(told: Told) -> str:
+    turned_forwards = "not turned: the forward pass has turned it"
+    return turned_forwards if told.layer.flip else "turned by 180°: only here"
+
+
+def _pulled_back(told: Told) -> Sentences:
+    return Sentences(moved(told, told.noun), _why_pixel(told))
+
+
+def _asked(layer: Conv2d, given: Sequence[str]) -> str:
+    window = layer.window
+    source, padding = torch_padded(given[0], window)
+    weight = f"{given[1]}.flip(2, 3)" if layer.flip else given[1]
+    options = padding
+    options += "" if window.stride == (1, 1) else f", stride={torch_pair(window.stride)}"
+    options += "" if window.dilation == (1, 1) else f", dilation={torch_pair(window.dilation)}"
+    options += "" if layer.groups == 1 else f", groups={layer.groups}"
+    return f"F.conv2d({', '.join((source, weight, *given[2:]))}{options})"
+
+
+def _summary(layer: Conv2d, _: Sequence[str]) -> str:
+    parts = window_summary(layer.window, (1, 1))
+    return ", ".join([*parts, f"{layer.groups} groups"] if layer.groups > 1 else parts)
 
 
 @frozen(slots=False)
@@ -36,6 +141,18 @@ class Conv2d:
     """
 
     kind: ClassVar[str] = "conv2d"
+    about: ClassVar[Kind] = Kind(
+        "Convolution",
+        "o",
+        Family.LEARNED,
+        "conv",
+        "Filters that slide over the image; all positions share a filter's weights.",
+        Torch(_asked),
+        {"out_channels": 16, "kernel_size": 3, "padding": 1},
+        Words(_met, _pulled_back, _why_filter),
+        Pattern.FILTERS,
+        _summary,
+    )
     out_channels: int
     kernel_size: Pair
     stride: Pair = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import ClassVar
 
@@ -21,8 +21,10 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
+from backpropviz.engine.kinds.kind import CodeNumber, LossKind, Quantity
 from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
 from backpropviz.engine.kinds.softmax import (
+    STEPS,
     each_class,
     exponentials,
     largest,
@@ -30,6 +32,7 @@ from backpropviz.engine.kinds.softmax import (
     over_classes,
     probabilities,
 )
+from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import (
     Axis,
     Computed,
@@ -48,6 +51,79 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 
+def _said(told: Told) -> Sentences:
+    """A step from the logits to the loss."""
+    value, quantity = told.said(told.value), told.address.quantity
+    place = told.address.indices[-1] if told.address.indices else 0
+    match quantity:
+        case "max":
+            bold = f"The largest logit is {value}."
+        case "exp":
+            bold = f"Class {place} weighs {value} among the classes."
+        case "normalizer":
+            bold = f"All classes together weigh {value}."
+        case "probabilities":
+            bold = f"Class {place} gets the probability {value}."
+        case "sample":
+            bold = f"This sample's loss is {value}."
+        case "surprise":
+            bold = f"If class {place} alone were wanted, its loss would be {value}."
+        case "wanted":
+            bold = f"Of class {place}, {value} is wanted."
+        case "mass":
+            bold = opened(told, f"The sample counts {value}.")
+        case "weight_sum":
+            bold = opened(told, f"The weights of the targets add up to {value}.")
+        case _:
+            bold = opened(told, f"The loss is {value}.")
+    remark = told.derivation.nest.remark
+    return Sentences(bold, (remark,) if remark else ())
+
+
+def _pulled(told: Told) -> Sentences:
+    """What a logit's gradient says of its class."""
+    value, remark = told.said(abs(told.value)), told.derivation.nest.remark
+    category = told.address.indices[-1]
+    if told.layer.weighted is not None:
+        what = "is pulled up" if told.value < 0 else "is pushed down"
+        return Sentences(f"Class {category} {what}, at a rate of {value}.", (remark,))
+    is_target = told.target_at(told.address.indices[0]) == category
+    what = "is the target: raising its logit lowers"
+    if not is_target:
+        what = "is not the target: raising its logit raises"
+    return Sentences(f"Class {category} {what} the loss, at a rate of {value}.", (remark,))
+
+
+def _asked(loss: CrossEntropy, classes: int) -> Mapping[str, str]:
+    reduced = "" if loss.reduction == "mean" else ', reduction="sum"'
+    weights = "" if loss.class_weights is None else f"torch.tensor({list(loss.class_weights)})"
+    options = f", weight={weights}" if weights else ""
+    smoothing = loss.label_smoothing
+    options += f", label_smoothing={smoothing!r}" if smoothing else ""
+    shifted = "torch.exp(z - z.max(1, keepdim=True).values)"
+    wanted = f"F.one_hot(t, {classes})"
+    wanted = f"(1 - {smoothing!r}) * {wanted} + {smoothing!r} / {classes}" if smoothing else wanted
+    wanted = f"({wanted}) * {weights}" if weights else wanted
+    return {
+        "max": "z.max(1).values",
+        "exp": shifted,
+        "normalizer": f"{shifted}.sum(1)",
+        "probabilities": "F.softmax(z, dim=1)",
+        "sample": f'F.cross_entropy(z, t, reduction="none"{options})',
+        "loss": f"F.cross_entropy(z, t{reduced}{options})",
+        "surprise": "-F.log_softmax(z, dim=1)",
+        "wanted": wanted,
+        "mass": f"({wanted}).sum(1)",
+        "weight_sum": f"{weights}[t].sum()",
+    }
+
+
+def _code_numbers(loss: CrossEntropy, classes: int) -> Mapping[str, CodeNumber]:
+    smoothing = loss.label_smoothing
+    weights = {} if loss.class_weights is None else {"w": loss.class_weights}
+    return {"eps": smoothing, "delta": smoothing / classes, **weights}
+
+
 @frozen
 class CrossEntropy:
     """L[n] = log Σ_k exp(z[n,k]) − z[n,t]; ∂L/∂z[n,k] = (p[n,k] − [k = t]) · 1/N.
@@ -58,6 +134,23 @@ class CrossEntropy:
     """
 
     kind: ClassVar[str] = "cross_entropy"
+    about: ClassVar[LossKind] = LossKind(
+        "Cross-entropy",
+        _asked,
+        Words(_said, _pulled),
+        quantities={
+            **STEPS,
+            "sample": Quantity("ℓ", is_spelled_out=False),
+            "surprise": Quantity("u"),
+            "wanted": Quantity("y"),
+            "mass": Quantity("Y"),
+            "weight_sum": Quantity("w"),
+        },
+        code_numbers=_code_numbers,
+        is_of_classes=True,
+        is_of_samples=lambda loss: not loss.class_weights,
+        figure="classes",
+    )
     reduction: Reduction = "mean"
     label_smoothing: float = 0.0
     class_weights: tuple[float, ...] | None = None

@@ -5,17 +5,61 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.index import picked, variables
 from backpropviz.engine.kernels import dense as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import positive, single
+from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
 from backpropviz.engine.nest import Axis, Loops, Nest, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _summed(told: Told) -> Sentences:
+    inputs = told.counted(len(told.derivation.positions), "input")
+    bold = f"{inputs.capitalize()}, each with a weight of its own, make {told.said(told.value)}."
+    if not told.is_complete:
+        bold = f"So far, the {inputs}, each with a weight of its own, make {told.said(told.value)}."
+    quiet = int(np.count_nonzero(told.all_values(1) == 0))
+    silent = (
+        (f"{told.counted(quiet, 'input')} of them {_be(quiet)} 0 and add nothing.",)
+        if quiet
+        else ()
+    )
+    return Sentences(bold, (*sums_from_bias(told), *silent))
+
+
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _why_weight(told: Told) -> tuple[str, ...]:
+    upstream, values = told.all_values(0), told.all_values(1)
+    if upstream.size > 1:
+        samples = told.counted(upstream.size, "sample")
+        return (f"It links one input to one output: one product for each of {samples}.",)
+    met, came = told.said(float(values[0])), told.said(float(upstream[0]))
+    link = "It links one input to one output, so it met one value only"
+    return (f"{link}: {met}, times upstream {came}.",)
+
+
+def _why_input(told: Told) -> tuple[str, ...]:
+    outputs = told.derivation.term_values
+    nonzero = int(np.count_nonzero(outputs))
+    count = told.counted(outputs.size, "output")
+    each = "each hands back its upstream gradient times their weight"
+    return (f"It went into {count}, and {each}; {not_zero(nonzero, outputs.size)}.",)
+
+
+def _pulled_back(told: Told) -> Sentences:
+    return Sentences(moved(told, "input"), _why_input(told))
 
 
 @frozen
@@ -23,6 +67,17 @@ class Dense:
     """y[n,o] = b[o] + Σ_i W[o,i] · x[n,i]."""
 
     kind: ClassVar[str] = "dense"
+    about: ClassVar[Kind] = Kind(
+        "Dense",
+        "z",
+        Family.LEARNED,
+        "dense",
+        "Every output is a weighted sum of all inputs; needs a flatten before it.",
+        Torch(lambda _, given: f"F.linear({', '.join(given)})"),
+        {"out_features": 32},
+        Words(_summed, _pulled_back, _why_weight),
+        Pattern.SUMS,
+    )
     out_features: int
     bias: bool = True
 

@@ -15,6 +15,7 @@ from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import single
+from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
     LayerMode,
     LayerNests,
@@ -22,12 +23,47 @@ from backpropviz.engine.kinds.protocol import (
     Residuals,
     Site,
 )
+from backpropviz.engine.kinds.words import Sentences, Told, Words
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 _REMARK = "In use nothing is left out."
+
+
+_LEFT_OUT = "The mask left it out, so"
+
+
+def _masked(told: Told) -> Sentences:
+    before, mask = (factor.value for factor in told.derivation.terms[0].operands[:2])
+    remark = told.derivation.nest.remark
+    if not mask:
+        return Sentences(f"{_LEFT_OUT} {told.said(before)} becomes 0.", (remark,))
+    return Sentences(
+        f"The mask keeps it: {told.said(before)} grows to {told.said(told.value)}.", (remark,)
+    )
+
+
+def _through_mask(told: Told) -> Sentences:
+    upstream, mask = (factor.value for factor in told.derivation.terms[0].operands[:2])
+    if not mask:
+        return Sentences(f"{_LEFT_OUT} no gradient passes.", (told.derivation.nest.remark,))
+    if upstream == 0:
+        return Sentences("Nothing comes from upstream, so nothing passes.")
+    bold = (
+        f"The mask kept it, so the upstream {told.said(upstream)} grows to {told.said(told.value)}."
+    )
+    return Sentences(bold, ("On the way there the value was made larger by the same factor.",))
+
+
+def _inside(layer: Dropout, quantity: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    """With the recorded mask, since a call would draw another."""
+    if layer.mode == "eval":
+        return ()
+    value = {"output": names["input"], "input.grad": "g"}[quantity]
+    kept = f" / {1 - layer.p!r}" if layer.p < 1 else ""
+    return "# F.dropout would draw another mask than the recorded one.", f"{value} * mask{kept}"
 
 
 @frozen
@@ -39,6 +75,19 @@ class Dropout:
     """
 
     kind: ClassVar[str] = "dropout"
+    about: ClassVar[Kind] = Kind(
+        "Dropout",
+        "h",
+        Family.NORMALIZATION,
+        "dropout",
+        "In training a part of the values, chosen at random, becomes 0.",
+        Torch("F.dropout({0}, {p!r}, training=False)", _inside),
+        words=Words(_masked, _through_mask),
+        pattern=Pattern.VALUES,
+        quantities={"mask": Quantity("M")},
+        # Where nothing is kept every value is 0 already; 0 / 0 would be no number.
+        code_numbers=lambda layer: {"drop": layer.p if layer.p < 1 else 0.0},
+    )
     p: float = 0.5
     mode: LayerMode = "eval"
     seed: int = 0

@@ -14,6 +14,7 @@ from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.formula import Formula
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
+from backpropviz.engine.kinds.kind import Family, Kind, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Cell, Choice
@@ -26,6 +27,15 @@ class Add:
     """o = X1 + X2 + …, value by value; every input takes the whole upstream gradient."""
 
     kind: ClassVar[str] = "add"
+    about: ClassVar[Kind] = Kind(
+        "Add",
+        "s",
+        Family.JOIN,
+        "add",
+        "The sum of several layers: the join of a residual block.",
+        Torch(lambda _, given: " + ".join(given)),
+        summary=lambda _, inputs: " + ".join(inputs),
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The shape that all inputs have."""
@@ -94,6 +104,15 @@ class Concat:
     """The inputs' channels one after the other; every input takes its part of the gradient."""
 
     kind: ClassVar[str] = "concat"
+    about: ClassVar[Kind] = Kind(
+        "Concatenate",
+        "h",
+        Family.JOIN,
+        "concat",
+        "The channels of several layers in a row.",
+        Torch(lambda _, given: f"torch.cat([{', '.join(given)}], dim=1)"),
+        summary=lambda _, inputs: ", ".join(inputs),
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The channels (or features) add up; the rest is what all inputs have."""

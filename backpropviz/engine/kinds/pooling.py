@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import ClassVar, TypeAlias, get_args
+from typing import Any, ClassVar, TypeAlias, get_args
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.derivation import Term
 from backpropviz.engine.index import Index, reached, under, variables
 from backpropviz.engine.kernels import adaptive_pooling as adaptive
 from backpropviz.engine.kernels import pooling as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import Padding, Pair, image_shape, is_whole, window
-from backpropviz.engine.kinds.protocol import Layer, LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.kink import Crossing, KinkFinder, WinnerChange
+from backpropviz.engine.kinds.configuration import (
+    Padding,
+    Pair,
+    image_shape,
+    is_whole,
+    torch_padded,
+    torch_pair,
+    window,
+    window_summary,
+)
+from backpropviz.engine.kinds.kind import Coding, Family, Kind, Pattern, Quantity, Torch
+from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
+from backpropviz.engine.kink import Crossing, Kept, WinnerChange
 from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import (
     Axis,
@@ -36,12 +48,227 @@ from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
+_TIE_TEXTS: Mapping[object, str] = {
+    "first": "the first in row-major order counts as the winner",
+    "all": "each of them counts as a winner",
+    "shared": "they share the gradient on the way back",
+}
+
+
+def _largest(told: Told) -> Sentences:
+    seen = told.terms_seen()
+    seen = seen[seen > -np.inf]
+    if not seen.size:
+        return Sentences("No value of the window has been compared yet.")
+    if not told.is_complete:
+        count = told.counted(seen.size, "value")
+        bold = f"The largest of the first {count} is {told.said(told.value)}."
+    else:
+        count = told.counted(seen.size, "value")
+        bold = f"The largest of the {count} goes on: {told.said(told.value)}."
+    equal = int(np.count_nonzero(seen == seen.max()))
+    if equal > 1:
+        why = f"{equal} of them are equally large; {_TIE_TEXTS[told.layer.ties]}."
+    else:
+        why = "The others have no effect on anything that follows." if told.is_complete else ""
+    return Sentences(bold, (why,) if why else ())
+
+
+def _mean(told: Told) -> Sentences:
+    count = told.counted(len(told.derivation.positions), "value")
+    bold = f"The {count} of the window, each by its share, make {told.said(told.value)}."
+    return Sentences(opened(told, bold), (told.derivation.nest.remark,))
+
+
+_LOSER = (
+    "Only the largest value of a window went on, so for this image a loser had no effect on the "
+    "loss. A small nudge of it changes nothing until it overtakes the winner: its derivative is 0, "
+    "computed, not missing. Other images and windows make other winners."
+)
+
+
+_WINNER = (
+    "Only the largest value of a window went on to the loss, so it alone answers for it. Other "
+    "images and windows make other winners."
+)
+
+
+_FILTER_IS_SHARED = (
+    "A loser has no weights of its own that would miss out: all positions share one filter, and "
+    "∂L/∂W gathers upstream times image at the positions that won."
+)
+
+
+_MANY = 64
+
+
+def _won_back(told: Told) -> Sentences:
+    """What a cell gets from the windows that it stood in."""
+    derivation = told.derivation
+    windows = len(derivation.positions)
+    if windows == 0:
+        return Sentences(
+            "No window reaches this cell, so its gradient is 0.",
+            ("It had no influence on the loss.",),
+        )
+    terms = [derivation.terms[k] for k in range(min(windows, _MANY))]
+    won = [term for term in terms if term.operands[1].value]
+    if not won:
+        return _lost(told, terms)
+    if any(term.operands[1].label == "tied" for term in won):
+        return _tied_back(told, won, windows)
+    reasons = (_WINNER, *_whose_weights(told))
+    if windows == 1:
+        bold = (
+            f"It won its window, so it takes the whole upstream gradient: {told.said(told.value)}."
+        )
+    else:
+        verb = "takes" if len(won) == 1 else "adds up"
+        theirs = "its upstream gradient" if len(won) == 1 else "their upstream gradients"
+        bold = f"It won {len(won)} of its {windows} windows and {verb} {theirs}: "
+        bold += f"{told.said(told.value)}."
+    return Sentences(bold, reasons)
+
+
+def _tied_back(told: Told, won: list[Term], windows: int) -> Sentences:
+    """A cell that shares its rank with others, where not just the first of them counts."""
+    remark = told.derivation.nest.remark
+    if windows > 1:
+        bold = f"It won or tied {len(won)} of its {windows} windows and adds up what it takes: "
+        return Sentences(f"{bold}{told.said(told.value)}.", (remark,))
+    is_shared = len(won[0].operands) > 2
+    part = won[0].operands[2].label if is_shared else "the whole"
+    bold = f"It tied for its window and takes {part} of the upstream gradient: "
+    return Sentences(f"{bold}{told.said(told.value)}.", (remark,))
+
+
+def _lost(told: Told, terms: list[Term]) -> Sentences:
+    own = told.value_at(told.address.of(""))
+    reasons = (_LOSER, *_whose_weights(told))
+    if len(terms) > 1:
+        return Sentences(f"It lost all {len(terms)} of its windows, so it gets 0.", reasons)
+    best = _best_of(told, terms[0])
+    if best is None:
+        return Sentences("It lost its window, so it gets 0.", reasons)
+    if own == best:
+        bold = f"It tied at {told.said(own)}, and the first in row-major order wins: it gets 0."
+    else:
+        bold = f"It lost its window to {told.said(best)}, so it gets 0."
+    return Sentences(bold, (f"Its own value was {told.said(own)}.", *reasons))
+
+
+def _best_of(told: Told, term: Term) -> float | None:
+    """The value that won a window: the pooling's output there."""
+    upstream = term.operands[0].address
+    return None if upstream is None else told.value_at(upstream.of(""))
+
+
+def _shared_out(told: Told) -> Sentences:
+    """What a cell gets back from means that it was part of."""
+    windows = len(told.derivation.positions)
+    if windows == 0:
+        return Sentences("No window reaches this cell, so its gradient is 0.")
+    share = told.derivation.terms[0].operands[1]
+    remark = told.derivation.nest.remark
+    if windows == 1:
+        bold = f"It had a share of {share.label} in its window's mean, so it takes as much: "
+        return Sentences(f"{bold}{told.said(told.value)}.", (remark,))
+    count = told.counted(windows, "window")
+    bold = f"It had a share in {count}, and takes as much of each: {told.said(told.value)}"
+    return Sentences(f"{bold}{'' if told.is_complete else ' so far'}.", (remark,))
+
+
+def _whose_weights(told: Told) -> tuple[str, ...]:
+    """What clears up whose weights a loser has, where a convolution made the pooled map."""
+    return (_FILTER_IS_SHARED,) if told.comes_from_filter else ()
+
+
+def losers_in_general(*, comes_from_filter: bool) -> tuple[str, ...]:
+    """Why a whole channel's losers get 0, and why that is no loss."""
+    return (_LOSER, _FILTER_IS_SHARED) if comes_from_filter else (_LOSER,)
+
+
+def _summary(word: str) -> Callable[[Any, Sequence[str]], str]:
+    def written(layer: Any, _: Sequence[str]) -> str:
+        return f"{word} " + ", ".join(window_summary(layer.window, layer.window.kernel))
+
+    return written
+
+
+def _ask_largest(layer: Any, given: Sequence[str]) -> str:
+    window = layer.window
+    source, padding = torch_padded(given[0], window, 'float("-inf")')
+    options = f", {torch_pair(window.kernel)}, stride={torch_pair(window.stride)}{padding}"
+    options += "" if window.dilation == (1, 1) else f", dilation={torch_pair(window.dilation)}"
+    return f"F.max_pool2d({source}{options}{_ceil(window)})"
+
+
+def _ask_mean(layer: Any, given: Sequence[str]) -> str:
+    window = layer.window
+    source, padding = torch_padded(given[0], window)
+    options = f", {torch_pair(window.kernel)}, stride={torch_pair(window.stride)}{padding}"
+    options += _ceil(window) + ("" if layer.count_include_pad else ", count_include_pad=False")
+    return f"F.avg_pool2d({source}{options})"
+
+
+def _ask_adaptive(layer: Any, given: Sequence[str]) -> str:
+    size = layer.output_size
+    return f"F.adaptive_avg_pool2d({given[0]}, {size if isinstance(size, int) else tuple(size)})"
+
+
+def _ceil(window: Window) -> str:
+    return ", ceil_mode=True" if window.ceil_mode else ""
+
+
+def _first_alone(layer: Any, is_gradient: bool) -> str:
+    if is_gradient and layer.ties != "first":
+        return "PyTorch always gives the whole gradient to the first winner."
+    return ""
+
+
+def _plain_windows(layer: Any, _: bool) -> str:
+    if layer.window.dilation != (1, 1):
+        return "PyTorch's average pooling knows no dilation."
+    if any(before != after for before, after in layer.window.padding):
+        return "PyTorch's average pooling pads both sides alike."
+    return ""
+
+
+_MEAN_WORDS = Words(_mean, _shared_out)
+
+
+def _global_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
+    shape = coding.input_shape
+    if coding.nest.target.is_gradient:
+        size = shape[2] * shape[3]
+        yield f"{coding.target} = np.broadcast_to(g / {size}, {shape})", shape
+        return
+    text = f"{coding.target} = {coding.source}.mean(axis=(2, 3), keepdims=True)"
+    yield text, coding.nest.shape
+
+
+def _adaptive_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
+    """Window after window, since their sizes differ."""
+    target = coding.target
+    (height, width), (rows, columns) = coding.input_shape[2:], coding.output_shape[2:]
+    yield f"{target} = np.zeros({coding.nest.shape})", coding.nest.shape
+    yield f"for y, x in ndindex({rows}, {columns}):", None
+    yield f"    rows = slice(y * {height} // {rows}, -(-(y + 1) * {height} // {rows}))", None
+    yield f"    columns = slice(x * {width} // {columns}, -(-(x + 1) * {width} // {columns}))", None
+    if not coding.nest.target.is_gradient:
+        window = f"{coding.source}[:, :, rows, columns]"
+        yield f"    {target}[:, :, y, x] = {window}.mean(axis=(2, 3))", None
+        return
+    yield f"    window = {target}[:, :, rows, columns]", None
+    yield "    count = window.shape[2] * window.shape[3]", None
+    yield "    window += g[:, :, y, x, None, None] / count", None
+
 
 class MaxPoolKinks:
     """The slope changes where another cell of the window becomes the largest."""
 
     def between(
-        self, name: str, layer: Layer, base: Residuals, minus: Residuals, plus: Residuals
+        self, name: str, layer: Any, base: Kept, minus: Kept, plus: Kept
     ) -> Iterator[Crossing]:
         """Windows that not all passes give to the same cell."""
         low, here, high = (r["switches"] for r in (minus, base, plus))
@@ -51,7 +278,7 @@ class MaxPoolKinks:
             yield WinnerChange(Address(name, "output", "", place), *winners)
 
 
-def _winner(name: str, base: Residuals, window: Coordinates, switch: int) -> Address:
+def _winner(name: str, base: Kept, window: Coordinates, switch: int) -> Address:
     row, column = divmod(switch, base["input"].shape[3])
     return Address(name, "input", "", (*window[:2], row, column))
 
@@ -105,6 +332,20 @@ class MaxPool2d(_Windowed):
     """
 
     kind: ClassVar[str] = "max_pool2d"
+    about: ClassVar[Kind] = Kind(
+        "Max pooling",
+        "p",
+        Family.POOLING,
+        "pool",
+        "The largest value of each window goes on.",
+        Torch(_ask_largest, lacks=_first_alone),
+        {"kernel_size": 2},
+        Words(_largest, _won_back),
+        Pattern.LARGEST,
+        _summary("max"),
+        {"switches": Quantity("k"), "tied": Quantity("tied")},
+        kinks=MaxPoolKinks(),
+    )
     name_in_words: ClassVar[str] = "a max-pooling"
     ties: TieRule = "first"
 
@@ -166,6 +407,18 @@ class AvgPool2d(_Windowed):
     """
 
     kind: ClassVar[str] = "avg_pool2d"
+    about: ClassVar[Kind] = Kind(
+        "Average pooling",
+        "p",
+        Family.POOLING,
+        "pool",
+        "The mean of each window goes on.",
+        Torch(_ask_mean, lacks=_plain_windows),
+        {"kernel_size": 2},
+        _MEAN_WORDS,
+        Pattern.MEANS,
+        _summary("mean"),
+    )
     name_in_words: ClassVar[str] = "an average-pooling"
     count_include_pad: bool = True
 
@@ -210,6 +463,19 @@ class GlobalAvgPool2d:
     """o[n,c,0,0] = Σ_{y,x} X[n,c,y,x] / (H·W): one window over each whole channel."""
 
     kind: ClassVar[str] = "global_avg_pool2d"
+    about: ClassVar[Kind] = Kind(
+        "Global average pooling",
+        "p",
+        Family.POOLING,
+        "mean",
+        "Each map becomes its mean, whatever its size.",
+        Torch("F.adaptive_avg_pool2d({0}, 1)"),
+        words=_MEAN_WORDS,
+        pattern=Pattern.MEANS,
+        summary=lambda *_: "mean of each map",
+        numpy=_global_numpy,
+        is_numbered=False,
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """(channels, 1, 1)."""
@@ -378,6 +644,17 @@ class AdaptiveAvgPool2d:
     """
 
     kind: ClassVar[str] = "adaptive_avg_pool2d"
+    about: ClassVar[Kind] = Kind(
+        "Adaptive average pooling",
+        "p",
+        Family.POOLING,
+        "pool",
+        "Means over as many windows as are asked for.",
+        Torch(_ask_adaptive),
+        {"output_size": 4},
+        _MEAN_WORDS,
+        numpy=_adaptive_numpy,
+    )
     output_size: OutputSize
 
     def __post_init__(self) -> None:
@@ -542,4 +819,3 @@ LAYERS = (
     GlobalAvgPool2d,
     AdaptiveAvgPool2d,
 )
-KINKS: dict[str, KinkFinder] = {"max_pool2d": MaxPoolKinks()}

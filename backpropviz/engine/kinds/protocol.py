@@ -12,6 +12,7 @@ from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.kinds.kind import Kind, LossKind
 from backpropviz.engine.nest import Nest
 from backpropviz.frozen import frozen
 
@@ -67,6 +68,8 @@ class Layer(Protocol):
 
     kind: ClassVar[str]
     """Its name in a network file."""
+    about: ClassVar[Kind]
+    """What is known of it beside its mathematics."""
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """The shape that the inputs give.
@@ -140,6 +143,7 @@ class Loss(Protocol):
     """What ends a network: prediction and target → one number."""
 
     kind: ClassVar[str]
+    about: ClassVar[LossKind]
 
     @property
     def reduction(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from backpropviz.engine.copying import copy_nest
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import Padding, image_shape, is_whole, single, window
+from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
 from backpropviz.engine.operands import Cell
@@ -21,6 +22,15 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 _REMARK = "The values stay as they are; only their places are named anew."
+
+
+def _reshaped(layer: Reshape, given: Sequence[str]) -> str:
+    return f"{given[0]}.reshape({given[0]}.shape[0], {', '.join(map(str, layer.shape))})"
+
+
+def _framed(layer: Pad, given: Sequence[str]) -> str:
+    (top, bottom), (left, right) = layer.margins
+    return f"F.pad({given[0]}, ({left}, {right}, {top}, {bottom}), value={layer.value!r})"
 
 
 class Reshaping:
@@ -73,6 +83,16 @@ class Flatten(Reshaping):
     """o[n, c·H·W + y·W + x] = X[n,c,y,x]."""
 
     kind: ClassVar[str] = "flatten"
+    about: ClassVar[Kind] = Kind(
+        "Flatten",
+        "x",
+        Family.SHAPE,
+        "flatten",
+        "All values of a sample in one row.",
+        Torch("torch.flatten({0}, 1)"),
+        pattern=Pattern.RESHAPED,
+        is_numbered=False,
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """One axis."""
@@ -85,6 +105,16 @@ class Reshape(Reshaping):
     """The values in row-major order under another shape (without the batch); one size may be −1."""
 
     kind: ClassVar[str] = "reshape"
+    about: ClassVar[Kind] = Kind(
+        "Reshape",
+        "x",
+        Family.SHAPE,
+        "reshape",
+        "The same values in another shape.",
+        Torch(_reshaped),
+        {"shape": (-1,)},
+        pattern=Pattern.RESHAPED,
+    )
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
@@ -150,6 +180,15 @@ class Pad:
     """o[n,c,y,x] = X[n,c,y−top,x−left], and `value` where there is no such pixel."""
 
     kind: ClassVar[str] = "pad"
+    about: ClassVar[Kind] = Kind(
+        "Pad",
+        "x",
+        Family.SHAPE,
+        "pad",
+        "A frame of equal values around each map.",
+        Torch(_framed),
+        {"padding": 1},
+    )
     padding: Padding
     value: float = 0.0
 

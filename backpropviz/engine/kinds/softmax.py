@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from backpropviz.engine.address import Address
@@ -13,11 +14,54 @@ from backpropviz.engine.index import variables
 from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import single
+from backpropviz.engine.kinds.kind import Family, Kind, Quantity, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _shares(told: Told) -> Sentences:
+    """A step of a softmax layer."""
+    value, remark = told.said(told.value), told.derivation.nest.remark
+    place = told.address.indices[-1] if told.address.indices else 0
+    match told.address.quantity:
+        case "max":
+            bold = opened(told, f"The largest input is {value}.")
+        case "exp":
+            bold = f"Output {place} weighs {value} among the outputs."
+        case "normalizer":
+            bold = opened(told, f"All outputs together weigh {value}.")
+        case "dot":
+            bold = opened(told, f"The mean upstream gradient is {value}.")
+        case _:
+            bold = f"Output {place} gets the share {value}."
+    return Sentences(bold, (remark,))
+
+
+def _inside(_: Softmax, quantity: str, names: Mapping[str, str]) -> tuple[str, ...]:
+    given = names["input"]
+    shifted = f"torch.exp({given} - {given}.max(1, keepdim=True).values)"
+    found = {
+        "max": f"{given}.max(1).values",
+        "exp": shifted,
+        "normalizer": f"{shifted}.sum(1)",
+        "dot": f"(g * {names['output']}).sum(1)",
+    }
+    return (found[quantity],) if quantity in found else ()
+
+
+STEPS: Mapping[str, Quantity] = MappingProxyType(
+    {
+        "max": Quantity("m", is_spelled_out=False),
+        "exp": Quantity("e", is_spelled_out=False),
+        "normalizer": Quantity("S", is_spelled_out=False),
+        "probabilities": Quantity("p", is_spelled_out=False),
+    }
+)
+"""The arrays that a softmax computes on its way."""
 
 
 @frozen
@@ -25,6 +69,16 @@ class Softmax:
     """p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j]); ∂z = p·g − p·Σ_j p·g."""
 
     kind: ClassVar[str] = "softmax"
+    about: ClassVar[Kind] = Kind(
+        "Softmax",
+        "p",
+        Family.ACTIVATION,
+        "softmax",
+        "Probabilities that add up to 1; cross-entropy brings its own, so it needs none before.",
+        Torch("F.softmax({0}, dim=1)", _inside),
+        words=Words(_shares),
+        quantities={**STEPS, "dot": Quantity("q")},
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input, which must be flat."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -17,11 +18,30 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
+from backpropviz.engine.kinds.kind import LossKind, Quantity
 from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
 from backpropviz.engine.nest import Loops, Nest, Rule
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _said(told: Told) -> Sentences:
+    """A difference, or the loss."""
+    if told.address.quantity == "difference":
+        if told.value == 0:
+            return Sentences("The prediction is the target.", ("There is nothing to mend here.",))
+        side = "above" if told.value > 0 else "below"
+        return Sentences(f"The prediction is {told.said(abs(told.value))} {side} the target.")
+    bold = opened(told, f"The loss is {told.said(told.value)}.")
+    return Sentences(bold, (told.derivation.nest.remark,))
+
+
+def _asked(loss: SquaredError, _: int) -> Mapping[str, str]:
+    reduced = "" if loss.reduction == "mean" else ', reduction="sum"'
+    half = " / 2" if loss.half else ""
+    return {"difference": "z - t", "loss": f"F.mse_loss(z, t{reduced}){half}"}
 
 
 @frozen
@@ -32,6 +52,14 @@ class SquaredError:
     """
 
     kind: ClassVar[str] = "squared_error"
+    about: ClassVar[LossKind] = LossKind(
+        "Squared error",
+        _asked,
+        Words(_said, moved_input),
+        summary=lambda loss: "½ (p − t)²" if loss.half else "(p − t)²",
+        quantities={"difference": Quantity("d", is_spelled_out=False)},
+        figure="differences",
+    )
     half: bool = False
     reduction: Reduction = "mean"
 

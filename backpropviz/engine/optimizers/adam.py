@@ -13,13 +13,55 @@ from backpropviz.engine.formula import sqrt
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
+    DECAYED,
+    OptimizerKind,
     OptimizerState,
+    Part,
     Update,
+    average,
     check_not_negative,
     decay_nests,
 )
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _about(name: str) -> OptimizerKind:
+    return OptimizerKind(
+        name,
+        name,
+        _torch_settings,
+        lambda rule: {
+            "lr": rule.learning_rate,
+            "decay": rule.weight_decay,
+            "eps": rule.eps,
+            "beta1": rule.betas[0],
+            "beta2": rule.betas[1],
+        },
+        {
+            "decayed": DECAYED,
+            "moment1": Part(
+                "m",
+                "first moment",
+                average("gradients", "It says which way they agree to go."),
+                "exp_avg",
+            ),
+            "moment2": Part(
+                "v",
+                "second moment",
+                average("squared gradients", "It says how large they usually are."),
+                "exp_avg_sq",
+            ),
+        },
+        torch_counts=True,
+        powers=lambda rule: {"1 − β₂ᵗ": rule.betas[1], "1 − β₁ᵗ": rule.betas[0]},
+    )
+
+
+def _torch_settings(rule: Adam) -> str:
+    settings = f"lr={rule.learning_rate!r}, betas={rule.betas!r}, eps={rule.eps!r}"
+    is_told = rule.weight_decay or isinstance(rule, AdamW)
+    return settings + (f", weight_decay={rule.weight_decay!r}" if is_told else "")
 
 
 @frozen
@@ -31,6 +73,7 @@ class Adam:
     """
 
     kind: ClassVar[str] = "adam"
+    about: ClassVar[OptimizerKind] = _about("Adam")
     learning_rate: float = 0.001
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -125,6 +168,7 @@ class AdamW(Adam):
     """
 
     kind: ClassVar[str] = "adamw"
+    about: ClassVar[OptimizerKind] = _about("AdamW")
     weight_decay: float = 0.01
 
     def update(

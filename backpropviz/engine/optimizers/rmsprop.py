@@ -13,13 +13,25 @@ from backpropviz.engine.formula import Formula, sqrt
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
+    DECAYED,
+    OptimizerKind,
     OptimizerState,
+    Part,
     Update,
+    average,
     check_not_negative,
     decay_nests,
+    velocity,
 )
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _torch_settings(rule: RmsProp) -> str:
+    settings = f"lr={rule.learning_rate!r}, alpha={rule.alpha!r}, eps={rule.eps!r}"
+    settings += f", momentum={rule.momentum!r}" if rule.momentum else ""
+    settings += ", centered=True" if rule.centered else ""
+    return settings + (f", weight_decay={rule.weight_decay!r}" if rule.weight_decay else "")
 
 
 @frozen
@@ -32,6 +44,42 @@ class RmsProp:
     """
 
     kind: ClassVar[str] = "rmsprop"
+    about: ClassVar[OptimizerKind] = OptimizerKind(
+        "RMSProp",
+        "RMSprop",
+        _torch_settings,
+        lambda rule: {
+            "lr": rule.learning_rate,
+            "momentum": rule.momentum,
+            "decay": rule.weight_decay,
+            "eps": rule.eps,
+            "alpha": rule.alpha,
+        },
+        {
+            "decayed": DECAYED,
+            "square_average": Part(
+                "s",
+                "square average",
+                average("squared gradients", "It says how large they usually are."),
+                "square_avg",
+            ),
+            "gradient_average": Part(
+                "a",
+                "gradient average",
+                average("gradients", "Taken off, it leaves how much they vary."),
+                "grad_avg",
+            ),
+            "velocity": Part(
+                "v",
+                "velocity",
+                lambda told: velocity(
+                    told, told.optimizer.momentum, ", taken in units of its usual size"
+                ),
+                "momentum_buffer",
+            ),
+        },
+        torch_counts=True,
+    )
     learning_rate: float = 0.01
     alpha: float = 0.99
     eps: float = 1e-8

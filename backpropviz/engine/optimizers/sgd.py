@@ -14,13 +14,24 @@ from backpropviz.engine.formula import Formula
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
+    DECAYED,
+    OptimizerKind,
     OptimizerState,
+    Part,
     Update,
     check_not_negative,
     decay_nests,
+    velocity,
 )
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+
+def _torch_settings(rule: Sgd) -> str:
+    settings = f"lr={rule.learning_rate!r}"
+    settings += f", momentum={rule.momentum!r}" if rule.momentum else ""
+    settings += ", nesterov=True" if rule.nesterov else ""
+    return settings + (f", weight_decay={rule.weight_decay!r}" if rule.weight_decay else "")
 
 
 @frozen
@@ -32,6 +43,26 @@ class Sgd:
     """
 
     kind: ClassVar[str] = "sgd"
+    about: ClassVar[OptimizerKind] = OptimizerKind(
+        "SGD",
+        "SGD",
+        _torch_settings,
+        lambda rule: {
+            "lr": rule.learning_rate,
+            "momentum": rule.momentum,
+            "decay": rule.weight_decay,
+        },
+        {
+            "decayed": DECAYED,
+            "velocity": Part(
+                "v",
+                "velocity",
+                lambda told: velocity(told, told.optimizer.momentum),
+                "momentum_buffer",
+            ),
+        },
+        {"learning_rate": 0.02, "momentum": 0.9},
+    )
     learning_rate: float = 0.01
     momentum: float = 0.0
     nesterov: bool = False
@@ -58,10 +89,10 @@ class Sgd:
             gradient = parts["decayed"] = gradient + self.weight_decay * parameter
         direction = gradient
         if self.momentum:
-            velocity = self.momentum * state["velocity"]
-            velocity += gradient
-            parts["velocity"] = velocity
-            direction = gradient + self.momentum * velocity if self.nesterov else velocity
+            kept = self.momentum * state["velocity"]
+            kept += gradient
+            parts["velocity"] = kept
+            direction = gradient + self.momentum * kept if self.nesterov else kept
         return Update(parts, -self.learning_rate * direction)
 
     def nests(self, parameter: Address, shape: Shape, iteration: int) -> tuple[Nest, ...]:
@@ -82,11 +113,11 @@ class Sgd:
 
     def _step_nest(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
         rate, momentum = Constant("η", self.learning_rate), Constant("μ", self.momentum)
-        velocity = parameter.of("velocity")
-        operands: tuple[Operand | Address, ...] = (rate, velocity if self.momentum else gradient)
+        kept = parameter.of("velocity")
+        operands: tuple[Operand | Address, ...] = (rate, kept if self.momentum else gradient)
         formula: Callable[..., Formula] = _scaled_down
         if self.nesterov:
-            operands = (rate, gradient, momentum, velocity)
+            operands = (rate, gradient, momentum, kept)
             formula = _looked_ahead
         remark = "The gradient points uphill; the step goes down."
         return elementwise_nest(parameter.of("step"), shape, operands, formula, remark)

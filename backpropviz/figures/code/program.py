@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Final, TypeAlias
+from typing import Final
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
 from backpropviz.engine.kinds.activation import NotAbove
 from backpropviz.engine.kinds.cross_entropy import OneOver
+from backpropviz.engine.kinds.kind import CodeNumber
 from backpropviz.engine.nest import Nest, Operand, Values
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.ties import TiedIndicator, TiedShare
@@ -19,20 +20,6 @@ from backpropviz.frozen import frozen
 
 TAPE_FILE: Final = "tape.npz"
 _MATH = ("erf", "exp", "inf", "log", "pi", "sqrt", "tanh")
-_SPELLED_OUT: Final = frozenset(
-    {
-        *("switches", "tied", "mask", "mean", "variance", "centered", "inv_std", "normalized"),
-        *("running_mean", "running_var", "upstream_sum", "upstream_dot", "dot"),
-        *("surprise", "entropy", "wanted", "mass", "weight_sum"),
-    }
-)
-"""What code calls by its name, where equations have a letter."""
-
-
-Setting: TypeAlias = float | tuple[float, ...]
-"""A number of the configuration, or one for each class."""
-
-
 _CODE_OF: Final = {
     "η": "lr",
     "λ": "decay",
@@ -98,9 +85,11 @@ class Names:
         is_upstream = array.is_gradient and array.quantity not in PARAMETERS
         if is_upstream and array != self.nest.target and self.nest.target.is_gradient:
             return "g"
-        if array.quantity in _SPELLED_OUT:
+        notation = Notation.of(self.values)
+        kept = notation.kept(array)
+        if kept is not None and kept.is_spelled_out:
             return f"{array.quantity}_next" if array.part == "next" else array.quantity
-        letter = Notation.of(self.values).letter(array)
+        letter = notation.letter(array)
         plain = letter.text.removeprefix("Δ").replace("ℓ", "sample")
         if any(axis.name == plain for axis in self.nest.by_target.axes):
             plain = "values"
@@ -173,7 +162,7 @@ def indexed(name: str, indices: tuple[int, ...] | None) -> str:
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
-def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
+def hyperparameters(text: str, known: Mapping[str, CodeNumber]) -> list[str]:
     """Assignments of the settings that lines name: `lr = 0.01`, `w = np.array([0.5, 1.0])`."""
     return [
         f"{name} = {f'np.array({list(value)})' if isinstance(value, tuple) else repr(value)}"

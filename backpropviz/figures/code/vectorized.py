@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from backpropviz.engine.address import Address
+from backpropviz.engine.arrays import Shape
 from backpropviz.engine.index import Index
 from backpropviz.engine.kinds.activation import NotAbove
 from backpropviz.engine.kinds.cross_entropy import (
@@ -13,6 +15,7 @@ from backpropviz.engine.kinds.cross_entropy import (
     TargetCell,
     TargetWeight,
 )
+from backpropviz.engine.kinds.kind import Kind, Pattern
 from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Choice
@@ -31,11 +34,42 @@ from backpropviz.figures.code.program import (
     python_constant,
     with_shape,
 )
-from backpropviz.figures.code.settings import layer_of, settings_of
+from backpropviz.figures.code.settings import settings_of
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import said
+from backpropviz.frozen import frozen
 
-_POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"})
+
+@frozen(eq=False)
+class Coded:
+    """What a kind needs to write its own NumPy code."""
+
+    step: ExplainedStep
+    nest: Nest
+    names: Names
+
+    @property
+    def input_shape(self) -> Shape:
+        """The layer's input, batch included."""
+        return self.step.tape[self._of("input")].shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The layer's output, batch included."""
+        return self.step.tape[self._of("output")].shape
+
+    @property
+    def target(self) -> str:
+        """The variable of the result."""
+        return self.names.of(self.nest.target)
+
+    @property
+    def source(self) -> str:
+        """The variable of the layer's input."""
+        return self.names.of(self._of("input"))
+
+    def _of(self, quantity: str) -> Address:
+        return Address(self.nest.target.layer, quantity)
 
 
 def numpy_program(step: ExplainedStep) -> Program | None:
@@ -75,16 +109,21 @@ def _lines(step: ExplainedStep, nest: Nest, names: Names) -> Sequence[CodeLine]:
     if nest.formula is not None:
         operands = [_aligned(operand, nest, names) for operand in nest.by_target.operands]
         return (with_shape(f"{target} = {nest.formula.numpy(operands)}", nest.shape),)
-    kind = getattr(layer_of(step), "kind", "")
     if isinstance(nest.by_target.operands[0], Choice):
         sources = arrays_of(nest.by_target.operands)
         parts = " + ".join(f'tape["{address}"]' for address in sources)
         return (with_shape(f"{target} = {parts}", nest.shape),)
-    if kind == "conv2d" and nest.target.quantity != "bias":
+    about = None if step.layer is None else step.layer.about
+    if not isinstance(about, Kind) or nest.target.quantity == "bias":
+        return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
+    if about.numpy is not None:
+        coded = about.numpy(Coded(step, nest, names))
+        return tuple(CodeLine(text) if s is None else with_shape(text, s) for text, s in coded)
+    if about.pattern is Pattern.FILTERS:
         return tuple(convolution_lines(step, nest, names))
-    if kind in _POOLINGS:
+    if about.pattern in {Pattern.LARGEST, Pattern.MEANS}:
         return tuple(pooling_lines(step, nest, names))
-    if kind == "dense" and nest.target.quantity != "bias":
+    if about.pattern is Pattern.SUMS:
         return (with_shape(f"{target} = {_dense(nest, names)}", nest.shape),)
     return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
 

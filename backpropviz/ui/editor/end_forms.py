@@ -93,7 +93,7 @@ class LossForm(EditorForm):
         super().__init__()
         self._controller = controller
         self.kind = ChoiceChip(self.tr("Loss"))
-        self.kind.set_choices([(kind, loss_title(kind), "") for kind in loss_kinds()])
+        self.kind.set_choices([(kind, cls.about.title, "") for kind, cls in loss_kinds().items()])
         self.kind.chosen.connect(self._change_kind)
         self.classes = text_line(
             self.tr("Classes"),
@@ -118,7 +118,7 @@ class LossForm(EditorForm):
         """Follow the controller."""
         draft = self._controller.draft
         self.say_problem(self._controller.survey.problem_at("loss"))
-        self.kind.show_value(loss_title(draft.loss.kind))
+        self.kind.show_value(draft.loss.about.title)
         self.classes.setText(", ".join(draft.class_names))
         show_refusal(self.classes_note, "")
         if self.fields is None or self.fields.kind != draft.loss.kind:
@@ -155,8 +155,3 @@ def class_names(text: str) -> tuple[str, ...]:
     if plain.isdecimal() and int(plain) <= _MOST_NUMBERED:
         return tuple(str(number) for number in range(int(plain)))
     return tuple(part.strip() for part in plain.split(",") if part.strip())
-
-
-def loss_title(kind: str) -> str:
-    """`Cross-entropy`."""
-    return kind.replace("_", "-" if "entropy" in kind else " ").capitalize()

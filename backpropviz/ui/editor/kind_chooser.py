@@ -69,7 +69,7 @@ class KindChooser(QDialog):
 
     def _tell(self) -> None:
         key = self.rows.current_key
-        self.help.setText(catalog()[key].help if key else "")
+        self.help.setText(catalog()[key].about.help if key else "")
 
     def _take(self) -> None:
         self.chosen = self.rows.current_key
@@ -78,17 +78,17 @@ class KindChooser(QDialog):
 
 def _row(entry: Entry, last: Entry | None) -> Row:
     """A kind; the first one of its family names that."""
-    is_first = last is None or last.family is not entry.family
-    family = entry.family.value if is_first else ""
-    return Row(entry.kind, entry.title, family, is_quiet=True, help=entry.help)
+    is_first = last is None or last.about.family is not entry.about.family
+    family = entry.about.family.value if is_first else ""
+    return Row(entry.kind, entry.about.title, family, is_quiet=True, help=entry.about.help)
 
 
 def _cost(text: str, entry: Entry) -> int | None:
     """Without letters all kinds keep their order; a family's name finds its members, last."""
     if not text.strip():
         return 0
-    own = match(text, f"{entry.title} {entry.word} {entry.kind}")
-    family = match(text, entry.family.value)
+    own = match(text, f"{entry.about.title} {entry.about.word} {entry.kind}")
+    family = match(text, entry.about.family.value)
     costs = [cost for cost in (own, None if family is None else family + 1000) if cost is not None]
     return min(costs, default=None)
 

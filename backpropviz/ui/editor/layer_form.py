@@ -7,7 +7,7 @@ from functools import partial
 from PySide6.QtWidgets import QLabel
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.catalog import catalog, entry_of
+from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
@@ -50,10 +50,10 @@ class LayerForm(EditorForm):
         controller = self._controller
         draft, found, name = controller.draft, controller.survey, controller.chosen
         node, facts = draft.node(name), found.facts(name)
-        entry = entry_of(node.layer.kind)
+        about = node.layer.about
         self.say_problem(found.problem_at(name))
-        self.kind.show_value(entry.title)
-        self.help.setText(entry.help)
+        self.kind.show_value(about.title)
+        self.help.setText(about.help)
         if self._name != name:
             show_refusal(self.name_note, "")
         self.name_line.setText(name)
@@ -105,8 +105,8 @@ def _kinds() -> list[tuple[str, str, str] | None]:
     result: list[tuple[str, str, str] | None] = []
     family = None
     for entry in catalog().values():
-        if family not in {None, entry.family}:
+        if family not in {None, entry.about.family}:
             result.append(None)
-        family = entry.family
-        result.append((entry.kind, entry.title, entry.help))
+        family = entry.about.family
+        result.append((entry.kind, entry.about.title, entry.about.help))
     return result

@@ -75,7 +75,9 @@ class LayerPanel(QFrame):
 
     def add_layer(self, kind: str) -> None:
         """Add a layer with the usual settings of its kind."""
-        self._add(entry_of(kind).layer, self.tr("add {what}").format(what=entry_of(kind).title))
+        self._add(
+            entry_of(kind).layer, self.tr("add {what}").format(what=entry_of(kind).about.title)
+        )
 
     def double_layer(self, name: str) -> None:
         """Add a layer like another one behind it."""

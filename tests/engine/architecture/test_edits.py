@@ -191,4 +191,4 @@ def test_an_edit_that_changes_nothing_is_not_remembered() -> None:
 
 
 def test_new_names_are_not_taken() -> None:
-    assert edits.free_name(lenet(), entry_of("dense").word) == "dense4"
+    assert edits.free_name(lenet(), entry_of("dense").about.word) == "dense4"
