@@ -56,7 +56,7 @@ from backpropviz.engine.nest import (
 )
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 
 class RectifierKinks:
@@ -342,7 +342,9 @@ class ReLU(Activation):
         kinks=RectifierKinks(),
     )
     remark: ClassVar[str] = "What is negative becomes 0."
-    at_zero: float = 0.0
+    at_zero: float = setting(
+        Setting("Slope at 0", "0 as in PyTorch; ½ and 1 are possible, too.", 0, most=1), default=0.0
+    )
 
     def __post_init__(self) -> None:
         """Refuse a slope that lies on neither side nor in the middle."""
@@ -392,7 +394,9 @@ class LeakyReLU(Activation):
     shape: ClassVar[Curve] = Curve(where(X > 0, X, ALPHA * X))
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({"α": "negative_slope"})
     remark: ClassVar[str] = "What is negative becomes small."
-    negative_slope: float = 0.01
+    negative_slope: float = setting(
+        Setting("Slope below 0", "What a negative value is multiplied with."), default=0.01
+    )
 
     def __post_init__(self) -> None:
         """Refuse a slope that is not a number."""
@@ -486,7 +490,12 @@ class GELU(Activation):
         active=_above_zero,
     )
     remark: ClassVar[str] = "A value is weighted with the share of all values that lie below it."
-    approximate: Approximation = "none"
+    approximate: Approximation = setting(
+        Setting(
+            "Approximation", "Exact, or the usual approximation by tanh.", options={"none": "exact"}
+        ),
+        default="none",
+    )
 
     def __post_init__(self) -> None:
         """Refuse another approximation."""
@@ -551,7 +560,9 @@ class PReLU:
         active=_above_zero,
         kinks=RectifierKinks(),
     )
-    shared: bool = True
+    shared: bool = setting(
+        Setting("One slope", "One slope for all channels, or one for each."), default=True
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input."""

@@ -15,7 +15,7 @@ from backpropviz.engine.elementwise import function_nest
 from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels import normalization as kernel
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import image_shape
+from backpropviz.engine.kinds.configuration import AFFINE, EPS, MODE, image_shape
 from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
     LayerMode,
@@ -29,7 +29,7 @@ from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Constant
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 BUFFERS = ("running_mean", "running_var")
 
@@ -196,10 +196,12 @@ class BatchNorm2d:
         },
         code_numbers=lambda layer: {"eps": layer.eps, "alpha": layer.momentum},
     )
-    eps: float = 1e-5
-    momentum: float = 0.1
-    affine: bool = True
-    mode: LayerMode = "eval"
+    eps: float = setting(EPS, default=1e-5)
+    momentum: float = setting(
+        Setting("Momentum", "How far the running statistics follow each batch."), default=0.1
+    )
+    affine: bool = setting(AFFINE, default=True)
+    mode: LayerMode = setting(MODE, default="eval")
 
     def __post_init__(self) -> None:
         """Refuse settings without meaning."""

@@ -15,6 +15,7 @@ from backpropviz.engine.formula import exp, log, maximum, product
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.elementwise import sigmoid
 from backpropviz.engine.kinds.configuration import (
+    REDUCTION,
     Reduction,
     check_reduction,
     per_sample,
@@ -27,7 +28,7 @@ from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, 
 from backpropviz.engine.nest import Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import frozen, setting
 
 
 def _said(told: Told) -> Sentences:
@@ -73,7 +74,7 @@ class BinaryCrossEntropy:
             "entropy": Quantity("ℓ"),
         },
     )
-    reduction: Reduction = "mean"
+    reduction: Reduction = setting(REDUCTION, default="mean")
 
     def __post_init__(self) -> None:
         """Refuse another reduction."""

@@ -8,6 +8,7 @@ from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.operands import Constant
 from backpropviz.errors import UserError
+from backpropviz.frozen import Setting
 
 Pair: TypeAlias = int | tuple[int, int]
 """One number for both directions, or (vertical, horizontal)."""
@@ -15,6 +16,32 @@ Pair: TypeAlias = int | tuple[int, int]
 
 Padding: TypeAlias = int | tuple[int, int] | tuple[tuple[int, int], tuple[int, int]] | str
 """A number, (vertical, horizontal), ((top, bottom), (left, right)) or "same"."""
+
+
+KERNEL = Setting(
+    "Window", "Its side in pixels; height, width where they differ: 3, 5.", 1, unit="pixels"
+)
+STRIDE = Setting(
+    "Stride", "Pixels from window to window; height, width where they differ.", 1, unit="pixels"
+)
+PADDING = Setting(
+    "Padding",
+    "Pixels at each side; “same” keeps the size; top, bottom; left, right: 0, 1; 0, 1.",
+    0,
+    unit="pixels",
+)
+DILATION = Setting(
+    "Dilation", "Distance between the pixels that a window reads; 1 is none.", 1, unit="pixels"
+)
+BIAS = Setting("Bias", "One number for each output that is added to the sum.")
+MODE = Setting(
+    "Mode",
+    "As in use, or as in training; a training run sets it itself.",
+    options={"eval": "use", "train": "training"},
+)
+EPS = Setting("Epsilon", "Added to the variance, so that nothing is divided by 0.", 0)
+AFFINE = Setting("Scale and shift", "Learn a scale and a shift for each channel.")
+REDUCTION = Setting("Batch", "The losses of a batch are averaged or summed.")
 
 
 def is_whole(value: object, least: int) -> bool:

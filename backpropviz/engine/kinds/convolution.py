@@ -20,6 +20,11 @@ from backpropviz.engine.kernels import convolution as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import (
+    BIAS,
+    DILATION,
+    KERNEL,
+    PADDING,
+    STRIDE,
     Padding,
     Pair,
     image_shape,
@@ -35,7 +40,7 @@ from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_ze
 from backpropviz.engine.nest import Axis, Loops, Nest, Presence, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 _LINEAR_TEXT = "The same filter slides over every position; nothing is turned."
 
@@ -153,14 +158,22 @@ class Conv2d:
         Pattern.FILTERS,
         _summary,
     )
-    out_channels: int
-    kernel_size: Pair
-    stride: Pair = 1
-    padding: Padding = 0
-    dilation: Pair = 1
-    groups: int = 1
-    bias: bool = True
-    flip: bool = False
+    out_channels: int = setting(
+        Setting("Filters", "How many filters; each makes one map of the output.", 1)
+    )
+    kernel_size: Pair = setting(KERNEL)
+    stride: Pair = setting(STRIDE, default=1)
+    padding: Padding = setting(PADDING, default=0)
+    dilation: Pair = setting(DILATION, default=1)
+    groups: int = setting(
+        Setting("Groups", "The channels are split into so many parts that do not mix.", 1),
+        default=1,
+    )
+    bias: bool = setting(BIAS, default=True)
+    flip: bool = setting(
+        Setting("Turn kernels", "Turn the kernels by 180°: a convolution in the strict sense."),
+        default=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can be refused without knowing the input."""

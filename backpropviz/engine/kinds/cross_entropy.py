@@ -16,6 +16,7 @@ from backpropviz.engine.formula import Formula, log, product
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.kinds.configuration import (
+    REDUCTION,
     Reduction,
     check_reduction,
     per_sample,
@@ -48,7 +49,7 @@ from backpropviz.engine.nest import (
 )
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 
 def _said(told: Told) -> Sentences:
@@ -151,9 +152,14 @@ class CrossEntropy:
         is_of_samples=lambda loss: not loss.class_weights,
         figure="classes",
     )
-    reduction: Reduction = "mean"
-    label_smoothing: float = 0.0
-    class_weights: tuple[float, ...] | None = None
+    reduction: Reduction = setting(REDUCTION, default="mean")
+    label_smoothing: float = setting(
+        Setting("Smoothing", "The share of the target given to all classes alike.", 0, most=1),
+        default=0.0,
+    )
+    class_weights: tuple[float, ...] | None = setting(
+        Setting("Class weights", "How much each class counts; empty: all the same."), default=None
+    )
 
     def __post_init__(self) -> None:
         """Refuse settings without meaning."""

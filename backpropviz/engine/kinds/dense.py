@@ -12,14 +12,14 @@ from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.index import picked, variables
 from backpropviz.engine.kernels import dense as kernel
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import positive, single
+from backpropviz.engine.kinds.configuration import BIAS, positive, single
 from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
 from backpropviz.engine.nest import Axis, Loops, Nest, Rule
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 
 def _summed(told: Told) -> Sentences:
@@ -78,8 +78,8 @@ class Dense:
         Words(_summed, _pulled_back, _why_weight),
         Pattern.SUMS,
     )
-    out_features: int
-    bias: bool = True
+    out_features: int = setting(Setting("Outputs", "How many numbers the layer gives.", 1))
+    bias: bool = setting(BIAS, default=True)
 
     def __post_init__(self) -> None:
         """Refuse a layer without outputs."""

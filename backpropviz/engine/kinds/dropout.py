@@ -14,7 +14,7 @@ from backpropviz.engine.copying import copy_nest
 from backpropviz.engine.elementwise import elementwise_nest
 from backpropviz.engine.index import variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
-from backpropviz.engine.kinds.configuration import single
+from backpropviz.engine.kinds.configuration import MODE, single
 from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
     LayerMode,
@@ -27,7 +27,7 @@ from backpropviz.engine.kinds.words import Sentences, Told, Words
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 _REMARK = "In use nothing is left out."
 
@@ -88,9 +88,12 @@ class Dropout:
         # Where nothing is kept every value is 0 already; 0 / 0 would be no number.
         code_numbers=lambda layer: {"drop": layer.p if layer.p < 1 else 0.0},
     )
-    p: float = 0.5
-    mode: LayerMode = "eval"
-    seed: int = 0
+    p: float = setting(
+        Setting("Probability", "Which part of the values becomes 0 in training.", 0, most=1),
+        default=0.5,
+    )
+    mode: LayerMode = setting(MODE, default="eval")
+    seed: int = setting(Setting("Seed", "The same seed draws the same mask.", 0), default=0)
 
     def __post_init__(self) -> None:
         """Refuse what is no probability."""

@@ -17,6 +17,10 @@ from backpropviz.engine.kernels import pooling as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import (
+    DILATION,
+    KERNEL,
+    PADDING,
+    STRIDE,
     Padding,
     Pair,
     image_shape,
@@ -46,7 +50,7 @@ from backpropviz.engine.nest import (
 from backpropviz.engine.operands import Cell, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 _TIE_TEXTS: Mapping[object, str] = {
     "first": "the first in row-major order counts as the winner",
@@ -292,11 +296,14 @@ class _Windowed:
     """What both poolings with a window are told; the stride is the kernel size unless given."""
 
     name_in_words: ClassVar[str]
-    kernel_size: Pair
-    stride: Pair | None = None
-    padding: Padding = 0
-    dilation: Pair = 1
-    ceil_mode: bool = False
+    kernel_size: Pair = setting(KERNEL)
+    stride: Pair | None = setting(STRIDE, default=None)
+    padding: Padding = setting(PADDING, default=0)
+    dilation: Pair = setting(DILATION, default=1)
+    ceil_mode: bool = setting(
+        Setting("Partial windows", "Count a last window that reaches over the border."),
+        default=False,
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can be refused without knowing the input."""
@@ -347,7 +354,9 @@ class MaxPool2d(_Windowed):
         kinks=MaxPoolKinks(),
     )
     name_in_words: ClassVar[str] = "a max-pooling"
-    ties: TieRule = "first"
+    ties: TieRule = setting(
+        Setting("At a tie", "Which of equal largest values takes the gradient."), default="first"
+    )
 
     def __post_init__(self) -> None:
         """Refuse what can be refused without knowing the input."""
@@ -420,7 +429,9 @@ class AvgPool2d(_Windowed):
         _summary("mean"),
     )
     name_in_words: ClassVar[str] = "an average-pooling"
-    count_include_pad: bool = True
+    count_include_pad: bool = setting(
+        Setting("Count padding", "Whether the mean counts padded pixels as 0."), default=True
+    )
 
     def forward(
         self,
@@ -655,7 +666,9 @@ class AdaptiveAvgPool2d:
         _MEAN_WORDS,
         numpy=_adaptive_numpy,
     )
-    output_size: OutputSize
+    output_size: OutputSize = setting(
+        Setting("Windows", "How many, down and across; “–” keeps the input's: 4, –.", 1)
+    )
 
     def __post_init__(self) -> None:
         """Refuse sizes without meaning."""

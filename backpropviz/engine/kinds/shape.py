@@ -13,13 +13,20 @@ from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.copying import copy_nest
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
-from backpropviz.engine.kinds.configuration import Padding, image_shape, is_whole, single, window
+from backpropviz.engine.kinds.configuration import (
+    PADDING,
+    Padding,
+    image_shape,
+    is_whole,
+    single,
+    window,
+)
 from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Present, Region, Values
 from backpropviz.engine.operands import Cell
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 _REMARK = "The values stay as they are; only their places are named anew."
 
@@ -115,7 +122,9 @@ class Reshape(Reshaping):
         {"shape": (-1,)},
         pattern=Pattern.RESHAPED,
     )
-    shape: tuple[int, ...]
+    shape: tuple[int, ...] = setting(
+        Setting("Shape", "Sizes without the batch; one may be −1 for what is left: 16, −1.")
+    )
 
     def __post_init__(self) -> None:
         """Refuse sizes without meaning."""
@@ -189,8 +198,8 @@ class Pad:
         Torch(_framed),
         {"padding": 1},
     )
-    padding: Padding
-    value: float = 0.0
+    padding: Padding = setting(PADDING)
+    value: float = setting(Setting("Value", "What the frame is filled with."), default=0.0)
 
     def __post_init__(self) -> None:
         """Refuse what is no frame."""

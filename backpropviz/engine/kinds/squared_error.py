@@ -13,6 +13,7 @@ from backpropviz.engine.elementwise import element_axes, elementwise_nest
 from backpropviz.engine.formula import product
 from backpropviz.engine.index import variables
 from backpropviz.engine.kinds.configuration import (
+    REDUCTION,
     Reduction,
     check_reduction,
     per_sample,
@@ -24,7 +25,7 @@ from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, 
 from backpropviz.engine.nest import Loops, Nest, Rule
 from backpropviz.engine.operands import Cell, Constant
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 
 def _said(told: Told) -> Sentences:
@@ -60,8 +61,10 @@ class SquaredError:
         quantities={"difference": Quantity("d", is_spelled_out=False)},
         figure="differences",
     )
-    half: bool = False
-    reduction: Reduction = "mean"
+    half: bool = setting(
+        Setting("Half", "½ of the squared error, whose gradient is x − t."), default=False
+    )
+    reduction: Reduction = setting(REDUCTION, default="mean")
 
     def __post_init__(self) -> None:
         """Refuse another reduction."""

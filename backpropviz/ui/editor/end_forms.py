@@ -11,14 +11,13 @@ from PySide6.QtWidgets import QLabel
 from backpropviz.engine.architecture import ends
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.kinds.registry import loss_kinds
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
 from backpropviz.ui.editor.facts_view import FactsView, bytes_text, count_text
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.setting_fields import SettingFields
-from backpropviz.ui.editor.setting_words import setting_title
 
 _MOST_NUMBERED = 1000
 
@@ -28,9 +27,11 @@ class ImageSettings:
     """The input's shape as fields."""
 
     kind: ClassVar[str] = "image"
-    colors: Literal["gray", "RGB"]
-    height: int
-    width: int
+    colors: Literal["gray", "RGB"] = setting(
+        Setting("Colors", "One channel for gray, three for red, green and blue.")
+    )
+    height: int = setting(Setting("Height", "Rows of pixels.", 1, unit="pixels"))
+    width: int = setting(Setting("Width", "Columns of pixels.", 1, unit="pixels"))
 
     @property
     def shape(self) -> Shape:
@@ -82,7 +83,7 @@ class ImageForm(EditorForm):
         if field != "colors" and not isinstance(value, int):
             return self.tr("Use a whole number of pixels.")
         shape = replace(settings, **{field: value}).shape  # type: ignore[arg-type]
-        label = self.tr("{field} of the image").format(field=setting_title(field))
+        label = self.tr("{field} of the image").format(field=setting_of(settings, field).title)
         return self._controller.edit(label, partial(ends.change_input_shape, shape=shape))
 
 
@@ -131,7 +132,8 @@ class LossForm(EditorForm):
         self.kind.use_theme(colors)
 
     def _change(self, field: str, value: object) -> str:
-        label = self.tr("{field} of the loss").format(field=setting_title(field))
+        loss = self._controller.draft.loss
+        label = self.tr("{field} of the loss").format(field=setting_of(loss, field).title)
         change = partial(ends.change_loss_setting, field=field, value=value)
         return self._controller.edit(label, change).removeprefix("loss: ")
 

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLabel
 
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.catalog import catalog
+from backpropviz.frozen import setting_of
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
@@ -15,7 +16,6 @@ from backpropviz.ui.editor.facts_view import FactsView, fact_rows
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.inputs_field import InputsField
 from backpropviz.ui.editor.setting_fields import SettingFields
-from backpropviz.ui.editor.setting_words import setting_title
 
 
 class LayerForm(EditorForm):
@@ -74,7 +74,9 @@ class LayerForm(EditorForm):
 
     def _change_setting(self, field: str, value: object) -> str:
         name = self._name
-        label = self.tr("{field} of {name}").format(field=setting_title(field), name=name)
+        label = self.tr("{field} of {name}").format(
+            field=setting_of(self._controller.draft.node(name).layer, field).title, name=name
+        )
         change = partial(edits.change_setting, name=name, field=field, value=value)
         return self._controller.edit(label, change).removeprefix(f"{name}: ")
 
