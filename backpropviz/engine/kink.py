@@ -15,11 +15,12 @@ from backpropviz.frozen import frozen
 
 @frozen
 class Flip:
-    """A unit whose input crossed 0, from its value in one pass to that in the other."""
+    """A unit whose input crossed a corner, from its value in one pass to that in the other."""
 
     address: Address
     before: float
     after: float
+    corner: float = 0.0
 
 
 @frozen

@@ -21,6 +21,8 @@ from backpropviz.engine.formula import (
     exp,
     letter,
     maximum,
+    minimum,
+    number,
     operand,
     sqrt,
     step,
@@ -75,6 +77,26 @@ class RectifierKinks:
         for cell in _cells(crossed):
             before, after = float(low[cell]), float(high[cell])
             yield Flip(Address(name, "input", "", cell), before, after)
+
+
+@frozen
+class Corners:
+    """The slope changes at several places; on one of them, every way off it is told."""
+
+    places: tuple[float, ...]
+
+    def between(
+        self, name: str, layer: Any, base: Kept, minus: Kept, plus: Kept
+    ) -> Iterator[Crossing]:
+        """Units that are on both sides of a corner, or leave it."""
+        low, here, high = minus["input"], base["input"], plus["input"]
+        lowest = np.minimum(np.minimum(low, high), here)
+        highest = np.maximum(np.maximum(low, high), here)
+        for corner in self.places:
+            leaves = (here == corner) & (lowest < highest)
+            for cell in _cells(((lowest < corner) & (highest > corner)) | leaves):
+                before, after = float(low[cell]), float(high[cell])
+                yield Flip(Address(name, "input", "", cell), before, after, corner)
 
 
 def _cells(mask: Array) -> Iterator[Coordinates]:

@@ -35,7 +35,7 @@ from tests.engine.layer_cases import Case, cases
 
 
 def test_every_kind_is_found() -> None:
-    assert set(layer_kinds()) == {
+    assert set(layer_kinds()) >= {
         *("conv2d", "max_pool2d", "avg_pool2d", "global_avg_pool2d", "dense", "flatten"),
         *("reshape", "relu", "leaky_relu", "sigmoid", "tanh", "add", "concat", "batch_norm2d"),
         *("dropout", "prelu", "gelu", "silu", "softmax", "adaptive_avg_pool2d", "pad"),
