@@ -22,7 +22,6 @@ from backpropviz.engine.formula import (
     letter,
     maximum,
     minimum,
-    number,
     operand,
     sqrt,
     step,
@@ -566,6 +565,23 @@ class SiLU(Activation):
 
 
 @frozen
+class ReLU6(Activation):
+    """min(max(x, 0), 6); at 0 and at 6 the slope is 0, as in PyTorch."""
+
+    kind: ClassVar[str] = "relu6"
+    about: ClassVar[Kind] = unary(
+        "ReLU6",
+        "What is negative becomes 0, what is above 6 becomes 6.",
+        Torch("F.relu6({0})"),
+        active=lambda output: (output > 0) & (output < 6),
+        can_die=True,
+        kinks=Corners((0.0, 6.0)),
+    )
+    shape: ClassVar[Curve] = Curve(minimum(maximum(X, 0), 6), (X > 0) * (X < 6))
+    remark: ClassVar[str] = "Negative values become 0, and values above 6 are clipped to 6."
+
+
+@frozen
 class PReLU:
     """x where x > 0, else w[c] · x; one slope for each channel, or one for all of them.
 
@@ -736,4 +752,4 @@ class NotAbove(Computed):
         return np.asarray(~(self.cell.block(values, region) > 0), dtype=np.float64)
 
 
-LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh)
+LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh, ReLU6)
