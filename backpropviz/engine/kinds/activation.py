@@ -582,6 +582,33 @@ class ReLU6(Activation):
 
 
 @frozen
+class ELU(Activation):
+    """x where x > 0, else α · (eˣ − 1).
+
+    Source: Clevert, Unterthiner, Hochreiter: Fast and accurate deep network learning by ELUs, 2016.
+    """
+
+    kind: ClassVar[str] = "elu"
+    about: ClassVar[Kind] = unary(
+        "ELU",
+        "A ReLU whose negative side bends smoothly towards −α.",
+        Torch("F.elu({0}, {alpha!r})"),
+        code_numbers=lambda layer: {"alpha": layer.alpha},
+        active=_above_zero,
+        kinks=Corners((0.0,)),
+    )
+    shape: ClassVar[Curve] = Curve(where(X > 0, X, ALPHA * (exp(X) - 1)))
+    letters: ClassVar[Mapping[str, str]] = MappingProxyType({"α": "alpha"})
+    remark: ClassVar[str] = "Positive values pass; negative ones bend smoothly towards −α."
+    alpha: float = setting(Setting("α", "How far below 0 the function reaches."), default=1.0)
+
+    def __post_init__(self) -> None:
+        """Refuse a size that is not a number."""
+        if not np.isfinite(self.alpha):
+            raise UserError(f"alpha = {self.alpha} must be a finite number.")
+
+
+@frozen
 class PReLU:
     """x where x > 0, else w[c] · x; one slope for each channel, or one for all of them.
 
@@ -752,4 +779,4 @@ class NotAbove(Computed):
         return np.asarray(~(self.cell.block(values, region) > 0), dtype=np.float64)
 
 
-LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh, ReLU6)
+LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh, ReLU6, ELU)
