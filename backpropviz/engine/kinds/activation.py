@@ -609,6 +609,29 @@ class ELU(Activation):
 
 
 @frozen
+class Hardswish(Activation):
+    """x · min(max(x + 3, 0), 6) / 6, a swish of straight pieces; its slope at −3 is 0, at 3 is 1.
+
+    Source: Howard and others: Searching for MobileNetV3, 2019.
+    """
+
+    kind: ClassVar[str] = "hardswish"
+    about: ClassVar[Kind] = unary(
+        "Hardswish",
+        "A SiLU made of straight pieces: cheap, as in MobileNetV3.",
+        Torch("F.hardswish({0})"),
+        active=_above_zero,
+        can_die=True,
+        kinks=Corners((-3.0, 3.0)),
+    )
+    shape: ClassVar[Curve] = Curve(
+        X * minimum(maximum(X + 3, 0), 6) / 6,
+        where(X <= -3, 0, where(X >= 3, 1, X / 3 + 0.5)),
+    )
+    remark: ClassVar[str] = "A value is weighted with a number that rises from 0 at −3 to 1 at 3."
+
+
+@frozen
 class PReLU:
     """x where x > 0, else w[c] · x; one slope for each channel, or one for all of them.
 
@@ -779,4 +802,4 @@ class NotAbove(Computed):
         return np.asarray(~(self.cell.block(values, region) > 0), dtype=np.float64)
 
 
-LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh, ReLU6, ELU)
+LAYERS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh, ReLU6, ELU, Hardswish)
