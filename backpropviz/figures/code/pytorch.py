@@ -73,6 +73,7 @@ class _Call:
         """A value that PyTorch's call computes on its way; None for what the call gives."""
         site = self.step.tape.network.site(self.owner, self.step.tape.batch)
         shown = {"input": site.input(), "output": site.output, "g": site.output.grad}
+        shown |= {name: site.quantity(name) for name in site.parameters}
         variables = {key: "g" if key == "g" else names.of(a) for key, a in shown.items()}
         own = str(self.nest.target).removeprefix(f"{self.owner}.")
         lines = self.layer.about.torch.inner(self.layer, own, variables)

@@ -142,6 +142,8 @@ def _reduced(nest: Nest, names: Names) -> str:
     """A product summed over its term axes: `g.sum(axis=(0, 2, 3))`."""
     loops = nest.by_target
     first_term = loops.channel_axes + loops.element_axes
+    if any(_is_split(operand) for operand in loops.operands):
+        return _reduced_by_axes(nest, names)
     product = " * ".join(_plain(operand, names) for operand in loops.operands)
     cell = next((operand for operand in loops.operands if isinstance(operand, Cell)), None)
     if cell is None:
@@ -151,6 +153,39 @@ def _reduced(nest: Nest, names: Names) -> str:
     product = f"({product})" if "*" in product else product
     shaped = f".reshape{nest.shape}" if nest.shape == (1,) and not axis else ""
     return f"{product}.{'max' if nest.rule is Rule.MAX else 'sum'}({axis}){shaped}"
+
+
+def _is_split(operand: Operand) -> bool:
+    """Whether an axis of the array is counted by two loops: group and channel within it."""
+    return any(len(index.terms) > 1 for index in operand.index)
+
+
+def _reduced_by_axes(nest: Nest, names: Names) -> str:
+    """The same where groups of channels are summed: each array with an axis a loop."""
+    loops = nest.by_target
+    first_term = loops.channel_axes + loops.element_axes
+    factors = []
+    for operand in loops.operands:
+        text = _plain(operand, names)
+        if operand.address is not None:
+            order = [
+                term.axis
+                for index in operand.index
+                for term in sorted(index.terms, key=lambda term: -term.factor)
+            ]
+            sizes = tuple(loops.axes[axis].size for axis in order)
+            text += f".reshape{sizes}" if _is_split(operand) else ""
+            text += _along(order, len(loops.axes))
+        factors.append(text)
+    product = " * ".join(factors)
+    product = f"({product})" if "*" in product else product
+    return f"{product}.sum(axis={_tuple(range(first_term, len(loops.axes)))})"
+
+
+def _along(order: Sequence[int], axes: int) -> str:
+    if list(order) == list(range(axes - len(order), axes)):
+        return ""
+    return f"[{', '.join(':' if axis in order else 'None' for axis in range(axes))}]"
 
 
 def _tuple(numbers: Sequence[int]) -> str:
@@ -179,13 +214,16 @@ def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
         return f"{name}[np.arange({nest.shape[0]}), {target}]"
     if operand.address is None:
         return _plain(operand, names)
-    return names.of(operand.address) + _laid(operand.index, len(nest.by_target.axes))
+    text = names.of(operand.address)
+    for place, index in enumerate(operand.index):
+        for term in index.terms:
+            if term.floor > 1:
+                text += f".repeat({term.floor}, axis={place})"
+    return text + _laid(operand.index, len(nest.by_target.axes))
 
 
 def _laid(maps: Sequence[Index], axes: int) -> str:
     if not any(index.terms for index in maps):
         return f"[{', '.join(str(index.offset) for index in maps)}]" if maps else ""
     along = [index.axis for index in maps]
-    if not along or along == list(range(axes - len(along), axes)):
-        return ""
-    return f"[{', '.join(':' if axis in along else 'None' for axis in range(axes))}]"
+    return _along(along, axes) if along else ""
