@@ -196,7 +196,7 @@ def check_eps(eps: float) -> None:
 
 def normalize(values: Array, groups: int, eps: float) -> dict[str, Array]:
     """mean, variance, inv_std (N,G); centered and normalized; sums in float64."""
-    split = values.reshape(len(values), groups, -1)
+    split = values.reshape(len(values), groups, math.prod(values.shape[1:]) // groups)
     kind = values.dtype
     mean = np.mean(split, axis=2, dtype=np.float64).astype(kind)
     centered = split - mean[:, :, None]
@@ -214,7 +214,8 @@ def normalize(values: Array, groups: int, eps: float) -> dict[str, Array]:
 
 def pull_back(scaled: Array, normalized: Array, inverse: Array) -> tuple[Array, dict[str, Array]]:
     """r · (ĝ − Σĝ/m − x̂ · Σ(ĝ·x̂)/m), ĝ being the scaled upstream gradient; and the two sums."""
-    split = scaled.reshape(*inverse.shape, -1)
+    size = math.prod(scaled.shape[1:]) // inverse.shape[1]
+    split = scaled.reshape(*inverse.shape, size)
     x = normalized.reshape(split.shape)
     count = split.shape[2]
     total = np.sum(split, axis=2, dtype=np.float64).astype(scaled.dtype)
