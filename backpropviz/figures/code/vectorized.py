@@ -225,5 +225,5 @@ def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
 def _laid(maps: Sequence[Index], axes: int) -> str:
     if not any(index.terms for index in maps):
         return f"[{', '.join(str(index.offset) for index in maps)}]" if maps else ""
-    along = [index.axis for index in maps]
+    along = [index.terms[0].axis for index in maps]
     return _along(along, axes) if along else ""
