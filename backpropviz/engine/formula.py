@@ -15,7 +15,6 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.kernels.smooth import erf as _erf
 from backpropviz.frozen import frozen
 
 Term: TypeAlias = "Formula | float"
@@ -268,6 +267,12 @@ def _chosen(factor: Formula, choice: Formula) -> Formula:
         return Formula("if", (factor, choice, number(0)))
     then, condition, otherwise = choice.parts
     return Formula("if", (factor * then, condition, factor * otherwise))
+
+
+def _erf(x: Array) -> Array:
+    from backpropviz.engine.kernels.smooth import erf as found
+
+    return found(x)
 
 
 def _step(x: Array) -> Array:

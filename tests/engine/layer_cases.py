@@ -17,23 +17,23 @@ from backpropviz.engine.kinds.activation import (
     GELU,
     SLOPES_AT_ZERO,
     LeakyReLU,
-    PReLU,
     ReLU,
     Sigmoid,
     SiLU,
     Tanh,
 )
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.join import Add, Concat
 from backpropviz.engine.kinds.pooling import (
-    AdaptiveAvgPool2d,
     AvgPool2d,
     GlobalAvgPool2d,
     MaxPool2d,
 )
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Buffered, Layer, LayerMode, LayerNests, Site
 from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.softmax import Softmax

@@ -10,7 +10,8 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.kinds.activation import GELU, PReLU, ReLU, SiLU, Tanh
+from backpropviz.engine.kinds.activation import GELU, ReLU, SiLU, Tanh
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
@@ -18,11 +19,11 @@ from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.join import Add, Concat
 from backpropviz.engine.kinds.pooling import (
-    AdaptiveAvgPool2d,
     AvgPool2d,
     GlobalAvgPool2d,
     MaxPool2d,
 )
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.kinds.shape import Flatten, Pad
 from backpropviz.engine.kinds.softmax import Softmax

@@ -13,12 +13,14 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.boxes import join, runs, runs_backwards, split
 from backpropviz.engine.element import contributions, element_progress
-from backpropviz.engine.kinds.activation import GELU, PReLU
+from backpropviz.engine.kinds.activation import GELU
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
-from backpropviz.engine.kinds.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Layer, Site
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.nest import Nest, Values

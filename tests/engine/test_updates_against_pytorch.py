@@ -14,13 +14,15 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import forward
 from backpropviz.engine.data import Batches
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.kinds.activation import GELU, PReLU, ReLU, SiLU, Tanh
+from backpropviz.engine.kinds.activation import GELU, ReLU, SiLU, Tanh
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
-from backpropviz.engine.kinds.pooling import AdaptiveAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten, Pad
 from backpropviz.engine.mode import Mode, with_mode

@@ -12,7 +12,8 @@ from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.kinds.activation import GELU, LeakyReLU, PReLU, ReLU, Sigmoid, SiLU, Tanh
+from backpropviz.engine.kinds.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
@@ -22,11 +23,11 @@ from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.join import Add, Concat
 from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.kinds.pooling import (
-    AdaptiveAvgPool2d,
     AvgPool2d,
     GlobalAvgPool2d,
     MaxPool2d,
 )
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.softmax import Softmax

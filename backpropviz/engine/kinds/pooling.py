@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.derivation import Term
 from backpropviz.engine.index import Index, reached, under, variables
-from backpropviz.engine.kernels import adaptive_pooling as adaptive
 from backpropviz.engine.kernels import pooling as kernel
 from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.kernels.workspace import Workspace
@@ -24,7 +22,6 @@ from backpropviz.engine.kinds.configuration import (
     Padding,
     Pair,
     image_shape,
-    is_whole,
     torch_padded,
     torch_pair,
     window,
@@ -34,23 +31,22 @@ from backpropviz.engine.kinds.kind import Coding, Family, Kind, Pattern, Quantit
 from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.kink import Crossing, Kept, WinnerChange
-from backpropviz.engine.lettered import Lettering, sizes_of
 from backpropviz.engine.nest import (
     Axis,
     Coordinates,
-    Factor,
     Loops,
     Nest,
     Operand,
     Presence,
-    Region,
     Rule,
-    Values,
 )
 from backpropviz.engine.operands import Cell, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
+
+if TYPE_CHECKING:
+    from backpropviz.engine.derivation import Term
 
 _TIE_TEXTS: Mapping[object, str] = {
     "first": "the first in row-major order counts as the winner",
@@ -215,11 +211,6 @@ def _ask_mean(layer: Any, given: Sequence[str]) -> str:
     return f"F.avg_pool2d({source}{options})"
 
 
-def _ask_adaptive(layer: Any, given: Sequence[str]) -> str:
-    size = layer.output_size
-    return f"F.adaptive_avg_pool2d({given[0]}, {size if isinstance(size, int) else tuple(size)})"
-
-
 def _ceil(window: Window) -> str:
     return ", ceil_mode=True" if window.ceil_mode else ""
 
@@ -238,7 +229,7 @@ def _plain_windows(layer: Any, _: bool) -> str:
     return ""
 
 
-_MEAN_WORDS = Words(_mean, _shared_out)
+MEAN_WORDS = Words(_mean, _shared_out)
 
 
 def _global_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
@@ -249,23 +240,6 @@ def _global_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
         return
     text = f"{coding.target} = {coding.source}.mean(axis=(2, 3), keepdims=True)"
     yield text, coding.nest.shape
-
-
-def _adaptive_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
-    """Window after window, since their sizes differ."""
-    target = coding.target
-    (height, width), (rows, columns) = coding.input_shape[2:], coding.output_shape[2:]
-    yield f"{target} = np.zeros({coding.nest.shape})", coding.nest.shape
-    yield f"for y, x in ndindex({rows}, {columns}):", None
-    yield f"    rows = slice(y * {height} // {rows}, -(-(y + 1) * {height} // {rows}))", None
-    yield f"    columns = slice(x * {width} // {columns}, -(-(x + 1) * {width} // {columns}))", None
-    if not coding.nest.target.is_gradient:
-        window = f"{coding.source}[:, :, rows, columns]"
-        yield f"    {target}[:, :, y, x] = {window}.mean(axis=(2, 3))", None
-        return
-    yield f"    window = {target}[:, :, rows, columns]", None
-    yield "    count = window.shape[2] * window.shape[3]", None
-    yield "    window += g[:, :, y, x, None, None] / count", None
 
 
 class MaxPoolKinks:
@@ -424,7 +398,7 @@ class AvgPool2d(_Windowed):
         "The mean of each window goes on.",
         Torch(_ask_mean, lacks=_plain_windows),
         {"kernel_size": 2},
-        _MEAN_WORDS,
+        MEAN_WORDS,
         Pattern.MEANS,
         _summary("mean"),
     )
@@ -481,7 +455,7 @@ class GlobalAvgPool2d:
         "mean",
         "Each map becomes its mean, whatever its size.",
         Torch("F.adaptive_avg_pool2d({0}, 1)"),
-        words=_MEAN_WORDS,
+        words=MEAN_WORDS,
         pattern=Pattern.MEANS,
         summary=lambda *_: "mean of each map",
         numpy=_global_numpy,
@@ -643,192 +617,4 @@ class PoolingLoops:
         return (won, TiedShare(tied, window)) if ties == "shared" else (won,)
 
 
-OutputSize: TypeAlias = int | tuple[int | None, int | None]
-"""Rows and columns of windows, or one number for both; None: as many as the input has."""
-
-
-@frozen
-class AdaptiveAvgPool2d:
-    """o[n,c,y,x] = mean of X over rows ⌊y·H/O⌋ … ⌈(y+1)·H/O⌉ − 1, columns alike.
-
-    Where the sizes divide without remainder it is an average pooling with windows of H/O × W/O.
-    """
-
-    kind: ClassVar[str] = "adaptive_avg_pool2d"
-    about: ClassVar[Kind] = Kind(
-        "Adaptive average pooling",
-        "p",
-        Family.POOLING,
-        "pool",
-        "Means over as many windows as are asked for.",
-        Torch(_ask_adaptive),
-        {"output_size": 4},
-        _MEAN_WORDS,
-        numpy=_adaptive_numpy,
-    )
-    output_size: OutputSize = setting(
-        Setting("Windows", "How many, down and across; “–” keeps the input's: 4, –.", 1)
-    )
-
-    def __post_init__(self) -> None:
-        """Refuse sizes without meaning."""
-        sizes = self._sizes
-        if len(sizes) != 2 or not all(size is None or is_whole(size, 1) for size in sizes):
-            raise UserError(
-                f"output_size = {self.output_size!r} must be one or two whole numbers of at least "
-                "1, or null for the input's own."
-            )
-
-    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        """(channels, rows, columns) of windows."""
-        channels, height, width = image_shape(inputs, "an adaptive average-pooling")
-        rows, columns = self._sizes
-        return (channels, rows or height, columns or width)
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
-        """The means."""
-        (image,) = inputs
-        if (even := self._even(image.shape)) is not None:
-            return even.forward(inputs, parameters, workspace)
-        _, rows, columns = self.output_shape((image.shape[1:],))
-        return adaptive.adaptive_average(image, rows, columns), {"input": image}
-
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
-        """Each upstream value is shared out evenly over its window."""
-        if not needs_inputs:
-            return (), {}
-        shape = residuals["input"].shape
-        if (even := self._even(shape)) is not None:
-            return even.vjp(upstream, residuals, parameters, workspace)
-        return (adaptive.adaptive_average_gradient(upstream, shape),), {}
-
-    def nests(self, site: Site) -> LayerNests:
-        """Output; ∂X."""
-        even = self._even(site.inputs[0])
-        return adaptive_nests(site) if even is None else even.nests(site)
-
-    @property
-    def _sizes(self) -> tuple[int | None, ...]:
-        size = self.output_size
-        return tuple(size) if isinstance(size, tuple | list) else (size, size)
-
-    def _even(self, batch_shape: Shape) -> AvgPool2d | None:
-        """The pooling whose windows all are of one size and do not overlap, if there is one."""
-        height, width = batch_shape[2:]
-        _, rows, columns = self.output_shape((batch_shape[1:],))
-        if height % rows or width % columns:
-            return None
-        return AvgPool2d((height // rows, width // columns))
-
-
-# With windows of several sizes the loops go over all pairs of a window (y, x) and a pixel (u, v);
-# those that do not meet are no terms.
-
-
-def adaptive_nests(site: Site) -> LayerNests:
-    """Output; ∂X by cell n c | u v | y x, or by window n c | y x | u v."""
-    sizes = sizes_of(site.output_shape) | sizes_of(site.inputs[0], "ncuv")
-    by_window, by_cell = (
-        Lettering(label, written, sizes)
-        for label, written in (("window", "nc|yx|uv"), ("cell", "nc|uv|yx"))
-    )
-    pixel = by_window.cell(site.input(), "ncuv")
-    output = by_window.loops("ncyx", (pixel, _share(site, by_window)))
-    gradient = tuple(
-        here.loops("ncuv", (here.cell(site.output.grad, "ncyx"), _share(site, here)), there.written)
-        for here, there in ((by_cell, by_window), (by_window, by_cell))
-    )
-    there = "Every value of the window has an equal share."
-    back = "Every cell had an equal share in the mean, so it takes one of the gradient."
-    return LayerNests(
-        (Nest(site.output, site.output_shape, Rule.SUM, (output,), remark=there),),
-        (Nest(site.input().grad, site.inputs[0], Rule.SUM, gradient, remark=back),),
-    )
-
-
-def _share(site: Site, lettering: Lettering) -> WindowShare:
-    (height, width), windows = site.inputs[0][2:], site.output_shape[2:]
-    y, x, u, v = (lettering.index(letter) for letter in "yxuv")
-    return WindowShare(
-        adaptive.window_counts((height, width), windows),
-        adaptive.covered(height, windows[0]),
-        adaptive.covered(width, windows[1]),
-        (y, x),
-        (u, v),
-    )
-
-
-@frozen(eq=False)
-class WindowShare:
-    """1/n where a window of n pixels covers a pixel; absent where it does not."""
-
-    counts: Array
-    rows: Array
-    columns: Array
-    window: tuple[Index, Index]
-    pixel: tuple[Index, Index]
-
-    @property
-    def address(self) -> None:
-        """None."""
-        return
-
-    @property
-    def index(self) -> tuple[Index, ...]:
-        """The window."""
-        return self.window
-
-    @property
-    def label(self) -> str:
-        """Windows differ in size."""
-        return "1/n"
-
-    def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The window's share."""
-        y, x, u, v = (coordinates[index.axis] for index in (*self.window, *self.pixel))
-        if not (self.rows[y, u] and self.columns[x, v]):
-            return Factor(None, "", 0.0, Presence.ABSENT)
-        count = int(self.counts[y, x])
-        return Factor(None, f"1/{count}", 1.0 / count)
-
-    def block(self, values: Values, region: Region) -> Array:
-        """The shares of a box of terms, 0 where there is none."""
-        y, x = (index.over(region)[0] for index in self.window)
-        return np.where(self._meets(region), 1.0 / self.counts[y, x], 0.0)
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Where the window covers the pixel."""
-        return self._meets(region)
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Where the window covers the pixel."""
-        return self._meets(region)
-
-    def _meets(self, region: Region) -> Array:
-        y, x, u, v = (index.over(region)[0] for index in (*self.window, *self.pixel))
-        return np.asarray(self.rows[y, u] & self.columns[x, v])
-
-
-LAYERS = (
-    MaxPool2d,
-    AvgPool2d,
-    GlobalAvgPool2d,
-    AdaptiveAvgPool2d,
-)
+LAYERS = (MaxPool2d, AvgPool2d, GlobalAvgPool2d)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.derivation import Derivation
 from backpropviz.frozen import frozen
+
+if TYPE_CHECKING:  # to read a network, nothing has to be derived
+    from backpropviz.engine.derivation import Derivation
 
 
 @frozen

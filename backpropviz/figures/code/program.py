@@ -9,9 +9,9 @@ from typing import Final
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.kinds.activation import NotAbove
 from backpropviz.engine.kinds.cross_entropy import OneOver
 from backpropviz.engine.kinds.kind import CodeNumber
+from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.nest import Nest, Operand, Values
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.ties import TiedIndicator, TiedShare

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.index import Index
-from backpropviz.engine.kinds.activation import NotAbove
 from backpropviz.engine.kinds.cross_entropy import (
     ClassWeight,
     IsTarget,
@@ -16,6 +15,7 @@ from backpropviz.engine.kinds.cross_entropy import (
     TargetWeight,
 )
 from backpropviz.engine.kinds.kind import Kind, Pattern
+from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Nest, Operand, Rule
 from backpropviz.engine.operands import Cell, Choice

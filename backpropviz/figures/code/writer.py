@@ -9,7 +9,7 @@ from functools import cached_property
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
-from backpropviz.engine.kinds.activation import NotAbove
+from backpropviz.engine.kinds.adaptive_pooling import WindowShare
 from backpropviz.engine.kinds.cross_entropy import (
     ClassWeight,
     IsTarget,
@@ -17,7 +17,7 @@ from backpropviz.engine.kinds.cross_entropy import (
     TargetCell,
     TargetWeight,
 )
-from backpropviz.engine.kinds.pooling import WindowShare
+from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Axis, Nest, Operand, Region, Rule, Values
 from backpropviz.engine.operands import Cell, Choice, Indicator, Share

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.kinds.activation import GELU, LeakyReLU, PReLU, ReLU, Sigmoid, SiLU, Tanh
+from backpropviz.engine.kinds.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.join import Add
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.kinds.squared_error import SquaredError

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.kinds.activation import GELU, PReLU, SiLU
+from backpropviz.engine.kinds.activation import GELU, SiLU
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.dropout import Dropout
-from backpropviz.engine.kinds.pooling import AdaptiveAvgPool2d, AvgPool2d, GlobalAvgPool2d
+from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.shape import Pad
 from backpropviz.engine.kinds.softmax import Softmax
 from tests.engine.layer_cases import Case, played

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from backpropviz.engine.kinds.activation import GELU, LeakyReLU, ReLU
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
@@ -15,7 +16,6 @@ from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.join import Add, Concat
 from backpropviz.engine.kinds.pooling import (
-    AdaptiveAvgPool2d,
     AvgPool2d,
     GlobalAvgPool2d,
     MaxPool2d,

@@ -9,12 +9,14 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from backpropviz.engine.kinds.activation import LeakyReLU, PReLU, ReLU
+from backpropviz.engine.kinds.activation import LeakyReLU, ReLU
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
-from backpropviz.engine.kinds.pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.squared_error import SquaredError
