@@ -78,6 +78,10 @@ class Operand(Protocol):
         """The array it reads, where there is just one."""
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """Every array that it looks at."""
+
+    @property
     def index(self) -> tuple[Index, ...]:
         """The cell it reads, as maps of the loop coordinates; empty for a constant."""
 
@@ -124,6 +128,11 @@ class Computed(Present):
     def address(self) -> Address | None:
         """None."""
         return None
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """No array, unless it asks for one."""
+        return ()
 
     @property
     def index(self) -> tuple[Index, ...]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.index import Index
 from backpropviz.engine.kernels import adaptive_pooling as adaptive
@@ -199,6 +200,11 @@ class WindowShare:
     def address(self) -> None:
         """None."""
         return
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """None."""
+        return ()
 
     @property
     def index(self) -> tuple[Index, ...]:

@@ -332,6 +332,11 @@ class TargetCell(Present):
     sample: Index
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """The array, and the target."""
+        return (self.address.array, TARGET)
+
+    @property
     def index(self) -> tuple[Index, ...]:
         """Empty: the class is not a map of the coordinates."""
         return ()
@@ -359,6 +364,11 @@ class IsTarget(Computed):
 
     sample: Index
     category: Index
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The target."""
+        return (TARGET,)
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -564,6 +574,11 @@ class TargetWeight(Computed):
     sample: Index
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """The target."""
+        return (TARGET,)
+
+    @property
     def label(self) -> str:
         """A weight."""
         return "w"
@@ -584,6 +599,11 @@ class OneOver(Computed):
 
     source: Address
     label: str
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The number."""
+        return (self.source,)
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """The same for every term."""

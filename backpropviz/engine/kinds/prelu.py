@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import function_nest
 from backpropviz.engine.formula import where
@@ -203,6 +204,11 @@ class NotAbove(Computed):
     """1 where a value is not above 0, else 0."""
 
     cell: Cell
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The array of the value."""
+        return self.cell.reads
 
     @property
     def label(self) -> str:

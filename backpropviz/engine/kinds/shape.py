@@ -157,6 +157,11 @@ class Reshaped(Present):
     wanted: Shape
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """Its array."""
+        return (self.address.array,)
+
+    @property
     def index(self) -> tuple[Index, ...]:
         """Empty: the maps are not affine in general; `cell` tells the place."""
         return ()
@@ -282,6 +287,11 @@ class Framed(Present):
     def address(self) -> Address:
         """The array that is framed."""
         return self.cell.address
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The array that is framed."""
+        return self.cell.reads
 
     @property
     def index(self) -> tuple[Index, ...]:

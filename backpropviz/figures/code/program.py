@@ -9,12 +9,8 @@ from typing import Final
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.kinds.cross_entropy import OneOver
 from backpropviz.engine.kinds.kind import CodeNumber
-from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.nest import Nest, Operand, Values
-from backpropviz.engine.operands import Choice
-from backpropviz.engine.ties import TiedIndicator, TiedShare
 from backpropviz.figures.symbols import PARAMETERS, Notation
 from backpropviz.frozen import frozen
 
@@ -101,33 +97,9 @@ class Names:
 
 
 def arrays_of(operands: Iterable[Operand | None]) -> tuple[Address, ...]:
-    """Every array that operands read, each once, in order."""
-    found: dict[Address, None] = {}
-    for operand in operands:
-        if operand is None:
-            continue
-        if isinstance(operand, Choice):
-            found.update(dict.fromkeys(arrays_of(operand.options)))
-        elif isinstance(operand, TiedIndicator):
-            found.update(dict.fromkeys((operand.source, operand.largest)))
-        elif isinstance(operand, TiedShare):
-            found[operand.tied] = None
-        elif isinstance(operand, NotAbove):
-            found[operand.cell.address.array] = None
-        elif isinstance(operand, OneOver):
-            found[operand.source] = None
-        elif operand.address is not None:
-            found[operand.address.array] = None
-        found.update(dict.fromkeys(_asked_by(operand)))
-    return tuple(found)
-
-
-def _asked_by(operand: Operand) -> tuple[Address, ...]:
-    """What an operand looks at without reading its value: the switches, the target class."""
-    switches = getattr(operand, "switches", None)
-    if switches is not None and not isinstance(operand, TiedIndicator):
-        return (switches,)
-    return (Address("loss", "target"),) if hasattr(operand, "sample") else ()
+    """Every array that operands look at, each once, in order."""
+    given = (operand for operand in operands if operand is not None)
+    return tuple(dict.fromkeys(address for operand in given for address in operand.reads))
 
 
 def load(name: str, address: Address, part: str = "") -> str:
