@@ -12,6 +12,8 @@ from backpropviz.ui.fuzzy import match
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _WIDTH = 380
+_MOST_ROWS = 20
+"""So many fit on a screen of 768 pixels; the others are scrolled to."""
 
 
 class KindChooser(QDialog):
@@ -43,7 +45,7 @@ class KindChooser(QDialog):
         self.rows.currentRowChanged.connect(self._tell)
         self.rows.itemClicked.connect(self._take)
         self.setFixedWidth(_WIDTH)
-        self.rows.setFixedHeight(ROW_HEIGHT * len(catalog()) + 2)
+        self.rows.setFixedHeight(ROW_HEIGHT * min(len(catalog()), _MOST_ROWS) + 2)
         self._search("")
         self.move(place)
 

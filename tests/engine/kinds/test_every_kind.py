@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import backpropviz
 from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.base_point import base_point
 from backpropviz.engine.derivation import derive
@@ -172,3 +175,18 @@ def test_the_walk_knows_a_network_for_every_kind() -> None:
         network: Network = network_of(kind)
         assert any(node.layer.kind == kind for node in network.nodes)
         assert all(isinstance(node, Node) for node in network.nodes)
+
+
+def test_nothing_outside_its_home_is_decided_by_the_name_of_a_kind() -> None:
+    names = "|".join((*layer_kinds(), *loss_kinds(), *(cls.kind for cls in OPTIMIZERS)))
+    asked = re.compile(rf'kind\b.* (?:==|!=|in) [({{[]?[^"\n]*"(?:{names})"|case "(?:{names})"')
+    table = re.compile(rf'^\s*"(?:{names})": ')
+    package = Path(backpropviz.__file__).parent
+    found = [
+        f"{path.relative_to(package)}:{number}: {line.strip()}"
+        for path in sorted(package.rglob("*.py"))
+        if path.parent.name not in {"kinds", "optimizers"} and path.name != "formula.py"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if asked.search(line) or table.search(line)
+    ]
+    assert not found, "\n".join(found)
