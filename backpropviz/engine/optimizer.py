@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from types import MappingProxyType
 
+import backpropviz.engine.optimizers as package
 from backpropviz.engine.fields import from_fields
 from backpropviz.engine.optimizers.adam import Adam, AdamW
 from backpropviz.engine.optimizers.rmsprop import RmsProp
@@ -27,7 +30,14 @@ __all__ = [
     "parts",
 ]
 
-OPTIMIZERS = (Sgd, RmsProp, Adam, AdamW)
+
+def _listed() -> Iterator[type[Optimizer]]:
+    """What the modules of the package list in `OPTIMIZERS`; there is nothing else to register."""
+    for module in pkgutil.iter_modules(package.__path__):
+        yield from import_module(f"{package.__name__}.{module.name}").OPTIMIZERS
+
+
+OPTIMIZERS = tuple(sorted(_listed(), key=lambda cls: cls.about.year))
 
 
 def optimizer_kinds() -> Mapping[str, type[Optimizer]]:

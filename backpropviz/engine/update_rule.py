@@ -51,6 +51,8 @@ class OptimizerKind:
     """All that is known of a kind of optimizer beside its mathematics."""
 
     title: str
+    year: int
+    """When it was published: lists go from the oldest on."""
     torch: str
     """PyTorch's class, in `torch.optim`."""
     torch_settings: Callable[[Any], str]

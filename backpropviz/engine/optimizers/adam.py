@@ -26,9 +26,10 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 
-def _about(name: str) -> OptimizerKind:
+def _about(name: str, year: int) -> OptimizerKind:
     return OptimizerKind(
         name,
+        year,
         name,
         _torch_settings,
         lambda rule: {
@@ -73,7 +74,7 @@ class Adam:
     """
 
     kind: ClassVar[str] = "adam"
-    about: ClassVar[OptimizerKind] = _about("Adam")
+    about: ClassVar[OptimizerKind] = _about("Adam", 2015)
     learning_rate: float = 0.001
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -168,7 +169,7 @@ class AdamW(Adam):
     """
 
     kind: ClassVar[str] = "adamw"
-    about: ClassVar[OptimizerKind] = _about("AdamW")
+    about: ClassVar[OptimizerKind] = _about("AdamW", 2019)
     weight_decay: float = 0.01
 
     def update(
@@ -205,3 +206,6 @@ class AdamW(Adam):
             lambda r, d, w, m, c1, v, c2, e: -r * (d * w + (m / c1) / (sqrt(v / c2) + e)),
             "The mean gradient in units of its usual size goes down, and so does the weight.",
         )
+
+
+OPTIMIZERS = (Adam, AdamW)

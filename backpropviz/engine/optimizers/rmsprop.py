@@ -46,6 +46,7 @@ class RmsProp:
     kind: ClassVar[str] = "rmsprop"
     about: ClassVar[OptimizerKind] = OptimizerKind(
         "RMSProp",
+        2012,
         "RMSprop",
         _torch_settings,
         lambda rule: {
@@ -186,3 +187,6 @@ def _in_units(
     gradient: Formula, eps: Formula, square: Formula, mean: Formula | None = None
 ) -> Formula:
     return gradient / (sqrt(square if mean is None else square - mean**2) + eps)
+
+
+OPTIMIZERS = (RmsProp,)

@@ -45,6 +45,7 @@ class Sgd:
     kind: ClassVar[str] = "sgd"
     about: ClassVar[OptimizerKind] = OptimizerKind(
         "SGD",
+        1951,
         "SGD",
         _torch_settings,
         lambda rule: {
@@ -131,3 +132,6 @@ def _looked_ahead(
     rate: Formula, gradient: Formula, momentum: Formula, velocity: Formula
 ) -> Formula:
     return -rate * (gradient + momentum * velocity)
+
+
+OPTIMIZERS = (Sgd,)
