@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.given import (
+    SupportsArray,
+    Target,
+    given_image,
+    given_optimizer,
+    given_target,
+)
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Optimizer
-from backpropviz.engine.run import Settings, read_target, run
+from backpropviz.engine.run import Settings, run
 from backpropviz.engine.tape import Tape
 from backpropviz.frozen import frozen
 
@@ -21,8 +26,8 @@ if TYPE_CHECKING:
     from backpropviz.engine.derivation import Derivation, Term
     from backpropviz.engine.preprocessing import Preprocessing
 
-Target: TypeAlias = float | str | Sequence[float] | None
-"""A class by number or name, one number, or several."""
+Image: TypeAlias = Array | Sequence[Any] | SupportsArray | str | Path | None
+"""Numbers as a network takes them, or a picture's file or name."""
 
 
 def load_network(name_or_path: str | Path) -> Model:
@@ -49,23 +54,43 @@ def load_image(path_or_name: str | Path, model: Model) -> Array:
 
 
 def record(
-    model: Model,
-    image: Array | None = None,
+    model: Model | str | Path,
+    image: Image = None,
     target: Target = None,
     *,
     float_bits: int = 32,
     reduction: str | None = None,
-    optimizer: Optimizer | None = None,
+    optimizer: Optimizer | str | None = None,
+    mode: str | None = None,
+    dropout_seed: int | None = None,
 ) -> Tape:
     """One training step: every tensor and every gradient, by address.
 
-    `target` is a class by number or name, or numbers. Image and target default to the example that
-    the model brings. `tape["conv1.weight.grad"]` is a read-only array.
+    `image` is numbers as the network takes them (an array, a list, a tensor; a batch of one may do
+    without its axis), or a picture's file or name, which is prepared as `load_image` does. `target`
+    is a class by number or name, or numbers. Both default to the example that the model brings.
+    `optimizer` is one of `backpropviz.engine.optimizer` or its name (`"adam"`). `mode` is `"train"`
+    or `"eval"`, as batch normalization and dropout know it; `dropout_seed` draws what is dropped.
+    `tape["conv1.weight.grad"]` is a read-only array.
 
     Raises:
         UserError: image, target or settings do not fit the model.
     """
-    return run(model, image, Settings(_target(target, model), float_bits, reduction, optimizer))
+    own = model if isinstance(model, Model) else load_network(model)
+    images = None
+    if isinstance(image, str | Path):
+        images = load_image(image, own)
+    elif image is not None:
+        images = given_image(image, own.network.input_shape, own.title)
+    settings = Settings(
+        given_target(target, own),
+        float_bits,
+        reduction,
+        given_optimizer(optimizer),
+        mode,
+        dropout_seed,
+    )
+    return run(own, images, settings)
 
 
 @frozen(eq=False)
@@ -133,11 +158,3 @@ def _prepared(path_or_name: str | Path, preprocessing: Preprocessing) -> Array:
     from backpropviz.importers.images import open_picture
 
     return prepare(open_picture(path_or_name), preprocessing).array
-
-
-def _target(target: Target, model: Model) -> int | tuple[float, ...] | None:
-    if isinstance(target, str):
-        return read_target(target, model)
-    if target is None or isinstance(target, int | np.integer):
-        return None if target is None else int(target)
-    return (float(target),) if isinstance(target, float | np.floating) else tuple(target)

@@ -14,6 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from backpropviz.commands import COMMANDS
@@ -41,20 +42,24 @@ class BugError(BackpropVizError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _let_streams_write_anything()
-    for name in _THREADS:
-        os.environ.setdefault(name, "1")
     try:
+        _let_streams_write_anything()
+        for name in _THREADS:
+            os.environ.setdefault(name, "1")
         return _run([word for word in words if word != _DEBUG])
     except BrokenPipeError:
-        return _without_reader()
+        _let_go_of_output()
+        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  (whatever it is, the person gets a sentence)
         if _DEBUG in words:
             traceback.print_exc()
         told = _told(error)
-        print(f"backpropviz: {_on_one_line(str(told))}", file=sys.stderr)
+        sentence = " ".join([str(told), *getattr(error, "__notes__", ())])
+        with suppress(OSError):
+            print(f"backpropviz: {_on_one_line(sentence)}", file=sys.stderr)
+        _let_go_of_output()
         return told.exit_code
 
 
@@ -106,13 +111,17 @@ def _on_one_line(sentence: str) -> str:
     return f"{plain[:half]} … {plain[-half:]}"
 
 
-def _without_reader() -> int:
-    """The reader (head, less) has had enough: nothing is wrong, and Python need not flush."""
+def _let_go_of_output() -> None:
+    """Keep Python from failing again, at its end, at output that nobody reads or has room for."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
     except (OSError, ValueError):
-        sys.stdout = io.StringIO()
-    return 0
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (OSError, ValueError):
+            sys.stdout = io.StringIO()
+    except AttributeError:
+        return
 
 
 def _let_streams_write_anything() -> None:
@@ -152,7 +161,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="backpropviz",
         description="Step through backpropagation in a convolutional network.",
         epilog="INPUT is --network N [--image I] [--target T] [--float 32|64] "
-        f"[--reduction mean|sum]. {_DEBUG} shows the traceback of an error.",
+        "[--reduction mean|sum] [--mode train|eval] [--dropout-seed S]. "
+        f"{_DEBUG} shows the traceback of an error.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"backpropviz {__version__}")

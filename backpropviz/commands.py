@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from backpropviz.errors import UsageError, UserError
+from backpropviz.errors import UsageError
 from backpropviz.frozen import frozen
-from backpropviz.training_command.command import train, train_arguments
-from backpropviz.training_command.option_values import count_value, path_value, scale_value
+from backpropviz.named_file import is_there, named_path
+from backpropviz.training_command.command import train, train_arguments, warn_of
+from backpropviz.training_command.option_values import (
+    count_value,
+    path_value,
+    scale_value,
+    seed_value,
+)
 
 if TYPE_CHECKING:
     from backpropviz.debugger.steps import Depth, LoopOrder
@@ -42,6 +47,7 @@ def _open_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="N", help="a bundled network or a file")
     parser.add_argument("--lesson", metavar="L", help="a lesson by its name or file (.toml)")
     parser.add_argument("--theme", choices=("light", "dark", "system"), help="colors of the window")
+    _mode_arguments(parser)
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -58,18 +64,26 @@ def _open(arguments: argparse.Namespace) -> int:
         lesson_text(arguments.lesson)
     from backpropviz.ui.application import run_window
 
-    return run_window(tuple(files), network, arguments.theme, arguments.lesson)
+    return run_window(
+        tuple(files),
+        network,
+        arguments.theme,
+        arguments.lesson,
+        arguments.mode or "",
+        arguments.dropout_seed,
+    )
 
 
 def _is_bundled(name: str) -> bool:
     from backpropviz.assets import resource_names
 
-    return not Path(name).exists() and name in {Path(n).stem for n in resource_names("networks")}
+    return not is_there(Path(name)) and name in {Path(n).stem for n in resource_names("networks")}
 
 
 def _check_openable(name: str) -> None:
     """A mistyped command is told at once; what a data set has is looked up by the window."""
-    if ":" not in name and not Path(name).expanduser().exists():
+    is_address = name[:7].lower() == "file://"
+    if (is_address or ":" not in name) and not is_there(named_path(name)):
         raise UsageError(
             f"“{name}” is neither a command nor a file: give {', '.join(COMMANDS)}, or a file."
         )
@@ -94,6 +108,22 @@ def _input_arguments(parser: argparse.ArgumentParser, *, has_float: bool = True)
     parser.add_argument(
         "--reduction", choices=("mean", "sum"), help="of the batch's losses (default: the model's)"
     )
+    _mode_arguments(parser)
+
+
+def _mode_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode",
+        choices=("train", "eval"),
+        help="batch normalization and dropout as in training or as in use (default: the model's, "
+        "which is train unless its file says otherwise)",
+    )
+    parser.add_argument(
+        "--dropout-seed",
+        type=seed_value,
+        metavar="S",
+        help="draws what dropout drops in the mode train (default: the model's, or 0)",
+    )
 
 
 def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
@@ -109,10 +139,21 @@ def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
     image, target = None, arguments.target
     if arguments.image is not None:
         picture = open_picture(arguments.image)
+        if picture.remark:
+            print(f"backpropviz: {picture.remark}", file=sys.stderr)
         image = prepare(picture, model.preprocessing).array
         target = picture.label if target is None and picture.label in model.class_names else target
+    warn_of(model)
     bits = int(arguments.float_bits)
-    tape = api.record(model, image, target, float_bits=bits, reduction=arguments.reduction)
+    tape = api.record(
+        model,
+        image,
+        target,
+        float_bits=bits,
+        reduction=arguments.reduction,
+        mode=arguments.mode,
+        dropout_seed=arguments.dropout_seed,
+    )
     return model, tape
 
 
@@ -150,7 +191,7 @@ def _record(arguments: argparse.Namespace) -> int:
 
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
     _input_arguments(parser)
-    place = "an address, or the number of a step"
+    place = "an address, the number of a step (from 1), start or end"
     parser.add_argument("--from", required=True, dest="first", metavar="A", help=place)
     parser.add_argument("--to", required=True, dest="last", metavar="B", help=place)
     parser.add_argument("--depth", required=True, choices=DEPTHS, help="a frame a block of it")
@@ -178,8 +219,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from backpropviz.figures.frames import frames
     from backpropviz.scene.theme import theme
 
-    ends = (_place(arguments.first), _place(arguments.last))
-    found = frames(view, *ends, depth, size, theme(arguments.theme))
+    found = frames(view, arguments.first, arguments.last, depth, size, theme(arguments.theme))
     export_frames(
         found,
         found.count,
@@ -208,15 +248,6 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration), order)
     state = SessionState(depth=depth, order=order)
     return View(model, tape, timeline, state, Scales(tape)), depth
-
-
-def _place(text: str) -> int | str:
-    """A step's number, or an address."""
-    if not re.fullmatch(r"[0-9]+", text):
-        return text
-    if len(text) > len("1000000000000000000"):
-        raise UserError(f"there is no step {text[:20]}…: give a smaller number.")
-    return int(text)
 
 
 def _paint_without_display() -> None:

@@ -20,9 +20,10 @@ ORDER = (
     "engine/optimizers",
     "engine/training",
     "engine/architecture",
+    "expression",
     "debugger",
     "debugger/lessons",
-    "debugger/training",
+    "diagnosis",
     "importers",
     "importers/datasets",
     "storage",
@@ -56,7 +57,7 @@ Who may import whom (import-linter holds it):
 
 ```
 __main__ | cli | api  →  ui  →  export  →  figures | paint
-  →  debugger | importers | storage | scene  →  engine  →  assets
+  →  debugger | diagnosis | importers | storage | scene  →  expression  →  engine  →  assets
 ```
 
 scene, paint and export know pictures only; no Qt stands below paint.

@@ -13,6 +13,8 @@ CHECKS = {
     "mypy": ["-m", "mypy", "--no-error-summary"],
     "import contracts": ["-c", LINT_IMPORTS],
 }
+# A file's tests share a window or a pass, so they stay together.
+PYTEST = ["-m", "pytest", "-n", "auto", "--dist", "loadfile"]
 VARIABLES = {"QT_QPA_PLATFORM": "offscreen"}
 
 
@@ -25,5 +27,5 @@ def run_checks(python: Path, actions: Actions, root: Path, pytest_arguments: lis
     failed = [name for name, command in CHECKS.items() if not passes(command)]
     if failed:
         actions.say(f"Failed before the tests: {', '.join(failed)}.")
-    passed = passes(["-m", "pytest", *pytest_arguments])
+    passed = passes([*PYTEST, *pytest_arguments])
     return 0 if passed and not failed else 1

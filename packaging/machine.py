@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,13 @@ X11_LIBRARIES = {
     "libxcb-shape.so.0": "libxcb-shape0",
     "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
 }
+REAL_WINDOW_PROGRAMS = {
+    "Xvfb": "xvfb",
+    "openbox": "openbox",
+    "xdotool": "xdotool",
+    "import": "imagemagick",
+}
+"""What a window is driven with in tests, and the Debian packages that have it."""
 WAYLAND_LIBRARIES = {
     "libwayland-client.so.0": "libwayland-client0",
     "libwayland-cursor.so.0": "libwayland-cursor0",
@@ -87,6 +95,9 @@ class Actions(Protocol):
     def can_load(self, library: str) -> bool:
         """Return whether the dynamic linker finds a shared library."""
 
+    def has_program(self, name: str) -> bool:
+        """Return whether a program is on the path."""
+
     def has_module(self, name: str) -> bool:
         """Return whether this Python has a module."""
 
@@ -124,6 +135,9 @@ class RealActions:
         except OSError:
             return False
         return True
+
+    def has_program(self, name: str) -> bool:
+        return shutil.which(name) is not None
 
     def has_module(self, name: str) -> bool:
         importlib.invalidate_caches()

@@ -8,13 +8,23 @@ from pathlib import Path
 from typing import Literal
 
 from checks import run_checks
-from machine import Actions, Platform, RealActions, this_platform
+from machine import (
+    REAL_WINDOW_PROGRAMS,
+    X11_LIBRARIES,
+    Actions,
+    Platform,
+    RealActions,
+    this_platform,
+)
 
-Purpose = Literal["run", "test"]
+Purpose = Literal["run", "test", "test,torch"]
 
 ROOT = Path(__file__).resolve().parent.parent
 USAGE = """usage: python3 packaging/bootstrap.py run  [ARGS…]   set up, then start BackpropViz
-       python3 packaging/bootstrap.py test [ARGS…]   set up, then check it (ARGS: pytest's)"""
+       python3 packaging/bootstrap.py test [--with-torch] [ARGS…]
+                                                     set up, then check it (ARGS: pytest's);
+                                                     with PyTorch, compare with it too"""
+WITH_TORCH = "--with-torch"
 WINDOWLESS = {
     "explain",
     "record",
@@ -81,6 +91,24 @@ class Provisioner:
                 f"apt-get did not install {' '.join(left)}; see its lines above."
             )
 
+    def try_real_window(self) -> None:
+        """Install what drives a real window, or say that its tests are skipped."""
+        if self.platform.system != "Linux" or not (packages := self._real_window_packages()):
+            return
+        if self.platform.has_apt and self.platform.is_root:
+            self.actions.say(f"Installing what drives a real window: {' '.join(packages)}")
+            for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+                self._apt(*arguments)
+            packages = self._real_window_packages()
+        if packages:
+            line = _apt_line(packages) if self.platform.has_apt else f"install {' '.join(packages)}"
+            self.actions.say(f"The tests of the real window are skipped; for them, {line}.")
+
+    def _real_window_packages(self) -> list[str]:
+        able, loaded = self.actions.has_program, self.actions.can_load
+        programs = [pack for name, pack in REAL_WINDOW_PROGRAMS.items() if not able(name)]
+        return programs + [pack for name, pack in X11_LIBRARIES.items() if not loaded(name)]
+
     def require_environment(self, purpose: Purpose) -> None:
         """Make the virtual environment and install into it, unless that has been done."""
         if self._is_installed(purpose):
@@ -90,7 +118,7 @@ class Provisioner:
             command = [self.platform.python, "-m", "venv", "--clear", str(self.venv)]
             self._must(command, f"The virtual environment {self.venv} could not be made")
         self.actions.say("Installing the Python packages (some 250 MB, once) …")
-        project = ".[test]" if purpose == "test" else "."
+        project = "." if purpose == "run" else f".[{purpose}]"
         pip = [str(self.python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
         self._must([*pip, "--editable", project], "The Python packages could not be installed")
         self._stamp_path.write_text(self._stamp(purpose), "utf-8")
@@ -117,14 +145,16 @@ class Provisioner:
         )
 
     def _run_apt(self, *arguments: str) -> None:
-        self._must(
-            ["apt-get", *arguments],
-            f"`apt-get {' '.join(arguments)}` failed",
-            DEBIAN_FRONTEND="noninteractive",
-        )
+        if self._apt(*arguments) != 0:
+            complaint = f"`apt-get {' '.join(arguments)}` failed"
+            raise CannotProvisionError(f"{complaint}; the lines above say why.")
 
-    def _must(self, command: list[str], complaint: str, **variables: str) -> None:
-        if self.actions.set_up(command, variables, self.root) != 0:
+    def _apt(self, *arguments: str) -> int:
+        variables = {"DEBIAN_FRONTEND": "noninteractive"}
+        return self.actions.set_up(["apt-get", *arguments], variables, self.root)
+
+    def _must(self, command: list[str], complaint: str) -> None:
+        if self.actions.set_up(command, {}, self.root) != 0:
             raise CannotProvisionError(f"{complaint}; the lines above say why.")
 
     def _venv_works(self) -> bool:
@@ -145,8 +175,9 @@ class Provisioner:
         if not (self.python.exists() and self._stamp_path.exists()):
             return False
         done = self._stamp_path.read_text("utf-8")
-        # What the tests need includes what a run needs.
-        return done in {self._stamp(purpose), self._stamp("test")}
+        # Each purpose includes what the one before it needs.
+        purposes: tuple[Purpose, ...] = ("run", "test", "test,torch")
+        return done in {self._stamp(own) for own in purposes[purposes.index(purpose) :]}
 
 
 def start(
@@ -188,8 +219,11 @@ def _run(provisioner: Provisioner, arguments: list[str]) -> int:
 
 def _test(provisioner: Provisioner, arguments: list[str]) -> int:
     provisioner.require_system_packages(window=False)
-    provisioner.require_environment("test")
-    return run_checks(provisioner.python, provisioner.actions, provisioner.root, arguments)
+    provisioner.try_real_window()
+    with_torch = WITH_TORCH in arguments
+    provisioner.require_environment("test,torch" if with_torch else "test")
+    wanted = [argument for argument in arguments if argument != WITH_TORCH]
+    return run_checks(provisioner.python, provisioner.actions, provisioner.root, wanted)
 
 
 def _apt_line(packages: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -10,7 +11,10 @@ import pytest
 from PIL import Image
 
 import backpropviz as bv
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.address import parse
+from backpropviz.engine.arrays import Array
+from backpropviz.engine.optimizer import Adam, Sgd
+from tests.moded import moded_file
 
 WEIGHT = "conv1.weight.grad[0,0,1,1]"
 
@@ -94,3 +98,81 @@ def test_what_cannot_be_used_is_a_user_error(tmp_path: Path) -> None:
         bv.record(model, float_bits=16)
     with pytest.raises(bv.UserError, match="names an array"):
         bv.explain(bv.record(model), "conv1.weight.grad")
+
+
+class _Tensor:
+    """What another library hands over: only `__array__`, and that once it is detached."""
+
+    def __init__(self, values: object, *, is_attached: bool = True) -> None:
+        self.values, self.is_attached = np.asarray(values), is_attached
+
+    def detach(self) -> _Tensor:
+        return _Tensor(self.values, is_attached=False)
+
+    def __array__(self, dtype: object = None, copy: object = None) -> Array:
+        if self.is_attached:
+            raise RuntimeError("detach it first")
+        return self.values
+
+
+def test_an_image_may_be_a_list_a_tensor_or_a_file() -> None:
+    model = bv.load_network("tiny-max")
+    assert model.example is not None
+    pixels, target = model.example.image, [6.0]
+    wanted = bv.record(model, pixels, target).loss
+    for image in (pixels.tolist(), pixels[0], pixels[0, 0], pixels[0, 0].tolist(), _Tensor(pixels)):
+        assert bv.record(model, image, target).loss == wanted
+    assert bv.record(model, pixels, _Tensor([6.0])).loss == wanted
+    lenet = bv.load_network("lenet")
+    prepared = bv.load_image("mnist:17", lenet)
+    assert bv.record("lenet", "mnist:17", 7).loss == bv.record(lenet, prepared, 7).loss
+    assert bv.record(lenet, prepared, np.int64(7)).loss == bv.record(lenet, prepared, "7").loss
+    batch = np.concatenate([prepared, prepared])
+    assert bv.record(lenet, batch, [7, 7]).batch == bv.record(lenet, batch, ["7", "7"]).batch == 2
+
+
+def test_an_optimizer_may_be_a_name() -> None:
+    tape = bv.record("tiny-max", optimizer="adam")
+    assert tape.optimizer == Adam()
+    with pytest.raises(bv.UserError, match="sgd, rmsprop, adam, adamw"):
+        bv.record("tiny-max", optimizer="best")
+    with pytest.raises(bv.UserError, match="give a name such as “adam”"):
+        bv.record("tiny-max", optimizer=Adam)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ([["a", "b"]], "the image is a list and no numbers"),
+        ([[1.0], [2.0, 3.0]], "the image cannot be read as numbers"),
+        (np.zeros((2, 2)), "takes an image of 1×3×3 or a batch of them, but this is 2×2"),
+        (np.zeros((1, 1, 4, 4)), "takes images of 1×3×3"),
+        (np.zeros((3, 3), complex), "no numbers"),
+        (Image.new("L", (3, 3)), "give its file to bv.load_image"),
+        ("none.png", "does not exist"),
+    ],
+)
+def test_what_is_no_image_is_told_in_a_sentence(image: Any, said: str) -> None:
+    with pytest.raises(bv.UserError, match=said):
+        bv.record("tiny-max", image, 1.0)
+
+
+def test_a_tape_and_a_model_show_themselves_in_a_line() -> None:
+    model = bv.load_network("lenet")
+    tape = bv.record(model)
+    assert repr(tape) == (
+        f"<Tape of lenet: {len(tape)} arrays, batch 1, float32, loss {tape.loss:.6g}>"
+    )
+    assert len(repr(model)) < 300
+    assert model.title in repr(model)
+
+
+def test_a_mode_is_taken(tmp_path: Path) -> None:
+    path = moded_file(tmp_path)
+    trained, used = bv.record(path), bv.record(path, mode="eval")
+    assert parse("drop1.mask") in trained
+    assert parse("drop1.mask") not in used
+    assert trained.loss == bv.record(path, mode="train", dropout_seed=0).loss
+    assert trained.loss != bv.record(path, dropout_seed=1).loss
+    with pytest.raises(bv.UserError, match="use train or eval"):
+        bv.record(path, mode="use")

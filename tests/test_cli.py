@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backpropviz import __version__
 from backpropviz.cli import main
 from backpropviz.commands import COMMANDS, Command
 from backpropviz.engine.record import record as engine_record
 from backpropviz.storage.networks import load_network
+from tests.moded import lone_file, moded_file
 
 ROOT = Path(__file__).parent.parent
 KEYS = ["address", "value", "initial", "rule", "terms", "residue", "formula"]
@@ -180,6 +182,19 @@ def test_a_labeled_sample_needs_no_target(capsys: pytest.CaptureFixture[str]) ->
     assert plain != output(capsys, *words, "--target", str(wrong))
 
 
+def test_a_dark_picture_is_said_beside_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(np.eye(28, dtype=np.uint8)).save(path)
+    assert (
+        main(("explain", "loss", "--network", "lenet", "--image", str(path), "--target", "1")) == 0
+    )
+    printed = capsys.readouterr()
+    assert printed.err == "backpropviz: In mask.png, the brightest value is 0.39 % of white.\n"
+    assert printed.out.startswith("loss")
+
+
 def test_a_class_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     model = load_network("tinyvgg")
     words = ("explain", "loss", "--network", "tinyvgg", "--target")
@@ -275,7 +290,8 @@ def test_export_to_pdf_png_and_svg(
         (3, ("-o", "x", "--to", "999999"), "no step 999999"),
         (3, ("-o", "x", "--to", "9" * 5000), "no step"),
         (3, ("-o", "x", "--to", "image[0,0,0,0]"), "given"),
-        (3, ("-o", "x", "--to", "0"), "exchange the two ends"),
+        (3, ("-o", "x", "--to", "0"), "no step 0: give a number from 1 to 105"),
+        (3, ("-o", "x", "--to", "1"), "exchange the two ends"),
     ],
 )
 def test_exports_that_are_refused(
@@ -394,3 +410,43 @@ def test_the_command_records_what_the_engine_does(tmp_path: Path) -> None:
         assert set(arrays.files) == {str(address) for address in tape}
         for name in arrays.files:
             assert np.array_equal(arrays[name], tape[name]), name
+
+
+def test_ctrl_c_while_the_program_is_loaded_prints_no_traceback() -> None:
+    code = (
+        "import builtins, sys\n"
+        "from backpropviz.__main__ import main\n"
+        "plain = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'backpropviz.cli':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return plain(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_mode_is_chosen_on_the_command_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ("explain", "loss", "--network", str(moded_file(tmp_path)))
+    plain = output(capsys, *words)
+    assert plain == output(capsys, *words, "--mode", "train", "--dropout-seed", "0")
+    assert plain != output(capsys, *words, "--dropout-seed", "3")
+    used = output(capsys, *words, "--mode", "eval")
+    assert used != plain
+    own = ("explain", "loss", "--network", str(moded_file(tmp_path, "own.json", mode="eval")))
+    assert used == output(capsys, *own)
+    for mode in ("train", "eval"):
+        text = output(capsys, "check", *words[2:], "--mode", mode, "--per-array", "5")
+        assert text.endswith("agree.\n")
+    path = tmp_path / "tape.npz"
+    output(capsys, "record", *words[2:], "-o", str(path))
+    with np.load(path) as arrays:
+        assert "drop1.mask" in arrays.files
+    assert main((*words, "--mode", "use")) == 2
+    assert main((*words, "--dropout-seed", "-1")) == 2
+    assert main(("explain", "loss", "--network", str(lone_file(tmp_path)))) == 3
+    assert "record the pass in the mode eval" in capsys.readouterr().err

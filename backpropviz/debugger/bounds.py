@@ -6,7 +6,6 @@ of a layer after looking at a few slices of its arrays.
 
 from __future__ import annotations
 
-import math
 from dataclasses import field
 
 import numpy as np
@@ -14,10 +13,8 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
 from backpropviz.engine.nest import Nest, Operand, Region, Values
+from backpropviz.expression.intervals import ANYTHING, Interval
 from backpropviz.frozen import frozen
-
-Interval = tuple[float, float]
-ANYTHING: Interval = (-math.inf, math.inf)
 
 
 @frozen(eq=False, slots=False)
@@ -35,13 +32,14 @@ class Bounds:
         """The least and the greatest term; None where no term of the box is present."""
         product: Interval = (1.0, 1.0)
         for operand in operands:
-            found = self._of_operand(operand, region)
+            found = self.of_operand(operand, region)
             if found is None:
                 return None
             product = _times(product, found)
         return product if nest.function is None else ANYTHING
 
-    def _of_operand(self, operand: Operand, region: Region) -> Interval | None:
+    def of_operand(self, operand: Operand, region: Region) -> Interval | None:
+        """The least and the greatest value that an operand has in a box; None where it has none."""
         if operand.address is not None:
             return self._of_slice(operand.address, operand.index, region)
         if operand.index:

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from backpropviz.debugger.places import operation_of
 from backpropviz.debugger.steps import Depth, depths_of
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.boxes import join
-from backpropviz.engine.element import contributing_terms, contributions
+from backpropviz.engine.element import contributions
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape
@@ -83,7 +81,7 @@ class Seeker:
     def nearest(self, found: Breakpoint, k: int) -> Hit | None:
         """Forwards the first hit from step k on, backwards the last one up to step k."""
         if found.condition:
-            hits = self._conditional(found, _parsed(found.condition), k)
+            hits = self._conditional(found, _parsed(found.condition).on(self.tape), k)
             return next(hits, None)
         if found.address is None:
             return self._first(self._begins(found), k)
@@ -91,6 +89,38 @@ class Seeker:
         if operation is None or not self._in_scope(found, operation):
             return None
         return self._first(self._values(operation, found.address), k)
+
+    def doubt(self, found: Breakpoint) -> str:
+        """Why its condition can never hold, in a sentence; empty if it may."""
+        if not found.condition:
+            return ""
+        try:
+            condition = _parsed(found.condition).on(self.tape)
+        except UserError as error:
+            return str(error)
+        if condition.is_impossible:
+            return f"No number can meet “{condition.text}”: it would never stop."
+        operations = self._operations(found)
+        fit = [number for number in operations if self._can_be_asked(number, condition)]
+        if operations and not fit:
+            return _not_asked(condition)
+        numbers = condition.numbers
+        if fit and numbers is not None and not numbers.has_finite:
+            targets = (self.tape[self.timeline.nest(number).target] for number in fit)
+            if all(array.dtype.kind in "iub" for array in targets):
+                return "Whole numbers are never NaN or infinite: it would never stop."
+        return ""
+
+    def _can_be_asked(self, operation: int, condition: Condition) -> bool:
+        """Whether an operation has what a condition speaks of: terms, operands, loops."""
+        from backpropviz.debugger.search import Search
+
+        nest, order = self.timeline.nest(operation), self.timeline.orders[operation]
+        if nest.rule is Rule.COPY:
+            return condition.names == {"value"}
+        if condition.about_term and nest.rule is Rule.FUNCTION:
+            return False
+        return Search(self.tape, nest, order, condition, self.forward).is_sensible
 
     def _first(self, hits: list[Hit], k: int) -> Hit | None:
         if self.forward:
@@ -145,7 +175,7 @@ class Seeker:
         nest, order = self.timeline.nest(operation), self.timeline.orders[operation]
         leaf = depths_of(nest, order)[-1]
         if nest.rule is Rule.COPY:
-            meets = not condition.about_term and bool(condition.mask(self.tape[nest.target]).any())
+            meets = condition.names == {"value"} and condition.mask(self.tape[nest.target]).any()
             return Hit(0, leaf) if meets else None
         from backpropviz.debugger.search import Search
 
@@ -170,11 +200,10 @@ class Seeker:
         if condition.about_term:
             if nest.rule is Rule.FUNCTION:
                 return None
-            steps, terms = contributing_terms(self.tape, nest, order, indices)
-            met = [Hit(int(s), leaf) for s in steps[condition.mask(terms)] if start <= s < stop]
+            met = [Hit(step, leaf) for step in search.terms_of(indices) if start <= step < stop]
             return self._first(met, start if self.forward else stop - 1)
         steps = contributions(self.tape, nest, order, indices)
-        if not bool(condition.mask(np.asarray(self.tape[nest.target][indices]))) or not len(steps):
+        if not len(steps) or not search.is_met_by(indices):
             return None
         if order:
             found = Hit(int(steps[-1]), leaf)
@@ -183,6 +212,13 @@ class Seeker:
             first = element + (0,) * (len(sizes) - len(element))
             found = Hit(join(first, sizes), Depth.ELEMENT)
         return found if start <= found.k < stop else None
+
+
+def _not_asked(condition: Condition) -> str:
+    asked = ", ".join(sorted(condition.names))
+    if condition.names == {"term"}:
+        return "Nothing here has terms, only values: ask for “value” instead of “term”."
+    return f"No operation here has all of {asked}: name its own operands and loops."
 
 
 def _parsed(condition: str) -> Condition:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from backpropviz.debugger.commands import AT_END, AT_START, Pass
-from backpropviz.debugger.places import find, reordered
+from backpropviz.debugger.places import find, reordered, start_of_block
 from backpropviz.debugger.state import SessionState, StopReason
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import Address
@@ -86,6 +86,31 @@ class GoTo:
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         return state.at(self.k, StopReason.JUMP)
+
+
+@frozen
+class GoToBlock:
+    """Stand at the start of the block that contains step k, at the wanted depth or a deeper one.
+
+    What is in focus is then what was pointed at, and Into begins with its first part.
+    """
+
+    k: int
+    depth: Depth = Depth.PASS
+
+    def refusal(self, on: Pass, state: SessionState) -> str:
+        return GoTo(self.k).refusal(on, state)
+
+    def apply(self, on: Pass, state: SessionState) -> SessionState:
+        depth = max(state.depth, self.depth)
+        return state.at(self._start(on, state, depth), StopReason.JUMP, depth)
+
+    def _start(self, on: Pass, state: SessionState, depth: Depth) -> int:
+        if self.k == on.timeline.steps:
+            return self.k
+        if state.show_absent:
+            return on.timeline.block(self.k, depth)[0]
+        return start_of_block(on.timeline, on.tape, self.k, depth)
 
 
 @frozen

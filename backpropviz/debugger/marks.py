@@ -88,7 +88,11 @@ class ToggleBreakpoint:
         address, layer = self.breakpoint.address, self.breakpoint.layer
         if layer is not None and all(o.layer != layer for o in on.timeline.operations):
             return f"No step belongs to a layer “{layer}”."
-        return "" if address is None else _not_computed(on, address)
+        if address is not None and (refused := _not_computed(on, address)):
+            return refused
+        is_set = any(b.place == self.breakpoint.place for b in state.breakpoints)
+        seeker = Seeker(on.timeline, on.tape, forward=True)
+        return "" if is_set else seeker.doubt(self.breakpoint)
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         place = self.breakpoint.place

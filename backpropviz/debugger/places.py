@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from backpropviz.debugger.presence import is_absent, next_present
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
@@ -12,6 +15,26 @@ from backpropviz.engine.nest import Rule, Values
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+
+_NUMBER: Final = re.compile(r"(?:step\s+)?([0-9][0-9,]*)")
+_MOST_DIGITS: Final = 19
+
+
+def step_number(text: str, steps: int) -> int | None:
+    """The position before the step with a number, which counts from 1; None for another text.
+
+    Raises:
+        UserError: there is no such step.
+    """
+    found = _NUMBER.fullmatch(text.strip())
+    if found is None:
+        return None
+    digits = found[1].replace(",", "").lstrip("0")
+    number = int(digits or "0") if len(digits) <= _MOST_DIGITS else steps + 1
+    if not 1 <= number <= steps:
+        told = digits if len(digits) <= _MOST_DIGITS else f"{digits[:_MOST_DIGITS]}…"
+        raise UserError(f"There is no step {told or '0'}: give a number from 1 to {steps:,}.")
+    return number - 1
 
 
 def operation_of(timeline: Timeline, tape: Tape, address: Address) -> int | None:
@@ -57,17 +80,32 @@ def find(timeline: Timeline, tape: Tape, address: Address, depth: Depth) -> int:
     own = tape.resolve(address)
     nest, start = timeline.nest(operation), timeline.starts[operation]
     if not own.indices or nest.rule is Rule.COPY or len(own.indices) != len(nest.shape):
-        return _shown(timeline, tape, start, depth)
+        return start_of_block(timeline, tape, start, depth)
     if timeline.orders[operation] == 0:
         element = timeline.position(operation, nest.element_at(own.indices))
-        return _shown(timeline, tape, element, depth)
+        return start_of_block(timeline, tape, element, depth)
     steps = contributions(tape, nest, timeline.orders[operation], own.indices)
     last = start + int(steps[-1]) if len(steps) else start
     return timeline.block(last, depth)[0]
 
 
-def _shown(timeline: Timeline, tape: Values, k: int, depth: Depth) -> int:
-    """The block's start; at term depth its first term, if it has one."""
+def completed_at(timeline: Timeline, tape: Tape, address: Address) -> int:
+    """The last step that a value, or an array with all its values, takes.
+
+    Raises:
+        UserError: there is no such value, or no step computes it.
+    """
+    k = find(timeline, tape, address, Depth.TENSOR)
+    operation, own = timeline.operation_at(k), tape.resolve(address)
+    if len(own.indices) != len(timeline.nest(operation).shape):
+        return timeline.block(k, Depth.TENSOR)[1] - 1
+    is_by_source = timeline.orders[operation] > 0
+    depth = Depth.TERM if is_by_source else Depth.ELEMENT
+    return timeline.block(find(timeline, tape, address, depth), depth)[1] - 1
+
+
+def start_of_block(timeline: Timeline, tape: Values, k: int, depth: Depth) -> int:
+    """The start of the block that contains step k; of an absent term, the next one of its value."""
     start, stop = timeline.block(k, depth)
     if timeline.effective_depth(k, depth) is not Depth.TERM or not is_absent(timeline, tape, k):
         return start

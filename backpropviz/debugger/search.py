@@ -7,25 +7,27 @@ own, and an interval `start … stop − 1` says which of them count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from functools import reduce
 
 import numpy as np
 
 from backpropviz.debugger.bounds import Bounds
-from backpropviz.debugger.conditions import Condition
+from backpropviz.debugger.conditions import RUNNING, Condition
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.boxes import Run, runs, runs_backwards, strides, volume
 from backpropviz.engine.coverage import Cells, reached
 from backpropviz.engine.derivation import block_values
-from backpropviz.engine.nest import Loops, Nest, Region, Values
-from backpropviz.engine.operands import Cell
+from backpropviz.engine.element import contributing_operands, contributing_terms
+from backpropviz.engine.nest import Axis, Coordinates, Loops, Nest, Region, Rule, Values
+from backpropviz.engine.operands import Cell, Indicator
+from backpropviz.expression.intervals import ANYTHING, Interval
 from backpropviz.frozen import frozen
 
 _SLICE = 1 << 18
 """Terms compared at once."""
-_ROUNDING = 1e-5
-"""By how much products in the tape's own float32 may miss those in float64, relatively."""
+_OPERANDS = ("a", "b")
 
 
 def _proceed() -> None:
@@ -51,8 +53,20 @@ class Search:
         """The loops in the order."""
         return self.nest.orders[self.order]
 
+    @property
+    def is_sensible(self) -> bool:
+        """Whether the operation has the operands and indices that the condition speaks of."""
+        names = self.condition.names - {"term", "value"}
+        if self.nest.rule is Rule.SUM:
+            names -= RUNNING
+        known = set(_OPERANDS[: len(self.loops.operands)]) if self.condition.about_term else set()
+        axes = self.loops.axes if self.condition.about_term else self._axes_of_cells
+        return names <= known | {axis.name for axis in axes}
+
     def result(self, start: int, stop: int) -> int | None:
         """By target: the nearest element, as its first step, whose value meets the condition."""
+        if not self.is_sensible:
+            return None
         loops = self.loops
         outer = loops.channel_axes + loops.element_axes
         sizes, each = loops.sizes[:outer], int(np.prod(loops.sizes[outer:], dtype=object))
@@ -61,17 +75,20 @@ class Search:
             self.proceed()
             values = Cell(self.nest.target, loops.target).block(self.tape, run.region)
             shape = tuple(len(r) for r in run.region)
-            mask = self.condition.mask(np.broadcast_to(values, shape)).reshape(-1)
-            found = self._nearest(mask)
+            mask = self.condition.mask(np.broadcast_to(values, shape), self._indices(run.region))
+            found = self._nearest(np.broadcast_to(mask, shape).reshape(-1))
             if found is not None:
                 return (run.start + found) * each
         return None
 
     def completion(self, start: int, stop: int, cells: Cells | None = None) -> int | None:
         """By source: the nearest step that completes a value which meets the condition."""
+        if not self.is_sensible:
+            return None
         cells = cells or tuple(range(size) for size in self.nest.shape)
         final = self.tape[self.nest.target].reshape(self.nest.shape)
-        wanted = self.condition.mask(final[tuple(slice(r.start, r.stop) for r in cells)])
+        final = final[tuple(slice(r.start, r.stop) for r in cells)]
+        wanted = np.broadcast_to(self.condition.mask(final, self._of_cells(cells)), final.shape)
         wanted = wanted & reached(self.tape, self.loops, start, self.loops.steps, cells)
         wanted &= ~reached(self.tape, self.loops, stop, self.loops.steps, cells)
         if not wanted.any():
@@ -88,8 +105,35 @@ class Search:
                 low, high = (middle + 1, high) if (wanted & later).any() else (low, middle)
         return low
 
+    def is_met_by(self, indices: Coordinates) -> bool:
+        """Whether one value meets the condition."""
+        axes = self._axes_of_cells
+        others = {axis.name: np.asarray(i) for axis, i in zip(axes, indices, strict=True)}
+        value = np.asarray(self.tape[self.nest.target][indices])
+        return self.is_sensible and bool(self.condition.mask(value, others))
+
+    def terms_of(self, indices: Coordinates) -> list[int]:
+        """The steps, ascending, whose terms of one value meet the condition."""
+        if not self.is_sensible:
+            return []
+        steps, terms = contributing_terms(self.tape, self.nest, self.order, indices)
+        others: dict[str, Array] = {}
+        if self.condition.names != {"term"}:
+            operands = contributing_operands(self.tape, self.nest, self.order, indices)
+            others.update(zip(_OPERANDS, operands, strict=False))
+            coordinates = np.unravel_index(steps, self.loops.sizes)
+            axes = zip(self.loops.axes, coordinates, strict=True)
+            others |= {axis.name: found for axis, found in axes}
+        if self.condition.names & RUNNING:
+            others |= _running(terms, np.asarray(self._initial(self.nest.element_at(indices))))
+        return [int(step) for step in steps[self.condition.mask(terms, others)]]
+
     def term(self, start: int, stop: int) -> int | None:
         """The nearest step whose term, a present one, meets the condition."""
+        if not self.is_sensible:
+            return None
+        if self.order and self.condition.names & RUNNING:
+            return self._scattered(start, stop)
         bounds = Bounds(self.tape)
         for run in self._runs(self.loops.sizes, start, stop, None):
             found = self._term_in(run, bounds)
@@ -97,9 +141,23 @@ class Search:
                 return found
         return None
 
+    def _scattered(self, start: int, stop: int) -> int | None:
+        """By source the sums of many values grow side by side: each is asked for its own steps."""
+        nearest: int | None = None
+        for indices in np.ndindex(self.nest.shape):
+            self.proceed()
+            steps = [step for step in self.terms_of(indices) if start <= step < stop]
+            if steps and self.forward:
+                stop = nearest = steps[0]
+            elif steps:
+                nearest, start = steps[-1], steps[-1] + 1
+        return nearest
+
     def _term_in(self, run: Run, bounds: Bounds) -> int | None:
         between = bounds.of_terms(self.nest, self.loops.operands, run.region)
-        if between is None or not self.condition.can_hold(*between):
+        if between is None or not self.condition.can_hold(
+            *between, self._bounds_of_others(run.region, bounds)
+        ):
             return None
         if volume(run.region) <= _SLICE:
             self.proceed()
@@ -125,26 +183,123 @@ class Search:
             yield Run(first, first + len(part) * step, region)
 
     def _terms_meeting(self, region: Region) -> Array:
-        if not self._may_hold(region):
+        """Which terms of a box are present and meet the condition, in loop order."""
+        sizes = tuple(len(r) for r in region)
+        mask = self._met(region)
+        if mask is None:
             return np.zeros(volume(region), dtype=np.bool_)
-        values = block_values(self.tape, self.nest, self.loops, region)
-        mask = self.condition.mask(values)
         masks = [operand.inside(self.tape, region) for operand in self.loops.operands]
         for index, size in zip(self.loops.target, self.nest.shape, strict=True):
             found, exact = index.over(region)
             masks += [(found >= 0) & (found < size), exact]
-        return reduce(np.logical_and, [m for m in masks if m is not None], mask).reshape(-1)
+        met = reduce(np.logical_and, [m for m in masks if m is not None], mask)
+        return np.broadcast_to(met, sizes).reshape(-1)
 
-    def _may_hold(self, region: Region) -> bool:
-        """A first look, in the operands' own dtype: twice as fast as the exact comparison."""
-        if self.nest.function is not None:
-            return True
-        blocks = (operand.block(self.tape, region) for operand in self.loops.operands)
-        with np.errstate(over="ignore", invalid="ignore"):
-            products = reduce(np.multiply, blocks)
-        low, high = float(products.min()), float(products.max())
-        margin = _ROUNDING * max(abs(low), abs(high))
-        return self.condition.can_hold(low - margin, high + margin)
+    def _met(self, region: Region) -> Array | None:
+        """Where the condition holds for the terms of a box, present or not; None: nowhere."""
+        candidates = self._candidates(region)
+        if candidates is None or np.count_nonzero(candidates) > candidates.size >> 4:
+            values = block_values(self.tape, self.nest, self.loops, region)
+            return self.condition.mask(values, self._others(region))
+        if not candidates.any():
+            return None
+        places = np.nonzero(candidates)
+        a, b = (
+            np.broadcast_to(operand.block(self.tape, region), candidates.shape)[places]
+            for operand in self.loops.operands
+        )
+        with np.errstate(all="ignore"):
+            terms = a.astype(np.float64) * b
+        candidates[places] = self.condition.mask(terms)
+        return candidates
+
+    def _candidates(self, region: Region) -> Array | None:
+        """Where a product may meet the condition, as far as float32 tells; None: not known.
+
+        A product of two float32 is exact in float64, and rounding is monotone: what lies between
+        two bounds lies, rounded, between the rounded bounds.
+        """
+        numbers, operands = self.condition.numbers, self.loops.operands
+        is_product = len(operands) == 2 and self.nest.function is None
+        is_marked = any(isinstance(operand, Indicator) for operand in operands)
+        if numbers is None or numbers.nan or not is_product or is_marked:
+            return None
+        a, b = (operand.block(self.tape, region) for operand in operands)
+        if not a.dtype == b.dtype == np.float32:
+            return None
+        with np.errstate(all="ignore"):
+            products: Array = np.multiply(a, b)
+            if numbers.is_open:
+                low, high = float(products.min()), float(products.max())
+                is_known = math.isfinite(low) and math.isfinite(high)
+                if is_known and not numbers.meets(low, high, np.float32):
+                    return np.zeros(products.shape, np.bool_)
+            return numbers.mask(products, np.float32)
+
+    @property
+    def _axes_of_cells(self) -> tuple[Axis, ...]:
+        """The loops by target that name a value, as its array has them."""
+        loops = self.nest.by_target
+        return tuple(loops.axes[index.axis] for index in loops.target)
+
+    def _of_cells(self, cells: Cells) -> Mapping[str, Array]:
+        grid = np.ix_(*(np.arange(r.start, r.stop) for r in cells))
+        return {a.name: g for a, g in zip(self._axes_of_cells, grid, strict=True)}
+
+    def _indices(self, region: Region) -> Mapping[str, Array]:
+        """The loops' indices, by their letters, that the condition speaks of."""
+        names = self.condition.names
+        found = {}
+        for number, r in enumerate(region):
+            if (axis := self.loops.axes[number]).name in names:
+                shape = [len(r) if k == number else 1 for k in range(len(region))]
+                found[axis.name] = np.arange(r.start, r.stop).reshape(shape)
+        return found
+
+    def _others(self, region: Region) -> Mapping[str, Array]:
+        """A term's operands and indices that the condition speaks of."""
+        operands = zip(_OPERANDS, self.loops.operands, strict=False)
+        spoken = {n: o for n, o in operands if n in self.condition.names}
+        blocks = {n: o.block(self.tape, region).astype(np.float64) for n, o in spoken.items()}
+        sums = self._sums(region) if self.condition.names & RUNNING else {}
+        return {**self._indices(region), **blocks, **sums}
+
+    def _sums(self, region: Region) -> Mapping[str, Array]:
+        """By target: the running sums of a box, from the beginning of each of its elements."""
+        loops = self.nest.by_target
+        outer = loops.channel_axes + loops.element_axes
+        whole = (*region[:outer], *(range(size) for size in loops.sizes[outer:]))
+        sizes = tuple(len(r) for r in whole)
+        terms = block_values(self.tape, self.nest, loops, whole)
+        for operand in loops.operands:
+            if (inside := operand.inside(self.tape, whole)) is not None:
+                terms = np.where(inside, terms, 0.0)
+        initial: Array = np.zeros(())
+        if loops.initial is not None:
+            first = (*region[:outer], *(range(1) for _ in loops.sizes[outer:]))
+            initial = np.asarray(loops.initial.block(self.tape, first), np.float64)
+        starts = np.broadcast_to(initial, (*sizes[:outer], *(1,) * (len(sizes) - outer)))
+        found = _running(terms.reshape(*sizes[:outer], -1), starts.reshape(sizes[:outer]))
+        own = tuple(slice(r.start, r.stop) for r in region[outer:])
+        return {n: sums.reshape(sizes)[(slice(None),) * outer + own] for n, sums in found.items()}
+
+    def _initial(self, prefix: Coordinates) -> float:
+        loops = self.nest.by_target
+        if loops.initial is None:
+            return 0.0
+        return loops.initial.at(self.tape, prefix + (0,) * loops.term_axes).value
+
+    def _bounds_of_others(self, region: Region, bounds: Bounds) -> Mapping[str, Interval]:
+        if self.condition.names == {"term"}:
+            return {}
+        letters = (axis.name for axis in self.loops.axes)
+        found = {
+            n: (float(r.start), float(r.stop - 1)) for n, r in zip(letters, region, strict=True)
+        }
+        for name, operand in zip(_OPERANDS, self.loops.operands, strict=False):
+            found[name] = bounds.of_operand(operand, region) or ANYTHING
+        found.update(dict.fromkeys(RUNNING, ANYTHING))
+        return found
 
     def _runs(
         self, sizes: tuple[int, ...], start: int, stop: int, most: int | None = _SLICE
@@ -155,3 +310,11 @@ class Search:
     def _nearest(self, mask: Array) -> int | None:
         found = np.flatnonzero(mask)
         return int(found[0 if self.forward else -1]) if found.size else None
+
+
+def _running(terms: Array, initial: Array) -> dict[str, Array]:
+    """Sums along the last axis, one term after the other in float64, as a loop adds them."""
+    starts = np.broadcast_to(initial[..., np.newaxis], (*terms.shape[:-1], 1))
+    with np.errstate(all="ignore"):
+        sums = np.cumsum(np.concatenate([starts, terms], axis=-1, dtype=np.float64), axis=-1)
+    return {"sum": sums[..., 1:], "prev": sums[..., :-1]}

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.session import Place, Session, Subject
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth, LoopOrder
-from backpropviz.engine.address import parse
-from backpropviz.engine.program import Phase
+from backpropviz.document import LARGEST_INTEGER, JsonPlace, Readers, Value
+from backpropviz.engine.address import Address, parse
 from backpropviz.errors import UserError
 
 VERSION = 1
-Json = Mapping[str, Any]
-T = TypeVar("T")
 
 
 def to_json(session: Session) -> dict[str, Any]:
@@ -58,102 +56,54 @@ def from_json(data: object) -> Session:
     Raises:
         UserError: something is missing, unknown or of the wrong kind; the sentence names it.
     """
-    fields = _object(data, "the session")
-    version = _of(fields, "version", int)
+    fields = Value(data, JsonPlace("the session")).members(_FIELDS, _FIELDS, "the session")
+    version = fields["version"].integer(1, LARGEST_INTEGER)
     if version != VERSION:
         raise UserError(
             f"the session has version {version}, but this program reads version {VERSION}: "
             "open it with the program that saved it."
         )
-    place = _object(_of(fields, "place", dict), "place")
-    array = _optional(place, "array", str)
-    coordinates = tuple(_each(place, "coordinates", int))
+    place = fields["place"].record(Place, _READERS)
     state = SessionState(
-        depth=_choice(fields, "depth", {depth.title: depth for depth in Depth}),
-        order=_choice(fields, "order", _ORDERS),
-        show_absent=_of(fields, "show_absent", bool),
-        breakpoints=tuple(_breakpoint(b) for b in _each(fields, "breakpoints", dict)),
-        watches=tuple(parse(text) for text in _each(fields, "watches", str)),
-        pins=tuple(parse(text) for text in _each(fields, "pins", str)),
+        depth=Depth(DEPTHS.index(fields["depth"].choice(DEPTHS))),
+        order=fields["order"].fitted(LoopOrder),
+        show_absent=fields["show_absent"].flag(),
+        breakpoints=tuple(
+            item.record(Breakpoint, _READERS) for item in fields["breakpoints"].items()
+        ),
+        watches=fields["watches"].fitted(tuple[Address, ...], _READERS),
+        pins=fields["pins"].fitted(tuple[Address, ...], _READERS),
     )
-    overrides = _object(_of(fields, "overrides", dict), "overrides")
+    subject = {name: fields[name].value for name in _SUBJECT}
+    overrides = fields["overrides"].fitted(Mapping[str, LoopOrder])
     return Session(
-        _subject(fields),
-        Place(None if array is None else parse(array), coordinates),
+        Value(subject, JsonPlace("the session")).record(Subject),
+        place,
         state,
-        tuple((parse(text), _choice(overrides, text, _ORDERS)) for text in overrides),
+        tuple((parse(text), order) for text, order in overrides.items()),
     )
 
 
-_ORDERS: Mapping[str, LoopOrder] = {order.value: order for order in LoopOrder}
-_PHASES: Mapping[str, Phase] = {phase.value: phase for phase in Phase}
+def _address(value: Value) -> Address:
+    text = value.text()
+    try:
+        return parse(text)
+    except UserError as error:
+        raise value.error(str(error)) from None
 
 
-def _subject(fields: Json) -> Subject:
-    settings = _object(_of(fields, "settings", dict), "settings")
-    for name, value in settings.items():
-        if not isinstance(value, str | int | float | bool | None):
-            raise _wrong(name, "a text, a number, true, false or null", value)
-    return Subject(
-        _of(fields, "network", str),
-        _optional(fields, "image", str),
-        _optional(fields, "target", str),
-        settings,
-    )
-
-
-def _breakpoint(data: object) -> Breakpoint:
-    fields = _object(data, "a breakpoint")
-    address = _optional(fields, "address", str)
-    phase = None if fields.get("phase") is None else _choice(fields, "phase", _PHASES)
-    return Breakpoint(
-        phase,
-        _optional(fields, "layer", str),
-        None if address is None else parse(address),
-        _of(fields, "condition", str),
-        _of(fields, "enabled", bool),
-        _of(fields, "ignore", int),
-    )
-
-
-def _object(data: object, what: str) -> Json:
-    if not isinstance(data, dict):
-        raise _wrong(what, "an object with fields", data)
-    return data
-
-
-def _of(fields: Json, name: str, kind: type[T]) -> T:
-    if name not in fields:
-        raise UserError(f"the session has no “{name}”: it is damaged or not a session.")
-    value = fields[name]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise _wrong(name, _KINDS[kind], value)
-    return value
-
-
-_KINDS: Mapping[type, str] = {
-    int: "a whole number",
-    str: "a text",
-    bool: "true or false",
-    dict: "an object with fields",
-    list: "a list",
-}
-
-
-def _optional(fields: Json, name: str, kind: type[T]) -> T | None:
-    return None if fields.get(name) is None else _of(fields, name, kind)
-
-
-def _each(fields: Json, name: str, kind: type[T]) -> list[T]:
-    return [_of({name: item}, name, kind) for item in _of(fields, name, list)]
-
-
-def _choice(fields: Json, name: str, choices: Mapping[str, T]) -> T:
-    value = _of(fields, name, str)
-    if value not in choices:
-        raise _wrong(name, f"one of {', '.join(choices)}", value)
-    return choices[value]
-
-
-def _wrong(name: str, wanted: str, value: object) -> UserError:
-    return UserError(f"in the session “{name}” must be {wanted}, but it is {value!r:.40}.")
+DEPTHS = tuple(depth.title for depth in Depth)
+_READERS: Readers = {Address: _address}
+_SUBJECT = ("network", "image", "target", "settings")
+_FIELDS = (
+    "version",
+    *_SUBJECT,
+    "place",
+    "depth",
+    "order",
+    "overrides",
+    "show_absent",
+    "breakpoints",
+    "watches",
+    "pins",
+)

@@ -4,8 +4,8 @@ Grammar, read from the right since layer names may hold dots::
 
     address  = [layer "."] quantity ["." part] ["[" index {"," index} "]"]
     quantity = "input" | "input1" … | "output" | a parameter | a residual | "image" | "loss"
-    part     = "grad" | "decayed" | "step" | "next" | an optimizer's state, as it is after the
-               update or, with "_before", as it was
+    part     = "grad" | "decayed" | "gradient_variance" | "step" | "next" | an optimizer's state,
+               as it is after the update or, with "_before", as it was
 
 `image` and `loss` stand alone: they belong to no layer.
 """
@@ -17,17 +17,20 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from backpropviz.errors import UserError
+from backpropviz.number_text import LARGEST_WHOLE, whole_number
 
 GRADIENT = "grad"
 OPTIMIZER_STATES = frozenset(
     {"velocity", "moment1", "moment2", "square_average", "gradient_average"}
 )
 PARTS = (
-    frozenset({GRADIENT, "decayed", "step", "next"})
+    frozenset({GRADIENT, "decayed", "gradient_variance", "step", "next"})
     | OPTIMIZER_STATES
     | {f"{state}_before" for state in OPTIMIZER_STATES}
 )
 
+_SHOWN = 200
+"""Characters of a text that an error repeats."""
 _PATTERN = re.compile(r"^(?P<name>[^\[\]\s]+)(?:\[(?P<indices>[^\[\]]*)\])?$")
 
 
@@ -93,14 +96,16 @@ def parse(text: str) -> Address:
 def _indices(inside: str | None, text: str) -> tuple[int, ...]:
     if inside is None:
         return ()
-    try:
-        return tuple(int(index) for index in inside.split(","))
-    except ValueError:
-        raise _malformed(text) from None
+    read = [whole_number(index, -LARGEST_WHOLE) for index in inside.split(",")]
+    indices = tuple(index for index in read if index is not None)
+    if len(indices) < len(read):
+        raise _malformed(text)
+    return indices
 
 
 def _malformed(text: str) -> UserError:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     return UserError(
-        f"“{text}” is not an address: write layer.quantity[.grad][indices], "
+        f"“{shown}” is not an address: write layer.quantity[.grad][indices], "
         "for example conv1.weight.grad[0,0,1,1]."
     )

@@ -71,7 +71,13 @@ def _row(result: Checked) -> tuple[str, ...]:
     error = "" if result.error is None else f"{result.error:.1e}"
     words = "kink" if result.outcome is Outcome.KINK else result.band.words
     words = "WRONG" if result.outcome is Outcome.FAILS else words
-    return str(result.address), f"{result.analytic:.9g}", f"{result.numeric:.9g}", error, words
+    return (
+        str(result.address),
+        f"{result.analytic + 0.0:.9g}",
+        f"{result.numeric + 0.0:.9g}",
+        error,
+        words,
+    )
 
 
 def _kinks(results: tuple[Checked, ...]) -> Iterator[str]:
@@ -95,7 +101,7 @@ def closer_text(result: Checked) -> str:
 def kink_text(kink: Crossing) -> str:
     """What happened, in words."""
     if isinstance(kink, Flip):
-        return f"{kink.address} goes from {kink.before:.3g} to {kink.after:.3g}"
+        return f"{kink.address} goes from {kink.before + 0.0:.3g} to {kink.after + 0.0:.3g}"
     return f"the winner of {kink.address} changes from {kink.before} to {kink.after}"
 
 

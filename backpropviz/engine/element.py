@@ -105,15 +105,33 @@ def contributing_terms(
     tape: Values, nest: Nest, order: int, indices: Coordinates
 ) -> tuple[Array, Array]:
     """The steps, ascending, whose terms of one element are present, and the terms in float64."""
-    loops = nest.by_target
-    region = loops.region(nest.element_at(indices))
-    numbers = _step_numbers(nest, order, indices)
-    masks = [operand.inside(tape, region) for operand in loops.operands]
+    steps, present = _present(tape, nest, order, indices)
+    region = nest.by_target.region(nest.element_at(indices))
+    return steps, block_values(tape, nest, nest.by_target, region).reshape(-1)[present]
+
+
+def contributing_operands(
+    tape: Values, nest: Nest, order: int, indices: Coordinates
+) -> tuple[Array, ...]:
+    """The operands of these terms, in float64."""
+    _, present = _present(tape, nest, order, indices)
+    region = nest.by_target.region(nest.element_at(indices))
+    sizes = tuple(len(r) for r in region)
+    blocks = (operand.block(tape, region) for operand in nest.by_target.operands)
+    return tuple(
+        np.broadcast_to(block, sizes).reshape(-1)[present].astype(np.float64) for block in blocks
+    )
+
+
+def _present(tape: Values, nest: Nest, order: int, indices: Coordinates) -> tuple[Array, Array]:
+    """The steps, ascending, whose terms of one element are present, and their places in it."""
+    region = nest.by_target.region(nest.element_at(indices))
+    masks = [operand.inside(tape, region) for operand in nest.by_target.operands]
     mask = reduce(np.logical_and, [m for m in masks if m is not None], np.array(True))
-    inside = np.broadcast_to(mask, tuple(len(r) for r in region)).reshape(-1)
-    terms = block_values(tape, nest, loops, region).reshape(-1)[inside]
-    sorting = np.argsort(numbers[inside])
-    return numbers[inside][sorting], terms[sorting]
+    inside = np.flatnonzero(np.broadcast_to(mask, tuple(len(r) for r in region)))
+    steps = _step_numbers(nest, order, indices)[inside]
+    sorting = np.argsort(steps)
+    return steps[sorting], inside[sorting]
 
 
 def _step_numbers(nest: Nest, order: int, indices: Coordinates) -> Array:

@@ -6,18 +6,17 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.kinds.protocol import LOSS, TARGET, input_name
 from backpropviz.engine.nest import Nest
-from backpropviz.engine.program import operations
+from backpropviz.engine.program import operation_of
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 
 
 def nest_of(tape: Tape, array: Address) -> Nest | None:
     """The operation that computed an array; None where it was given (image, weights, target)."""
-    computed = tape.resolve(array).array
-    for operation in operations(tape.network, tape.batch, tape.optimizer, tape.iteration):
-        if operation.nest.target == computed:
-            return operation.nest
-    return None
+    found = operation_of(
+        tape.network, tape.batch, tape.optimizer, tape.iteration, tape.resolve(array).array
+    )
+    return None if found is None else found.nest
 
 
 def explain_value(tape: Tape, address: Address) -> Derivation:

@@ -126,6 +126,11 @@ def number(value: float) -> Formula:
     return Formula("#", (), value)
 
 
+def unequal(x: Formula, y: Term) -> Formula:
+    """1 where two differ, else 0; `!=` itself compares formulas."""
+    return _made("≠", x, y)
+
+
 def exp(x: Formula) -> Formula:
     """eˣ."""
     return _made("exp", x)
@@ -280,7 +285,7 @@ def _step(x: Array) -> Array:
 
 
 _LETTERS: Final[Mapping[str, float]] = MappingProxyType({"π": math.pi})
-COMPARED: Final = frozenset("><≥≤")
+COMPARED: Final = frozenset("><≥≤≠")
 _FUNCTIONS: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
     {
         "+": np.add,
@@ -292,6 +297,7 @@ _FUNCTIONS: Final[Mapping[str, Callable[..., Array]]] = MappingProxyType(
         "<": np.less,
         "≥": np.greater_equal,
         "≤": np.less_equal,
+        "≠": np.not_equal,
         "exp": np.exp,
         "log": np.log,
         "√": np.sqrt,
@@ -457,7 +463,7 @@ def _np_where(then: str, condition: str, otherwise: str) -> str:
 
 _MATH: Final[Mapping[str, str]] = MappingProxyType({"^": "^"})
 _PYTHON: Final[Mapping[str, str]] = MappingProxyType(
-    {"·": "*", "−": "-", "≥": ">=", "≤": "<=", "^": "**", "π": "pi"}
+    {"·": "*", "−": "-", "≥": ">=", "≤": "<=", "≠": "!=", "^": "**", "π": "pi"}
 )
 _POWERS: Final[Mapping[str, str]] = MappingProxyType({"2": "²", "3": "³"})
 _MATH_CALLS: Final[Mapping[str, str]] = MappingProxyType(

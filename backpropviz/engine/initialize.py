@@ -49,8 +49,8 @@ WRONG: Mapping[str, Wrong] = MappingProxyType(
     {
         "all_equal": Wrong(
             "All equal",
-            "All filters of a layer are the same and get the same gradient, so they stay the same, "
-            "but for the last digit's rounding: random weights are there to break this symmetry.",
+            "All filters of a layer are the same and get the same gradient, so they stay the same "
+            "but for rounding, which grows slowly: random weights are there to break the symmetry.",
         ),
         "all_zero": Wrong(
             "All zero",

@@ -6,10 +6,13 @@ import math
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.mode import TRAIN, Mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.frozen import frozen
+
+_MOST_NAMES = 12
 
 
 @frozen(eq=False)
@@ -34,6 +37,14 @@ class Model:
     example: Example | None = None
     remark: str = ""
     """One sentence: what it was trained on and how well it does."""
+    mode: Mode = TRAIN
+    """In which mode a pass is recorded unless another one is chosen."""
+
+    def __repr__(self) -> str:
+        """One line: a model's arrays would fill screens."""
+        layers = ", ".join(node.name for node in self.network.nodes[:_MOST_NAMES])
+        more = ", …" if len(self.network.nodes) > _MOST_NAMES else ""
+        return f"<Model “{self.title}”: {self.parameter_count:,} parameters in {layers}{more}>"
 
     @property
     def parameter_count(self) -> int:

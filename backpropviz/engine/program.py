@@ -50,28 +50,63 @@ def operations(
     )
 
 
+def operation_of(
+    network: Network, batch: int, optimizer: Optimizer, iteration: int, target: Address
+) -> Operation | None:
+    """The operation that computes an array; only the nests of the array's own layer are built."""
+    node = network.by_name.get(target.layer)
+    own = _of_node(network, node, batch, optimizer, iteration) if node else _of_ends(network, batch)
+    return next((found for found in own if found.nest.target == target), None)
+
+
+def _of_node(
+    network: Network, node: Node, batch: int, optimizer: Optimizer, iteration: int
+) -> Iterator[Operation]:
+    yield from _forward_of(network, node, batch)
+    yield from _backward_of(network, node, batch)
+    yield from _update_of(network, node, optimizer, iteration)
+
+
+def _of_ends(network: Network, batch: int) -> Iterator[Operation]:
+    """The loss, and the image's gradient where it is a sum."""
+    nests = network.loss.nests(network.site(LOSS_NAME, batch))
+    yield from (Operation(Phase.LOSS, LOSS_NAME, nest) for nest in nests.forward)
+    yield from (Operation(Phase.BACKWARD, LOSS_NAME, nest) for nest in nests.backward)
+    yield from _accumulate(network, IMAGE_NAME, batch)
+
+
 def _forward(network: Network, batch: int) -> Iterator[Operation]:
     for node in network.nodes:
-        for nest in node.layer.nests(network.site(node.name, batch)).forward:
-            yield Operation(Phase.FORWARD, node.name, nest)
+        yield from _forward_of(network, node, batch)
     for nest in network.loss.nests(network.site(LOSS_NAME, batch)).forward:
         yield Operation(Phase.LOSS, LOSS_NAME, nest)
+
+
+def _forward_of(network: Network, node: Node, batch: int) -> Iterator[Operation]:
+    for nest in node.layer.nests(network.site(node.name, batch)).forward:
+        yield Operation(Phase.FORWARD, node.name, nest)
 
 
 def _backward(network: Network, batch: int) -> Iterator[Operation]:
     for nest in network.loss.nests(network.site(LOSS_NAME, batch)).backward:
         yield Operation(Phase.BACKWARD, LOSS_NAME, nest)
     for node in reversed(network.nodes):
-        yield from _accumulate(network, node.name, batch)
-        for nest in node.layer.nests(network.site(node.name, batch)).backward:
-            yield Operation(Phase.BACKWARD, node.name, nest)
+        yield from _backward_of(network, node, batch)
     yield from _accumulate(network, IMAGE_NAME, batch)
+
+
+def _backward_of(network: Network, node: Node, batch: int) -> Iterator[Operation]:
+    yield from _accumulate(network, node.name, batch)
+    for nest in node.layer.nests(network.site(node.name, batch)).backward:
+        yield Operation(Phase.BACKWARD, node.name, nest)
 
 
 def consumers_in_backward_order(network: Network, name: str) -> tuple[tuple[Node | None, int], ...]:
     """Who used a layer's output, in the order in which backprop adds their gradients."""
-    position = {node.name: k for k, node in enumerate(network.nodes)}
     readers = network.consumers[name]
+    if len(readers) < 2:
+        return readers
+    position = {node.name: k for k, node in enumerate(network.nodes)}
     return tuple(
         sorted(
             readers,
@@ -112,8 +147,14 @@ def accumulate_nest(target: Address, shape: Shape, sources: tuple[Address, ...])
 
 def _update(network: Network, optimizer: Optimizer, iteration: int) -> Iterator[Operation]:
     for node in network.nodes:
-        for name, shape in network.parameter_shapes(node).items():
-            parameter = Address(node.name, name)
-            for nest in optimizer.nests(parameter, shape, iteration):
-                yield Operation(Phase.UPDATE, node.name, nest)
-            yield Operation(Phase.UPDATE, node.name, next_nest(parameter, shape))
+        yield from _update_of(network, node, optimizer, iteration)
+
+
+def _update_of(
+    network: Network, node: Node, optimizer: Optimizer, iteration: int
+) -> Iterator[Operation]:
+    for name, shape in network.parameter_shapes(node).items():
+        parameter = Address(node.name, name)
+        for nest in optimizer.nests(parameter, shape, iteration):
+            yield Operation(Phase.UPDATE, node.name, nest)
+        yield Operation(Phase.UPDATE, node.name, next_nest(parameter, shape))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.mode import TRAIN, Mode, chosen_mode
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
@@ -14,6 +14,7 @@ from backpropviz.engine.record import DTYPES, record
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.number_text import real_number
 
 REDUCTIONS = ("mean", "sum")
 _MOST_NAMES = 12
@@ -27,17 +28,22 @@ class Settings:
     float_bits: int = 32
     reduction: str | None = None
     optimizer: Optimizer | None = None
+    mode: str | None = None
+    dropout_seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a width or a reduction that does not exist."""
+        """Refuse a width, a reduction or a mode that does not exist."""
         if self.float_bits not in DTYPES:
             raise UserError(f"float width {self.float_bits} is not known: use 32 or 64.")
         if self.reduction not in {None, *REDUCTIONS}:
             raise UserError(f"reduction “{self.reduction}” is not known: use mean or sum.")
+        _ = chosen_mode(TRAIN, self.mode, self.dropout_seed)
 
 
 def run(model: Model, image: Array | None = None, settings: Settings | None = None) -> Tape:
-    """Record one training step; image and target default to the model's example.
+    """Record one step, in training unless another mode is chosen or the model's own.
+
+    Image and target default to the model's example.
 
     Raises:
         UserError: image or target do not fit, or the model brings no example to fall back on.
@@ -46,7 +52,13 @@ def run(model: Model, image: Array | None = None, settings: Settings | None = No
     images = _image(model, image).astype(DTYPES[wanted.float_bits])
     target = wanted.target if wanted.target is not None else _example_target(model, image)
     network = with_reduction(model.network, wanted.reduction)
-    return record(network, model.parameters, images, target, wanted.optimizer or model.optimizer)
+    optimizer, mode = wanted.optimizer or model.optimizer, pass_mode(model, wanted)
+    return record(network, model.parameters, images, target, optimizer, mode=mode)
+
+
+def pass_mode(model: Model, settings: Settings) -> Mode:
+    """The mode in which a pass is recorded."""
+    return chosen_mode(model.mode, settings.mode, settings.dropout_seed)
 
 
 def read_target(text: str, model: Model) -> int | tuple[float, ...]:
@@ -58,12 +70,10 @@ def read_target(text: str, model: Model) -> int | tuple[float, ...]:
     wanted = text.strip()
     if wanted in model.class_names:
         return model.class_names.index(wanted)
-    try:
-        numbers = tuple(float(piece) for piece in wanted.split(","))
-    except ValueError:
-        numbers = (math.nan,)
-    if not all(math.isfinite(number) for number in numbers):
-        raise UserError(f"target “{text}” is not understood: give {_what_fits(model)}.")
+    read = [real_number(piece) for piece in wanted.split(",")]
+    numbers = tuple(number for number in read if number is not None)
+    if len(numbers) < len(read):
+        raise UserError(f"target “{text:.60}” is not understood: give {_what_fits(model)}.")
     if is_classifier(model) and len(numbers) == 1 and numbers[0].is_integer():
         return int(numbers[0])
     return numbers

@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, cast
 
-from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
+from backpropviz.document import JsonPlace, Value
+from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.training.update import Schedule
 from backpropviz.engine.update_rule import check_not_negative
-from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
 
@@ -171,37 +172,21 @@ def curve_to_fields(curve: Curve) -> dict[str, object]:
     return {KIND_FIELD: curve.kind, **own, **parts}
 
 
-def curve_from_fields(
-    given: Mapping[str, object], where: str = "schedule", depth: int = 0
-) -> Curve:
+def curve_from_fields(given: Mapping[str, object], where: str = "schedule") -> Curve:
     """The curve that a JSON object describes.
 
     Raises:
         UserError: the kind or a field is unknown, missing, of a wrong type or out of range.
     """
-    if given.get(KIND_FIELD) not in {Then.kind, Product.kind}:
-        return from_fields(curve_kinds(), given, "schedule", where)
-    if depth == _DEEPEST:
-        raise UserError(f"{where}: more than {_DEEPEST} schedules lie in one another.")
-    parts = {}
-    for name in _PARTS:
-        part = given.get(name)
-        if not isinstance(part, Mapping):
-            raise UserError(f"{where}: {name} must be a schedule, an object with a kind.")
-        parts[name] = curve_from_fields(part, f"{where}.{name}", depth + 1)
-    if given[KIND_FIELD] == Product.kind:
-        return Product(**_only(given, parts, where))
-    return Then(**_only(given, parts, where))
+    return read_curve(Value(dict(given), JsonPlace(where, ": ")))
 
 
-def _only(given: Mapping[str, object], parts: Mapping[str, Curve], where: str) -> dict[str, Any]:
-    """The fields of a curve that is made of others, refused where there are other ones."""
-    known = {KIND_FIELD, *_PARTS}
-    values: dict[str, Any] = dict(parts)
-    if given[KIND_FIELD] == Then.kind:
-        known.add("updates")
-        values["updates"] = given.get("updates")
-    for name in given:
-        if name not in known:
-            raise UserError(f"{where}: “{name}” is not a field of {given[KIND_FIELD]}.")
-    return values
+def read_curve(value: Value, depth: int = 0) -> Curve:
+    """The curve in a document; errors as for `curve_from_fields`."""
+    if not isinstance(value.value, dict):
+        raise value.must_be("a schedule, an object with a kind")
+    if depth > _DEEPEST:
+        raise value.error(f"more than {_DEEPEST} schedules lie in one another.")
+    within = {Curve: partial(read_curve, depth=depth + 1)}
+    found: Curve = value.configuration(curve_kinds(), "schedule", within)
+    return found

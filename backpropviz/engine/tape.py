@@ -27,6 +27,13 @@ class Tape(Mapping[Address, Array]):
     canonical: Mapping[Address, Address]
     iteration: int = 1
 
+    def __repr__(self) -> str:
+        """One line: a tape's arrays would fill screens."""
+        return (
+            f"<Tape of {self.network.name}: {len(self.arrays)} arrays, batch {self.batch}, "
+            f"{self[LOSS].dtype}, loss {self.loss + 0.0:.6g}>"
+        )
+
     def __getitem__(self, address: Address | str) -> Array:
         """The array, or the value (an array without dimensions) where indices are given.
 

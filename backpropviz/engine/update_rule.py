@@ -44,6 +44,8 @@ class Part:
     says: Teller
     buffer: str = ""
     """What PyTorch calls it in its state."""
+    torch: str = ""
+    """PyTorch's expression of it, where it is not in that state."""
 
 
 @frozen(eq=False)

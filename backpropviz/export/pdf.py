@@ -62,9 +62,12 @@ def _paint_pages(scenes: Iterable[Scene], file: QFile) -> None:
 def _paint_page(scene: Scene, painter: QPainter) -> None:
     painter.setRenderHint(QPainter.RenderHint.LosslessImageRendering)
     painter.save()
-    painter.scale(_RESOLUTION / 96, _RESOLUTION / 96)
-    draw(scene, painter)
-    painter.restore()
+    try:
+        painter.scale(_RESOLUTION / 96, _RESOLUTION / 96)
+        draw(scene, painter)
+    finally:
+        # An interrupt may come between any two marks.
+        painter.restore()
 
 
 def _set_page_size(writer: QPdfWriter, scene: Scene) -> None:

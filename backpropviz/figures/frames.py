@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from math import prod
 from typing import Final
 
-from backpropviz.debugger.places import find
+from backpropviz.debugger.places import completed_at, find, step_number
 from backpropviz.debugger.presence import next_present
 from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address, parse
+from backpropviz.engine.nest import Rule
 from backpropviz.errors import UserError
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import Options, View
 from backpropviz.frozen import frozen
-from backpropviz.scene.marks import Scene
+from backpropviz.scene import theme as styles
+from backpropviz.scene.marks import Anchor, Scene, Text
 from backpropviz.scene.theme import Theme
 
 MOST_FRAMES: Final = 20_000
+START, END = "start", "end"
+_STEP_MARGIN: Final = 32
+_STEP_LIFT: Final = 6
 
 
 @frozen(eq=False)
@@ -46,9 +52,77 @@ class FrameRange:
         return (self.scene(position) for position in self.positions)
 
     def scene(self, position: int) -> Scene:
-        """The picture of the block that begins at a position."""
+        """The picture of the block that begins at a position, with the numbers of its steps."""
         state = self.view.state.at(position, StopReason.JUMP, self.depth)
-        return stage(replace(self.view, state=state), *self.size, self.theme)
+        view = replace(self.view, state=state)
+        drawn = stage(view, *self.size, self.theme)
+        return replace(drawn, marks=(*drawn.marks, self._step_mark(view)))
+
+    def _step_mark(self, view: View) -> Text:
+        width, height = self.size
+        return Text(
+            width - _STEP_MARGIN,
+            height - _STEP_LIFT,
+            steps_text(view),
+            styles.INDEX,
+            self.theme.text_tertiary,
+            Anchor.END,
+        )
+
+
+def steps_text(view: View) -> str:
+    """`step 41 of 105`, `steps 1–16 of 105`: what is in focus, counted from 1."""
+    (start, stop), total = view.block, view.timeline.steps
+    if start == stop:
+        return f"all {total:,} steps"
+    if stop - start == 1:
+        return f"step {stop:,} of {total:,}"
+    return f"steps {start + 1:,}–{stop:,} of {total:,}"
+
+
+@frozen
+class Offered:
+    """A part of the pass: steps `start … stop − 1`, a frame for each block of a depth."""
+
+    name: str
+    title: str
+    start: int
+    stop: int
+    depth: Depth
+
+
+def offered_ranges(view: View) -> tuple[Offered, ...]:
+    """The value, filter, tensor and layer that the current step belongs to, the smallest first."""
+    k, timeline = view.state.k, view.timeline
+    if view.is_done:
+        return ()
+    found = [Offered("layer", "this layer", *timeline.block(k, Depth.LAYER), Depth.TENSOR)]
+    depths = timeline.depths_at(k)
+    inside = next((d for d in (Depth.ELEMENT, Depth.CHANNEL) if d in depths), Depth.TENSOR)
+    found.append(Offered("tensor", "this tensor", *timeline.block(k, Depth.TENSOR), inside))
+    plane = _plane(view)
+    if plane is not None:
+        found.append(plane)
+    if Depth.ELEMENT in depths:
+        found.append(Offered("value", "this value", *timeline.block(k, Depth.ELEMENT), depths[-1]))
+    return tuple(reversed(found))
+
+
+def _plane(view: View) -> Offered | None:
+    """All of a filter, or else of a channel: the loops around its number stand still."""
+    k, timeline = view.state.k, view.timeline
+    operation = timeline.operation_at(k)
+    nest = timeline.nest(operation)
+    if nest.rule is Rule.COPY:
+        return None
+    loops, start = timeline.loops(operation), timeline.starts[operation]
+    names = [axis.name for axis in loops.axes[: loops.channel_axes]]
+    for name, word in (("f", "filter"), ("c", "channel")):
+        if name in names:
+            size = prod(loops.sizes[names.index(name) + 1 :])
+            first = start + (k - start) // size * size
+            return Offered(word, f"this {word}", first, first + size, Depth.ELEMENT)
+    return None
 
 
 def frames(
@@ -60,15 +134,18 @@ def frames(
     theme: Theme,
     options: Options | None = None,
 ) -> FrameRange:
-    """The blocks of a depth from that of `first` to that of `last`: positions or addresses.
+    """The blocks of a depth from that of `first` to that of `last`, which stands complete then.
+
+    A place is a position, an address, or a text: an address, a step counted from 1, `start`, `end`.
 
     Raises:
         UserError: an end does not exist, the range runs backwards or has over 20,000 frames.
     """
-    start, end = (_position(view, place, depth) for place in (first, last))
+    start, end = _position(view, first, depth), _position(view, last, depth, completes=True)
     if start > end:
         raise UserError(
-            f"“{last}” (step {end}) lies before “{first}” (step {start}): exchange the two ends."
+            f"“{last}” (step {end + 1:,}) lies before “{first}” (step {start + 1:,}): "
+            "exchange the two ends."
         )
     shown = view if options is None else replace(view, options=options)
     positions = tuple(islice(_blocks(shown, start, end, depth), MOST_FRAMES + 1))
@@ -98,13 +175,26 @@ def blocks_between(view: View, start: int, end: int, depth: Depth) -> int:
     return count + (1 if end == timeline.steps else 0)
 
 
-def _position(view: View, place: int | Address | str, depth: Depth) -> int:
+def _position(
+    view: View, place: int | Address | str, depth: Depth, *, completes: bool = False
+) -> int:
+    timeline = view.timeline
+    if isinstance(place, str):
+        place = _read(place, timeline.steps)
     if isinstance(place, int):
-        if 0 <= place <= view.timeline.steps:
+        if 0 <= place <= timeline.steps:
             return place
-        raise UserError(f"there is no step {place}: give a number from 0 to {view.timeline.steps}.")
-    address = parse(place) if isinstance(place, str) else place
-    return find(view.timeline, view.tape, address, depth)
+        raise UserError(f"There is no position {place}: give 0 to {timeline.steps}.")
+    found = find(timeline, view.tape, place, depth)
+    return max(found, completed_at(timeline, view.tape, place)) if completes else found
+
+
+def _read(text: str, steps: int) -> int | Address:
+    words = text.strip()
+    if words in {START, END}:
+        return 0 if words == START else steps
+    number = step_number(words, steps)
+    return parse(words) if number is None else number
 
 
 def _blocks(view: View, start: int, end: int, depth: Depth) -> Iterator[int]:

@@ -121,8 +121,14 @@ class Notation:
         if source == IMAGE_NAME or not source:
             return "X"
         letter = self._output_letter(source)
-        own = "" if address.layer == LOSS_NAME else self._output_letter(address.layer)
-        return "X" if letter == own else letter
+        return "X" if letter == self._own_letter(address.layer) else letter
+
+    def _own_letter(self, layer: str) -> str:
+        """The letter that a layer's own result takes, and the probabilities of a loss."""
+        if layer != LOSS_NAME:
+            return self._output_letter(layer)
+        found = self.kept(Address(LOSS_NAME, "probabilities"))
+        return "" if found is None else found.letter
 
     def _source(self, layer: str) -> str:
         if self.network is None:

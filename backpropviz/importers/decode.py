@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,12 @@ from backpropviz.errors import UserError
 from backpropviz.importers.picture import (
     MAX_PIXELS,
     Picture,
+    brightness_remarks,
     picture_from_array,
     refuse_size,
     with_notes,
 )
+from backpropviz.named_file import file_content, kind_of_file
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,18 +79,24 @@ def _content(path: Path, name: str) -> bytes:
     if "\0" in str(path):
         raise UserError("The picture's file name holds a null character: correct it.")
     try:
-        if path.is_dir():
-            raise UserError(f"{name} is a folder: choose a picture file in it.")
-        if not path.exists():
-            raise UserError(f"{path} does not exist: check the name of the picture.")
-        if not path.is_file():
-            raise UserError(f"{name} is not a regular file: choose a picture file.")
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{name} is larger than 1 GiB: make the picture smaller first.")
-        return path.read_bytes()
+        _check_place(path, name)
+        return file_content(path, MAX_FILE_BYTES)
+    except UserError as error:
+        sentence = str(error)
+        about_it = sentence.startswith("it is ")
+        raise UserError(f"{name}{sentence[2:]}" if about_it else sentence) from None
     except OSError as error:
         reason = error.strerror or "the system refused"
         raise UserError(f"{name} cannot be read ({reason}): check the file.") from error
+
+
+def _check_place(path: Path, name: str) -> None:
+    if path.is_dir():
+        raise UserError(f"{name} is a folder: choose a picture file in it.")
+    if not path.exists():
+        raise UserError(f"{path} does not exist: check the name of the picture.")
+    if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+        raise UserError(f"{name} is larger than 1 GiB: make the picture smaller first.")
 
 
 def _opened(content: bytes, source: str) -> Image.Image:
@@ -101,6 +110,9 @@ def _opened(content: bytes, source: str) -> Image.Image:
             f"{source} has more than {limit} million pixels: make it smaller first."
         ) from error
     except UnidentifiedImageError as error:
+        kind = kind_of_file(io.BytesIO(content), source)
+        if kind is not None and kind.wanted_as != "picture":
+            raise UserError(f"{source} is {kind.title}: {kind.remedy}.") from error
         raise UserError(f"{source} is not a picture that can be read: {_READABLE}.") from error
     except Exception as error:  # parsers of damaged files raise whatever they meet
         raise _damaged(source) from error
@@ -120,7 +132,8 @@ def _decoded(image: Image.Image, source: str) -> Picture:
         ) from error
     except Exception as error:  # decoders of damaged files raise whatever they meet
         raise _damaged(source) from error
-    return with_notes(picture_from_array(values, source), mode, notes + turned + converted)
+    picture = with_notes(picture_from_array(values, source), mode, notes + turned + converted)
+    return replace(picture, remarks=brightness_remarks(picture))
 
 
 def _damaged(source: str) -> UserError:

@@ -58,7 +58,7 @@ def prepare(picture: Picture, preprocessing: Preprocessing) -> Prepared:
     array = np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
     array.flags.writeable = False
     done = cropped + resized + mixed + inverted + padded + scaled + normalized
-    return Prepared(array, picture.notes + done, region)
+    return Prepared(array, picture.notes + picture.remarks + done, region)
 
 
 def displayable(array: NDArray[Any], preprocessing: Preprocessing) -> _Values:

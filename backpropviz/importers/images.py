@@ -8,6 +8,7 @@ from backpropviz.errors import UserError
 from backpropviz.importers.bundled import bundled_picture, is_bundled, split_specification
 from backpropviz.importers.decode import picture_from_bytes, picture_from_file
 from backpropviz.importers.picture import Picture, picture_from_array
+from backpropviz.named_file import is_there, named_path
 
 __all__ = ["Picture", "open_picture", "picture_from_array", "picture_from_bytes"]
 
@@ -22,16 +23,8 @@ def open_picture(path_or_spec: str | Path) -> Picture:
         return picture_from_file(path_or_spec)
     if not path_or_spec:
         raise UserError("No picture is named: give a file, or mnist:0.")
-    if "://" in path_or_spec:
-        raise UserError(f"{path_or_spec} is a web address: save the picture, then open the file.")
-    named = split_specification(path_or_spec)
-    if named is None or (not is_bundled(named[0]) and _exists(path_or_spec)):
-        return picture_from_file(path_or_spec)
+    path = named_path(path_or_spec)
+    named = split_specification(str(path))
+    if named is None or (not is_bundled(named[0]) and is_there(path)):
+        return picture_from_file(path)
     return bundled_picture(*named)
-
-
-def _exists(text: str) -> bool:
-    try:
-        return Path(text).exists()
-    except (OSError, ValueError):
-        return False

@@ -16,6 +16,8 @@ Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 MAX_PIXELS = 64_000_000
 _CHANNELS = (1, 2, 3, 4)
 _BLOCK_PIXELS = 1 << 18
+DARK = 0.25
+"""A picture that nowhere is brighter than this share of white is said to be dark."""
 
 
 @frozen(eq=False)
@@ -24,7 +26,8 @@ class Picture:
     Upright, opaque pixels (H, W, 1 or 3): uint8 with white 255, or float32 with white 1.
 
     `source` is the file name or the specification (`mnist:17`), `mode` the color mode it was stored
-    in, `label` the class a bundled sample is known to show, `notes` each change made while reading.
+    in, `label` the class a bundled sample is known to show, `notes` each change made while reading,
+    `remarks` what is odd about a file's values and was left as it is.
     """
 
     pixels: Pixels
@@ -32,9 +35,17 @@ class Picture:
     mode: str
     notes: tuple[str, ...] = ()
     label: str | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.pixels.flags.writeable = False
+
+    @property
+    def remark(self) -> str:
+        """The remarks as a sentence; empty where nothing is odd."""
+        if not self.remarks:
+            return ""
+        return f"In {self.source}, {'; '.join(self.remarks).removeprefix('dark: ')}."
 
     @property
     def height(self) -> int:
@@ -70,6 +81,23 @@ def picture_from_array(
     pixels, notes = _in_range(layered, source)
     picture = Picture(pixels, source, mode, notes, label)
     return _over_white(picture) if layered.shape[2] in (2, 4) else picture
+
+
+def brightness_remarks(picture: Picture) -> tuple[str, ...]:
+    """What is odd about the values: one alone, or none that is bright, as 12 bits in 16."""
+    low, high = float(picture.pixels.min()), float(picture.pixels.max())
+    if low == high:
+        shade = {0.0: "black", picture.white: "white"}.get(
+            low, f"{percent(low / picture.white)} gray"
+        )
+        return (f"every pixel is {shade}",)
+    share = high / picture.white
+    return (f"dark: the brightest value is {percent(share)} of white",) if share <= DARK else ()
+
+
+def percent(share: float) -> str:
+    """`6 %`; below 1 % with two digits."""
+    return f"{100 * share:.2g} %" if share < 0.01 else f"{100 * share:.0f} %"
 
 
 def with_notes(picture: Picture, mode: str, before: tuple[str, ...]) -> Picture:

@@ -12,8 +12,8 @@ nearest            the input cell under the center alone.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -21,10 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.engine.preprocessing import Resample
+from backpropviz.frozen import frozen
 
 _Values: TypeAlias = NDArray[np.float64]
-# Rows are converted to float64 in blocks of about 32 MB.
-_BLOCK_VALUES = 4_000_000
+# Rows are converted to float64 in blocks that stay in the cache, too small for BLAS to use threads.
+_BLOCK_VALUES = 60_000
+# New cells whose weights form one matrix, zeros between them included; fewer where it grows large.
+_BAND, _BAND_WEIGHTS = 4, 1_000_000
+_LARGEST_KEPT = 1 << 14
 
 
 def _triangle(distance: _Values) -> _Values:
@@ -57,20 +61,59 @@ def _nearest(size: int, new_size: int) -> NDArray[np.intp]:
     return (2 * np.arange(new_size) + 1) * size // (2 * new_size)
 
 
-def _along_columns(values: NDArray[Any], new_size: int, resample: str) -> _Values:
+def _along_columns(values: NDArray[Any], new_size: int, resample: Resample) -> _Values:
     return _along_rows(values.swapaxes(0, 1), new_size, resample).swapaxes(0, 1)
 
 
-def _along_rows(values: NDArray[Any], new_size: int, resample: str) -> _Values:
+def _along_rows(values: NDArray[Any], new_size: int, resample: Resample) -> _Values:
     size = values.shape[0]
     if new_size == size:
         return values.astype(np.float64)
-    weigh = _covered if resample == "box" else partial(_kernel_weights, resample)
-    resized = np.empty((new_size, *values.shape[1:]))
-    for index in range(new_size):
-        start, weights = weigh(index, size, new_size)
-        resized[index] = _weighted_sum(weights, values[start : start + len(weights)])
+    resized = np.zeros((new_size, *values.shape[1:]))
+    flat = resized.reshape(new_size, -1)
+    for band in _bands(resample, size, new_size):
+        block = max(1, _BLOCK_VALUES // flat.shape[1])
+        count = band.weights.shape[1]
+        for first in range(0, count, block):
+            last = min(count, first + block)
+            rows = values[band.start + first : band.start + last].astype(np.float64, order="C")
+            weights = band.weights[:, first:last]
+            flat[band.cells] += weights @ rows.reshape(last - first, -1)
     return resized
+
+
+@frozen(eq=False)
+class _Band:
+    """Weights (new cells, old cells) of neighboring new cells; the first old cell is `start`."""
+
+    cells: slice
+    start: int
+    weights: _Values
+
+
+def _bands(resample: Resample, size: int, new_size: int) -> Iterable[_Band]:
+    """The weights of one axis, kept from one picture of a folder to the next."""
+    if size > _LARGEST_KEPT:
+        return _made_bands(resample, size, new_size)
+    return _kept_bands(resample, size, new_size)
+
+
+@lru_cache(maxsize=16)
+def _kept_bands(resample: Resample, size: int, new_size: int) -> tuple[_Band, ...]:
+    return tuple(_made_bands(resample, size, new_size))
+
+
+def _made_bands(resample: Resample, size: int, new_size: int) -> Iterator[_Band]:
+    weigh = _covered if resample == "box" else partial(_kernel_weights, resample)
+    most = max(1, min(_BAND, _BAND_WEIGHTS * new_size // size))
+    for first in range(0, new_size, most):
+        found = [weigh(cell, size, new_size) for cell in range(first, min(first + most, new_size))]
+        start = min(begin for begin, _ in found)
+        stop = max(begin + len(own) for begin, own in found)
+        weights = np.zeros((len(found), stop - start))
+        for row, (begin, own) in zip(weights, found, strict=True):
+            row[begin - start : begin - start + len(own)] = own
+        yield _Band(slice(first, first + len(found)), start, weights)
 
 
 def _covered(index: int, size: int, new_size: int) -> tuple[int, _Values]:
@@ -90,12 +133,3 @@ def _kernel_weights(resample: str, index: int, size: int, new_size: int) -> tupl
     distances = (np.arange(start, stop, dtype=np.float64) + 0.5 - center) / width
     weights = kernel(distances)
     return start, weights / weights.sum()
-
-
-def _weighted_sum(weights: _Values, rows: NDArray[Any]) -> _Values:
-    block = max(1, _BLOCK_VALUES // (rows[0].size or 1))
-    total = np.zeros(rows.shape[1:])
-    for start in range(0, len(rows), block):
-        part = rows[start : start + block]
-        total += np.tensordot(weights[start : start + block], part.astype(np.float64), axes=1)
-    return total

@@ -213,17 +213,19 @@ def _draw_pixels(pixels: Pixels, canvas: _Canvas) -> None:
 def _draw_group(group: Group, canvas: _Canvas) -> None:
     painter = canvas.painter
     painter.save()
-    if group.clip is not None:
-        painter.setClipRect(_qrect(group.clip), _INTERSECT)
-    painter.translate(group.dx, group.dy)
-    if group.scale != 1.0:
-        painter.scale(group.scale, group.scale)
-    is_moved = group.scale == 1.0 and _is_whole(group.dx, group.dy)
-    inner = canvas._replace(
-        scale=canvas.scale * group.scale, is_on_pixels=canvas.is_on_pixels and is_moved
-    )
-    _draw_all(group.marks, inner)
-    painter.restore()
+    try:
+        if group.clip is not None:
+            painter.setClipRect(_qrect(group.clip), _INTERSECT)
+        painter.translate(group.dx, group.dy)
+        if group.scale != 1.0:
+            painter.scale(group.scale, group.scale)
+        is_moved = group.scale == 1.0 and _is_whole(group.dx, group.dy)
+        inner = canvas._replace(
+            scale=canvas.scale * group.scale, is_on_pixels=canvas.is_on_pixels and is_moved
+        )
+        _draw_all(group.marks, inner)
+    finally:
+        painter.restore()
 
 
 def _qrect(box: Box | Rect) -> QRectF:

@@ -51,12 +51,14 @@ def _fill_outlines(painter: QPainter, origin: QPointF, run: QGlyphRun, color: QC
 def draw_selectable_text(painter: QPainter, text: Text, color: QColor) -> None:
     """Paint through Qt's layout: a PDF then holds text with its font, not outlines."""
     painter.save()
-    painter.translate(text_start(text), text.y)
-    painter.scale(1 / _MAGNIFICATION, 1 / _MAGNIFICATION)
-    painter.setPen(color)
-    painter.setFont(qfont(text.font, _MAGNIFICATION))
-    painter.drawText(QPointF(0.0, 0.0), text.text)
-    painter.restore()
+    try:
+        painter.translate(text_start(text), text.y)
+        painter.scale(1 / _MAGNIFICATION, 1 / _MAGNIFICATION)
+        painter.setPen(color)
+        painter.setFont(qfont(text.font, _MAGNIFICATION))
+        painter.drawText(QPointF(0.0, 0.0), text.text)
+    finally:
+        painter.restore()
 
 
 class _Typeface:

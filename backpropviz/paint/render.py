@@ -23,7 +23,9 @@ def render(scene: Scene, scale: float = 1.0) -> QImage:
     image.setDotsPerMeterX(round(_DOTS_PER_METER * scale))
     image.setDotsPerMeterY(round(_DOTS_PER_METER * scale))
     painter = QPainter(image)
-    painter.scale(scale, scale)
-    draw(scene, painter)
-    painter.end()
+    try:
+        painter.scale(scale, scale)
+        draw(scene, painter)
+    finally:
+        painter.end()
     return image

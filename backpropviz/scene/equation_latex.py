@@ -40,6 +40,8 @@ _ACCENTS = {"\u0302": r"\hat", "\u0304": r"\bar", "\u0303": r"\tilde"}
 _NAMED_FUNCTIONS = frozenset({"exp", "log", "ln", "max", "min", "tanh", "arg", "sin", "cos"})
 _RAISED_CHARACTERS = "⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹"
 _RAISED = str.maketrans(_RAISED_CHARACTERS, "-+0123456789")
+_SCIENTIFIC = re.compile("(.*[0-9])e([-+\u2212]?[0-9]+)")
+"""`8.1e−4`: digits and exponent."""
 _NUMBER_PART = re.compile(f"[{_RAISED_CHARACTERS}]+|[A-Za-z]+|.")
 
 
@@ -112,8 +114,11 @@ def _name(text: str, italic: bool) -> str:
 
 
 def _number(node: Number) -> str:
-    parts = _NUMBER_PART.findall(node.text)
-    text = "".join(map(_number_part, parts))
+    scientific = _SCIENTIFIC.fullmatch(node.text)
+    digits = scientific[1] if scientific else node.text
+    text = "".join(map(_number_part, _NUMBER_PART.findall(digits)))
+    if scientific:
+        text += rf" \times 10^{{{_characters(scientific[2])}}}"
     if node.bold:
         return rf"\mathbf{{{text}}}"
     return text if re.fullmatch(r"[\d.]+", text) else f"{{{text}}}"
@@ -132,6 +137,8 @@ def _scripts(sub: Node | None, sup: Node | None) -> str:
 
 def _base(node: Node) -> str:
     text = _latex(node).strip()
+    if isinstance(node, Number) and _SCIENTIFIC.fullmatch(node.text):
+        return _delimited(text, "(", ")")
     return text if isinstance(node, Symbol | Number | Delimited) else f"{{{text}}}"
 
 

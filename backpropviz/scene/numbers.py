@@ -60,6 +60,8 @@ def full(value: float | np.floating[Any]) -> str:
     word = _not_finite(float(value), signed=False)
     if word:
         return word
+    if value == 0:
+        return "0"
     # A NumPy scalar prints the digits of its own width, a Python float those of 64 bits.
     text = value.__str__().replace("e+", "e")
     return with_sign(text.removesuffix(".0"), signed=False)

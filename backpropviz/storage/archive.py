@@ -17,6 +17,7 @@ import numpy as np
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.named_file import kind_of_file, opened_file, refuse_other
 from backpropviz.storage.atomic import atomic_file
 
 LARGEST_FILE = 2 * 1024**3
@@ -105,13 +106,13 @@ def opened_archive(path: Path) -> Iterator[Archive]:
     Raises:
         UserError: it is not a zip file, or one that could do harm.
     """
-    if path.stat().st_size > LARGEST_FILE:
-        raise UserError(f"it is larger than {LARGEST_FILE // 1024**3} GB and was not opened.")
-    with damage_told("it"):
-        file = zipfile.ZipFile(path)
-    with file:
-        _refuse_harm(file.infolist())
-        yield Archive(file)
+    with opened_file(path, LARGEST_FILE) as content:
+        refuse_other(kind_of_file(content, path.name), "run")
+        with damage_told("it"):
+            file = zipfile.ZipFile(content)
+        with file:
+            _refuse_harm(file.infolist())
+            yield Archive(file)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Files and folders that appear whole or not at all.
 
 The content is written to a sibling of the goal (same file system) and moved over it at the end; an
-error or a cancel on the way removes the sibling and leaves what was there.
+error or a cancel on the way removes the sibling and leaves what was there. The sibling of a process
+that was killed goes when one is next written to its folder.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backpropviz.errors import UserError
+from backpropviz.storage.leftovers import own_mark, remove_leftovers_once
 
 
 @contextmanager
@@ -58,15 +60,18 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write a whole UTF-8 file at once, or leave what was there."""
-    write_bytes(path, content.encode("utf-8"))
+    """Write a whole UTF-8 file at once, or leave what was there.
+
+    Half a character, as in the name of a file from an old archive, is written as its number.
+    """
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
-def check_writable(path: Path) -> None:
-    """Refuse a place where a file could not be written; nothing is left there.
+def check_writable(path: Path, size_bytes: int = 1) -> None:
+    """Refuse a place where a file of a size could not be written; nothing is left there.
 
     Raises:
-        UserError: it is a folder, or no file can be made in its folder.
+        UserError: it is a folder, no file can be made in its folder, or there is no room.
     """
     path = _absolute(path)
     if path.is_dir():
@@ -75,6 +80,8 @@ def check_writable(path: Path) -> None:
         missing = [folder for folder in path.parents if not folder.exists()]
         try:
             _temporary_file(path).unlink()
+            if shutil.disk_usage(path.parent).free < size_bytes:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             for folder in missing:
                 if folder.is_dir():
@@ -101,13 +108,12 @@ def _make_parent(path: Path) -> None:
     if path.parent.exists() and not path.parent.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers_once(path.parent)
 
 
 def _temporary_name(path: Path) -> str:
-    # It loads cryptography, which a program that only reads needs not.
-    import secrets
-
-    return f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}"
+    # In UTF-8 a letter has up to four bytes, and a name at most 255.
+    return f".{path.stem[:40]}.{own_mark()}{path.suffix}"
 
 
 def _temporary_file(path: Path) -> Path:

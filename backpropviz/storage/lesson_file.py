@@ -7,9 +7,11 @@ from pathlib import Path
 from backpropviz.assets import resource, resource_names
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.named_file import is_there, kind_of_file, named_path, opened_file, refuse_other
 
 FOLDER, SUFFIX = "lessons", ".toml"
 LARGEST_BYTES = 1_000_000
+LARGEST_FILE = 10**12
 _FIRST = (
     "one-filter-many-positions",
     "which-way-to-go",
@@ -46,8 +48,8 @@ def lesson_text(name_or_path: str | Path) -> LessonText:
     if name in bundled_lesson_names():
         path = resource(FOLDER, f"{name}{SUFFIX}")
         return LessonText(path.name, _read(path, path.name))
-    path = Path(name_or_path).expanduser()
-    if not path.exists():
+    path = named_path(name_or_path)
+    if not is_there(path):
         raise UserError(
             f"{name}: there is no such lesson or file; the bundled lessons are "
             f"{', '.join(bundled_lesson_names())}; or give the path of a {SUFFIX} file."
@@ -57,8 +59,11 @@ def lesson_text(name_or_path: str | Path) -> LessonText:
 
 def _read(path: Path, name: str) -> str:
     try:
-        with path.open("rb") as file:
+        with opened_file(path, LARGEST_FILE) as file:
+            refuse_other(kind_of_file(file, path.name), "lesson")
             data = file.read(LARGEST_BYTES + 1)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise UserError(f"{name} cannot be read: {reason}; choose another file.") from None

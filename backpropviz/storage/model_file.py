@@ -15,6 +15,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from backpropviz.document import Value, parse_json, plain
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.model import Example, Model
@@ -28,7 +29,6 @@ from backpropviz.storage.archive import (
     to_npy,
     write_archive,
 )
-from backpropviz.storage.entry import Entry, parse_json
 from backpropviz.storage.network_json import model_from_json, model_to_json, target_from_json
 
 Kind: TypeAlias = Literal["model", "session", "run"]
@@ -102,7 +102,7 @@ def kind_of(path: Path) -> str:
         return read_kind(archive)
 
 
-def summary(path: Path) -> Mapping[str, Entry]:
+def summary(path: Path) -> Mapping[str, Value]:
     """The fields of the network in a `.bpv` file, without reading an array."""
     with opened_archive(path) as archive:
         read_kind(archive)
@@ -115,8 +115,8 @@ def manifest(kind: Kind) -> bytes:
 
 
 def json_bytes(value: object) -> bytes:
-    """A value as a JSON member."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode()
+    """A value as a JSON member; names that are not UTF-8 are written so that they can be read."""
+    return json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False).encode()
 
 
 def model_members(model: Model) -> dict[str, bytes]:
@@ -146,7 +146,7 @@ def read_kind(archive: Archive) -> str:
     return manifest["kind"].choice(KINDS)
 
 
-def read_document(archive: Archive, name: str) -> Entry:
+def read_document(archive: Archive, name: str) -> Value:
     """A JSON member that is an object."""
     content = archive.read(name, LARGEST_JSON)
     try:

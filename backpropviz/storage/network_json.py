@@ -10,18 +10,27 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
+from backpropviz.document import Value, parse_json, plain
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import to_fields
+from backpropviz.engine.mode import (
+    LARGEST_DROPOUT_SEED,
+    MODES,
+    TRAIN,
+    Mode,
+    chosen_mode,
+    draws_masks,
+    has_modes,
+)
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
 from backpropviz.storage.architecture_json import network_from_json, network_to_json
 from backpropviz.storage.atomic import write_text
-from backpropviz.storage.entry import Entry, parse_json
 from backpropviz.storage.settings_json import initial_parameters, optimizer_from_json
 
 PictureReader: TypeAlias = Callable[[str, Preprocessing], Array]
@@ -35,6 +44,8 @@ FIELDS = (
     "version",
     "title",
     "remark",
+    "mode",
+    "dropout_seed",
     "input",
     "layers",
     "loss",
@@ -52,15 +63,16 @@ _BUNDLED_PICTURE = re.compile(r"[a-z]+:[a-z0-9]+")
 _FROM_INPUT = ("channels", "height", "width")
 
 
-def read_network(path: Path, picture: PictureReader | None = None) -> Model:
+def read_network(file: BinaryIO, name: str, picture: PictureReader | None = None) -> Model:
     """Read a network file; `picture` opens an example that is given by name.
 
     Raises:
         UserError: it cannot be read, or it is not what docs/network-format.md says.
     """
-    if path.stat().st_size > LARGEST_FILE:
+    content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
         raise UserError(f"it is larger than {LARGEST_FILE // 10**6} MB: save it as .bpv instead.")
-    return model_from_json(parse_json(path.read_bytes()), path.stem, picture=picture)
+    return model_from_json(parse_json(content), name, picture=picture)
 
 
 def write_network(path: Path, model: Model, initialize: Mapping[str, object] | None = None) -> None:
@@ -82,11 +94,11 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
             "image": model.example.image[0].tolist(),
             "target": _target_to_json(model.example.target),
         }
-    write_text(path, _readable(document) + "\n")
+    write_text(path, _readable(plain(document)) + "\n")
 
 
 def model_from_json(
-    document: Entry,
+    document: Value,
     name: str,
     *,
     parameters: Parameters | None = None,
@@ -97,6 +109,11 @@ def model_from_json(
     Raises:
         UserError: with the place in the file.
     """
+    if isinstance(document.value, dict) and "format" not in document.value:
+        raise document.error(
+            f'it is JSON, but no network file: one begins with "format": "{FORMAT}", as '
+            "docs/network-format.md says; add it."
+        )
     members = document.members(FIELDS, REQUIRED)
     members["format"].choice((FORMAT,))
     _check_version(members["version"])
@@ -112,7 +129,15 @@ def model_from_json(
         optimizer=optimizer_from_json(members.get("optimizer")),
         example=_example(members.get("example"), network, classes, preprocessing, picture),
         remark=members["remark"].text(lines=True) if "remark" in members else "",
+        mode=_mode(members),
     )
+
+
+def _mode(members: Mapping[str, Value]) -> Mode:
+    """Training unless the file says otherwise."""
+    name = members["mode"].choice(MODES) if "mode" in members else None
+    seed = members.get("dropout_seed")
+    return chosen_mode(TRAIN, name, seed.integer(0, LARGEST_DROPOUT_SEED) if seed else None)
 
 
 def model_to_json(model: Model) -> dict[str, object]:
@@ -120,6 +145,10 @@ def model_to_json(model: Model) -> dict[str, object]:
     document: dict[str, object] = {"format": FORMAT, "version": VERSION, "title": model.title}
     if model.remark:
         document["remark"] = model.remark
+    if has_modes(model.network):
+        document["mode"] = model.mode.name
+    if draws_masks(model.network):
+        document["dropout_seed"] = model.mode.seed
     document |= network_to_json(model.network)
     document["optimizer"] = to_fields(model.optimizer)
     document["preprocessing"] = {
@@ -133,7 +162,7 @@ def model_to_json(model: Model) -> dict[str, object]:
 
 
 def target_from_json(
-    entry: Entry, network: Network, classes: tuple[str, ...]
+    entry: Value, network: Network, classes: tuple[str, ...]
 ) -> int | tuple[float, ...]:
     """A class, by its name or number, or the wanted output in row-major order."""
     output = (1, *network.shapes[network.output])
@@ -141,12 +170,12 @@ def target_from_json(
     try:
         network.loss.target(target, output)
     except UserError as error:
-        raise UserError(f"{entry.place}: {error}") from None
+        raise entry.error(str(error)) from None
     return target
 
 
 def _given_target(
-    entry: Entry, classes: tuple[str, ...], single_output: bool
+    entry: Value, classes: tuple[str, ...], single_output: bool
 ) -> int | tuple[float, ...]:
     value = entry.value
     if isinstance(value, str):
@@ -161,12 +190,12 @@ def _given_target(
     return tuple(float(number) for number in entry.array((len(value),)))
 
 
-def _check_version(entry: Entry) -> None:
+def _check_version(entry: Value) -> None:
     if entry.integer(1, 10**6) > VERSION:
         entry.refuse("the file was made by a newer BackpropViz: update the program")
 
 
-def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
+def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
     given = {} if entry is None else {n: e.value for n, e in entry.members().items()}
     for field, size in zip(_FROM_INPUT, shape, strict=True):
         if given.setdefault(field, size) != size:
@@ -177,10 +206,10 @@ def _preprocessing(entry: Entry | None, shape: Shape) -> Preprocessing:
     return Preprocessing.from_json(given)
 
 
-def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
+def _classes(entry: Value | None, network: Network) -> tuple[str, ...]:
     if entry is None:
         return ()
-    names = tuple(item.text(200) for item in entry.items())
+    names = tuple(item.text() for item in entry.items())
     output = network.shapes[network.output]
     if (len(names),) != output or len(set(names)) != len(names):
         raise UserError(
@@ -191,7 +220,7 @@ def _classes(entry: Entry | None, network: Network) -> tuple[str, ...]:
 
 
 def _example(
-    entry: Entry | None,
+    entry: Value | None,
     network: Network,
     classes: tuple[str, ...],
     preprocessing: Preprocessing,
@@ -211,10 +240,10 @@ def _example(
     try:
         return Example(image.text(200), picture(image.text(200), preprocessing), target)
     except UserError as error:
-        raise UserError(f"{image.place}: {error}") from None
+        raise image.error(str(error)) from None
 
 
-def _numbers(image: Entry, shape: Shape) -> Array:
+def _numbers(image: Value, shape: Shape) -> Array:
     """Channels × height × width; one channel may be left out."""
     rows = image.items()
     gray = shape[0] == 1 and rows and isinstance(rows[0].value, list)
@@ -224,7 +253,7 @@ def _numbers(image: Entry, shape: Shape) -> Array:
 
 
 def _readable(value: object, indent: str = "") -> str:
-    """JSON in which whole numbers are written without a point and short lists in one line."""
+    """Plain values as JSON: whole numbers without a point, short lists in one line."""
     line = json.dumps(_tidy(value), ensure_ascii=False, allow_nan=False)
     if not isinstance(value, dict | list) or (indent and len(line) <= _LINE_LENGTH - len(indent)):
         return line

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from backpropviz.assets import resource, resource_names
+from backpropviz.document import parse_json
 from backpropviz.engine.model import Model
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.named_file import is_there, kind_of_file, named_path, opened_file, refuse_other
 from backpropviz.storage import model_file, network_json
 from backpropviz.storage.architecture_json import network_from_json
-from backpropviz.storage.entry import parse_json
+from backpropviz.storage.archive import LARGEST_FILE
 
 FOLDER = "networks"
 JSON_SUFFIX, BPV_SUFFIX = ".json", ".bpv"
@@ -43,21 +45,29 @@ def load_network(
         UserError: there is none, or the file cannot be used.
     """
     bundled = _bundled_files().get(str(name_or_path))
-    path = bundled or Path(name_or_path).expanduser()
+    path = bundled or named_path(name_or_path)
     with _named(path if bundled is None else Path(path.name)):
-        if bundled is None and not path.exists():
+        if bundled is None and not is_there(path):
             raise UserError(
                 f"there is no such network or file; the bundled networks are "
                 f"{', '.join(_bundled_files())}; or give the path of a .json or .bpv file."
             )
-        if _is_zip(path):
-            return model_file.load_model(path)
-        return network_json.read_network(path, picture)
+        with opened_file(path, LARGEST_FILE) as file:
+            if bundled is None:
+                refuse_other(kind_of_file(file, path.name), "network")
+            is_zip = file.read(2) == b"PK" or path.suffix.lower() == BPV_SUFFIX
+            file.seek(0)
+            if not is_zip:
+                return network_json.read_network(file, path.stem, picture)
+        return model_file.load_model(path)
 
 
 def is_known(name_or_path: str) -> bool:
     """Whether a name or a path opens something, so that it can be opened again later."""
-    return name_or_path in _bundled_files() or Path(name_or_path).expanduser().is_file()
+    try:
+        return name_or_path in _bundled_files() or named_path(name_or_path).is_file()
+    except (OSError, UserError):
+        return False
 
 
 def load_file(path: Path) -> Model | model_file.Session:
@@ -89,13 +99,6 @@ def _bundled_files() -> dict[str, Path]:
     }
     ordered = [*(n for n in _FIRST if n in files), *(n for n in files if n not in _FIRST)]
     return {name: files[name] for name in ordered}
-
-
-def _is_zip(path: Path) -> bool:
-    if path.suffix.lower() == BPV_SUFFIX:
-        return True
-    with path.open("rb") as file:
-        return file.read(2) == b"PK"
 
 
 @contextmanager

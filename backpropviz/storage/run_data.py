@@ -8,13 +8,13 @@ from typing import TypeAlias
 
 import numpy as np
 
+from backpropviz.document import Value
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.training.samples import Dataset, Samples, Skipped
 from backpropviz.errors import UserError
 from backpropviz.storage.archive import Archive, to_npy
-from backpropviz.storage.entry import Entry
 
 FindData: TypeAlias = Callable[[str, Network, Preprocessing], Dataset | None]
 """All samples of a bundled set, by its name, for a network; None where no set has the name."""
@@ -35,17 +35,16 @@ _FIELDS = (
 )
 
 
-def data_members(
+def data_to_json(
     dataset: Dataset, network: Network, find_data: FindData | None
-) -> tuple[dict[str, object], dict[str, bytes]]:
-    """The data as JSON and as arrays; none where `find_data` gives the same ones again.
+) -> dict[str, object]:
+    """All of the data but their arrays; `is_bundled` where `find_data` gives the same ones again.
 
-    Raises:
-        UserError: the images are too many for one file.
+    It takes a while, and stays the same for as long as a run lives.
     """
     fingerprint = fingerprint_of(dataset)
     is_bundled = find_data is not None and _is_found(dataset, network, find_data, fingerprint)
-    document: dict[str, object] = {
+    return {
         "title": dataset.title,
         "source": dataset.source,
         "classes": list(dataset.class_names),
@@ -56,11 +55,15 @@ def data_members(
         "fingerprint": fingerprint,
         "is_bundled": is_bundled,
     }
-    return document, {} if is_bundled else _array_members(dataset)
+
+
+def data_size_bytes(dataset: Dataset) -> int:
+    """What the arrays of the data take."""
+    return sum(array.nbytes for array in _arrays(dataset).values())
 
 
 def read_data(
-    archive: Archive, document: Entry, network: Network, find_data: FindData | None
+    archive: Archive, document: Value, network: Network, find_data: FindData | None
 ) -> Dataset:
     """The data of a saved run.
 
@@ -140,24 +143,40 @@ def _chosen(every: Dataset, names: tuple[str, ...]) -> Samples:
     return Samples(every.training.images[places], every.training.targets[places], names)
 
 
-def _array_members(dataset: Dataset) -> dict[str, bytes]:
+def array_members(dataset: Dataset) -> dict[str, bytes]:
+    """The arrays of data that do not ship.
+
+    Raises:
+        UserError: the images are too many for one file.
+    """
+    refuse_large_data(dataset)
+    return {name: to_npy(array) for name, array in _arrays(dataset).items()}
+
+
+def refuse_large_data(dataset: Dataset) -> None:
+    """Refuse, before a training, data that no file could hold after it."""
+    size = data_size_bytes(dataset)
+    if size > LARGEST_BYTES:
+        raise UserError(
+            f"its {size / 1e9:.1f} GB of images are too many for one file: train on fewer of them."
+        )
+
+
+def _arrays(dataset: Dataset) -> dict[str, Array]:
     parts = {"training": dataset.training, "validation": dataset.validation}
     arrays: dict[str, Array] = {}
     for part, samples in parts.items():
         if samples is not None:
             arrays[_member(part, "images")] = samples.images
             arrays[_member(part, "targets")] = samples.targets
-    size = sum(array.nbytes for array in arrays.values())
-    if size > LARGEST_BYTES:
-        raise UserError(
-            f"its {size / 1e9:.1f} GB of images are too many for one file: train on fewer of them."
-        )
-    return {name: to_npy(array) for name, array in arrays.items()}
+    return arrays
 
 
 def _samples(archive: Archive, part: str, names: tuple[str, ...]) -> Samples:
     images = archive.any_array(_member(part, "images"), ("float32", "float64"))
     targets = archive.any_array(_member(part, "targets"), ("int64", "float32", "float64"))
+    if images.ndim < 2 or not targets.ndim:
+        raise UserError(_DAMAGED)
     return Samples(images, targets, names)
 
 
@@ -165,15 +184,15 @@ def _member(part: str, what: str) -> str:
     return f"data/{part}.{what}.npy"
 
 
-def _names(entry: Entry) -> tuple[str, ...]:
+def _names(entry: Value) -> tuple[str, ...]:
     return tuple(item.text() for item in entry.items())
 
 
-def _held_out_names(entry: Entry) -> tuple[str, ...] | None:
+def _held_out_names(entry: Value) -> tuple[str, ...] | None:
     return None if entry.value is None else _names(entry)
 
 
-def _skipped(entry: Entry) -> Skipped:
+def _skipped(entry: Value) -> Skipped:
     items = entry.items()
     if len(items) != 2:
         entry.refuse("use a list of a name and a reason")

@@ -1,19 +1,23 @@
-"""`.bpv` files of kind run: all that a training needs to be looked at and to go on, bit for bit.
+"""`.bpv` files of kind run: all that a training needs to go on, on one machine bit for bit.
 
 Beside the members of a model, whose parameters are the newest: `run.json` (settings, seed, origin,
 the states there are, spacing), `data.json` with `data/training.images.npy` … where the data does
 not ship, `states/000000000.npy` … (the first state, checkpoints, the newest), `history/loss.npy` ….
+
+A run that is kept again and again while it goes has its data, which stay the same, in a file of
+their own beside it: `run-1.bpv` and `run-1.data`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from backpropviz.document import LARGEST_INTEGER, Value
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints, size_bytes
@@ -24,7 +28,6 @@ from backpropviz.engine.training.update import Trained
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.storage.archive import Archive, opened_archive, to_npy, write_archive
-from backpropviz.storage.entry import LARGEST_INTEGER, Entry
 from backpropviz.storage.model_file import (
     json_bytes,
     manifest,
@@ -33,7 +36,7 @@ from backpropviz.storage.model_file import (
     read_kind,
     read_model,
 )
-from backpropviz.storage.run_data import FindData, data_members, read_data
+from backpropviz.storage.run_data import FindData, array_members, data_to_json, read_data
 from backpropviz.storage.run_json import (
     RUN_FIELDS,
     augmentation_from_json,
@@ -68,12 +71,49 @@ class SavedRun:
     checkpoints: Checkpoints
 
 
-def save_run(path: Path, saved: SavedRun, find_data: FindData | None = None) -> None:
+def save_run(
+    path: Path,
+    saved: SavedRun,
+    find_data: FindData | None = None,
+    *,
+    data: Mapping[str, object] | None = None,
+    is_quick: bool = False,
+) -> None:
     """Write a run; data that `find_data` finds by its name is not written.
+
+    `data` is what `data_to_json` has found before; with `is_quick` nothing is compressed.
 
     Raises:
         UserError: the file cannot be written, or the data is too large for it.
     """
+    dataset = saved.run.dataset
+    data = data or data_to_json(dataset, saved.run.network, find_data)
+    members, packed = _members(saved)
+    members[_DATA] = json_bytes(data)
+    members |= {} if data["is_bundled"] else array_members(dataset)
+    write_archive(path, members, stored=members if is_quick else packed)
+
+
+def keep_run(path: Path, saved: SavedRun, data: Mapping[str, object]) -> None:
+    """Write a run that goes on, quickly; its data go beside it, the first time only.
+
+    Raises:
+        UserError: a file cannot be written, or the data is too large for it.
+    """
+    beside = _beside(path)
+    if not beside.exists():
+        arrays = {} if data["is_bundled"] else array_members(saved.run.dataset)
+        write_archive(beside, {_DATA: json_bytes(data), **arrays}, stored=arrays)
+    members, _ = _members(saved)
+    write_archive(path, members, stored=members)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_suffix(".data")
+
+
+def _members(saved: SavedRun) -> tuple[dict[str, bytes], Collection[str]]:
+    """All of a run but its data, and what of it is not worth compressing."""
     run, network = saved.run, saved.run.network
     spacing, states = _kept_states(saved)
     document = run_to_json(run)
@@ -81,13 +121,11 @@ def save_run(path: Path, saved: SavedRun, find_data: FindData | None = None) -> 
     document["spacing"] = spacing
     if states[0].iteration < run.start.iteration:
         document[_START] = run.start.iteration
-    data, arrays = data_members(run.dataset, network, find_data)
     packed = {state_member(state.iteration): state_to_npy(network, state) for state in states}
     newest = replace(run.model, parameters=saved.now.parameters)
     members = {"manifest.json": manifest("run"), **model_members(newest)}
-    members |= {_RUN: json_bytes(document), _DATA: json_bytes(data)}
-    members |= {**arrays, **packed, **_history_members(saved.history)}
-    write_archive(path, members, stored=packed)
+    members |= {_RUN: json_bytes(document), **packed, **_history_members(saved.history)}
+    return members, packed
 
 
 def load_run(path: Path, find_data: FindData | None = None) -> SavedRun:
@@ -99,7 +137,10 @@ def load_run(path: Path, find_data: FindData | None = None) -> SavedRun:
     try:
         with opened_archive(path) as archive:
             _check_kind(read_kind(archive))
-            return _read(archive, path.stem, find_data)
+            if _DATA in archive.names or not _beside(path).exists():
+                return _read(archive, archive, path.stem, find_data)
+            with opened_archive(_beside(path)) as beside:
+                return _read(archive, beside, path.stem, find_data)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
@@ -109,10 +150,10 @@ def _check_kind(kind: str) -> None:
         raise UserError(f"it holds a {kind}, no training run: open it as a network.")
 
 
-def _read(archive: Archive, name: str, find_data: FindData | None) -> SavedRun:
+def _read(archive: Archive, data: Archive, name: str, find_data: FindData | None) -> SavedRun:
     model = read_model(archive, name)
     network = model.network
-    dataset = read_data(archive, read_document(archive, _DATA), network, find_data)
+    dataset = read_data(data, read_document(data, _DATA), network, find_data)
     members = read_document(archive, _RUN).members((*_FIELDS, _START), _FIELDS)
     course = course_from_json(members["course"], len(dataset.training))
     checkpoints, states = _read_states(archive, network, members)
@@ -146,7 +187,7 @@ def _kept_states(saved: SavedRun) -> tuple[int, list[Trained]]:
 
 
 def _read_states(
-    archive: Archive, network: Network, members: Mapping[str, Entry]
+    archive: Archive, network: Network, members: Mapping[str, Value]
 ) -> tuple[Checkpoints, tuple[Trained, Trained]]:
     entries = members["states"].items()
     if not entries:
@@ -200,6 +241,8 @@ def _column(archive: Archive, name: str, rows: int | None, width: int) -> Array:
     shape = (rows, width) if is_matrix else (rows,)
     if array.ndim != len(shape) or (rows is not None and array.shape != shape):
         raise UserError(f"{member} does not fit the run’s other columns: save the file anew.")
+    if name.endswith("iteration") and not (array == np.rint(array)).all():
+        raise UserError(f"{member} holds numbers that are not whole: save the file anew.")
     return array
 
 

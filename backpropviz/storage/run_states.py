@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from backpropviz.document import LARGEST_INTEGER, Value
 from backpropviz.engine.address import OPTIMIZER_STATES, Address
 from backpropviz.engine.arrays import Array, Shape, freeze
 from backpropviz.engine.network import Network
@@ -15,7 +16,6 @@ from backpropviz.engine.training.measure import tensors_of
 from backpropviz.engine.training.update import Trained
 from backpropviz.errors import UserError
 from backpropviz.storage.archive import Archive, to_npy
-from backpropviz.storage.entry import LARGEST_INTEGER, Entry
 
 _FIELDS = ("iteration", "loss", "parts")
 
@@ -45,7 +45,7 @@ def state_to_npy(network: Network, trained: Trained) -> bytes:
 
 
 def read_state(
-    archive: Archive, network: Network, entry: Entry, dtype: np.dtype[Any] | None = None
+    archive: Archive, network: Network, entry: Value, dtype: np.dtype[Any] | None = None
 ) -> Trained:
     """A state that `state_to_json` and `state_to_npy` wrote; `dtype`, if given, must be its own.
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from backpropviz.document import Value
 from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.fields import KIND_FIELD
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.network import Network, Node
-from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_from_fields
-from backpropviz.storage.entry import Entry
+from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_kinds
 
 METHODS = ("he", "glorot", "lecun")
 DISTRIBUTIONS = ("normal", "uniform")
 
 
-def optimizer_from_json(entry: Entry | None) -> Optimizer:
+def optimizer_from_json(entry: Value | None) -> Optimizer:
     """The optimizer; plain SGD with learning rate 0.01 where nothing is said."""
     if entry is None:
         return Sgd()
-    members = entry.members(required=(KIND_FIELD,))
-    fields = {name: member.value for name, member in members.items()}
-    return optimizer_from_fields(fields, entry.place)
+    found: Optimizer = entry.configuration(optimizer_kinds(), "optimizer")
+    return found
 
 
-def initial_parameters(network: Network, members: Mapping[str, Entry]) -> Parameters:
+def initial_parameters(network: Network, members: Mapping[str, Value]) -> Parameters:
     """The numbers in the file; layers for which it has none start as `initialize` asks.
 
     A layer's buffers, such as running statistics, may be left out; they start with it then.
@@ -35,7 +33,7 @@ def initial_parameters(network: Network, members: Mapping[str, Entry]) -> Parame
     return {layer: {**own, **given.get(layer, {})} for layer, own in drawn.items()}
 
 
-def _given(entry: Entry | None, network: Network) -> dict[str, dict[str, Array]]:
+def _given(entry: Value | None, network: Network) -> dict[str, dict[str, Array]]:
     if entry is None:
         return {}
     layers = tuple(node.name for node in network.nodes if network.kept_shapes(node))
@@ -45,13 +43,13 @@ def _given(entry: Entry | None, network: Network) -> dict[str, dict[str, Array]]
     }
 
 
-def _arrays(entry: Entry, network: Network, node: Node) -> dict[str, Array]:
+def _arrays(entry: Value, network: Network, node: Node) -> dict[str, Array]:
     shapes = network.kept_shapes(node)
     members = entry.members(tuple(shapes), tuple(network.parameter_shapes(node)))
     return {name: member.array(shapes[name]) for name, member in members.items()}
 
 
-def _drawn(network: Network, entry: Entry | None) -> Mapping[str, Mapping[str, Array]]:
+def _drawn(network: Network, entry: Value | None) -> Mapping[str, Mapping[str, Array]]:
     members = {} if entry is None else entry.members(("method", "distribution", "seed"))
     method = members["method"].choice(METHODS) if "method" in members else METHODS[0]
     distribution = (

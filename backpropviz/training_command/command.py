@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +15,7 @@ from backpropviz.training_command.option_values import (
     count_value,
     path_value,
     seed_value,
+    share_value,
 )
 
 if TYPE_CHECKING:
@@ -24,8 +28,9 @@ if TYPE_CHECKING:
 EXAMPLE = "example"
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
 """As the engine has them, which need not be loaded to read a command (a test compares them)."""
-_ONLY_NEW = ("network", "data", "seed", "from_weights", "float_bits")
+_ONLY_NEW = ("network", "data", "held_out", "seed", "from_weights", "float_bits")
 _SUFFIX = ".bpv"
+_MOST_SKIPPED = 20
 
 
 def train_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +41,7 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
     add("--resume", metavar="run.bpv", type=path_value, help="go on with a saved run")
     add("--epochs", type=count_value, metavar="E", help="how often to see every sample")
     add("--updates", type=count_value, metavar="U", help="make so many updates at most")
+    add("--held-out", type=share_value, metavar="P", help="share for validation (default 0.2)")
     add("--seed", type=seed_value, metavar="S", help="of all that is drawn (default 0)")
     add(
         "--from-weights",
@@ -54,33 +60,60 @@ def train_arguments(parser: argparse.ArgumentParser) -> None:
         help="constant, step:200:0.5, cosine (to the end), cosine:500, warm_up:100; joined by *",
     )
     add("--csv", metavar="m.csv", type=path_value, help="write a row an update")
+    add(
+        "--save-every",
+        type=amount_value,
+        default=30.0,
+        metavar="SECONDS",
+        help="write the run on the way, too (default 30)",
+    )
     add("-o", "--output", required=True, metavar="run.bpv", type=path_value)
 
 
 def train(arguments: argparse.Namespace) -> int:
-    """Train, print a line an epoch, save; Ctrl+C keeps what was learned.
+    """Say what was assumed of the data, train, and save what was learned, whatever ends it.
 
     Raises:
-        BackpropVizError: a number was not finite; what was learned before it is saved.
+        Exception: what went wrong; a note tells where what was learned before it is.
     """
     _check_words(arguments)
-    from backpropviz.importers.datasets.shipped import shipped_dataset
-    from backpropviz.storage.run_file import save_run
-    from backpropviz.training_command.training import train_run
+    from backpropviz.training_command.keeping import Keeper
+    from backpropviz.training_command.training import HURRIES, signals_noted, train_run
 
-    saved, updates = _prepared(arguments)
-    _check_places(arguments)
-    saved, ended = train_run(saved, updates)
-    save_run(arguments.output, saved, shipped_dataset)
-    if arguments.csv is not None:
-        _write_csv(arguments.csv, saved)
-    print(_told(ended, arguments.output))
-    if ended.sentence:
+    saved, updates, assumed = _prepared(arguments)
+    _check_places(arguments, saved)
+    _check_last_batch(saved, updates)
+    with suppress(BrokenPipeError):
+        for line in assumed:
+            print(line, flush=True)
+    keeper = Keeper(arguments.output, arguments.save_every)
+    with signals_noted() as stopped_by:
+        saved, ended = train_run(saved, updates, keeper.keep, stopped_by)
+        keeper.finish(saved, is_hurried=ended.number in HURRIES)
+        with _told_where(ended, arguments.output):
+            if arguments.csv is not None:
+                _write_csv(arguments.csv, saved)
+            if ended.error is not None:
+                raise ended.error
+            with suppress(BrokenPipeError):  # nobody reads it; the run is where it was wanted
+                print(_told(ended, arguments.output), flush=True)
+            sentence = ended.sentence()
+    if sentence:
         raise BackpropVizError(
-            f"{ended.sentence.removesuffix('.')}; the run has stopped before this update, and what "
+            f"{sentence.removesuffix('.')}; the run has stopped before this update, and what "
             f"was learned is in {arguments.output}: try a smaller --learning-rate."
         )
-    return 0
+    return 128 + ended.number if ended.number in HURRIES else 0
+
+
+@contextmanager
+def _told_where(ended: Ended, path: Path) -> Iterator[None]:
+    """Whatever goes wrong once a run is saved: what was learned is not lost, and is told."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"What was learned in {ended.iteration:,} updates is in {path}.")
+        raise
 
 
 def _check_words(arguments: argparse.Namespace) -> None:
@@ -110,55 +143,91 @@ def _check_csv(arguments: argparse.Namespace) -> None:
             )
 
 
-def _check_places(arguments: argparse.Namespace) -> None:
+def _check_places(arguments: argparse.Namespace, saved: SavedRun) -> None:
     """Hours of training must not end at a file that cannot be written."""
     from backpropviz.storage.atomic import check_writable
+    from backpropviz.training_command.keeping import check_room
 
-    for place in (arguments.output, arguments.csv):
-        if place is not None:
-            check_writable(place)
+    check_room(arguments.output, saved)
+    if arguments.csv is not None:
+        check_writable(arguments.csv)
+
+
+def _check_last_batch(saved: SavedRun, updates: int) -> None:
+    from backpropviz.engine.training.trainer import check_last_batch
+
+    try:
+        check_last_batch(saved.run, saved.now, updates)
+    except UserError as error:
+        raise UserError(f"{str(error).removesuffix('.')}; choose another --batch.") from None
 
 
 def _word(name: str) -> str:
     return "--float" if name == "float_bits" else f"--{name.replace('_', '-')}"
 
 
-def _prepared(arguments: argparse.Namespace) -> tuple[SavedRun, int]:
-    """The run, new or resumed, with the settings asked for; how many updates to make."""
+def _prepared(arguments: argparse.Namespace) -> tuple[SavedRun, int, tuple[str, ...]]:
+    """The run, new or resumed, as asked for; how many updates to make; what was assumed."""
     from backpropviz.importers.datasets.shipped import shipped_dataset
     from backpropviz.storage.run_file import load_run
     from backpropviz.training_command.settings import updates_wanted, with_settings
     from backpropviz.training_command.training import begun
 
+    assumed: tuple[str, ...] = ()
     if arguments.resume is None:
-        saved = begun(_new_run(arguments))
+        new, assumed = _new_run(arguments)
+        saved = begun(new)
     else:
         saved = load_run(arguments.resume, shipped_dataset)
     run = with_settings(saved.run, saved.now.iteration, arguments)
-    return begun(run, saved), updates_wanted(run, saved.now.iteration, arguments)
+    return begun(run, saved), updates_wanted(run, saved.now.iteration, arguments), assumed
 
 
-def _new_run(arguments: argparse.Namespace) -> Run:
+def _new_run(arguments: argparse.Namespace) -> tuple[Run, tuple[str, ...]]:
+    """The run, and in lines what was assumed about its data."""
     from backpropviz import api
     from backpropviz.engine.training.run import Initial, new_run
-    from backpropviz.importers.datasets.load import load_dataset
+    from backpropviz.importers.datasets.load import HELD_OUT, Choices, read_dataset
     from backpropviz.training_command.settings import DEFAULTS
 
     model = api.load_network(arguments.network)
+    warn_of(model)
+    assumed: tuple[str, ...] = ()
     if arguments.data == EXAMPLE:
         dataset = _example_alone(model)
     else:
-        dataset = load_dataset(arguments.data, model.network, model.preprocessing)
-    for one in dataset.skipped:
-        print(f"skipped {one.name}: {one.reason}")
+        share = HELD_OUT if arguments.held_out is None else arguments.held_out
+        reading = read_dataset(
+            arguments.data,
+            model.network,
+            model.preprocessing,
+            Choices(share),
+            class_names=model.class_names,
+        )
+        dataset = reading.dataset
+        assumed = (*reading.lines(), *_skipped_lines(dataset))
     initial = Initial(
         arguments.seed or 0,
         from_weights=bool(arguments.from_weights),
         float_bits=int(arguments.float_bits or 32),
     )
-    return new_run(
-        model, dataset, DEFAULTS, initial, title=f"{model.network.name} on {dataset.source}"
-    )
+    title = f"{model.network.name} on {dataset.source}"
+    return new_run(model, dataset, DEFAULTS, initial, title=title), assumed
+
+
+def _skipped_lines(dataset: Dataset) -> tuple[str, ...]:
+    told = [f"skipped {one.name}: {one.reason}" for one in dataset.skipped[:_MOST_SKIPPED]]
+    more = len(dataset.skipped) - len(told)
+    return (*told, *((f"skipped {more:,} more",) if more else ()))
+
+
+def warn_of(model: Model) -> None:
+    """Say on stderr what a network is known to do wrong, though it can be used."""
+    from backpropviz.engine.architecture.doubled import doubled
+
+    found = doubled(model.network.nodes, model.network.loss)
+    if found is not None:
+        print(f"backpropviz: {found.sentence}", file=sys.stderr)
 
 
 def _example_alone(model: Model) -> Dataset:
@@ -181,7 +250,7 @@ def _write_csv(path: Path, saved: SavedRun) -> None:
 def _told(ended: Ended, path: Path) -> str:
     """How it ended, in a line."""
     plural = "" if ended.iteration == 1 else "s"
-    result = f"after {ended.iteration:,} update{plural} in {ended.epochs}: {ended.scores}"
+    result = f"after {ended.iteration:,} update{plural} in {ended.epochs}: {ended.scores()}"
     if ended.missing:
         return (
             f"stopped {result} → {path}; --resume {path} makes the other {ended.missing:,} updates"

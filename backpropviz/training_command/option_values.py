@@ -6,15 +6,20 @@ import argparse
 import math
 from pathlib import Path
 
+from backpropviz.errors import UserError
+from backpropviz.named_file import named_path
+from backpropviz.number_text import is_whole_number, real_number, whole_number
+
 MOST = 10**12
 _MOST_SEED = 10**15
 
 
 def path_value(text: str) -> Path:
     """A file or a folder."""
-    if not text or "\0" in text:
-        raise argparse.ArgumentTypeError("the name of a file is missing")
-    return Path(text).expanduser()
+    try:
+        return named_path(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error).removesuffix(".")) from None
 
 
 def count_value(text: str) -> int:
@@ -25,6 +30,11 @@ def count_value(text: str) -> int:
 def seed_value(text: str) -> int:
     """A whole number of at least 0."""
     return _whole(text, 0, _MOST_SEED)
+
+
+def share_value(text: str) -> float:
+    """A share of samples: from 0 to 0.9."""
+    return _number(text, 0.0, 0.9, "share from 0 to 0.9, such as 0.2")
 
 
 def amount_value(text: str) -> float:
@@ -41,23 +51,16 @@ def scale_value(text: str, most: float) -> float:
 
 
 def _whole(text: str, least: int, limit: int) -> int:
-    wanted = f"“{text}” is no whole number of at least {least}"
-    try:
-        found = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(wanted) from None
-    if found >= limit:
-        raise argparse.ArgumentTypeError(f"“{text}” is too large: stay below {limit:,}")
-    if found < least:
-        raise argparse.ArgumentTypeError(wanted)
-    return found
+    found = whole_number(text, least, limit - 1)
+    if found is not None:
+        return found
+    if is_whole_number(text) and whole_number(text, 0, least - 1) is None:
+        raise argparse.ArgumentTypeError(f"“{text:.40}” is too large: stay below {limit:,}")
+    raise argparse.ArgumentTypeError(f"“{text:.40}” is no whole number of at least {least}")
 
 
 def _number(text: str, least: float, most: float, words: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not (math.isfinite(found) and least <= found <= most):
-        raise argparse.ArgumentTypeError(f"“{text}” is no {words}")
+    found = real_number(text)
+    if found is None or not least <= found <= most:
+        raise argparse.ArgumentTypeError(f"“{text:.40}” is no {words}")
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Self
 
 from backpropviz.engine.training.measure import Measured
@@ -41,11 +42,16 @@ class Progress:
     def line(self, text: str) -> None:
         """Print a line of results, above the one of progress."""
         self._write(_CLEAR)
-        print(text, flush=True)
+        # A reader that has gone, or a full disk, must not end hours of training.
+        with suppress(OSError):
+            print(text, flush=True)
 
     def _write(self, text: str) -> None:
         if self._is_watched:
-            print(text, end="", file=sys.stderr, flush=True)
+            try:
+                print(text, end="", file=sys.stderr, flush=True)
+            except OSError:
+                self._is_watched = False
 
 
 def progress_text(done: int, count: int, measured: Measured, left_s: float) -> str:

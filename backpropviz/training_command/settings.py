@@ -20,6 +20,7 @@ from backpropviz.engine.schedule import (
 from backpropviz.engine.training.course import UNCHANGED, Hyperparameters
 from backpropviz.engine.training.run import Run
 from backpropviz.errors import UsageError, UserError
+from backpropviz.number_text import LARGEST_WHOLE, real_number, whole_number
 
 DEFAULTS = Hyperparameters(Sgd(0.02, 0.9), batch_size=32)
 _SIMPLE = tuple(kind for kind in curve_kinds() if kind not in {Then.kind, Product.kind})
@@ -101,9 +102,5 @@ def _curve(text: str, updates: int) -> Curve:
 
 
 def _number(text: str) -> object:
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    whole = whole_number(text, -LARGEST_WHOLE)
+    return whole if whole is not None else text if (n := real_number(text)) is None else n

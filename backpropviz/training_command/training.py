@@ -1,4 +1,4 @@
-"""The loop of `train`: updates, a validation an epoch, a line for each; Ctrl+C ends it well."""
+"""The loop of `train`: updates, a validation an epoch, a line for each; signals end it well."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from backpropviz.engine.training.checkpoints import Checkpoints
 from backpropviz.engine.training.finite import first_bad
@@ -23,17 +24,55 @@ MOST_ROWS = 5_000_000
 """Of the history, so that the CSV has every update."""
 MOST_LINES = 100
 """On the way; of more epochs than that, one of several is told."""
+HURRIES = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals after which little time is left."""
 
 
-@frozen
+@frozen(eq=False)
 class Ended:
-    """How a training ended: where, how well, what is missing, and what was not finite."""
+    """How a training ended: where it stands, what is missing, and why no more was made.
 
-    iteration: int
-    epochs: str
-    scores: str
+    `bad` is an update that was not finite, `error` what went wrong, `number` a signal's.
+    """
+
+    trainer: Trainer
+    history: History
     missing: int
-    sentence: str
+    bad: Updated | None = None
+    error: Exception | None = None
+    number: int = 0
+
+    @property
+    def iteration(self) -> int:
+        """The update that was made last."""
+        return self.trainer.now.iteration
+
+    @property
+    def epochs(self) -> str:
+        """How many, in words."""
+        run = self.trainer.run
+        place = run.course.place(self.iteration + 1)
+        epochs = place.epoch - 1 + place.first / run.course.samples
+        return "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
+
+    def scores(self) -> str:
+        """How well the last state does; held-out samples are asked if they have not been."""
+        is_hurried = self.number in HURRIES
+        if self.trainer.run.dataset.validation is not None and not is_hurried:
+            newest = self.history.validated[-1:]
+            is_known = bool(newest) and newest[0].iteration == self.iteration
+            return _validated_words(newest[0] if is_known else self.trainer.validate())
+        loss = self.trainer.now.loss
+        return "no update" if loss is None else f"loss {loss:.4g}"
+
+    def sentence(self) -> str:
+        """What was not finite; empty where all was."""
+        if self.bad is None:
+            return ""
+        trainer = self.trainer
+        found = first_bad(Moment(trainer.run, trainer.now, self.iteration + 1).record())
+        where = f"in update {self.bad.measured.iteration:,}"
+        return f"{where}, {found.sentence}" if found else f"{where}, a number was not finite."
 
 
 def begun(run: Run, saved: SavedRun | None = None) -> SavedRun:
@@ -48,34 +87,37 @@ def begun(run: Run, saved: SavedRun | None = None) -> SavedRun:
     return SavedRun(run, saved.now, history, saved.checkpoints)
 
 
-def train_run(saved: SavedRun, count: int) -> tuple[SavedRun, Ended]:
-    """Make so many updates, or as many as come before Ctrl+C or a number that is not finite."""
+def train_run(
+    saved: SavedRun, count: int, keep: Callable[[SavedRun], None], stopped_by: Callable[[], int]
+) -> tuple[SavedRun, Ended]:
+    """Make so many updates, or as many as come before a signal, an error or a bad number.
+
+    Whatever happens, what was learned until then is returned; `keep` gets it after every update.
+    """
     trainer, history, checkpoints = Trainer(saved.run, saved.now), saved.history, saved.checkpoints
     bad: Updated | None = None
+    error: Exception | None = None
     done = 0
     every = -(-count // (MOST_LINES * saved.run.updates_per_epoch(saved.now.iteration + 1)))
-    with _interrupts() as is_interrupted, Progress(count) as progress:
-        while done < count and not is_interrupted():
-            updated = trainer.advance()
-            if not updated.is_finite:
-                bad = updated
-                break
-            done += 1
-            history.add(updated.measured)
-            checkpoints.add(trainer.now)
-            progress.show(done, updated.measured)
-            if _ends_epoch(trainer):
-                _end_epoch(trainer, history, progress, every)
-    run, now = trainer.run, trainer.now
+    with Progress(count) as progress:
+        try:
+            while done < count and not stopped_by():
+                updated = trainer.advance()
+                if not updated.is_finite:
+                    bad = updated
+                    break
+                done += 1
+                history.add(updated.measured)
+                checkpoints.add(trainer.now)
+                progress.show(done, updated.measured)
+                if _ends_epoch(trainer):
+                    _end_epoch(trainer, history, progress, every)
+                keep(SavedRun(trainer.run, trainer.now, history, checkpoints))
+        except Exception as found:  # noqa: BLE001  (told once what was learned is safe)
+            error = found
     missing = count - done if bad is None else 0
-    ended = Ended(
-        now.iteration,
-        _epochs(run, now.iteration),
-        _scores(trainer, history),
-        missing,
-        _why(trainer, bad),
-    )
-    return SavedRun(run, now, history, checkpoints), ended
+    ended = Ended(trainer, history, missing, bad, error, stopped_by())
+    return SavedRun(trainer.run, trainer.now, history, checkpoints), ended
 
 
 def _ends_epoch(trainer: Trainer) -> bool:
@@ -108,46 +150,28 @@ def _validated_words(found: Validated) -> str:
     return words if found.accuracy is None else f"{words}, {found.accuracy:.2%} right"
 
 
-def _scores(trainer: Trainer, history: History) -> str:
-    """How well the last state does; held-out samples are asked if they have not been."""
-    if trainer.run.dataset.validation is not None:
-        newest = history.validated[-1:]
-        is_known = bool(newest) and newest[0].iteration == trainer.now.iteration
-        return _validated_words(newest[0] if is_known else trainer.validate())
-    loss = trainer.now.loss
-    return "no update" if loss is None else f"loss {loss:.4g}"
-
-
-def _epochs(run: Run, iteration: int) -> str:
-    place = run.course.place(iteration + 1)
-    epochs = place.epoch - 1 + place.first / run.course.samples
-    return "1 epoch" if epochs == 1 else f"{epochs:.3g} epochs"
-
-
-def _why(trainer: Trainer, bad: Updated | None) -> str:
-    if bad is None:
-        return ""
-    moment = Moment(trainer.run, trainer.now, trainer.now.iteration + 1)
-    found = first_bad(moment.record())
-    where = f"in update {bad.measured.iteration:,}"
-    return f"{where}, {found.sentence}" if found else f"{where}, a number was not finite."
-
-
 @contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl+C was pressed; pressed again, it ends the program as ever."""
-    pressed = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield pressed.is_set
-        return
-    before = signal.getsignal(signal.SIGINT)
+def signals_noted() -> Iterator[Callable[[], int]]:
+    """The number of the signal that asks for an end, or 0; Ctrl+C pressed again ends at once.
 
-    def press(_number: int, _frame: FrameType | None) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, before)
+    A terminal that is closed sends its signal more than once.
+    """
+    noted: list[int] = []
 
-    signal.signal(signal.SIGINT, press)
+    def note(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and noted:
+            raise KeyboardInterrupt
+        noted.append(number)
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        # What is ignored, as under nohup, stays so.
+        asked = {n: signal.getsignal(n) for n in (signal.SIGINT, *HURRIES)}
+        before = {n: handler for n, handler in asked.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, note)
     try:
-        yield pressed.is_set
+        yield lambda: noted[0] if noted else 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

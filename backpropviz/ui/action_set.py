@@ -8,10 +8,20 @@ from PySide6.QtCore import QCoreApplication, QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.actions import ACTIONS, ActionSpec, Needs, Scope
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import plain_tip
+
+
+@frozen
+class Detour:
+    """What an action does for now in place of its own."""
+
+    help: str
+    run: Callable[[], object]
 
 
 class ActionSet(QObject):
@@ -22,6 +32,9 @@ class ActionSet(QObject):
         self.by_name: Mapping[str, QAction] = {
             spec.name: _qaction(spec, window) for spec in ACTIONS
         }
+        self._handlers: dict[str, Callable[[], object]] = {}
+        self.detours: Mapping[str, Detour] = {}
+        """What actions do in place of their own while something else than a pass is in sight."""
         self._theme: Theme = LIGHT
         self._colored: set[str] = set()
         for spec in ACTIONS:
@@ -39,17 +52,30 @@ class ActionSet(QObject):
     def bind(self, handlers: Mapping[str, Callable[[], object]]) -> None:
         """Say what actions do; a handler must be a bound method."""
         for name, handler in handlers.items():
-            self.by_name[name].triggered.connect(handler)
+            self._handlers[name] = handler
+            self.by_name[name].triggered.connect(self._run)
 
-    def add_to_stage(self, stage: QWidget) -> None:
-        """Give the stage the keys that work there alone; before, they work nowhere."""
-        from PySide6.QtCore import Qt
+    def _run(self) -> None:
+        name = self.sender().objectName()
+        detour = self.detours.get(name)
+        (self._handlers[name] if detour is None else detour.run)()
 
-        for spec in ACTIONS:
-            if spec.scope is Scope.STAGE:
-                action = self.by_name[spec.name]
-                action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-                stage.addAction(action)
+    @property
+    def of_stage(self) -> Mapping[str, QAction]:
+        """What the stage does on a key that it gets, by the key's text.
+
+        These are no shortcuts: Qt lets those act behind an open menu, and in a text field's place.
+        """
+        return {
+            QKeySequence(key).toString(): self.by_name[spec.name]
+            for spec in ACTIONS
+            if spec.scope is Scope.STAGE
+            for key in spec.keys
+        }
+
+    def add_to_window(self, window: QWidget) -> None:
+        """Let the keys that work everywhere work in a window beside the main one."""
+        window.addActions([self.by_name[spec.name] for spec in ACTIONS if spec.is_everywhere])
 
     def fill(self, menus: Mapping[str, QMenu]) -> None:
         """Fill the menus, by title."""
@@ -78,25 +104,40 @@ class ActionSet(QObject):
     def _color_all(self) -> None:
         self.color(_BY_NAME)
 
-    def enable(self, *, has_pass: bool, has_last_session: bool, has_run: bool = False) -> None:
+    def enable(
+        self,
+        *,
+        has_pass: bool,
+        has_last_session: bool,
+        has_run: bool = False,
+        shows_pass: bool = True,
+    ) -> None:
         """Enable what can be used; commands say so for themselves."""
         there = {
             Needs.NOTHING: True,
-            Needs.TAPE: has_pass,
+            Needs.TAPE: has_pass and shows_pass,
+            Needs.OPENED: has_pass,
             Needs.LAST_SESSION: has_last_session,
             Needs.RUN: has_run,
         }
         for spec in ACTIONS:
             if spec.needs in there:
                 self.by_name[spec.name].setEnabled(there[spec.needs])
-            elif not has_pass:
+            elif not (has_pass and shows_pass):
                 self.by_name[spec.name].setEnabled(False)
+            if spec.name in self.detours:
+                self.by_name[spec.name].setEnabled(True)
+            if spec.needs in {Needs.TAPE, Needs.COMMAND}:
+                detour = self.detours.get(spec.name)
+                self.by_name[spec.name].setToolTip(
+                    tool_tip(spec, None if detour is None else detour.help)
+                )
 
     def allow(self, name: str, refusal: str | None) -> None:
         """Enable a command, or disable it and say why."""
         action = self.by_name[name]
         action.setEnabled(refusal is None)
-        action.setToolTip(tool_tip(_BY_NAME[name], refusal))
+        action.setToolTip(plain_tip(tool_tip(_BY_NAME[name], refusal)))
 
 
 _BY_NAME = {spec.name: spec for spec in ACTIONS}
@@ -122,7 +163,11 @@ def translated(context: str, text: str) -> str:
 def _qaction(spec: ActionSpec, window: QWidget) -> QAction:
     action = QAction(translated("Actions", spec.title), window)
     action.setObjectName(spec.name)
-    action.setShortcuts([QKeySequence(key) for key in spec.keys])
+    if spec.scope is Scope.WINDOW:
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+    else:
+        # Behind a tab, a menu shows it as a key.
+        action.setText("\t".join([action.text(), *map(key_text, spec.keys[:1])]))
     action.setToolTip(tool_tip(spec))
     action.setCheckable(spec.is_checkable)
     # Qt would move "Preferences", "Quit" and "About" by their words on macOS alone.

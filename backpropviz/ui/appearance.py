@@ -258,7 +258,8 @@ QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
 QProgressBar { background: @hover; border: none; border-radius: 3px; min-height: 6px;
   max-height: 6px; }
 QProgressBar::chunk { background: @update; border-radius: 3px; }
-QDialog { background: @panel; }
+QDialog, #DialogBody { background: @panel; }
+#Floating { background: @panel; border: 1px solid @border_strong; border-radius: 10px; }
 QTabBar::tab { padding: 6px 12px; font-size: 12px; color: @text_secondary; }
 QTabBar::tab:selected { color: @text; font-weight: 600; border-bottom: 2px solid @text; }
 QTabWidget::pane { border: none; border-top: 1px solid @border; }

@@ -7,6 +7,7 @@ right after.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,17 @@ from backpropviz.version import __version__
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from backpropviz.ui.closing import Ending
     from backpropviz.ui.main_window import MainWindow
 
 
 def run_window(
-    files: tuple[str, ...], network: str | None, theme: str | None, lesson: str | None = None
+    files: tuple[str, ...],
+    network: str | None,
+    theme: str | None,
+    lesson: str | None = None,
+    mode: str = "",
+    dropout_seed: int | None = None,
 ) -> int:
     """Show the window until it is closed.
 
@@ -29,6 +36,17 @@ def run_window(
         MachineError: there is no display, or Qt lacks a library.
     """
     check_display()
+    from backpropviz.ui.closing import ended_by_signals
+
+    with ended_by_signals() as ending:
+        return _run(
+            ending,
+            theme,
+            lambda window: window.open_at_start(files, network, lesson, mode, dropout_seed),
+        )
+
+
+def _run(ending: Ending, theme: str | None, begin: Callable[[MainWindow], None]) -> int:
     try:
         application = make_application()
         from PySide6.QtCore import QTimer
@@ -40,10 +58,17 @@ def run_window(
             "missing."
         ) from None
     window = MainWindow(theme)
+    window.asks_before_closing = True
+
+    def close_soon() -> None:
+        # A signal arrives between any two instructions, inside an event handler perhaps.
+        QTimer.singleShot(0, window, window.end)
+
+    ending.close = close_soon
     _show_errors_in(window)
-    window.open_at_start(files, network, lesson)
+    begin(window)
     window.show()
-    # Ctrl+C in the terminal reaches Python only when Python code runs now and then.
+    # A signal reaches Python only when Python code runs now and then.
     pulse = QTimer()
     pulse.timeout.connect(window.pulse)
     pulse.start(500)

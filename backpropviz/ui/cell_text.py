@@ -9,6 +9,7 @@ from backpropviz.errors import UserError
 from backpropviz.figures.sample_words import target_words
 from backpropviz.figures.stage.close_up import spot_of
 from backpropviz.figures.stage.scrolling import spot_text
+from backpropviz.number_text import whole_number
 from backpropviz.scene.numbers import full, shown
 from backpropviz.ui.mark_keys import address_of, sample_of
 from backpropviz.ui.opened import Opened
@@ -100,6 +101,6 @@ def _command_text(key: str) -> str:
     return {
         "layer": f"Go to {name}",
         "depth": f"Go to the start of this {name}",
-        "step": f"Go to step {int(name) + 1 if name.isdigit() else name}",
+        "step": f"Go to step {name if (step := whole_number(name)) is None else step + 1}",
         "breakpoint": f"Breakpoint at {name}: click to set or remove",
     }.get(kind, "")

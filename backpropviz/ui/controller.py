@@ -191,6 +191,18 @@ def _looks_at_values(opened: Opened) -> bool:
     return any(mark.enabled and mark.condition for mark in opened.state.breakpoints)
 
 
+def _in_mode(opened: Opened, request: OpenRequest, diverging: str) -> Opened:
+    """A session's pass in the mode that is asked for, at its place."""
+    subject = opened.subject
+    if request.dropout_seed is not None:
+        subject = subject.with_dropout_seed(request.dropout_seed)
+    if request.mode:
+        subject = subject.with_mode(request.mode)
+    if subject is opened.subject:
+        return opened
+    return keeping_place(record(subject, diverging), opened)
+
+
 def _open(request: OpenRequest, current: Opened | None) -> Opened:
     """Runs on the loader's thread."""
     diverging = read_preferences().diverging
@@ -200,7 +212,7 @@ def _open(request: OpenRequest, current: Opened | None) -> Opened:
         if request.image:
             rest = replace(request, network="")
             return keeping_place(record(subject_for(rest, opened.subject), diverging), opened)
-        return opened
+        return _in_mode(opened, request, diverging)
     subject = subject_for(request, current.subject if current else None)
     opened = record(subject, diverging)
     if current is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction, QFont, QPixmap
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QAction, QFont, QKeyEvent, QPixmap
 from PySide6.QtWidgets import (
     QButtonGroup,
+    QCompleter,
     QFrame,
     QHBoxLayout,
-    QLabel,
-    QMenu,
+    QLineEdit,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -21,6 +21,8 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap
+from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 CONTROL_HEIGHT = 28
 
@@ -103,6 +105,27 @@ def file_name(source: str) -> str:
     return source.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
+class Suggestions(QCompleter):
+    """Names that contain what is typed; Enter takes the marked one and reaches the dialog."""
+
+    def __init__(self, names: Sequence[str], line: QLineEdit) -> None:
+        super().__init__(list(names), line)
+        self.setFilterMode(Qt.MatchFlag.MatchContains)
+        self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        line.setCompleter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        is_eaten = super().eventFilter(watched, event)
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return is_eaten
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and watched is self.popup() and is_eaten:
+            # Qt shows it to the line alone, so that a dialog needs a second one.
+            again = QKeyEvent(event.type(), event.key(), event.modifiers(), event.text())
+            QCoreApplication.sendEvent(self.widget().window(), again)
+        return is_eaten
+
+
 class Chip(QToolButton):
     """A label and a value in a frame, with a menu: `Network  LeNet  ⌄`."""
 
@@ -112,11 +135,11 @@ class Chip(QToolButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-        self._menu = QMenu(self)
+        self._menu = Menu(parent=self)
         self._menu.setToolTipsVisible(True)
         self.setMenu(self._menu)
         self._label_text = label
-        self._picture, self._label, self._value, self._arrow = (QLabel() for _ in range(4))
+        self._picture, self._label, self._value, self._arrow = (PlainLabel() for _ in range(4))
         self._label.setText(label)
         self._label.setFont(qfont(ROW))
         self._value.setFont(_strong(qfont(ROW)))
@@ -181,7 +204,7 @@ class PanelHead(QFrame):
         super().__init__(parent)
         self.setObjectName("Panel")
         self.setFixedHeight(32)
-        label = QLabel(title)
+        label = PlainLabel(title)
         label.setFont(qfont(PANEL_TITLE))
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(16, 0, 10, 0)
@@ -204,7 +227,7 @@ class PanelHead(QFrame):
         button = QToolButton()
         button.setFixedSize(24, 24)
         button.setIconSize(QSize(16, 16))
-        button.setToolTip(help_text)
+        button.setToolTip(plain_tip(help_text))
         button.setAccessibleName(help_text)
         self._row.addWidget(button)
         self._buttons.append((button, icon_name))
@@ -229,7 +252,7 @@ def _segment(text: str, help_text: str) -> QToolButton:
     button.setText(text)
     button.setCheckable(True)
     button.setFixedHeight(CONTROL_HEIGHT - 4)
-    button.setToolTip(help_text)
+    button.setToolTip(plain_tip(help_text))
     button.setAccessibleName(text)
     button.setFont(qfont(ROW))
     return button

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from backpropviz.ui.debug_commands import COMMANDS, breakpoint_here, other_order
 from backpropviz.ui.going import command_for
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import read_preferences, write_preferences
+from backpropviz.ui.side_window import front
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
@@ -35,10 +37,9 @@ class DebugActions(QObject):
         super().__init__(workbench)
         self._bench, self._window = workbench, window
         self._actions = window.actions_by_name
-        self._actions.add_to_stage(workbench.stage)
+        workbench.stage.actions_by_key = self._actions.of_stage
         workbench.stage.clicked.connect(self._sort_on_click)
-        for name in COMMANDS:
-            self._actions[name].triggered.connect(self._run_command)
+        self._actions.bind({name: partial(self._run_command, name) for name in COMMANDS})
         self._actions.bind(self._handlers())
         menu = window.menus["View"]
         menu.addSeparator()
@@ -59,6 +60,7 @@ class DebugActions(QObject):
             "ledger_by_sample": self.sum_ledger_by_sample,
             "next_sample": lambda: self.turn_samples(1),
             "previous_sample": lambda: self.turn_samples(-1),
+            "reset_layout": self._bench.docks.reset,
             "next_panel": self.next_panel,
             "previous_panel": self.previous_panel,
             "play": player.toggle,
@@ -88,9 +90,9 @@ class DebugActions(QObject):
         for name in ("next_sample", "previous_sample", "ledger_by_sample"):
             self._actions.allow(name, alone)
 
-    def _run_command(self) -> None:
+    def _run_command(self, name: str) -> None:
         self._bench.player.pause()
-        self._bench.controller.dispatch(COMMANDS[self.sender().objectName()]())
+        self._bench.controller.dispatch(COMMANDS[name]())
 
     def play_on(self) -> None:
         """One step of autoplay; breakpoints stop it."""
@@ -144,15 +146,16 @@ class DebugActions(QObject):
         if opened is None:
             return
         layers = [node.name for node in opened.view.tape.network.nodes]
+        tensors = [str(address) for address in opened.view.tape]
         from backpropviz.ui.dialogs.ask import ask
 
         text = ask(
-            self._window,
+            front(self._window),
             self.tr("Go to"),
             self.tr("An address, a layer, or the number of a step."),
             "",
             self._refusal_of,
-            (*layers, *(str(address) for address in opened.view.tape)),
+            [name for name in (*layers, *tensors) if not self._refusal_of(name)],
         )
         if text:
             self.go_to_text(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backpropviz.debugger.commands import Command
 from backpropviz.debugger.going import GoTo, GoToAddress
+from backpropviz.debugger.places import step_number
 from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
 from backpropviz.ui.opened import Opened
@@ -15,14 +16,10 @@ def command_for(text: str, opened: Opened) -> Command:
     Raises:
         UserError: nothing in the pass is named so.
     """
-    wanted = text.strip().removeprefix("step ").replace(",", "") if _is_step(text) else text.strip()
-    if wanted.isdigit():
-        number = int(wanted)
-        if not 0 <= number <= opened.timeline.steps:
-            raise UserError(
-                f"There is no step {number}: give a number from 1 to {opened.timeline.steps}."
-            )
-        return GoTo(max(0, number - 1))
+    wanted = text.strip()
+    number = step_number(wanted, opened.timeline.steps)
+    if number is not None:
+        return GoTo(number)
     if wanted in opened.view.tape.network.by_name:
         return to_layer(wanted, opened)
     address = parse(wanted)
@@ -38,8 +35,3 @@ def to_layer(name: str, opened: Opened) -> Command:
     here = opened.step.phase if opened.step is not None else None
     found = next((e for e in extents if e.phase is here), extents[0])
     return GoTo(found.start)
-
-
-def _is_step(text: str) -> bool:
-    words = text.strip().removeprefix("step ").replace(",", "")
-    return words.isdigit()

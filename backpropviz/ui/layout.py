@@ -7,7 +7,9 @@ from typing import Final
 
 from PySide6.QtCore import QSettings, Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QDockWidget, QMainWindow, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QDockWidget, QMainWindow, QWidget
+
+from backpropviz.ui.preferences import saved_state
 
 WIDTHS: Final = (256, 375)
 NARROW_WIDTHS: Final = (232, 330)
@@ -18,7 +20,7 @@ _LISTS_HEIGHTS: Final = (124, 96)
 _LOW: Final = 900
 _LOW_LISTS_HEIGHTS: Final = (84, 76)
 _BARS_HEIGHT: Final = 28 + 41 + 152 + 24
-_VERSION: Final = 1
+_VERSION: Final = 2
 _KEY: Final = "window/docks"
 
 
@@ -41,6 +43,8 @@ class Docks:
         self._add(right, area.RightDockWidgetArea)
         self._add(bottom, area.BottomDockWidgetArea)
         self._left, self._right = list(left), list(right)
+        self._guest = ""
+        self._is_shown = False
 
     def _add(self, panels: Mapping[str, tuple[str, QWidget]], area: Qt.DockWidgetArea) -> None:
         for name, (title, content) in panels.items():
@@ -52,43 +56,69 @@ class Docks:
 
     def show(self) -> None:
         """Show the docks as they were the last time, else at their first sizes."""
+        self._is_shown = True
         for dock in self.by_name.values():
             dock.toggleViewAction().setEnabled(True)
             dock.show()
-        state = QSettings().value(_KEY)
+        state = saved_state(_KEY)
         if state is None or not self._window.restoreState(state, _VERSION):
             self._resize()
+        if self._guest:
+            self._lend()
+
+    def reset(self) -> None:
+        """Show every dock at its first place and size."""
+        QSettings().remove(_KEY)
+        areas = Qt.DockWidgetArea
+        for names, area in (
+            (self._left, areas.LeftDockWidgetArea),
+            (self._right, areas.RightDockWidgetArea),
+        ):
+            for name in names:
+                self._window.removeDockWidget(self.by_name[name])
+                self._window.addDockWidget(area, self.by_name[name])
+        if self._is_shown:
+            self.show()
 
     def hide(self) -> None:
         """Remember the docks and hide them."""
         self.remember()
+        self._is_shown = False
         for dock in self.by_name.values():
             dock.toggleViewAction().setEnabled(False)
             dock.hide()
 
     def remember(self) -> None:
-        """Keep sizes and visibility for the next time."""
-        if any(dock.isVisible() for dock in self.by_name.values()):
+        """Keep sizes and visibility for the next time; a guest's stay is no layout."""
+        if not self._guest and any(dock.isVisible() for dock in self.by_name.values()):
             QSettings().setValue(_KEY, self._window.saveState(_VERSION))
 
     def show_guest(self, name: str, dock: QDockWidget) -> None:
         """Lend a dock the whole left side, as wide as the right one."""
         self.remember()
-        for own in self._left:
-            self.by_name[own].hide()
+        self._guest = name
         if name not in self.by_name:
             self.by_name[name] = dock
             self._window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+        if self._is_shown:
+            self._lend()
+
+    def _lend(self) -> None:
+        for own in self._left:
+            self.by_name[own].hide()
+        dock = self.by_name[self._guest]
         dock.show()
         widths = WIDTHS if self._window.width() >= _NARROW else NARROW_WIDTHS
         self._window.resizeDocks([dock], [widths[1]], Qt.Orientation.Horizontal)
 
     def dismiss_guest(self, name: str) -> None:
-        """Give the left side back: the docks are as they were."""
+        """Give the left side back: the docks, where they are shown, are as they were."""
+        self._guest = ""
         dock = self.by_name.pop(name)
         self._window.removeDockWidget(dock)
         dock.hide()
-        self.show()
+        if self._is_shown:
+            self.show()
 
     def actions(self) -> Sequence[QAction]:
         """A checkable action for each dock."""
@@ -110,6 +140,21 @@ class Docks:
         self._window.resizeDocks(left, [room - _STACK_HEIGHT, _STACK_HEIGHT], vertical)
         lists = list(_LISTS_HEIGHTS if size.height() >= _LOW else _LOW_LISTS_HEIGHTS)
         self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
+
+
+def panels_of(window: QWidget) -> list[QWidget]:
+    """The parts of a window beside the main one that the keyboard goes to: pictures and lists."""
+    areas = [area for area in window.findChildren(QAbstractScrollArea) if area.isVisible()]
+    outer = [area for area in areas if not any(own.isAncestorOf(area) for own in areas)]
+    return [_first_taker(area) for area in outer] or [window]
+
+
+def _first_taker(area: QWidget) -> QWidget:
+    """The area, or the first thing in it that takes the keyboard."""
+    takers = [area, *area.findChildren(QWidget)]
+    strong = Qt.FocusPolicy.StrongFocus
+    found = (w for w in takers if w.focusPolicy() & strong == strong and w.isVisible())
+    return next((w for w in found if w.isEnabled()), area)
 
 
 def focus_next(panels: Sequence[QWidget], by: int) -> None:

@@ -7,11 +7,12 @@ as long as a sixth of a bare window.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget
 
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.appearance import (
@@ -21,21 +22,23 @@ from backpropviz.ui.appearance import (
     remember_desktop,
     resolve_theme,
 )
-from backpropviz.ui.menus import MENUS
+from backpropviz.ui.menus import MENUS, Menu, with_letters
+from backpropviz.ui.preferences import saved_state
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
+from backpropviz.ui.screen import bounded, keep_on_screen
 from backpropviz.ui.start_page import StartPage
 from backpropviz.ui.status_line import StatusLine
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 
     from backpropviz.ui.action_set import ActionSet
     from backpropviz.ui.background import Background
     from backpropviz.ui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
-SMALLEST_SIZE = QSize(960, 640)
+SMALLEST_SIZE = QSize(800, 440)
 _GEOMETRY = "window/geometry"
 
 
@@ -54,6 +57,8 @@ class MainWindow(QMainWindow):
         self.workbench: Workbench | None = None
         self._waiting: OpenRequest | None = None
         self._loader: Background | None = None
+        self.asks_before_closing = False
+        """Whether a person is there to be asked; else what is in no file is kept."""
         self._build()
 
     def _build(self) -> None:
@@ -62,10 +67,13 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST_SIZE)
         self.setDockNestingEnabled(True)
         self.menuBar().setFixedHeight(28)
+        translated = [QCoreApplication.translate("Menus", title) for title in MENUS]
         self.menus = {
-            title: self.menuBar().addMenu(QCoreApplication.translate("Menus", title))
-            for title in MENUS
+            title: Menu(text, self)
+            for title, text in zip(MENUS, with_letters(translated), strict=True)
         }
+        for menu in self.menus.values():
+            self.menuBar().addMenu(menu)
         self.status = StatusLine(self)
         self.setStatusBar(self.status)
         self.start_page = StartPage(self)
@@ -77,9 +85,11 @@ class MainWindow(QMainWindow):
         self.pages.addWidget(self.start_page)
         self.setCentralWidget(self.pages)
         self.start_page.setFocus()
-        geometry = QSettings().value(_GEOMETRY)
+        geometry = saved_state(_GEOMETRY)
         if geometry is None or not self.restoreGeometry(geometry):
-            self.resize(FIRST_SIZE)
+            self.resize(bounded(self, FIRST_SIZE))
+        keep_on_screen(self)
+        self._first_size = self.size()
 
     def _bind(self) -> None:
         self.actions_by_name.bind(
@@ -102,8 +112,9 @@ class MainWindow(QMainWindow):
         """Enable what can be used now."""
         self.actions_by_name.enable(
             has_pass=self.workbench is not None and self.workbench.controller.opened is not None,
-            has_last_session=last_session_file().exists(),
+            has_last_session=last_session_file().exists() or self._has_offer,
             has_run=self.workbench is not None and self.workbench.training.has_run,
+            shows_pass=self.workbench is not None and not self.workbench.training.is_shown,
         )
 
     def _after_first_paint(self) -> None:
@@ -111,6 +122,9 @@ class MainWindow(QMainWindow):
 
     def _go_on(self) -> None:
         """After the first paint: what keys and menus do, and then the engine."""
+        if self.size() == self._first_size:
+            # By now the window manager has told what its frame takes.
+            keep_on_screen(self)
         from backpropviz.ui.action_set import ActionSet
         from backpropviz.ui.background import Background
 
@@ -138,11 +152,17 @@ class MainWindow(QMainWindow):
             self.workbench.fill_start_page()
 
     def open_at_start(
-        self, files: tuple[str, ...], network: str | None, lesson: str | None = None
+        self,
+        files: tuple[str, ...],
+        network: str | None,
+        lesson: str | None = None,
+        mode: str = "",
+        dropout_seed: int | None = None,
     ) -> None:
         """Open what the command line names, once the engine is there."""
         if files or network or lesson:
-            self.open(request_for(files, network, lesson))
+            request = request_for(files, network, lesson)
+            self.open(replace(request, mode=mode, dropout_seed=dropout_seed))
 
     def open(self, request: OpenRequest) -> None:
         """Open a network, an image or both; while the engine loads, the newest request waits."""
@@ -161,9 +181,15 @@ class MainWindow(QMainWindow):
         self.open(OpenRequest(network="lenet"))
 
     def resume(self) -> None:
-        """Open the session that was open when the window was closed."""
-        if last_session_file().exists():
+        """Open what a window has left; else the session that was open when it was closed."""
+        if self.workbench is not None and self._has_offer:
+            self.workbench.resuming.resume()
+        elif last_session_file().exists():
             self.open(OpenRequest(network=str(last_session_file())))
+
+    @property
+    def _has_offer(self) -> bool:
+        return self.workbench is not None and self.workbench.resuming.has_offer
 
     def choose_files(self) -> None:
         """Ask for files and open them."""
@@ -295,13 +321,66 @@ class MainWindow(QMainWindow):
         self.actions_by_name.use_theme(self.theme)
         self.start_page.use_theme(self.theme)
 
+    def end(self) -> None:
+        """Close without a question, whatever is open: the program is asked to end."""
+        self.asks_before_closing = False
+        for dialog in self.findChildren(QDialog):
+            if dialog.isModal() and dialog.isVisible():
+                dialog.reject()
+        self.close()
+        QApplication.quit()
+
+    def _wants_to_keep(self) -> bool | None:
+        """Whether to keep what is in no file; None: the window stays."""
+        bench = self.workbench
+        unsaved = () if bench is None else bench.autosave.unsaved()
+        application = QApplication.instance()
+        is_logout = isinstance(application, QApplication) and application.isSavingSession()
+        if not self.asks_before_closing or bench is None or not unsaved or is_logout:
+            return True
+        from backpropviz.ui.dialogs.closing import ClosingChoice, ask_to_close
+
+        answer = ask_to_close(self, unsaved, is_training=bench.training.is_running)
+        if answer is ClosingChoice.KEEP and not self._can_keep():
+            return None
+        return None if answer is ClosingChoice.CANCEL else answer is ClosingChoice.KEEP
+
+    def _can_keep(self) -> bool:
+        from backpropviz.errors import UserError
+        from backpropviz.ui.kept_work import check_keepable
+
+        try:
+            check_keepable()
+        except UserError as error:
+            self.tell_error(error)
+            return False
+        return True
+
     def closeEvent(self, event: QCloseEvent) -> None:
+        keeps = self._wants_to_keep()
+        if keeps is None:
+            event.ignore()
+            return
         QSettings().setValue(_GEOMETRY, self.saveGeometry())
+        self._close_dialogs()
         if self.workbench is not None:
-            self.workbench.close()
+            self.workbench.close(keeps=keeps)
         if self._loader is not None:
             self._loader.stop()
         event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        from backpropviz.ui.side_window import press_focused_button
+
+        if not press_focused_button(self, event):
+            super().keyPressEvent(event)
+
+    def _close_dialogs(self) -> None:
+        """No dialog outlives the window that it asks for."""
+        from PySide6.QtWidgets import QDialog
+
+        for dialog in self.findChildren(QDialog):
+            dialog.close()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

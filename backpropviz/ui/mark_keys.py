@@ -13,6 +13,7 @@ from backpropviz.errors import UserError
 from backpropviz.figures.explanation.term_keys import term_step
 from backpropviz.figures.sample import SAMPLE_KEY
 from backpropviz.frozen import frozen
+from backpropviz.number_text import whole_number
 from backpropviz.ui.going import to_layer
 from backpropviz.ui.opened import Opened
 
@@ -46,7 +47,7 @@ def address_of(key: str) -> Address | None:
 def sample_of(key: str) -> int | None:
     """The sample of the batch that a key names; None for another key."""
     number = key.removeprefix(SAMPLE_KEY)
-    return int(number) if number != key and number.isdigit() else None
+    return whole_number(number) if number != key else None
 
 
 def clicked(key: str, opened: Opened) -> Command | None:
@@ -59,8 +60,8 @@ def clicked(key: str, opened: Opened) -> Command | None:
         return to_layer(name, opened)
     if kind == "depth":
         return _to_level(name, opened)
-    if kind == "step" and name.isdigit():
-        return GoTo(int(name))
+    if kind == "step" and (step := whole_number(name)) is not None:
+        return GoTo(step)
     if kind == "term":
         step = term_step(opened.view, key)
         return None if step is None else Together((SetDepth(Depth.TERM), GoTo(step)))

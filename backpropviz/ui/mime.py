@@ -8,8 +8,10 @@ from PySide6.QtGui import QImage
 from backpropviz.ui.requests import OpenRequest, request_for
 
 
-def request_from(content: QMimeData) -> OpenRequest | None:
-    """Files first, else a picture; None where there is neither."""
+def request_from(content: QMimeData | None) -> OpenRequest | None:
+    """Files first, else a picture; None where there is neither, or no clipboard."""
+    if content is None:
+        return None
     files = [url.toLocalFile() for url in content.urls() if url.isLocalFile()]
     if files:
         return request_for(files)

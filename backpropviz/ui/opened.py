@@ -14,6 +14,7 @@ from backpropviz.debugger.state import SessionState, StopReason, timeline_of
 from backpropviz.debugger.steps import Depth, Step
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
+from backpropviz.engine.mode import has_modes
 from backpropviz.engine.program import operations
 from backpropviz.errors import UserError
 from backpropviz.figures.sample import step_in
@@ -133,6 +134,8 @@ def restored(new: Opened, session: Session) -> Opened:
 def session_subject(subject: Subject) -> SavedSubject:
     """A subject as a session names it."""
     settings = subject.settings
+    mode = subject.mode
+    modes: dict[str, str | int] = {"mode": mode.name, "dropout_seed": mode.seed}
     return SavedSubject(
         subject.network,
         subject.image_name,
@@ -141,6 +144,7 @@ def session_subject(subject: Subject) -> SavedSubject:
             "float_bits": settings.float_bits,
             "reduction": settings.reduction,
             "learning_rate": subject.learning_rate,
+            **(modes if has_modes(subject.model.network) else {}),
         },
     )
 

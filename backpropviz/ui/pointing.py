@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.going import GoToAddress
@@ -19,6 +19,8 @@ from backpropviz.figures.stage.scrolling import looking_at
 from backpropviz.ui.cell_text import cell_text, value_text
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.mark_keys import address_of, clicked, double_clicked, sample_of
+from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
 
 
@@ -106,9 +108,9 @@ class Pointing(QObject):
         if opened is None or address is None:
             return
         self._address = address
-        menu = QMenu(self._window)
+        menu = Menu(parent=self._window)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction(str(address)).setEnabled(False)
+        menu.addAction(plain_title(str(address))).setEnabled(False)
         menu.addSeparator()
         is_pinned = address in opened.state.pins
         menu.addAction(self.tr("Unpin") if is_pinned else self.tr("Pin"), self._pin)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QByteArray, QSettings
 
 from backpropviz.frozen import frozen
+from backpropviz.number_text import whole_number
 
 INTERVALS_MS: Final = (2000, 1000, 500, 250, 125, 62, 31)
 """Time from step to step while playing."""
@@ -26,12 +27,18 @@ def read_preferences() -> Preferences:
     """What was chosen; what is damaged counts as not chosen."""
     settings = QSettings()
     standard = Preferences()
-    interval = str(settings.value("play/interval_ms", standard.interval_ms))
+    interval = whole_number(str(settings.value("play/interval_ms", standard.interval_ms)))
     return Preferences(
-        int(interval) if interval.isdigit() and int(interval) in INTERVALS_MS else 250,
+        interval if interval in INTERVALS_MS else standard.interval_ms,
         _known_map(str(settings.value("view/diverging", standard.diverging))),
         str(settings.value("view/reduces_motion", standard.reduces_motion)).lower() == "true",
     )
+
+
+def saved_state(key: str) -> QByteArray | None:
+    """What Qt has saved of a window; None where there is nothing, or something else."""
+    found = QSettings().value(key)
+    return found if isinstance(found, QByteArray) else None
 
 
 def _known_map(name: str) -> str:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QStandardPaths
 
+from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.named_file import file_content
+
+if TYPE_CHECKING:
+    from backpropviz.document import Value
 
 MOST_RECENT: Final = 6
 _FILE, _LAST = "recent.json", "last-session.bpv"
+_LARGEST_BYTES: Final = 10_000_000
 
 
 @frozen
@@ -52,12 +58,13 @@ def read_recent() -> tuple[RecentSession, ...]:
     """The newest first; a damaged list counts as empty."""
     if not (data_folder() / _FILE).exists():
         return ()
-    import json
+    from backpropviz.document import parse_json
 
     try:
-        entries = json.loads((data_folder() / _FILE).read_text(encoding="utf-8"))
-        return tuple(_entry(entry) for entry in entries)[:MOST_RECENT]
-    except (OSError, ValueError, TypeError):
+        content = file_content(data_folder() / _FILE, _LARGEST_BYTES)
+        entries = parse_json(content).items()[:MOST_RECENT]
+        return tuple(_entry(entry) for entry in entries)
+    except (OSError, UserError):
         return ()
 
 
@@ -65,13 +72,15 @@ def remember(session: RecentSession) -> None:
     """Put a session first; an older one of the same network and image gives way."""
     import json
 
+    from backpropviz.errors import UserError
+    from backpropviz.storage.atomic import write_text
+
     same = session.network, session.image
     others = [entry for entry in read_recent() if (entry.network, entry.image) != same]
     entries = [asdict(entry) for entry in (session, *others)][:MOST_RECENT]
     try:
-        data_folder().mkdir(parents=True, exist_ok=True)
-        (data_folder() / _FILE).write_text(json.dumps(entries), encoding="utf-8")
-    except OSError:
+        write_text(data_folder() / _FILE, json.dumps(entries))
+    except UserError:
         # A list of recent sessions is a comfort; a full or read-only disk must not disturb.
         return
 
@@ -94,8 +103,8 @@ def when_text(when: str, today: str = "") -> str:
     return f"{moment.day} {moment:%B}{year}"
 
 
-def _entry(values: object) -> RecentSession:
-    if not isinstance(values, dict):
-        raise TypeError("an entry is no object")
+def _entry(value: Value) -> RecentSession:
+    """What another version of the program wrote beside it is passed over."""
     known = {field.name for field in fields(RecentSession)}
-    return RecentSession(**{k: str(v) for k, v in values.items() if k in known})
+    others = [name for name in value.members() if name not in known]
+    return value.without(*others).record(RecentSession)

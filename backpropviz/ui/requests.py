@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from backpropviz.frozen import frozen
+from backpropviz.named_file import kind_at, plain_name
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
@@ -22,7 +23,7 @@ class OpenRequest:
 
     `network` is a bundled name or a file (a session too); `image` is a file or `mnist:17`, or with
     `content` the name of a pasted picture. A `lesson`, a name or a file, brings its own. With a
-    `model`, `network` is only what it is called.
+    `model`, `network` is only what it is called. `mode` is train or eval, where it is chosen.
     """
 
     network: str = ""
@@ -32,18 +33,31 @@ class OpenRequest:
     content: bytes = b""
     lesson: str = ""
     model: Model | None = None
+    mode: str = ""
+    dropout_seed: int | None = None
 
 
 def request_for(
     files: Sequence[str], network: str | None = None, lesson: str | None = None
 ) -> OpenRequest:
     """What a list of files asks for: the last network and the last image of it, or a lesson."""
-    request = OpenRequest(network=network or "", lesson=lesson or "")
-    for name in files:
-        if Path(name).suffix.lower() == _LESSON:
-            request = replace(request, lesson=name)
-        elif Path(name).suffix.lower() in NETWORK_SUFFIXES:
-            request = replace(request, network=name)
-        else:
-            request = replace(request, image=name)
+    request = OpenRequest(network=plain_name(network or ""), lesson=plain_name(lesson or ""))
+    for given in files:
+        name = plain_name(given)
+        match _wanted_as(Path(name)):
+            case "lesson":
+                request = replace(request, lesson=name)
+            case "network":
+                request = replace(request, network=name)
+            case _:
+                request = replace(request, image=name)
     return request
+
+
+def _wanted_as(path: Path) -> str:
+    """By what the file is; by its suffix where that does not say it."""
+    kind = kind_at(path)
+    if kind is not None and kind.wanted_as:
+        return kind.wanted_as.split()[0]
+    suffix = path.suffix.lower()
+    return "lesson" if suffix == _LESSON else "network" if suffix in NETWORK_SUFFIXES else "picture"

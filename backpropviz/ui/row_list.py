@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, MONO_STRONG, Theme
+from backpropviz.ui.plain_text import plain_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QStyle
@@ -71,7 +72,7 @@ class RowList(QListWidget):
             item = self.item(number)
             item.setData(_ROLE, row)
             item.setText(f"{row.left} {row.right}")
-            item.setToolTip(row.help)
+            item.setToolTip(plain_tip(row.help))
             if row.key == chosen:
                 self.setCurrentItem(item)
         self.viewport().update()

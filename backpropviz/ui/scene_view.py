@@ -30,6 +30,7 @@ from backpropviz.paint.draw import draw
 from backpropviz.scene.hit import Hit, find, hit
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_focus import DIRECTIONS, first_key, neighbor
 from backpropviz.ui.scene_overlay import Overlay
 
@@ -67,6 +68,8 @@ class SceneView(QAbstractScrollArea):
         self._picture_state: tuple[object, ...] = ()
         self._hovered: Hit | None = None
         self._focused: Hit | None = None
+        self._clicked_key = ""
+        """Where the keyboard goes on: the pointer's last cell."""
         self._pressed_at: QPoint | None = None
         self._is_dragging = False
         self.setFrameShape(QAbstractScrollArea.Shape.NoFrame)
@@ -177,9 +180,12 @@ class SceneView(QAbstractScrollArea):
     def _update_ranges(self) -> None:
         if self._scene is None:
             return
-        size, top = self.viewport().size(), self.pinned_top
+        top, room = self.pinned_top, self.maximumViewportSize()
         width = round(self._zoom * self._scene.width)
         height = round(self._zoom * (self._scene.height - top) + top)
+        # What fits without scroll bars needs none, though those of before still take room.
+        fits = width <= room.width() and height <= room.height()
+        size = room if fits else self.viewport().size()
         across, down = self.horizontalScrollBar(), self.verticalScrollBar()
         across.setRange(0, max(0, width - size.width()))
         across.setPageStep(size.width())
@@ -263,6 +269,10 @@ class SceneView(QAbstractScrollArea):
             self.viewport().unsetCursor()
             return
         found = self._hit(event.position())
+        if found is not None:
+            self._clicked_key = found.key
+            if self._focused is not None:
+                self._focus(found)
         self.clicked.emit(found.key if found else "")
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -297,7 +307,7 @@ class SceneView(QAbstractScrollArea):
         text = self.describe(found.key) if found else ""
         if found and text:
             box = self.view_box(found.box).toAlignedRect()
-            QToolTip.showText(at + QPoint(6, 10), text, self.viewport(), box)
+            QToolTip.showText(at + QPoint(6, 10), plain_tip(text), self.viewport(), box)
         else:
             QToolTip.hideText()
         is_command = found is not None and ":" in found.key
@@ -337,13 +347,15 @@ class SceneView(QAbstractScrollArea):
         self.menu_requested.emit(found.key if found else "", event.globalPos())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
-            # While a cell has the focus, the arrows move it and Space acts on it.
-            own = (*DIRECTIONS, Qt.Key.Key_Space)
-            if self._focused is not None and event.key() in own:
-                event.accept()
-                return True
+        is_asked = event.type() == QEvent.Type.ShortcutOverride
+        if is_asked and isinstance(event, QKeyEvent) and self._moves_focus(event):
+            event.accept()
+            return True
         return super().event(event)
+
+    def _moves_focus(self, event: QKeyEvent) -> bool:
+        """While a cell has the focus, the arrows move it and Space acts on it."""
+        return self._focused is not None and event.key() in (*DIRECTIONS, Qt.Key.Key_Space)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
@@ -363,7 +375,9 @@ class SceneView(QAbstractScrollArea):
         if self._focused is not None:
             self.clicked.emit(self._focused.key)
         elif self._scene is not None:
-            self._focus(first_key(self._scene, self.preferred_key, self.pinned_top))
+            clicked = find(self._scene, self._clicked_key) if self._clicked_key else None
+            start = self._clicked_key if clicked is not None else self.preferred_key
+            self._focus(first_key(self._scene, start, self.pinned_top))
 
     def _focus(self, cell: Hit | None) -> None:
         self._focused = cell

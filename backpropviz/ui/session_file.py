@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from backpropviz.engine.run import Settings, read_target
 from backpropviz.errors import UserError
 from backpropviz.importers.images import open_picture
 from backpropviz.importers.picture import Picture
+from backpropviz.named_file import is_there, named_path
 from backpropviz.storage import model_file
 from backpropviz.storage.networks import load_file
 from backpropviz.ui.opened import Opened, record, restored, session_subject
@@ -26,9 +28,18 @@ def save_opened(path: Path, opened: Opened) -> None:
     """Write what is open; raises UserError where a session cannot hold it, or the disk refuses."""
     if opened.subject.save_refusal:
         raise UserError(opened.subject.save_refusal)
-    session = save(session_subject(opened.subject), opened.timeline, opened.state)
     image = {_IMAGE: opened.subject.image}
-    model_file.save_session(path, opened.subject.model, to_json(session), image)
+    model_file.save_session(path, opened.subject.model, place_to_json(opened), image)
+
+
+def place_to_json(opened: Opened) -> dict[str, Any]:
+    """Where the debugger stands, with its marks: what changes from step to step."""
+    return to_json(save(session_subject(opened.subject), opened.timeline, opened.state))
+
+
+def at_kept_place(opened: Opened, place: Mapping[str, object]) -> Opened:
+    """A pass that was recorded again, where it stood; raises UserError for what is damaged."""
+    return restored(opened, from_json(dict(place)))
 
 
 def saved_in(name: str) -> model_file.Session | None:
@@ -37,8 +48,7 @@ def saved_in(name: str) -> model_file.Session | None:
     Raises:
         UserError: the file cannot be used.
     """
-    path = Path(name).expanduser()
-    if path.suffix.lower() != ".bpv" or not path.exists():
+    if Path(name).suffix.lower() != ".bpv" or not is_there(path := named_path(name)):
         return None
     loaded = load_file(path)
     return loaded if isinstance(loaded, model_file.Session) else None
@@ -68,17 +78,24 @@ def _subject(model: Model, session: Session, image: Array | None) -> Subject:
     rate = saved.settings.get("learning_rate")
     if isinstance(rate, int | float):
         optimizer = replace(optimizer, learning_rate=float(rate))
-    reduction = saved.settings.get("reduction")
+    reduction, seed = saved.settings.get("reduction"), saved.settings.get("dropout_seed")
     settings = Settings(
         float_bits=64 if saved.settings.get("float_bits") == 64 else 32,
         reduction=reduction if isinstance(reduction, str) else None,
         optimizer=optimizer,
+        mode=_mode(saved.settings.get("mode")),
+        dropout_seed=seed if isinstance(seed, int) else None,
     )
     name = saved.image or "image"
     subject = Subject(saved.network, model, name, name, image, _picture(name), (), settings)
     if saved.target is None:
         raise UserError("the session names no target: it is damaged.")
     return subject.with_target(read_target(saved.target, subject.model))
+
+
+def _mode(saved: object) -> str:
+    """Sessions from before there was a choice show a pass of use."""
+    return "eval" if saved is None else str(saved)
 
 
 def _picture(name: str) -> Picture | None:

@@ -6,8 +6,10 @@ over the part, and Shift with an arrow ask for another part, as a click on a mar
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPointF, Qt
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from collections.abc import Mapping
+
+from PySide6.QtCore import QEvent, QKeyCombination, QPointF, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from backpropviz.figures.stage.close_up import Window, spot_of
@@ -30,6 +32,8 @@ class StageView(SceneView):
         self.pinned_top = float(HEADER_HEIGHT)
         self._view: View | None = None
         self._theme: Theme = LIGHT
+        self.actions_by_key: Mapping[str, QAction] = {}
+        """What the keys do that belong to the stage alone."""
         self._wanted = ""
         """While a map of a whole plane is dragged on: the last part that was asked for."""
         self.resized.connect(self._draw)
@@ -118,11 +122,19 @@ class StageView(SceneView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         window = self._arrow_window(event)
-        if window is None:
+        action = None if self._moves_focus(event) else self._action(event)
+        if window is not None:
+            across, down = DIRECTIONS[Qt.Key(event.key())]
+            self._scroll(window, float(across), float(down))
+        elif action is not None:
+            action.trigger()
+        else:
             super().keyPressEvent(event)
-            return
-        across, down = DIRECTIONS[Qt.Key(event.key())]
-        self._scroll(window, float(across), float(down))
+
+    def _action(self, event: QKeyEvent) -> QAction | None:
+        keypad = Qt.KeyboardModifier.KeypadModifier
+        pressed = QKeyCombination(event.modifiers() & ~keypad, Qt.Key(event.key()))
+        return self.actions_by_key.get(QKeySequence(pressed).toString())
 
     def _arrow_window(self, event: QKeyEvent) -> Window | None:
         """What Shift with an arrow scrolls."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from backpropviz.paint.families import qfont
 from backpropviz.scene.style import Font
 from backpropviz.scene.theme import BODY, BODY_MEDIUM, CARD_TITLE, INDEX, LIGHT, ROW, Theme
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.recent import RecentSession
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class RecentRow(QPushButton):
         self.setFixedHeight(52)
         self.clicked.connect(self._choose)
         self.setAccessibleName(f"{session.title}, {session.place}, {when}")
-        picture = QLabel()
+        picture = PlainLabel()
         picture.setFixedSize(_RECENT_SIDE, _RECENT_SIDE)
         picture.setScaledContents(True)
         pixmap = QPixmap()
@@ -139,7 +140,7 @@ class RecentRow(QPushButton):
         self.chosen.emit(self._session)
 
 
-class _ElidedLabel(QLabel):
+class _ElidedLabel(PlainLabel):
     """One line that ends in … where it does not fit."""
 
     def __init__(self, text: str, font: Font, name: str = "Plain") -> None:
@@ -165,7 +166,7 @@ class _ElidedLabel(QLabel):
 
 
 def _label(text: str, font: Font, name: str = "Plain") -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setObjectName(name)
     label.setFont(qfont(font))
     return label

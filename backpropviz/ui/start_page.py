@@ -19,6 +19,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.style import Font
 from backpropviz.scene.theme import BODY_STRONG, PAGE_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.start_cards import RecentRow, StartCard
@@ -58,6 +59,8 @@ class StartPage(QScrollArea):
         self._column.setSpacing(0)
         self._add_head()
         self._column.addSpacing(32)
+        self._offer = QVBoxLayout()
+        self._column.addLayout(self._offer)
         self._column.addWidget(_heading(self.tr("Start")))
         self._column.addSpacing(12)
         self._add_cards()
@@ -87,7 +90,7 @@ class StartPage(QScrollArea):
         self._recent_part = QWidget()
         left = QVBoxLayout(self._recent_part)
         self._lessons = QVBoxLayout()
-        self._lessons_done = QLabel()
+        self._lessons_done = PlainLabel()
         self._lessons_done.setObjectName("Tertiary")
         self._lessons_done.setFont(qfont(ROW))
         head = QHBoxLayout()
@@ -111,6 +114,14 @@ class StartPage(QScrollArea):
         row.addLayout(right, 2)
         self._column.addLayout(row)
 
+    def show_offer(self, offer: QWidget | None) -> None:
+        """What can be resumed stands first."""
+        while (item := self._offer.takeAt(0)) is not None:
+            _remove(item.widget())
+        if offer is not None:
+            self._offer.addWidget(offer)
+            self._offer.addSpacing(28)
+
     def show_lessons(self, lessons: QWidget, done: str) -> None:
         """Put the list of lessons in its place; `done` says how many are."""
         while (item := self._lessons.takeAt(0)) is not None:
@@ -119,9 +130,9 @@ class StartPage(QScrollArea):
         self._lessons_done.setText(done)
 
     def _add_head(self) -> None:
-        title = QLabel(self.tr("Step through backpropagation"))
+        title = PlainLabel(self.tr("Step through backpropagation"))
         title.setFont(qfont(PAGE_TITLE))
-        self._subtitle = QLabel(
+        self._subtitle = PlainLabel(
             self.tr(
                 "Pause a training step anywhere, go forwards or backwards, and see where every "
                 "gradient comes from."
@@ -241,7 +252,7 @@ class StartPage(QScrollArea):
 
 
 def _heading(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(BODY_STRONG))
     return label
 

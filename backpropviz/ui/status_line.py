@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QLabel, QSizePolicy, QStatusBar, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStatusBar, QWidget
 
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.version import __version__
 
 
@@ -15,8 +16,8 @@ class StatusLine(QStatusBar):
         super().__init__(parent)
         self.setSizeGripEnabled(False)
         self.setFixedHeight(24)
-        self._state, self._message, self._facts = QLabel(), QLabel(), QLabel()
-        self._unusual = QLabel()
+        self._state, self._message, self._facts = PlainLabel(), PlainLabel(), PlainLabel()
+        self._unusual = PlainLabel()
         self._unusual.setContentsMargins(0, 0, 10, 0)
         font = QFont(self._state.font())
         font.setWeight(QFont.Weight.DemiBold)
@@ -58,12 +59,12 @@ class StatusLine(QStatusBar):
         """What a pass has that others have not, before its facts; hovering tells more."""
         self._unusual.setVisible(bool(words))
         self._unusual.setText(words)
-        self._unusual.setToolTip(explanation)
+        self._unusual.setToolTip(plain_tip(explanation))
 
     def say(self, message: str) -> None:
         """A sentence beside the state."""
         self._message.setText(message)
-        self._message.setToolTip(message)
+        self._message.setToolTip(plain_tip(message))
 
     @property
     def message(self) -> str:

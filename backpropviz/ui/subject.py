@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.mode import Mode, training_refusal
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.preprocessing import Preprocessing
-from backpropviz.engine.run import Settings, read_target, run
+from backpropviz.engine.run import Settings, pass_mode, read_target, run
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -80,6 +81,33 @@ class Subject:
         """Why a session cannot hold this pass; empty where it can."""
         return ""
 
+    @property
+    def can_change(self) -> bool:
+        """Whether image, target and settings can be changed; another image opens a new pass."""
+        return True
+
+    @property
+    def shows_example(self) -> bool:
+        """Whether the image is the one that the network brings."""
+        example = self.model.example
+        return example is not None and self.image_name == example.source
+
+    def with_own_example(self) -> Subject:
+        """The image and the target that the network brings.
+
+        Raises:
+            UserError: it brings none.
+        """
+        return _with_target(_with_image(self._without_image(""), None), "", keeps=False)
+
+    def with_picture(self, picture: Picture, source: str) -> Subject:
+        """Another picture; `source` opens it again. Its label is the target, if it has one."""
+        return _with_target(_with_image(self._without_image(source), picture), "", keeps=False)
+
+    def _without_image(self, source: str) -> Subject:
+        bare = Subject(self.network, self.model, "", source, _EMPTY, None, (), self.settings)
+        return bare if self.can_change else replace(bare, settings=Settings())
+
     def with_whole_numbers(self, *, wanted: bool) -> Subject:
         """Only whole numbers from now on, and a learning rate that keeps the update whole."""
         from backpropviz.engine.integers import WHOLE_LEARNING_RATE
@@ -112,6 +140,23 @@ class Subject:
     def with_float_bits(self, bits: int) -> Subject:
         """Computed in 32 or 64 bits."""
         return replace(self, settings=replace(self.settings, float_bits=bits))
+
+    @property
+    def mode(self) -> Mode:
+        """As in training or as in use, and what dropouts are drawn from."""
+        return pass_mode(self.model, self.settings)
+
+    def with_mode(self, name: str) -> Subject:
+        """As in training, or as in use."""
+        return replace(self, settings=replace(self.settings, mode=name))
+
+    def with_dropout_seed(self, seed: int) -> Subject:
+        """Other values dropped, in training.
+
+        Raises:
+            UserError: the seed is out of range.
+        """
+        return replace(self, settings=replace(self.settings, mode="train", dropout_seed=seed))
 
     def with_reduction(self, reduction: str) -> Subject:
         """The batch's losses averaged or summed."""
@@ -188,7 +233,7 @@ class Subject:
 
 
 def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
-    """What a request asks for; what it leaves out is taken from what is open.
+    """What a request asks for; another network opens on its own example unless an image is named.
 
     Raises:
         UserError: a file cannot be used, or image, target and network do not fit.
@@ -201,16 +246,25 @@ def subject_for(request: OpenRequest, current: Subject | None) -> Subject:
         model = load_network(network, _read_example)
     else:
         network, model = current.network, current.model
-    keeps_network = current is not None and (network, request.model) == (current.network, None)
-    if picture is None and current is not None and not keeps_network:
-        picture = current.picture if suits(current, model) else None
-    elif picture is None and current is not None:
-        picture = current.picture
-    settings = current.settings if current is not None and keeps_network else Settings()
-    subject = _with_image(
-        Subject(network, model, "", _source(request, current), _EMPTY, None, (), settings), picture
-    )
-    return _with_target(subject, request.target, keeps=keeps_network and not request.image)
+    keeps_network = current is not None and not request.network and request.model is None
+    source = request.image
+    if current is not None and not source and _stays(current, request, model):
+        picture, source = current.picture, current.image_source
+    keeps_settings = current is not None and current.can_change and keeps_network
+    settings = current.settings if current is not None and keeps_settings else Settings()
+    settings = _with_mode(settings, model, request)
+    bare = Subject(network, model, "", source, _EMPTY, None, (), settings)
+    subject = _with_image(bare, picture)
+    return _with_target(subject, request.target, keeps=keeps_settings and not request.image)
+
+
+def _with_mode(settings: Settings, model: Model, request: OpenRequest) -> Settings:
+    """The mode that is asked for; without one, use where one image cannot be trained on."""
+    seed = settings.dropout_seed if request.dropout_seed is None else request.dropout_seed
+    mode = request.mode or settings.mode
+    if mode is None and model.mode.training and training_refusal(model.network, 1):
+        mode = "eval"
+    return replace(settings, mode=mode, dropout_seed=seed)
 
 
 def target_text(subject: Subject) -> str:
@@ -218,7 +272,7 @@ def target_text(subject: Subject) -> str:
     target, names = subject.target, subject.model.class_names
     if isinstance(target, int):
         return names[target] if target < len(names) else str(target)
-    return ", ".join(f"{number:g}" for number in target)
+    return ", ".join(f"{number + 0.0:g}" for number in target)
 
 
 _EMPTY: Final = np.zeros((1, 1, 1, 1), dtype=np.float32)
@@ -236,27 +290,24 @@ def _picture(request: OpenRequest) -> Picture | None:
     return open_picture(request.image)
 
 
-def _source(request: OpenRequest, current: Subject | None) -> str:
-    """The name that opens the picture again."""
-    if request.image:
-        return request.image
-    return current.image_source if current is not None else ""
-
-
 def _network_for(picture: Picture | None) -> str:
     """Photos go to the network that knows photos, gray pictures to the one that reads digits."""
     return "lenet" if picture is None or picture.channels == 1 else "tinyvgg"
 
 
 def suits(current: Subject, model: Model) -> bool:
-    """Whether the open picture should stay for another network: not the old network's example."""
+    """Whether the open picture should stay for a drafted network: not the old one's example."""
     if current.picture is None:
         return False
-    is_own = current.model.example is not None and (
-        current.picture.source == current.model.example.source
-    )
     same_input = current.model.preprocessing == model.preprocessing
-    return same_input or not is_own
+    return same_input or not current.shows_example
+
+
+def _stays(current: Subject, request: OpenRequest, model: Model) -> bool:
+    """Whether the open picture stays where no other is named."""
+    if request.model is not None:
+        return suits(current, model)
+    return not request.network or model.example is None
 
 
 def _with_image(subject: Subject, picture: Picture | None) -> Subject:
@@ -285,7 +336,7 @@ def _with_target(subject: Subject, text: str, *, keeps: bool) -> Subject:
     if keeps and subject.settings.target is not None:
         return subject
     example, names = subject.model.example, subject.model.class_names
-    if example is not None and subject.image_name == example.source:
+    if example is not None and subject.shows_example:
         return subject.with_target(example.target)
     label = subject.picture.label if subject.picture is not None else None
     if label in names:
@@ -299,5 +350,5 @@ def _with_target(subject: Subject, text: str, *, keeps: bool) -> Subject:
 
 def _answer(subject: Subject) -> int:
     """The class that the network itself gives the highest logit."""
-    tape = subject.with_target(0).record()
+    tape = subject.with_mode("eval").with_target(0).record()
     return int(np.argmax(tape[f"{tape.network.output}.output"][0]))

@@ -9,9 +9,11 @@ from PySide6.QtCore import QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from backpropviz.debugger.going import GoToBlock
 from backpropviz.figures.timeline.height import HEIGHT
 from backpropviz.figures.view import View
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_view import SceneView
 
 if TYPE_CHECKING:
@@ -19,16 +21,16 @@ if TYPE_CHECKING:
 
 
 class TimelineView(SceneView):
-    """Emits positions; while dragged, each position at most once."""
+    """Emits positions; while dragged, each place at most once."""
 
-    position_wanted = Signal(object)
-    """A Python int: a pass may have more steps than Qt's ints hold."""
+    place_wanted = Signal(GoToBlock)
+    """A pass may have more steps than Qt's ints hold."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.name_position: Callable[[int], str] = str
         self._figure: TimelineFigure | None = None
-        self._wanted: int | None = None
+        self._wanted: GoToBlock | None = None
         self.setFixedHeight(HEIGHT)
         self.setAccessibleName(self.tr("Timeline"))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -52,12 +54,12 @@ class TimelineView(SceneView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
             self._wanted = None
-            self._want(self._at(event.position()))
+            self._want(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         position = self._at(event.position())
         if event.buttons() & Qt.MouseButton.LeftButton:
-            self._want(position)
+            self._want(event.position())
         if position is not None:
             self._tell(position, event.globalPosition().toPoint())
 
@@ -70,17 +72,22 @@ class TimelineView(SceneView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # The arrows step on the stage; here Home and End go to the ends.
         if event.key() == Qt.Key.Key_Home:
-            self.position_wanted.emit(0)
+            self.place_wanted.emit(GoToBlock(0))
         elif event.key() == Qt.Key.Key_End and self._figure is not None:
-            self.position_wanted.emit(self._figure.step_at(float(self.width()), 0.0))
+            self.place_wanted.emit(GoToBlock(self._figure.step_at(float(self.width()), 0.0)))
         else:
             super().keyPressEvent(event)
 
-    def _want(self, position: int | None) -> None:
-        if position is not None and position != self._wanted:
-            self._wanted = position
-            self.position_wanted.emit(position)
+    def _want(self, point: QPointF) -> None:
+        position = self._at(point)
+        if self._figure is None or position is None:
+            return
+        wanted = GoToBlock(position, self._figure.depth_at(point.y()))
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.place_wanted.emit(wanted)
 
     def _tell(self, position: int, at: QPoint) -> None:
         near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
-        QToolTip.showText(at + QPoint(6, 12), self.name_position(position), self.viewport(), near)
+        text = self.name_position(position)
+        QToolTip.showText(at + QPoint(6, 12), plain_tip(text), self.viewport(), near)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBar, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolBar, QWidget
 
+from backpropviz.engine.mode import has_modes
 from backpropviz.paint.families import qfont
 from backpropviz.paint.render import render
 from backpropviz.scene.theme import LIGHT, ROW, Theme
@@ -17,6 +18,7 @@ from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, file_name, 
 from backpropviz.ui.icons import icon, pixmap
 from backpropviz.ui.image_thumbnail import image_thumbnail
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.subject import EXAMPLE, Subject, target_text
 
 _MOST_CLASSES, _LONGEST = 24, 22
@@ -54,8 +56,11 @@ class TopBar(QToolBar):
         self.image = Chip(self.tr("Image"))
         self.network = Chip(self.tr("Network"))
         self.target = Chip(self.tr("Target"))
+        self.pass_mode = Chip(self.tr("Mode"))
         self.loss = Chip(self.tr("Loss"))
-        self._for_debugging = (self.image, self.network, self.target, self.loss)
+        self._for_debugging = (self.image, self.network, self.target, self.pass_mode, self.loss)
+        self._has_modes = False
+        self.pass_mode.hide()
         self._for_training: tuple[QWidget, ...] = ()
         self.back = _button(self.tr("Back to training"))
         self.back.hide()
@@ -67,6 +72,7 @@ class TopBar(QToolBar):
         self.network.menu().aboutToShow.connect(self._fill_networks)
         self._fill_images()
         self._fill_loss()
+        self._fill_pass_modes()
 
     def _modes(self) -> Segmented:
         modes = Segmented(self.tr("Mode"))
@@ -103,6 +109,9 @@ class TopBar(QToolBar):
         guessed = self.tr(" (its answer)") if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
         self.loss.show_value(_loss_title(subject))
+        self._has_modes = has_modes(subject.model.network)
+        self.pass_mode.show_value(subject.mode.name)
+        self.pass_mode.setVisible(self._has_modes and self.mode.value != "train")
         self._fill_targets(subject)
 
     def show_sample(self, opened: Opened) -> None:
@@ -127,7 +136,7 @@ class TopBar(QToolBar):
         """Show what is trained instead of what is debugged, or the other way round."""
         self.mode.set_value("train" if is_training else "debug")
         for chip in self._for_debugging:
-            chip.setVisible(not is_training)
+            chip.setVisible(not is_training and (chip is not self.pass_mode or self._has_modes))
         for widget in self._for_training:
             widget.setVisible(is_training)
 
@@ -150,7 +159,9 @@ class TopBar(QToolBar):
     def _fill_images(self) -> None:
         samples = [self._choice(self.image, name, name, self._choose_image) for name in _SAMPLES]
         shared = self._actions
-        self.image.fill([shared["open"], shared["paste"], shared["fit_image"], None, *samples])
+        own = (shared["own_example"], shared["own_picture"])
+        files = (shared["open"], shared["paste"], shared["fit_image"])
+        self.image.fill([*own, None, *files, None, *samples])
 
     def _fill_networks(self) -> None:
         """When the menu is first opened: the bundled files are read for their titles."""
@@ -164,7 +175,7 @@ class TopBar(QToolBar):
         for card in cards:
             title = f"{card.name}:  {card.title}"
             entry = self._choice(self.network, title, card.name, self._choose_network)
-            entry.setToolTip(card.description)
+            entry.setToolTip(plain_tip(card.description))
             entries.append(entry)
         details = self._actions["network_details"]
         editor = (self._actions["new_network"], self._actions["edit_network"])
@@ -184,8 +195,13 @@ class TopBar(QToolBar):
             [shared["sum_reduction"], shared["float_width"], None, shared["learning_rate"]]
         )
 
+    def _fill_pass_modes(self) -> None:
+        shared = self._actions
+        modes = (shared["train_mode"], shared["eval_mode"])
+        self.pass_mode.fill([*modes, None, shared["dropout_seed"]])
+
     def _choice(self, chip: Chip, title: str, value: str, slot: object) -> QAction:
-        action = QAction(title.replace("&", "&&"), chip.menu())
+        action = QAction(plain_title(title), chip.menu())
         action.setData(value)
         action.triggered.connect(slot)
         return action
@@ -209,7 +225,7 @@ class _SearchField(QPushButton):
         self.setFixedHeight(CONTROL_HEIGHT)
         self.setAccessibleName(text)
         self.clicked.connect(action.trigger)
-        self._glyph, self._text, self._key = QLabel(), QLabel(text), QLabel()
+        self._glyph, self._text, self._key = PlainLabel(), PlainLabel(text), PlainLabel()
         self._key.setText(key_text("Ctrl+Shift+P"))
         row = QHBoxLayout(self)
         row.setContentsMargins(9, 0, 10, 0)

@@ -24,7 +24,9 @@ from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon
+from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.preferences import INTERVALS_MS, speed_text
 
 HEIGHT: Final = 48
@@ -32,6 +34,7 @@ BACKWARD: Final = ("continue_back", "back_out", "back_into", "back_over")
 FORWARD: Final = ("step_over", "step_into", "step_out", "continue")
 DEPTHS: Final = tuple(depth for depth in Depth if depth is not Depth.PASS)
 _NARROW: Final = 1400
+_SMALL: Final = 1120
 
 
 class Transport(QFrame):
@@ -41,6 +44,8 @@ class Transport(QFrame):
     order_wanted = Signal(object)
     step_wanted = Signal(str)
     interval_wanted = Signal(int)
+    left = Signal()
+    """The step field is done with: the keyboard goes elsewhere."""
 
     def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,7 +80,7 @@ class Transport(QFrame):
         button.setDefaultAction(action)
         button.setFixedSize(32, 32)
         button.setIconSize(QSize(20, 20))
-        button.setAccessibleName(action.text())
+        button.setAccessibleName(plain(action.text()).partition("\t")[0])
         return button
 
     def _add_play(self, action: QAction) -> None:
@@ -97,9 +102,26 @@ class Transport(QFrame):
         self.depths = Segmented(self.tr("Depth"))
         self.depths.set_choices([(_depth_title(d), d, _depth_help(d)) for d in DEPTHS])
         self.depths.chosen.connect(self.depth_wanted)
+        self._depth = Chip(self.tr("Depth"))
+        self._depth.fill([self._depth_entry(depth) for depth in DEPTHS])
+        self._depth.hide_label()
+        self._depth.hide()
         self._row.addWidget(self._depth_label)
         self._row.addSpacing(4)
         self._row.addWidget(self.depths)
+        self._row.addWidget(self._depth)
+
+    def _depth_entry(self, depth: Depth) -> QAction:
+        entry = QAction(_depth_title(depth), self)
+        entry.setToolTip(_depth_help(depth))
+        entry.setData(depth)
+        entry.triggered.connect(self._want_depth)
+        return entry
+
+    def _want_depth(self) -> None:
+        action = self.sender()
+        if isinstance(action, QAction):
+            self.depth_wanted.emit(action.data())
 
     def _add_order(self) -> None:
         self._order_label = _label(self.tr("Loop order"))
@@ -128,7 +150,9 @@ class Transport(QFrame):
         """Show where a pass stands."""
         timeline, state = opened.timeline, opened.state
         available = None if opened.view.is_done else timeline.depths_at(state.k)
-        self.depths.set_value(opened.view.depth if available else state.depth, available)
+        depth = opened.view.depth if available else state.depth
+        self.depths.set_value(depth, available)
+        self._depth.show_value(_depth_title(depth))
         self._show_order(opened)
         number, total = opened.view.position, timeline.steps
         self.step.setText(f"{number:,}")
@@ -165,6 +189,7 @@ class Transport(QFrame):
         name = "pause" if self._is_playing else "play"
         self._play.setIcon(icon(name, colors.text, faint(colors), stroke=1.5))
         self._speed.use_theme(colors)
+        self._depth.use_theme(colors)
         for label in (self._before, self._after, self._depth_label, self._order_label):
             label.setStyleSheet(f"color: {colors.text_secondary};")
 
@@ -173,6 +198,10 @@ class Transport(QFrame):
         is_wide = self.width() >= _NARROW
         self._depth_label.setVisible(is_wide)
         self._before.setVisible(is_wide)
+        is_small = self.width() < _SMALL
+        self.depths.setVisible(not is_small)
+        self._depth.setVisible(is_small)
+        self._after.setVisible(not is_small)
         self._order_label.setVisible(is_wide and self.orders.isVisibleTo(self))
         for control in (self.depths, self.orders):
             control.set_compact(not is_wide)
@@ -180,7 +209,7 @@ class Transport(QFrame):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.step and _is_escape(event):
             self.step.undo()
-            self.step.clearFocus()
+            self.left.emit()
             return True
         return super().eventFilter(watched, event)
 
@@ -190,8 +219,9 @@ class Transport(QFrame):
             self.interval_wanted.emit(int(action.data()))
 
     def _want_step(self) -> None:
-        self.step_wanted.emit(self.step.text())
-        self.step.clearFocus()
+        wanted = self.step.text()
+        self.left.emit()
+        self.step_wanted.emit(wanted)
 
 
 def _is_escape(event: QEvent) -> bool:
@@ -222,7 +252,7 @@ def _order_help(order: LoopOrder) -> str:
 
 
 def _label(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(ROW))
     return label
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from backpropviz.debugger.going import GoTo, SetDepth, SetOrder
+from backpropviz.debugger.going import GoToBlock, SetDepth, SetOrder
 from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.engine.architecture.doubled import doubled
+from backpropviz.engine.network import Network
 from backpropviz.errors import BackpropVizError
 from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.analysis.desk import AnalysisDesk
+from backpropviz.ui.autosave import Autosave
+from backpropviz.ui.background import sentence
 from backpropviz.ui.collection import set_aside_what_stays
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions
 from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.explanation_panel import ExplanationPanel
-from backpropviz.ui.layout import Docks
+from backpropviz.ui.layout import Docks, focus_next, panels_of
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.panels import ScenePanel
@@ -29,6 +34,8 @@ from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.resuming import Resuming
+from backpropviz.ui.side_window import front
 from backpropviz.ui.stage_view import StageView
 from backpropviz.ui.status_text import facts_text, message_text, state_text
 from backpropviz.ui.subject_actions import SubjectActions
@@ -38,6 +45,7 @@ from backpropviz.ui.training.desk import TrainingDesk
 from backpropviz.ui.transport import Transport
 
 if TYPE_CHECKING:
+    from backpropviz.ui.kept_work import LoadedWork
     from backpropviz.ui.lessons.desk import LessonDesk
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.start_thumbnails import StartThumbnails
@@ -75,10 +83,15 @@ class Workbench(QObject):
         self._settling.setInterval(_SETTLED_MS)
         self._settling.timeout.connect(self._settle)
         self._connect()
+        self.autosave: Autosave = Autosave(self)
+        self.autosave.failed.connect(self._tell_not_kept)
+        self.controller.state_changed.connect(self.autosave.note)
         self.analysis = AnalysisDesk(self, window)
         self.training = TrainingDesk(self, window)
         self.editor = EditorDesk(self, window)
         self.editor.train_wanted.connect(self.training.train_model)
+        self.resuming: Resuming = Resuming(self)
+        self.resuming.changed.connect(self.show_offer)
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
@@ -124,11 +137,12 @@ class Workbench(QObject):
         controller.busy_changed.connect(self._say_busy)
         self.player.ticked.connect(self._play_on)
         self.player.changed.connect(self._show_playing)
-        self.timeline.position_wanted.connect(self._go_to)
+        self.timeline.place_wanted.connect(self._go_to)
         self.timeline.name_position = self._position_name
         self.timeline.resized.connect(self._redraw_timeline)
         self.transport.depth_wanted.connect(self._set_depth)
         self.transport.order_wanted.connect(self._set_order)
+        self.transport.left.connect(self.stage.setFocus)
         self.transport.step_wanted.connect(self.actions.go_to_text)
         self.transport.interval_wanted.connect(self.actions.set_interval)
         self.bar.image_wanted.connect(self.settings.open_image)
@@ -172,16 +186,29 @@ class Workbench(QObject):
             self.bar.show_opened(new)
             self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
+            self._warn(new, None if old is None else old.subject.model.network)
+            if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
+                self.settings.offer_own_picture(old.subject, new.subject)
+        picture = new.subject.picture
+        if picture and picture.remarks and (old is None or old.subject.picture is not picture):
+            self._window.tell(picture.remark)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
+
+    def _warn(self, opened: Opened, before: Network | None) -> None:
+        """Tell what a newly opened network is known to do wrong, once."""
+        network = opened.subject.model.network
+        found = None if network is before else doubled(network.nodes, network.loss)
+        if found is not None:
+            self._window.tell(found.sentence)
 
     def _show_view(self, opened: Opened) -> None:
         view, colors = opened.view, self._colors
         self.transport.show_opened(opened)
         self.actions.allow(opened)
         self._window.status.show_pass(
-            state_text(opened),
+            state_text(opened, is_playing=self.player.is_playing),
             message_text(opened),
             facts_text(opened),
             is_paused=not view.is_done and not self.player.is_playing,
@@ -219,8 +246,11 @@ class Workbench(QObject):
         self._window.enable_actions()
 
     def focus_next(self, by: int) -> None:
-        """Move the keyboard from panel to panel of what is shown."""
-        if self.training.is_shown:
+        """Move the keyboard from panel to panel of the window that a person works in."""
+        beside = front(self._window)
+        if beside is not self._window:
+            focus_next(panels_of(beside), by)
+        elif self.training.is_shown:
             self.training.room.page.focus_next(by)
         else:
             self.docks.focus_next(self.stage, by)
@@ -242,6 +272,7 @@ class Workbench(QObject):
             return
         self._window.setWindowTitle(f"{opened.subject.network_title}  ·  BackpropViz")
         self._show_docks()
+        self.settings.show_subject(opened.subject)
         self._show_view(opened)
 
     def _show_start_page(self) -> None:
@@ -263,6 +294,7 @@ class Workbench(QObject):
         if self.thumbnails is None:
             self.thumbnails = StartThumbnails(self._window.start_page)
         self.thumbnails.fill(self._colors)
+        self.show_offer()
         self.lessons.use_theme(self._colors)
 
     def use_theme(self, colors: Theme) -> None:
@@ -295,19 +327,53 @@ class Workbench(QObject):
         if self._window.isMinimized():
             self.player.pause()
 
-    def close(self) -> None:
-        """Remember the session and the layout; wait for all threads."""
+    @property
+    def own_pass(self) -> Opened | None:
+        """The pass that is open; while a lesson is, the one that waits for its end."""
+        if self._lessons is not None and self._lessons.coach.is_on:
+            return self._lessons.coach.own_session
+        return self.controller.opened
+
+    def take_work(self, loaded: LoadedWork) -> None:
+        """Show what another window had open."""
+        if loaded.opened is not None:
+            self.controller.show(loaded.opened)
+        if loaded.runs:
+            self.training.room.take_kept(loaded.runs)
+            if loaded.is_training_shown:
+                self.training.enter()
+            else:
+                self.bar.back.show()
+        if loaded.draft is not None:
+            self.editor.take_kept(loaded.draft)
+
+    def show_offer(self) -> None:
+        """On the start page, what can be resumed."""
+        self._window.start_page.show_offer(self.resuming.offer())
+        self._window.enable_actions()
+
+    def _tell_not_kept(self, error: BaseException) -> None:
+        text = self.tr("What is open cannot be kept for the case of a crash: {why}")
+        self._window.tell(text.format(why=sentence(error)))
+
+    def close(self, *, keeps: bool = True) -> None:
+        """Remember session and layout, keep what is in no file; wait for all threads."""
         self.player.pause()
         self._idle.stop()
         self.analysis.close()
         self.editor.close()
-        self.training.close()
+        self.training.stop()
         self._settling.stop()
         if self._lessons is not None:
             self._lessons.close()
         self.controller.stop()
         if self.thumbnails is not None:
             self.thumbnails.stop()
+        self.resuming.stop()
+        # A full or read-only disk must not keep the window open; what was kept before stays.
+        with suppress(BackpropVizError, OSError):
+            self.autosave.finish(keeps=keeps)
+        self.training.close()
         opened = self.controller.opened
         if opened is None:
             return
@@ -336,9 +402,9 @@ class Workbench(QObject):
         elif self.controller.opened is not None:
             self._window.status.say(message_text(self.controller.opened))
 
-    def _go_to(self, k: int) -> None:
+    def _go_to(self, place: GoToBlock) -> None:
         self.player.pause()
-        self.controller.dispatch(GoTo(k))
+        self.controller.dispatch(place)
 
     def _set_depth(self, depth: Depth) -> None:
         self.controller.dispatch(SetDepth(depth))
@@ -351,7 +417,9 @@ class Workbench(QObject):
 
     def _show_playing(self, is_playing: bool) -> None:
         self.transport.show_playing(is_playing, self.player.interval_ms)
-        if self.controller.opened is not None and not is_playing:
+        # A pause while the training or the start page is shown concerns no view.
+        is_seen = self._window.pages.currentWidget() is self.stage
+        if self.controller.opened is not None and is_seen:
             self._show_view(self.controller.opened)
 
     def _redraw_timeline(self) -> None:

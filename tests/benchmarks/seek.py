@@ -185,8 +185,8 @@ def search(network: Network, tape: Tape) -> None:
         seeker = Seeker(timeline, tape, forward=True)
         number = timeline.computed_by(address) or 0
         start, stop = timeline.starts[number : number + 2]
-        for threshold in (30, 17):
-            mark = Breakpoint(address=address, condition=f"abs(term) > {threshold}")
+        for condition in ("abs(term) > 30", "abs(term) > 17", "term > 12 and i == 1"):
+            mark = Breakpoint(address=address, condition=condition)
             begin = time.perf_counter()
             hit = seeker.nearest(mark, 0)
             taken = time.perf_counter() - begin

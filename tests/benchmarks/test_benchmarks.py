@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WITH_PYTORCH = ("kernels", "training")
-ALONE = ("seek", "frame", "startup", "drag", "nudge", "ancestry", "training_view")
+ALONE = ("seek", "frame", "startup", "drag", "nudge", "ancestry", "training_view", "resampling")
 
 
 @pytest.mark.benchmark

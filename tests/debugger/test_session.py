@@ -72,15 +72,15 @@ def test_the_same_place_is_found_in_a_longer_pass() -> None:
     ("field", "value", "words"),
     [
         ("version", 9, "version 9"),
-        ("depth", "deep", "pass, phase"),
-        ("order", 3, "text"),
+        ("depth", "deep", '"pass", "phase"'),
+        ("order", 3, '"target", "source"'),
         ("show_absent", "no", "true or false"),
         ("place", [], "fields"),
         ("watches", ["a b"], "not an address"),
         ("watches", [3], "text"),
         ("breakpoints", [{}], "condition"),
         ("settings", {"float": []}, "number"),
-        ("overrides", {"conv1.weight.grad": "sideways"}, "target, source"),
+        ("overrides", {"conv1.weight.grad": "sideways"}, '"target", "source"'),
     ],
 )
 def test_damaged_sessions_are_explained(field: str, value: object, words: str) -> None:

@@ -9,17 +9,19 @@ import pytest
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.derivation import derive
+from backpropviz.engine.explain import explain_value
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.pooling import MaxPool2d
-from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.protocol import Layer, Loss, Site
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.mode import EVAL, Mode
 from backpropviz.engine.nest import Presence
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
+from backpropviz.engine.program import operation_of, operations
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
 from tests.engine.passes import branched, grown, lenet, nests_of, recorded
@@ -201,3 +203,29 @@ def test_every_array_before_the_gradients_is_computed_or_given() -> None:
     }
     residuals = {parse("pool.switches")}
     assert given - residuals == parameters | {parse("image"), parse("loss.target")}
+
+
+def test_one_value_is_explained_from_its_own_layer_s_nests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the network's depth; the operation is the one of the whole program."""
+    tape = recorded(branched(), [1, 3])
+    every = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
+    for operation in every:
+        target = operation.nest.target
+        own = operation_of(tape.network, tape.batch, tape.optimizer, tape.iteration, target)
+        assert own is not None
+        assert (own.phase, own.layer, own.nest.target) == (
+            operation.phase,
+            operation.layer,
+            target,
+        )
+        assert own.nest.remark == operation.nest.remark
+    asked: list[str] = []
+    plain = Network.site
+
+    def counted(network: Network, name: str, batch: int) -> Site:
+        asked.append(name)
+        return plain(network, name, batch)
+
+    monkeypatch.setattr(Network, "site", counted)
+    explain_value(tape, parse("conv2.weight.grad[0,0,0,0]"))
+    assert set(asked) == {"conv2"}

@@ -60,6 +60,19 @@ def test_rmsprop_by_hand() -> None:
     assert update.step == pytest.approx([-velocity])
 
 
+def test_centered_rmsprop_stays_finite_on_steady_gradients() -> None:
+    """There s and a² are equal but for rounding, and the root of what is left was NaN."""
+    rule = RmsProp(1e-6, alpha=0.9, centered=True)
+    for constant in (0.3, 0.7, 1.1, 3.7):
+        gradient = np.full(3, constant, np.float32)
+        state = rule.initial_state(gradient)
+        for iteration in range(1, 400):
+            update = rule.update(gradient, gradient, state, iteration)
+            state = {name: update.parts[name] for name in state}
+            assert (update.parts["gradient_variance"] >= 0).all()
+            assert np.isfinite(update.step).all()
+
+
 def test_adam_s_first_step_has_the_size_of_the_learning_rate() -> None:
     rule = Adam(0.01, eps=0)
     gradient = np.array([1e-6, -1e6])

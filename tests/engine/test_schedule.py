@@ -77,8 +77,11 @@ def test_training_asks_for_each_update() -> None:
         (lambda: Then(Constant(), 0, Constant()), "updates = 0"),
         (lambda: Constant(-0.5), "factor = -0.5"),
         (lambda: curve_from_fields({"kind": "saw"}), "“saw” is not a kind of schedule; there are"),
-        (lambda: curve_from_fields({"kind": "cosine"}), "cosine needs the field “updates”"),
-        (lambda: curve_from_fields({"kind": "then", "first": 3}), "first must be a schedule"),
+        (lambda: curve_from_fields({"kind": "cosine"}), "cosine has no “updates”"),
+        (
+            lambda: curve_from_fields({"kind": "product", "first": 3, "second": 3}),
+            "first = 3 must be a schedule",
+        ),
         (
             lambda: curve_from_fields(curve_to_fields(Product(Constant(), Constant())) | {"x": 1}),
             "schedule: “x” is not a field of product",
@@ -92,7 +95,7 @@ def test_schedules_without_meaning_are_refused(build: Any, words: str) -> None:
 
 def test_a_then_without_updates_and_one_too_deep_are_refused() -> None:
     plain = curve_to_fields(Constant())
-    with pytest.raises(UserError, match="updates = None must be a whole number"):
+    with pytest.raises(UserError, match="then has no “updates”"):
         curve_from_fields({"kind": "then", "first": plain, "second": plain})
     for _ in range(20):
         plain = {"kind": "product", "first": plain, "second": curve_to_fields(Constant())}

@@ -13,7 +13,7 @@ from backpropviz.export.frames import check_path, export_frames, frame_size
 from backpropviz.export.pdf import pdf, write_pages
 from backpropviz.export.png import png_bytes
 from backpropviz.paint.render import render
-from backpropviz.scene.marks import Pixels, Rect, Scene, Text
+from backpropviz.scene.marks import Group, Pixels, Rect, Scene, Text
 from backpropviz.scene.theme import LIGHT, ROW
 from tests.golden_files import pixel_bytes
 
@@ -128,6 +128,22 @@ def test_a_place_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) ->
 def test_a_full_disk_is_noticed() -> None:
     with pytest.raises(OSError, match="No space left"):
         write_pages(frames(2), Path("/dev/full"))
+
+
+def test_an_interrupt_within_a_frame_ends_the_painting_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("backpropviz.paint.draw.draw_pixels", interrupt)
+    pixels = Pixels(0, 0, 4, 4, np.zeros((1, 1)), "gray", (0.0, 1.0))
+    scene = Scene(40, 40, LIGHT.stage, (Group((Group((pixels,), 2, 2),), 3, 3),), "")
+    for name in ("out.pdf", "out.png"):
+        # A painter that is ended with states unrestored is a warning, and warnings fail the test.
+        with pytest.raises(KeyboardInterrupt):
+            export_frames([scene], 1, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", ["pptx", "gif", "webp", "apng", "mp4"])

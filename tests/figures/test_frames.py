@@ -10,8 +10,9 @@ from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import parse
 from backpropviz.errors import UserError
-from backpropviz.figures.frames import MOST_FRAMES, blocks_between, frames
+from backpropviz.figures.frames import MOST_FRAMES, blocks_between, frames, offered_ranges
 from backpropviz.figures.stage.stage import stage
+from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import LIGHT
 from tests.figures.map_views import at, start
 
@@ -47,7 +48,56 @@ def test_frames_are_the_stage_at_each_block() -> None:
         there = at(view, position, Depth.ELEMENT)
         expected = stage(there, *SIZE, LIGHT)
         assert scene.title == expected.title
-        assert [type(m) for m in scene.walk()] == [type(m) for m in expected.walk()]
+        *marks, numbers = scene.walk()
+        assert [type(m) for m in marks] == [type(m) for m in expected.walk()]
+        assert isinstance(numbers, Text)
+        assert numbers.text == f"steps {position + 1}–{position + 4} of 105"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "depth", "positions"),
+    [
+        ("1", "1", Depth.TERM, (0,)),
+        ("41", "43", Depth.TERM, (40, 41, 42)),
+        ("105", "end", Depth.TERM, (104, 105)),
+        ("start", "2", Depth.TERM, (0, 1)),
+        ("1,0,5", "step 105", Depth.TERM, (104,)),
+        ("conv1.weight.grad[0,0,0,1]", "conv1.weight.grad[0,0,0,1]", Depth.TERM, None),
+        ("conv1.weight.grad", "conv1.weight.grad", Depth.ELEMENT, None),
+    ],
+)
+def test_steps_count_from_one_and_the_end_is_complete(
+    first: str, last: str, depth: Depth, positions: tuple[int, ...] | None
+) -> None:
+    found = frames(start("tiny-max"), first, last, depth, SIZE, LIGHT)
+    assert found.positions == positions if positions else found.count == 4
+
+
+def test_the_numbers_of_the_steps_stand_in_the_frame() -> None:
+    view = start("tiny-max")
+    for place, depth, told in (
+        ("41", Depth.TERM, "step 41 of 105"),
+        ("1", Depth.TENSOR, "steps 1–16 of 105"),
+        ("end", Depth.TERM, "all 105 steps"),
+    ):
+        (scene,) = frames(view, place, place, depth, SIZE, LIGHT)
+        assert told in {m.text for m in scene.walk() if isinstance(m, Text)}
+
+
+def test_what_lies_around_a_step_is_offered() -> None:
+    view = start("lenet")
+    place = "conv1.weight.grad[2,0,3,0]"
+    (there,) = frames(view, place, place, Depth.ELEMENT, SIZE, LIGHT).positions
+    moved = at(view, there, Depth.ELEMENT)
+    offered = {part.name: part for part in offered_ranges(moved)}
+    assert list(offered) == ["value", "filter", "tensor", "layer"]
+    counts = {
+        name: frames(moved, part.start, part.stop - 1, part.depth, SIZE, LIGHT).count
+        for name, part in offered.items()
+    }
+    assert counts == {"value": 28 * 28, "filter": 25, "tensor": 6 * 25, "layer": 3}
+    assert all(part.start <= there < part.stop for part in offered.values())
+    assert offered_ranges(at(view, view.timeline.steps, Depth.TERM)) == ()
 
 
 def test_terms_without_a_source_have_no_frame_unless_asked_for() -> None:

@@ -11,7 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, features
 
+from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.importers.decode import picture_from_bytes
+from backpropviz.importers.fit import prepare
 from backpropviz.importers.images import open_picture, picture_from_array
 from backpropviz.importers.picture import Picture
 
@@ -259,3 +261,26 @@ def test_alpha_in_large_pictures_is_laid_block_by_block() -> None:
     color, alpha = pasted[:, :, :3].astype(np.float64), pasted[:, :, 3:] / 255
     expected = color * alpha + 255 * (1 - alpha)
     assert np.abs(picture_from_array(pasted).pixels - expected).max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("image", "remarks"),
+    [
+        (Image.fromarray(np.full((2, 2), 16 * 255, dtype=np.uint16)), ("every pixel is 6 % gray",)),
+        (
+            Image.fromarray(np.array([[0, 16 * 255]], dtype=np.uint16)),
+            ("dark: the brightest value is 6 % of white",),
+        ),
+        (
+            Image.fromarray(np.array([[0, 1]], dtype=np.uint8)),
+            ("dark: the brightest value is 0.39 % of white",),
+        ),
+        (Image.new("RGBA", (2, 2), (255, 255, 255, 0)), ("every pixel is white",)),
+        (Image.fromarray(np.array([[0, 65]], dtype=np.uint8)), ()),
+    ],
+)
+def test_dark_and_constant_pictures_are_said(image: Image.Image, remarks: tuple[str, ...]) -> None:
+    picture = decoded(image, "PNG")
+    assert picture.remarks == remarks
+    steps = prepare(picture, Preprocessing(1, 2, 2, fit="stretch")).steps
+    assert all(remark in steps for remark in remarks)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from machine import OFFSCREEN_LIBRARIES, X11_LIBRARIES, Platform
+from checks import PYTEST
+from machine import OFFSCREEN_LIBRARIES, REAL_WINDOW_PROGRAMS, X11_LIBRARIES, Platform
 from provision import start
 
 DEBIAN = frozenset({"debian"})
@@ -38,6 +39,7 @@ class FakeActions:
     libraries: set[str] = field(
         default_factory=lambda: {*OFFSCREEN_LIBRARIES, *X11_LIBRARIES, "libwayland-client.so.0"}
     )
+    programs: set[str] = field(default_factory=lambda: set(REAL_WINDOW_PROGRAMS))
     modules: set[str] = field(default_factory=lambda: {"ensurepip"})
     failing: tuple[str, ...] = ()
     apt_mends: bool = True
@@ -55,6 +57,7 @@ class FakeActions:
         if command[:2] == ["apt-get", "install"] and self.apt_mends:
             self.libraries |= {*OFFSCREEN_LIBRARIES, *X11_LIBRARIES}
             self.modules.add("ensurepip")
+            self.programs |= {n for n, pack in REAL_WINDOW_PROGRAMS.items() if pack in command}
         if "venv" in command:
             python = self.platform.venv_python(Path(command[-1]))
             python.parent.mkdir(parents=True)
@@ -66,6 +69,9 @@ class FakeActions:
 
     def can_load(self, library: str) -> bool:
         return library in self.libraries
+
+    def has_program(self, name: str) -> bool:
+        return name in self.programs
 
     def has_module(self, name: str) -> bool:
         return name in self.modules
@@ -85,18 +91,20 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_fresh_debian_as_root_gets_everything(root: Path) -> None:
     platform = make_platform()
-    actions = FakeActions(platform, libraries=set(), modules=set())
+    actions = FakeActions(platform, libraries=set(), programs=set(), modules=set())
     assert start(["test", "-q"], platform, actions, root) == 0
     apt_update, apt_install = actions.commands[:2]
     assert apt_update == ["apt-get", "update"]
     assert set(OFFSCREEN_LIBRARIES.values()) | {"python3.12-venv"} <= set(apt_install)
     assert not set(X11_LIBRARIES.values()) & set(apt_install)
+    for_window = next(c for c in actions.commands if "xvfb" in c)
+    assert {"openbox", "xdotool", "imagemagick"} <= set(for_window)
     python = str(root / ".venv/bin/python")
     assert ["/usr/bin/python3", "-m", "venv", "--clear", str(root / ".venv")] in actions.commands
     assert any(
         c[:4] == [python, "-m", "pip", "install"] and c[-1] == ".[test]" for c in actions.commands
     )
-    assert actions.commands[-1] == [python, "-m", "pytest", "-q"]
+    assert actions.commands[-1] == [python, *PYTEST, "-q"]
     assert actions.variables[-1] == {"QT_QPA_PLATFORM": "offscreen"}
 
 
@@ -253,12 +261,75 @@ def test_apt_that_installs_nothing_is_named(root: Path) -> None:
     assert "did not install libgl1" in actions.said[-1]
 
 
+def test_the_real_window_gets_its_programs_and_libraries(root: Path) -> None:
+    platform = make_platform()
+    actions = FakeActions(platform, programs=set())
+    actions.libraries -= set(X11_LIBRARIES)
+    assert start(["test"], platform, actions, root) == 0
+    update, install = actions.commands[:2]
+    assert update == ["apt-get", "update"]
+    assert set(install[4:]) == {*REAL_WINDOW_PROGRAMS.values(), *X11_LIBRARIES.values()}
+    assert len(actions.said) == 3
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [
+        (make_platform(is_root=False), "sudo apt-get update && sudo apt-get install -y xdotool"),
+        (make_platform(distributions=frozenset({"arch"})), "xdotool"),
+    ],
+)
+def test_without_a_real_window_its_tests_skip_with_one_sentence(
+    root: Path, platform: Platform, told: str
+) -> None:
+    actions = FakeActions(platform)
+    actions.programs.remove("xdotool")
+    assert start(["test"], platform, actions, root) == 0
+    assert "apt-get" not in actions.words()
+    sentences = [text for text in actions.said if "real window" in text]
+    assert len(sentences) == 1
+    assert sentences[0].endswith(f"{told}.")
+
+
+def test_a_failing_apt_only_skips_the_real_window(root: Path) -> None:
+    platform = make_platform()
+    actions = FakeActions(platform, programs=set(), failing=("apt-get",))
+    assert start(["test"], platform, actions, root) == 0
+    assert "skipped" in actions.said[1]
+
+
+def test_no_other_system_is_asked_for_a_real_window(root: Path) -> None:
+    platform = make_platform("Darwin", is_root=False)
+    actions = FakeActions(platform, libraries=set(), programs=set())
+    assert start(["test"], platform, actions, root) == 0
+    assert not any("real window" in text for text in actions.said)
+
+
+def test_torch_is_an_extra_of_the_tests(root: Path) -> None:
+    platform = make_platform()
+    actions = FakeActions(platform)
+    assert start(["test", "--with-torch", "-q"], platform, actions, root) == 0
+    assert ".[test,torch]" in actions.words()
+    assert actions.commands[-1][1:] == [*PYTEST, "-q"]
+    again = FakeActions(platform)
+    start(["test"], platform, again, root)
+    assert "pip" not in again.words()
+
+
+def test_the_extra_of_torch_is_installed_after_tests_without_it(root: Path) -> None:
+    platform = make_platform()
+    start(["test"], platform, FakeActions(platform), root)
+    actions = FakeActions(platform)
+    start(["test", "--with-torch"], platform, actions, root)
+    assert ".[test,torch]" in actions.words()
+
+
 @pytest.mark.parametrize("failing", ["ruff", "mypy", "pytest"])
 def test_any_failing_check_fails_the_whole(root: Path, failing: str) -> None:
     platform = make_platform()
     actions = FakeActions(platform, failing=(failing,))
     assert start(["test"], platform, actions, root) == 1
-    assert actions.commands[-1][-1] == "pytest"
+    assert actions.commands[-1][1:] == PYTEST
     assert (failing in actions.said[-1]) is (failing != "pytest")
 
 

@@ -30,6 +30,9 @@ _STYLES = frozenset({r"\mathbf", r"\mathrm", r"\mathit", r"\mbox", r"\mathop", r
 _ACCENTS = {r"\hat": "\u0302", r"\bar": "\u0304", r"\tilde": "\u0303"}
 _LATEX_TOKEN = re.compile(r"\\(?:[A-Za-z]+|.)|.", re.DOTALL)
 
+_POWER_OF_TEN = re.compile(r" ?\\times 10\^\{(-?\d+)\}")
+"""What text and picture write as `8.1e−4`."""
+
 
 def of_text(text: str) -> str:
     """What one line of plain text says."""
@@ -38,7 +41,7 @@ def of_text(text: str) -> str:
 
 def of_latex(latex: str) -> str:
     """What LaTeX says: its commands are read, not its source compared."""
-    tokens = _LATEX_TOKEN.findall(latex)
+    tokens = _LATEX_TOKEN.findall(_POWER_OF_TEN.sub(r"e\1", latex))
     return canonical("".join(_read(iter(tokens), "")))
 
 

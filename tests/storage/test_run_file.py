@@ -252,7 +252,7 @@ SGD = {"optimizer": {"kind": "sgd"}, "schedule": {"kind": "constant"}}
         (edited("run.json", states=[]), "at least one state"),
         (edited("run.json", spacing=0), "spacing = 0"),
         (edited("run.json", augmentation={"flip": 1}), "augmentation"),
-        (edited("run.json", more=1), "'more' is not a field"),
+        (edited("run.json", more=1), "“more” is not a field"),
         (edited("data.json", training=["a"]), "names: give one each"),
         (edited("data.json", fingerprint="0"), "not those that were saved"),
         (edited("manifest.json", kind="model"), "holds a model, no training run"),
@@ -261,6 +261,11 @@ SGD = {"optimizer": {"kind": "sgd"}, "schedule": {"kind": "constant"}}
         (array("history/loss.npy", np.zeros(2)), "history/loss.npy does not fit"),
         (array("history/iteration.npy", np.zeros(5, np.int64)), "does not rise"),
         (array("data/training.targets.npy", np.full(30, 7)), "not those that were saved"),
+        (array("data/training.targets.npy", np.array(1, np.float32)), "not those that were saved"),
+        (array("data/training.images.npy", np.array(1, np.float32)), "not those that were saved"),
+        (array("history/iteration.npy", np.array(1.0)), "history/iteration.npy does not fit"),
+        (array("history/iteration.npy", np.full(5, np.nan)), "numbers that are not whole"),
+        (array("history/validated_iteration.npy", np.full(1, np.nan)), "numbers that are not wh"),
     ],
 )
 def test_a_damaged_file_is_told_in_a_sentence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from backpropviz.training_command.command import OPTIMIZERS
 from backpropviz.training_command.progress import progress_text
 from backpropviz.training_command.settings import read_schedule
 from tests.engine.training.runs import same
+from tests.importers.datasets.data_files import write_folder
 
 NEW = ("train", "--network", "mlp", "--data", "mnist")
 FAST = (*NEW, "--batch", "400")  # four updates an epoch
@@ -49,7 +51,8 @@ def test_it_tells_every_epoch_and_saves(path: Path, capsys: pytest.CaptureFixtur
     out, err = told(capsys, 0, *FAST, "--epochs", "2", "-o", str(path))
     assert err == ""
     lines = out.splitlines()
-    assert [line.split(":")[0] for line in lines] == [
+    assert [line.split(":")[0] for line in lines if not line.startswith(" ")] == [
+        "data",
         "epoch 1",
         "epoch 2",
         "after 8 updates in 2 epochs",
@@ -86,7 +89,8 @@ def test_an_epoch_that_was_begun_is_ended(
 ) -> None:
     first, whole = tmp_path / "a.bpv", tmp_path / "b.bpv"
     out, _ = told(capsys, 0, *FAST, "--updates", "3", "-o", str(first))
-    assert out.startswith("after 3 updates in 0.75 epochs: validation loss")
+    assert out.splitlines()[-1].startswith("after 3 updates in 0.75 epochs: validation loss")
+    assert "epoch 1" not in out
     told(capsys, 0, "train", "--resume", str(first), "--epochs", "1", "-o", str(first))
     told(capsys, 0, *FAST, "--epochs", "1", "-o", str(whole))
     assert same(saved(first).now, saved(whole).now)
@@ -108,6 +112,42 @@ def test_weights_can_be_the_network_s_own(path: Path, capsys: pytest.CaptureFixt
     told(capsys, 0, *words)
     own = load_network("mlp").parameters["dense1"]["weight"]
     assert np.array_equal(saved(path).run.start.parameters["dense1"]["weight"], own)
+
+
+def test_what_was_assumed_about_the_data_is_printed(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_folder(tmp_path / "set" / "train", ("3", "7"), each=5)
+    write_folder(tmp_path / "set" / "val", ("3", "7"), each=2)
+    (tmp_path / "set" / "annotations").mkdir()
+    (root / "3" / "notes.txt").write_text("x")
+    words = ("train", "--network", "lenet", "--data", str(root.parent), "--updates", "1")
+    out, _ = told(capsys, 0, *words, "-o", str(path))
+    for line in (
+        "data: set",
+        "  classes (samples to train on + held out): 3 (5 + 2) and 7 (5 + 2)",
+        "  no pictures in annotations/: no class",
+        "  classes joined with the network’s by name: “3” is output 3 and “7” is output 7",
+        "  trained on train/, validated with val/",
+        "  values 0…255 scaled to 0…1",
+        "  10 to train on, 4 held out",
+        "skipped train/3/notes.txt: is no picture file",
+    ):
+        assert line in out.splitlines()
+    assert saved(path).run.dataset.class_names == tuple("0123456789")
+
+
+def test_the_share_that_is_held_out_is_an_option(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_folder(tmp_path / "set", ("3", "7"), each=1)
+    words = ("train", "--network", "lenet", "--data", str(root), "--updates", "1", "-o", str(path))
+    _, err = told(capsys, 3, *words)
+    assert "set the share held out to 0" in err
+    out, _ = told(capsys, 0, *words, "--held-out", "0")
+    assert "  2 to train on, none held out" in out.splitlines()
+    _, err = told(capsys, 2, *words, "--held-out", "2")
+    assert "“2” is no share from 0 to 0.9" in err
 
 
 def test_of_many_epochs_some_are_told(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -196,9 +236,11 @@ def test_a_number_that_is_not_finite_stops_the_run(
 ) -> None:
     words = (*FAST, "--learning-rate", "1e30", "--epochs", "2", "-o", str(path))
     out, err = told(capsys, 1, *words)
-    assert out.startswith("after ")
+    lines = [line for line in out.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == ["data:", "after"]
     assert err.startswith("backpropviz: in update ")
-    assert " is infinite: " in err
+    # One processor adds an overflowing sum up to an infinity, another to ∞ − ∞.
+    assert re.search(r" is (infinite|not a number \(NaN\)): ", err)
     assert "the largest float32 is 3.4e+38" in err
     assert err.endswith(": try a smaller --learning-rate.\n")
     assert err.count("\n") == 1

@@ -46,11 +46,18 @@ Open = Callable[..., Opened]
 def open_in(window: MainWindow, qtbot: QtBot) -> Open:
     """Open something and wait until it is shown."""
 
-    def opening(network: str = "", image: str = "", target: str = "") -> Opened:
+    def opening(
+        network: str = "",
+        image: str = "",
+        target: str = "",
+        mode: str = "",
+        dropout_seed: int | None = None,
+    ) -> Opened:
         assert window.workbench is not None
         controller = window.workbench.controller
         with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
-            window.open(OpenRequest(network, image, target))
+            request = OpenRequest(network, image, target, mode=mode, dropout_seed=dropout_seed)
+            window.open(request)
         assert controller.opened is not None
         return controller.opened
 

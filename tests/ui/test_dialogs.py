@@ -41,6 +41,31 @@ def test_a_breakpoint_is_read_from_the_fields(window: MainWindow, open_in: Open)
     dialog.deleteLater()
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("abs(te", "abs(term"),
+        ("term > 2 * conv1.wei", "term > 2 * conv1.weight"),
+        ("value > -mea", "value > -mean("),
+        ("term > 5 ", None),
+        ("", None),
+    ],
+)
+def test_the_word_at_the_cursor_is_completed(
+    window: MainWindow, open_in: Open, typed: str, completed: str | None
+) -> None:
+    dialog = BreakpointDialog(window, open_in(network="tiny-max"), None)
+    dialog._condition.setText(typed)
+    completer = dialog._condition.completer()
+    assert completer is not None
+    completer.setCompletionPrefix(typed)
+    if completed is None:
+        assert completer.completionCount() == 0
+    else:
+        assert completer.currentCompletion() == completed
+    dialog.deleteLater()
+
+
 def test_a_question_says_why_an_answer_cannot_be_used(window: MainWindow) -> None:
     dialog = AskDialog(window, "Number", "Any.", "", lambda t: "" if t.isdigit() else "No number.")
     dialog.line.setText("x")
@@ -86,7 +111,7 @@ def test_the_palette_finds_actions_layers_and_addresses(window: MainWindow, open
     palette.line.setText("conv1 wei gr")
     assert palette.rows.rows[0].left == "conv1.weight.grad"
     palette.line.setText("pool1.output[0,0,0,0]")
-    palette._choose()
+    palette.take()
     assert palette.chosen is not None
     palette.chosen.run()
     assert window.workbench is not None

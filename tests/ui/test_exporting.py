@@ -63,6 +63,41 @@ def test_a_range_is_a_page_a_frame(dialog: ExportDialog, qtbot: QtBot, tmp_path:
     assert path.read_bytes().count(b"/Type /Page\n") == 10
 
 
+def test_a_range_by_address(dialog: ExportDialog) -> None:
+    choose(dialog, "range", "pdf")
+    dialog._depth.set_value(Depth.ELEMENT)
+    dialog._first.setText("conv1.weight.grad[0,0,0,0]")
+    dialog._last.setText("conv1.weight.grad[0,0,1,1]")
+    assert dialog.frame_range().count == 4
+    assert "4 frames" in dialog.remark.text()
+    assert dialog._export.isEnabled()
+    dialog._last.setText("no.such[0,0]")
+    assert "no.such" in dialog.remark.text()
+
+
+@pytest.mark.parametrize(
+    ("part", "count"), [("value", 4), ("filter", 4), ("tensor", 4), ("layer", 3)]
+)
+def test_what_lies_around_is_offered(dialog: ExportDialog, part: str, count: int) -> None:
+    choose(dialog, "range", "pdf")
+    dialog._part.button(part).click()
+    assert dialog.frame_range().count == count
+    assert f"{count} frames" in dialog.remark.text()
+    dialog._last.textEdited.emit("")
+    assert dialog._part.value == "from here"
+
+
+def test_from_here_asks_to_where(dialog: ExportDialog) -> None:
+    choose(dialog, "range", "pdf")
+    dialog._part.button("from here").click()
+    assert dialog._first.text() == str(dialog._opened.state.k + 1)
+    assert not dialog._export.isEnabled()
+    assert "To where?" in dialog.remark.text()
+    dialog._last.setText("end")
+    assert dialog._export.isEnabled()
+    assert dialog.frame_range().positions[-1] == dialog._opened.timeline.steps
+
+
 def test_a_range_fills_a_folder(dialog: ExportDialog, qtbot: QtBot, tmp_path: Path) -> None:
     choose(dialog, "range", "svg")
     first = dialog._opened.state.k + 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QUrl
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
@@ -137,6 +138,18 @@ def test_a_bad_file_is_told_and_changes_nothing(
     assert notice.isVisible()
     assert name.partition(".")[0] in notice.text
     assert "Traceback" not in notice.text
+
+
+def test_a_picture_that_is_nearly_black_is_said_when_opened(
+    window: MainWindow, open_in: Open, tmp_path: Path
+) -> None:
+    path = tmp_path / "twelve.png"
+    values = np.linspace(0, 4095, 100).astype(np.uint16).reshape(10, 10)
+    Image.fromarray(values).save(path)
+    open_in(image=str(path))
+    notice = window.findChild(Notice)
+    assert notice is not None
+    assert notice.text == "In twelve.png, the brightest value is 6 % of white."
 
 
 def test_a_newer_request_wins(window: MainWindow, qtbot: QtBot) -> None:

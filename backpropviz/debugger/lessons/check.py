@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.lessons.expression import Expression
+from backpropviz.debugger.lessons.expression import LessonExpression
 from backpropviz.debugger.lessons.whereabouts import focused_array, focused_value, read_values
 from backpropviz.debugger.progress import Standing, value_at
 from backpropviz.debugger.state import SessionState, StopReason, shown_position
@@ -44,7 +44,7 @@ class Check:
     stopped: StopReason | None = None
     target: tuple[float, ...] = ()
     optimizer: str | None = None
-    holds: Expression | None = None
+    holds: LessonExpression | None = None
     line: int = 0
 
 
@@ -205,7 +205,7 @@ def _has_target(tape: Tape, wanted: tuple[float, ...]) -> bool:
     return found.shape == (len(wanted),) and bool(np.allclose(found, wanted))
 
 
-def _holds(expression: Expression, tape: Tape) -> bool:
+def _holds(expression: LessonExpression, tape: Tape) -> bool:
     try:
         return expression.holds(tape)
     except UserError:

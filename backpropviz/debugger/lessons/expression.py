@@ -1,129 +1,36 @@
 """Arithmetic on the values of a pass: `2 * conv1.weight.grad[0,0,0,1] + 1`, `size(conv1.weight)`.
 
-    condition  = comparison {"and" comparison}
-    comparison = sum [("==" | "!=" | "<" | "<=" | ">" | ">=") sum]
-    sum        = product {("+" | "-") product}
-    product    = factor {("*" | "/") factor}
-    factor     = "-" factor | "(" condition ")" | number | word | address
-               | ("abs" | "sqrt" | "sign") "(" condition ")"
-               | ("size" | "sum" | "max" | "min" | "nonzero") "(" array ")"
-    word       = "parameters" | "forward_steps" | "backward_steps"
-               | "learning_rate" | "momentum" | "beta1" | "beta2"
-
-A layer's name may hold hyphens, so a minus needs a space before it. What is compared counts as
-equal when it agrees up to float32's rounding.
+The language is that of `expression`; lessons may speak of numbers of the network and the optimizer
+too: `parameters`, `forward_steps`, `backward_steps`, `learning_rate`, `momentum`, `beta1`, `beta2`.
+What is compared counts as equal when it agrees up to float32's rounding.
 """
 
 from __future__ import annotations
 
 import math
-import operator
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
 
-from backpropviz.engine.address import Address, parse
-from backpropviz.engine.arrays import Array
+from backpropviz.engine.address import Address
 from backpropviz.engine.program import Phase, operations
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
+from backpropviz.expression.evaluate import Arithmetic, number_of
+from backpropviz.expression.functions import Primitive, Quantity
+from backpropviz.expression.language import Expression, Vocabulary, read
 from backpropviz.frozen import frozen
 
-LONGEST = 1000
 _ROUNDING = 1e-5
 
 
-class Node(Protocol):
-    """A part of an expression."""
-
-    def value(self, tape: Tape) -> float:
-        """Its number in a pass; of a comparison 1 or 0."""
-
-
 @frozen
-class Number:
-    """A number as it is written."""
-
-    number: float
-
-    def value(self, tape: Tape) -> float:
-        return self.number
-
-
-@frozen
-class Value:
-    """A value of the pass."""
-
-    address: Address
-
-    def value(self, tape: Tape) -> float:
-        found = tape[self.address]
-        if found.ndim:
-            example = self.address.at((0,) * found.ndim)
-            raise UserError(f"“{self.address}” names an array: name one value, such as {example}.")
-        return float(found)
-
-
-@frozen
-class Word:
-    """A number of the network or the optimizer."""
-
-    word: str
-
-    def value(self, tape: Tape) -> float:
-        found = _WORDS[self.word](tape)
-        if found is None:
-            raise UserError(f"the optimizer {tape.optimizer.kind} has no {self.word}.")
-        return found
-
-
-@frozen
-class Whole:
-    """A number of a whole array."""
-
-    function: str
-    address: Address
-
-    def value(self, tape: Tape) -> float:
-        return float(_OF_ARRAYS[self.function](tape[self.address]))
-
-
-@frozen
-class Call:
-    """A function of a number."""
-
-    function: str
-    argument: Node
-
-    def value(self, tape: Tape) -> float:
-        return _OF_NUMBERS[self.function](self.argument.value(tape))
-
-
-@frozen
-class Binary:
-    """Two numbers joined, or compared."""
-
-    sign: str
-    left: Node
-    right: Node
-
-    def value(self, tape: Tape) -> float:
-        left, right = self.left.value(tape), self.right.value(tape)
-        if self.sign == "/" and right == 0:
-            raise UserError("this divides by 0.")
-        return float(_BINARY[self.sign](left, right))
-
-
-@frozen
-class Expression:
-    """A parsed expression with the line that it stands on (0: none)."""
+class LessonExpression:
+    """An expression with the line that it stands on (0: none)."""
 
     text: str
-    root: Node
+    expression: Expression
     line: int = 0
 
     def value(self, tape: Tape) -> float:
@@ -132,7 +39,7 @@ class Expression:
         Raises:
             UserError: the pass has no such value.
         """
-        return self.root.value(tape)
+        return number_of(self.expression, _Lenient(tape))
 
     def holds(self, tape: Tape) -> bool:
         """Whether a comparison is true."""
@@ -141,21 +48,63 @@ class Expression:
     @property
     def address(self) -> Address | None:
         """The address, where it is just one."""
-        return self.root.address if isinstance(self.root, Value) else None
+        return self.expression.address
 
 
-def _equal(left: float, right: float) -> bool:
-    return math.isclose(left, right, rel_tol=_ROUNDING, abs_tol=1e-12)
+@lru_cache(maxsize=1024)
+def parse_expression(text: str, line: int = 0) -> LessonExpression:
+    """Read an expression.
+
+    Raises:
+        UserError: it is none; the sentence says at which character, and what is missing.
+    """
+    return LessonExpression(text, read(text, _WORDS), line)
 
 
-def _sign(value: float) -> float:
-    return float((value > 0) - (value < 0))
+class _Lenient(Arithmetic):
+    """Arithmetic on a pass as a lesson means it: rounding is forgiven, division by 0 is not."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__({}, tape)
+        self._tape = tape
+
+    def name(self, name: str) -> Quantity:
+        found = _OF_PASS[name](self._tape)
+        if found is None:
+            raise UserError(f"the optimizer {self._tape.optimizer.kind} has no {name}.")
+        return found
+
+    def applied(self, function: Primitive, values: Sequence[Quantity]) -> Quantity:
+        if function.name in {"/", "%"} and np.any(np.equal(values[1], 0)):
+            raise UserError("this divides by 0.")
+        if function.name == "sqrt" and np.any(np.less(values[0], 0)):
+            raise UserError("a negative number has no square root.")
+        if function.name == "between":
+            low, high = (self.compared(*one) for one in _bounds_of(values))
+            return np.logical_and(low, high)
+        return super().applied(function, values)
+
+    def compared(self, sign: str, left: Quantity, right: Quantity) -> Quantity:
+        exactly = super().compared(sign, left, right)
+        if sign == "!=":
+            return np.logical_not(_is_close(left, right))
+        if sign in {"==", "<=", ">="}:
+            return np.logical_or(exactly, _is_close(left, right))
+        return np.logical_and(exactly, np.logical_not(_is_close(left, right)))
 
 
-def _root(value: float) -> float:
-    if value < 0:
-        raise UserError(f"{value:g} has no square root.")
-    return math.sqrt(value)
+def _bounds_of(values: Sequence[Quantity]) -> Sequence[tuple[str, Quantity, Quantity]]:
+    value, low, high = values
+    return (">=", value, low), ("<=", value, high)
+
+
+def _is_close(left: Quantity, right: Quantity) -> Quantity:
+    """As `math.isclose`: relative to the larger of the two."""
+    with np.errstate(all="ignore"):
+        apart = np.abs(np.subtract(left, right))
+        larger = np.maximum(np.abs(left), np.abs(right))
+        near = np.less_equal(apart, np.maximum(_ROUNDING * larger, 1e-12))
+        return np.logical_or(np.equal(left, right), np.logical_and(near, np.isfinite(larger)))
 
 
 def _parameters(tape: Tape) -> float:
@@ -175,7 +124,7 @@ def _setting(name: str) -> Callable[[Tape], float | None]:
     return lambda tape: tape.optimizer.about.code_numbers(tape.optimizer).get(name)
 
 
-_WORDS: Mapping[str, Callable[[Tape], float | None]] = {
+_OF_PASS: Mapping[str, Callable[[Tape], float | None]] = {
     "parameters": _parameters,
     "forward_steps": _steps(Phase.FORWARD),
     "backward_steps": _steps(Phase.BACKWARD),
@@ -184,139 +133,4 @@ _WORDS: Mapping[str, Callable[[Tape], float | None]] = {
     "beta1": _setting("beta1"),
     "beta2": _setting("beta2"),
 }
-_OF_ARRAYS: Mapping[str, Callable[[Array], float]] = {
-    "size": lambda array: array.size,
-    "sum": lambda array: float(np.sum(array, dtype=np.float64)),
-    "max": lambda array: float(np.max(array)),
-    "min": lambda array: float(np.min(array)),
-    "nonzero": lambda array: int(np.count_nonzero(array)),
-}
-_OF_NUMBERS: Mapping[str, Callable[[float], float]] = {"abs": abs, "sqrt": _root, "sign": _sign}
-_COMPARISONS: Mapping[str, Callable[[float, float], float]] = {
-    "==": _equal,
-    "!=": lambda a, b: not _equal(a, b),
-    "<=": lambda a, b: a <= b or _equal(a, b),
-    ">=": lambda a, b: a >= b or _equal(a, b),
-    "<": lambda a, b: a < b and not _equal(a, b),
-    ">": lambda a, b: a > b and not _equal(a, b),
-}
-_BINARY: Mapping[str, Callable[[float, float], float]] = {
-    **_COMPARISONS,
-    "and": lambda a, b: bool(a) and bool(b),
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-}
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?)"
-    r"|(?P<name>[A-Za-z_][\w-]*(?:\.[\w-]+)*(?:\[[^\]]*\])?)"
-    r"|(?P<sign>[=!<>]=|[-+*/()<>]))"
-)
-_SPELLINGS = str.maketrans({"−": "-", "×": "*", "·": "*"})
-
-
-@lru_cache(maxsize=1024)
-def parse_expression(text: str, line: int = 0) -> Expression:
-    """Read an expression.
-
-    Raises:
-        UserError: it is not of the form above; the sentence says where reading stopped.
-    """
-    if len(text) > LONGEST:
-        raise UserError(f"“{text[:20]}…” is too long: use at most {LONGEST} characters.")
-    reader = _Reader(text, list(_tokens(text)))
-    try:
-        root = reader.condition()
-    except RecursionError:
-        raise UserError(f"“{text[:20]}…” is nested too deeply: use fewer parentheses.") from None
-    if reader.rest:
-        raise reader.unexpected("the end")
-    return Expression(text, root, line)
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    plain, position = text.translate(_SPELLINGS).rstrip(), 0
-    while position < len(plain):
-        found = _TOKEN.match(plain, position)
-        if found is None:
-            raise UserError(
-                f"“{text}” cannot be read from “{plain[position:].strip()[:20]}” on: "
-                "write numbers, addresses, + - * / and parentheses."
-            )
-        kind = found.lastgroup or ""
-        yield kind, found[kind]
-        position = found.end()
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Recursive descent over the tokens."""
-
-    text: str
-    rest: list[tuple[str, str]]
-
-    def unexpected(self, wanted: str) -> UserError:
-        found = f"“{self.rest[0][1]}”" if self.rest else "the end"
-        return UserError(f"“{self.text}” has {found} where {wanted} should be.")
-
-    def taken(self, *tokens: str) -> str:
-        """The next token, if it is one of these; else an empty text."""
-        return self.rest.pop(0)[1] if self.rest and self.rest[0][1] in tokens else ""
-
-    def expect(self, token: str) -> None:
-        if not self.taken(token):
-            raise self.unexpected(f"“{token}”")
-
-    def condition(self) -> Node:
-        node = self.comparison()
-        while self.taken("and"):
-            node = Binary("and", node, self.comparison())
-        return node
-
-    def comparison(self) -> Node:
-        left = self.sum()
-        sign = self.taken(*_COMPARISONS)
-        return Binary(sign, left, self.sum()) if sign else left
-
-    def sum(self) -> Node:
-        node = self.product()
-        while sign := self.taken("+", "-"):
-            node = Binary(sign, node, self.product())
-        return node
-
-    def product(self) -> Node:
-        node = self.factor()
-        while sign := self.taken("*", "/"):
-            node = Binary(sign, node, self.factor())
-        return node
-
-    def factor(self) -> Node:
-        if self.taken("-"):
-            return Binary("-", Number(0.0), self.factor())
-        if self.taken("("):
-            node = self.condition()
-            self.expect(")")
-            return node
-        if not self.rest or self.rest[0][0] == "sign":
-            raise self.unexpected("a number or an address")
-        kind, token = self.rest.pop(0)
-        return Number(float(token)) if kind == "number" else self.named(token)
-
-    def named(self, name: str) -> Node:
-        """A function, a word or an address."""
-        if self.taken("("):
-            found = self.called(name)
-            self.expect(")")
-            return found
-        return Word(name) if name in _WORDS else Value(parse(name))
-
-    def called(self, name: str) -> Node:
-        if name in _OF_NUMBERS:
-            return Call(name, self.condition())
-        if name not in _OF_ARRAYS:
-            known = ", ".join([*_OF_NUMBERS, *_OF_ARRAYS])
-            raise UserError(f"“{self.text}” has no function “{name}” to use: use {known}.")
-        if not self.rest or self.rest[0][0] != "name":
-            raise self.unexpected("an array such as conv1.weight")
-        return Whole(name, parse(self.rest.pop(0)[1]))
+_WORDS = Vocabulary(frozenset(_OF_PASS))

@@ -28,6 +28,7 @@ class LessonPass:
     target: str | None = None
     reduction: str | None = None
     optimizer: Optimizer | None = None
+    mode: str | None = None
 
     def settings(self, model: Model) -> Settings:
         """The settings with which the pass is recorded.
@@ -36,7 +37,7 @@ class LessonPass:
             UserError: the target does not fit the model.
         """
         target = None if self.target is None else read_target(self.target, model)
-        return Settings(target, reduction=self.reduction, optimizer=self.optimizer)
+        return Settings(target, reduction=self.reduction, optimizer=self.optimizer, mode=self.mode)
 
 
 @frozen

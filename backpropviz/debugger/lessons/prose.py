@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, TypeAlias
 
-from backpropviz.debugger.lessons.expression import Expression, parse_expression
+from backpropviz.debugger.lessons.expression import LessonExpression, parse_expression
 from backpropviz.engine.address import Address
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError
@@ -25,7 +25,7 @@ class Piece:
     text: str
     is_strong: bool = False
     is_code: bool = False
-    expression: Expression | None = None
+    expression: LessonExpression | None = None
     is_signed: bool = False
 
 
@@ -116,10 +116,14 @@ def _value(inside: str, mark: str, source: Source) -> Piece:
 
 def _words(text: str) -> str:
     """Line ends are spaces."""
-    return re.sub(r"\s*\n\s*", " ", text)
+    first, *rest = text.split("\n")
+    if not rest:
+        return first
+    inner = (line.strip() for line in rest[:-1])
+    return " ".join((first.rstrip(), *(line for line in inner if line), rest[-1].lstrip()))
 
 
-def expressions(prose: Prose) -> Iterator[Expression]:
+def expressions(prose: Prose) -> Iterator[LessonExpression]:
     """All values of a text."""
     return (p.expression for paragraph in prose for p in paragraph if p.expression is not None)
 

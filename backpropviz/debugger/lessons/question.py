@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from backpropviz.debugger.lessons.expression import Expression
+from backpropviz.debugger.lessons.expression import LessonExpression
 from backpropviz.debugger.lessons.prose import Prose, Spans, filled
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.explain import explain_value, nest_of
@@ -38,7 +38,7 @@ class Option:
     """One of the answers to choose from: right where `holds` is true of the pass."""
 
     text: Prose
-    holds: Expression | None
+    holds: LessonExpression | None
     is_right: bool = False
     feedback: Prose = ()
 
@@ -55,7 +55,7 @@ class Question:
     kind: QuestionKind
     prompt: Prose
     concept: str
-    answer: Expression | None = None
+    answer: LessonExpression | None = None
     of: Address | None = None
     beside: Address | None = None
     options: tuple[Option, ...] = ()

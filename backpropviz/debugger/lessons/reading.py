@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from backpropviz.debugger.lessons.fields import Field, read_toml
+from backpropviz.debugger.lessons.fields import address, heading, line_of, prose
 from backpropviz.debugger.lessons.lesson import Lesson, LessonPass, LessonStep, Show, Start
 from backpropviz.debugger.lessons.prose import Prose
 from backpropviz.debugger.lessons.reading_checks import (
@@ -20,8 +20,9 @@ from backpropviz.debugger.lessons.reading_checks import (
 )
 from backpropviz.debugger.lessons.reading_questions import read_question
 from backpropviz.debugger.steps import Depth, LoopOrder
+from backpropviz.document import KIND_FIELD, Value, read_toml
 from backpropviz.engine.address import Address
-from backpropviz.engine.fields import KIND_FIELD
+from backpropviz.engine.mode import MODES
 from backpropviz.engine.optimizer import Optimizer, optimizer_from_fields
 from backpropviz.engine.run import REDUCTIONS
 from backpropviz.errors import UserError
@@ -33,7 +34,7 @@ _LESSON_FIELDS = (
     "format", "version", "id", "title", "summary", "minutes", "concepts", "pass", "start", "step",
 )  # fmt: skip
 _REQUIRED = ("format", "version", "id", "title", "minutes", "concepts", "pass", "step")
-_PASS_FIELDS = ("network", "image", "target", "reduction", "optimizer")
+_PASS_FIELDS = ("network", "image", "target", "reduction", "optimizer", "mode")
 _STEP_FIELDS = ("title", "text", "ask", "reveal", "do", "check", "show", "pass")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -45,15 +46,15 @@ def read_lesson(text: str, file: str) -> Lesson:
         UserError: something is missing, unknown or of the wrong kind: with the line and what to
             write. Whether addresses and answers fit the network is `trial.problems`' to say.
     """
-    fields = read_toml(text, file).members("a lesson", _LESSON_FIELDS, _REQUIRED)
+    fields = read_toml(text, file).members(_LESSON_FIELDS, _REQUIRED, "a lesson")
     fields["format"].choice((FORMAT,))
     fields["version"].integer(VERSION, VERSION)
     concepts = _concepts(fields["concepts"])
     on = _pass(fields["pass"], None)
     return Lesson(
         _id(fields["id"]),
-        fields["title"].heading(),
-        fields["summary"].heading() if "summary" in fields else "",
+        heading(fields["title"]),
+        heading(fields["summary"]) if "summary" in fields else "",
         fields["minutes"].integer(1, MOST_MINUTES),
         concepts,
         on,
@@ -63,54 +64,55 @@ def read_lesson(text: str, file: str) -> Lesson:
     )
 
 
-def _id(field: Field) -> str:
-    text = field.text()
+def _id(field: Value) -> str:
+    text = field.words()
     if not _ID.fullmatch(text):
         raise field.error(f"“{text:.60}” cannot be an id: use small letters, digits and hyphens.")
     return text
 
 
-def _concepts(field: Field) -> tuple[str, ...]:
-    found = tuple(item.heading() for item in field.items())
+def _concepts(field: Value) -> tuple[str, ...]:
+    found = tuple(heading(item) for item in field.items())
     if not found or len(set(found)) < len(found):
         raise field.error("“concepts” must name at least one concept, and each one once.")
     return found
 
 
-def _pass(field: Field, outer: LessonPass | None) -> LessonPass:
+def _pass(field: Value, outer: LessonPass | None) -> LessonPass:
     """The pass of a lesson, or of a step: what a step leaves out is the lesson's.
 
     On another network the lesson's image and target would not fit: they are not taken over.
     """
-    found = field.members("a pass", _PASS_FIELDS, () if outer else ("network",))
-    network = found["network"].text() if "network" in found else None
+    found = field.members(_PASS_FIELDS, () if outer else ("network",), "a pass")
+    network = found["network"].words() if "network" in found else None
     if outer is not None and network in {None, outer.network}:
         base = outer
     else:
         base = LessonPass(network or "")
     return LessonPass(
         network or base.network,
-        found["image"].text() if "image" in found else base.image,
+        found["image"].words() if "image" in found else base.image,
         _target(found["target"]) if "target" in found else base.target,
         found["reduction"].choice(REDUCTIONS) if "reduction" in found else base.reduction,
         _optimizer(found["optimizer"]) if "optimizer" in found else base.optimizer,
+        found["mode"].choice(MODES) if "mode" in found else base.mode,
     )
 
 
-def _target(field: Field) -> str:
+def _target(field: Value) -> str:
     """A class or a number as a person writes it; several numbers as a list."""
     if isinstance(field.value, list):
         return ",".join(_number_text(item) for item in field.items())
-    return field.text() if isinstance(field.value, str) else _number_text(field)
+    return field.words() if isinstance(field.value, str) else _number_text(field)
 
 
-def _number_text(field: Field) -> str:
+def _number_text(field: Value) -> str:
     if isinstance(field.value, bool) or not isinstance(field.value, int | float):
         raise field.error("a target is a class in quotes, or a number or a list of numbers.")
     return repr(field.value)
 
 
-def _optimizer(field: Field) -> Optimizer:
+def _optimizer(field: Value) -> Optimizer:
     if not isinstance(field.value, dict) or KIND_FIELD not in field.value:
         raise field.error(
             'an optimizer needs its kind: write { kind = "sgd", learning_rate = 0.01 }.'
@@ -121,19 +123,19 @@ def _optimizer(field: Field) -> Optimizer:
         raise field.error(str(error)) from None
 
 
-def _start(field: Field) -> Start:
-    found = field.members("a start", ("focus", "depth", "order"))
-    focus = found["focus"].address() if "focus" in found else None
+def _start(field: Value) -> Start:
+    found = field.members(("focus", "depth", "order"), what="a start")
+    focus = address(found["focus"]) if "focus" in found else None
     standard = Depth.ELEMENT if focus is not None and focus.indices else Depth.TENSOR
     return Start(
         focus,
         read_depth(found["depth"]) if "depth" in found else standard,
         LoopOrder(found["order"].choice(ORDERS)) if "order" in found else LoopOrder.TARGET,
-        field.line,
+        line_of(field),
     )
 
 
-def _steps(field: Field, concepts: tuple[str, ...], on: LessonPass) -> tuple[LessonStep, ...]:
+def _steps(field: Value, concepts: tuple[str, ...], on: LessonPass) -> tuple[LessonStep, ...]:
     items = field.items()
     if not 1 <= len(items) <= MOST_STEPS:
         raise field.error(f"a lesson has 1 to {MOST_STEPS} steps: write each under [[step]].")
@@ -145,12 +147,12 @@ def _steps(field: Field, concepts: tuple[str, ...], on: LessonPass) -> tuple[Les
                 f"the title “{step.title}” is used in line {seen[step.title]} already: "
                 "give each step its own."
             )
-        seen[step.title] = item.line
+        seen[step.title] = line_of(item)
     return steps
 
 
-def _step(field: Field, concepts: tuple[str, ...], on: LessonPass) -> LessonStep:
-    found = field.members("a step", _STEP_FIELDS, ("title", "text"))
+def _step(field: Value, concepts: tuple[str, ...], on: LessonPass) -> LessonStep:
+    found = field.members(_STEP_FIELDS, ("title", "text"), "a step")
     if ("do" in found) != ("check" in found):
         there, gone = ("do", "check") if "do" in found else ("check", "do")
         raise found[there].error(
@@ -159,27 +161,27 @@ def _step(field: Field, concepts: tuple[str, ...], on: LessonPass) -> LessonStep
     if "reveal" in found and "ask" not in found:
         raise found["reveal"].error("“reveal” comes without “ask”: move it into the text.")
     return LessonStep(
-        found["title"].heading(),
-        found["text"].prose(),
+        heading(found["title"]),
+        prose(found["text"]),
         _pass(found["pass"], on) if "pass" in found else on,
         read_question(found["ask"], concepts) if "ask" in found else None,
         _prose(found, "reveal"),
         _prose(found, "do"),
         read_check(found["check"]) if "check" in found else None,
-        _show(found["show"]) if "show" in found else Show(line=field.line),
-        field.line,
+        _show(found["show"]) if "show" in found else Show(line=line_of(field)),
+        line_of(field),
     )
 
 
-def _prose(found: Mapping[str, Field], name: str) -> Prose:
-    return found[name].prose() if name in found else ()
+def _prose(found: Mapping[str, Value], name: str) -> Prose:
+    return prose(found[name]) if name in found else ()
 
 
-def _show(field: Field) -> Show:
-    found = field.members("show", ("highlight", *PLACE_FIELDS))
+def _show(field: Value) -> Show:
+    found = field.members(("highlight", *PLACE_FIELDS), what="show")
     places = {name: member.value for name, member in found.items() if name != "highlight"}
     place = read_check(replace(field, value=places)) if places else None
     lit: tuple[Address, ...] = ()
     if "highlight" in found:
-        lit = tuple(item.address() for item in found["highlight"].one_or_more())
-    return Show(place, lit, field.line)
+        lit = tuple(address(item) for item in found["highlight"].one_or_more())
+    return Show(place, lit, line_of(field))

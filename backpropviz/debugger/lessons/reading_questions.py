@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from backpropviz.debugger.lessons.fields import Field
+from backpropviz.debugger.lessons.fields import address, expression, heading, line_of, prose
 from backpropviz.debugger.lessons.prose import Prose
 from backpropviz.debugger.lessons.question import TOLERANCE, Option, Question, QuestionKind
+from backpropviz.document import Value
 
 KINDS = tuple(kind.value for kind in QuestionKind)
 _COMMON = ("kind", "prompt", "concept", "right", "wrong")
@@ -27,7 +28,7 @@ _NEEDED: Mapping[QuestionKind, tuple[str, ...]] = {
 }
 
 
-def read_question(field: Field, concepts: tuple[str, ...]) -> Question:
+def read_question(field: Value, concepts: tuple[str, ...]) -> Question:
     """A question; its concept is one of the lesson's.
 
     Raises:
@@ -35,38 +36,38 @@ def read_question(field: Field, concepts: tuple[str, ...]) -> Question:
     """
     every = dict.fromkeys(name for own in _OWN.values() for name in own)
     kind = QuestionKind(
-        field.members("a question", (*_COMMON, *every), ("kind", "prompt"))["kind"].choice(KINDS)
+        field.members((*_COMMON, *every), ("kind", "prompt"), "a question")["kind"].choice(KINDS)
     )
     what = f"a question of kind {kind.value}"
-    found = field.members(what, (*_COMMON, *_OWN[kind]), ("kind", "prompt", *_NEEDED[kind]))
+    found = field.members((*_COMMON, *_OWN[kind]), ("kind", "prompt", *_NEEDED[kind]), what)
     question = Question(
         kind,
-        found["prompt"].prose(),
+        prose(found["prompt"]),
         _concept(field, found, concepts),
         right=_prose(found, "right"),
         wrong=_prose(found, "wrong"),
-        line=field.line,
+        line=line_of(field),
     )
     return _with_answer(question, found)
 
 
-def _with_answer(question: Question, found: Mapping[str, Field]) -> Question:
+def _with_answer(question: Question, found: Mapping[str, Value]) -> Question:
     """The question with what its kind alone has."""
     if question.kind is QuestionKind.WINNER:
-        return replace(question, of=found["of"].address())
+        return replace(question, of=address(found["of"]))
     if question.kind is QuestionKind.PARTNER:
-        of, beside = found["of"].address(), found["beside"].address()
+        of, beside = address(found["of"]), address(found["beside"])
         return replace(question, of=of, beside=beside)
     if question.kind is QuestionKind.CHOICE:
         return replace(question, options=_options(found["options"]))
-    question = replace(question, answer=found["answer"].expression())
+    question = replace(question, answer=expression(found["answer"]))
     if "labels" in found:
         question = replace(question, labels=_labels(found["labels"]))
-    tolerance = found["tolerance"].number() if "tolerance" in found else TOLERANCE
+    tolerance = found["tolerance"].number(0) if "tolerance" in found else TOLERANCE
     return replace(question, tolerance=tolerance)
 
 
-def _concept(field: Field, found: Mapping[str, Field], concepts: tuple[str, ...]) -> str:
+def _concept(field: Value, found: Mapping[str, Value], concepts: tuple[str, ...]) -> str:
     if "concept" in found:
         return found["concept"].choice(concepts)
     if len(concepts) > 1:
@@ -75,14 +76,14 @@ def _concept(field: Field, found: Mapping[str, Field], concepts: tuple[str, ...]
     return concepts[0]
 
 
-def _labels(field: Field) -> tuple[str, str, str]:
-    found = tuple(item.heading() for item in field.items())
+def _labels(field: Value) -> tuple[str, str, str]:
+    found = tuple(heading(item) for item in field.items())
     if len(found) != 3:
         raise field.error("“labels” are three texts: for a negative, no and a positive sign.")
     return found[0], found[1], found[2]
 
 
-def _options(field: Field) -> tuple[Option, ...]:
+def _options(field: Value) -> tuple[Option, ...]:
     items = field.items()
     options = tuple(_option(item) for item in items)
     if len(options) < 2:
@@ -96,17 +97,17 @@ def _options(field: Field) -> tuple[Option, ...]:
     return options
 
 
-def _option(field: Field) -> Option:
-    found = field.members("an option", ("text", "holds", "correct", "feedback"), ("text",))
+def _option(field: Value) -> Option:
+    found = field.members(("text", "holds", "correct", "feedback"), ("text",), "an option")
     if "holds" in found and "correct" in found:
         raise found["correct"].error("an option has “holds” or “correct”, not both: remove one.")
     return Option(
-        found["text"].prose(),
-        found["holds"].expression() if "holds" in found else None,
+        prose(found["text"]),
+        expression(found["holds"]) if "holds" in found else None,
         found["correct"].flag() if "correct" in found else False,
         _prose(found, "feedback"),
     )
 
 
-def _prose(found: Mapping[str, Field], name: str) -> Prose:
-    return found[name].prose() if name in found else ()
+def _prose(found: Mapping[str, Value], name: str) -> Prose:
+    return prose(found[name]) if name in found else ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from backpropviz.debugger.commands import Pass
 from backpropviz.debugger.going import GoToAddress
 from backpropviz.debugger.lessons.check import Check
-from backpropviz.debugger.lessons.expression import Expression
+from backpropviz.debugger.lessons.expression import LessonExpression
 from backpropviz.debugger.lessons.lesson import Lesson, LessonPass, LessonStep
 from backpropviz.debugger.lessons.prose import Prose, expressions
 from backpropviz.debugger.lessons.question import Question, expected_answer
@@ -88,7 +88,7 @@ def _prose_problems(prose: Prose, tape: Tape) -> _Found:
         yield from _expression_problems(expression, tape)
 
 
-def _expression_problems(expression: Expression, tape: Tape) -> _Found:
+def _expression_problems(expression: LessonExpression, tape: Tape) -> _Found:
     try:
         expression.value(tape)
     except UserError as error:

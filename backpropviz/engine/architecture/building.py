@@ -9,6 +9,7 @@ from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.survey import Survey, survey
 from backpropviz.engine.arrays import Array, Shape, freeze
 from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
+from backpropviz.engine.mode import TRAIN
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.optimizer import Sgd
@@ -79,6 +80,7 @@ def build_model(draft: Draft, base: Model | None = None, start: Start | None = N
         base.optimizer if base is not None else Sgd(),
         _example(draft, network, base),
         _remark(plan, chosen),
+        base.mode if base is not None else TRAIN,
     )
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from backpropviz.engine.architecture.doubled import doubled
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.limits import refuse_size
 from backpropviz.engine.arrays import Shape, shape_text
@@ -75,6 +76,8 @@ class Survey:
     layers: tuple[LayerFacts, ...]
     shapes: Mapping[str, Shape]
     problems: tuple[Problem, ...]
+    remark: str = ""
+    """What fits and is a mistake all the same."""
 
     @property
     def problem(self) -> Problem | None:
@@ -120,7 +123,9 @@ def survey(draft: Draft) -> Survey:
     problems += _unread(draft)
     if not problems:
         problems += _too_large(found) or _at_the_end(draft, shapes[draft.output])
-    return Survey(tuple(found), shapes, tuple(problems))
+    twice = doubled(draft.nodes, draft.loss)
+    remark = "" if twice is None else twice.sentence
+    return Survey(tuple(found), shapes, tuple(problems), remark)
 
 
 def _facts(node: Node, shapes: Mapping[str, Shape]) -> LayerFacts:

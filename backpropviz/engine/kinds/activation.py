@@ -528,6 +528,7 @@ class SiLU(Activation):
     """x · s(x) with s(x) = 1 / (1 + e⁻ˣ), also called swish; its slope is s · (1 + x · (1 − s))."""
 
     kind: ClassVar[str] = "silu"
+    also_called: ClassVar[tuple[str, ...]] = ("swish",)
     about: ClassVar[Kind] = unary(
         "SiLU",
         "x times its sigmoid, also called swish.",

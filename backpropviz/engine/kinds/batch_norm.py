@@ -312,13 +312,21 @@ class BatchNorm2d:
         """mean, centered, variance, inv_std, normalized, output, running ones; ∂w, ∂b, ∂X."""
         return BatchNormNests(site, self.eps, self.momentum, self.mode).nests()
 
-    def _check_count(self, shape: Shape) -> None:
+    def training_refusal(self, shape: Shape) -> str:
+        """A channel's statistics need at least two values."""
         batch, _, height, width = shape
-        if batch * height * width < 2:
-            raise UserError(
-                "a batch normalization in training needs more than one value a channel, but the "
-                f"batch has {batch} image of {height}×{width}: give it more images."
-            )
+        if batch * height * width >= 2:
+            return ""
+        return (
+            "a batch normalization in training needs more than one value a channel, but the batch "
+            f"has {batch} image of {height}×{width}: give it more images, or record the pass in "
+            "the mode eval."
+        )
+
+    def _check_count(self, shape: Shape) -> None:
+        refusal = self.training_refusal(shape)
+        if refusal:
+            raise UserError(refusal)
 
 
 def unbiasing(count: int) -> float:

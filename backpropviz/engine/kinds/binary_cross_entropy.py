@@ -65,6 +65,8 @@ class BinaryCrossEntropy:
     """
 
     kind: ClassVar[str] = "binary_cross_entropy"
+    own_activation: ClassVar[str] = "sigmoid"
+    also_called: ClassVar[tuple[str, ...]] = ("bce", "bce_with_logits")
     about: ClassVar[LossKind] = LossKind(
         "Binary cross-entropy",
         _asked,

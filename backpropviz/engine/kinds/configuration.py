@@ -143,13 +143,17 @@ def reduction_factor(reduction: Reduction, count: int) -> tuple[Constant, ...]:
     return (Constant(f"1/{count}", 1 / count),)
 
 
-def torch_padded(name: str, geometry: Window, value: str = "") -> tuple[str, str]:
-    """PyTorch's argument and `padding=` option; uneven padding is added before the call."""
+def torch_filled(name: str, geometry: Window, value: str = "") -> str:
+    """`F.pad(X, (left, right, top, bottom))`: padding that PyTorch's own calls do not take."""
     (top, bottom), (left, right) = geometry.padding
-    if top != bottom or left != right:
-        filled = f", value={value}" if value else ""
-        return f"F.pad({name}, ({left}, {right}, {top}, {bottom}){filled})", ""
-    return name, "" if top == left == 0 else f", padding={torch_pair((top, left))}"
+    filled = f", value={value}" if value else ""
+    return f"F.pad({name}, ({left}, {right}, {top}, {bottom}){filled})"
+
+
+def torch_padding(geometry: Window) -> str:
+    """PyTorch's `padding=` option, of padding that is the same on both sides."""
+    (top, _), (left, _) = geometry.padding
+    return "" if top == left == 0 else f", padding={torch_pair((top, left))}"
 
 
 def torch_pair(numbers: tuple[int, int]) -> str:

@@ -29,7 +29,8 @@ from backpropviz.engine.kinds.configuration import (
     Pair,
     image_shape,
     positive,
-    torch_padded,
+    torch_filled,
+    torch_padding,
     torch_pair,
     window,
     window_summary,
@@ -123,9 +124,10 @@ def _pulled_back(told: Told) -> Sentences:
 
 def _asked(layer: Conv2d, given: Sequence[str]) -> str:
     window = layer.window
-    source, padding = torch_padded(given[0], window)
+    is_uneven = any(before != after for before, after in window.padding)
+    source = torch_filled(given[0], window) if is_uneven else given[0]
     weight = f"{given[1]}.flip(2, 3)" if layer.flip else given[1]
-    options = padding
+    options = "" if is_uneven else torch_padding(window)
     options += "" if window.stride == (1, 1) else f", stride={torch_pair(window.stride)}"
     options += "" if window.dilation == (1, 1) else f", dilation={torch_pair(window.dilation)}"
     options += "" if layer.groups == 1 else f", groups={layer.groups}"

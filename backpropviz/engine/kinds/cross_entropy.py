@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import field
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape, shape_text
 from backpropviz.engine.elementwise import function_nest
-from backpropviz.engine.formula import Formula, log, product
+from backpropviz.engine.formula import Formula, log, operand, product, unequal, where
 from backpropviz.engine.index import Index, variables
 from backpropviz.engine.kernels import softmax as kernel
 from backpropviz.engine.kinds.configuration import (
@@ -97,12 +97,13 @@ def _pulled(told: Told) -> Sentences:
 
 def _asked(loss: CrossEntropy, classes: int) -> Mapping[str, str]:
     reduced = "" if loss.reduction == "mean" else ', reduction="sum"'
-    weights = "" if loss.class_weights is None else f"torch.tensor({list(loss.class_weights)})"
+    own = loss.class_weights
+    weights = "" if own is None else f"torch.tensor({list(own)}, dtype=z.dtype)"
     options = f", weight={weights}" if weights else ""
     smoothing = loss.label_smoothing
     options += f", label_smoothing={smoothing!r}" if smoothing else ""
     shifted = "torch.exp(z - z.max(1, keepdim=True).values)"
-    wanted = f"F.one_hot(t, {classes})"
+    wanted = f"F.one_hot(t, {classes}).to(z.dtype)"
     wanted = f"(1 - {smoothing!r}) * {wanted} + {smoothing!r} / {classes}" if smoothing else wanted
     wanted = f"({wanted}) * {weights}" if weights else wanted
     return {
@@ -112,7 +113,7 @@ def _asked(loss: CrossEntropy, classes: int) -> Mapping[str, str]:
         "probabilities": "F.softmax(z, dim=1)",
         "sample": f'F.cross_entropy(z, t, reduction="none"{options})',
         "loss": f"F.cross_entropy(z, t{reduced}{options})",
-        "surprise": "-F.log_softmax(z, dim=1)",
+        "surprise": f"torch.where(({wanted}) != 0, -F.log_softmax(z, dim=1), 0.0)",
         "wanted": wanted,
         "mass": f"({wanted}).sum(1)",
         "weight_sum": f"{weights}[t].sum()",
@@ -135,6 +136,11 @@ class CrossEntropy:
     """
 
     kind: ClassVar[str] = "cross_entropy"
+    own_activation: ClassVar[str] = "softmax"
+    also_called: ClassVar[tuple[str, ...]] = (
+        "categorical_cross_entropy",
+        "sparse_categorical_cross_entropy",
+    )
     about: ClassVar[LossKind] = LossKind(
         "Cross-entropy",
         _asked,
@@ -394,7 +400,11 @@ class IsTarget(Computed):
 
 @frozen
 class WeightedCrossEntropy:
-    """The arrays and nests of one smoothed or weighted cross-entropy."""
+    """The arrays and nests of one smoothed or weighted cross-entropy.
+
+    wanted[n,k] = w[k] · ((1 − ε) · [k = t] + ε/K);  L[n] = Σ_k wanted[n,k] · −log p[n,k], where a
+    class that is not wanted at all adds nothing, whatever its probability.
+    """
 
     reduction: Reduction
     smoothing: float
@@ -408,12 +418,12 @@ class WeightedCrossEntropy:
     def residuals(
         self, prediction: Array, largest: Array, normalizer: Array, target: Array
     ) -> Residuals:
-        """surprise, wanted, mass and sample; weight_sum where the mean divides by it."""
-        surprise = np.log(normalizer)[:, None] - (prediction - largest[:, None])
+        """wanted, surprise, mass and sample; weight_sum where the mean divides by it."""
         wanted = self._wanted(prediction.shape, target).astype(prediction.dtype)
+        surprise = _SURPRISE(normalizer[:, None], prediction, largest[:, None], wanted)
         kept: dict[str, Array] = {
-            "surprise": surprise,
             "wanted": wanted,
+            "surprise": surprise,
             "mass": np.add.reduce(wanted, axis=1),
             "sample": np.add.reduce(wanted * surprise, axis=1),
         }
@@ -443,14 +453,14 @@ class WeightedCrossEntropy:
         return wanted if self.weights is None else wanted * np.asarray(self.weights)
 
     def nests(self, site: Site) -> LayerNests:
-        """The steps of softmax, surprise, wanted, mass, sample, weight_sum, loss; ∂X."""
+        """The steps of softmax, wanted, surprise, mass, sample, weight_sum, loss; ∂X."""
         return LayerNests(tuple(self._forward(site)), (self._gradient_nest(site),))
 
     def _forward(self, site: Site) -> Iterator[Nest]:
         shape, name = site.inputs[0], site.quantity
         yield from softmax_steps(site)
-        yield _surprise(site, shape)
         yield self._wanted_nest(site, shape)
+        yield _surprise(site, shape)
         remark = "How much the sample counts: all that is wanted of its classes."
         yield over_classes(name("mass"), shape, Rule.SUM, (name("wanted"),), remark)
         factors = (name("wanted"), name("surprise"))
@@ -534,14 +544,23 @@ def _surprise(site: Site, shape: Shape) -> Nest:
         Cell(name("normalizer"), (n,)),
         Cell(site.input(), (n, k)),
         Cell(name("max"), (n,)),
+        Cell(name("wanted"), (n, k)),
     )
     return function_nest(
         name("surprise"),
         shape,
         each_class(shape, operands),
-        lambda normalizer, z, largest: log(normalizer) - (z - largest),
-        "This is −log of the class's probability.",
+        _surprised,
+        "This is −log of the class's probability, or 0 where the class is not wanted at all.",
     )
+
+
+def _surprised(normalizer: Formula, z: Formula, largest: Formula, wanted: Formula) -> Formula:
+    """−log p where a class is wanted: elsewhere 0 · ∞ would be no number."""
+    return where(unequal(wanted, 0), log(normalizer) - (z - largest), 0)
+
+
+_SURPRISE: Final = _surprised(*map(operand, range(4)))
 
 
 @frozen

@@ -67,6 +67,7 @@ class Dense:
     """y[n,o] = b[o] + Σ_i W[o,i] · x[n,i]."""
 
     kind: ClassVar[str] = "dense"
+    also_called: ClassVar[tuple[str, ...]] = ("linear", "fully_connected", "gemm")
     about: ClassVar[Kind] = Kind(
         "Dense",
         "z",

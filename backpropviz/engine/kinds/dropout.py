@@ -41,7 +41,7 @@ def _masked(told: Told) -> Sentences:
     if not mask:
         return Sentences(f"{_LEFT_OUT} {told.said(before)} becomes 0.", (remark,))
     return Sentences(
-        f"The mask keeps it: {told.said(before)} grows to {told.said(told.value)}.", (remark,)
+        f"The mask keeps it: {told.said(before)} becomes {told.said(told.value)}.", (remark,)
     )
 
 
@@ -52,7 +52,7 @@ def _through_mask(told: Told) -> Sentences:
     if upstream == 0:
         return Sentences("Nothing comes from upstream, so nothing passes.")
     bold = (
-        f"The mask kept it, so the upstream {told.said(upstream)} grows to {told.said(told.value)}."
+        f"The mask kept it, so the upstream {told.said(upstream)} becomes {told.said(told.value)}."
     )
     return Sentences(bold, ("On the way there the value was made larger by the same factor.",))
 
@@ -112,6 +112,10 @@ class Dropout:
         if not training:
             return replace(self, mode="eval", seed=0)
         return replace(self, mode="train", seed=seed)
+
+    def training_refusal(self, shape: Shape) -> str:
+        """Nothing: any batch can be thinned."""
+        return ""
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """That of the input."""

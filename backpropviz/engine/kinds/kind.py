@@ -108,6 +108,8 @@ class Torch:
     """Why PyTorch cannot be asked (for a gradient); empty where it can."""
     buffers: Callable[[Any], tuple[str, ...]] = _nothing
     """The buffers that the call takes before its parameters."""
+    exceeds: Callable[[Any], bool] = lambda _: False
+    """Whether the call may give more rows and columns than the layer, which are cut off."""
 
     def expression(self, layer: Any, given: Sequence[str]) -> str:
         """The call with its arguments."""

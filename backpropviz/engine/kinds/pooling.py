@@ -22,7 +22,8 @@ from backpropviz.engine.kinds.configuration import (
     Padding,
     Pair,
     image_shape,
-    torch_padded,
+    torch_filled,
+    torch_padding,
     torch_pair,
     window,
     window_summary,
@@ -196,19 +197,41 @@ def _summary(word: str) -> Callable[[Any, Sequence[str]], str]:
 
 
 def _ask_largest(layer: Any, given: Sequence[str]) -> str:
-    window = layer.window
-    source, padding = torch_padded(given[0], window, 'float("-inf")')
-    options = f", {torch_pair(window.kernel)}, stride={torch_pair(window.stride)}{padding}"
+    window, source = layer.window, given[0]
+    options = f", {torch_pair(window.kernel)}, stride={torch_pair(window.stride)}"
+    if _is_padded_before(window):
+        source = torch_filled(source, window, 'float("-inf")')
+    else:
+        options += torch_padding(window)
     options += "" if window.dilation == (1, 1) else f", dilation={torch_pair(window.dilation)}"
     return f"F.max_pool2d({source}{options}{_ceil(window)})"
 
 
 def _ask_mean(layer: Any, given: Sequence[str]) -> str:
-    window = layer.window
-    source, padding = torch_padded(given[0], window)
-    options = f", {torch_pair(window.kernel)}, stride={torch_pair(window.stride)}{padding}"
-    options += _ceil(window) + ("" if layer.count_include_pad else ", count_include_pad=False")
-    return f"F.avg_pool2d({source}{options})"
+    window, source = layer.window, given[0]
+    options = f", {torch_pair(window.kernel)}, stride={torch_pair(window.stride)}"
+    if not _is_padded_before(window):
+        options += f"{torch_padding(window)}{_ceil(window)}"
+        options += "" if layer.count_include_pad else ", count_include_pad=False"
+        return f"F.avg_pool2d({source}{options})"
+    options += _ceil(window)
+    found = f"F.avg_pool2d({torch_filled(source, window)}{options})"
+    if layer.count_include_pad:
+        return found
+    # The share of cells that lie in the input, which padding by hand would not leave out.
+    inside = torch_filled(f"torch.ones_like({source})", window)
+    return f"{found} / F.avg_pool2d({inside}{options})"
+
+
+def _is_padded_before(window: Window) -> bool:
+    """Whether the padding is more than PyTorch's pooling takes: one number, half a kernel."""
+    pairs = zip(window.padding, window.kernel, strict=True)
+    return any(before != after or before > size // 2 for (before, after), size in pairs)
+
+
+def _may_exceed(layer: Any) -> bool:
+    """PyTorch would let windows begin in what was padded by hand."""
+    return bool(layer.window.ceil_mode) and _is_padded_before(layer.window)
 
 
 def _ceil(window: Window) -> str:
@@ -224,8 +247,6 @@ def _first_alone(layer: Any, is_gradient: bool) -> str:
 def _plain_windows(layer: Any, _: bool) -> str:
     if layer.window.dilation != (1, 1):
         return "PyTorch's average pooling knows no dilation."
-    if any(before != after for before, after in layer.window.padding):
-        return "PyTorch's average pooling pads both sides alike."
     return ""
 
 
@@ -319,7 +340,7 @@ class MaxPool2d(_Windowed):
         Family.POOLING,
         "pool",
         "The largest value of each window goes on.",
-        Torch(_ask_largest, lacks=_first_alone),
+        Torch(_ask_largest, lacks=_first_alone, exceeds=_may_exceed),
         {"kernel_size": 2},
         Words(_largest, _won_back),
         Pattern.LARGEST,
@@ -396,7 +417,7 @@ class AvgPool2d(_Windowed):
         Family.POOLING,
         "pool",
         "The mean of each window goes on.",
-        Torch(_ask_mean, lacks=_plain_windows),
+        Torch(_ask_mean, lacks=_plain_windows, exceeds=_may_exceed),
         {"kernel_size": 2},
         MEAN_WORDS,
         Pattern.MEANS,

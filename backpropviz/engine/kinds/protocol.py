@@ -112,12 +112,19 @@ LayerMode: TypeAlias = Literal["eval", "train"]
 """What a layer that acts otherwise in training is to do."""
 
 
+MODE_FIELDS = frozenset({"mode", "seed"})
+"""The fields of such a layer that a pass sets, not a person."""
+
+
 @runtime_checkable
 class Moded(Protocol):
     """A layer that acts otherwise in training; its mode is a part of its configuration."""
 
     def in_mode(self, *, training: bool, seed: int) -> Layer:
         """The same layer in a mode, what it draws drawn with `seed`."""
+
+    def training_refusal(self, shape: Shape) -> str:
+        """Why a batch of this shape cannot be trained on; empty where it can."""
 
 
 @runtime_checkable
@@ -144,6 +151,8 @@ class Loss(Protocol):
 
     kind: ClassVar[str]
     about: ClassVar[LossKind]
+    own_activation: ClassVar[str]
+    """The kind of activation that it applies to the prediction itself; empty for none."""
 
     @property
     def reduction(self) -> str:

@@ -53,6 +53,8 @@ class SquaredError:
     """
 
     kind: ClassVar[str] = "squared_error"
+    own_activation: ClassVar[str] = ""
+    also_called: ClassVar[tuple[str, ...]] = ("mse", "mean_squared_error")
     about: ClassVar[LossKind] = LossKind(
         "Squared error",
         _asked,

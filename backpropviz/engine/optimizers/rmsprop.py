@@ -9,7 +9,8 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.elementwise import elementwise_nest
-from backpropviz.engine.formula import Formula, sqrt
+from backpropviz.engine.formula import Formula, maximum, sqrt
+from backpropviz.engine.kinds.words import Sentences, Told
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.update_rule import (
@@ -34,12 +35,18 @@ def _torch_settings(rule: RmsProp) -> str:
     return settings + (f", weight_decay={rule.weight_decay!r}" if rule.weight_decay else "")
 
 
+def _varies(told: Told) -> Sentences:
+    bold = f"The gradient varies about its mean by {told.said(told.value)}, squared."
+    return Sentences(bold, (told.derivation.nest.remark,))
+
+
 @frozen
 class RmsProp:
     """g ← ∂L/∂w + λ·w;  s ← α·s + (1 − α)·g²;  step = −η · g / (√s + ε).
 
-    With `centered` the mean gradient a ← α·a + (1 − α)·g is taken off: √(s − a²). With momentum
-    v ← μ·v + g / (√s + ε) and step = −η·v.
+    With `centered` the mean gradient a ← α·a + (1 − α)·g is taken off: the root is that of the
+    variance max(s − a², 0), which rounding alone could make negative where gradients are steady.
+    With momentum v ← μ·v + g / (√s + ε) and step = −η·v.
     Source: Hinton: Neural networks for machine learning, lecture 6, 2012, in PyTorch's form.
     """
 
@@ -69,6 +76,13 @@ class RmsProp:
                 "gradient average",
                 average("gradients", "Taken off, it leaves how much they vary."),
                 "grad_avg",
+            ),
+            "gradient_variance": Part(
+                "r",
+                "gradient variance",
+                _varies,
+                torch='(optimizer.state[w]["square_avg"]'
+                ' - optimizer.state[w]["grad_avg"] ** 2).clamp(min=0)',
             ),
             "velocity": Part(
                 "v",
@@ -117,18 +131,19 @@ class RmsProp:
         if self.centered:
             mean = self.alpha * state["gradient_average"] + rest * gradient
             parts["gradient_average"] = mean
-            spread = spread - np.square(mean)
+            spread = parts["gradient_variance"] = np.maximum(spread - np.square(mean), 0)
         direction = gradient / (np.sqrt(spread) + self.eps)
         if self.momentum:
             direction = parts["velocity"] = self.momentum * state["velocity"] + direction
         return Update(parts, -self.learning_rate * direction)
 
     def nests(self, parameter: Address, shape: Shape, iteration: int) -> tuple[Nest, ...]:
-        """decayed, square_average, gradient_average, velocity, step as far as they are used."""
+        """decayed, the averages, gradient_variance, velocity, step as far as they are used."""
         gradient, nests = decay_nests(parameter, shape, self.weight_decay)
         found = [*nests, self._average(parameter, shape, gradient, "square_average")]
         if self.centered:
             found.append(self._average(parameter, shape, gradient, "gradient_average"))
+            found.append(_variance(parameter, shape))
         if self.momentum:
             found.append(self._velocity(parameter, shape, gradient))
         return (*found, self._step(parameter, shape, gradient))
@@ -179,14 +194,22 @@ class RmsProp:
 
     def _scaled(self, parameter: Address, gradient: Address) -> tuple[Operand | Address, ...]:
         """The operands of g / (√s + ε)."""
-        found = (gradient, Constant("ε", self.eps), parameter.of("square_average"))
-        return (*found, parameter.of("gradient_average")) if self.centered else found
+        spread = parameter.of("gradient_variance" if self.centered else "square_average")
+        return gradient, Constant("ε", self.eps), spread
 
 
-def _in_units(
-    gradient: Formula, eps: Formula, square: Formula, mean: Formula | None = None
-) -> Formula:
-    return gradient / (sqrt(square if mean is None else square - mean**2) + eps)
+def _variance(parameter: Address, shape: Shape) -> Nest:
+    return elementwise_nest(
+        parameter.of("gradient_variance"),
+        shape,
+        (parameter.of("square_average"), parameter.of("gradient_average")),
+        lambda square, mean: maximum(square - mean**2, 0),
+        "How much the gradient varies about its mean; never below 0, whatever rounding leaves.",
+    )
+
+
+def _in_units(gradient: Formula, eps: Formula, spread: Formula) -> Formula:
+    return gradient / (sqrt(spread) + eps)
 
 
 OPTIMIZERS = (RmsProp,)

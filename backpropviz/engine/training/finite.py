@@ -85,11 +85,13 @@ def _reason(tape: Tape, nest: Nest, value: Address) -> str:
     if nest.rule is Rule.FUNCTION:
         (term,) = found.terms
         names = [str(operand.address or operand.label) for operand in term.operands]
-        numbers = [f"{operand.value:.4g}" for operand in term.operands]
+        numbers = [f"{operand.value + 0.0:.4g}" for operand in term.operands]
         formula = "" if nest.formula is None else nest.formula.text(names)
         filled = "" if nest.formula is None else nest.formula.text(numbers)
         return f"it is {formula}, here {filled}, and {largest}"
+    # A processor that sums in several lanes may overflow to both sides.
+    met = ", so that on the way ∞ met −∞" if math.isnan(tape[value]) else ""
     return (
         f"its {len(found.terms):,} terms are made of finite numbers and add up to "
-        f"{found.derived:.4g}, and {largest}"
+        f"{found.derived + 0.0:.4g}, and {largest}{met}"
     )

@@ -50,7 +50,7 @@ class Moment:
         return tuple(names[k] for k in self.run.chosen(self.iteration))
 
     def record(self) -> Tape:
-        """Both passes and the update as a tape: its `next` are the trained weights, bit for bit."""
+        """The update as a tape: its `next` are the trained weights, on one machine bit for bit."""
         batch = self.run.batch(self.iteration)
         with np.errstate(all="ignore"):  # what is not finite is told by the values themselves
             return record(

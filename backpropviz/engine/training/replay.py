@@ -21,7 +21,7 @@ def state_at(
     iteration: int,
     stop: Callable[[], bool] | None = None,
 ) -> Trained:
-    """The state after an update, bit for bit as it was; `stop` is asked before each update.
+    """The state after an update, on one machine bit for bit; `stop` is asked before each update.
 
     Raises:
         UserError: the run began after that update.

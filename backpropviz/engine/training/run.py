@@ -1,4 +1,4 @@
-"""A run: all that its updates follow from. Equal runs give equal weights, bit for bit."""
+"""A run: all that its updates follow from; on one machine equal runs agree bit for bit."""
 
 from __future__ import annotations
 

@@ -137,6 +137,27 @@ def _is_finite(network: Network, trained: Trained, measured: Measured) -> bool:
     return all(bool(np.isfinite(array).all()) for own in groups for array in own.values())
 
 
+def check_last_batch(run: Run, now: Trained, count: int | None = None) -> None:
+    """Refuse a run whose smaller last batch of an epoch, among so many updates, cannot be made.
+
+    Raises:
+        UserError: it cannot, such as a batch normalization of one value.
+    """
+    place = run.course.place(now.iteration + 1)
+    left = -(-(run.course.samples - place.first) // place.size)
+    last = now.iteration + left
+    is_smaller = run.course.place(last).size < place.size
+    if not is_smaller or (count is not None and count < left):
+        return
+    try:
+        advanced(run, replace(now, iteration=last - 1), layer_workspaces(run.network))
+    except UserError as error:
+        raise UserError(
+            f"update {last:,} sees the {run.course.place(last).size} of {run.course.samples:,} "
+            f"samples that are left at the end of an epoch: {error}"
+        ) from None
+
+
 def updates(run: Run, start: Trained) -> Iterator[Updated]:
     """The updates that follow a state, without end, or up to one that is not finite."""
     workspaces = layer_workspaces(run.network)

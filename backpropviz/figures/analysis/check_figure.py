@@ -138,7 +138,7 @@ def _columns(results: Sequence[Checked]) -> tuple[_Column, ...]:
 def pair_texts(result: Checked) -> tuple[str, str]:
     """Both numbers with nine digits, enough to see where they part; integers as integers."""
     pair = result.analytic, result.numeric
-    texts = [f"{value:.9g}" for value in pair]
+    texts = [f"{value + 0.0:.9g}" for value in pair]
     if any("." in text for text in texts):
         texts = [f"{value:#.9g}" if value else "0" for value in pair]
     analytic, numeric = (with_sign(_plain_power(text), signed=False) for text in texts)

@@ -105,7 +105,7 @@ def _kinks(
 
 def _short(value: float) -> str:
     """Three digits, with a plain exponent: `−6.64e−6`."""
-    mantissa, _, power = f"{value:.3g}".partition("e")
+    mantissa, _, power = f"{value + 0.0:.3g}".partition("e")
     return with_sign(f"{mantissa}e{int(power)}" if power else mantissa, signed=False)
 
 

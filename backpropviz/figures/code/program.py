@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from functools import cached_property
 from typing import Final
 
 from backpropviz.engine.address import Address
@@ -76,8 +77,22 @@ class Names:
     values: Values
 
     def of(self, address: Address) -> str:
-        """The variable of an array."""
+        """The variable of an array; no two arrays of the nest share one."""
         array = address.array
+        return self._own.get(array) or self._plain(array)
+
+    @cached_property
+    def _own(self) -> Mapping[Address, str]:
+        """The variables of the nest's arrays, the target first."""
+        loops = self.nest.by_target
+        found: dict[Address, str] = {}
+        for array in (self.nest.target, *arrays_of((loops.initial, *loops.operands))):
+            name = self._plain(array)
+            is_taken = name in found.values() and array not in found
+            found[array] = f"{name}_{array.quantity}" if is_taken else name
+        return found
+
+    def _plain(self, array: Address) -> str:
         is_upstream = array.is_gradient and array.quantity not in PARAMETERS
         if is_upstream and array != self.nest.target and self.nest.target.is_gradient:
             return "g"

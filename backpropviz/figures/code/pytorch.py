@@ -120,8 +120,12 @@ class _Call:
         return _finished(self.step, loads, lines, target)
 
     def _expression(self, arguments: list[str]) -> str:
-        expression: str = self.layer.about.torch.expression(self.layer, arguments)
-        return expression
+        torch = self.layer.about.torch
+        call: str = torch.expression(self.layer, arguments)
+        if not torch.exceeds(self.layer):
+            return call
+        height, width = self.step.tape.network.shapes[self.owner][1:]
+        return f"({call})[:, :, :{height}, :{width}]"
 
     def _loss_parts(self) -> Mapping[str, str]:
         classes = self.step.tape[Address(LOSS_NAME, "input")].shape[-1]

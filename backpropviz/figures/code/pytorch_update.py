@@ -63,4 +63,5 @@ def _wanted(part: str, before: str) -> str:
         return "w.detach()"
     if part == "step":
         return f"w.detach() - {before}"
-    return f'optimizer.state[w]["{parts()[part].buffer}"]'
+    own = parts()[part]
+    return own.torch or f'optimizer.state[w]["{own.buffer}"]'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from backpropviz.engine.derivation import Derivation, Term
@@ -95,7 +96,7 @@ def _json_number(value: float) -> float | str:
         return "NaN"
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
-    return value
+    return value + 0.0  # no −0
 
 
 def _table(derivation: Derivation) -> tuple[str, ...]:
@@ -105,7 +106,8 @@ def _table(derivation: Derivation) -> tuple[str, ...]:
     shown = range(count if count <= _MOST_LINES else _MOST_LINES - 4)
     more = f"  … {count - len(shown):,} more terms; --json lists all of them"
     cut = (more,) if len(shown) < count else ()
-    rows = tuple(_line(k + 1, derivation.terms[k]) for k in shown)
+    expression = derivation.nest.expression
+    rows = tuple(_line(k + 1, derivation.terms[k], expression) for k in shown)
     heading = f"  {_RULES[derivation.rule]} of {count:,} term{'' if count == 1 else 's'}"
     residue = derivation.residue
     rounding = (f"  residue {_number(residue)}",) if residue else ()
@@ -116,10 +118,22 @@ def _initial(factor: Factor) -> str:
     return f"  {'start':>6}  {_number(factor.value):>14}  = {_name(factor)}"
 
 
-def _line(number: int, term: Term) -> str:
-    operands = " · ".join(f"{_name(f)} ({_number(f.value)})" for f in term.operands)
+def _line(number: int, term: Term, expression: str) -> str:
     note = "  padding" if term.presence is Presence.PADDING else ""
-    return f"  {number:>6}  {_number(term.value):>14}  = {operands}{note}"
+    return f"  {number:>6}  {_number(term.value):>14}  = {_joined(term, expression)}{note}"
+
+
+def _joined(term: Term, expression: str) -> str:
+    """The operands as the rule joins them: a product, or the function's own formula."""
+    operands = [f"{_name(factor)} ({_number(factor.value)})" for factor in term.operands]
+    if not expression:
+        return " · ".join(operands)
+
+    def filled(place: re.Match[str]) -> str:
+        operand, power = operands[int(place[1])], place[2]
+        return f"({operand}){power}" if power else operand
+
+    return re.sub(r"\{(\d+)\}([²³^]?)", filled, expression)
 
 
 def _name(factor: Factor) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import Rule
-from backpropviz.engine.program import Operation, operations
+from backpropviz.engine.program import Operation, operation_of
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.code.block import code_block, version_switch
 from backpropviz.figures.code.code import CodeVersion, code_lines
@@ -94,9 +94,8 @@ def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
 
 
 def _operation(tape: Tape, derivation: Derivation) -> Operation | None:
-    found = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
     target = derivation.nest.target
-    return next((operation for operation in found if operation.nest.target == target), None)
+    return operation_of(tape.network, tape.batch, tape.optimizer, tape.iteration, target)
 
 
 def _order(derivation: Derivation) -> TermOrder:

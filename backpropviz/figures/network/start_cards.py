@@ -10,10 +10,10 @@ import numpy as np
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.explain import nest_of
 from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.partial import progress
-from backpropviz.engine.program import operations
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.network.thumbnails import resized
 from backpropviz.figures.scales import Scale, Scales
@@ -115,8 +115,10 @@ def _fill(value: float, scale: Scale) -> str:
 
 
 def _nest(tape: Tape, target: Address) -> Nest:
-    found = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
-    return next(operation.nest for operation in found if operation.nest.target == target)
+    found = nest_of(tape, target)
+    if found is None:
+        raise ValueError(f"{target} is given")
+    return found
 
 
 def digit_card(tape: Tape) -> Scene:

@@ -8,7 +8,9 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.kinds.kind import Kind, Pattern
 from backpropviz.engine.kinds.pooling import losers_in_general
 from backpropviz.engine.kinds.words import Sentences
+from backpropviz.engine.mode import draws_masks, recorded_mode
 from backpropviz.engine.nest import Nest, Rule
+from backpropviz.engine.network import Network
 from backpropviz.engine.operands import Indicator
 from backpropviz.engine.program import Operation, Phase
 from backpropviz.figures.explanation.explained_step import ExplainedStep
@@ -47,13 +49,31 @@ def overview_sentences(step: ExplainedStep) -> Sentences:
     if step.depth is Depth.PASS:
         return Sentences(
             "One training step: forward, loss, backward, update.",
-            ("Forward finds the loss, backward finds who is responsible, update acts on it.",),
+            (
+                "Forward finds the loss, backward finds who is responsible, update acts on it.",
+                *_mode(step.tape.network),
+            ),
         )
     if step.depth is Depth.PHASE:
         return _PHASES[operation.phase]
     if step.depth is Depth.LAYER:
         return _layer(step, operation)
     return _tensor(step, operation)
+
+
+def _mode(network: Network) -> tuple[str, ...]:
+    """Which formulas normalization and dropout follow, as far as there are any."""
+    mode = recorded_mode(network)
+    if mode is None:
+        return ()
+    is_training = mode == "train"
+    parts = []
+    if network.buffered:
+        whose = "the batch's own" if is_training else "the running"
+        parts.append(f"batch normalization takes {whose} statistics")
+    if draws_masks(network):
+        parts.append("dropout drops values" if is_training else "dropout drops nothing")
+    return (f"It is recorded in the mode {mode}: {' and '.join(parts)}.",)
 
 
 def _layer(step: ExplainedStep, operation: Operation) -> Sentences:

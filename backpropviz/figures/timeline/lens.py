@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import prod
 from typing import Final
 
+from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.boxes import split
 from backpropviz.engine.nest import Coordinates, Loops, Rule
@@ -43,6 +44,17 @@ class Lens:
     def groups(self) -> int:
         """Number of groups."""
         return self.cells // self.per_group
+
+    @property
+    def depth(self) -> Depth:
+        """The depth whose blocks are its cells, or hold some of them."""
+        channels = self.loops.channel_axes
+        elements = channels + self.loops.element_axes
+        if self.cell_axes == len(self.loops.axes) > elements:
+            return Depth.TERM
+        if self.cell_axes >= elements > 0:
+            return Depth.ELEMENT
+        return Depth.CHANNEL if self.cell_axes >= channels > 0 else Depth.TENSOR
 
     @property
     def shows_terms(self) -> bool:

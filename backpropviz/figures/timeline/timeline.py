@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from backpropviz.debugger.steps import Depth
 from backpropviz.engine.program import Phase
 from backpropviz.figures.timeline.blocks import TRACK, phase_colors, track_marks
 from backpropviz.figures.timeline.height import HEIGHT
@@ -38,10 +39,15 @@ class TimelineFigure:
     scene: Scene
     track: Ruler
     lens: Ruler
+    lens_depth: Depth
 
     def step_at(self, x: float, y: float) -> int:
         """The position (0 … N) whose step is drawn there; it never falls as x grows."""
         return (self.track if y < _BOUNDARY else self.lens).step_at(x)
+
+    def depth_at(self, y: float) -> Depth:
+        """How deep one looks there: the track shows tensors at most, the lens its cells."""
+        return Depth.PASS if y < _BOUNDARY else self.lens_depth
 
 
 def timeline(
@@ -64,7 +70,7 @@ def timeline(
     )
     title = f"step {view.position} of {view.timeline.steps}"
     return TimelineFigure(
-        Scene(width, HEIGHT, theme.panel, marks, title), found.ruler, spread.ruler
+        Scene(width, HEIGHT, theme.panel, marks, title), found.ruler, spread.ruler, spread.depth
     )
 
 

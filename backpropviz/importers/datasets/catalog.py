@@ -50,9 +50,10 @@ class Catalog:
     """Pictures by number, with the class of each.
 
     `labels` are classes (N,) int64, or numbers (N,K) float64 for a regression, then without
-    `class_names`. `held_out` (N,) bool says where the source itself keeps pictures apart for
-    validation. `picture` raises UserError for one that cannot be used. `remarks` say in words how
-    the source was understood.
+    `class_names`, which are all different. `held_out` (N,) bool says where the source itself keeps
+    pictures apart for validation; `split_words` tell that, where they validate and where they do
+    not. `picture` raises UserError for one that cannot be used. `remarks` say in words how the
+    source was understood.
     """
 
     title: str
@@ -62,5 +63,6 @@ class Catalog:
     class_names: tuple[str, ...]
     picture: Callable[[int], Picture]
     held_out: Array | None = None
+    split_words: tuple[str, str] = ("", "")
     skipped: tuple[Skipped, ...] = ()
     remarks: tuple[str, ...] = ()

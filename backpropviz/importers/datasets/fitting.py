@@ -81,7 +81,7 @@ def _in_words(told: Counter[str], count: int) -> tuple[str, ...]:
     """
     kinds: dict[str, list[str]] = {}
     for step in told:
-        kinds.setdefault(re.split(r"[0-9]", step, maxsplit=1)[0].rstrip(" (−"), []).append(step)
+        kinds.setdefault(re.split(r"[:0-9]", step, maxsplit=1)[0].rstrip(" (−"), []).append(step)
     lines = []
     for kind, steps in kinds.items():
         times = sum(told[step] for step in steps)

@@ -2,64 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Catalog
+from backpropviz.importers.datasets.folder_layout import Layout, layout_of
 from backpropviz.importers.datasets.folder_walk import FolderWalk, Found
 from backpropviz.importers.datasets.number_labels import MOST_CLASSES
 from backpropviz.importers.datasets.watch import Watch
+from backpropviz.importers.datasets.wording import listed_names, matched_names, name_key
 from backpropviz.importers.decode import picture_from_file
 from backpropviz.importers.picture import Picture
-
-_TRAIN = frozenset(("train", "training"))
-_TEST = frozenset(("val", "valid", "validation", "test", "testing"))
-
-
-@frozen
-class _Layout:
-    """The folders that hold class folders: to train on and, where there is one, to test."""
-
-    training: Path
-    test: Path | None
-    remarks: tuple[str, ...]
 
 
 def folder_catalog(source: str, root: Path, watch: Watch) -> Catalog:
     """The pictures by class; whatever else lies there is passed over and listed.
 
     Raises:
-        UserError: there is no picture, or one class only.
+        UserError: there is no picture, or one class only; or it is unclear what is a class.
     """
     walk = FolderWalk(root, watch.check)
-    layout = _layout(root, walk)
+    layout = layout_of(root, walk)
     training = _by_class(walk, layout.training)
-    test = _by_class(walk, layout.test) if layout.test else {}
+    test = _by_class(walk, layout.held_out)
     classes = tuple(training)
     _check_classes(root.name or str(root), classes, walk)
-    for unknown in sorted(set(test) - set(training)):
+    joined = matched_names(tuple(test), classes)
+    for unknown in sorted(set(test) - set(joined)):
         raise UserError(
             f"{root.name}: “{unknown}” is only among the pictures for validation: add some of it "
             "to train on."
         )
     found = [(file, classes.index(name)) for name, files in training.items() for file in files]
-    apart = [(file, classes.index(name)) for name, files in test.items() for file in files]
-    return _catalog(source, root, classes, found, apart, walk, layout)
-
-
-def _catalog(
-    source: str,
-    root: Path,
-    classes: tuple[str, ...],
-    found: list[tuple[Found, int]],
-    apart: list[tuple[Found, int]],
-    walk: FolderWalk,
-    layout: _Layout,
-) -> Catalog:
+    apart = [(file, joined[name]) for name, files in test.items() for file in files]
     everything = found + apart
     paths = [file.path for file, _ in everything]
     names = tuple(file.name for file, _ in everything)
@@ -75,35 +54,50 @@ def _catalog(
         class_names=classes,
         picture=picture,
         held_out=np.arange(len(everything)) >= len(found) if apart else None,
+        split_words=_split_words(layout) if apart else ("", ""),
         skipped=tuple(walk.skipped),
-        remarks=layout.remarks,
+        remarks=(
+            *(() if apart or not layout.training_name else (f"trained on {layout.training_name}",)),
+            *layout.remarks,
+            *_class_words(layout, training, test, joined),
+        ),
     )
 
 
-def _layout(root: Path, walk: FolderWalk) -> _Layout:
-    """Class folders may lie below `train` and `test`, or below one folder, as when unpacked."""
-    folders = walk.folders(root)
-    if len(folders) == 1 and len(walk.folders(folders[0])) > 1:
-        inner = _layout(folders[0], walk)
-        return _Layout(inner.training, inner.test, (*inner.remarks, f"read in {folders[0].name}/"))
-    for path in walk.loose(root):
-        walk.skip(path, "lies beside the class folders, so its class is unknown")
-    named = {folder.name.casefold(): folder for folder in folders}
-    trains = [folder for name, folder in named.items() if name in _TRAIN]
-    tests = [folder for name, folder in named.items() if name in _TEST]
-    if len(trains) != 1 or len(trains) + len(tests) != len(folders):
-        return _Layout(root, None, ())
-    if not tests:
-        return _Layout(trains[0], None, (f"read in {trains[0].name}/",))
-    # A set with both keeps `test` for the very end; `val` is what a run is watched with.
-    test = min(tests, key=lambda folder: not folder.name.casefold().startswith("val"))
-    remark = f"trained on {trains[0].name}/, validated with {test.name}/"
-    return _Layout(trains[0], test, (remark,))
+def _split_words(layout: Layout) -> tuple[str, str]:
+    trained = f"trained on {layout.training_name}"
+    return (
+        f"{trained}, validated with {layout.held_out_name}",
+        f"{trained}; {layout.held_out_name} is not used",
+    )
 
 
-def _by_class(walk: FolderWalk, folder: Path) -> Mapping[str, list[Found]]:
-    by_class = {entry.name: list(walk.pictures(entry)) for entry in walk.folders(folder)}
+def _by_class(walk: FolderWalk, folders: Sequence[Path]) -> Mapping[str, list[Found]]:
+    by_class = {folder.name: list(walk.pictures(folder)) for folder in walk.claimed(folders)}
     return {name: files for name, files in by_class.items() if files}
+
+
+def _class_words(
+    layout: Layout,
+    training: Mapping[str, list[Found]],
+    test: Mapping[str, list[Found]],
+    joined: Mapping[str, int],
+) -> tuple[str, ...]:
+    """How the folders of both parts were joined, and which could be meant as one class."""
+    classes, part = tuple(training), layout.held_out_name
+    words = [
+        f"{part}{name} is taken for the class “{classes[place]}”"
+        for name, place in joined.items()
+        if name != classes[place]
+    ]
+    without = [name for place, name in enumerate(classes) if place not in joined.values()]
+    if test and without:
+        words.append(f"{part} holds no pictures of {listed_names(without)}")
+    keys = Counter(map(name_key, classes))
+    alike = [name for name in classes if keys[name_key(name)] > 1]
+    if alike:
+        words.append(f"{listed_names(alike)} are different classes, though only capitals differ")
+    return tuple(words)
 
 
 def _check_classes(title: str, classes: tuple[str, ...], walk: FolderWalk) -> None:

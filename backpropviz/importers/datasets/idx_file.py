@@ -24,6 +24,7 @@ _TYPES: Mapping[int, str] = MappingProxyType(
     {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 )
 _MOST_AXES = 4
+_BLOCK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 
 
@@ -82,12 +83,20 @@ def _array(file: IO[bytes], name: str) -> Array:
             f"{name} would hold {shape_text(shape)} numbers, more than "
             f"{LARGEST_BYTES // 1024**3} GB: split it."
         )
-    content = file.read(size + 1)
+    content = _read(file, size + 1)
     if len(content) < size:
         raise _cut_off(name)
     if len(content) > size:
         raise UserError(f"{name} is longer than its {shape_text(shape)} numbers: get it anew.")
     return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _read(file: IO[bytes], most: int) -> bytes:
+    """So many bytes at most, in blocks: a forged length must not take the memory at once."""
+    content = bytearray()
+    while len(content) < most and (block := file.read(min(_BLOCK_BYTES, most - len(content)))):
+        content += block
+    return bytes(content)
 
 
 def _cut_off(name: str) -> UserError:

@@ -14,16 +14,19 @@ from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Catalog, Progress, Stop, wanted_by
+from backpropviz.importers.datasets.class_mapping import ClassMapping, class_mapping
 from backpropviz.importers.datasets.fitting import Fitted, fitted
 from backpropviz.importers.datasets.sources import catalog_of
-from backpropviz.importers.datasets.statistics import classes_of, statistics
+from backpropviz.importers.datasets.statistics import class_counts, classes_of, statistics
 from backpropviz.importers.datasets.stratified import held_out_mask, stratified
 from backpropviz.importers.datasets.targets import check_input, check_labels, targets_for
 from backpropviz.importers.datasets.watch import Watch
+from backpropviz.importers.datasets.wording import listed_names
 
 HELD_OUT, SPLIT_SEED = 0.2, 0
 """What is held out where nobody says otherwise: of `mnist`, 400 of 2,000."""
 _SMALLEST_STD = 1e-6
+_MOST_COUNTED = 20
 
 
 @frozen
@@ -42,14 +45,46 @@ class Choices:
 
 @frozen(eq=False)
 class Reading:
-    """A data set and, in words and in order, how it was read, fitted and split.
+    """A data set and, in words and in order, how it was read, fitted, split and joined.
 
-    `classes` are those of the data; a network may have more outputs.
+    `mapping` says which output each class of the data is; a network may have more outputs.
     """
 
     dataset: Dataset
     steps: tuple[str, ...]
-    classes: int
+    mapping: ClassMapping
+
+    @property
+    def classes(self) -> int:
+        """How many classes the data have."""
+        return len(self.mapping.classes)
+
+    def lines(self) -> tuple[str, ...]:
+        """All that was assumed, for a terminal: the set, each class with its samples, the steps."""
+        data, classes = self.dataset, len(self.dataset.class_names)
+        lines = [f"data: {data.title}"]
+        if classes:
+            trained = class_counts(data.training, classes)
+            held = class_counts(data.validation, classes)
+            counts = [
+                f"{data.class_names[output]} ({trained[output]:,} + {held[output]:,})"
+                for output in self.mapping.outputs
+            ]
+            told = listed_names(counts, "", _MOST_COUNTED)
+            lines.append(f"  classes (samples to train on + held out): {told}")
+        return (*lines, *(f"  {step}" for step in self.steps))
+
+    def alone(self) -> Dataset:
+        """The data set for a network that has an output for each of its classes and no more."""
+        return replace(
+            self.dataset,
+            training=self._alone(self.dataset.training),
+            validation=self.dataset.validation and self._alone(self.dataset.validation),
+            class_names=self.mapping.classes,
+        )
+
+    def _alone(self, samples: Samples) -> Samples:
+        return replace(samples, targets=self.mapping.unmapped(classes_of(samples.targets)))
 
 
 DEFAULT_CHOICES = Choices()
@@ -78,7 +113,12 @@ def load_dataset(
     """
     choices = Choices(held_out, seed, limit)
     return read_dataset(
-        source, network, preprocessing, choices, progress=progress, stop=stop
+        source,
+        network,
+        preprocessing,
+        choices,
+        progress=progress,
+        stop=stop,
     ).dataset
 
 
@@ -88,23 +128,33 @@ def read_dataset(
     preprocessing: Preprocessing,
     choices: Choices = DEFAULT_CHOICES,
     *,
+    class_names: tuple[str, ...] = (),
     progress: Progress | None = None,
     stop: Stop | None = None,
 ) -> Reading:
-    """As `load_dataset`, with all that was done in words."""
+    """As `load_dataset`, with all that was done in words.
+
+    `class_names` are those of the network's outputs: classes of these names become these outputs.
+    """
     watch = Watch(progress, stop)
     check_input(network, preprocessing)
     if choices.normalize:
         preprocessing = replace(preprocessing, mean=(), std=())
     wanted = wanted_by(network, preprocessing)
-    catalog = catalog_of(source, wanted, choices.seed, choices.held_out, watch)
-    check_labels(catalog.labels, catalog.class_names, network, preprocessing)
-    chosen, limited = _limited(catalog, choices)
-    found = fitted(catalog, chosen, preprocessing, watch)
+    try:
+        catalog = catalog_of(source, wanted, choices.seed, choices.held_out, watch)
+        check_labels(catalog.labels, catalog.class_names, network, preprocessing)
+        chosen, limited = _limited(catalog, choices)
+        found = fitted(catalog, chosen, preprocessing, watch)
+    except MemoryError as error:
+        raise UserError(
+            f"{Path(source).name} needs more memory than is free: read fewer or smaller images."
+        ) from error
     _check_variety(catalog, found)
-    dataset, told = _split(catalog, found, network, preprocessing, choices)
-    steps = (*catalog.remarks, *limited, *found.steps, *told)
-    reading = Reading(dataset, steps, len(catalog.class_names))
+    mapping = class_mapping(catalog.class_names, wanted, class_names)
+    dataset, told = _split(catalog, found, mapping, network, preprocessing, choices)
+    steps = (*catalog.remarks, *limited, *found.steps, *mapping.words, *told)
+    reading = Reading(dataset, steps, mapping)
     return _normalized(reading) if choices.normalize else reading
 
 
@@ -133,18 +183,24 @@ def _check_variety(catalog: Catalog, found: Fitted) -> None:
 def _split(
     catalog: Catalog,
     found: Fitted,
+    mapping: ClassMapping,
     network: Network | None,
     preprocessing: Preprocessing,
     choices: Choices,
 ) -> tuple[Dataset, tuple[str, ...]]:
     labels = catalog.labels[found.numbers]
-    targets, told = targets_for(labels, network)
+    targets, told = targets_for(mapping.mapped(labels), network)
     names = tuple(catalog.names[number] for number in found.numbers.tolist())
     own = catalog.held_out
     if own is None:
         apart = held_out_mask(labels, choices.held_out, choices.seed)
     else:
         apart = own[found.numbers]
+        if apart.all():
+            raise UserError(
+                f"{catalog.title} holds no image to train on that can be used: check those that "
+                "were passed over."
+            )
     training, validation = _parts(found.images, targets, names, apart)
     if own is not None and choices.held_out == 0:
         validation = None
@@ -153,11 +209,18 @@ def _split(
         source=catalog.source,
         training=training,
         validation=validation,
-        class_names=_names_for(catalog.class_names, network),
+        class_names=mapping.names,
         preprocessing=preprocessing,
         skipped=catalog.skipped + found.skipped,
     )
-    return dataset, (*told, *_split_words(dataset, network, choices, own is not None))
+    words = catalog.split_words[0 if validation else 1]
+    manner = "" if own is not None else f" (each class in its share, seed {choices.seed})"
+    return dataset, (
+        *told,
+        *((words,) if words else ()),
+        *_sample_words(dataset, mapping),
+        _count_words(dataset, manner),
+    )
 
 
 def _parts(
@@ -175,28 +238,29 @@ def _parts(
     return part(~apart), part(apart)
 
 
-def _names_for(class_names: tuple[str, ...], network: Network | None) -> tuple[str, ...]:
-    """A name for each output; those without samples are called by their number."""
-    if network is None or not class_names:
-        return class_names
-    outputs = wanted_by(network, Preprocessing(1, 1, 1)).outputs or 0
-    return (*class_names, *(str(number) for number in range(len(class_names), outputs)))
-
-
-def _split_words(
-    dataset: Dataset, network: Network | None, choices: Choices, is_own: bool
-) -> tuple[str, ...]:
-    words = []
-    found = len(np.unique(classes_of(dataset.training.targets))) if dataset.class_names else 0
-    if network is not None and found < len(dataset.class_names):
+def _sample_words(dataset: Dataset, mapping: ClassMapping) -> tuple[str, ...]:
+    """Classes of the data, and outputs beyond them, that nothing is trained on for."""
+    if not mapping.classes:
+        return ()
+    found = set(np.unique(classes_of(dataset.training.targets)).tolist())
+    lacking = [
+        name
+        for name, output in zip(mapping.classes, mapping.outputs, strict=True)
+        if output not in found
+    ]
+    words = [f"no samples to train on: {listed_names(lacking)}"] if lacking else []
+    count = len(mapping.classes)
+    if len(mapping.names) > count:
         words.append(
-            f"{found} classes for {len(dataset.class_names)} outputs: the others have no samples"
+            f"{count} classes for {len(mapping.names)} outputs: the others have no samples"
         )
+    return tuple(words)
+
+
+def _count_words(dataset: Dataset, manner: str) -> str:
     if dataset.validation is None:
-        return (*words, f"{len(dataset.training):,} to train on, none held out")
-    manner = "" if is_own else f" (each class in its share, seed {choices.seed})"
-    held = f"{len(dataset.training):,} to train on, {len(dataset.validation):,} held out{manner}"
-    return (*words, held)
+        return f"{len(dataset.training):,} to train on, none held out"
+    return f"{len(dataset.training):,} to train on, {len(dataset.validation):,} held out{manner}"
 
 
 def _normalized(reading: Reading) -> Reading:

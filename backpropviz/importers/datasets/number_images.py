@@ -12,28 +12,38 @@ from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
-from backpropviz.importers.picture import Picture, picture_from_array
+from backpropviz.importers.picture import DARK, Picture, percent, picture_from_array
 
 _CHANNELS_LAST, _CHANNELS_FIRST = (1, 2, 3, 4), (1, 3, 4)
+_MOST_BEYOND = 0.25
+"""Of the scale of another part: more than that beyond it is a scale of its own."""
 _LEAST_BYTE_WHITE = 64
 """Bytes of real pictures reach this; values that stay below have a smaller white."""
 
 
+@frozen
+class Scale:
+    """The values that are black and white, and in words why, where that had to be guessed."""
+
+    black: float
+    white: float
+    remarks: tuple[str, ...] = ()
+
+
 @frozen(eq=False)
 class NumberImages:
-    """Images (N,H,W,C) as read, the value of white, and in words how they were understood.
+    """Images (N,H,W,C) as read, the scale of their values, and in words how they were understood.
 
-    Values from `black` to `white` are brought to 0…1; bytes with white 255 stay bytes.
+    Values from black to white are brought to 0…1; bytes with white 255 stay bytes.
     """
 
     values: Array
-    black: float
-    white: float
+    scale: Scale
     remarks: tuple[str, ...]
 
     @property
     def _is_bytes(self) -> bool:
-        return self.values.dtype == np.uint8 and self.white == 255
+        return self.values.dtype == np.uint8 and (self.scale.black, self.scale.white) == (0, 255)
 
     def picture(self, number: int, name: str) -> Picture:
         """One of them.
@@ -46,19 +56,25 @@ class NumberImages:
             return picture_from_array(image, name)
         if not np.isfinite(image).all():
             raise UserError(f"{name} holds NaN or infinite values: save finite ones.")
-        scaled = (image.astype(np.float64) - self.black) / (self.white - self.black)
+        black, white = self.scale.black, self.scale.white
+        # Halved, since the difference of two large numbers could be infinite.
+        scaled = (image.astype(np.float64) / 2 - black / 2) / (white / 2 - black / 2)
         picture = picture_from_array(np.clip(scaled, 0, 1).astype(np.float32), name)
-        if (self.black, self.white) == (0, 1):
+        if (black, white) == (0, 1):
             return picture
-        note = f"values {self.black:g}…{self.white:g} scaled to 0…1"
+        note = f"values {black:g}…{white:g} scaled to 0…1"
         return replace(picture, notes=(note, *picture.notes))
 
 
-def number_images(array: Array, name: str, wanted: Preprocessing) -> NumberImages:
+def number_images(
+    array: Array, name: str, wanted: Preprocessing, scale: Scale | None = None
+) -> NumberImages:
     """Understand an array (N,H,W), (N,H,W,C), (N,C,H,W) or (N,D) as images.
 
+    `scale` is that of the images to train on, which those to validate with share.
+
     Raises:
-        UserError: it is none of these, is empty, or does not hold numbers.
+        UserError: it is none of these, is empty, does not hold numbers, or is of another scale.
     """
     if array.dtype.kind not in "biuf":
         raise UserError(f"{name} holds {array.dtype} values, but images are numbers: save those.")
@@ -67,9 +83,61 @@ def number_images(array: Array, name: str, wanted: Preprocessing) -> NumberImage
     values, words = _channels_last(array, name, wanted)
     if values.dtype == np.bool_:
         values = values.view(np.uint8)
-    black, white, guessed = _range(values, name)
+    low, high = _finite_limits(values)
+    if low is None or high is None:
+        raise UserError(f"{name} holds nothing but NaN and infinite values: save finite ones.")
+    own = _scale(low, high, is_whole=values.dtype.kind in "iu")
+    if low == high and low < 0:
+        raise UserError(f"{name} holds nothing but {low:g}: save pictures of 0…1 or 0…255.")
+    told = own.remarks if scale is None else _shared_words(name, low, high, own, scale)
+    scale = scale or own
     understood = f"{name} {shape_text(array.shape)} {array.dtype}: {words}"
-    return NumberImages(values, black, white, (understood, *guessed))
+    return NumberImages(
+        values, scale, (understood, *told, *_brightness_words(name, low, high, scale))
+    )
+
+
+def _scale(low: float, high: float, *, is_whole: bool) -> Scale:
+    """Black and white of a whole set by its smallest and largest value."""
+    if low < 0:
+        words = f"it holds values below 0, so {low:g} is black and {high:g} is white"
+        return Scale(low, high, (words,))
+    if high <= 1:
+        return Scale(0.0, 1.0, ("it holds nothing but 0 and 1, so 1 is white",) if is_whole else ())
+    for white in (255.0, 65535.0):
+        if _LEAST_BYTE_WHITE <= high <= white:
+            return Scale(0.0, white)
+    return Scale(0.0, high, (f"no value is above {high:g}, so that is taken for white",))
+
+
+def _shared_words(name: str, low: float, high: float, own: Scale, shared: Scale) -> tuple[str, ...]:
+    """What of another part's values lies outside the scale of the images to train on.
+
+    Raises:
+        UserError: they are clearly of another scale, as bytes are beside numbers up to 1.
+    """
+    black, white = shared.black, shared.white
+    span = white / 2 - black / 2
+    is_beyond = max(high / 2 - white / 2, black / 2 - low / 2) > _MOST_BEYOND * span
+    is_unit = own == Scale(0.0, 1.0) and white >= _LEAST_BYTE_WHITE
+    if is_beyond or is_unit:
+        raise UserError(
+            f"{name} holds values {low:g}…{high:g}, but those to train on are {black:g} (black) to "
+            f"{white:g} (white): save both parts in one range."
+        )
+    if high > white or low < black:
+        return (f"{name} holds values {low:g}…{high:g}: what is beyond {black:g}…{white:g} is cut",)
+    return ()
+
+
+def _brightness_words(name: str, low: float, high: float, scale: Scale) -> tuple[str, ...]:
+    """Said of pixels that are all one value, or all dark: few networks learn from such."""
+    if low == high:
+        return (f"every pixel in {name} is {low:g}",)
+    share = (high / 2 - scale.black / 2) / (scale.white / 2 - scale.black / 2)
+    if share <= DARK:
+        return (f"dark: the brightest value in {name} ({high:g}) is {percent(share)} of white",)
+    return ()
 
 
 def _channels_last(array: Array, name: str, wanted: Preprocessing) -> tuple[Array, str]:
@@ -106,25 +174,6 @@ def _unrolled(array: Array, name: str) -> tuple[Array, str]:
         f"{name} has rows of {length:,} numbers, which fill no square image: save it as images × "
         "height × width."
     )
-
-
-def _range(values: Array, name: str) -> tuple[float, float, tuple[str, ...]]:
-    """Black and white of the whole set, and what had to be guessed."""
-    low, high = _finite_limits(values)
-    if low is None or high is None:
-        raise UserError(f"{name} holds nothing but NaN and infinite values: save finite ones.")
-    if low < 0:
-        if low == high:
-            raise UserError(f"{name} holds nothing but {low:g}: save pictures of 0…1 or 0…255.")
-        return low, high, (f"it holds values below 0, so {low:g} is black and {high:g} is white",)
-    if high <= 1:
-        return 0.0, 1.0, ()
-    if high < _LEAST_BYTE_WHITE:
-        return 0.0, high, (f"no value is above {high:g}, so that is taken for white",)
-    for white in (255.0, 65535.0):
-        if high <= white:
-            return 0.0, white, ()
-    return 0.0, high, (f"no value is above {high:g}, so that is taken for white",)
 
 
 def _finite_limits(values: Array) -> tuple[float | None, float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from backpropviz.engine.arrays import Array, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.catalog import Wanted
+from backpropviz.importers.datasets.wording import listed_names, unrepeated
 
 MOST_CLASSES = 1000
+_LAST_CODE_POINT = 0x10FFFF
 
 
 @frozen(eq=False)
@@ -31,22 +34,65 @@ def number_labels(
     Raises:
         UserError: they are negative, not whole, not finite, of too many kinds, or no labels.
     """
+    array = label_column(array, name)
+    if array.ndim == 2:
+        return _rows(array, name, wanted, class_names)
+    if array.dtype.kind == "U":
+        return _named(array, name)
+    if not wanted.is_classifier and wanted.outputs == 1 and array.dtype.kind == "f":
+        return _numbers(array[:, None], name)
+    return _classes(array, name, wanted, class_names)
+
+
+def label_column(array: Array, name: str) -> Array:
+    """Labels (N,) as numbers or text, or rows of numbers (N,K); each number can be a label.
+
+    Raises:
+        UserError: they are neither.
+    """
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
-        return _rows(array, name, wanted, class_names)
+        return array
     if array.ndim != 1:
         raise UserError(
             f"{name} has the shape {shape_text(array.shape)}, which is not one label an image: "
             "use one number each."
         )
     if array.dtype.kind in "US":
-        return _named(array.astype(str), name)
+        return as_text(array, name)
     if array.dtype.kind not in "biuf":
         raise UserError(f"{name} holds {array.dtype} values, but labels are numbers or names.")
-    if not wanted.is_classifier and wanted.outputs == 1 and array.dtype.kind == "f":
-        return _numbers(array[:, None], name)
-    return _classes(array, name, wanted, class_names)
+    return array
+
+
+def as_text(array: Array, name: str) -> Array:
+    """Text of an array, or bytes as UTF-8 text.
+
+    Raises:
+        UserError: it holds no characters, but numbers beyond them or bytes in another encoding.
+    """
+    if array.dtype.kind == "S":
+        return np.array([_decoded(content, name) for content in array.tolist()], dtype=np.str_)
+    code_points = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32)
+    wrong = (code_points > _LAST_CODE_POINT) | ((code_points >= 0xD800) & (code_points < 0xE000))
+    if wrong.any():
+        found = int(code_points[wrong][0])
+        raise UserError(
+            f"{name} holds the code {found:#x}, which is no character: save the names again."
+        )
+    return array
+
+
+def _decoded(content: bytes, name: str) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        shown = content[:40].decode("latin-1")
+        raise UserError(
+            f"{name} holds bytes that are no UTF-8 text (in Latin-1 they would be “{shown}”): save "
+            "text instead of bytes."
+        ) from None
 
 
 def natural_order(text: str) -> tuple[tuple[int, str], ...]:
@@ -61,8 +107,9 @@ def _rows(array: Array, name: str, wanted: Wanted, class_names: tuple[str, ...])
     is_one_hot = ((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()
     if is_one_hot:
         labels = array.argmax(axis=1).astype(np.int64)
-        names = _names(array.shape[1], class_names)
-        return Labels(labels, names, (f"{name}: a row a label, with a 1 at its class",))
+        count = array.shape[1]
+        words = (f"{name}: a row a label, with a 1 at its class", *_name_words(count, class_names))
+        return Labels(labels, _names(count, class_names), words)
     if wanted.is_classifier:
         raise UserError(
             f"{name} has rows of {array.shape[1]} numbers that are not one-hot, but the network "
@@ -89,6 +136,32 @@ def _named(array: Array, name: str) -> Labels:
 
 
 def _classes(array: Array, name: str, wanted: Wanted, class_names: tuple[str, ...]) -> Labels:
+    refuse_no_classes(array, name)
+    kinds = np.unique(array)
+    if len(kinds) > MOST_CLASSES:
+        raise _too_many(name, len(kinds))
+    if _are_numbered_on(kinds, wanted):
+        count = max(int(kinds[-1]) + 1, len(class_names))
+        return Labels(
+            array.astype(np.int64), _names(count, class_names), _name_words(count, class_names)
+        )
+    numbers = np.searchsorted(kinds, array).astype(np.int64)
+    written = tuple(f"{kind:.0f}" for kind in kinds.tolist())
+    are_named = len(class_names) == len(kinds)
+    remark = (
+        f"{name}: labels {listed_names(written, '')} are classes 0 to {len(kinds) - 1} in order"
+    )
+    unused = f"class_names has {len(class_names)} names for {len(kinds)} classes: not used"
+    more = (unused,) if class_names and not are_named else ()
+    return Labels(numbers, unrepeated(class_names) if are_named else written, (remark, *more))
+
+
+def refuse_no_classes(array: Array, name: str) -> None:
+    """Refuse numbers (N,) of which one is no class.
+
+    Raises:
+        UserError: it is negative or no whole number.
+    """
     if array.dtype.kind == "f":
         _refuse_fractions(array, name)
     first = int(array.argmin())
@@ -97,19 +170,6 @@ def _classes(array: Array, name: str, wanted: Wanted, class_names: tuple[str, ..
             f"{name}: the label of image {first} is {array[first]:g}, but classes are counted from "
             "0: correct it."
         )
-    kinds = np.unique(array)
-    if len(kinds) > MOST_CLASSES:
-        raise _too_many(name, len(kinds))
-    if _are_numbered_on(kinds, wanted):
-        count = max(int(kinds[-1]) + 1, len(class_names))
-        return Labels(array.astype(np.int64), _names(count, class_names))
-    numbers = np.searchsorted(kinds, array).astype(np.int64)
-    if len(class_names) == len(kinds):
-        names = class_names
-    else:
-        names = tuple(f"{kind:g}" for kind in kinds.tolist())
-    remark = f"{name}: labels {names[0]} to {names[-1]} are classes 0 to {len(kinds) - 1} in order"
-    return Labels(numbers, names, (remark,))
 
 
 def _are_numbered_on(kinds: Array, wanted: Wanted) -> bool:
@@ -130,9 +190,29 @@ def _refuse_fractions(array: Array, name: str) -> None:
 
 
 def _names(count: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    return unrepeated(_filled(count, class_names))
+
+
+def _filled(count: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(
         class_names[number] if number < len(class_names) else str(number) for number in range(count)
     )
+
+
+def _name_words(count: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Too few names, and names that repeat, are said."""
+    if not class_names:
+        return ()
+    words = []
+    if len(class_names) < count:
+        words.append(
+            f"class_names has {len(class_names)} names for {count} classes: the others are called "
+            "by their number"
+        )
+    repeated = [name for name, times in Counter(_filled(count, class_names)).items() if times > 1]
+    if repeated:
+        words.append(f"{listed_names(repeated)} names several classes: each has its number added")
+    return tuple(words)
 
 
 def _too_many(name: str, count: int) -> UserError:

@@ -10,10 +10,11 @@ from backpropviz.importers.datasets.catalog import Catalog, Wanted
 from backpropviz.importers.datasets.folder_catalog import folder_catalog
 from backpropviz.importers.datasets.folder_walk import SUFFIXES
 from backpropviz.importers.datasets.idx_file import is_idx
-from backpropviz.importers.datasets.idx_pair import idx_catalog, idx_images_in
+from backpropviz.importers.datasets.idx_pair import idx_catalog, idx_folder
 from backpropviz.importers.datasets.npz_catalog import npz_catalog
 from backpropviz.importers.datasets.photo_crops import photos_catalog
 from backpropviz.importers.datasets.watch import Watch
+from backpropviz.named_file import kind_at, named_path
 
 PHOTO_CROPS = "photos"
 BUNDLED = (*DIGIT_TITLES, PHOTO_CROPS)
@@ -38,10 +39,10 @@ def catalog_of(
 def _own(source: str, wanted: Wanted, watch: Watch) -> Catalog:
     if not source or "\0" in source:
         raise UserError(f"No data set is named: give {_KINDS}.")
-    path = Path(source)
+    path = named_path(source)
     try:
         if path.is_dir():
-            if idx_images_in(path):
+            if idx_folder(path):
                 return idx_catalog(source, path, wanted)
             return folder_catalog(source, path, watch)
         if not path.exists():
@@ -67,4 +68,7 @@ def _file(source: str, path: Path, wanted: Wanted) -> Catalog:
         )
     if suffix in (".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"):
         raise UserError(f"{path.name} is packed: unpack it and give the folder.")
+    kind = kind_at(path)
+    if kind is not None:
+        raise UserError(f"{path.name} is {kind.title}, no data set: give {_KINDS}.")
     raise UserError(f"{path.name} is no data set that can be read: give {_KINDS}.")

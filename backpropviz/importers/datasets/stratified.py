@@ -43,7 +43,8 @@ def held_out_mask(labels: Array, share: float, seed: int) -> Array | None:
     chosen = stratified(labels, count, seed, leave=1)
     if not chosen.any():
         raise UserError(
-            f"{len(labels)} samples are too few to hold {share:.0%} out: hold out 0, or add more."
+            f"{len(labels)} samples are too few to hold {100 * share:.3g} % of them out: set the "
+            "share held out to 0, or add samples."
         )
     return chosen
 

@@ -308,6 +308,7 @@ class AnalysisDesk(QObject):
     def _show_conventions(self) -> None:
         """Tick what the pass is computed with, and say below what is not the standard."""
         from backpropviz.engine.conventions import applicable, conventions_of, differences
+        from backpropviz.engine.mode import has_modes, training_refusal
 
         opened = self._controller.opened
         if opened is None:
@@ -324,6 +325,10 @@ class AnalysisDesk(QObject):
         if opened.subject.is_edited:
             words.append(self.tr("edited"))
             reasons.append(opened.subject.model.remark)
+        if has_modes(network) and not opened.subject.mode.training:
+            words.append(self.tr("mode eval"))
+            refusal = training_refusal(network, opened.view.tape.batch)
+            reasons.append(refusal or self._window.actions_by_name["eval_mode"].toolTip())
         whole = self._window.actions_by_name["whole_numbers"]
         whole.setChecked(opened.subject.whole_numbers)
         if opened.subject.whole_numbers:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from backpropviz.engine.address import Address
 from backpropviz.errors import UserError
+from backpropviz.number_text import real_number
 from backpropviz.ui.dialogs.ask import ask
 from backpropviz.ui.opened import Opened
 
@@ -32,7 +33,7 @@ def ask_value(window: MainWindow, opened: Opened, address: Address) -> float | N
 
     heading = window.tr("Change {address}").format(address=address)
     hint = window.tr("The pass is recorded again with this number; the place is kept.")
-    text = ask(window, heading, hint, f"{before:.9g}", refusal)
+    text = ask(window, heading, hint, f"{before + 0.0:.9g}", refusal)
     return None if text is None else read_number(text)
 
 
@@ -42,7 +43,7 @@ def read_number(text: str) -> float:
     Raises:
         UserError: it is none.
     """
-    try:
-        return float(text.replace("−", "-"))
-    except ValueError:
-        raise UserError(f"“{text}” is no number: give one such as −2 or 0.5.") from None
+    number = real_number(text)
+    if number is None:
+        raise UserError(f"“{text:.40}” is no number: give one such as −2 or 0.5.")
+    return number

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
@@ -16,6 +16,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.numbers import full
 from backpropviz.scene.theme import BODY_STRONG, MONO
 from backpropviz.ui.analysis.edit import read_number
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _WIDTH, _GAP, _BLOCK_GAP = 58, 4, 14
 _STEPS = {Qt.Key.Key_Up: 1.0, Qt.Key.Key_Down: -1.0}
@@ -35,7 +36,7 @@ class NumberField(QLineEdit):
         self.setFixedWidth(_WIDTH)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setAccessibleName(str(address))
-        self.setToolTip(str(address))
+        self.setToolTip(plain_tip(str(address)))
         self.returnPressed.connect(self._take)
 
     def show_value(self, value: float) -> None:
@@ -78,7 +79,7 @@ class NumberGrid(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(_GAP)
-        name = QLabel(str(address))
+        name = PlainLabel(str(address))
         name.setFont(qfont(BODY_STRONG))
         column.addWidget(name)
         column.addLayout(self._blocks(array.shape))

@@ -41,7 +41,7 @@ def verdict(found: Checked, also: str = "") -> str:
     if found.outcome is Outcome.KINK:
         if found.closer is None:
             return f"{pair}: the value stands on a kink, so there is no verdict."
-        numeric = f"{found.closer.numeric:.9g}".replace("-", "−")
+        numeric = f"{found.closer.numeric + 0.0:.9g}".replace("-", "−")
         return (
             f"✓ {pair}: a kink lies within ±h; with h = {found.closer.h:.0e}, where none lies, "
             f"the difference is {numeric} and agrees."

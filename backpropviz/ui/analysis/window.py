@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 
 from backpropviz.debugger.going import GoToAddress
 from backpropviz.engine.address import Address
@@ -16,34 +15,34 @@ from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.side_window import SideWindow
 
 if TYPE_CHECKING:
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
 
 
-class AnalysisWindow(QDialog):
+class AnalysisWindow(SideWindow):
     """A window beside the debugger; it is deleted when it is closed."""
 
     def __init__(
         self, bench: Workbench, window: MainWindow, title: str, canvas: SceneView | None = None
     ) -> None:
         super().__init__(window)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setModal(False)
         self.setWindowTitle(title)
         self.bench, self.controller = bench, bench.controller
         self.colors: Theme = window.theme
         self.worker = Background(self)
-        self.heading = QLabel(title)
+        self.heading = PlainLabel(title)
         self.heading.setFont(qfont(CARD_TITLE))
         self.heading.setContentsMargins(16, 0, 0, 0)
         self.canvas = canvas or SceneView()
         self.canvas.setAccessibleName(title)
         self.canvas.resized.connect(self.draw)
         self.canvas.describe = bench.pointing.describe
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setObjectName("Note")
         self.note.setWordWrap(True)
         self._lay_out()

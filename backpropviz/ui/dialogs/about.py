@@ -6,12 +6,13 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from PySide6.QtCore import qVersion
-from PySide6.QtWidgets import QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from backpropviz.assets import resource, resource_names
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.version import __version__
 
 _LIBRARIES = ("PySide6-Essentials", "numpy", "scipy", "pillow", "pyqtgraph")
@@ -38,7 +39,7 @@ class AboutDialog(FramedDialog):
 def _versions() -> QWidget:
     lines = [f"Python {platform.python_version()}", f"Qt {qVersion()}"]
     lines += [f"{name} {_version(name)}" for name in _LIBRARIES]
-    label = QLabel("\n".join(lines))
+    label = PlainLabel("\n".join(lines))
     label.setFont(qfont(MONO))
     page = QWidget()
     column = QVBoxLayout(page)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex
 from PySide6.QtWidgets import QCheckBox, QCompleter, QLineEdit, QSpinBox, QWidget
 
 from backpropviz.debugger.breakpoints import Breakpoint
+from backpropviz.debugger.conditions import OFFERED
 from backpropviz.debugger.marks import ToggleBreakpoint
 from backpropviz.engine.address import parse
 from backpropviz.engine.program import Phase
 from backpropviz.errors import UserError
+from backpropviz.expression.language import word_start
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
+from backpropviz.ui.controls import Suggestions
 from backpropviz.ui.dialogs.frame import FramedDialog, form
 from backpropviz.ui.opened import Opened
 
 _PHASES = {phase.value: phase for phase in Phase}
 _WIDTH = 340
+_NOTHING = "\n"
+"""What no word begins with."""
 
 
 class BreakpointDialog(FramedDialog):
@@ -31,7 +37,8 @@ class BreakpointDialog(FramedDialog):
         self._condition.setPlaceholderText("abs(term) > 5,  value is nan")
         layers = [node.name for node in opened.view.tape.network.nodes]
         addresses = [str(address) for address in opened.view.tape]
-        self._place.setCompleter(QCompleter([*_PHASES, *layers, *addresses], self._place))
+        Suggestions([*_PHASES, *layers, *addresses], self._place)
+        self._condition.setCompleter(_WordCompleter([*OFFERED, *addresses], self._condition))
         for line in (self._place, self._condition):
             line.setFont(qfont(MONO))
             line.setFixedWidth(_WIDTH)
@@ -85,6 +92,23 @@ class BreakpointDialog(FramedDialog):
         hint = self.tr("A phase, a layer, an array or one value; a condition on value or term.")
         self.say(refusal or hint)
         self._accept.setEnabled(not refusal)
+
+
+class _WordCompleter(QCompleter):
+    """Completes the word before the cursor, not the whole line."""
+
+    def __init__(self, words: list[str], line: QLineEdit) -> None:
+        super().__init__(words, line)
+        self._line = line
+
+    def splitPath(self, path: str) -> list[str]:
+        at = self._line.cursorPosition()
+        word = path[word_start(path, at) : at]
+        return [word or _NOTHING]
+
+    def pathFromIndex(self, index: QModelIndex | QPersistentModelIndex) -> str:
+        text, at = self._line.text(), self._line.cursorPosition()
+        return text[: word_start(text, at)] + super().pathFromIndex(index) + text[at:]
 
 
 def ask_breakpoint(parent: QWidget, opened: Opened, mark: Breakpoint | None) -> Breakpoint | None:

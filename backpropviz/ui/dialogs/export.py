@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QWidget
 from backpropviz.debugger.steps import Depth
 from backpropviz.errors import UserError
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
-from backpropviz.figures.frames import FrameRange, frames
+from backpropviz.figures.frames import END, FrameRange, frames, offered_ranges
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
@@ -23,6 +23,7 @@ from backpropviz.ui.dialogs.frame import FramedDialog, form
 from backpropviz.ui.opened import Opened
 
 _ONE, _RANGE = "one", "range"
+_FROM_HERE: Final = "from here"
 _FORMATS: Final = {
     _ONE: (("PNG", "png"), ("SVG", "svg"), ("PDF", "pdf")),
     _RANGE: (("PDF", "pdf"), ("PNG folder", "png"), ("SVG folder", "svg")),
@@ -90,13 +91,22 @@ class ExportDialog(FramedDialog):
         self._depth = _choices(
             self.tr("A frame for each"), [(d.title, d) for d in Depth if d > Depth.PASS], depth
         )
+        self._offered = {part.name: part for part in offered_ranges(self._opened.view)}
+        offers = [(self.tr(part.title), name) for name, part in self._offered.items()]
+        self._part = _choices(
+            self.tr("Part"), [*offers, (self.tr("from here to …"), _FROM_HERE)], _FROM_HERE
+        )
         start, stop = self._opened.view.block
-        self._first, self._last = (QLineEdit(text) for text in (str(start + 1), str(stop)))
+        here = END if self._opened.view.is_done else str(start + 1)
+        self._first, self._last = QLineEdit(here), QLineEdit(str(stop))
         for line in (self._first, self._last):
             line.setFont(qfont(MONO))
             line.setFixedWidth(_WIDTH)
-            line.setToolTip(self.tr("The number of a step, or an address."))
+            line.setPlaceholderText(self.tr("an address, a step, start or end"))
+            line.setToolTip(self.tr("An address, the number of a step, “start” or “end”."))
+            line.textEdited.connect(self._leave_part)
             line.textChanged.connect(self._refresh)
+        self._part.chosen.connect(self._choose_part)
         for control in (self._what, self._format, self._size, self._scale, self._depth):
             control.chosen.connect(self._refresh)
 
@@ -104,6 +114,7 @@ class ExportDialog(FramedDialog):
         self._rows = form()
         for title, control in (
             (self.tr("Export"), self._what),
+            (self.tr("Part"), self._part),
             (self.tr("From"), self._first),
             (self.tr("To"), self._last),
             (self.tr("Depth"), self._depth),
@@ -125,10 +136,27 @@ class ExportDialog(FramedDialog):
         self._export.clicked.connect(self._ask_path)
         self.setMinimumWidth(520)
 
+    def _choose_part(self, name: object) -> None:
+        """Write the ends of a part into the fields, which say what is exported."""
+        part = self._offered.get(str(name))
+        if part is None:
+            start, _ = self._opened.view.block
+            self._first.setText(END if self._opened.view.is_done else str(start + 1))
+            self._last.clear()
+            self._last.setFocus()
+            return
+        self._depth.set_value(part.depth)
+        self._first.setText(str(part.start + 1))
+        self._last.setText(str(part.stop))
+
+    def _leave_part(self) -> None:
+        """What is typed is no offered part any more."""
+        self._part.set_value(_FROM_HERE)
+
     def _refresh(self) -> None:
         what = str(self._what.value)
         is_range = what == _RANGE
-        for control in (self._first, self._last, self._depth):
+        for control in (self._part, self._first, self._last, self._depth):
             self._rows.setRowVisible(control, is_range)
         before = self._format.value
         formats = _FORMATS[what]
@@ -145,7 +173,7 @@ class ExportDialog(FramedDialog):
         frames_text = self.tr("1 frame") if count == 1 else self.tr("{n} frames")
         self.say(frames_text.format(n=f"{count:,}") if is_range else "")
         self._export.setEnabled(True)
-        self.adjustSize()
+        self.fit()
 
     def frame_range(self) -> FrameRange:
         """The frames that are wished for.
@@ -160,7 +188,9 @@ class ExportDialog(FramedDialog):
             return frames(view, view.state.k, view.state.k, view.depth, room, colors)
         depth = self._depth.value
         wanted = depth if isinstance(depth, Depth) else view.depth
-        first, last = _end(self._first.text()), _end(self._last.text())
+        first, last = self._first.text(), self._last.text()
+        if not last.strip():
+            raise UserError(self.tr("To where? Give an address, the number of a step, or “end”."))
         return frames(view, first, last, wanted, room, colors)
 
     def _ask_path(self) -> None:
@@ -246,12 +276,6 @@ def _write(
         cancelled=cancelled,
     )
     return job.path if is_done else None
-
-
-def _end(text: str) -> int | str:
-    """An end of a range: a step counted from 1, or an address."""
-    wanted = text.strip().replace(",", "")
-    return int(wanted) - 1 if wanted.isdigit() else wanted
 
 
 def _choices(name: str, choices: list[tuple[str, object]], first: object) -> Segmented:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from backpropviz.engine.preprocessing import Fit, Invert, Preprocessing, Resample
 from backpropviz.errors import UserError
@@ -18,6 +18,7 @@ from backpropviz.scene.marks import Rect, Scene, Stroke
 from backpropviz.scene.theme import LABEL, PANEL_TITLE, Theme
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.dialogs.frame import FramedDialog, form
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.subject import Subject
 
@@ -46,7 +47,7 @@ class FittingDialog(FramedDialog):
             pictures.addLayout(_titled(title, view))
         self.body.addLayout(pictures)
         self._add_choices()
-        self._steps = QLabel()
+        self._steps = PlainLabel()
         self._steps.setFont(qfont(LABEL))
         self._steps.setWordWrap(True)
         self.body.addWidget(self._steps)
@@ -139,7 +140,7 @@ def _picture_view() -> SceneView:
 
 
 def _titled(title: str, view: SceneView) -> QVBoxLayout:
-    label = QLabel(title)
+    label = PlainLabel(title)
     label.setFont(qfont(PANEL_TITLE))
     column = QVBoxLayout()
     column.setSpacing(6)

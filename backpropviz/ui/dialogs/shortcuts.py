@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, MONO, ROW
 from backpropviz.ui.action_set import key_text, translated
 from backpropviz.ui.actions import ACTIONS, ActionSpec, Scope
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 
 
 class ShortcutSheet(FramedDialog):
@@ -45,7 +46,7 @@ def _column(menus: tuple[str, ...]) -> QVBoxLayout:
     result = QVBoxLayout()
     result.setSpacing(6)
     for menu in menus:
-        heading = QLabel(translated("Menus", menu))
+        heading = PlainLabel(translated("Menus", menu))
         heading.setFont(qfont(BODY_STRONG))
         result.addWidget(heading)
         result.addLayout(_rows(menu))
@@ -61,10 +62,10 @@ def _rows(menu: str) -> QGridLayout:
     grid.setColumnStretch(0, 1)
     specs = [spec for spec in ACTIONS if spec.menu == menu and spec.keys]
     for row, spec in enumerate(specs):
-        title = QLabel(_title(spec))
+        title = PlainLabel(_title(spec))
         title.setFont(qfont(ROW))
         title.setToolTip(translated("Actions", spec.help))
-        keys = QLabel("   ".join(key_text(key) for key in spec.keys))
+        keys = PlainLabel("   ".join(key_text(key) for key in spec.keys))
         keys.setFont(qfont(MONO))
         keys.setAlignment(Qt.AlignmentFlag.AlignRight)
         grid.addWidget(title, row, 0)

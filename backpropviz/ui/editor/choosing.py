@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QAction
 
 from backpropviz.ui.controls import Chip
+from backpropviz.ui.plain_text import plain_tip, plain_title
 
 
 class ChoiceChip(Chip):
@@ -35,9 +36,9 @@ class ChoiceChip(Chip):
         if choice is None:
             return None
         value, text, help_text = choice
-        action = QAction(text, self.menu())
+        action = QAction(plain_title(text), self.menu())
         action.setData(value)
-        action.setToolTip(help_text)
+        action.setToolTip(plain_tip(help_text))
         action.triggered.connect(self._choose)
         return action
 

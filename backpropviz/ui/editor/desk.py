@@ -13,9 +13,11 @@ from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.subject import suits
 
 if TYPE_CHECKING:
+    from backpropviz.engine.architecture.draft import Draft
     from backpropviz.engine.model import Model
     from backpropviz.ui.editor.draft_controller import DraftController
     from backpropviz.ui.editor.window import NetworkEditor
+    from backpropviz.ui.kept_work import KeptDraft
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
 
@@ -39,6 +41,33 @@ class EditorDesk(QObject):
         window.actions_by_name.bind(
             {"new_network": self.new_network, "edit_network": self.edit_network}
         )
+
+    @property
+    def unsaved(self) -> Draft | None:
+        """A draft that is in no file."""
+        kept = self._kept
+        return kept.draft if kept is not None and kept.is_unsaved else None
+
+    @property
+    def kept_draft(self) -> KeptDraft | None:
+        """The same with what it began with, to be kept."""
+        from backpropviz.ui.kept_work import KeptDraft
+
+        if self._kept is None or self.unsaved is None:
+            return None
+        return KeptDraft(self._kept.draft, self._kept.base, self.editor is not None)
+
+    def take_kept(self, kept: KeptDraft) -> None:
+        """The draft of another window; it is still in no file."""
+        from backpropviz.ui.editor.draft_controller import DraftController
+
+        if self.editor is not None:
+            self.editor.close()
+        controller = DraftController(kept.draft, kept.base, self)
+        controller.in_file = None
+        self._keep(controller)
+        if kept.is_shown:
+            self.new_network()
 
     def new_network(self) -> None:
         """Open the editor: on what was drafted last, else on a network to begin with."""
@@ -81,13 +110,19 @@ class EditorDesk(QObject):
     def _show(self, controller: DraftController) -> None:
         from backpropviz.ui.editor.window import NetworkEditor
 
-        if self._kept is not controller and self._kept is not None:
-            self._kept.deleteLater()
-        self._kept = controller
+        self._keep(controller)
         self.editor = NetworkEditor(self._window, controller, self._window.theme)
         self.editor.finished.connect(self._forget)
         self.editor.open_wanted.connect(self._open)
         self.editor.train_wanted.connect(self._train)
+
+    def _keep(self, controller: DraftController) -> None:
+        if self._kept is controller:
+            return
+        if self._kept is not None:
+            self._kept.deleteLater()
+        self._kept = controller
+        controller.changed.connect(self._bench.autosave.note)
 
     def _raise(self) -> None:
         if self.editor is not None:

@@ -29,6 +29,8 @@ class DraftController(QObject):
     def __init__(self, draft: Draft, base: Model | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.base = base
+        self.in_file: Draft | None = draft
+        """What a file, or a start from it, gives again; None: no draft is safe."""
         self.history = DraftHistory(draft)
         self.survey: Survey = survey(draft)
         self.plan: WeightPlan = weight_plan(draft, base, self.survey)
@@ -48,6 +50,11 @@ class DraftController(QObject):
     def places(self) -> tuple[str, ...]:
         """All that can be chosen, in order."""
         return (IMAGE_NAME, *self.draft.names, LOSS_NAME)
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether the draft is in no file."""
+        return self.draft != self.in_file
 
     def edit(self, label: str, make: Callable[[Draft], Draft], choose: str = "") -> str:
         """Do an edit and choose a layer; returns why it cannot be done, or nothing."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from backpropviz.engine.architecture.survey import Problem
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.draft_controller import DraftController
 from backpropviz.ui.editor.weight_row import WeightRow
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 
 class EditorFoot(QFrame):
@@ -22,7 +23,7 @@ class EditorFoot(QFrame):
         self._controller = controller
         self._refusal = ""
         self._is_busy = False
-        self.note = QLabel()
+        self.note = PlainLabel()
         self.note.setObjectName("Note")
         self.note.setWordWrap(True)
         self.weights = WeightRow()
@@ -62,13 +63,14 @@ class EditorFoot(QFrame):
 
     def tell(self) -> None:
         """The sentence, and what can be done with the draft."""
-        problem = self._controller.survey.problem
-        text = _told(problem) if problem is not None else self._weights_text()
+        survey = self._controller.survey
+        problem = survey.problem
+        text = _told(problem) if problem is not None else survey.remark or self._weights_text()
         self.note.setText(self._refusal or text)
-        self._color(is_wrong=problem is not None or bool(self._refusal))
+        self._color(is_wrong=problem is not None or bool(self._refusal or survey.remark))
         for button in (self.save, self.train, self.open):
             button.setEnabled(problem is None and not self._is_busy)
-            button.setToolTip("" if problem is None else _told(problem))
+            button.setToolTip("" if problem is None else plain_tip(_told(problem)))
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

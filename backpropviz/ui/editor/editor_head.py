@@ -15,6 +15,7 @@ from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
 from backpropviz.ui.editor.form import text_line
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import plain_tip
 
 EMPTY = "empty"
 
@@ -74,7 +75,7 @@ class EditorHead(QFrame):
     @staticmethod
     def _offer(button: QToolButton, word: str, label: str, keys: str) -> None:
         button.setEnabled(bool(label))
-        button.setToolTip(f"{word}: {label}  {keys}" if label else word)
+        button.setToolTip(plain_tip(f"{word}: {label}  {keys}" if label else word))
 
     def _change_title(self) -> None:
         if self.title.isModified():

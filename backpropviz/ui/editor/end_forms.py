@@ -6,18 +6,18 @@ from dataclasses import replace
 from functools import partial
 from typing import ClassVar, Literal
 
-from PySide6.QtWidgets import QLabel
-
 from backpropviz.engine.architecture import ends
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.kinds.registry import loss_kinds
 from backpropviz.frozen import Setting, frozen, setting, setting_of
+from backpropviz.number_text import whole_number
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
 from backpropviz.ui.editor.facts_view import FactsView, bytes_text, count_text
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.setting_fields import SettingFields
+from backpropviz.ui.plain_text import PlainLabel
 
 _MOST_NUMBERED = 1000
 
@@ -51,7 +51,7 @@ class ImageForm(EditorForm):
     def __init__(self, controller: DraftController) -> None:
         super().__init__()
         self._controller = controller
-        note = QLabel(self.tr("Pictures of any size are brought to these measures."))
+        note = PlainLabel(self.tr("Pictures of any size are brought to these measures."))
         note.setObjectName("Note")
         note.setWordWrap(True)
         self.column.addWidget(note)
@@ -104,7 +104,7 @@ class LossForm(EditorForm):
         self.add_row(self.tr("Loss"), self.kind)
         self.keep_place_for_fields()
         self.classes_note = self.add_row(self.tr("Classes"), self.classes)
-        note = QLabel(
+        note = PlainLabel(
             self.tr(
                 "A number gives as many classes that are called 0, 1, 2, …; the last layer "
                 "needs an output for each."
@@ -154,6 +154,7 @@ class LossForm(EditorForm):
 def class_names(text: str) -> tuple[str, ...]:
     """Names from a line: those between commas, or as many numbers as it says."""
     plain = text.strip()
-    if plain.isdecimal() and int(plain) <= _MOST_NUMBERED:
-        return tuple(str(number) for number in range(int(plain)))
+    count = whole_number(plain, 0, _MOST_NUMBERED)
+    if count is not None:
+        return tuple(str(number) for number in range(count))
     return tuple(part.strip() for part in plain.split(",") if part.strip())

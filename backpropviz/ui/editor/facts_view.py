@@ -10,6 +10,7 @@ from backpropviz.engine.arrays import Shape, shape_text
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW
 from backpropviz.ui.editor.setting_fields import LABEL_WIDTH
+from backpropviz.ui.plain_text import PlainLabel
 
 UNKNOWN = "not known yet"
 
@@ -39,7 +40,7 @@ class FactsView(QWidget):
         return self._values[label].text()
 
     def _add(self, label: str) -> QLabel:
-        title, value = QLabel(label), QLabel()
+        title, value = PlainLabel(label), PlainLabel()
         title.setFont(qfont(ROW))
         title.setObjectName("Secondary")
         title.setMinimumWidth(LABEL_WIDTH)

@@ -10,6 +10,7 @@ from backpropviz.scene.theme import LABEL, PANEL_TITLE, ROW
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.editor_line import EditorLine
 from backpropviz.ui.editor.setting_fields import LABEL_WIDTH, SettingFields
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 
 class EditorForm(QScrollArea):
@@ -25,7 +26,7 @@ class EditorForm(QScrollArea):
         self.column = QVBoxLayout(inner)
         self.column.setContentsMargins(16, 10, 16, 16)
         self.column.setSpacing(10)
-        self.alert = QLabel()
+        self.alert = PlainLabel()
         self.alert.setObjectName("Alert")
         self.alert.setWordWrap(True)
         self.alert.hide()
@@ -41,7 +42,7 @@ class EditorForm(QScrollArea):
 
     def add_row(self, label: str, control: QWidget) -> QLabel:
         """A control with its label; returns the line below for what is refused."""
-        title, note = QLabel(label), QLabel()
+        title, note = PlainLabel(label), PlainLabel()
         title.setFont(qfont(ROW))
         title.setFixedSize(LABEL_WIDTH, 28)
         title.setBuddy(control)
@@ -64,7 +65,7 @@ class EditorForm(QScrollArea):
 
     def add_title(self, text: str) -> None:
         """The heading of a part."""
-        title = QLabel(text)
+        title = PlainLabel(text)
         title.setFont(qfont(PANEL_TITLE))
         self.column.addSpacing(4)
         self.column.addWidget(title)
@@ -99,5 +100,5 @@ def text_line(name: str, help_text: str = "") -> EditorLine:
     """A line for a name."""
     line = EditorLine()
     line.setAccessibleName(name)
-    line.setToolTip(help_text)
+    line.setToolTip(plain_tip(help_text))
     return line

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, QRect
+from PySide6.QtWidgets import QWidget
 
 from backpropviz.engine.architecture.catalog import Entry, catalog
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.floating import Floating
 from backpropviz.ui.fuzzy import match
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _WIDTH = 380
@@ -16,46 +17,32 @@ _MOST_ROWS = 20
 """So many fit on a screen of 768 pixels; the others are scrolled to."""
 
 
-class KindChooser(QDialog):
+class KindChooser(Floating):
     """Enter or a click takes a kind: `chosen` is its name, or nothing."""
 
-    def __init__(self, parent: QWidget, colors: Theme, place: QPoint) -> None:
-        super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
+    def __init__(self, parent: QWidget, colors: Theme, corner: QPoint) -> None:
+        rows = RowList(parent.tr("Kinds of layers"), parent.tr("No kind has this name."))
+        super().__init__(parent, colors, rows, parent.tr("Kind of layer"))
         self.chosen = ""
-        self.line = QLineEdit()
+        self._corner = parent.window().mapFromGlobal(corner)
         self.line.setFixedHeight(32)
         self.line.setPlaceholderText(self.tr("Which layer?"))
-        self.line.setAccessibleName(self.tr("Kind of layer"))
-        self.rows = RowList(self.tr("Kinds of layers"), self.tr("No kind is called so."))
-        self.rows.use_theme(colors)
-        self.rows.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.help = QLabel()
+        self.help = PlainLabel()
         self.help.setObjectName("Note")
         self.help.setWordWrap(True)
         self.help.setFixedHeight(34)
         self.help.setContentsMargins(8, 0, 8, 0)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(8, 8, 8, 8)
-        column.setSpacing(6)
-        for part in (self.line, self.rows, self.help):
-            column.addWidget(part)
+        self.column.addWidget(self.help)
         self.line.textChanged.connect(self._search)
-        self.line.returnPressed.connect(self._take)
-        self.line.installEventFilter(self)
         self.rows.currentRowChanged.connect(self._tell)
-        self.rows.itemClicked.connect(self._take)
-        self.setFixedWidth(_WIDTH)
-        self.rows.setFixedHeight(ROW_HEIGHT * min(len(catalog()), _MOST_ROWS) + 2)
         self._search("")
-        self.move(place)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()), 0)
-            if by and self.rows.count():
-                self.rows.setCurrentRow((self.rows.currentRow() + by) % self.rows.count())
-                return True
-        return super().eventFilter(watched, event)
+    def place(self, area: QRect) -> QRect:
+        """Below its button, as far as the window has room."""
+        height = min(102 + ROW_HEIGHT * min(len(catalog()), _MOST_ROWS), area.height() - 16)
+        left = min(self._corner.x(), area.width() - _WIDTH - 8)
+        top = min(self._corner.y(), area.height() - height - 8)
+        return QRect(max(8, left), max(8, top), _WIDTH, height)
 
     def _search(self, text: str) -> None:
         found = [(_cost(text, entry), entry) for entry in catalog().values()]
@@ -73,9 +60,10 @@ class KindChooser(QDialog):
         key = self.rows.current_key
         self.help.setText(catalog()[key].about.help if key else "")
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Choose the marked kind, and leave."""
         self.chosen = self.rows.current_key
-        self.accept()
+        super().take()
 
 
 def _row(entry: Entry, last: Entry | None) -> Row:
@@ -93,12 +81,3 @@ def _cost(text: str, entry: Entry) -> int | None:
     family = match(text, entry.about.family.value)
     costs = [cost for cost in (own, None if family is None else family + 1000) if cost is not None]
     return min(costs, default=None)
-
-
-def choose_kind(parent: QWidget, colors: Theme, place: QPoint) -> str:
-    """Let a person choose a kind; nothing where they did not."""
-    chooser = KindChooser(parent, colors, place)
-    chooser.exec()
-    chosen = chooser.chosen
-    chooser.deleteLater()
-    return chosen

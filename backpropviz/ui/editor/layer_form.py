@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from PySide6.QtWidgets import QLabel
-
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.frozen import setting_of
@@ -16,6 +14,7 @@ from backpropviz.ui.editor.facts_view import FactsView, fact_rows
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.inputs_field import InputsField
 from backpropviz.ui.editor.setting_fields import SettingFields
+from backpropviz.ui.plain_text import PlainLabel
 
 
 class LayerForm(EditorForm):
@@ -34,7 +33,7 @@ class LayerForm(EditorForm):
         self.inputs.given.connect(self._change_inputs)
         self.facts = FactsView()
         self.add_row(self.tr("Kind"), self.kind)
-        self.help = QLabel()
+        self.help = PlainLabel()
         self.help.setObjectName("Note")
         self.help.setWordWrap(True)
         self.column.addWidget(self.help)

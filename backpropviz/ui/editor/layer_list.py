@@ -33,6 +33,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_MEDIUM, INDEX, LIGHT, ROW, Theme
 from backpropviz.ui.editor.layer_rows import LayerRow
 from backpropviz.ui.icons import pixmap
+from backpropviz.ui.plain_text import plain_tip
 
 ROW_HEIGHT = 42
 _ROLE = Qt.ItemDataRole.UserRole
@@ -141,7 +142,7 @@ class LayerList(QListWidget):
         item.setData(_ROLE, row)
         said = f"{row.name}, {row.summary}, {row.shape}"
         item.setText(f"{said}. {row.problem}" if row.problem else said)
-        item.setToolTip(row.problem)
+        item.setToolTip(plain_tip(row.problem))
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         item.setFlags(flags | Qt.ItemFlag.ItemIsDragEnabled if row.is_movable else flags)
 

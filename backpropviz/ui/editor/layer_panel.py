@@ -15,7 +15,7 @@ from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.controls import PanelHead, hairline
 from backpropviz.ui.editor.draft_controller import DraftController
-from backpropviz.ui.editor.kind_chooser import choose_kind
+from backpropviz.ui.editor.kind_chooser import KindChooser
 from backpropviz.ui.editor.layer_list import LayerList
 from backpropviz.ui.editor.layer_rows import editor_rows
 
@@ -69,9 +69,14 @@ class LayerPanel(QFrame):
         """Let a person choose a kind, and add such a layer after the chosen one."""
         place = self.plus.mapToGlobal(QPoint(-340, self.plus.height() + 4))
         place.setX(max(place.x(), self.mapToGlobal(QPoint(8, 0)).x()))
-        kind = choose_kind(self, self.colors, place)
-        if kind:
-            self.add_layer(kind)
+        chooser = KindChooser(self, self.colors, place)
+        chooser.taken.connect(self._add_chosen)
+        chooser.open()
+
+    def _add_chosen(self) -> None:
+        chooser = self.sender()
+        if isinstance(chooser, KindChooser) and chooser.chosen:
+            self.add_layer(chooser.chosen)
 
     def add_layer(self, kind: str) -> None:
         """Add a layer with the usual settings of its kind."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 
 from PySide6.QtCore import QSettings
-from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QPushButton, QWidget
 
 from backpropviz.engine.model import Model
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.number_text import real_number
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.editor.form import text_line
+from backpropviz.ui.plain_text import PlainLabel
 
 _BUNDLED = (("mnist:0", "A handwritten digit"), ("photo:chelsea", "A photo"))
 
@@ -37,6 +39,8 @@ class PictureDialog(FramedDialog):
         )
         self.say(self._hint)
         self.target = text_line(self.tr("Target"))
+        self.target.setParent(self)
+        self.target.setVisible(self._needs_target)
         if self._needs_target:
             self._ask_target()
         is_gray = model.network.input_shape[0] == 1
@@ -53,7 +57,7 @@ class PictureDialog(FramedDialog):
         network = self._model.network
         count = math.prod(network.shapes[network.output])
         text = self.tr("Target: {count} numbers, separated by commas").format(count=count)
-        self.body.addWidget(QLabel(text))
+        self.body.addWidget(PlainLabel(text))
         self.body.addWidget(self.target)
 
     def _choice(self, text: str) -> QPushButton:
@@ -85,12 +89,12 @@ class PictureDialog(FramedDialog):
             return ""
         network = self._model.network
         try:
-            numbers = [float(piece) for piece in self.target.text().split(",")]
+            numbers = [real_number(piece) for piece in self.target.text().split(",")]
+            if None in numbers:
+                return self.tr("Give the target as numbers, separated by commas.")
             network.loss.target(numbers, (1, *network.shapes[network.output]))
         except UserError as error:
             return str(error)
-        except ValueError:
-            return self.tr("Give the target as numbers, separated by commas.")
         return ""
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Iterator
+from dataclasses import Field, fields
 from typing import Any, TypeAlias, get_type_hints
 
 from PySide6.QtCore import Qt, Signal
@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from backpropviz.engine.fields import Configuration
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
 from backpropviz.frozen import Setting, setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, MONO, ROW
@@ -23,6 +24,7 @@ from backpropviz.ui.editor.setting_text import (
     setting_text,
     takes_whole_numbers,
 )
+from backpropviz.ui.plain_text import PlainLabel
 
 Setter: TypeAlias = Callable[[str, object], str]
 """Takes a field's name and value; returns why it is refused, or nothing."""
@@ -61,6 +63,14 @@ class SettingLine(EditorLine):
             self.given.emit()
 
 
+def settings_of(configuration: Configuration) -> Iterator[Field[Any]]:
+    """What a person sets; the mode of a layer is that of the whole pass."""
+    is_moded = isinstance(configuration, Moded)
+    for field in fields(configuration):  # type: ignore[arg-type]
+        if not (is_moded and field.name in MODE_FIELDS):
+            yield field
+
+
 class SettingFields(QWidget):
     """Made for one kind of configuration; `show_values` follows it afterwards."""
 
@@ -77,7 +87,7 @@ class SettingFields(QWidget):
         self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         self._grid.setColumnStretch(1, 1)
         hints = get_type_hints(type(configuration))
-        for number, field in enumerate(fields(configuration)):  # type: ignore[arg-type]
+        for number, field in enumerate(settings_of(configuration)):
             about = setting_of(configuration, field.name)
             self._add(number, field.name, about, hints[field.name])
         self.show_values(configuration)
@@ -99,12 +109,12 @@ class SettingFields(QWidget):
         return self._notes[name].text() if not self._notes[name].isHidden() else ""
 
     def _add(self, number: int, name: str, about: Setting, hint: Any) -> None:
-        label = QLabel(about.title)
+        label = PlainLabel(about.title)
         label.setFont(qfont(ROW))
         label.setToolTip(about.help)
         control = self._control(name, about, hint)
         label.setBuddy(control)
-        note = QLabel()
+        note = PlainLabel()
         note.setObjectName("Refusal")
         note.setFont(qfont(LABEL))
         note.setWordWrap(True)

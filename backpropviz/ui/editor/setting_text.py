@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
+from backpropviz.number_text import LARGEST_WHOLE, real_number, whole_number
+
 
 def setting_text(value: object) -> str:
     """A value as it stands in a line; nothing for what follows from other settings."""
@@ -58,12 +60,8 @@ def _row(text: str) -> list[object]:
 def _atom(text: str) -> object:
     if text in {"–", "-"}:
         return None
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    whole = whole_number(text, -LARGEST_WHOLE)
+    return whole if whole is not None else text if (n := real_number(text)) is None else n
 
 
 def _is_list(hint: Any) -> bool:

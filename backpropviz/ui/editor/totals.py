@@ -8,6 +8,7 @@ from backpropviz.engine.architecture.survey import Survey
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import COUNTER, LABEL
 from backpropviz.ui.editor.facts_view import bytes_text
+from backpropviz.ui.plain_text import PlainLabel
 
 
 class Totals(QFrame):
@@ -34,7 +35,7 @@ class Totals(QFrame):
 
     @staticmethod
     def _add(row: QHBoxLayout, title: str) -> QLabel:
-        value, label = QLabel("–"), QLabel(title)
+        value, label = PlainLabel("–"), PlainLabel(title)
         value.setFont(qfont(COUNTER))
         label.setFont(qfont(LABEL))
         for part, name in ((value, "Plain"), (label, "Secondary")):

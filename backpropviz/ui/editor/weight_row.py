@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QRegularExpressionValidator
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from backpropviz.engine.architecture.building import Start, WeightPlan
 from backpropviz.engine.initialize import DEFAULT_SCHEME, SCHEMES
+from backpropviz.number_text import whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.editor_line import EditorLine
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _SEED = "[0-9]{0,9}"
 """An integer validator lets the separators of thousands pass, which Python does not read."""
@@ -29,7 +31,7 @@ class WeightRow(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        label = QLabel(self.tr("Fresh weights"))
+        label = PlainLabel(self.tr("Fresh weights"))
         label.setFont(qfont(ROW))
         label.setObjectName("Secondary")
         self.scheme = ChoiceChip(self.tr("Initialization"))
@@ -43,7 +45,7 @@ class WeightRow(QWidget):
         self.seed.setAccessibleName(self.tr("Seed"))
         self.seed.setToolTip(self.tr("The same seed draws the same weights."))
         self.seed.textChanged.connect(self._tell)
-        seed_label = QLabel(self.tr("seed"))
+        seed_label = PlainLabel(self.tr("seed"))
         seed_label.setFont(qfont(ROW))
         seed_label.setObjectName("Secondary")
         self.keeps = QCheckBox(self.tr("Keep weights that fit"))
@@ -56,7 +58,7 @@ class WeightRow(QWidget):
     def start(self) -> Start:
         """What is chosen."""
         keeps = self.keeps.isChecked() and not self.keeps.isHidden()
-        return Start(int(self.seed.text() or 0), self._scheme, keeps)
+        return Start(whole_number(self.seed.text()) or 0, self._scheme, keeps)
 
     def show_plan(self, plan: WeightPlan, *, has_base: bool) -> None:
         """Offer to keep weights where there are some to keep."""
@@ -64,7 +66,8 @@ class WeightRow(QWidget):
         self.keeps.setEnabled(bool(plan.kept))
         kept = ", ".join(plan.kept) or self.tr("none")
         fresh = ", ".join(plan.fresh) or self.tr("none")
-        self.keeps.setToolTip(self.tr("Kept: {kept}; new: {new}").format(kept=kept, new=fresh))
+        told = self.tr("Kept: {kept}; new: {new}").format(kept=kept, new=fresh)
+        self.keeps.setToolTip(plain_tip(told))
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

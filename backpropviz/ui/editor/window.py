@@ -10,7 +10,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
-    QDialog,
     QFileDialog,
     QFrame,
     QHBoxLayout,
@@ -37,13 +36,14 @@ from backpropviz.ui.editor.layer_panel import LayerPanel
 from backpropviz.ui.editor.saving import save_draft
 from backpropviz.ui.editor.totals import Totals
 from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.side_window import SideWindow, press_focused_button
 
 FIRST_SIZE = (1240, 780)
 _SIDE_WIDTH = 330
 _MOST_CLASSES = 1000
 
 
-class NetworkEditor(QDialog):
+class NetworkEditor(SideWindow):
     """`open_wanted` and `train_wanted` carry the model; the window stays open."""
 
     open_wanted = Signal(object)
@@ -52,11 +52,10 @@ class NetworkEditor(QDialog):
 
     def __init__(self, parent: QWidget, controller: DraftController, colors: Theme) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setModal(False)
         self.setWindowTitle(self.tr("Network editor"))
         self.controller, self.colors = controller, colors
         self._purpose = ""
+        self._saving: Draft | None = None
         self._builder = Background(self)
         self._make_parts()
         self._lay_out()
@@ -169,11 +168,12 @@ class NetworkEditor(QDialog):
         super().done(result)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if event.key() == Qt.Key.Key_Escape or (is_enter and not press_focused_button(self, event)):
             # Enter takes what a line holds, and Esc is pressed too easily to close a draft.
             event.accept()
-            return
-        super().keyPressEvent(event)
+        elif not is_enter:
+            super().keyPressEvent(event)
 
     def _class_count(self) -> int:
         draft, shapes = self.controller.draft, self.controller.survey.shapes
@@ -214,6 +214,7 @@ class NetworkEditor(QDialog):
     def save(self, path: Path) -> None:
         """Write the network; `saved` tells when it is done."""
         draft, base = self.controller.draft, self.controller.base
+        self._saving = draft
         self._run("save", partial(save_draft, path, draft, base, self.foot.weights.start))
 
     def _do(self, purpose: str) -> None:
@@ -230,6 +231,7 @@ class NetworkEditor(QDialog):
     def _take(self, answer: Model | Path) -> None:
         self.foot.set_busy(False)
         if isinstance(answer, Path):
+            self.controller.in_file = self._saving
             self.foot.note.setText(self.tr("Saved as {file}.").format(file=answer))
             self.saved.emit(str(answer))
         elif self._purpose == "train":

@@ -15,6 +15,7 @@ from backpropviz.ui.lessons.lesson_cards import LessonCard, read_cards
 from backpropviz.ui.lessons.lesson_list import LessonList
 from backpropviz.ui.lessons.lesson_panel import LessonPanel
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.plain_text import plain_tip, plain_title
 
 if TYPE_CHECKING:
     from backpropviz.ui.controller import Controller
@@ -35,6 +36,7 @@ class LessonDesk(QObject):
         self.panel = LessonPanel(self.coach)
         self.dock = bare_dock(_DOCK, self.tr("Lesson"), self.panel, window)
         self.dock.hide()
+        self.dock.visibilityChanged.connect(self._keep_to_lesson)
         self._make_menu()
         self._reader = Background(self)
         self._reader.answered.connect(self._take_cards)
@@ -85,13 +87,13 @@ class LessonDesk(QObject):
         self.cards = cards
         if not self._lesson_actions:
             for card in cards:
-                action = QAction(card.title, self._window)
+                action = QAction(plain_title(card.title), self._window)
                 action.setData(card.name)
                 action.triggered.connect(self._open_chosen)
                 self._lesson_actions.append(action)
             self._menu.insertActions(self._menu.actions()[0], self._lesson_actions)
         for action, card in zip(self._lesson_actions, cards, strict=True):
-            action.setToolTip(self._help(card))
+            action.setToolTip(plain_tip(self._help(card)))
             action.setCheckable(card.is_done)
             action.setChecked(card.is_done)
         self._show_list()
@@ -124,6 +126,11 @@ class LessonDesk(QObject):
         if own is not None:
             text = self.tr("{network} waits: it is back when you leave the lesson.")
             self._window.status.say(text.format(network=own.subject.network_title))
+
+    def _keep_to_lesson(self, is_visible: bool) -> None:
+        """Whatever restores a layout: there is no panel without its lesson."""
+        if is_visible and not self.coach.is_on:
+            self.dock.hide()
 
     def _hide_panel(self) -> None:
         self.leave.setEnabled(False)

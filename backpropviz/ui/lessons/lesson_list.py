@@ -12,6 +12,7 @@ from backpropviz.scene.theme import BODY, BODY_MEDIUM, INDEX, LABEL_MEDIUM, LIGH
 from backpropviz.ui.controls import hairline
 from backpropviz.ui.icons import pixmap
 from backpropviz.ui.lessons.lesson_cards import LessonCard
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 ROW_HEIGHT = 36
 _RING = 16
@@ -51,7 +52,7 @@ class LessonRow(QPushButton):
         self.setObjectName("LessonRow")
         self.setFixedHeight(ROW_HEIGHT)
         self.card = card
-        self.setToolTip(card.summary)
+        self.setToolTip(plain_tip(card.summary))
         self.setAccessibleName(
             self.tr("Lesson {number}: {title}, {minutes} minutes, {state}").format(
                 number=number, title=card.title, minutes=card.minutes, state=card.state_text
@@ -105,7 +106,7 @@ class Ring(QWidget):
 
 
 def _label(text: str, font: Font, name: str = "Plain") -> QLabel:
-    found = QLabel(text)
+    found = PlainLabel(text)
     found.setObjectName(name)
     found.setFont(qfont(font))
     found.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -22,6 +21,7 @@ from backpropviz.ui.controls import hairline
 from backpropviz.ui.lessons.coach import Coach
 from backpropviz.ui.lessons.score_view import ScoreView, ShareBar
 from backpropviz.ui.lessons.step_view import MARGIN, StepView
+from backpropviz.ui.plain_text import PlainLabel
 
 
 class LessonPanel(QFrame):
@@ -54,7 +54,7 @@ class LessonPanel(QFrame):
         coach.cell_pointed.connect(self._take_cell)
 
     def _head(self) -> QVBoxLayout:
-        self._title = QLabel()
+        self._title = PlainLabel()
         self._title.setFont(qfont(PANEL_TITLE))
         self._title.setWordWrap(True)
         self._title.setTextFormat(Qt.TextFormat.PlainText)
@@ -62,7 +62,7 @@ class LessonPanel(QFrame):
         self.leave.setObjectName("Quiet")
         self.leave.setToolTip(self.tr("Keep your progress and go back to what was open before."))
         self.leave.clicked.connect(self._coach.leave)
-        self._count = QLabel()
+        self._count = PlainLabel()
         self._count.setObjectName("Tertiary")
         self._count.setFont(qfont(ROW))
         self._bar = ShareBar([], self._colors)
@@ -81,7 +81,7 @@ class LessonPanel(QFrame):
     def _make_notice(self) -> QFrame:
         notice = QFrame()
         notice.setObjectName("SwitchNotice")
-        self._why = QLabel()
+        self._why = PlainLabel()
         self._why.setObjectName("Plain")
         self._why.setWordWrap(True)
         self._why.setFont(qfont(ROW))

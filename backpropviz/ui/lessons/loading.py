@@ -13,6 +13,7 @@ from backpropviz.debugger.lessons.trial import problems
 from backpropviz.debugger.state import SessionState, timeline_of
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+from backpropviz.named_file import named_path
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
 from backpropviz.ui.lessons.progress_file import read_progress
 from backpropviz.ui.opened import Opened, record
@@ -44,7 +45,7 @@ def load_lesson(name: str) -> LoadedLesson:
     """
     found = lesson_text(name)
     lesson = read_lesson(found.text, found.file)
-    folder = Path() if name in bundled_lesson_names() else Path(name).expanduser().parent
+    folder = Path() if name in bundled_lesson_names() else named_path(name).parent
     passes: dict[LessonPass, Opened] = {}
 
     def opened_for(on: LessonPass) -> Opened:
@@ -74,7 +75,8 @@ def _recorded(on: LessonPass, folder: Path) -> Opened:
     A network's or an image's file is looked for beside the lesson's file first.
     """
     network, image = _beside(on.network, folder), _beside(on.image or "", folder)
-    subject = subject_for(OpenRequest(network, image, on.target or ""), None)
+    request = OpenRequest(network, image, on.target or "", mode=on.mode or "")
+    subject = subject_for(request, None)
     settings = replace(subject.settings, reduction=on.reduction, optimizer=on.optimizer)
     return record(replace(subject, settings=settings), read_preferences().diverging)
 

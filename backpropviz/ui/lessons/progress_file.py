@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from backpropviz.debugger.lessons.lesson_progress import LessonProgress, from_json, to_json
+from backpropviz.document import parse_json
 from backpropviz.errors import UserError
+from backpropviz.named_file import file_content
 from backpropviz.storage.atomic import write_text
 from backpropviz.ui import recent
 
 _FOLDER: Final = "lessons"
+_LARGEST_BYTES: Final = 10_000_000
 
 
 def progress_file(lesson_id: str) -> Path:
@@ -23,8 +26,8 @@ def read_progress(lesson_id: str) -> LessonProgress | None:
     """What was kept; None where there is nothing, or nothing that can be used."""
     path = progress_file(lesson_id)
     try:
-        found = from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, UserError):
+        found = from_json(parse_json(file_content(path, _LARGEST_BYTES)).value)
+    except (OSError, UserError):
         return None
     return found if found.lesson == lesson_id else None
 

@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -32,6 +31,7 @@ from backpropviz.scene.theme import BODY_STRONG, Theme
 from backpropviz.ui.icons import pixmap
 from backpropviz.ui.lessons.choices import ChoiceButton, label, verdict_of
 from backpropviz.ui.lessons.step_texts import answer_text, plain_text, prose_html, spans_html
+from backpropviz.ui.plain_text import PlainLabel
 
 _SIGNS = (-1.0, 0.0, 1.0)
 _PLACES = {QuestionKind.WINNER, QuestionKind.PARTNER}
@@ -64,7 +64,7 @@ class QuestionView(QFrame):
             self._add_line()
         self._feedback = label("")
         self._feedback.linkActivated.connect(self.link_followed)
-        self._mark = QLabel()
+        self._mark = PlainLabel()
         self._mark.setObjectName("Plain")
         self._mark.setFixedWidth(16)
         self._outcome = QWidget()

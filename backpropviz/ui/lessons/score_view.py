@@ -18,6 +18,7 @@ from backpropviz.debugger.lessons.lesson_progress import (
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, BODY_MEDIUM, CARD_TITLE, ROW, Theme
 from backpropviz.ui.lessons.step_view import MARGIN
+from backpropviz.ui.plain_text import PlainLabel
 
 
 class ScoreView(QWidget):
@@ -49,9 +50,10 @@ class ScoreView(QWidget):
     def _row(self, concept: str, score: Score, colors: Theme) -> QWidget:
         row = QWidget()
         head = QHBoxLayout()
-        name = QLabel(concept)
+        name = PlainLabel(concept)
         name.setFont(qfont(BODY_MEDIUM))
-        count = QLabel(self.tr("{right} of {asked}").format(right=score.right, asked=score.asked))
+        told = self.tr("{right} of {asked}").format(right=score.right, asked=score.asked)
+        count = PlainLabel(told)
         count.setObjectName("Secondary")
         count.setFont(qfont(ROW))
         head.addWidget(name, 1)
@@ -93,7 +95,7 @@ class ShareBar(QWidget):
 
 
 def _line(text: str, is_title: bool = False) -> QLabel:
-    found = QLabel(text)
+    found = PlainLabel(text)
     found.setFont(qfont(CARD_TITLE if is_title else BODY))
     found.setWordWrap(True)
     found.setTextFormat(Qt.TextFormat.PlainText)

@@ -14,6 +14,7 @@ from backpropviz.ui.icons import pixmap
 from backpropviz.ui.lessons.choices import label
 from backpropviz.ui.lessons.question_view import QuestionView
 from backpropviz.ui.lessons.step_texts import prose_html
+from backpropviz.ui.plain_text import PlainLabel
 
 MARGIN = 18
 
@@ -31,7 +32,7 @@ class StepView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(MARGIN, 6, MARGIN, 18)
         column.setSpacing(12)
-        title = QLabel(step.title)
+        title = PlainLabel(step.title)
         title.setFont(qfont(CARD_TITLE))
         title.setWordWrap(True)
         title.setTextFormat(Qt.TextFormat.PlainText)
@@ -75,12 +76,12 @@ class TaskCard(QFrame):
         super().__init__()
         self.setObjectName("TaskCard")
         self._colors = colors
-        head = QLabel(self.tr("Your turn"))
+        head = PlainLabel(self.tr("Your turn"))
         head.setFont(qfont(LABEL_MEDIUM))
         head.setObjectName("Tertiary")
-        self._mark = QLabel()
+        self._mark = PlainLabel()
         self._mark.setObjectName("Plain")
-        self._state = QLabel()
+        self._state = PlainLabel()
         self._state.setObjectName("Secondary")
         self._state.setFont(qfont(ROW))
         self._state.setWordWrap(True)

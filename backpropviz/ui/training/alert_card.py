@@ -17,12 +17,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.debugger.training.alert import Alert, Severity
+from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.paint.families import qfont
 from backpropviz.scene.style import Font
 from backpropviz.scene.theme import BODY_STRONG, ROW, Theme
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.icons import icon, pixmap
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _NAME = "AlertCard"
 _ICON = 18
@@ -43,7 +44,7 @@ class AlertCard(QFrame):
         self._alert: Alert | None = None
         self._checkpoint: int | None = None
         self._colors = colors
-        self._icon, self._title = QLabel(), _words("title", BODY_STRONG)
+        self._icon, self._title = PlainLabel(), _words("title", BODY_STRONG)
         self._evidence, self._meaning = _words("evidence", ROW), _words("meaning", ROW)
         # A style sheet leaves no room between an icon and its words but a space.
         self._debug = QPushButton(" " + self.tr("Debug this update"))
@@ -92,11 +93,10 @@ class AlertCard(QFrame):
         self._evidence.setText(alert.evidence)
         self._meaning.setText(alert.meaning)
         self._debug.setVisible(alert.look_at is not None)
-        self._debug.setToolTip(
-            self.tr("Open update {update} in the debugger, at {address}.").format(
-                update=f"{max(1, alert.raised):,}", address=alert.look_at
-            )
+        told = self.tr("Open update {update} in the debugger, at {address}.").format(
+            update=f"{max(1, alert.raised):,}", address=alert.look_at
         )
+        self._debug.setToolTip(plain_tip(told))
         self._rewind.setVisible(checkpoint is not None)
         text = self.tr("Rewind to {update}").format(update=f"{checkpoint or 0:,}")
         self._rewind.setText(" " + (text if checkpoint else self.tr("Rewind to the start")))
@@ -155,7 +155,7 @@ class AlertCard(QFrame):
 
 
 def _words(name: str, font: Font) -> QLabel:
-    label = QLabel()
+    label = PlainLabel()
     label.setObjectName(name)
     label.setFont(qfont(font))
     label.setWordWrap(True)

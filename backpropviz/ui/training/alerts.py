@@ -7,19 +7,19 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
-from backpropviz.debugger.training.alert import Alert
-from backpropviz.debugger.training.diagnosis import Diagnosis
+from backpropviz.diagnosis.diagnosis import Diagnosis
+from backpropviz.diagnosis.rule import Alert
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.controls import PanelHead
 from backpropviz.ui.icons import pixmap
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.training.alert_card import AlertCard
 
 _SIDE = 16
@@ -199,7 +199,7 @@ class _Line(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._mark, self._text = QLabel(), QLabel()
+        self._mark, self._text = PlainLabel(), PlainLabel()
         self._mark.setFixedWidth(_SIDE)
         self._text.setObjectName("Note")
         self._text.setFont(qfont(ROW))

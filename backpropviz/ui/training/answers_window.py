@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
@@ -23,7 +23,9 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Chip
+from backpropviz.ui.plain_text import PlainLabel, plain_title
 from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.side_window import SideWindow
 from backpropviz.ui.training.answers import Answers, answers_of
 from backpropviz.ui.training.probe import activations
 
@@ -31,16 +33,14 @@ _SIZE: Final = (1120, 700)
 _MATRIX_WIDTH: Final = 520
 
 
-class AnswersWindow(QDialog):
+class AnswersWindow(SideWindow):
     """Stays beside the page; `show_moment` tells it what is looked at, as often as one likes."""
 
     closed = Signal()
 
     def __init__(self, parent: QWidget, colors: Theme) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Answers"))
-        self.setModal(False)
         self._colors = _on_panel(colors)
         self._wanted: tuple[Run, Trained] | None = None
         self._answers: Answers | None = None
@@ -54,7 +54,7 @@ class AnswersWindow(QDialog):
         self.matrix = _view(self.tr("Confusion matrix"))
         self.sheet = _view(self.tr("Samples"))
         self.maps = _view(self.tr("Activations"))
-        self._note = QLabel()
+        self._note = PlainLabel()
         self._note.setObjectName("Note")
         self._chip = Chip(self.tr("Layer"))
         self._lay_out()
@@ -66,7 +66,7 @@ class AnswersWindow(QDialog):
         self.resize(*_SIZE)
 
     def _lay_out(self) -> None:
-        heading = QLabel(self.tr("Answers to the samples that are held out"))
+        heading = PlainLabel(self.tr("Answers to the samples that are held out"))
         heading.setFont(qfont(CARD_TITLE))
         head = QHBoxLayout()
         head.setContentsMargins(24, 16, 24, 8)
@@ -160,7 +160,7 @@ class AnswersWindow(QDialog):
         names = [name for name, output in self._outputs.items() if output.ndim]
         if self._layer not in names and names:
             self._layer = next((n for n in names if self._outputs[n].ndim == 3), names[0])
-        entries = [QAction(name, self._chip.menu()) for name in names]
+        entries = [QAction(plain_title(name), self._chip.menu()) for name in names]
         for entry in entries:
             entry.triggered.connect(partial(self._choose_layer, entry.text()))
         self._chip.fill(entries)

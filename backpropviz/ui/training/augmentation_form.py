@@ -13,6 +13,7 @@ from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.controls import CONTROL_HEIGHT
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.training.typed import field_text, typed_value
 
 _AMOUNTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -46,7 +47,7 @@ class AugmentationForm(QWidget):
             field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
             field.setAlignment(Qt.AlignmentFlag.AlignRight)
             field.setAccessibleName(f"{title}, {unit}")
-            field.setToolTip(unit)
+            field.setToolTip(plain_tip(unit))
             field.editingFinished.connect(self._tell)
             self._fields[name] = field
             rows.addRow(title, field)

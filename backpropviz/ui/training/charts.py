@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from backpropviz.figures.training.curve_figure import (
     CurveOptions,
@@ -26,6 +26,8 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
 from backpropviz.ui.controls import Chip
+from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.curve_cache import CurveCache
 
 if TYPE_CHECKING:
@@ -57,12 +59,12 @@ class ChartCard(QFrame):
         self.setObjectName("ListCard")
         self.setAccessibleName(kind.title)
         self.setMinimumHeight(_LEAST_HEIGHT)
-        self._title, self._told = QLabel(self.tr(kind.title)), QLabel()
+        self._title, self._told = PlainLabel(self.tr(kind.title)), PlainLabel()
         self._title.setFont(qfont(BODY_STRONG))
         self._told.setFont(qfont(ROW))
         self._told.setObjectName("Secondary")
         self._told.setMinimumWidth(1)
-        self._promise = QLabel(self.tr(kind.promise))
+        self._promise = PlainLabel(self.tr(kind.promise))
         self._promise.setFont(qfont(ROW))
         self._promise.setObjectName("Tertiary")
         self._promise.setWordWrap(True)
@@ -80,7 +82,7 @@ class ChartCard(QFrame):
     def show_told(self, text: str) -> None:
         """What is measured, and how it is smoothed; all of it in the tool tip."""
         if text != self._told.toolTip():
-            self._told.setToolTip(text)
+            self._told.setToolTip(plain_tip(text))
             self._elide()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -347,9 +349,9 @@ class TrainingCharts(QWidget):
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(at)
 
-    def menu_of(self, kind: ChartKind) -> QMenu:
+    def menu_of(self, kind: ChartKind) -> Menu:
         """What a chart offers, in our words."""
-        menu = QMenu(self)
+        menu = Menu(parent=self)
         if self._crosshair is not None:
             iteration = round(self._crosshair)
             text = self.tr("Go to Update {number}").format(number=f"{iteration:,}")
@@ -361,7 +363,8 @@ class TrainingCharts(QWidget):
         log.setCheckable(True)
         log.setChecked(self.options.is_log(kind))
         log.toggled.connect(lambda is_log: self.set_log(kind, is_log=is_log))
-        smoothing = menu.addMenu(self.tr("Smoothing"))
+        smoothing = Menu(self.tr("Smoothing"), menu)
+        menu.addMenu(smoothing)
         smoothing.addActions(self._menu_of_smoothing)
         menu.addSeparator()
         one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self._kinds))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PanelHead
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import Row, RowList
 from backpropviz.ui.training.state import RunState
 
@@ -78,7 +79,8 @@ class CheckpointPanel(QFrame):
             "How much memory the checkpoints of all runs may take. "
             "Of several runs, the shown one has half of it; the others share the rest."
         )
-        self._budget.setToolTip(f"{remark}\n{on_disk}" if kept.spilled_bytes else remark)
+        told = f"{remark}\n{on_disk}" if kept.spilled_bytes else remark
+        self._budget.setToolTip(plain_tip(told))
         validated = {v.iteration: v for v in run.history.validated}
         rows = []
         for iteration in sorted({*kept.iterations, *validated}, reverse=True)[:_MOST_ROWS]:

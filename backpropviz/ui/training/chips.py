@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.controls import Chip, file_name, shortened
+from backpropviz.ui.plain_text import plain_tip, plain_title
 from backpropviz.ui.training.state import RunState, TrainingState
 
 _LONGEST = 28
@@ -48,11 +49,13 @@ class TrainingChips(QObject):
         dataset = run.run.dataset
         held_out = 0 if dataset.validation is None else len(dataset.validation)
         self._run.show_value(shortened(run.run.title, _LONGEST))
-        self._run.setToolTip(run.run.origin)
+        self._run.setToolTip(plain_tip(run.run.origin))
         count = len(dataset.training) + held_out
         source = shortened(file_name(dataset.source), _LONGEST)
         self._data.show_value(f"{source}, {count:,}")
-        self._data.setToolTip(f"{len(dataset.training):,} to train on, {held_out:,} held out")
+        self._data.setToolTip(
+            plain_tip(f"{len(dataset.training):,} to train on, {held_out:,} held out")
+        )
         self._network.show_value(run.run.network.name)
         new = self._actions["new_run"]
         self._run.fill([*self._entries(state), None, self._actions["compare_runs"], None, new])
@@ -69,7 +72,7 @@ class TrainingChips(QObject):
     def _entries(self, state: TrainingState) -> Iterator[QAction]:
         """The runs, forks below their parents."""
         for depth, run in _tree(state, None, 0):
-            action = QAction("      " * depth + run.run.title.replace("&", "&&"), self._run.menu())
+            action = QAction(plain_title("      " * depth + run.run.title), self._run.menu())
             action.setData(run.number)
             action.setCheckable(True)
             action.setChecked(run.number == state.current)
@@ -77,7 +80,7 @@ class TrainingChips(QObject):
             yield action
 
     def _said(self, text: str) -> QAction:
-        action = QAction(text.replace("&", "&&"), self._data.menu())
+        action = QAction(plain_title(text), self._data.menu())
         action.setEnabled(False)
         return action
 

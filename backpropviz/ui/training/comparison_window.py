@@ -5,9 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
-    QDialog,
     QHBoxLayout,
-    QLabel,
     QSplitter,
     QVBoxLayout,
     QWidget,
@@ -20,6 +18,8 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.controls import Chip, Segmented
+from backpropviz.ui.plain_text import PlainLabel, plain_title
+from backpropviz.ui.side_window import SideWindow
 from backpropviz.ui.training.charts import TrainingCharts
 from backpropviz.ui.training.charts_area import ChartsArea
 from backpropviz.ui.training.curve_marks import curves_of
@@ -27,22 +27,20 @@ from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState, TrainingState
 
 
-class ComparisonWindow(QDialog):
+class ComparisonWindow(SideWindow):
     """Stays beside the page and follows the runs while they train."""
 
     closed = Signal()
 
     def __init__(self, parent: QWidget, state: TrainingState, colors: Theme) -> None:
         super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(self.tr("Compare runs"))
-        self.setModal(False)
         self._state, self._colors = state, colors
         self._numbers = _two_of(state)
         self._is_common = False
         self._chips = (Chip(self.tr("First")), Chip(self.tr("Second")))
         self._scale = Segmented(self.tr("Scale of the difference"))
-        self._note = QLabel()
+        self._note = PlainLabel()
         self._note.setObjectName("Note")
         self._charts, self._filters = TrainingCharts(), FilterScene()
         self._filters.setAccessibleName(self.tr("Filters and their difference"))
@@ -55,7 +53,7 @@ class ComparisonWindow(QDialog):
         self.show_state(state)
 
     def _lay_out(self) -> None:
-        heading = QLabel(self.tr("Compare runs"))
+        heading = PlainLabel(self.tr("Compare runs"))
         heading.setFont(qfont(CARD_TITLE))
         self._scale.set_choices(
             [
@@ -145,7 +143,7 @@ class ComparisonWindow(QDialog):
         for place, chip in enumerate(self._chips):
             entries: list[QAction | None] = []
             for run in self._state.runs:
-                action = QAction(run.run.title, chip.menu())
+                action = QAction(plain_title(run.run.title), chip.menu())
                 action.setData((place, run.number))
                 action.triggered.connect(self._choose)
                 entries.append(action)

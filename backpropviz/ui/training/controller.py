@@ -14,15 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal
 
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.thresholds import Thresholds
+from backpropviz.diagnosis.stops import Stop
+from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints
-from backpropviz.engine.training.course import Hyperparameters
+from backpropviz.engine.training.course import Course, Hyperparameters
 from backpropviz.engine.training.history import History
 from backpropviz.engine.training.measure import tensors_of
 from backpropviz.engine.training.run import Run, fork
+from backpropviz.storage.leftovers import own_mark
 from backpropviz.storage.run_file import SavedRun
 from backpropviz.storage.spill_folder import SpillFolder
 from backpropviz.ui.training.epoch import epoch_end
@@ -69,6 +70,7 @@ class TrainingController(QObject):
         self._budget_bytes = BUDGET_BYTES
         self._folder: TemporaryDirectory[str] | None = None
         self._asked: dict[int, Callable[[object], None]] = {}
+        self._in_files: dict[int, tuple[int, Course]] = {}
         self._past = Past(self)
         self._past.arrived.connect(self._arrive)
         self._past.failed.connect(self.failed)
@@ -89,7 +91,7 @@ class TrainingController(QObject):
         """A run with a number of its own, and a folder for what memory has no room for."""
         self._made += 1
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="backpropviz-")
+            self._folder = TemporaryDirectory(prefix=f"{own_mark()}.")
         folder = Path(self._folder.name, str(self._made))
         folder.mkdir(parents=True, exist_ok=True)  # the system may have tidied up
         return LiveRun(self._made, run, checkpoints, SpillFolder(folder, run.network, SPILL_BYTES))
@@ -226,19 +228,38 @@ class TrainingController(QObject):
         """Other thresholds of the alerts from now on."""
         self.ask(partial(_with_limits, limits), _nothing)
 
-    def saved(self, take: Callable[[SavedRun], None]) -> None:
-        """The shown run as it stands between two updates, to be written."""
-        run = self.state.run
-        if run is None:
+    def saved(self, take: Callable[[SavedRun], None], most_bytes: int | None = None) -> None:
+        """The shown run as it stands between two updates, to be written; `most_bytes` of its past.
+
+        A run that is not shown stands still: see `standing`.
+        """
+        if self.state.run is None:
             return
 
         def with_history(found: object) -> None:
             if isinstance(found, tuple):
                 live_run, now, checkpoints = found
-                history = run.history.until(now.iteration)
+                # Another run may have been chosen meanwhile.
+                meant = next(one for one in self.state.runs if one.run.start is live_run.start)
+                history = meant.history.until(now.iteration)
                 take(SavedRun(live_run, now, history, checkpoints))
 
-        self.ask(_parts, with_history)
+        self.ask(partial(_parts, most_bytes=most_bytes), with_history)
+
+    def standing(self, run: RunState, most_bytes: int | None = None) -> SavedRun:
+        """A run that nobody trains, as it stands."""
+        now = run.now
+        checkpoints = run.live.earlier(now, most_bytes)
+        return SavedRun(run.run, now, run.history.until(now.iteration), checkpoints)
+
+    def note_saved(self, number: int, saved: SavedRun) -> None:
+        """A file holds the run as it was then."""
+        self._in_files[number] = _mark(saved)
+
+    def is_unsaved(self, run: RunState) -> bool:
+        """Whether a run has learned something, or has other settings, that no file holds."""
+        has_learned = run.now.iteration > run.run.start.iteration
+        return has_learned and self._in_files.get(run.number) != _mark(run)
 
     def ask(self, job: Callable[[LiveRun], object], take: Callable[[object], None]) -> None:
         """Do something with the shown run between two updates; `take` gets the answer."""
@@ -257,12 +278,17 @@ class TrainingController(QObject):
         """The last snapshot is drawn."""
         self._mailbox.acknowledge(time.perf_counter() - self._told_at_s)
 
-    def close(self) -> None:
-        """End the thread and wait for it."""
+    def end(self) -> None:
+        """End the thread, wait for it, and take what it has told: all runs stand still then."""
         self._past.stop()
         if self._thread.isRunning():
             self._mailbox.put(Quit())
             self._thread.wait()
+            QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)
+
+    def close(self) -> None:
+        """End the thread, and let go of what was spilled."""
+        self.end()
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -318,8 +344,12 @@ def _standing(wanted: int | None, ahead: int) -> Callable[[LiveRun], tuple[LiveR
     return job
 
 
-def _parts(live: LiveRun) -> object:
-    return live.run, live.now, live.earlier(live.now)
+def _parts(live: LiveRun, most_bytes: int | None) -> object:
+    return live.run, live.now, live.earlier(live.now, most_bytes)
+
+
+def _mark(found: SavedRun | RunState) -> tuple[int, Course]:
+    return found.now.iteration, found.run.course
 
 
 def shares(budget_bytes: int, runs: int) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from backpropviz.ui.action_set import ActionSet, tool_tip
 from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.training.epoch import updates_in
 from backpropviz.ui.training.state import TrainingState
 
@@ -38,6 +39,8 @@ class TrainingControls(QFrame):
     spacing_wanted = Signal(object)
     lock_wanted = Signal(object)
     update_wanted = Signal(str)
+    left = Signal()
+    """The field is done with: the keyboard goes elsewhere."""
 
     def __init__(self, actions: ActionSet, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -143,6 +146,11 @@ class TrainingControls(QFrame):
             )
         )
 
+    def ask_update(self) -> None:
+        """Let a person type the number of an update."""
+        self.update_field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.update_field.selectAll()
+
     def _show_words(self) -> None:
         self._train.setText(" " + self._words(self._state))
         self._train.setMinimumWidth(max(_LEAST_WIDTH, self._train.sizeHint().width()))
@@ -187,7 +195,7 @@ class TrainingControls(QFrame):
         is_escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
         if watched is self.update_field and is_escape:
             self.update_field.undo()
-            self.update_field.clearFocus()
+            self.left.emit()
             return True
         return super().eventFilter(watched, event)
 
@@ -197,8 +205,9 @@ class TrainingControls(QFrame):
             self.spacing_wanted.emit(action.data())
 
     def _want_update(self) -> None:
-        self.update_wanted.emit(self.update_field.text())
-        self.update_field.clearFocus()
+        wanted = self.update_field.text()
+        self.left.emit()
+        self.update_wanted.emit(wanted)
 
 
 def _spacing_text(spacing: int | None) -> str:
@@ -208,6 +217,6 @@ def _spacing_text(spacing: int | None) -> str:
 
 
 def _label(text: str) -> QLabel:
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(ROW))
     return label

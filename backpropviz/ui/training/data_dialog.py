@@ -32,6 +32,7 @@ from backpropviz.scene.theme import LABEL, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.augmentation_form import AugmentationForm
 from backpropviz.ui.training.data_fields import DataFields
@@ -146,7 +147,7 @@ class DataDialog(FramedDialog):
         row = QHBoxLayout(self._preset_row)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
-        self._preset_words = QLabel()
+        self._preset_words = PlainLabel()
         row.addWidget(self._preset_words)
         row.addWidget(self._presets)
         row.addStretch(1)
@@ -191,7 +192,7 @@ class DataDialog(FramedDialog):
         column = QVBoxLayout()
         column.setSpacing(8)
         column.addWidget(self._samples, 1)
-        column.addWidget(form_title(self.tr("How they were brought to the input")))
+        column.addWidget(form_title(self.tr("How the data were read")))
         column.addWidget(self._steps)
         column.addWidget(self._skipped)
         return column
@@ -367,9 +368,10 @@ def ask_data(
 
 
 def _words() -> QLabel:
-    label = QLabel()
+    label = PlainLabel()
     label.setFont(qfont(LABEL))
     label.setObjectName("Note")
     label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

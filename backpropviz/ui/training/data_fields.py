@@ -10,6 +10,7 @@ from backpropviz.importers.datasets.load import Choices
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.controls import CONTROL_HEIGHT
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.training.typed import LARGEST, field_text, told, typed_value
 
 _FIELD_WIDTH = 72
@@ -28,14 +29,15 @@ class DataFields(QWidget):
         rows.setVerticalSpacing(6)
         rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self._held_out = self._field(
-            field_text(100 * choices.held_out), self.tr("Of every class, for validation.")
+            field_text(100 * choices.held_out),
+            self.tr("For validation, of every class; unused where the set has a validation part."),
         )
         self._seed = self._field(
             str(choices.seed), self.tr("The same seed holds the same samples out.")
         )
         self._limit = self._field(
             "" if choices.limit is None else str(choices.limit),
-            self.tr("Read so many images at most, each class in its share."),
+            self.tr("Limit the number of images (stratified by class)."),
         )
         self._limit.setPlaceholderText(self.tr("all"))
         self._normalize = QCheckBox(self.tr("Normalize"))
@@ -58,7 +60,7 @@ class DataFields(QWidget):
         field.setFont(qfont(MONO))
         field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
         field.setAlignment(Qt.AlignmentFlag.AlignRight)
-        field.setToolTip(help_text)
+        field.setToolTip(plain_tip(help_text))
         field.editingFinished.connect(self._tell)
         return field
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import field, replace
+from dataclasses import field
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class Loaded:
         """The data set for one of the presets, or for the open network."""
         if not preset:
             return self.dataset
-        return replace(self.dataset, class_names=self.dataset.class_names[: self.reading.classes])
+        return self.reading.alone()
 
 
 def loaded(
@@ -75,6 +75,7 @@ def loaded(
             model.network,
             model.preprocessing,
             wish.choices,
+            class_names=model.class_names,
             progress=tell,
             stop=stop,
         )
@@ -146,4 +147,4 @@ def sample_views(
 def _label(dataset: Dataset, samples: Samples, number: int) -> str:
     if dataset.class_names:
         return dataset.class_names[int(classes_of(samples.targets[number : number + 1])[0])]
-    return ", ".join(f"{value:.3g}" for value in samples.targets[number].reshape(-1).tolist())
+    return ", ".join(f"{value + 0.0:.3g}" for value in samples.targets[number].reshape(-1).tolist())

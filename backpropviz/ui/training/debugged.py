@@ -6,6 +6,7 @@ from typing import NoReturn
 
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Timeline
+from backpropviz.engine.mode import Mode
 from backpropviz.engine.program import operations
 from backpropviz.engine.run import Settings
 from backpropviz.engine.tape import Tape
@@ -26,7 +27,7 @@ class UpdateSubject(Subject):
     names: tuple[str, ...] = ()
 
     def record(self) -> Tape:
-        """The pass of the update; its `next` are the trained weights, bit for bit."""
+        """The pass of the update; `next` are the trained weights, on one machine bit for bit."""
         if self.moment is None:
             raise UserError("This pass belongs to no update.")
         return self.moment.record()
@@ -35,6 +36,11 @@ class UpdateSubject(Subject):
     def save_refusal(self) -> str:
         """An update is made again from its run."""
         return "An update of a run cannot be saved as a session: save the run instead."
+
+    @property
+    def can_change(self) -> bool:
+        """An update is what it was; another image or network opens a pass of its own."""
+        return False
 
     def sample_name(self, sample: int) -> str:
         """`mnist:17`: which image of the data a sample is."""
@@ -54,6 +60,21 @@ class UpdateSubject(Subject):
 
     def with_reduction(self, _reduction: str) -> NoReturn:
         """Refuse another reduction."""
+        self._refuse()
+
+    @property
+    def mode(self) -> Mode:
+        """That of the update."""
+        if self.moment is None:
+            return super().mode
+        return Mode(True, self.moment.run.seed, self.moment.iteration)
+
+    def with_mode(self, _name: str) -> NoReturn:
+        """Refuse another mode."""
+        self._refuse()
+
+    def with_dropout_seed(self, _seed: int) -> NoReturn:
+        """Refuse other masks."""
         self._refuse()
 
     def with_convention(self, _convention: object, _option: object) -> NoReturn:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject
 
 from backpropviz.errors import UserError
+from backpropviz.named_file import named_path
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.action_set import Detour
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
@@ -70,6 +72,7 @@ class TrainingDesk(QObject):
         if self._room is None:
             self._room = TrainingRoom(self._bench, self._window)
             self._room.wanted.connect(self.enter)
+            self._room.controller.changed.connect(self._bench.autosave.note)
             self._bench.bar.add_for_training(*self._room.chips.widgets)
             self._bench.bar.back.clicked.connect(self.enter)
         return self._room
@@ -96,6 +99,7 @@ class TrainingDesk(QObject):
     def enter(self) -> None:
         """Show the training."""
         self.is_shown = True
+        self._window.actions_by_name.detours = self._detours()
         self._bench.bar.back.hide()
         self._bench.show_training(self.room.page)
         self.room.show()
@@ -104,9 +108,35 @@ class TrainingDesk(QObject):
         """Show the debugger, or the start page where nothing is open in it."""
         if self.is_shown:
             self.is_shown = False
+            self._window.actions_by_name.detours = {}
             self.room.hide()
             self._bench.bar.back.setVisible(self.has_run)
             self._bench.show_debugger()
+
+    def _detours(self) -> dict[str, Detour]:
+        """What the keys of the debugger do to a run, whose step is an update."""
+        room, asked = self.room, self.room.asked
+        on = Detour(self.tr("Of a run: make one update and pause."), room.one_update)
+        back = Detour(self.tr("Of a run: show the update before."), room.show_previous)
+        return {
+            "step_over": on,
+            "next": on,
+            "back_over": back,
+            "previous": back,
+            "step_into": Detour(
+                self.tr("Of a run: open the shown update in the debugger."), room.debug_update
+            ),
+            "step_out": Detour(self.tr("Of a run: train to the end of the epoch."), room.one_epoch),
+            "continue": Detour(self.tr("Of a run: start or pause training."), room.train),
+            "go_to": Detour(
+                self.tr("Of a run: show an update by its number."), room.page.controls.ask_update
+            ),
+            "toggle_breakpoint": Detour(self.tr("Of a run: choose what stops it."), asked.stops),
+            "save": Detour(self.tr("Of a run: save it."), asked.save_run),
+            "export": Detour(
+                self.tr("Of a run: save the filters as a picture."), asked.save_picture
+            ),
+        }
 
     def ask_for_run(self) -> None:
         """Ask for network, data and settings of a run; it is shown when it has come."""
@@ -118,27 +148,36 @@ class TrainingDesk(QObject):
 
     def holds_run(self, name: str) -> bool:
         """Whether a file holds a run; of a damaged one its reader tells."""
-        path = Path(name).expanduser()
-        if path.suffix.lower() != ".bpv" or not path.is_file():
+        if Path(name).suffix.lower() != ".bpv":
             return False
         from backpropviz.storage.model_file import kind_of
 
         try:
-            return kind_of(path) == "run"
-        except UserError:
+            return kind_of(named_path(name)) == "run"
+        except (OSError, UserError):
             return False
 
     def open_run(self, name: str) -> None:
         """Reopen a saved run; it is shown when it has come."""
-        self.room.open_run(Path(name).expanduser())
+        self.room.open_run(named_path(name))
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         if self._room is not None:
             self._room.use_theme(colors)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is being trained."""
+        return self._room is not None and self._room.controller.state.is_running
+
+    def stop(self) -> None:
+        """Stop training and wait for all threads; the runs are there as they stand."""
+        if self._room is not None:
+            self._room.stop()
+
     def close(self) -> None:
-        """Stop training and wait for all threads."""
+        """Stop, and let go of what the runs have on the disk."""
         if self._room is not None:
             self._room.close()
 

@@ -26,10 +26,11 @@ from backpropviz.ui.training.remembered import remember_run
 
 
 class RunFiles(QObject):
-    """`opened` carries a `SavedRun`; `said` what was written."""
+    """`opened` carries a `SavedRun`; `said` what was written; `kept` the run of a number."""
 
     opened = Signal(object)
     said = Signal(object)
+    kept = Signal(int, object)
     failed = Signal(object)
 
     def __init__(self, window: QWidget) -> None:
@@ -37,7 +38,7 @@ class RunFiles(QObject):
         self._window = window
         self._reader, self._writer = Background(self), Background(self)
         self._reader.answered.connect(self.opened)
-        self._writer.answered.connect(self.said)
+        self._writer.answered.connect(self._tell)
         for worker in (self._reader, self._writer):
             worker.failed.connect(self.failed)
 
@@ -64,12 +65,13 @@ class RunFiles(QObject):
         QSettings().setValue("folder/save", str(path.parent))
         return path if path.suffix else path.with_suffix(Path(name).suffix)
 
-    def save(self, path: Path, saved: SavedRun) -> None:
-        """Write a run, and put it into the list of recent sessions."""
+    def save(self, path: Path, saved: SavedRun, number: int = 0) -> None:
+        """Write a run, the one of a number here, and put it into the list of recent sessions."""
 
-        def write() -> None:
+        def write() -> tuple[int, SavedRun]:
             save_run(path, saved, bundled_data)
             remember_run(path, saved)
+            return number, saved
 
         self._write(path, write)
 
@@ -89,11 +91,16 @@ class RunFiles(QObject):
         self._writer.stop()
 
     def _write(self, path: Path, write: Callable[[], object]) -> None:
-        def job() -> str:
-            write()
-            return f"{path.name} is written."
+        def job() -> tuple[str, object]:
+            return f"{path.name} is written.", write()
 
         self._writer.run(job)
+
+    def _tell(self, written: tuple[str, object]) -> None:
+        text, run = written
+        if isinstance(run, tuple):
+            self.kept.emit(*run)
+        self.said.emit(text)
 
 
 def bundled_data(source: str, network: Network, preprocessing: Preprocessing) -> Dataset | None:

@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from PySide6.QtCore import QPoint, QRect, Signal
 from PySide6.QtGui import QAction, QHideEvent
-from PySide6.QtWidgets import QMenu
 
-from backpropviz.debugger.training.guard import Guard
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.network import Network
@@ -28,6 +27,8 @@ from backpropviz.figures.training.filter_words import value_words
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.menus import Menu
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.training.filter_card import FilterCard
 from backpropviz.ui.training.filter_scene import FilterScene
 from backpropviz.ui.training.state import RunState
@@ -179,14 +180,14 @@ class FiltersView(FilterScene):
             self.debug_wanted.emit(address if address.is_gradient else address.grad)
 
     def _ask_channel(self, network: Network, layer: str) -> None:
-        menu = QMenu(self)
+        menu = Menu(parent=self)
         count = network.parameter_shapes(network.by_name[layer])["weight"][1]
         choices: tuple[int | None, ...] = tuple(range(count))
         if count <= _MOST_TOGETHER:
             choices = (None, *choices)
         for channel in choices:
             title = self.tr("all") if channel is None else str(channel)
-            action = QAction(title, menu)
+            action = QAction(plain_title(title), menu)
             action.setData((layer, channel))
             action.triggered.connect(self._choose_channel)
             menu.addAction(action)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from backpropviz.engine.initialize import DEFAULT_SCHEME, INITIALIZATIONS, WRONG
 from backpropviz.engine.training.run import Initial
@@ -12,6 +12,7 @@ from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.training.form_parts import form_rows
 from backpropviz.ui.training.typed import LARGEST, told, typed_value
 
@@ -35,7 +36,7 @@ class FirstWeightsForm(QWidget):
         self._width = Segmented(self.tr("Numbers"))
         self._width.set_choices([("float32", 32, ""), ("float64", 64, "")])
         self._width.set_value(32)
-        self._scheme, self._note = Chip(self.tr("Initialization")), QLabel()
+        self._scheme, self._note = Chip(self.tr("Initialization")), PlainLabel()
         self._seed = QLineEdit("0")
         self._scheme.hide_label()
         self._note.setObjectName("Note")

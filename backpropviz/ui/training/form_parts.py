@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFormLayout, QLabel
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE
 from backpropviz.ui.dialogs.frame import form
+from backpropviz.ui.plain_text import PlainLabel
 
 
 def form_rows() -> QFormLayout:
@@ -19,6 +20,6 @@ def form_rows() -> QFormLayout:
 
 def form_title(text: str) -> QLabel:
     """What a part of a form is about."""
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setFont(qfont(PANEL_TITLE))
     return label

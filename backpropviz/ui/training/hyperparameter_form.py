@@ -21,6 +21,7 @@ from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.training.schedules import SCHEDULES, fresh_schedule, schedule_name
 from backpropviz.ui.training.typed import LARGEST, field_text, told, typed_value
 
@@ -193,7 +194,7 @@ class HyperparameterForm(QWidget):
         slot = self._choose_optimizer if choices is OPTIMIZERS else self._choose_schedule
         actions: list[QAction | None] = []
         for name, title in choices.items():
-            action = QAction(title, chip)
+            action = QAction(plain_title(title), chip)
             action.setData(name)
             action.triggered.connect(slot)
             actions.append(action)

@@ -10,10 +10,9 @@ from dataclasses import replace
 from math import ceil, log2
 from threading import Lock
 
-from backpropviz.debugger.training.guard import Guard, guard
-from backpropviz.debugger.training.stop import Stop, Stopped
-from backpropviz.debugger.training.stops import DEFAULT_STOPS
-from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop, Stopped
+from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.watch import Guard, guard
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.checkpoints import Checkpoints, Spill, size_bytes
@@ -121,12 +120,16 @@ class LiveRun:
         with self._lock:
             return self.checkpoints.nearest(iteration)
 
-    def earlier(self, trained: Trained) -> Checkpoints:
-        """The checkpoints up to a state, and this state: the past of a fork; from any thread."""
+    def earlier(self, trained: Trained, most_bytes: int | None = None) -> Checkpoints:
+        """The checkpoints up to a state, and this state: the past of a fork; from any thread.
+
+        Where they would take more than their own budget, or `most_bytes`, some are left out.
+        """
         with self._lock:
             own = self.checkpoints
+            budget = own.budget_bytes if most_bytes is None else most_bytes
             kept = [k for k in own.iterations if k < trained.iteration]
-            room = max(1, own.budget_bytes // max(1, size_bytes(trained)))
+            room = max(1, budget // max(1, size_bytes(trained)))
             stride = 2 ** max(0, ceil(log2(max(1, len(kept)) / room)))
             result = Checkpoints(own.budget_bytes, own.spacing * stride)
             for iteration in kept[::stride]:

@@ -12,6 +12,7 @@ from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.run import INITIAL, Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset
+from backpropviz.engine.training.trainer import check_last_batch
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.importers.datasets.load import Choices, read_dataset
@@ -60,7 +61,7 @@ def made_run(choices: RunChoices) -> Run:
         UserError: the data cannot be read, or do not fit the network.
     """
     augmentation = None if choices.augmentation.is_none else choices.augmentation
-    return new_run(
+    run = new_run(
         choices.model,
         _dataset(choices),
         choices.settings,
@@ -68,12 +69,20 @@ def made_run(choices: RunChoices) -> Run:
         augmentation=augmentation,
         title=Path(choices.network).stem,
     )
+    check_last_batch(run, run.start)
+    return run
 
 
 def _dataset(choices: RunChoices) -> Dataset:
     model, subject = choices.model, choices.subject
     if choices.source != ONE_IMAGE:
-        found = read_dataset(choices.source, model.network, model.preprocessing, choices.data)
+        found = read_dataset(
+            choices.source,
+            model.network,
+            model.preprocessing,
+            choices.data,
+            class_names=model.class_names,
+        )
         return found.dataset
     if subject is not None and subject.network == choices.network:
         return one_image(model, subject.image, subject.target, subject.image_name)

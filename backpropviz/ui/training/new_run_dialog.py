@@ -30,6 +30,7 @@ from backpropviz.storage.networks import bundled_networks, load_network
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import plain_tip, plain_title
 from backpropviz.ui.subject import Subject
 from backpropviz.ui.training.augmentation_form import AugmentationForm
 from backpropviz.ui.training.data_dialog import DataChoice, ask_data
@@ -59,7 +60,7 @@ class NewRunDialog(FramedDialog):
         super().__init__(
             parent,
             parent.tr("Train a network"),
-            parent.tr("The same seed gives the same run, bit for bit."),
+            parent.tr("The same seed gives the same run, bit for bit on this machine."),
         )
         self.run: Run | None = None
         self.starts = False
@@ -176,7 +177,7 @@ class NewRunDialog(FramedDialog):
         self._data.fill([*data, None, folder, file])
 
     def _entry(self, title: str, value: str, slot: object) -> QAction:
-        action = QAction(title.replace("&", "&&"), self)
+        action = QAction(plain_title(title), self)
         action.setData(value)
         action.triggered.connect(slot)
         return action
@@ -216,7 +217,7 @@ class NewRunDialog(FramedDialog):
     def _use_source(self, source: str) -> None:
         self._source = source
         self._data.show_value(_DATA_TITLES.get(source, Path(source).name))
-        self._data.setToolTip(source)
+        self._data.setToolTip(plain_tip(source))
         self._look.setEnabled(source != ONE_IMAGE)
         self._settings.show_settings(suggested_settings(source))
 

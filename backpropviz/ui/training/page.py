@@ -10,7 +10,6 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -27,6 +26,7 @@ from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.action_set import ActionSet
 from backpropviz.ui.controls import Chip, PanelHead, hairline
 from backpropviz.ui.layout import focus_next
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.center import TrainingCenter
 from backpropviz.ui.training.charts import TrainingCharts
@@ -135,7 +135,7 @@ class TrainingPage(QWidget):
     def _headed(self, title: str, view: FigureView, remark: str = "") -> tuple[QWidget, ...]:
         head = PanelHead(title)
         if remark:
-            label = QLabel(remark)
+            label = PlainLabel(remark)
             label.setObjectName("Note")
             label.setContentsMargins(0, 0, 6, 0)
             head.add_control(label)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.measure import Validated
@@ -15,6 +15,7 @@ from backpropviz.figures.training.confusion import cell_words, confusion_figure
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.controls import Chip, Segmented
+from backpropviz.ui.plain_text import PlainLabel, plain_title
 from backpropviz.ui.preferences import read_preferences
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.answers_desk import AnswersDesk
@@ -48,7 +49,7 @@ class PicturesView(QWidget):
         self._kind.set_value(_FILTERS)
         self._kind.chosen.connect(self._choose_kind)
         self._layers, self._samples = Chip(self.tr("Layer")), Chip(self.tr("Sample"))
-        self._moment = QLabel()
+        self._moment = PlainLabel()
         self._moment.setObjectName("Note")
         self._pages = QStackedWidget()
         self._pages.addWidget(self.filters)
@@ -191,7 +192,7 @@ class PicturesView(QWidget):
         self._samples.show_value(names[0])
 
     def _entry(self, text: str, value: object, chip: Chip) -> QAction:
-        action = QAction(text.replace("&", "&&"), chip.menu())
+        action = QAction(plain_title(text), chip.menu())
         action.setData(value)
         action.triggered.connect(self._choose)
         return action

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 
-from backpropviz.debugger.training.guard import Guard
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.figures.training.curves import ChartKind
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
@@ -110,7 +110,8 @@ class RunQuestions(QObject):
             self.tr("Save run"), f"{self._file_name()}.bpv", self.tr("Runs (*.bpv)")
         )
         if path is not None:
-            self.controller.saved(partial(self.files.save, path))
+            number = self.controller.state.current
+            self.controller.saved(partial(self.files.save, path, number=number))
 
     def save_history(self) -> None:
         """Write a row for each update to a CSV file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from backpropviz.storage.run_file import SavedRun
 from backpropviz.ui.background import Background
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.preferences import read_preferences
+from backpropviz.ui.session_file import at_kept_place
 from backpropviz.ui.training.chips import TrainingChips
 from backpropviz.ui.training.controller import TrainingController
 from backpropviz.ui.training.debugged import UpdateSubject, opened_update
@@ -29,6 +31,7 @@ from backpropviz.ui.training.status import facts, message, mood, standing
 from backpropviz.ui.training.typed import typed_value
 
 if TYPE_CHECKING:
+    from backpropviz.ui.kept_work import LoadedRun
     from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.workbench import Workbench
 
@@ -48,6 +51,7 @@ class TrainingRoom(QObject):
         self.asked = RunQuestions(self.controller, self.page, window)
         self._recorder = Background(self)
         self._look_at: Address | None = None
+        self._place: Mapping[str, object] | None = None
         self._is_shown = False
         self._connect()
         self.use_theme(window.theme)
@@ -67,6 +71,7 @@ class TrainingRoom(QObject):
         page.controls.spacing_wanted.connect(controller.redraw_every)
         page.controls.lock_wanted.connect(controller.lock_scales)
         page.controls.update_wanted.connect(self._go_to)
+        page.controls.left.connect(page.pictures.setFocus)
         page.slider.iteration_wanted.connect(controller.visit)
         page.charts.iteration_wanted.connect(controller.visit)
         page.alerts.rewind_wanted.connect(controller.visit)
@@ -76,6 +81,7 @@ class TrainingRoom(QObject):
         self.chips.network_wanted.connect(self.asked.open_network)
         self.asked.files.opened.connect(self._take_saved)
         self.asked.files.said.connect(self._window.status.say)
+        self.asked.files.kept.connect(controller.note_saved)
         self.asked.files.failed.connect(self._window.tell_error)
 
     def show(self) -> None:
@@ -123,9 +129,28 @@ class TrainingRoom(QObject):
         self.asked.files.open(path)
 
     def _take_saved(self, saved: SavedRun) -> None:
+        self.controller.note_saved(self._added(saved), saved)
+        self.wanted.emit()
+
+    def _added(self, saved: SavedRun) -> int:
         live = self.controller.live(saved.run, saved.checkpoints)
         self.controller.add(live, saved.history)
-        self.wanted.emit()
+        return live.number
+
+    def take_kept(self, runs: Sequence[LoadedRun]) -> None:
+        """Runs of another window, as they stood; and the update that was open in the debugger."""
+        shown: int | None = None
+        for run in runs:
+            number = self._added(run.saved)
+            if run.is_in_file:
+                self.controller.note_saved(number, run.saved)
+            shown = number if run.is_current else shown
+        if shown is not None:
+            self.controller.select(shown)
+        update = next((run for run in runs if run.is_current and run.place is not None), None)
+        if update is not None:
+            self._place = update.place
+            self.controller.find_moment(update.update)
 
     def train(self) -> None:
         """Start or pause; where a past update is shown, go on from there in a run of its own."""
@@ -156,6 +181,12 @@ class TrainingRoom(QObject):
         """Open the update after the shown one in the debugger."""
         self.controller.find_moment(ahead=1)
 
+    def show_previous(self) -> None:
+        """Look at the update before the shown one."""
+        run = self.controller.state.run
+        if run is not None and run.shown_iteration > 0:
+            self.controller.visit(run.shown_iteration - 1)
+
     def rewind(self) -> None:
         """Go on from the shown update in a run of its own."""
         self.controller.fork()
@@ -172,11 +203,16 @@ class TrainingRoom(QObject):
         if self._is_shown:
             self._tell(self.controller.state)
 
-    def close(self) -> None:
-        """Stop training and wait for all threads."""
+    def stop(self) -> None:
+        """Stop training and wait for all threads; the runs are there as they stand."""
         self.page.stop()
         self._recorder.stop()
         self.asked.close()
+        self.controller.end()
+
+    def close(self) -> None:
+        """Stop, and let go of what the runs have on the disk."""
+        self.stop()
         self.controller.close()
 
     def _follow(self, old: TrainingState, new: TrainingState) -> None:
@@ -204,7 +240,8 @@ class TrainingRoom(QObject):
 
     def _debug(self, opened: Opened) -> None:
         """Show the pass of an update in the debugger, at the value that was asked for."""
-        self._bench.controller.show(opened)
+        place, self._place = self._place, None
+        self._bench.controller.show(opened if place is None else at_kept_place(opened, place))
         address, self._look_at = self._look_at, None
         if address is not None:
             self._bench.controller.dispatch(GoToAddress(address))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.samples import Dataset
@@ -13,6 +13,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import PANEL_TITLE, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.data_loading import sample_views
 
@@ -30,7 +31,7 @@ class SamplePane(QWidget):
         self._dataset: Dataset | None = None
         self._augmentation = Augmentation()
         self._seed = 0
-        title = QLabel(self.tr("Samples, as the network gets them"))
+        title = PlainLabel(self.tr("Samples, as the network gets them"))
         title.setFont(qfont(PANEL_TITLE))
         self._part = Segmented(self.tr("Part of the data"))
         self._part.set_choices(

@@ -9,6 +9,7 @@ from backpropviz.engine.training.run import Run
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, Theme
 from backpropviz.ui.controls import PanelHead, file_name, shortened
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.hyperparameter_form import HyperparameterForm
 from backpropviz.ui.training.state import RunState
 
@@ -30,7 +31,7 @@ class SettingsPanel(QFrame):
         self._form.chosen.connect(self.changed)
         self._form.refused.connect(self._refuse)
         self.setFocusProxy(self._form)
-        self._changes = QLabel()
+        self._changes = PlainLabel()
         self._changes.setObjectName("Note")
         self._changes.setWordWrap(True)
         self._run: Run | None = None
@@ -61,7 +62,7 @@ class SettingsPanel(QFrame):
         column.addLayout(inner)
 
     def _fact(self, name: str) -> QLabel:
-        label = QLabel()
+        label = PlainLabel()
         label.setFont(qfont(MONO))
         label.setAlignment(Qt.AlignmentFlag.AlignRight)
         label.setMinimumWidth(1)
@@ -86,7 +87,7 @@ class SettingsPanel(QFrame):
         }
         for name, text in texts.items():
             self._facts[name].setText(text)
-        self._facts["data"].setToolTip(f"{dataset.title}\n{dataset.source}")
+        self._facts["data"].setToolTip(plain_tip(f"{dataset.title}\n{dataset.source}"))
         self._form.show_settings(run.course.at(state.now.iteration + 1))
         changes = run.course.changes[-_MOST_CHANGES:]
         lines = [f"From update {change.iteration:,}: {change.words}." for change in changes]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
@@ -16,6 +15,7 @@ from backpropviz.engine.training.samples import Skipped
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, PANEL_TITLE
 from backpropviz.ui.controls import CONTROL_HEIGHT
+from backpropviz.ui.plain_text import PlainLabel
 
 _HEIGHT = 92
 
@@ -25,7 +25,7 @@ class SkippedList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = QLabel()
+        self._title = PlainLabel()
         self._title.setFont(qfont(PANEL_TITLE))
         self.copy = QPushButton(self.tr("Copy the list"))
         self.copy.setFixedHeight(CONTROL_HEIGHT)

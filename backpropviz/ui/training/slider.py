@@ -13,6 +13,7 @@ from backpropviz.figures.training.time_slider import (
     time_slider,
 )
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_view import SceneView
 
 
@@ -84,4 +85,6 @@ class SliderView(SceneView):
         near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
         text = self.tr("update {number}").format(number=f"{iteration:,}")
         marks = [mark.words for mark in self._state.marks if mark.iteration == iteration]
-        QToolTip.showText(at + QPoint(6, 12), "\n".join((text, *marks)), self.viewport(), near)
+        QToolTip.showText(
+            at + QPoint(6, 12), plain_tip("\n".join((text, *marks))), self.viewport(), near
+        )

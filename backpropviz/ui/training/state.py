@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 
-from backpropviz.debugger.training.guard import Guard
-from backpropviz.debugger.training.stop import Stopped
+from backpropviz.diagnosis.stops import Stopped
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.training.history import History

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, get_args, get_origin, get_type_hints
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QCompleter, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QLineEdit, QVBoxLayout, QWidget
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.stops import stop_kinds
-from backpropviz.debugger.training.tensor_stops import GradientAbove, check_place
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.stops import GradientAbove, Stop, check_place, stop_kinds
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
-from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
+from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented, Suggestions
 from backpropviz.ui.dialogs.frame import form
 from backpropviz.ui.training.typed import field_text, typed_value
 
@@ -103,9 +101,7 @@ class StopForm(QWidget):
     def _offer(self, line: QLineEdit, name: str) -> None:
         """The names that there are, where an empty field means any."""
         tensors = [tensor.name for tensor in self._facts.tensors]
-        completer = QCompleter(tensors if name == "tensor" else self._facts.rectifiers, line)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        line.setCompleter(completer)
+        Suggestions(tensors if name == "tensor" else self._facts.rectifiers, line)
         is_sum = isinstance(self._stop, GradientAbove)
         line.setPlaceholderText(self.tr("all together") if is_sum else self.tr("any"))
 

@@ -9,21 +9,18 @@ from typing import Any, Final, cast
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QWidget,
 )
 
-from backpropviz.debugger.training.facts import RunFacts
-from backpropviz.debugger.training.loss_stops import NotFiniteStop
-from backpropviz.debugger.training.stop import Stop
-from backpropviz.debugger.training.stops import STOPS, stop_kinds
-from backpropviz.debugger.training.tensor_stops import check_place
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.stops import STOPS, NotFiniteStop, Stop, check_place, stop_kinds
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, hairline
 from backpropviz.ui.dialogs.frame import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 from backpropviz.ui.training.stop_form import StopForm
 
@@ -38,7 +35,10 @@ class StopsDialog(FramedDialog):
         self, parent: QWidget, stops: Iterable[Stop], facts: RunFacts, colors: Theme
     ) -> None:
         super().__init__(parent, parent.tr("Stops in training"))
-        self._hint = self.tr("Training pauses at the update at which one of these begins to hold.")
+        self._hint = self.tr(
+            "Training pauses at the update at which one of these begins to hold. "
+            "Alert rules can pause it, too."
+        )
         self._facts = facts
         self._stops = list(stops)
         self._form = StopForm(facts)
@@ -51,7 +51,7 @@ class StopsDialog(FramedDialog):
         self._list.opened.connect(self._edit)
         self._form.changed.connect(self._change)
         self._form.refused.connect(self._refuse)
-        self._always = QLabel(
+        self._always = PlainLabel(
             self.tr("A run cannot go on past such an update, so this stop is always on.")
         )
         self._always.setObjectName("Note")

@@ -1,16 +1,16 @@
-"""The thresholds of the diagnosis: each with its default, its source, and what it does."""
+"""The rules of the diagnosis: what follows where one is met, and the thresholds of all."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from itertools import groupby
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
+    QCheckBox,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QScrollArea,
     QToolButton,
@@ -18,7 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.debugger.training.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
+from backpropviz.diagnosis.diagnosis import RULES
+from backpropviz.diagnosis.loss_rules import NotFinite
+from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, ROW, Theme
@@ -26,6 +29,7 @@ from backpropviz.ui.appearance import faint
 from backpropviz.ui.controls import CONTROL_HEIGHT, hairline
 from backpropviz.ui.dialogs.frame import FramedDialog
 from backpropviz.ui.icons import icon
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.typed import typed_value
 
 _WIDTH, _HEIGHT = 600, 620
@@ -37,9 +41,10 @@ class ThresholdsDialog(FramedDialog):
 
     def __init__(self, parent: QWidget, limits: Thresholds, colors: Theme) -> None:
         super().__init__(parent, parent.tr("Alert rules"))
-        self._hint = self.tr("A change holds from the next update on.")
+        self._hint = self.tr("Takes effect at the next update.")
         self._colors = colors
         self._rows: dict[str, _Row] = {}
+        self._responses: dict[str, _Response] = {}
         self.body.addWidget(self._area(limits), 1)
         reset = self.add_button(self.tr("Reset all"))
         reset.clicked.connect(self.reset_all)
@@ -57,16 +62,28 @@ class ThresholdsDialog(FramedDialog):
             UserError: a field holds no number, or one out of range.
         """
         values: Mapping[str, object] = {name: row.value() for name, row in self._rows.items()}
-        return replace(DEFAULTS, **values)  # type: ignore[arg-type]
+        found = self._responses.values()
+        return replace(
+            DEFAULTS,
+            silent=frozenset(one.name for one in found if not one.alerts.isChecked()),
+            pausing=frozenset(one.name for one in found if one.is_pausing),
+            **values,  # type: ignore[arg-type]
+        )
 
     def reset_all(self) -> None:
         """Put every field back to its default."""
         for row in self._rows.values():
             row.reset()
+        for response in self._responses.values():
+            response.show_limits(DEFAULTS)
 
     def row(self, name: str) -> _Row:
         """The row of a threshold, by its field."""
         return self._rows[name]
+
+    def response(self, name: str) -> _Response:
+        """The row of a rule, by its name."""
+        return self._responses[name]
 
     def _area(self, limits: Thresholds) -> QScrollArea:
         inside = QWidget()
@@ -74,13 +91,17 @@ class ThresholdsDialog(FramedDialog):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 12, 0)
         column.setSpacing(12)
-        names = (field.name for field in fields(Thresholds))
-        for group, members in groupby(names, lambda name: LIMITS[name].group):
-            if self._rows:
-                column.addWidget(hairline())
-            heading = QLabel(self.tr(group))
-            heading.setFont(qfont(BODY_STRONG))
-            column.addWidget(heading)
+        column.addWidget(_heading(self.tr("When a rule is met")))
+        rules = QVBoxLayout()
+        rules.setSpacing(6)
+        for rule in RULES:
+            response = _Response(rule, limits)
+            self._responses[rule.name] = response
+            rules.addWidget(response)
+        column.addLayout(rules)
+        for group, members in groupby(LIMITS, lambda name: LIMITS[name].group):
+            column.addWidget(hairline())
+            column.addWidget(_heading(self.tr(group)))
             for name in members:
                 row = _Row(LIMITS[name], getattr(DEFAULTS, name), getattr(limits, name))
                 row.use_theme(self._colors)
@@ -104,13 +125,58 @@ class ThresholdsDialog(FramedDialog):
         self._accept.setEnabled(not refusal)
 
 
+def _heading(text: str) -> PlainLabel:
+    heading = PlainLabel(text)
+    heading.setFont(qfont(BODY_STRONG))
+    return heading
+
+
+class _Response(QWidget):
+    """What follows where a rule is met: an alert, a pause, or both."""
+
+    def __init__(self, rule: type[Rule], limits: Thresholds) -> None:
+        super().__init__()
+        self.name = rule.name
+        title = rule.name[0].upper() + rule.name[1:]
+        label = PlainLabel(title)
+        label.setFont(qfont(ROW))
+        self.alerts, self.pauses = QCheckBox(self.tr("Alert")), QCheckBox(self.tr("Pause"))
+        self.alerts.setAccessibleName(self.tr("{rule}: alert").format(rule=title))
+        self.pauses.setAccessibleName(self.tr("{rule}: pause").format(rule=title))
+        self.pauses.setToolTip(self.tr("Pause the run at the update at which it begins to be met"))
+        self._is_free = rule.can_pause and rule is not NotFinite
+        self.pauses.setEnabled(self._is_free)
+        if rule is NotFinite:
+            self.pauses.setToolTip(self.tr("A run cannot go on past such an update"))
+        elif not rule.can_pause:
+            self.pauses.setToolTip(self.tr("It is known before the first update"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(16)
+        row.addWidget(label, 1)
+        row.addWidget(self.alerts)
+        row.addWidget(self.pauses)
+        self.show_limits(limits)
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the person wants a pause where there is a choice."""
+        return self._is_free and self.pauses.isChecked()
+
+    def show_limits(self, limits: Thresholds) -> None:
+        """What these thresholds say of the rule."""
+        self.alerts.setChecked(self.name not in limits.silent)
+        always = self.name == NotFinite.name
+        self.pauses.setChecked(always or self.name in limits.pausing)
+
+
 class _Row(QWidget):
     """A threshold: its title, a field, the way back to the default, and what it is about."""
 
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
         self._limit, self._default = limit, default
-        title = QLabel(limit.title)
+        title = PlainLabel(limit.title)
         title.setFont(qfont(ROW))
         self.field = QLineEdit(_text(limit, value))
         self.field.setFont(qfont(MONO))
@@ -118,18 +184,19 @@ class _Row(QWidget):
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.field.setAccessibleName(f"{limit.group}, {limit.title}")
         self.field.setAccessibleDescription(limit.explanation)
-        self.field.setToolTip(self.tr("From {range}").format(range=limit.range_text))
-        unit = QLabel("%" if limit.is_share else "")
+        told = self.tr("From {range}").format(range=limit.range_text)
+        self.field.setToolTip(plain_tip(told))
+        unit = PlainLabel("%" if limit.is_share else "")
         unit.setFont(qfont(ROW))
         unit.setFixedWidth(14)
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
         self._reset.setIconSize(QSize(16, 16))
         shown = f"{_text(limit, default)} %" if limit.is_share else _text(limit, default)
-        self._reset.setToolTip(self.tr("Back to {default}").format(default=shown))
+        self._reset.setToolTip(plain_tip(self.tr("Back to {default}").format(default=shown)))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
-        about = QLabel(
+        about = PlainLabel(
             self.tr("{explanation} Default {default}, {source}.").format(
                 explanation=limit.explanation, default=shown, source=limit.source
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backpropviz.errors import UserError
+from backpropviz.number_text import real_number, whole_number
 
 LARGEST = 10**15
 """Whole numbers stay below it: files hold no larger ones."""
@@ -40,11 +41,8 @@ def typed_value(text: str, title: str) -> object:
 
 
 def _number(text: str, title: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(f"{title} = “{told(text)}” is no number: type one.") from None
+    whole = whole_number(text, -(10**30), 10**30)
+    number = real_number(text, infinite=True) if whole is None else whole
+    if number is None:
+        raise UserError(f"{title} = “{told(text)}” is no number: type one.")
+    return number

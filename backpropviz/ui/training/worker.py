@@ -12,7 +12,7 @@ from typing import Final
 
 from PySide6.QtCore import QObject, QThread, Signal
 
-from backpropviz.debugger.training.stop import Stopped
+from backpropviz.diagnosis.stops import Stopped
 from backpropviz.engine.training.trainer import Updated
 from backpropviz.ui.training.live_run import LiveRun
 from backpropviz.ui.training.mailbox import Ask, Change, Go, Halt, Mailbox, Quit, Redraw, Take, Wish
@@ -54,6 +54,9 @@ class TrainingThread(QThread):
                 self._tell_if_due()
         finally:
             sys.setswitchinterval(usual)
+        if self._live is not None:
+            # Whoever keeps the runs at the end knows every update.
+            self.told.emit(self._snapshot(self._live))
 
     def _obey(self, usual_interval_s: float) -> bool:
         """All wishes that wait; whether to go on."""

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from backpropviz.debugger.lessons.fields import read_toml
+from backpropviz.debugger.lessons.fields import line_of
 from backpropviz.debugger.lessons.reading import read_lesson
-from backpropviz.debugger.lessons.toml_places import TomlPath, places_of
 from backpropviz.debugger.lessons.trial import problems
+from backpropviz.document import read_toml
 from backpropviz.errors import UserError
 from backpropviz.storage.lesson_file import bundled_lesson_names, lesson_text
+from backpropviz.storage.networks import load_network
+from backpropviz.toml_places import TomlPath, places_of
 from tests.debugger.lessons.passes import lesson_with, recorded, text_with
 
 STEP = '[[step]]\ntitle = "One"\ntext = "Some words."\n'
@@ -55,7 +57,7 @@ ASK = STEP + '[step.ask]\nprompt = "Well?"\n'
         (ASK, 12, "no “kind”"),
         (ASK + "kind = 'guess'", 14, '"winner"'),
         (ASK + "kind = 'value'", 12, "no “answer”"),
-        (ASK + "kind = 'value'\nanswer = 'loss'\nof = 'loss'", 16, "no field “of”"),
+        (ASK + "kind = 'value'\nanswer = 'loss'\nof = 'loss'", 16, "“of” is not a field"),
         (ASK + "kind = 'value'\nanswer = true", 15, "must be a text"),
         (ASK + "kind = 'value'\nanswer = 'loss §'", 15, "cannot be read"),
         (ASK + "kind = 'value'\nanswer = 3\ntolerance = -1", 16, "positive"),
@@ -85,6 +87,7 @@ ASK = STEP + '[step.ask]\nprompt = "Well?"\n'
         (STEP + "[step.pass]\noptimizer = { kind = 'sdg' }", 13, "sgd"),
         (STEP + "[step.pass]\noptimizer = 'sgd'", 13, "needs its kind"),
         (STEP + "[step.pass]\nreduction = 'max'", 13, '"mean", "sum"'),
+        (STEP + "[step.pass]\nmode = 'use'", 13, '"train", "eval"'),
         (STEP + "[step.show]\nhighlight = 'a b'", 13, "not an address"),
     ],
 )  # fmt: skip
@@ -229,7 +232,7 @@ def test_every_value_is_found_on_its_line() -> None:
     assert places.line(("many", 0, "inner", 1, "v")) == 22
     assert places.line(("many", 1, "k")) == 26
     assert places.line_within(("text",), "second") == 6
-    assert read_toml(TRICKY, "f").line == 1
+    assert line_of(read_toml(TRICKY, "f")) == 1
 
 
 def _leaves(value: Any, path: TomlPath) -> Any:
@@ -265,3 +268,10 @@ def test_windows_line_ends_count_the_same() -> None:
     text = text_with(CHECK + 'focsu = "loss"').replace("\n", "\r\n")
     with pytest.raises(UserError, match=r"my.toml, line 14: "):
         read_lesson(text, "my.toml")
+
+
+def test_a_step_may_be_recorded_in_another_mode() -> None:
+    lesson = lesson_with(STEP + "[step.pass]\nmode = 'eval'")
+    (step,) = lesson.steps
+    assert (lesson.on.mode, step.on.mode) == (None, "eval")
+    assert step.on.settings(load_network("tiny-max")).mode == "eval"

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.architecture import edits, ends
 from backpropviz.engine.architecture.building import (
     Start,
@@ -25,7 +26,6 @@ from backpropviz.engine.kinds.activation import Tanh
 from backpropviz.engine.presets import PRESETS, preset
 from backpropviz.engine.run import Settings, run
 from backpropviz.errors import UserError
-from backpropviz.storage.entry import Entry
 from backpropviz.storage.network_json import (
     model_from_json,
     model_to_json,
@@ -47,7 +47,7 @@ def test_a_draft_that_fits_goes_to_a_file_and_back(start: Draft, steps: list[Ste
             continue
         draft = edited if survey(edited).problem is None else draft
     model = build_model(draft)
-    read = model_from_json(Entry(model_to_json(model), ""), draft.title)
+    read = model_from_json(Value(model_to_json(model), JsonPlace()), draft.title)
     assert draft_of_model(read) == draft
     assert model_to_json(read) == {**model_to_json(model)}
 
@@ -151,7 +151,8 @@ def test_a_saved_model_is_read_back_identical(tmp_path: Path) -> None:
     draft = draft_of(preset("resnet-tiny", (3, 8, 8), 3), "Small ResNet", ("x", "y", "z"))
     model = build_model(draft, start=Start(5))
     write_network(tmp_path / "small.json", model)
-    read = read_network(tmp_path / "small.json")
+    with (tmp_path / "small.json").open("rb") as file:
+        read = read_network(file, "small")
     assert draft_of_model(read) == draft
     for layer, own in model.parameters.items():
         for name, values in own.items():

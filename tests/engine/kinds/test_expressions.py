@@ -24,7 +24,7 @@ from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from tests.engine.layer_cases import Case, played
 from tests.engine.passes import branched, nests_of, recorded
 
-_PYTHON = str.maketrans({"·": "*", "−": "-", "√": "s", "[": "(", "]": ")", "≥": ">="})
+_PYTHON = str.maketrans({"·": "*", "−": "-", "√": "s", "[": "(", "]": ")", "≥": ">=", "≠": "!="})
 _NAMES: dict[str, Any] = {
     "exp": math.exp,
     "log": math.log,

@@ -10,9 +10,15 @@ import pytest
 
 from backpropviz.engine.address import parse
 from backpropviz.engine.derivation import derive
+from backpropviz.engine.explain import explain_value
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.configuration import Reduction
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
+from backpropviz.engine.network import chain
+from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.record import record
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, nests_of, recorded
 
@@ -33,6 +39,21 @@ def test_the_mean_s_factor_enters_the_gradient_once() -> None:
         for loss in (CrossEntropy("mean"), CrossEntropy("sum"))
     )
     assert mean == pytest.approx(total / 3)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_class_that_is_not_wanted_may_be_impossible(reduction: Reduction) -> None:
+    """PyTorch leaves it out of the sum, where 0 · ∞ would be no number."""
+    weighted = CrossEntropy(reduction, class_weights=(1.0, 2.0, 0.5))
+    network = chain("sure", (3,), {"same": Flatten()}, weighted)
+    images = np.array([[1.0, -np.inf, 2.0]], np.float32)
+    tape = record(network, {}, images, [2], Sgd(0.1))
+    share = 0.5 if reduction == "sum" else 1.0
+    assert tape.loss == pytest.approx(share * math.log(1 + math.exp(-1)), rel=1e-6)
+    assert np.isfinite(tape["loss.input.grad"]).all()
+    for name in ("loss.surprise[0,1]", "loss.sample[0]", "loss"):
+        found = explain_value(tape, parse(name))
+        assert found.value == pytest.approx(found.derived, rel=1e-6)
 
 
 def test_huge_logits_do_not_overflow() -> None:

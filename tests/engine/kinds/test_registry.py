@@ -128,7 +128,7 @@ def test_defaults_may_be_left_out() -> None:
         (
             layer_from_fields,
             {"kind": "dense"},
-            "here: dense needs the field “out_features”.",
+            "here: dense has no “out_features”: add it.",
         ),
         (
             layer_from_fields,

@@ -11,24 +11,35 @@ import pytest
 
 from backpropviz.engine.kinds.activation import LeakyReLU, ReLU
 from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.prelu import PReLU
-from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
+from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.program import operations
 from backpropviz.engine.record import record
 from backpropviz.engine.run import Settings, run
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.code.code import CodeVersion, program
+from backpropviz.figures.code.program import Names, arrays_of
 from backpropviz.storage.networks import load_network
-from tests.figures.code_runs import disagreement, is_small, steps_of
-from tests.figures.kind_passes import LOSSES, OPTIMIZERS, every_kind, of_loss, of_optimizer
+from tests.figures.code_runs import disagreement, is_small, result_of, steps_of
+from tests.figures.kind_passes import (
+    LOSSES,
+    OPTIMIZERS,
+    every_kind,
+    of_loss,
+    of_optimizer,
+    trained,
+)
 from tests.figures.passes import adam, branching, tiny
 
 VERSIONS = [
@@ -51,12 +62,21 @@ GEOMETRIES: dict[str, Layer] = {
     "flip": Conv2d(3, (2, 3), padding=1, flip=True),
     "max with overlap and padding": MaxPool2d(3, stride=2, padding=1),
     "max with ceil": MaxPool2d(2, stride=2, ceil_mode=True),
+    "max with more padding than half a kernel": MaxPool2d(3, stride=2, padding=2),
+    "max with uneven padding and ceil": MaxPool2d(
+        2, stride=3, padding=((0, 3), (1, 0)), ceil_mode=True
+    ),
     "max with dilation": MaxPool2d(2, stride=1, dilation=2),
     "ties: all": MaxPool2d(3, stride=1, padding=1, ties="all"),
     "ties: shared": MaxPool2d(2, stride=1, ties="shared"),
     "average with overlap": AvgPool2d(3, stride=2, padding=1),
     "average without padding": AvgPool2d(3, stride=2, padding=1, count_include_pad=False),
     "average with ceil": AvgPool2d(2, stride=2, padding=1, ceil_mode=True),
+    "average with more padding than half a kernel": AvgPool2d(3, stride=2, padding=2),
+    "average with uneven padding": AvgPool2d(2, padding=((0, 1), (1, 0))),
+    "average with uneven padding that does not count": AvgPool2d(
+        (3, 2), stride=2, padding=((2, 0), (0, 1)), count_include_pad=False, ceil_mode=True
+    ),
     "average with dilation": AvgPool2d(2, stride=1, dilation=2),
     "ReLU'(0) = 1/2": ReLU(0.5),
     "ReLU'(0) = 1": ReLU(1.0),
@@ -149,6 +169,45 @@ def test_every_kind_of_layer_in_training_and_in_use(mode: str, version: CodeVers
 @pytest.mark.parametrize("name", LOSSES)
 def test_smoothed_weighted_and_binary_losses(name: str, version: CodeVersion) -> None:
     assert_agreement(of_loss(name), version, elements=3)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("loss", [BinaryCrossEntropy(), CrossEntropy(class_weights=(1, 2, 3, 4))])
+def test_an_output_and_the_loss_s_probabilities_are_two_variables(
+    loss: Loss, version: CodeVersion
+) -> None:
+    """Both have the letter p where a pooling feeds a loss from logits."""
+    layers: dict[str, Layer] = {"pool": AvgPool2d(2), "flatten": Flatten(), "soft": Softmax()}
+    if isinstance(loss, BinaryCrossEntropy):
+        layers = {"pool": AvgPool2d(2)}
+    network = chain("poolbce", (1, 4, 4), layers, loss)
+    image = np.arange(16, dtype=np.float32).reshape(1, 1, 4, 4) % 5
+    target = [1] if isinstance(loss, CrossEntropy) else [1, 0, 1, 0]
+    assert_agreement(record(network, {}, image, target, Sgd(0.1)), version, elements=3)
+
+
+@pytest.mark.parametrize("name", ["weighted", "both, mean"])
+def test_class_weights_have_the_tape_s_width(name: str) -> None:
+    pytest.importorskip("torch")
+    tape = of_loss(name)
+    _, target = LOSSES[name]
+    network, images = tape.network, tape["image"].astype(np.float64)
+    wide = record(network, trained(network, 2), images, target, Sgd(0.1))
+    for step in steps_of(wide):
+        found = program(step, CodeVersion.TORCH)
+        assert found is not None
+        if step.operation is None or step.derivation is not None or not found.result:
+            continue
+        wanted = wide[step.operation.nest.target]
+        assert result_of(found, wide).reshape(wanted.shape) == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("tape", [*map(every_kind, ("train", "eval")), *map(of_loss, LOSSES)])
+def test_no_two_arrays_of_a_step_share_a_variable(tape: Tape) -> None:
+    for operation in operations(tape.network, tape.batch, tape.optimizer):
+        loops, names = operation.nest.by_target, Names(operation.nest, tape)
+        arrays = {operation.nest.target, *arrays_of((loops.initial, *loops.operands))}
+        assert len({names.of(array) for array in arrays}) == len(arrays)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

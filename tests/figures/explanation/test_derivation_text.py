@@ -1,15 +1,23 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
 
+from backpropviz.engine.address import parse
+from backpropviz.engine.derivation import derive
+from backpropviz.engine.explain import nest_of
 from backpropviz.figures.explanation.derivation_text import (
     derivation_json,
     derivation_latex,
     derivation_text,
 )
+from backpropviz.scene.equation import Indexed, Number, Operator, Symbol, row
+from backpropviz.scene.equation_latex import equation_latex
+from backpropviz.scene.numbers import fitted, fixed, full, shown
+from tests.figures.kind_passes import of_optimizer
 from tests.figures.passes import lenet, tiny, with_value
 from tests.figures.steps import TAPES, derivation_at, every_step
 
@@ -30,6 +38,43 @@ def test_the_lines_of_a_derivation() -> None:
         "       3               8  = conv1.output.grad[0,0,1,0] (2) · conv1.input[0,0,1,1] (4)",
         "       4               0  = conv1.output.grad[0,0,1,1] (0) · conv1.input[0,0,1,2] (1)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("address", "line"),
+    [
+        (
+            "conv1.weight.next[0,0,0,1]",
+            "conv1.weight[0,0,0,1] (1) + conv1.weight.step[0,0,0,1] (−0.0799999982)",
+        ),
+        ("conv1.weight.step[0,0,0,1]", "−η (0.01) · conv1.weight.grad[0,0,0,1] (8)"),
+    ],
+)
+def test_a_function_joins_its_operands_as_its_formula_does(address: str, line: str) -> None:
+    lines = derivation_text(derivation_at(tiny(), address)).splitlines()
+    assert line in [written.partition("  = ")[2] for written in lines]
+
+
+def test_a_power_is_that_of_the_operand() -> None:
+    tape = of_optimizer("rmsprop centered")
+    nest = nest_of(tape, parse("dense.weight.gradient_variance"))
+    assert nest is not None
+    text = derivation_text(derive(tape, nest, parse("dense.weight.gradient_variance[0,0]")))
+    assert re.search(r"= max\(\S+ \(\S+\) − \(\S+ \(\S+\)\)², 0\)", text)
+
+
+def test_numbers_are_powers_of_ten_in_latex() -> None:
+    equation = row(Symbol("W"), Operator("="), Number("8.1e−4"), Operator("·"), Number("−2e5"))
+    assert equation_latex(equation) == r"W = {8.1 \times 10^{-4}} \cdot {-2 \times 10^{5}}"
+    squared = Indexed(Number("8.1e−4"), sup=Number("2"))
+    assert equation_latex(squared) == r"\left({8.1 \times 10^{-4}}\right)^{2}"
+
+
+def test_no_zero_has_a_sign() -> None:
+    assert [full(-0.0), shown(-0.0), fixed(-0.0, 2), fitted(-0.0, 5), full(np.float32(-0.0))] == (
+        ["0"] * 5
+    )
+    assert shown(-0.0, signed=True) == "0"
 
 
 def test_json_has_exactly_the_promised_fields() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +127,58 @@ def test_negative_labels_are_refused(tmp_path: Path) -> None:
     path.with_name("train-labels-idx1-ubyte").write_bytes(idx(wrong))
     with pytest.raises(UserError, match="the label of image 5 is -1, but classes are counted from"):
         load_dataset(path, None, GRAY)
+
+
+def test_a_folder_inside_is_found_as_torchvision_leaves_it(tmp_path: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    write_pair(raw)
+    write_pair(raw, packed=True)
+    write_pair(raw, "t10k", 6)
+    for source in (tmp_path, tmp_path / "MNIST", raw):
+        reading = read_dataset(source, network(), GRAY)
+        assert (len(reading.dataset.training), len(reading.dataset.validation or ())) == (12, 6)
+    assert "read in MNIST/raw/" in read_dataset(tmp_path, network(), GRAY).steps
+    (tmp_path / "FashionMNIST" / "raw").mkdir(parents=True)
+    write_pair(tmp_path / "FashionMNIST" / "raw")
+    with pytest.raises(UserError, match="in “FashionMNIST/raw” and “MNIST/raw”: choose one"):
+        load_dataset(tmp_path, network(), GRAY)
+
+
+def test_emnist_s_names(tmp_path: Path) -> None:
+    write_pair(tmp_path, "emnist-letters-train", packed=True)
+    write_pair(tmp_path, "emnist-letters-test", 6, packed=True)
+    reading = read_dataset(tmp_path, network(), GRAY)
+    assert reading.dataset.validation is not None
+    assert reading.dataset.validation.names[0] == "emnist-letters-test:0"
+    assert any("rows and columns exchanged: read as they are stored" in s for s in reading.steps)
+
+
+def test_qmnist_s_labels_have_the_class_first(tmp_path: Path) -> None:
+    (tmp_path / "qmnist-train-images-idx3-ubyte").write_bytes(idx(images()))
+    rows = np.zeros((12, 8), dtype=np.int32)
+    rows[:, 0], rows[:, 1:] = labels(), 777
+    (tmp_path / "qmnist-train-labels-idx2-int").write_bytes(idx(rows))
+    for path in (tmp_path, *tmp_path.iterdir()):
+        data = load_dataset(path, network(), GRAY, held_out=0)
+        assert np.array_equal(data.training.targets, labels())
+
+
+def test_a_pair_of_two_spellings_is_one(tmp_path: Path) -> None:
+    (tmp_path / "Train-images.idx3-ubyte").write_bytes(idx(images()))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(idx(labels()))
+    for path in (tmp_path, *tmp_path.iterdir()):
+        data = load_dataset(path, network(), GRAY, held_out=0)
+        assert np.array_equal(data.training.targets, labels())
+
+
+def test_a_forged_length_takes_no_memory(tmp_path: Path) -> None:
+    path = write_pair(tmp_path)
+    path.write_bytes(b"\0\0\x08\x03" + struct.pack(">3I", 2000, 1000, 1000) + b"x")
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="damaged or cut off"):
+            load_dataset(path, None, GRAY)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()

@@ -49,6 +49,23 @@ def test_the_usual_names_are_found(tmp_path: Path, image_name: str, label_name: 
     assert data.training.names[3] == "set:3"
 
 
+def test_a_test_is_kept_for_the_end_where_there_is_a_val(tmp_path: Path) -> None:
+    """As MedMNIST's archives have it, and folders."""
+    path = saved(
+        tmp_path / "medmnist.npz",
+        **{f"{part}_images": images(6, seed=k) for k, part in enumerate(("train", "val", "test"))},
+        **{f"{part}_labels": labels(6)[:, None] for part in ("train", "val", "test")},
+    )
+    reading = read_dataset(path, network(), GRAY)
+    data = reading.dataset
+    assert data.validation is not None
+    assert np.array_equal(data.validation.images[:, 0] * 255, images(6, seed=1).astype(np.float32))
+    assert "“test_images” is kept for the end: not read" in reading.steps
+    assert "its own validation images are the validation set" in reading.steps
+    steps = read_dataset(path, network(), GRAY, ALL).steps
+    assert "its own validation images are not used" in steps
+
+
 def test_its_own_test_arrays_are_kept_apart(tmp_path: Path) -> None:
     path = saved(
         tmp_path / "mnist.npz",
@@ -303,3 +320,104 @@ def test_a_set_too_large_for_memory_asks_for_a_limit(
     with pytest.raises(UserError, match="set a limit on how many are read"):
         load_dataset(path, None, GRAY)
     assert len(load_dataset(path, None, GRAY, limit=9, held_out=0).training) == 9
+
+
+def two_parts(path: Path, train: Array, test: Array) -> Path:
+    """An archive with a part to train on and one to validate with."""
+    arrays = {"x_train": train, "x_test": test}
+    return saved(path, **arrays, y_train=labels(len(train)), y_test=labels(len(test)))
+
+
+def test_both_parts_have_the_black_and_white_of_the_one_to_train_on(tmp_path: Path) -> None:
+    """Alone, a part that reaches 13 would take 13 for white, and 11 would be 0.85 in it."""
+    train, test = images(), images(6, seed=1) // 20
+    reading = read_dataset(two_parts(tmp_path / "a.npz", train, test), network(), GRAY)
+    data = reading.dataset
+    assert data.validation is not None
+    assert np.array_equal(data.validation.images[:, 0] * 255, test.astype(np.float32))
+    dark = "dark: the brightest value in a.npz: “x_test” (12) is 5 % of white"
+    assert dark in reading.steps
+    train, test = images() // 16, images(6, seed=1) // 20
+    data = read_dataset(two_parts(tmp_path / "b.npz", train, test), network(), GRAY).dataset
+    assert data.validation is not None
+    assert np.allclose(data.validation.images[:, 0] * 15, test, atol=1e-5)
+
+
+def test_what_is_beyond_the_scale_to_train_on_is_cut_and_said(tmp_path: Path) -> None:
+    path = two_parts(tmp_path / "a.npz", images() // 16, images(6) // 14)
+    steps = read_dataset(path, network(), GRAY).steps
+    assert "a.npz: “x_test” holds values 0…18: what is beyond 0…15 is cut" in steps
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "sentence"),
+    [
+        (images() / 255, images(6), "holds values 0…255, but those to train on are 0 .black. to 1"),
+        (images(), images(6) / 255, "holds values 0…1, but those to train on are 0 .black. to 255"),
+        (images(), images(6).astype(np.uint16) * 257, "0…65535, but .* 255 .white.: save both"),
+        (images() / 127.5 - 1, images(6), "holds values 0…255, but those to train on are -1"),
+    ],
+)
+def test_parts_of_two_scales_are_refused(
+    tmp_path: Path, train: Array, test: Array, sentence: str
+) -> None:
+    path = two_parts(tmp_path / "a.npz", train, test)
+    with pytest.raises(UserError, match=sentence):
+        load_dataset(path, network(), GRAY)
+
+
+@pytest.mark.parametrize(
+    ("values", "step"),
+    [
+        (images().astype(np.uint16) * 16, "dark: the brightest value in {} (4080) is 6 % of white"),
+        (images().astype(np.uint16) * 4, "dark: the brightest value in {} (1020) is 2 % of white"),
+        (images() // 128, "it holds nothing but 0 and 1, so 1 is white"),
+        (np.full((12, 8, 8), 200, dtype=np.uint8), "every pixel in {} is 200"),
+    ],
+)
+def test_dark_and_constant_images_are_said(tmp_path: Path, values: Array, step: str) -> None:
+    path = saved(tmp_path / "set.npz", images=values, labels=labels())
+    assert step.format("set.npz: “images”") in read_dataset(path, network(), GRAY, ALL).steps
+
+
+def forged_text(code: int) -> Array:
+    """Names of one letter, of which the first is this code."""
+    return np.array([code, *[97] * 11], dtype=np.uint32).view("<U1")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "sentence"),
+    [
+        (
+            {"labels": np.array([b"caf\xe9", b"the"] * 6)},
+            "no UTF-8 text .in Latin-1 .* “café”.: save",
+        ),
+        ({"labels": forged_text(0x110000)}, "holds the code 0x110000, which is no character"),
+        ({"labels": forged_text(0xD800)}, "holds the code 0xd800, which is no character"),
+        ({"labels": labels(), "class_names": forged_text(0x7FFFFFFF)}, "code 0x7fffffff"),
+        ({"labels": np.array("cat")}, "holds a single number where images or labels belong"),
+        ({"labels": np.uint8(3)}, "holds a single number where images or labels belong"),
+    ],
+)
+def test_text_that_is_none_is_refused(
+    tmp_path: Path, arrays: dict[str, Array], sentence: str
+) -> None:
+    path = saved(tmp_path / "set.npz", images=images(), **arrays)
+    with pytest.raises(UserError, match=sentence):
+        load_dataset(path, None, GRAY)
+
+
+def test_bytes_in_utf_8_are_names(tmp_path: Path) -> None:
+    path = saved(tmp_path / "set.npz", images=images(), labels=np.array(["thé".encode(), b"x"] * 6))
+    assert load_dataset(path, None, GRAY).class_names == ("thé", "x")
+
+
+def test_no_memory_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path / "set.npz", images=images(), labels=labels())
+
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("backpropviz.importers.datasets.load.fitted", full)
+    with pytest.raises(UserError, match=r"set.npz needs more memory than is free: read fewer"):
+        load_dataset(path, network(), GRAY)

@@ -11,11 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.debugger.training.diagnosis import Diagnosis, begin_diagnosis
-from backpropviz.debugger.training.goal_stops import Reached
-from backpropviz.debugger.training.loss_stops import LossRises, NotFiniteStop
-from backpropviz.debugger.training.tensor_stops import GradientAbove
-from backpropviz.debugger.training.thresholds import DEFAULTS, Thresholds
+from backpropviz.diagnosis.diagnosis import Diagnosis, begin_diagnosis
+from backpropviz.diagnosis.stops import GradientAbove, LossRises, NotFiniteStop, Reached
+from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.scene.theme import DARK
 from backpropviz.ui.controls import Segmented
@@ -23,7 +21,7 @@ from backpropviz.ui.training.alert_card import AlertCard
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.stops_dialog import StopsDialog
 from backpropviz.ui.training.thresholds_dialog import ThresholdsDialog
-from tests.debugger.training.watched import facts, row
+from tests.diagnosis.watched import facts, row
 
 
 @pytest.fixture
@@ -134,6 +132,21 @@ def test_thresholds_are_typed_checked_and_reset(host: QWidget) -> None:
     assert "whole number" in dialog.remark.text()
     dialog.reset_all()
     assert dialog._accept.isEnabled()
+    assert dialog.thresholds() == DEFAULTS
+
+
+def test_each_rule_may_alert_pause_or_both(host: QWidget) -> None:
+    own = Thresholds(silent=frozenset({"loss flat"}), pausing=frozenset({"exploding"}))
+    dialog = ThresholdsDialog(host, own, DARK)
+    assert dialog.thresholds() == own
+    assert dialog.response("exploding").pauses.isChecked()
+    dialog.response("dead ReLU").pauses.click()
+    dialog.response("loss flat").alerts.click()
+    assert dialog.thresholds() == Thresholds(pausing=frozenset({"exploding", "dead ReLU"}))
+    for name in ("NaN or infinity", "unbalanced classes"):  # no choice: always, and never
+        assert not dialog.response(name).pauses.isEnabled()
+    assert dialog.response("NaN or infinity").pauses.isChecked()
+    dialog.reset_all()
     assert dialog.thresholds() == DEFAULTS
 
 

@@ -93,6 +93,19 @@ def test_what_was_read_is_shown(shown: Shown, tmp_path: Path) -> None:
     assert (choice.preset, choice.augmentation) == ("", Augmentation())
 
 
+def test_what_was_assumed_is_said_as_plain_text(shown: Shown, tmp_path: Path) -> None:
+    """A folder's name is no markup, and the outputs that the classes take are told."""
+    root = write_folder(tmp_path / "train", ("<b>3", "cats"))
+    (tmp_path / "train" / "none").mkdir()
+    dialog = shown(root.parent)
+    lines = [line.partition(". ")[2] for line in dialog._steps.text().splitlines()]
+    assert (
+        "the classes take its outputs in order: output 0 is “<b>3” and output 1 is “cats”" in lines
+    )
+    assert "no pictures in train/none/: no class" in lines
+    assert dialog._steps.textFormat() == Qt.TextFormat.PlainText
+
+
 def test_nothing_skipped_shows_no_list(shown: Shown, tmp_path: Path) -> None:
     assert not shown(write_folder(tmp_path))._skipped.isVisible()
 

@@ -15,9 +15,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.going import GoToAddress
-from backpropviz.debugger.training.goal_stops import Reached
-from backpropviz.debugger.training.loss_stops import NotFiniteStop
-from backpropviz.debugger.training.thresholds import DEFAULTS
+from backpropviz.diagnosis.stops import NotFiniteStop, Reached
+from backpropviz.diagnosis.thresholds import DEFAULTS
 from backpropviz.engine.address import parse
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent

@@ -1,0 +1,204 @@
+"""What a rule of the diagnosis is: what it says, its lamps, and what it remembers of the run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from enum import IntEnum
+from typing import ClassVar, Self
+
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.thresholds import Thresholds
+from backpropviz.engine.address import Address
+from backpropviz.engine.backprop import Parameters
+from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.frozen import frozen
+
+
+class Severity(IntEnum):
+    """How bad it is, the worst last."""
+
+    NOTE = 0
+    WARNING = 1
+    ERROR = 2
+
+
+@frozen
+class Alert:
+    """One finding of one rule; `until` is None while it lasts."""
+
+    rule: str
+    severity: Severity
+    title: str
+    """What was seen, with its numbers and the threshold."""
+    evidence: str
+    """More of what was seen: since when, where else."""
+    meaning: str
+    """What it usually means, and what helps."""
+    thresholds: tuple[str, ...]
+    """The fields of `Thresholds` that it was held against."""
+    since: int
+    """The first update that showed it; 0: it was so before the first."""
+    raised: int
+    """The update at which the rule was sure of it."""
+    layer: str = ""
+    look_at: Address | None = None
+    until: int | None = None
+
+    @property
+    def key(self) -> str:
+        """What makes it the same alert while its numbers change."""
+        return f"{self.rule}@{self.raised}"
+
+
+@frozen
+class Latch:
+    """A lamp that does not flicker: lit after some bad updates in a row, out after some good ones.
+
+    An update is bad beyond a threshold and good beyond a milder one; between the two it is neither,
+    and the lamp stays as it is. `bad` and `good` count those in a row; `first` is where the bad
+    ones began.
+    """
+
+    bad: int = 0
+    good: int = 0
+    first: int = 0
+    raised: int | None = None
+    """The update at which the lamp was lit; None: it is out."""
+
+    @property
+    def is_raised(self) -> bool:
+        """Whether it is lit."""
+        return self.raised is not None
+
+    def after(
+        self, iteration: int, *, is_bad: bool, is_good: bool, patience: int, calm: int
+    ) -> Latch:
+        """The lamp after a further update: lit by `patience` bad ones, put out by `calm` good."""
+        if is_bad:
+            return self._after_bad(iteration, patience)
+        if self.raised is None:
+            return QUIET
+        good = self.good + 1 if is_good else 0
+        return QUIET if good >= calm else replace(self, bad=0, good=good)
+
+    def _after_bad(self, iteration: int, patience: int) -> Latch:
+        bad = self.bad + 1
+        if self.raised is not None:
+            return replace(self, bad=bad, good=0)
+        first = iteration if self.bad == 0 else self.first
+        return Latch(bad, 0, first, iteration if bad >= patience else None)
+
+
+QUIET = Latch()
+
+
+@frozen(eq=False)
+class Rule(ABC):
+    """One thing that can go wrong; each event gives the rule as it is afterwards."""
+
+    name: ClassVar[str]
+    """What it looks for, in a few words."""
+
+    can_pause: ClassVar[bool] = True
+    """Whether it can begin to be met while the network trains."""
+
+    facts: RunFacts
+    limits: Thresholds
+
+    @property
+    def applies(self) -> bool:
+        """Whether the run has what the rule looks at."""
+        return True
+
+    def after(self, row: Measured) -> Self:
+        """After an update."""
+        return self
+
+    def validated(self, row: Validated) -> Self:
+        """After a validation."""
+        return self
+
+    def weighed(self, iteration: int, parameters: Parameters) -> Self:
+        """After a look at the weights; rarer than updates."""
+        return self
+
+    @property
+    def alerts(self) -> bool:
+        """Whether it says what it sees."""
+        return self.name not in self.limits.silent
+
+    @property
+    def pauses(self) -> bool:
+        """Whether it pauses the run when it begins to be met."""
+        return self.can_pause and self.name in self.limits.pausing
+
+    @property
+    @abstractmethod
+    def is_raised(self) -> bool:
+        """Whether there is an alert."""
+
+    @property
+    @abstractmethod
+    def alert(self) -> Alert | None:
+        """What is to be said now."""
+
+
+@frozen(eq=False)
+class PlacesRule(Rule):
+    """A rule about several places, each with its lamp; none is kept while all is well."""
+
+    latches: tuple[Latch, ...] = ()
+    values: tuple[float, ...] = ()
+    """What was measured last, by place."""
+    since: int = 0
+    """The first bad update of the place that went bad first."""
+    raised: int | None = None
+    """The update at which the first lamp was lit, of those that followed one another."""
+
+    def judged(
+        self,
+        iteration: int,
+        values: Sequence[float],
+        is_bad: Callable[[float], bool],
+        is_good: Callable[[float], bool],
+        patience: int,
+        calm: int = 0,
+    ) -> Self:
+        """After an event that measured these values; `calm` is as long as `patience` if not given.
+
+        NaN is neither bad nor good here: that is said by the rule that looks for it.
+        """
+        if not self.latches and not any(map(is_bad, values)):
+            return self
+        before = self.latches or (QUIET,) * len(values)
+        latches = tuple(
+            latch.after(
+                iteration,
+                is_bad=is_bad(value),
+                is_good=is_good(value),
+                patience=patience,
+                calm=calm or patience,
+            )
+            for latch, value in zip(before, values, strict=True)
+        )
+        if all(latch is QUIET for latch in latches):
+            return replace(self, latches=(), values=(), since=0, raised=None)
+        lit = [latch for latch in latches if latch.is_raised]
+        since, raised = self.since, self.raised
+        if not lit:
+            since, raised = 0, None
+        elif raised is None:
+            since, raised = min(latch.first for latch in lit), iteration
+        return replace(self, latches=latches, values=tuple(values), since=since, raised=raised)
+
+    @property
+    def is_raised(self) -> bool:
+        return self.raised is not None
+
+    @property
+    def lit(self) -> tuple[int, ...]:
+        """The places where the lamp is lit, the one that was lit first at the head."""
+        found = [(latch.raised, k) for k, latch in enumerate(self.latches) if latch.is_raised]
+        return tuple(k for _, k in sorted(found))

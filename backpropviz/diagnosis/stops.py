@@ -1,0 +1,470 @@
+"""Stops in training: conditions that are set before a run or while it goes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import compress
+from types import MappingProxyType
+from typing import ClassVar, Literal, Protocol
+
+from backpropviz.diagnosis.facts import RunFacts
+from backpropviz.diagnosis.inactive import NOT_LOOKED, Inactive
+from backpropviz.diagnosis.loss_rules import SMOOTHED_OVER, not_finite, smoothed
+from backpropviz.diagnosis.thresholds import DEFAULTS
+from backpropviz.diagnosis.wording import counted, listed, number, percent
+from backpropviz.engine.address import Address
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.protocol import LOSS
+from backpropviz.engine.training.measure import Measured, Validated
+from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
+
+
+@frozen
+class Met:
+    """A condition holds: why, and where in that update to look."""
+
+    sentence: str
+    look_at: Address | None = None
+
+
+@frozen(eq=False)
+class Memory:
+    """What a condition remembers from one update to the next; each uses what it needs."""
+
+    met: Met | None = None
+    count: int = 0
+    level: float = math.nan
+    start: float = math.nan
+    inactive: Inactive = NOT_LOOKED
+
+
+NO_MEMORY = Memory()
+
+
+class Stop(Protocol):
+    """A condition. Its functions are pure: the memory goes in and comes out."""
+
+    kind: ClassVar[str]
+    """Its name in a run file."""
+    title: ClassVar[str]
+    """What a menu calls it."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it is looked at."""
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause: `the loss is below 0.1`."""
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        """After an update."""
+
+    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory:
+        """After a validation."""
+
+
+@frozen
+class Stopped:
+    """Why a run has stopped, after which update, and where to look."""
+
+    iteration: int
+    sentence: str
+    look_at: Address | None = None
+
+
+@frozen
+class StopCondition:
+    """What all conditions share: they can be switched off, and most look at one kind of row."""
+
+    enabled: bool = True
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        """Nothing is seen in an update."""
+        return memory
+
+    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory:
+        """Nothing is seen in a validation."""
+        return memory
+
+
+def check_number(name: str, value: float, low: float, high: float = math.inf) -> None:
+    """Refuse a number out of a range, in words."""
+    if not low <= value <= high:
+        bound = f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+        raise UserError(f"{name} = {value:g} must be {bound}.")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Refuse 0, what is below it, and what is not finite, in words."""
+    if not 0 < value < math.inf:
+        raise UserError(f"{name} = {value:g} must be a number above 0.")
+
+
+@frozen
+class NotFiniteStop(StopCondition):
+    """Loss, a gradient or an update is NaN or infinite; a run cannot go on past that."""
+
+    kind: ClassVar[str] = "not_finite"
+    title: ClassVar[str] = "Not finite"
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        return "a loss, gradient or weight is NaN or infinite"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        found = not_finite(row, facts.tensors)
+        sentence = f"Not finite at update {row.iteration:,}: {listed(found)}."
+        return replace(memory, met=Met(sentence, LOSS) if found else None)
+
+
+@frozen
+class LossRises(StopCondition):
+    """The loss has risen so many times in a row.
+
+    Raises:
+        UserError: `times` is no whole number of at least 1.
+    """
+
+    kind: ClassVar[str] = "loss_rises"
+    title: ClassVar[str] = "Loss rises"
+    times: int = 5
+    of: Literal["batch", "smoothed"] = "batch"
+
+    def __post_init__(self) -> None:
+        positive("times", self.times)
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        return f"the {_noun(self.of)} rises {counted(self.times, 'time')} in a row"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        before = memory.level
+        level = row.loss if self.of == "batch" else smoothed(before, row.loss)
+        count = memory.count + 1 if level > before else 0
+        start = memory.start if count > 1 else before
+        met = None
+        if count >= self.times:
+            met = Met(
+                f"The {_noun(self.of)} rose {counted(count, 'time')} in a row, from "
+                f"{number(start)} to {number(level)} at update {row.iteration:,}.",
+                LOSS,
+            )
+        return replace(memory, met=met, count=count, level=level, start=start)
+
+
+@frozen
+class LossBelow(StopCondition):
+    """The loss is low enough.
+
+    Raises:
+        UserError: the bound is not above 0.
+    """
+
+    kind: ClassVar[str] = "loss_below"
+    title: ClassVar[str] = "Loss below"
+    loss: float = 0.1
+    of: Literal["batch", "smoothed", "validation"] = "smoothed"
+
+    def __post_init__(self) -> None:
+        check_positive("loss", self.loss)
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        return f"the {_noun(self.of)} is below {number(self.loss)}"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        if self.of == "validation":
+            return memory
+        level = row.loss if self.of == "batch" else smoothed(memory.level, row.loss)
+        return replace(memory, level=level, met=self._met(level, row.iteration))
+
+    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory:
+        if self.of != "validation":
+            return memory
+        return replace(memory, met=self._met(row.loss, row.iteration))
+
+    def _met(self, loss: float, iteration: int) -> Met | None:
+        if not loss < self.loss:
+            return None
+        return Met(
+            f"The {_noun(self.of)} is {number(loss)}, below {number(self.loss)}, at update "
+            f"{iteration:,}.",
+            LOSS,
+        )
+
+
+def _noun(of: str) -> str:
+    return {
+        "batch": "batch's loss",
+        "smoothed": f"loss (smoothed over {SMOOTHED_OVER})",
+        "validation": "validation loss",
+    }[of]
+
+
+@frozen
+class GradientAbove(StopCondition):
+    """The norm of a tensor's gradient, or of all together, is too large.
+
+    Raises:
+        UserError: the bound is not above 0.
+    """
+
+    kind: ClassVar[str] = "gradient_above"
+    title: ClassVar[str] = "Gradient norm"
+    norm: float = 100.0
+    tensor: str = ""
+    """An address such as `conv1.weight`; empty: √Σg² over all tensors."""
+
+    def __post_init__(self) -> None:
+        check_positive("norm", self.norm)
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        where = self.tensor or "all parameters"
+        return f"the gradient norm of {where} is above {number(self.norm)}"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        norms = row.gradient_norms
+        place = _place(facts, self.tensor) if self.tensor else norms.index(max(norms))
+        found = norms[place] if self.tensor else row.gradient_norm
+        if not found > self.norm:
+            return replace(memory, met=None)
+        sentence = (
+            f"The gradient norm of {self.tensor or 'all parameters'} is {number(found)}, above "
+            f"{number(self.norm)}, at update {row.iteration:,}."
+        )
+        return replace(memory, met=Met(sentence, facts.tensors[place].grad))
+
+
+@frozen
+class RatioOutside(StopCondition):
+    """‖update‖ / ‖weights‖ of a tensor, or of any weight tensor, lies outside [low, high].
+
+    Raises:
+        UserError: the bounds leave nothing between them.
+    """
+
+    kind: ClassVar[str] = "ratio_outside"
+    title: ClassVar[str] = "Update / weight ratio"
+    low: float = DEFAULTS.ratio_low
+    high: float = DEFAULTS.ratio_high
+    tensor: str = ""
+    """An address such as `conv1.weight`; empty: any weight tensor."""
+
+    def __post_init__(self) -> None:
+        check_number("low", self.low, 0)
+        if not self.low < self.high < math.inf:
+            raise UserError(
+                f"update / weight outside {number(self.low)} … {number(self.high)}: make the "
+                "lower bound the smaller one."
+            )
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        where = self.tensor or "any weight"
+        return f"update / weight of {where} is outside {number(self.low)} … {number(self.high)}"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        if row.learning_rate == 0:
+            return replace(memory, met=None)
+        ratios = row.ratios
+        place = next((k for k in self._places(facts) if self._is_outside(ratios[k])), None)
+        if place is None:
+            return replace(memory, met=None)
+        tensor = facts.tensors[place]
+        sentence = (
+            f"Update / weight of {tensor} is {number(ratios[place])}, outside "
+            f"{number(self.low)} … {number(self.high)}, at update {row.iteration:,}."
+        )
+        return replace(memory, met=Met(sentence, tensor.of("step")))
+
+    def _places(self, facts: RunFacts) -> tuple[int, ...]:
+        if self.tensor:
+            return (_place(facts, self.tensor),)
+        return tuple(compress(range(len(facts.tensors)), facts.is_weight))
+
+    def _is_outside(self, ratio: float) -> bool:
+        return ratio < self.low or ratio > self.high
+
+
+@frozen
+class DeadShare(StopCondition):
+    """So large a share of a ReLU's maps or units has been inactive for so many updates.
+
+    Raises:
+        UserError: the share is not in 0 … 1, or `updates` is no whole number of at least 1.
+    """
+
+    kind: ClassVar[str] = "dead_share"
+    title: ClassVar[str] = "Dead ReLU"
+    share: float = DEFAULTS.dead_share
+    updates: int = DEFAULTS.dead_updates
+    layer: str = ""
+    """The name of a ReLU; empty: any of them."""
+
+    def __post_init__(self) -> None:
+        check_positive("share", self.share)
+        check_number("share", self.share, 0, 1)
+        positive("updates", self.updates)
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        where = self.layer or "any ReLU"
+        updates = counted(self.updates, "update")
+        return f"{percent(self.share)} of {where} is inactive for {updates}"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        layers = (self.layer,) if self.layer else facts.rectifiers
+        if not layers or not row.activities:
+            return memory
+        _check_rectifier(facts, self.layer)
+        inactive = memory.inactive.after(
+            row.iteration, layers, row.activities, DEFAULTS.inactive_share
+        )
+        shares = inactive.shares(inactive.is_dead(self.updates, looks=1))
+        place = next((k for k, share in enumerate(shares) if share >= self.share), None)
+        met = None
+        if place is not None:
+            updates = counted(self.updates, "update")
+            met = Met(
+                f"{percent(shares[place])} of {layers[place]} has been inactive for {updates}, at "
+                f"update {row.iteration:,}.",
+                facts.output_of(layers[place]),
+            )
+        return replace(memory, met=met, inactive=inactive)
+
+
+def check_place(facts: RunFacts, stop: Stop) -> None:
+    """Refuse a stop on a tensor or layer that the network does not have.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if isinstance(stop, GradientAbove | RatioOutside) and stop.tensor:
+        _place(facts, stop.tensor)
+    if isinstance(stop, DeadShare):
+        _check_rectifier(facts, stop.layer)
+
+
+def _place(facts: RunFacts, tensor: str) -> int:
+    for place, own in enumerate(facts.tensors):
+        if own.name == tensor:
+            return place
+    names = listed([own.name for own in facts.tensors])
+    raise UserError(f"“{tensor}” is no parameter of this network; there are {names}.")
+
+
+def _check_rectifier(facts: RunFacts, layer: str) -> None:
+    if layer and layer not in facts.rectifiers:
+        names = listed(facts.rectifiers) or "none"
+        raise UserError(f"“{layer}” is no ReLU of this network; there are {names}.")
+
+
+@frozen
+class AccuracyReached(StopCondition):
+    """So large a share of the images is answered right.
+
+    Raises:
+        UserError: the accuracy is not above 0 and at most 1.
+    """
+
+    kind: ClassVar[str] = "accuracy_reached"
+    title: ClassVar[str] = "Accuracy reached"
+    accuracy: float = 0.95
+    of: Literal["validation", "batch"] = "validation"
+
+    def __post_init__(self) -> None:
+        check_positive("accuracy", self.accuracy)
+        check_number("accuracy", self.accuracy, 0, 1)
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        return f"the {self._noun} reaches {percent(self.accuracy)}"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        if self.of != "batch":
+            return memory
+        return replace(memory, met=self._met(row.accuracy, row.iteration))
+
+    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory:
+        if self.of != "validation":
+            return memory
+        return replace(memory, met=self._met(row.accuracy, row.iteration))
+
+    @property
+    def _noun(self) -> str:
+        return "batch's accuracy" if self.of == "batch" else "validation accuracy"
+
+    def _met(self, accuracy: float | None, iteration: int) -> Met | None:
+        if accuracy is None or accuracy < self.accuracy:
+            return None
+        return Met(
+            f"The {self._noun} is {percent(accuracy)}, {percent(self.accuracy)} or more, at update "
+            f"{iteration:,}.",
+            LOSS,
+        )
+
+
+@frozen
+class Reached(StopCondition):
+    """So many updates or epochs are done.
+
+    Raises:
+        UserError: `number` is no whole number of at least 1.
+    """
+
+    kind: ClassVar[str] = "reached"
+    title: ClassVar[str] = "Update or epoch"
+    number: int = 1000
+    unit: Literal["update", "epoch"] = "update"
+
+    def __post_init__(self) -> None:
+        positive("number", self.number)
+
+    @property
+    def words(self) -> str:
+        """The condition as a clause."""
+        done = "is done" if self.unit == "update" else "is over"
+        return f"{self.unit} {self.number:,} {done}"
+
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
+        if self.unit == "update":
+            is_reached = row.iteration >= self.number
+            met = Met(f"Update {row.iteration:,} is done.", LOSS) if is_reached else None
+            return replace(memory, met=met)
+        seen = row.count if row.epoch != memory.level else memory.count + row.count
+        is_last = facts.images is not None and seen >= facts.images.count
+        is_over = row.epoch > self.number or (row.epoch == self.number and is_last)
+        sentence = f"Epoch {self.number:,} is over, at update {row.iteration:,}."
+        met = Met(sentence, LOSS) if is_over else None
+        return replace(memory, met=met, count=seen, level=row.epoch)
+
+
+STOPS: tuple[type[Stop], ...] = (
+    NotFiniteStop,
+    LossRises,
+    GradientAbove,
+    RatioOutside,
+    DeadShare,
+    AccuracyReached,
+    LossBelow,
+    Reached,
+)
+DEFAULT_STOPS: tuple[Stop, ...] = (NotFiniteStop(),)
+"""What every run begins with."""
+
+
+def stop_kinds() -> Mapping[str, type[Stop]]:
+    """Every stop class by its kind."""
+    return MappingProxyType({cls.kind: cls for cls in STOPS})

@@ -1,0 +1,1 @@
+"""The one small language of conditions, watches, stops and lessons."""

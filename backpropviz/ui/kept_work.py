@@ -1,0 +1,330 @@
+"""What is open, in a folder of the program's own: debugger, runs and draft, to be resumed.
+
+`state.json` is written last and names the files that belong to it, so that it is true at any
+moment. Each window has a folder, and a lock in it that ends with its process.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import QLockFile
+
+from backpropviz.document import Value, parse_json
+from backpropviz.engine.architecture.draft import Draft
+from backpropviz.engine.model import Model
+from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
+from backpropviz.importers.datasets.shipped import shipped_dataset
+from backpropviz.storage import model_file
+from backpropviz.storage.architecture_json import draft_from_json, draft_to_json
+from backpropviz.storage.atomic import check_writable, write_bytes
+from backpropviz.storage.leftovers import own_mark, remove_leftovers
+from backpropviz.storage.model_file import json_bytes
+from backpropviz.storage.run_data import data_to_json
+from backpropviz.storage.run_file import SavedRun, keep_run, load_run
+from backpropviz.ui import recent
+from backpropviz.ui.opened import Opened
+from backpropviz.ui.session_file import at_kept_place, opened_session, place_to_json, save_opened
+from backpropviz.ui.subject import Subject
+
+_FOLDER: Final = "open"
+_STATE, _LOCK = "state.json", "lock"
+_VERSION: Final = 1
+_FIELDS: Final = ("version", "when", "is_closed", "titles", "page", "session", "runs", "draft")
+_MOST: Final = 10**9
+_ROOM_BYTES: Final = 50_000_000
+
+
+@frozen(eq=False)
+class KeptRun:
+    """A run by its number; `saved` is None where it stands as it was kept last."""
+
+    number: int
+    saved: SavedRun | None
+    is_in_file: bool = False
+
+
+@frozen(eq=False)
+class KeptDraft:
+    """A network that is being edited, the one that it began with, and whether the editor shows."""
+
+    draft: Draft
+    base: Model | None
+    is_shown: bool
+
+
+@frozen(eq=False)
+class Work:
+    """What is open in a window. `titles` tell it in words; `is_closed`: the window was closed.
+
+    Of the `runs`, the `current` one is shown on the page Train; an `update` of it, made in the
+    debugger, is a number and a place.
+    """
+
+    opened: Opened | None = None
+    runs: tuple[KeptRun, ...] = ()
+    current: int = 0
+    update: tuple[int, Mapping[str, object]] | None = None
+    draft: KeptDraft | None = None
+    is_training_shown: bool = False
+    is_closed: bool = False
+    titles: tuple[str, ...] = ()
+
+
+class WorkFolder:
+    """The folder of one window; `write` and `load` may run on a worker's thread, one at a time."""
+
+    def __init__(self, path: Path, lock: QLockFile) -> None:
+        self.path, self._lock = path, lock
+        self._subject: Subject | None = None
+        self._session = 0
+        self._base: Model | None = None
+        self._bases = 0
+        self._data: dict[int, Mapping[str, object]] = {}
+
+    def write(self, work: Work) -> None:
+        """Keep what has changed, and forget what is no longer open.
+
+        Raises:
+            UserError: the disk refuses; what was kept before stays.
+        """
+        names = {_STATE, _LOCK}
+        document: dict[str, object] = {
+            "version": _VERSION,
+            "when": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "is_closed": work.is_closed,
+            "titles": list(work.titles),
+            "page": "train" if work.is_training_shown else "debug",
+            "session": self._written_session(work.opened, names),
+            "runs": self._written_runs(work, names),
+            "draft": self._written_draft(work.draft, names),
+        }
+        write_bytes(self.path / _STATE, json_bytes(document))
+        for path in self.path.iterdir():
+            if path.name not in names:
+                path.unlink(missing_ok=True)
+
+    def _written_session(self, opened: Opened | None, names: set[str]) -> object:
+        """The pass goes to a file when it is another one; where it stands is small."""
+        if opened is None or opened.subject.save_refusal:
+            return None
+        if opened.subject is not self._subject:
+            save_opened(self.path / f"session-{self._session + 1}.bpv", opened)
+            self._subject, self._session = opened.subject, self._session + 1
+        name = f"session-{self._session}.bpv"
+        names.add(name)
+        return {"file": name, "place": place_to_json(opened)}
+
+    def _written_runs(self, work: Work, names: set[str]) -> object:
+        found: list[object] = []
+        for run in work.runs:
+            name = f"run-{run.number}.bpv"
+            names |= {name, f"run-{run.number}.data"}
+            if run.saved is not None:
+                keep_run(self.path / name, run.saved, self._data_of(run.number, run.saved))
+            is_current = run.number == work.current
+            update = work.update if is_current and work.update is not None else (0, None)
+            found.append(
+                {
+                    "file": name,
+                    "is_in_file": run.is_in_file,
+                    "is_current": is_current,
+                    "update": update[0],
+                    "place": update[1],
+                }
+            )
+        return found
+
+    def _data_of(self, number: int, saved: SavedRun) -> Mapping[str, object]:
+        if number not in self._data:
+            run = saved.run
+            self._data[number] = data_to_json(run.dataset, run.network, shipped_dataset)
+        return self._data[number]
+
+    def _written_draft(self, kept: KeptDraft | None, names: set[str]) -> object:
+        if kept is None:
+            return None
+        if kept.base is not None and kept.base is not self._base:
+            model_file.save_model(self.path / f"base-{self._bases + 1}.bpv", kept.base)
+            self._base, self._bases = kept.base, self._bases + 1
+        base = None if kept.base is None else f"base-{self._bases}.bpv"
+        names |= {base} if base else set()
+        return {"draft": draft_to_json(kept.draft), "base": base, "is_shown": kept.is_shown}
+
+    def summary(self) -> WorkSummary:
+        """What is kept, in words.
+
+        Raises:
+            UserError, OSError: there is nothing that can be read.
+        """
+        return _summary(self._state())
+
+    def _state(self) -> Mapping[str, Value]:
+        return parse_json((self.path / _STATE).read_bytes()).members(_FIELDS, _FIELDS)
+
+    def load(self, diverging: str = "") -> LoadedWork:
+        """All that is kept, read and recorded again.
+
+        Raises:
+            UserError: a file is damaged; the sentence names it.
+        """
+        state = self._state()
+        runs = [self._run(entry) for entry in state["runs"].items()]
+        return LoadedWork(
+            self._opened(state["session"], diverging),
+            tuple(runs),
+            self._draft(state["draft"]),
+            state["page"].value == "train",
+        )
+
+    def _opened(self, entry: Value, diverging: str) -> Opened | None:
+        if entry.value is None:
+            return None
+        members = entry.members(("file", "place"), ("file", "place"))
+        path = self._file(members["file"])
+        found = model_file.load(path)
+        if not isinstance(found, model_file.Session):
+            raise UserError(f"{path} holds no session: it is damaged.")
+        return at_kept_place(opened_session(found, str(path), diverging), _fields(members["place"]))
+
+    def _run(self, entry: Value) -> LoadedRun:
+        names = ("file", "is_in_file", "is_current", "update", "place")
+        members = entry.members(names, names)
+        place = members["place"]
+        return LoadedRun(
+            load_run(self._file(members["file"]), shipped_dataset),
+            members["is_in_file"].value is True,
+            members["is_current"].value is True,
+            members["update"].integer(0, _MOST),
+            None if place.value is None else _fields(place),
+        )
+
+    def _draft(self, entry: Value) -> KeptDraft | None:
+        if entry.value is None:
+            return None
+        names = ("draft", "base", "is_shown")
+        members = entry.members(names, names)
+        base = members["base"]
+        return KeptDraft(
+            draft_from_json(members["draft"]),
+            None if base.value is None else model_file.load_model(self._file(base)),
+            members["is_shown"].value is True,
+        )
+
+    def _file(self, entry: Value) -> Path:
+        """One of our own files, right in the folder."""
+        name = entry.text()
+        if Path(name).name != name:
+            entry.refuse("name a file in the folder")
+        return self.path / name
+
+    def let_go(self) -> None:
+        """Leave it for a later start."""
+        self._lock.unlock()
+
+    def remove(self) -> None:
+        """Nothing in it is needed any more."""
+        (self.path / _STATE).unlink(missing_ok=True)
+        self._lock.unlock()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+@frozen
+class WorkSummary:
+    """What is kept in a folder: in words, of when, and whether its window was closed in order."""
+
+    titles: tuple[str, ...]
+    when: str
+    is_closed: bool
+
+
+@frozen(eq=False)
+class LoadedRun:
+    """A run that was kept; its `update` with a place was open in the debugger."""
+
+    saved: SavedRun
+    is_in_file: bool
+    is_current: bool
+    update: int
+    place: Mapping[str, object] | None
+
+
+@frozen(eq=False)
+class LoadedWork:
+    """What was kept, ready to be shown."""
+
+    opened: Opened | None
+    runs: tuple[LoadedRun, ...]
+    draft: KeptDraft | None
+    is_training_shown: bool
+
+
+def check_keepable() -> None:
+    """Refuse to rely on the disk where it would not hold what is open.
+
+    Raises:
+        UserError: the folder cannot be written, or has little room.
+    """
+    check_writable(recent.data_folder() / _FOLDER / _STATE, _ROOM_BYTES)
+
+
+def new_work_folder() -> WorkFolder:
+    """A folder for this window alone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path = recent.data_folder() / _FOLDER / own_mark().removeprefix("backpropviz-")
+    path.mkdir(parents=True)
+    found = _locked(path)
+    if found is None:
+        raise OSError(f"{path} cannot be locked")
+    return found
+
+
+def left_work() -> tuple[WorkFolder, ...]:
+    """What windows have left whose process is gone, the newest first; each is locked from here on.
+
+    A folder in which nothing was kept yet goes.
+    """
+    found = sorted(_left_folders(), key=lambda one: one[0], reverse=True)
+    return tuple(folder for _, folder in found)
+
+
+def _left_folders() -> Iterator[tuple[str, WorkFolder]]:
+    above = recent.data_folder() / _FOLDER
+    for path in sorted(above.iterdir()) if above.is_dir() else ():
+        folder = _locked(path) if path.is_dir() else None
+        if folder is None:
+            continue
+        if not (path / _STATE).exists():
+            folder.remove()
+            continue
+        remove_leftovers(path)
+        try:
+            when = folder.summary().when
+        except (UserError, OSError):
+            folder.let_go()  # of a newer version, perhaps
+            continue
+        yield when, folder
+
+
+def _locked(path: Path) -> WorkFolder | None:
+    """None where a living window has it."""
+    lock = QLockFile(str(path / _LOCK))
+    lock.setStaleLockTime(0)  # never by its age
+    return WorkFolder(path, lock) if lock.tryLock(0) else None
+
+
+def _summary(state: Mapping[str, Value]) -> WorkSummary:
+    titles = tuple(item.text() for item in state["titles"].items())
+    return WorkSummary(titles, state["when"].text(), state["is_closed"].value is True)
+
+
+def _fields(entry: Value) -> Mapping[str, object]:
+    return {name: member.value for name, member in entry.members().items()}

@@ -1,0 +1,169 @@
+"""What the window shows is true of now: mood, loss, layout, notices, scroll bars, places."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from backpropviz.debugger.going import GoTo, GoToAddress, SetDepth
+from backpropviz.debugger.steps import Depth
+from backpropviz.engine.address import parse
+from backpropviz.figures.timeline.timeline import timeline
+from backpropviz.ui.dialogs.export import ExportDialog
+from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.notice import Notice
+from backpropviz.ui.opened import Opened
+from tests.ui.bench import bench_of
+from tests.ui.conftest import Open
+from tests.ui.lessons.test_lessons import SIGN, open_lesson
+from tests.ui.training.conftest import small_run
+
+
+def opened_in(window: MainWindow) -> Opened:
+    opened = bench_of(window).controller.opened
+    assert opened is not None
+    return opened
+
+
+def status_words(window: MainWindow) -> str:
+    return " ".join(label.text() for label in window.status.findChildren(QLabel))
+
+
+def test_it_says_playing_while_it_plays(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    assert "Paused" in status_words(window)
+    window.actions_by_name["play"].trigger()
+    assert "Playing" in status_words(window)
+    assert "Paused" not in status_words(window)
+    window.actions_by_name["play"].trigger()
+    assert "Paused" in status_words(window)
+
+
+def test_the_loss_is_told_once_it_is_computed(window: MainWindow, open_in: Open) -> None:
+    opened = open_in(network="lenet")
+    for telling in ("loss", "p("):
+        assert telling not in status_words(window)
+    controller = bench_of(window).controller
+    controller.dispatch(GoToAddress(parse("loss"), Depth.TENSOR))
+    assert f"loss {opened.view.tape.loss:.4f}" in status_words(window)
+    assert "p(4) = " in status_words(window)
+    window.actions_by_name["to_start"].trigger()
+    assert "loss" not in status_words(window)
+
+
+def test_no_scroll_bars_are_left_by_a_zoom(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    stage = bench_of(window).stage
+    for _ in range(4):
+        window.actions_by_name["zoom_in"].trigger()
+    QApplication.processEvents()
+    assert stage.horizontalScrollBar().isVisible()
+    assert stage.horizontalScrollBar().maximum() > 0
+    assert stage.verticalScrollBar().maximum() > 0
+    for _ in range(4):
+        window.actions_by_name["zoom_out"].trigger()
+    QApplication.processEvents()
+    assert stage.horizontalScrollBar().maximum() == stage.verticalScrollBar().maximum() == 0
+
+
+def test_the_layout_can_be_reset(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    docks = bench_of(window).docks
+    first = {name: dock.geometry() for name, dock in docks.by_name.items()}
+    docks.by_name["explanation"].hide()
+    docks.by_name["stack"].hide()
+    window.resizeDocks([docks.by_name["network"]], [420], Qt.Orientation.Horizontal)
+    window.actions_by_name["reset_layout"].trigger()
+    assert all(dock.isVisible() for dock in docks.by_name.values())
+    QApplication.sendPostedEvents()
+    for name, dock in docks.by_name.items():
+        assert abs(dock.width() - first[name].width()) <= 2, name
+        assert abs(dock.height() - first[name].height()) <= 2, name
+
+
+def test_a_lesson_ends_with_its_panel(window: MainWindow, qtbot: QtBot) -> None:
+    open_lesson(window, qtbot, SIGN)
+    desk = bench_of(window).lessons
+    assert desk.dock.isVisible()
+    bench_of(window).training.room.begin(small_run(), starts=False)
+    assert not desk.dock.isVisible()
+    window.actions_by_name["mode"].trigger()
+    assert desk.dock.isVisible()
+    assert not bench_of(window).docks.by_name["network"].isVisible()
+    window.actions_by_name["mode"].trigger()
+    window.actions_by_name["start_page"].trigger()
+    assert window.pages.currentWidget() is window.start_page
+    shown = [dock for dock in bench_of(window).docks.by_name.values() if dock.isVisible()]
+    assert shown == []
+    assert not desk.dock.isVisible()
+
+
+def test_a_guest_leaves_no_trace_in_the_layout(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    open_lesson(window, qtbot, SIGN)
+    docks, desk = bench_of(window).docks, bench_of(window).lessons
+    window.actions_by_name["start_page"].trigger()
+    open_in(network="tiny-max")
+    assert not desk.dock.isVisible()
+    assert all(dock.isVisible() for dock in docks.by_name.values())
+    assert QSettings().contains("window/docks")
+
+
+def test_a_notice_goes_in_time(window: MainWindow) -> None:
+    window.tell("Nothing of this kind.")
+    notice = window.findChild(Notice)
+    assert notice is not None
+    assert notice.isVisible()
+    assert notice.is_running_out
+    notice.run_out()
+    assert not notice.isVisible()
+    assert not notice.is_running_out
+
+
+def test_a_notice_stays_on_its_page(window: MainWindow, open_in: Open) -> None:
+    open_in(network="tiny-max")
+    window.tell("Nothing of this kind.")
+    notice = window.findChild(Notice)
+    assert notice is not None
+    window.actions_by_name["start_page"].trigger()
+    assert not notice.isVisible()
+
+
+def test_no_dialog_outlives_the_window(window: MainWindow, open_in: Open) -> None:
+    opened = open_in(network="tiny-max")
+    dialog = ExportDialog(window, opened, (640, 480), window.theme)
+    dialog.show()
+    window.close()
+    assert not dialog.isVisible()
+
+
+@pytest.mark.parametrize("depth", [Depth.LAYER, Depth.TENSOR, Depth.ELEMENT, Depth.TERM])
+def test_into_goes_where_the_timeline_was_clicked(
+    window: MainWindow, open_in: Open, depth: Depth
+) -> None:
+    open_in(network="tiny-max")
+    bench = bench_of(window)
+    area = bench.timeline.viewport()
+    for share, y in ((0.1, 20), (0.3, 20), (0.55, 20), (0.8, 20), (0.3, 80), (0.55, 80)):
+        bench.controller.dispatch(SetDepth(depth))
+        bench.controller.dispatch(GoTo(40))
+        view = opened_in(window).view
+        bench.timeline.show_view(view, window.theme)
+        point = QPoint(round(share * area.width()), y)
+        clicked = timeline(view, area.width(), window.theme).step_at(point.x(), y)
+        QTest.mouseClick(area, Qt.MouseButton.LeftButton, pos=point)
+        there = opened_in(window)
+        start, stop = there.view.block
+        assert start <= clicked < stop
+        if there.view.depth is Depth.TERM:
+            continue
+        assert there.state.k == start
+        window.actions_by_name["step_into"].trigger()
+        first, _ = opened_in(window).view.block
+        # The first term of a value may be padding.
+        assert first == start or (there.view.depth is Depth.ELEMENT and start < first < stop)
