@@ -15,7 +15,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation, derive, factors
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, TARGET
 from backpropviz.engine.nest import Coordinates, Factor, Presence, Rule
 from backpropviz.engine.program import Operation, Phase
 from backpropviz.engine.tape import Tape

@@ -10,7 +10,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.element import contributions
-from backpropviz.engine.layers.protocol import input_name
+from backpropviz.engine.kinds.protocol import input_name
 from backpropviz.engine.nest import Rule, Values
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape

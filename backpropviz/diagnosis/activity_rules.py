@@ -14,7 +14,8 @@ from backpropviz.diagnosis.rule import Alert, PlacesRule, Severity
 from backpropviz.diagnosis.wording import counted, listed, percent
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.training.measure import SATURATED, Measured
+from backpropviz.engine.kinds.activation import SATURATED
+from backpropviz.engine.training.measure import Measured
 from backpropviz.frozen import frozen
 
 _MILDER = 0.8

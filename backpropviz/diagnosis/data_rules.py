@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from backpropviz.diagnosis.rule import Alert, Rule, Severity
 from backpropviz.diagnosis.wording import number
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.frozen import frozen
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from backpropviz.diagnosis.rule import QUIET, Alert, Latch, Rule, Severity
 from backpropviz.diagnosis.wording import counted, listed, number, percent
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.frozen import frozen
 

@@ -15,8 +15,8 @@ from backpropviz.diagnosis.loss_rules import SMOOTHED_OVER, not_finite, smoothed
 from backpropviz.diagnosis.thresholds import DEFAULTS
 from backpropviz.diagnosis.wording import counted, listed, number, percent
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.configuration import positive
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

@@ -13,7 +13,7 @@ from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.diagnosis.wording import listed
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.measure import Measured, Validated
 from backpropviz.engine.training.run import Run
 from backpropviz.frozen import frozen

@@ -14,7 +14,7 @@ import numpy as np
 
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.layers.protocol import LayerParameters, Residuals
+from backpropviz.engine.kinds.protocol import LayerParameters, Residuals
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.frozen import frozen
 

@@ -16,7 +16,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze, shape_text
 from backpropviz.engine.backprop import NONE, Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
 from backpropviz.errors import UserError

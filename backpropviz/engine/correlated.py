@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.base_point import BasePoint
-from backpropviz.engine.layers.convolution import Conv2d
+from backpropviz.engine.kinds.convolution import Conv2d
 
 
 def by_correlation(point: BasePoint, address: Address) -> float | None:

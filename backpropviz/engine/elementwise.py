@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.formula import Formula, operands
 from backpropviz.engine.index import variables
 from backpropviz.engine.nest import Axis, Loops, Nest, Operand, Rule
 from backpropviz.engine.operands import Cell
@@ -14,19 +15,18 @@ from backpropviz.engine.operands import Cell
 def elementwise_nest(
     target: Address,
     shape: Shape,
-    operands: tuple[Operand | Address, ...],
-    expression: str,
-    function: Callable[..., Array],
+    given: tuple[Operand | Address, ...],
+    formula: Callable[..., Formula],
     remark: str,
+    kernel: Callable[..., Array] | None = None,
 ) -> Nest:
-    """target[i] = function(operands[i]), where an address stands for its cell at the same place.
+    """target[i] = formula(given[i]), where an address stands for its cell at the same place.
 
     A parameter's axes are called f c i j (or o i), an activation's n c y x (or n i).
     """
     coordinates = variables(len(shape))
     cells = tuple(
-        Cell(operand, coordinates) if isinstance(operand, Address) else operand
-        for operand in operands
+        Cell(operand, coordinates) if isinstance(operand, Address) else operand for operand in given
     )
     axes, channels = element_axes(target, shape)
     loops = Loops(
@@ -37,7 +37,20 @@ def elementwise_nest(
         target=coordinates,
         operands=cells,
     )
-    return Nest(target, shape, Rule.FUNCTION, (loops,), expression, function, remark)
+    return function_nest(target, shape, loops, formula, remark, kernel)
+
+
+def function_nest(
+    target: Address,
+    shape: Shape,
+    loops: Loops,
+    formula: Callable[..., Formula],
+    remark: str,
+    kernel: Callable[..., Array] | None = None,
+) -> Nest:
+    """A nest of one function; `formula` is called with its operands to write it down."""
+    found = formula(*operands(len(loops.operands)))
+    return Nest(target, shape, Rule.FUNCTION, (loops,), found, remark, kernel)
 
 
 def element_axes(target: Address, shape: Shape) -> tuple[tuple[Axis, ...], int]:

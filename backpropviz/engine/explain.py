@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.layers.protocol import LOSS, TARGET, input_name
+from backpropviz.engine.kinds.protocol import LOSS, TARGET, input_name
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.program import operation_of
 from backpropviz.engine.tape import Tape

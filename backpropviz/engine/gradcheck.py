@@ -24,9 +24,9 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
 from backpropviz.engine.bands import Band, band_of, relative_error
 from backpropviz.engine.base_point import BasePoint
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.kink import Crossing
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.nudge import around
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

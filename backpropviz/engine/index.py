@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from backpropviz.engine.arrays import Array
+from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.nest import Coordinates, Region
 from backpropviz.frozen import frozen
 
@@ -105,3 +106,17 @@ def picked(source: str, wanted: str) -> tuple[Index, ...]:
     """The axes of one order, found by their letters in another that has the same."""
     found = variables(len(source))
     return tuple(found[source.index(letter)] for letter in wanted)
+
+
+def under(window: Window, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:
+    """The pixel (u, v) under cell (i, j) of window (y, x)."""
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    (top, _), (left, _) = window.padding
+    return y * sy + i * dy - top, x * sx + j * dx - left
+
+
+def reached(window: Window, u: Index, v: Index, i: Index, j: Index) -> tuple[Index, Index]:
+    """The window (y, x) whose cell (i, j) lies on pixel (u, v), where there is one."""
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    (top, _), (left, _) = window.padding
+    return (u + top - i * dy).exactly_by(sy), (v + left - j * dx).exactly_by(sx)

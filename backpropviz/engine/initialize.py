@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backpropviz.engine.arrays import Array, Shape
-from backpropviz.engine.layers.protocol import Initialized
+from backpropviz.engine.kinds.protocol import Initialized
 from backpropviz.engine.network import Network, Node
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

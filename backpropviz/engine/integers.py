@@ -10,7 +10,7 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze, shape_text
-from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.tape import Tape

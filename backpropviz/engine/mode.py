@@ -11,7 +11,7 @@ from typing import Final, cast
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import LayerMode, Moded
+from backpropviz.engine.kinds.protocol import LayerMode, Moded
 from backpropviz.engine.network import Network
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

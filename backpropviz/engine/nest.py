@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, Shape
+from backpropviz.engine.formula import Formula
 from backpropviz.frozen import frozen
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class Operand(Protocol):
         """The array it reads, where there is just one."""
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """Every array that it looks at."""
+
+    @property
     def index(self) -> tuple[Index, ...]:
         """The cell it reads, as maps of the loop coordinates; empty for a constant."""
 
@@ -123,6 +128,11 @@ class Computed(Present):
     def address(self) -> Address | None:
         """None."""
         return None
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """No array, unless it asks for one."""
+        return ()
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -179,11 +189,24 @@ class Nest:
     shape: Shape
     rule: Rule
     orders: tuple[Loops, ...]
-    expression: str = ""
-    """A function's formula, its operands as `{0}`, `{1}`: `exp({0} − {1})`."""
-    function: Callable[..., Array] | None = None
+    formula: Formula | None = None
+    """What a function makes of its operands."""
     remark: str = ""
     """One sentence that explains the operation."""
+    kernel: Callable[..., Array] | None = None
+    """The same function where arithmetic that is safe from overflow differs from the formula."""
+
+    @property
+    def function(self) -> Callable[..., Array] | None:
+        """What computes a function's values from its operands."""
+        return self.kernel or self.formula
+
+    @property
+    def expression(self) -> str:
+        """A function's formula as text, its operands as `{0}`, `{1}`: `exp({0} − {1})`."""
+        if self.formula is None:
+            return ""
+        return self.formula.text([f"{{{k}}}" for k in range(len(self.by_target.operands))])
 
     @property
     def by_target(self) -> Loops:

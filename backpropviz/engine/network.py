@@ -8,7 +8,7 @@ from functools import cached_property
 
 from backpropviz.engine.address import PARTS, Address
 from backpropviz.engine.arrays import Shape, shape_text
-from backpropviz.engine.layers.protocol import (
+from backpropviz.engine.kinds.protocol import (
     IMAGE,
     LOSS_NAME,
     Buffered,

@@ -34,6 +34,11 @@ class Cell:
     outside: Presence = Presence.PADDING
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """Its array."""
+        return (self.address.array,)
+
+    @property
     def label(self) -> str:
         """A cell is called by its address."""
         return ""
@@ -174,6 +179,11 @@ class Share(Present):
         return None
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """None."""
+        return ()
+
+    @property
     def label(self) -> str:
         """`1/4`, or `1/n` where windows differ."""
         least, most = int(self.counts.min()), int(self.counts.max())
@@ -207,6 +217,11 @@ class Indicator:
     def address(self) -> Address | None:
         """None: its value is not the switch, but whether the switch is this cell."""
         return None
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The switches."""
+        return (self.switches,)
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -253,6 +268,11 @@ class Choice(Computed):
 
     axis: int
     options: tuple[Operand, ...]
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """Those of all options, each once."""
+        return tuple(dict.fromkeys(a for option in self.options for a in option.reads))
 
     @property
     def index(self) -> tuple[Index, ...]:

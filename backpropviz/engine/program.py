@@ -13,7 +13,7 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.elementwise import element_axes
 from backpropviz.engine.index import variables
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.nest import Axis, Loops, Nest, Rule
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.operands import Cell, Choice

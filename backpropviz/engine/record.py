@@ -10,7 +10,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array, freeze, shape_text
 from backpropviz.engine.backprop import Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.mode import Mode, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState

@@ -81,7 +81,7 @@ def read_target(text: str, model: Model) -> int | tuple[float, ...]:
 
 def is_classifier(model: Model) -> bool:
     """Whether the target is a class."""
-    return model.network.loss.kind == "cross_entropy"
+    return model.network.loss.about.is_of_classes
 
 
 def with_reduction(network: Network, reduction: str | None) -> Network:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Protocol, cast
 
 from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.fields import KIND_FIELD, to_fields
-from backpropviz.engine.layers.configuration import positive
+from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.training.update import Schedule
 from backpropviz.engine.update_rule import check_not_negative

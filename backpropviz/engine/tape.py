@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array, shape_text
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.errors import UserError

@@ -6,7 +6,7 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET
 from backpropviz.figures.view import View
 from backpropviz.scene.numbers import shown
 
@@ -22,14 +22,14 @@ def number_words(view: View, sample: int) -> str:
 def target_word(view: View, sample: int) -> str:
     """The target's class name, or its number; empty where it is more than one number."""
     target = np.asarray(view.tape[TARGET][sample]).reshape(-1)
-    if view.tape.network.loss.kind == "cross_entropy":
+    if view.tape.network.loss.about.is_of_classes:
         return _class_word(view, int(target[0]))
     return shown(float(target[0])) if target.size == _LONGEST_TARGET else ""
 
 
 def answer_word(view: View, sample: int) -> str:
     """The likeliest class, once the probabilities are computed; empty before, or without."""
-    if _PROBABILITIES not in view.tape or view.tape.network.loss.kind != "cross_entropy":
+    if _PROBABILITIES not in view.tape or not view.tape.network.loss.about.is_of_classes:
         return ""
     done, total = view.steps_done(_PROBABILITIES)
     if done < total:

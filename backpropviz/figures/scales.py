@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.tape import Tape
 from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme

@@ -19,8 +19,8 @@ from backpropviz.engine.architecture.limits import (
 )
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.fields import KIND_FIELD, to_fields
-from backpropviz.engine.layers.protocol import MODE_FIELDS, Layer, Loss, Moded
-from backpropviz.engine.layers.registry import layer_kinds, loss_kinds
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Layer, Loss, Moded
+from backpropviz.engine.kinds.registry import layer_kinds, loss_kinds
 from backpropviz.engine.mode import EVAL, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network, Node, check_name
 from backpropviz.engine.preprocessing import MAX_SIDE

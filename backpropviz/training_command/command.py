@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "example"
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+"""As the engine has them, which need not be loaded to read a command (a test compares them)."""
 _ONLY_NEW = ("network", "data", "held_out", "seed", "from_weights", "float_bits")
 _SUFFIX = ".bpv"
 _MOST_SKIPPED = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.figures.network.thumbnails import photograph, thumbnail
 from backpropviz.importers.fit import displayable
 from backpropviz.scene.marks import Scene

@@ -6,7 +6,7 @@ import numpy as np
 
 from backpropviz.debugger.state import StopReason
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.mode import draws_masks, has_modes
 from backpropviz.scene.numbers import shown
 from backpropviz.ui.opened import Opened

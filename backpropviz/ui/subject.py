@@ -56,7 +56,7 @@ class Subject:
     @property
     def is_classifier(self) -> bool:
         """Whether the target is a class."""
-        return self.model.network.loss.kind == "cross_entropy"
+        return self.model.network.loss.about.is_of_classes
 
     @property
     def target(self) -> Target:

@@ -293,6 +293,5 @@ def _image_title(opened: Opened) -> str:
 
 
 def _loss_title(subject: Subject) -> str:
-    return {"cross_entropy": "cross-entropy", "squared_error": "squared error"}.get(
-        subject.model.network.loss.kind, subject.model.network.loss.kind
-    )
+    title = subject.model.network.loss.about.title
+    return title[0].lower() + title[1:]

@@ -13,8 +13,8 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.base_point import BasePoint, base_point_of
 from backpropviz.engine.gradcheck import check, plan
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.nudge import nudged_pass
 from backpropviz.engine.nudge_cost import nudge_cost
 from backpropviz.engine.record import record

@@ -16,10 +16,10 @@ from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.activation import Sigmoid, Tanh
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
+from backpropviz.engine.kinds.activation import Sigmoid, Tanh
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.network import chain
 from backpropviz.engine.training.measure import Measured, Validated
 from tests.diagnosis.watched import facts, relu, row, validation

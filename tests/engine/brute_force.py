@@ -11,8 +11,8 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import presence_of
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.protocol import Layer, Site
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.protocol import Layer, Site
 from backpropviz.engine.nest import Coordinates, Nest, Presence, Rule, Values
 
 

@@ -11,10 +11,10 @@ import pytest
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.protocol import Loss
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.protocol import Loss
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.mode import EVAL, Mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Sgd

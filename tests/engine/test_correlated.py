@@ -8,8 +8,8 @@ import pytest
 from backpropviz.engine.address import Address
 from backpropviz.engine.base_point import base_point
 from backpropviz.engine.correlated import by_correlation
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node
 
 CASES = (

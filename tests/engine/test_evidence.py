@@ -12,11 +12,11 @@ from backpropviz.engine.arrays import Array
 from backpropviz.engine.base_point import BasePoint, base_point, base_point_of
 from backpropviz.engine.conventions import OPTIONS, Convention
 from backpropviz.engine.evidence import Evidence, Side, disputed, evidence, slopes_at
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, recorded

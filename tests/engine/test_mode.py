@@ -13,9 +13,9 @@ from backpropviz.engine.data import Batches
 from backpropviz.engine.explain import explain_value
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.registry import layer_from_fields
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.registry import layer_from_fields
 from backpropviz.engine.mode import EVAL, Mode, with_mode
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd

@@ -14,10 +14,10 @@ from backpropviz.engine.backprop import Forward, forward
 from backpropviz.engine.bands import Band, band_of, relative_error
 from backpropviz.engine.base_point import BasePoint, base_point_of, changed, place
 from backpropviz.engine.gradcheck import Outcome, check_value
-from backpropviz.engine.layers.activation import Tanh
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import IMAGE, Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import Tanh
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import IMAGE, Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.nudge import SWEEP, Slope, curve, nudged, sweep
 from backpropviz.engine.nudge_cost import NudgeCost, nudge_cost

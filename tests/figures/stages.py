@@ -11,8 +11,8 @@ from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import parse
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Optimizer, Sgd

@@ -15,7 +15,7 @@ from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.registry import layer_kinds
+from backpropviz.engine.kinds.registry import layer_kinds
 from backpropviz.engine.model import Model
 from backpropviz.engine.preprocessing import Preprocessing
 from backpropviz.engine.program import operations

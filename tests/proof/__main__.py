@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.run import run
 from backpropviz.figures.code.code import CodeVersion
 from backpropviz.figures.explanation.explained_step import ExplainedStep

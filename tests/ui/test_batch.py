@@ -12,7 +12,7 @@ from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import parse
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.program import operations
 from backpropviz.engine.record import record

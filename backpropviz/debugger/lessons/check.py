@@ -14,7 +14,7 @@ from backpropviz.debugger.state import SessionState, StopReason, shown_position
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Phase
 from backpropviz.engine.tape import Tape

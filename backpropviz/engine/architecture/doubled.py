@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from backpropviz.engine.layers.protocol import Loss
-from backpropviz.engine.layers.reshaping import Reshaping
+from backpropviz.engine.kinds.protocol import Loss
+from backpropviz.engine.kinds.shape import Reshaping
 from backpropviz.engine.network import Node
 from backpropviz.frozen import frozen
 

@@ -7,7 +7,7 @@ from dataclasses import field, replace
 from types import MappingProxyType
 
 from backpropviz.engine.arrays import Shape
-from backpropviz.engine.layers.protocol import Loss
+from backpropviz.engine.kinds.protocol import Loss
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.errors import UserError

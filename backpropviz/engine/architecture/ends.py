@@ -13,7 +13,7 @@ from backpropviz.engine.architecture.limits import (
 )
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.fields import to_fields
-from backpropviz.engine.layers.registry import loss_from_fields, loss_kinds
+from backpropviz.engine.kinds.registry import loss_from_fields, loss_kinds
 from backpropviz.errors import UserError
 
 LONGEST_TITLE: Final = 200

@@ -10,7 +10,7 @@ from backpropviz.engine.architecture.doubled import doubled
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.limits import refuse_size
 from backpropviz.engine.arrays import Shape, shape_text
-from backpropviz.engine.layers.protocol import LOSS_NAME, Buffered
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Buffered, Loss
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -173,15 +173,15 @@ def _at_the_end(draft: Draft, output: Shape) -> list[Problem]:
             )
         ]
     try:
-        draft.loss.target(_some_target(draft.loss.kind, output), (1, *output))
+        draft.loss.target(_some_target(draft.loss, output), (1, *output))
     except UserError as error:
         return [Problem(LOSS_NAME, _lowered(str(error)))]
     return []
 
 
-def _some_target(loss: str, output: Shape) -> object:
+def _some_target(loss: Loss, output: Shape) -> object:
     """A target that is right wherever the output is."""
-    return 0 if loss == "cross_entropy" else [0.0] * math.prod(output)
+    return 0 if loss.about.is_of_classes else [0.0] * math.prod(output)
 
 
 def _lowered(sentence: str) -> str:

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import fields, replace
 from typing import Any
 
-from backpropviz.engine.layers.configuration import positive
+from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.schedule import Constant, Curve, scheduled
 from backpropviz.errors import UserError

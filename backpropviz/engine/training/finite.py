@@ -10,7 +10,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.program import Operation, operations
 from backpropviz.engine.tape import Tape
@@ -86,7 +86,8 @@ def _reason(tape: Tape, nest: Nest, value: Address) -> str:
         (term,) = found.terms
         names = [str(operand.address or operand.label) for operand in term.operands]
         numbers = [f"{operand.value + 0.0:.4g}" for operand in term.operands]
-        formula, filled = nest.expression.format(*names), nest.expression.format(*numbers)
+        formula = "" if nest.formula is None else nest.formula.text(names)
+        filled = "" if nest.formula is None else nest.formula.text(numbers)
         return f"it is {formula}, here {filled}, and {largest}"
     # A processor that sums in several lanes may overflow to both sides.
     met = ", so that on the way ∞ met −∞" if math.isnan(tape[value]) else ""

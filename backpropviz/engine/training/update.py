@@ -13,7 +13,7 @@ from backpropviz.engine.arrays import Array, freeze
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
 from backpropviz.engine.data import Batch, Batches
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.layers.protocol import LayerParameters
+from backpropviz.engine.kinds.protocol import LayerParameters
 from backpropviz.engine.mode import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState

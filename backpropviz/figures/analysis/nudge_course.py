@@ -112,5 +112,5 @@ def _short(value: float) -> str:
 def _place(crossing: Crossing, left: float, right: float) -> float:
     if not isinstance(crossing, Flip) or crossing.before == crossing.after:
         return (left + right) / 2
-    share = crossing.before / (crossing.before - crossing.after)
+    share = (crossing.before - crossing.corner) / (crossing.before - crossing.after)
     return left + min(1.0, max(0.0, share)) * (right - left)

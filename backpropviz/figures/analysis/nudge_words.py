@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from types import MappingProxyType
-from typing import Final
 
 from backpropviz.engine.nudge import Nudge, Slope
+from backpropviz.engine.optimizer import optimizer_kinds
 from backpropviz.figures.number_groups import group_texts, said
 from backpropviz.figures.symbols import PARAMETERS
 from backpropviz.frozen import frozen
@@ -41,16 +40,11 @@ class NextStep:
 
     def words(self) -> str:
         """Both numbers, if they are two."""
-        name = _OPTIMIZERS.get(self.optimizer, self.optimizer)
+        name = optimizer_kinds()[self.optimizer].about.title
         if math.isclose(self.plain, self.actual, rel_tol=1e-5, abs_tol=1e-12):
             return f"The next step is −η · gradient = {said(self.actual, signed=True)}."
         plain, actual = group_texts([self.plain, self.actual], 3, signed=True)
         return f"−η · gradient = {plain}, but {name}’s next step, with state or decay, is {actual}."
-
-
-_OPTIMIZERS: Final = MappingProxyType(
-    {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSProp"}
-)
 
 
 def verdict(nudge: Nudge, *, is_parameter: bool, step: NextStep | None = None) -> str:

@@ -12,6 +12,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.program import Operation
 from backpropviz.errors import UserError
 from backpropviz.figures.number_groups import group_texts
@@ -26,7 +27,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.theme import Theme
 
 _MOST_NOTED = 16
-_KINDS = frozenset({"conv2d", "dense"})
+_PATTERNS = frozenset({Pattern.FILTERS, Pattern.SUMS})
 
 
 @frozen(eq=False, slots=False)
@@ -45,7 +46,7 @@ class WeightTerms:
         """
         wanted = self.address.array.grad
         node = self.view.tape.network.by_name.get(wanted.layer)
-        meets_inputs = node is not None and node.layer.kind in _KINDS
+        meets_inputs = node is not None and node.layer.about.pattern in _PATTERNS
         for operation in self.view.timeline.operations:
             if operation.nest.target == wanted and wanted.quantity == "weight" and meets_inputs:
                 return operation

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.figures.analysis.weight_terms import WeightTerms
 from backpropviz.figures.equations.folding import TermOrder
 from backpropviz.figures.equations.formula import formula
@@ -70,7 +71,7 @@ def dense_weight(view: View | None) -> WeightTerms | None:
     if view is None:
         return None
     for node in view.tape.network.nodes:
-        if node.layer.kind == "dense":
+        if node.layer.about.pattern is Pattern.SUMS:
             address = Address(node.name, "weight")
             gradient = np.nan_to_num(np.abs(view.tape[address.grad]))
             found = np.unravel_index(int(gradient.argmax()), gradient.shape)

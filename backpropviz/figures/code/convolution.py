@@ -11,7 +11,6 @@ from backpropviz.engine.arrays import Shape
 from backpropviz.engine.kernels.geometry import Pair
 from backpropviz.engine.nest import Nest
 from backpropviz.figures.code.program import CodeLine, Names, with_shape
-from backpropviz.figures.code.settings import layer_of
 from backpropviz.figures.code.windows import NO_PADDING, Slid, pad, slid_of, view
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.frozen import frozen
@@ -19,7 +18,7 @@ from backpropviz.frozen import frozen
 
 def convolution_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
     """Output, ∂W or ∂X."""
-    writer = _Convolution(step, nest, names, layer_of(step))
+    writer = _Convolution(step, nest, names, step.layer)
     if not nest.target.is_gradient:
         return writer.output()
     is_weight = nest.target.quantity == "weight"

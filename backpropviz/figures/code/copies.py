@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from backpropviz.engine.arrays import Shape
 from backpropviz.engine.index import Index
-from backpropviz.engine.layers.padding import Framed
+from backpropviz.engine.kinds.shape import Framed
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Choice
 from backpropviz.figures.code.program import Names, arrays_of, indexed

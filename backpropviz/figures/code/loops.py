@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.layers.adaptive_pooling_nests import WindowShare
+from backpropviz.engine.kinds.adaptive_pooling import WindowShare
 from backpropviz.engine.nest import Axis, Rule
 from backpropviz.engine.operands import Choice, Share
 from backpropviz.figures.code.copies import copy_line

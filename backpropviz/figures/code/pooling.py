@@ -9,7 +9,6 @@ from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Share
 from backpropviz.figures.code.program import CodeLine, Names, with_shape
-from backpropviz.figures.code.settings import layer_of
 from backpropviz.figures.code.windows import Slid, every, pad, slid_of, view
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.frozen import frozen
@@ -17,47 +16,11 @@ from backpropviz.frozen import frozen
 
 def pooling_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
     """Output or ∂X."""
-    layer = layer_of(step)
-    if layer.kind == "global_avg_pool2d":
-        return _global_average(step, nest, names)
-    if layer.kind == "adaptive_avg_pool2d":
-        return _adaptive_average(step, nest, names)
+    layer: Any = step.layer
     writer = _Pooling(step, nest, names, layer)
     if not nest.target.is_gradient:
         return writer.output()
     return writer.gradient()
-
-
-def _global_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
-    shape = step.tape[Address(nest.target.layer, "input")].shape
-    target = names.of(nest.target)
-    if nest.target.is_gradient:
-        size = shape[2] * shape[3]
-        yield with_shape(f"{target} = np.broadcast_to(g / {size}, {shape})", shape)
-        return
-    source = names.of(Address(nest.target.layer, "input"))
-    yield with_shape(f"{target} = {source}.mean(axis=(2, 3), keepdims=True)", nest.shape)
-
-
-def _adaptive_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
-    """Window after window, since their sizes differ."""
-    target, layer = names.of(nest.target), nest.target.layer
-    height, width = step.tape[Address(layer, "input")].shape[2:]
-    rows, columns = step.tape[Address(layer, "output")].shape[2:]
-    yield with_shape(f"{target} = np.zeros({nest.shape})", nest.shape)
-    yield CodeLine(f"for y, x in ndindex({rows}, {columns}):")
-    yield CodeLine(f"    rows = slice(y * {height} // {rows}, -(-(y + 1) * {height} // {rows}))")
-    yield CodeLine(
-        f"    columns = slice(x * {width} // {columns}, -(-(x + 1) * {width} // {columns}))"
-    )
-    if not nest.target.is_gradient:
-        source = names.of(Address(layer, "input"))
-        window = f"{source}[:, :, rows, columns]"
-        yield CodeLine(f"    {target}[:, :, y, x] = {window}.mean(axis=(2, 3))")
-        return
-    yield CodeLine(f"    window = {target}[:, :, rows, columns]")
-    yield CodeLine("    count = window.shape[2] * window.shape[3]")
-    yield CodeLine("    window += g[:, :, y, x, None, None] / count")
 
 
 @frozen(slots=False)
@@ -69,7 +32,7 @@ class _Pooling:
 
     @property
     def is_maximum(self) -> bool:
-        return bool(self.layer.kind == "max_pool2d")
+        return self.share is None
 
     @property
     def slid(self) -> Slid:

@@ -6,32 +6,32 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Final
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.layers.prelu_nests import NotAbove
-from backpropviz.engine.layers.weight_operands import OneOver
+from backpropviz.engine.kinds.kind import CodeNumber
 from backpropviz.engine.nest import Nest, Operand, Values
-from backpropviz.engine.operands import Choice
-from backpropviz.engine.ties import TiedIndicator, TiedShare
 from backpropviz.figures.symbols import PARAMETERS, Notation
 from backpropviz.frozen import frozen
 
 TAPE_FILE: Final = "tape.npz"
 _MATH = ("erf", "exp", "inf", "log", "pi", "sqrt", "tanh")
-_SPELLED_OUT: Final = frozenset(
-    {
-        *("switches", "tied", "mask", "mean", "variance", "centered", "inv_std", "normalized"),
-        *("running_mean", "running_var", "upstream_sum", "upstream_dot", "dot"),
-        *("surprise", "entropy", "wanted", "mass", "weight_sum"),
-    }
-)
-"""What code calls by its name, where equations have a letter."""
-
-
-Setting: TypeAlias = float | tuple[float, ...]
-"""A number of the configuration, or one for each class."""
+_CODE_OF: Final = {
+    "η": "lr",
+    "λ": "decay",
+    "μ": "momentum",
+    "α": "alpha",
+    "β": "beta",
+    "ε": "eps",
+    "π": "pi",
+    "δ": "delta",
+    "p": "drop",
+    "₁": "1",
+    "₂": "2",
+    "ᵗ": "**t",
+    "−": "-",
+}
 
 
 class CodeVersion(Enum):
@@ -96,9 +96,11 @@ class Names:
         is_upstream = array.is_gradient and array.quantity not in PARAMETERS
         if is_upstream and array != self.nest.target and self.nest.target.is_gradient:
             return "g"
-        if array.quantity in _SPELLED_OUT:
+        notation = Notation.of(self.values)
+        kept = notation.kept(array)
+        if kept is not None and kept.is_spelled_out:
             return f"{array.quantity}_next" if array.part == "next" else array.quantity
-        letter = Notation.of(self.values).letter(array)
+        letter = notation.letter(array)
         plain = letter.text.removeprefix("Δ").replace("ℓ", "sample")
         if any(axis.name == plain for axis in self.nest.by_target.axes):
             plain = "values"
@@ -110,33 +112,9 @@ class Names:
 
 
 def arrays_of(operands: Iterable[Operand | None]) -> tuple[Address, ...]:
-    """Every array that operands read, each once, in order."""
-    found: dict[Address, None] = {}
-    for operand in operands:
-        if operand is None:
-            continue
-        if isinstance(operand, Choice):
-            found.update(dict.fromkeys(arrays_of(operand.options)))
-        elif isinstance(operand, TiedIndicator):
-            found.update(dict.fromkeys((operand.source, operand.largest)))
-        elif isinstance(operand, TiedShare):
-            found[operand.tied] = None
-        elif isinstance(operand, NotAbove):
-            found[operand.cell.address.array] = None
-        elif isinstance(operand, OneOver):
-            found[operand.source] = None
-        elif operand.address is not None:
-            found[operand.address.array] = None
-        found.update(dict.fromkeys(_asked_by(operand)))
-    return tuple(found)
-
-
-def _asked_by(operand: Operand) -> tuple[Address, ...]:
-    """What an operand looks at without reading its value: the switches, the target class."""
-    switches = getattr(operand, "switches", None)
-    if switches is not None and not isinstance(operand, TiedIndicator):
-        return (switches,)
-    return (Address("loss", "target"),) if hasattr(operand, "sample") else ()
+    """Every array that operands look at, each once, in order."""
+    given = (operand for operand in operands if operand is not None)
+    return tuple(dict.fromkeys(address for operand in given for address in operand.reads))
 
 
 def load(name: str, address: Address, part: str = "") -> str:
@@ -171,7 +149,7 @@ def indexed(name: str, indices: tuple[int, ...] | None) -> str:
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
-def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
+def hyperparameters(text: str, known: Mapping[str, CodeNumber]) -> list[str]:
     """Assignments of the settings that lines name: `lr = 0.01`, `w = np.array([0.5, 1.0])`."""
     return [
         f"{name} = {f'np.array({list(value)})' if isinstance(value, tuple) else repr(value)}"
@@ -183,3 +161,9 @@ def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
 def with_shape(text: str, shape: Sequence[int]) -> CodeLine:
     """A line that makes an array, with the array's shape beside it."""
     return CodeLine(text, shape_text(tuple(shape)))
+
+
+def python_constant(label: str) -> str:
+    """`η` as `lr`, `1 − β₁` as `(1 - beta1)`; p, which is a pooling's output, as `drop`."""
+    text = "".join(_CODE_OF.get(character, character) for character in label)
+    return f"({text})" if " " in label else text

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.kind import CodeNumber, Kind
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.operands import Constant
-from backpropviz.engine.optimizer import Adam
 from backpropviz.engine.program import Phase
-from backpropviz.figures.code.program import Setting
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.frozen import frozen
 
@@ -34,69 +33,40 @@ class Geometry:
             yield f"{counted[0]} <= {place} < {counted[1]}"
 
 
-def layer_of(step: ExplainedStep) -> Any:
-    """The layer (or loss) that a step belongs to; the optimizer's steps too name their layer."""
-    if step.operation is None:
-        return None
-    if step.operation.layer == LOSS_NAME:
-        return step.tape.network.loss
-    node = step.tape.network.by_name.get(step.operation.layer)
-    return None if node is None else node.layer
-
-
 def window_of(step: ExplainedStep) -> Geometry:
     """The geometry of the step's layer, which slides a window."""
-    layer = layer_of(step)
-    return Geometry(layer.window, getattr(layer, "count_include_pad", False))
+    layer: Any = step.layer
+    return Geometry(layer.window, layer.count_include_pad)
 
 
-def settings_of(step: ExplainedStep) -> dict[str, Setting]:
+def settings_of(step: ExplainedStep) -> Mapping[str, CodeNumber]:
     """Every setting that code may name, with its value."""
     if step.operation is None or step.operation.phase is not Phase.UPDATE:
         return _settings_of_layer(step)
-    rule: Any = step.tape.optimizer
-    found: dict[str, Setting] = {"lr": rule.learning_rate}
-    for name, code in (
-        ("momentum", "momentum"),
-        ("weight_decay", "decay"),
-        ("eps", "eps"),
-        ("alpha", "alpha"),
-    ):
-        if hasattr(rule, name):
-            found[code] = getattr(rule, name)
-    if isinstance(rule, Adam):
-        found |= {"beta1": rule.betas[0], "beta2": rule.betas[1], "t": iteration_of(step)}
-    return found
+    rule = step.tape.optimizer
+    counted = {"t": iteration_of(step)} if rule.about.powers(rule) else {}
+    return {**rule.about.code_numbers(rule), **counted}
 
 
-def _settings_of_layer(step: ExplainedStep) -> dict[str, Setting]:
-    # By kind, so that no module of a layer is imported that the network does without.
-    layer = layer_of(step)
-    match getattr(layer, "kind", ""):
-        case "leaky_relu":
-            return {"alpha": layer.negative_slope}
-        case "batch_norm2d":
-            return {"eps": layer.eps, "alpha": layer.momentum}
-        case "dropout":
-            # Where nothing is kept every value is 0 already; 0 / 0 would be no number.
-            return {"drop": layer.p if layer.p < 1 else 0.0}
-        case "cross_entropy":
-            classes = step.tape[Address(LOSS_NAME, "input")].shape[1]
-            smoothing = layer.label_smoothing
-            weights = {} if layer.class_weights is None else {"w": layer.class_weights}
-            return {"eps": smoothing, "delta": smoothing / classes, **weights}
-    return {}
+def _settings_of_layer(step: ExplainedStep) -> Mapping[str, CodeNumber]:
+    layer = step.layer
+    if layer is None:
+        return {}
+    if isinstance(layer.about, Kind):
+        return layer.about.code_numbers(layer)
+    classes = step.tape[Address(LOSS_NAME, "input")].shape[-1]
+    return layer.about.code_numbers(layer, int(classes))
 
 
 def iteration_of(step: ExplainedStep) -> int:
     """Which update it is, from Adam's 1 − βᵗ."""
     rule = step.tape.optimizer
-    if not isinstance(rule, Adam) or step.operation is None:
+    if step.operation is None:
         return 1
+    labels = rule.about.powers(rule)
     for operand in step.operation.nest.by_target.operands:
-        for label, beta in zip(("1 − β₂ᵗ", "1 − β₁ᵗ"), rule.betas[::-1], strict=True):
-            if isinstance(operand, Constant) and operand.label == label:
-                power = 1 - operand.value
-                if 0 < beta < 1 and 0 < power < 1:
-                    return round(math.log(power) / math.log(beta))
+        if isinstance(operand, Constant) and operand.label in labels:
+            beta, power = labels[operand.label], 1 - operand.value
+            if 0 < beta < 1 and 0 < power < 1:
+                return round(math.log(power) / math.log(beta))
     return 1

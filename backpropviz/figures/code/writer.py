@@ -9,16 +9,20 @@ from functools import cached_property
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
-from backpropviz.engine.layers.adaptive_pooling_nests import WindowShare
-from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
-from backpropviz.engine.layers.prelu_nests import NotAbove
-from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
+from backpropviz.engine.kinds.adaptive_pooling import WindowShare
+from backpropviz.engine.kinds.cross_entropy import (
+    ClassWeight,
+    IsTarget,
+    OneOver,
+    TargetCell,
+    TargetWeight,
+)
+from backpropviz.engine.kinds.prelu import NotAbove
+from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Axis, Nest, Operand, Region, Rule, Values
 from backpropviz.engine.operands import Cell, Choice, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare
-from backpropviz.figures.code.formula import python_constant, python_formula
-from backpropviz.figures.code.program import Names, indexed
+from backpropviz.figures.code.program import Names, indexed, python_constant
 from backpropviz.figures.equations.index_text import index_text
 from backpropviz.figures.equations.operand_nodes import WINDOW_NAMES, OperandWriter
 from backpropviz.frozen import frozen
@@ -179,7 +183,7 @@ class Coder:
     def function(self) -> str:
         """The right side of a function."""
         operands = [self.operand(operand) for operand in self.operands]
-        return python_formula(self.nest.expression, operands)
+        return "" if self.nest.formula is None else self.nest.formula.python(operands)
 
     def operand(self, operand: Operand) -> str:
         """One operand of a term."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from backpropviz.engine.derivation import Term
 from backpropviz.engine.nest import Nest, Rule, Values
 from backpropviz.engine.operands import Choice
-from backpropviz.figures.equations.expression import expression_node
+from backpropviz.figures.equations.expression import formula_node
 from backpropviz.figures.equations.operand_nodes import OperandWriter
 from backpropviz.figures.equations.written_sum import DOT, EQUALS, PLUS, WrittenSum, joined
 from backpropviz.scene.equation import (
@@ -36,8 +36,8 @@ def definition(writer: OperandWriter, known: tuple[int, ...] = ()) -> Node:
     if isinstance(choice, Choice) and loops.term_axes:
         return joined([writer.in_symbols(option, known) for option in choice.options], PLUS)
     operands = [writer.in_symbols(operand, known) for operand in loops.operands]
-    if nest.rule is Rule.FUNCTION:
-        return expression_node(nest.expression, operands)
+    if nest.formula is not None:
+        return formula_node(nest.formula, operands)
     initial = [] if loops.initial is None else [writer.in_symbols(loops.initial, known), PLUS]
     return row(*initial, *_sign(writer), joined(operands, DOT))
 
@@ -63,8 +63,8 @@ def _right(written: WrittenSum) -> Node:
     rule = written.derivation.rule
     if rule is Rule.COPY:
         return _factors(written, written.first)[0]
-    if rule is Rule.FUNCTION:
-        return expression_node(written.derivation.nest.expression, _factors(written, written.first))
+    if (function := written.derivation.nest.formula) is not None:
+        return formula_node(function, _factors(written, written.first))
     terms = [_term(written, place) for place in range(len(written.terms))]
     if rule is Rule.MAX:
         return Function("max", tuple(written.with_gaps(terms)))

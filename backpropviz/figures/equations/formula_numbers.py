@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from backpropviz.engine.formula import Formula, addends
 from backpropviz.engine.nest import Factor, Operand, Rule
-from backpropviz.figures.equations.expression import expression_node, is_plain_sum, plain_sum_signs
+from backpropviz.figures.equations.expression import formula_node
 from backpropviz.figures.equations.operand_nodes import number_node
 from backpropviz.figures.equations.written_sum import (
     ABOUT,
@@ -38,9 +41,9 @@ _DIGITS, _OWN_DIGITS = 3, 4
 
 def with_numbers(written: WrittenSum) -> Row:
     """= 0 × 2 + 0 × 1 + 2 × 4 + • = 8 so far."""
+    if (function := written.derivation.nest.formula) is not None:
+        return _function(written, function)
     match written.derivation.rule:
-        case Rule.FUNCTION:
-            return _function(written)
         case Rule.COPY:
             return row(EQUALS, _result(written))
         case Rule.MAX:
@@ -161,16 +164,15 @@ def _bold(written: WrittenSum, text: str) -> Number:
     return Number(text, Role.HERE, bold=True, key=str(written.derivation.address))
 
 
-def _function(written: WrittenSum) -> Row:
-    template = written.derivation.nest.expression
+def _function(written: WrittenSum, function: Formula) -> Row:
     factors = written.first.operands
     values = [*(factor.value for factor in factors), written.derivation.value]
-    is_sum = is_plain_sum(template)
-    texts = group_texts(values, _OWN_DIGITS) if is_sum else [_alone(value) for value in values]
+    signs = [sign for sign, _ in addends(function)]
+    texts = group_texts(values, _OWN_DIGITS) if signs else [_alone(value) for value in values]
     nodes = list(map(_operand, written.operands, factors, texts))
-    formula = expression_node(template, nodes)
-    if is_sum:
-        left = _rounding(_left_over(template, texts))
+    formula = formula_node(function, nodes)
+    if signs:
+        left = _rounding(_left_over(signs, texts))
         return row(EQUALS, formula, *left, EQUALS, _bold(written, texts[-1]))
     result = texts[-1]
     is_passed_on = result in {*texts[:-1], "0"}
@@ -188,14 +190,14 @@ def _operand(operand: Operand, factor: Factor, text: str) -> Node:
     return Delimited(node) if is_negative(node) else node
 
 
-def _left_over(template: str, texts: list[str]) -> str:
+def _left_over(signs: Sequence[str], texts: list[str]) -> str:
     """What a sum of shown numbers leaves of the shown result; '' if nothing."""
-    *addends, total = texts
+    *shown, total = texts
     if not all(decimal_of(text).is_finite() for text in texts):
         return ""
     signed = (
-        decimal_text(-decimal_of(text) if sign == MINUS else decimal_of(text))
-        for sign, text in zip(plain_sum_signs(template), addends, strict=True)
+        decimal_text(-decimal_of(text) if sign == "−" else decimal_of(text))
+        for sign, text in zip(signs, shown, strict=True)
     )
     left = residue(total, signed)
     return exact_text(left) if left else ""

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.index import Index
-from backpropviz.engine.layers.cross_entropy_nests import TargetCell
+from backpropviz.engine.kinds.cross_entropy import TargetCell
 from backpropviz.engine.nest import Coordinates, Factor, Nest, Operand, Presence, Rule, Values
 from backpropviz.engine.operands import PADDING_LABEL, Cell, Choice, Indicator, Share
-from backpropviz.figures.equations.expression import expression_node
+from backpropviz.figures.equations.expression import label_node
 from backpropviz.figures.equations.index_text import Cells
 from backpropviz.figures.explanation.term_keys import array_key
 from backpropviz.figures.symbols import Notation, role_of
 from backpropviz.frozen import frozen
+from backpropviz.scene.equation import Indicator as IndicatorNode
 from backpropviz.scene.equation import (
-    Delimited,
-    Fraction,
     Node,
     Number,
     Role,
-    Symbol,
     Words,
     row,
     symbol,
 )
-from backpropviz.scene.equation import Indicator as IndicatorNode
 
 WINDOW_NAMES = "ncyx"
 
@@ -158,20 +154,6 @@ def role_of_operand(operand: Operand, factor: Factor) -> Role:
     if address is not None:
         return role_of(address)
     return Role.FORWARD if isinstance(operand, Indicator) else Role.INK
-
-
-def label_node(label: str) -> Node:
-    """`1/4` as a fraction, `η` as a symbol, `0.5` as a number."""
-    halves = label.split("/")
-    if len(halves) == 2 and all(halves):
-        return Fraction(label_node(halves[0]), label_node(halves[1]))
-    if label.startswith("["):
-        return expression_node(label, ())
-    if " " in label:
-        return Delimited(expression_node(label, ()))
-    if re.fullmatch(r"[\d.]+", label):
-        return Number(label, constant=True)
-    return Symbol(label, italic=len(label) == 1)
 
 
 PADDING = Words("padding", Role.MUTED, small=True)

@@ -7,6 +7,7 @@ import numpy as np
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Layer, Loss
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Rule
 from backpropviz.engine.program import Operation
@@ -58,3 +59,13 @@ class ExplainedStep:
     tape: Tape
     model: Model | None = None
     progress: Progress = ALL
+
+    @property
+    def layer(self) -> Layer | Loss | None:
+        """The layer, or the loss, that it belongs to; an update's step names its layer, too."""
+        if self.operation is None:
+            return None
+        if self.operation.layer == LOSS_NAME:
+            return self.tape.network.loss
+        node = self.tape.network.by_name.get(self.operation.layer)
+        return None if node is None else node.layer

@@ -9,7 +9,7 @@ from typing import Final
 
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.arrays import Shape
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Box

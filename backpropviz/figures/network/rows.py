@@ -14,7 +14,7 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Extent
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Shape, shape_text
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.program import Phase
 from backpropviz.figures.network.layer_summary import layer_summary, loss_summary

@@ -11,7 +11,7 @@ import numpy as np
 from backpropviz.engine.address import Address, parse
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.explain import nest_of
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.partial import progress
 from backpropviz.engine.tape import Tape

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.program import Phase
 from backpropviz.figures.overview.parts import array_thumbnail, is_computed, statistics

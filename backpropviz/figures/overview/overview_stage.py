@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backpropviz.debugger.steps import Depth
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.program import Phase
 from backpropviz.figures.overview.layer import layer_marks
 from backpropviz.figures.overview.phase import phase_marks

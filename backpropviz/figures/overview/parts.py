@@ -10,7 +10,7 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.figures.network.thumbnails import PHOTO_SIDE, not_computed, photograph, thumbnail
 from backpropviz.figures.scales import Scale, Scales, finite_values
 from backpropviz.figures.symbols import PARAMETERS

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.program import Phase
 from backpropviz.figures.overview.parts import array_thumbnail, is_computed, statistics

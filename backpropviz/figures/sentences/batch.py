@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.shares import sample_axis, sample_shares
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.explanation.explained_step import ExplainedStep
@@ -41,7 +41,7 @@ def sum_over_samples(tape: Tape) -> tuple[str, ...]:
         return ()
     if loss.reduction == "sum":
         return (f"The loss adds up {count} samples, and so does this gradient.",)
-    is_plain = loss.kind == "cross_entropy" and not getattr(loss, "class_weights", None)
+    is_plain = loss.about.is_of_samples(loss)
     factor = f"the factor 1/{count}" if is_plain else "its factor"
     mean = f"The loss is the mean over {count} samples; {factor} came in once, at the loss"
     return (f"{mean}, so here {count} shares simply add up.",)
@@ -65,7 +65,7 @@ def _largest_share(story: Story) -> tuple[str, ...]:
 
 
 def _target(story: Story, sample: int) -> str:
-    if story.loss_kind != "cross_entropy":
+    if not story.step.tape.network.loss.about.is_of_classes:
         return ""
     target = int(np.asarray(story.step.tape[TARGET]).reshape(-1)[sample])
     names = story.step.model.class_names if story.step.model is not None else ()

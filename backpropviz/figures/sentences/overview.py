@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 
 from backpropviz.debugger.steps import Depth
+from backpropviz.engine.kinds.kind import Kind, Pattern
+from backpropviz.engine.kinds.pooling import losers_in_general
+from backpropviz.engine.kinds.words import Sentences
 from backpropviz.engine.mode import draws_masks, recorded_mode
 from backpropviz.engine.nest import Nest, Rule
 from backpropviz.engine.network import Network
+from backpropviz.engine.operands import Indicator
 from backpropviz.engine.program import Operation, Phase
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import counted, said
-from backpropviz.figures.sentences.pooling import losers_in_general
-from backpropviz.figures.sentences.story import Sentences
+from backpropviz.figures.sentences.story import comes_from_filter
 from backpropviz.figures.symbols import Notation
 
 _PHASES = {
@@ -100,35 +103,25 @@ def _tensor(step: ExplainedStep, operation: Operation) -> Sentences:
         return Sentences(nest.remark, (f"{name}: {values}, copied in one step.",))
     bold = _bold(step, nest) or nest.remark
     further: tuple[str, ...] = (nest.remark,) if bold != nest.remark else ()
-    if _hands_back_to_winners(step, nest):
-        further = losers_in_general(step)
+    if _hands_back_to_winners(nest):
+        further = losers_in_general(comes_from_filter=comes_from_filter(step))
     return Sentences(bold, (*further, f"{name} holds {values}, {_terms(nest)}."))
 
 
 def _bold(step: ExplainedStep, nest: Nest) -> str:
-    kind = _kind(step)
     target = nest.target
-    if _hands_back_to_winners(step, nest):
+    if _hands_back_to_winners(nest):
         return "Each window hands its whole gradient to the cell that won it. The losers get 0."
-    if target.is_gradient and target.quantity == "weight" and kind == "conv2d":
+    about = None if step.layer is None else step.layer.about
+    is_filter = isinstance(about, Kind) and about.pattern is Pattern.FILTERS
+    if target.is_gradient and target.quantity == "weight" and is_filter:
         return "Each filter weight gathers from every position that it met."
     return ""
 
 
-def _hands_back_to_winners(step: ExplainedStep, nest: Nest) -> bool:
+def _hands_back_to_winners(nest: Nest) -> bool:
     """Whether it is a max-pooling's way back where the first of several winners takes all."""
-    operation = step.operation
-    node = step.tape.network.by_name.get(operation.layer) if operation else None
-    is_way_back = nest.target.is_gradient and nest.target.quantity == "input"
-    if node is None or node.layer.kind != "max_pool2d" or not is_way_back:
-        return False
-    return getattr(node.layer, "ties", "first") == "first"
-
-
-def _kind(step: ExplainedStep) -> str:
-    operation = step.operation
-    node = step.tape.network.by_name.get(operation.layer) if operation else None
-    return "" if node is None else node.layer.kind
+    return any(type(operand) is Indicator for operand in nest.by_target.operands)
 
 
 def _terms(nest: Nest) -> str:

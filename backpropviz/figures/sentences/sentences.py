@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.kinds.words import Sentences, remark
 from backpropviz.engine.nest import Factor, Presence, Rule
 from backpropviz.engine.operands import Choice
 from backpropviz.figures.explanation.explained_step import ExplainedStep
 from backpropviz.figures.number_groups import said
 from backpropviz.figures.sentences.backward import gradient_sentences
 from backpropviz.figures.sentences.batch import batch_sentences, of_sample, sum_over_samples
-from backpropviz.figures.sentences.forward import forward_sentences
 from backpropviz.figures.sentences.overview import overview_sentences
-from backpropviz.figures.sentences.story import Sentences, Story
+from backpropviz.figures.sentences.story import Story
 from backpropviz.figures.sentences.update import update_sentences
 from backpropviz.figures.symbols import PARAMETERS
 
@@ -33,7 +33,7 @@ def sentences(step: ExplainedStep) -> Sentences:
     elif address.is_gradient:
         found = gradient_sentences(story)
     else:
-        found = forward_sentences(story)
+        found = remark(story) if derivation.rule is Rule.COPY else story.words.forward(story)
     return found.also((*batch_sentences(story), *_current_term(step, derivation)))
 
 

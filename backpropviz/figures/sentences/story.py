@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.kinds.words import Words
 from backpropviz.engine.nest import Operand
+from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.figures.explanation.explained_step import ExplainedStep
+from backpropviz.figures.number_groups import counted, said, said_exactly
 from backpropviz.figures.symbols import Notation
 from backpropviz.frozen import frozen
-
-
-@frozen
-class Sentences:
-    """The one sentence that is set in bold, and the plain ones below it."""
-
-    bold: str
-    plain: tuple[str, ...] = ()
-
-    def also(self, further: Iterable[str]) -> Sentences:
-        """With more at the end."""
-        return Sentences(self.bold, (*self.plain, *further))
 
 
 @frozen(eq=False, slots=False)
@@ -68,39 +60,71 @@ class Story:
         return [int(k) for k in found[:most]]
 
     @property
-    def kind(self) -> str:
-        """The kind of the layer whose operation this is."""
-        operation = self.step.operation
-        return self.kind_of(operation.layer) if operation else ""
-
-    def chosen(self, option: str) -> object:
-        """What the layer chose where mathematics leaves a choice; None where it has none."""
-        operation = self.step.operation
-        node = self.step.tape.network.by_name.get(operation.layer) if operation else None
-        return None if node is None else getattr(node.layer, option, None)
-
-    def kind_of(self, layer: str) -> str:
-        """The kind of a layer; '' for the image and the loss."""
-        node = self.step.tape.network.by_name.get(layer)
-        return "" if node is None else node.layer.kind
+    def layer(self) -> Any:
+        """The layer or the loss whose operation this is."""
+        return self.step.layer
 
     @property
-    def loss_kind(self) -> str:
-        """The kind of the loss."""
-        return self.step.tape.network.loss.kind
+    def optimizer(self) -> Any:
+        """The optimizer of the pass."""
+        return self.step.tape.optimizer
+
+    @property
+    def words(self) -> Words:
+        """The words of its kind."""
+        layer = self.layer
+        return Words() if layer is None else layer.about.words
+
+    @property
+    def noun(self) -> str:
+        """What an input value is called."""
+        node = self._node
+        return "pixel" if node is not None and node.inputs[0] == IMAGE_NAME else "value"
+
+    @property
+    def goes_into_maximum(self) -> bool:
+        """Whether the one layer that reads the output keeps the largest of each window."""
+        node = self._node
+        readers = () if node is None else self.step.tape.network.consumers.get(node.name, ())
+        reader = readers[0][0] if len(readers) == 1 else None
+        return reader is not None and reader.layer.about.pattern is Pattern.LARGEST
+
+    @property
+    def comes_from_filter(self) -> bool:
+        """Whether a convolution made the map that the layer reads."""
+        return comes_from_filter(self.step)
+
+    def said(self, value: float) -> str:
+        """A number as sentences have it."""
+        return said(value)
+
+    def said_exactly(self, value: float) -> str:
+        """A setting, with all of its digits."""
+        return said_exactly(value)
+
+    def counted(self, number: int, noun: str) -> str:
+        """`1 value`, `1,024 values`."""
+        return counted(number, noun)
+
+    def target_at(self, sample: int) -> int:
+        """The class that a sample should be given."""
+        return int(self.step.tape[TARGET].reshape(-1)[sample])
+
+    def terms_seen(self) -> Array:
+        """The values of the terms that have run."""
+        values = self.derivation.term_values
+        mask = self.step.progress.mask(values.size)
+        return values if mask is None else values[mask]
+
+    @property
+    def _node(self) -> Node | None:
+        operation = self.step.operation
+        return self.step.tape.network.by_name.get(operation.layer) if operation else None
 
     @property
     def notation(self) -> Notation:
         """How arrays are called."""
         return Notation.of(self.step.tape)
-
-    @property
-    def consumer_kind(self) -> str:
-        """The kind of the only layer that reads this output; '' for several or the loss."""
-        operation = self.step.operation
-        readers = self.step.tape.network.consumers.get(operation.layer if operation else "", ())
-        reader = readers[0][0] if len(readers) == 1 else None
-        return "" if reader is None else reader.layer.kind
 
     def value_at(self, address: Address) -> float:
         """Another value of the pass."""
@@ -139,3 +163,13 @@ class Story:
     def is_of_loss(self) -> bool:
         """Whether the operation belongs to the loss."""
         return self.address.layer == LOSS_NAME
+
+
+def comes_from_filter(step: ExplainedStep) -> bool:
+    """Whether a convolution made the map that a step's layer reads, each value in its place."""
+    network, operation = step.tape.network, step.operation
+    node = network.by_name.get(operation.layer) if operation is not None else None
+    while node is not None and node.layer.about.pattern is not Pattern.FILTERS:
+        is_on_the_way = node.layer.about.pattern.keeps_places
+        node = network.by_name.get(node.inputs[0]) if is_on_the_way else None
+    return node is not None

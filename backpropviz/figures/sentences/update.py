@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 from backpropviz.engine.address import Address
+from backpropviz.engine.kinds.words import Sentences
 from backpropviz.engine.tape import Tape
 from backpropviz.figures.number_groups import group_texts, said, said_exactly
-from backpropviz.figures.sentences.story import Sentences, Story
+from backpropviz.figures.sentences.story import Story
 
 
 def update_sentences(story: Story) -> Sentences:
     """What happens to one parameter."""
-    match story.address.part:
-        case "next":
-            return _next(story)
-        case "step":
-            return _step(story)
-        case "decayed":
-            return Sentences(
-                f"With weight decay the gradient is {said(story.value)}.",
-                ("Weight decay adds a share of the weight itself, which pulls it towards 0.",),
-            )
-        case "velocity":
-            return _velocity(story)
-        case "moment1":
-            return _average(story, "gradients", "It says which way they agree to go.")
-        case "gradient_average":
-            return _average(story, "gradients", "Taken off, it leaves how much they vary.")
-        case "gradient_variance":
-            return Sentences(
-                f"The gradient varies about its mean by {said(story.value)}, squared.",
-                _given(story.derivation.nest.remark),
-            )
-        case "moment2" | "square_average":
-            return _average(story, "squared gradients", "It says how large they usually are.")
-        case _:
-            remark = story.derivation.nest.remark
-            return Sentences(f"{story.address.part} is now {said(story.value)}.", _given(remark))
+    part = story.address.part
+    if part == "next":
+        return _next(story)
+    if part == "step":
+        return _step(story)
+    own = story.step.tape.optimizer.about.parts.get(part)
+    if own is not None:
+        return own.says(story)
+    remark = story.derivation.nest.remark
+    return Sentences(f"{part} is now {said(story.value)}.", _given(remark))
 
 
 def _next(story: Story) -> Sentences:
@@ -88,24 +73,6 @@ def opponent(tape: Tape, parameter: Address) -> str:
         if (with_decay > 0) != (gradient > 0):
             return "weight decay"
     return "the optimizer's memory of earlier gradients"
-
-
-def _velocity(story: Story) -> Sentences:
-    before = story.value_at(story.address.of("velocity_before"))
-    gradient = story.value_at(story.address.of("").grad)
-    momentum = getattr(story.step.tape.optimizer, "momentum", 0.0)
-    kept = said_exactly(momentum)
-    was = f"It was {said(before)}, the gradient is {said(gradient)}"
-    if story.step.tape.optimizer.kind == "rmsprop":
-        was += ", taken in units of its usual size"
-    return Sentences(
-        f"The velocity keeps {kept} of itself and takes in the gradient.",
-        (f"{was}, so it is {said(story.value)}.",),
-    )
-
-
-def _average(story: Story, of_what: str, why: str) -> Sentences:
-    return Sentences(f"The running average of the {of_what} is {said(story.value)}.", (why,))
 
 
 def _noun(parameter: Address) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.nest import Rule
 from backpropviz.figures.stage.class_bars import (
     BarColumn,

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from backpropviz.engine.address import Address
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME
 from backpropviz.figures.sample import SAMPLE_KEY
 from backpropviz.figures.sample_words import arrow_words
 from backpropviz.figures.scales import finite_values

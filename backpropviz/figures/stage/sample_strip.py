@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME
 from backpropviz.engine.program import Phase
 from backpropviz.engine.shares import sample_shares
 from backpropviz.figures.ledger.sign_color import sign_color

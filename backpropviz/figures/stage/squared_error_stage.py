@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.figures.stage.cross_entropy_stage import scalar_fact
 from backpropviz.figures.stage.facts import FACT_HEIGHT, fact_marks
 from backpropviz.figures.stage.focus import Focus

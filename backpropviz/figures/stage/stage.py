@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.program import Phase
 from backpropviz.figures.pooling.pooled_plane import is_pooling
 from backpropviz.figures.stage.focus import Focus

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from backpropviz.engine.nest import Factor, Nest
 from backpropviz.engine.program import Operation, Phase
-from backpropviz.figures.equations.expression import expression_node
-from backpropviz.figures.equations.operand_nodes import label_node, number_node
+from backpropviz.figures.equations.expression import formula_node, label_node
+from backpropviz.figures.equations.operand_nodes import number_node
 from backpropviz.figures.number_groups import group_texts
 from backpropviz.figures.roles import equation_style
 from backpropviz.figures.stage.focus import Focus
@@ -126,7 +126,11 @@ def _symbols(shown: UpdateShown, nest: Nest) -> Node:
     nodes = [
         label_node(o.label) if o.address is None else notation.node(o.address) for o in operands
     ]
-    return expression_node(nest.expression, nodes)
+    return _made(nest, nodes)
+
+
+def _made(nest: Nest, nodes: Sequence[Node]) -> Node:
+    return Row(tuple(nodes)) if nest.formula is None else formula_node(nest.formula, nodes)
 
 
 def _numbers(shown: UpdateShown, nest: Nest) -> tuple[Node, Node]:
@@ -139,7 +143,7 @@ def _numbers(shown: UpdateShown, nest: Nest) -> tuple[Node, Node]:
     text = group_texts([value], 4)[0]
     role = Role.HERE if nest is shown.focus.nest else Role.INK
     key = str(nest.target.at(shown.indices))
-    return expression_node(nest.expression, nodes), Number(text, role, bold=True, key=key)
+    return _made(nest, nodes), Number(text, role, bold=True, key=key)
 
 
 def _text(factor: Factor) -> str:

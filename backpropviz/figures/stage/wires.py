@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from backpropviz.engine.address import Address
 from backpropviz.engine.nest import Factor, Rule
-from backpropviz.figures.equations.expression import expression_node
+from backpropviz.figures.equations.expression import formula_node
 from backpropviz.figures.equations.operand_nodes import number_node
 from backpropviz.figures.number_groups import group_texts
 from backpropviz.figures.roles import equation_style, role_color
@@ -112,8 +112,8 @@ def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> Row:
         for operand, factor, text in zip(operands, factors, texts, strict=False)
     ]
     total = Number(texts[-1], Role.HERE, bold=True)
-    if nest.rule is Rule.FUNCTION:
-        return Row((expression_node(nest.expression, numbers), Operator("="), total))
+    if nest.formula is not None:
+        return Row((formula_node(nest.formula, numbers), Operator("="), total))
     if len(numbers) == 1:
         return Row((numbers[0],))
     joined = [part for number in numbers for part in (Operator("×"), number)]

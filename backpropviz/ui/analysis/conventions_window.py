@@ -10,7 +10,7 @@ from backpropviz.engine.base_point import BasePoint, base_point_of
 from backpropviz.engine.comparison import Comparison, compared
 from backpropviz.engine.conventions import OPTIONS, STANDARD, Convention, Option, applicable
 from backpropviz.engine.evidence import Evidence, disputed, evidence
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.errors import UserError
 from backpropviz.figures.analysis.conventions_figure import conventions_figure
 from backpropviz.frozen import frozen

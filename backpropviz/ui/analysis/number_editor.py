@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from backpropviz.debugger.steps import Depth
 from backpropviz.engine.address import Address
 from backpropviz.engine.integers import first_fraction
-from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.errors import UserError
 from backpropviz.figures.number_groups import said
 from backpropviz.figures.stage.stage import stage

@@ -11,7 +11,7 @@ from backpropviz.engine.architecture.building import Start, WeightPlan, build_mo
 from backpropviz.engine.architecture.draft import Draft, draft_of_model
 from backpropviz.engine.architecture.history import DraftHistory
 from backpropviz.engine.architecture.survey import Survey, survey
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.errors import UserError

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 from backpropviz.engine.architecture import ends
 from backpropviz.engine.arrays import Shape
-from backpropviz.engine.layers.registry import loss_kinds
-from backpropviz.frozen import frozen
+from backpropviz.engine.kinds.registry import loss_kinds
+from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.number_text import whole_number
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
@@ -17,7 +17,6 @@ from backpropviz.ui.editor.draft_controller import DraftController
 from backpropviz.ui.editor.facts_view import FactsView, bytes_text, count_text
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.setting_fields import SettingFields
-from backpropviz.ui.editor.setting_words import setting_title
 from backpropviz.ui.plain_text import PlainLabel
 
 _MOST_NUMBERED = 1000
@@ -28,9 +27,11 @@ class ImageSettings:
     """The input's shape as fields."""
 
     kind: ClassVar[str] = "image"
-    colors: Literal["gray", "RGB"]
-    height: int
-    width: int
+    colors: Literal["gray", "RGB"] = setting(
+        Setting("Colors", "One channel for gray, three for red, green and blue.")
+    )
+    height: int = setting(Setting("Height", "Rows of pixels.", 1, unit="pixels"))
+    width: int = setting(Setting("Width", "Columns of pixels.", 1, unit="pixels"))
 
     @property
     def shape(self) -> Shape:
@@ -82,7 +83,7 @@ class ImageForm(EditorForm):
         if field != "colors" and not isinstance(value, int):
             return self.tr("Use a whole number of pixels.")
         shape = replace(settings, **{field: value}).shape  # type: ignore[arg-type]
-        label = self.tr("{field} of the image").format(field=setting_title(field))
+        label = self.tr("{field} of the image").format(field=setting_of(settings, field).title)
         return self._controller.edit(label, partial(ends.change_input_shape, shape=shape))
 
 
@@ -93,7 +94,7 @@ class LossForm(EditorForm):
         super().__init__()
         self._controller = controller
         self.kind = ChoiceChip(self.tr("Loss"))
-        self.kind.set_choices([(kind, loss_title(kind), "") for kind in loss_kinds()])
+        self.kind.set_choices([(kind, cls.about.title, "") for kind, cls in loss_kinds().items()])
         self.kind.chosen.connect(self._change_kind)
         self.classes = text_line(
             self.tr("Classes"),
@@ -118,7 +119,7 @@ class LossForm(EditorForm):
         """Follow the controller."""
         draft = self._controller.draft
         self.say_problem(self._controller.survey.problem_at("loss"))
-        self.kind.show_value(loss_title(draft.loss.kind))
+        self.kind.show_value(draft.loss.about.title)
         self.classes.setText(", ".join(draft.class_names))
         show_refusal(self.classes_note, "")
         if self.fields is None or self.fields.kind != draft.loss.kind:
@@ -131,7 +132,8 @@ class LossForm(EditorForm):
         self.kind.use_theme(colors)
 
     def _change(self, field: str, value: object) -> str:
-        label = self.tr("{field} of the loss").format(field=setting_title(field))
+        loss = self._controller.draft.loss
+        label = self.tr("{field} of the loss").format(field=setting_of(loss, field).title)
         change = partial(ends.change_loss_setting, field=field, value=value)
         return self._controller.edit(label, change).removeprefix("loss: ")
 
@@ -156,8 +158,3 @@ def class_names(text: str) -> tuple[str, ...]:
     if count is not None:
         return tuple(str(number) for number in range(count))
     return tuple(part.strip() for part in plain.split(",") if part.strip())
-
-
-def loss_title(kind: str) -> str:
-    """`Cross-entropy`."""
-    return kind.replace("_", "-" if "entropy" in kind else " ").capitalize()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from backpropviz.engine.architecture.catalog import entry_of
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.survey import Survey
 from backpropviz.engine.arrays import shape_text
@@ -41,7 +40,7 @@ class InputsField(QWidget):
     def show_inputs(self, draft: Draft, found: Survey, name: str) -> None:
         """Show what a layer reads, and offer what it may read."""
         node = draft.node(name)
-        is_join = entry_of(node.layer.kind).is_join
+        is_join = node.layer.about.is_join
         sources = draft.sources(name)
         self._inputs, self._nearest = node.inputs, sources[-1]
         self._make_rows(len(node.inputs))

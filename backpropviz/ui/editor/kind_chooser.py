@@ -13,6 +13,8 @@ from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _WIDTH = 380
+_MOST_ROWS = 20
+"""So many fit on a screen of 768 pixels; the others are scrolled to."""
 
 
 class KindChooser(Floating):
@@ -37,7 +39,7 @@ class KindChooser(Floating):
 
     def place(self, area: QRect) -> QRect:
         """Below its button, as far as the window has room."""
-        height = min(102 + ROW_HEIGHT * len(catalog()), area.height() - 16)
+        height = min(102 + ROW_HEIGHT * min(len(catalog()), _MOST_ROWS), area.height() - 16)
         left = min(self._corner.x(), area.width() - _WIDTH - 8)
         top = min(self._corner.y(), area.height() - height - 8)
         return QRect(max(8, left), max(8, top), _WIDTH, height)
@@ -56,7 +58,7 @@ class KindChooser(Floating):
 
     def _tell(self) -> None:
         key = self.rows.current_key
-        self.help.setText(catalog()[key].help if key else "")
+        self.help.setText(catalog()[key].about.help if key else "")
 
     def take(self) -> None:
         """Choose the marked kind, and leave."""
@@ -66,16 +68,16 @@ class KindChooser(Floating):
 
 def _row(entry: Entry, last: Entry | None) -> Row:
     """A kind; the first one of its family names that."""
-    is_first = last is None or last.family is not entry.family
-    family = entry.family.value if is_first else ""
-    return Row(entry.kind, entry.title, family, is_quiet=True, help=entry.help)
+    is_first = last is None or last.about.family is not entry.about.family
+    family = entry.about.family.value if is_first else ""
+    return Row(entry.kind, entry.about.title, family, is_quiet=True, help=entry.about.help)
 
 
 def _cost(text: str, entry: Entry) -> int | None:
     """Without letters all kinds keep their order; a family's name finds its members, last."""
     if not text.strip():
         return 0
-    own = match(text, f"{entry.title} {entry.word} {entry.kind}")
-    family = match(text, entry.family.value)
+    own = match(text, f"{entry.about.title} {entry.about.word} {entry.kind}")
+    family = match(text, entry.about.family.value)
     costs = [cost for cost in (own, None if family is None else family + 1000) if cost is not None]
     return min(costs, default=None)

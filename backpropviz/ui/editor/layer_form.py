@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.catalog import catalog, entry_of
+from backpropviz.engine.architecture.catalog import catalog
+from backpropviz.frozen import setting_of
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.editor.choosing import ChoiceChip
 from backpropviz.ui.editor.draft_controller import DraftController
@@ -13,7 +14,6 @@ from backpropviz.ui.editor.facts_view import FactsView, fact_rows
 from backpropviz.ui.editor.form import EditorForm, show_refusal, text_line
 from backpropviz.ui.editor.inputs_field import InputsField
 from backpropviz.ui.editor.setting_fields import SettingFields
-from backpropviz.ui.editor.setting_words import setting_title
 from backpropviz.ui.plain_text import PlainLabel
 
 
@@ -49,10 +49,10 @@ class LayerForm(EditorForm):
         controller = self._controller
         draft, found, name = controller.draft, controller.survey, controller.chosen
         node, facts = draft.node(name), found.facts(name)
-        entry = entry_of(node.layer.kind)
+        about = node.layer.about
         self.say_problem(found.problem_at(name))
-        self.kind.show_value(entry.title)
-        self.help.setText(entry.help)
+        self.kind.show_value(about.title)
+        self.help.setText(about.help)
         if self._name != name:
             show_refusal(self.name_note, "")
         self.name_line.setText(name)
@@ -73,7 +73,9 @@ class LayerForm(EditorForm):
 
     def _change_setting(self, field: str, value: object) -> str:
         name = self._name
-        label = self.tr("{field} of {name}").format(field=setting_title(field), name=name)
+        label = self.tr("{field} of {name}").format(
+            field=setting_of(self._controller.draft.node(name).layer, field).title, name=name
+        )
         change = partial(edits.change_setting, name=name, field=field, value=value)
         return self._controller.edit(label, change).removeprefix(f"{name}: ")
 
@@ -104,8 +106,8 @@ def _kinds() -> list[tuple[str, str, str] | None]:
     result: list[tuple[str, str, str] | None] = []
     family = None
     for entry in catalog().values():
-        if family not in {None, entry.family}:
+        if family not in {None, entry.about.family}:
             result.append(None)
-        family = entry.family
-        result.append((entry.kind, entry.title, entry.help))
+        family = entry.about.family
+        result.append((entry.kind, entry.about.title, entry.about.help))
     return result

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.catalog import entry_of
 from backpropviz.engine.architecture.draft import Draft
-from backpropviz.engine.layers.protocol import LOSS_NAME, Layer
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Layer
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.controls import PanelHead, hairline
@@ -80,7 +80,9 @@ class LayerPanel(QFrame):
 
     def add_layer(self, kind: str) -> None:
         """Add a layer with the usual settings of its kind."""
-        self._add(entry_of(kind).layer, self.tr("add {what}").format(what=entry_of(kind).title))
+        self._add(
+            entry_of(kind).layer, self.tr("add {what}").format(what=entry_of(kind).about.title)
+        )
 
     def double_layer(self, name: str) -> None:
         """Add a layer like another one behind it."""

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from backpropviz.engine.architecture.catalog import Family, entry_of
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.architecture.survey import LayerFacts, Survey
 from backpropviz.engine.arrays import shape_text
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.kind import Family
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.figures.network.layer_summary import layer_summary, loss_summary
 from backpropviz.frozen import frozen
@@ -63,14 +63,14 @@ def _layer(node: Node, facts: LayerFacts, found: Survey) -> LayerRow:
     problem = found.problem_at(node.name)
     shape = shape_text(facts.output) if facts.output else "does not fit" if problem else UNKNOWN
     count = f"{facts.parameters:,}" if facts.parameters else ""
-    entry = entry_of(node.layer.kind)
-    return LayerRow(node.name, layer_words(node), ICONS[entry.family], shape, count, problem)
+    about = node.layer.about
+    return LayerRow(node.name, layer_words(node), ICONS[about.family], shape, count, problem)
 
 
 def layer_words(node: Node) -> str:
     """The layer's settings, or its kind; nothing where the name says it all."""
-    entry, words = entry_of(node.layer.kind), layer_summary(node)
+    about, words = node.layer.about, layer_summary(node)
     if words and words != node.layer.kind.replace("_", " "):
         return words
-    is_told = node.name.rstrip("0123456789") == entry.title.lower()
-    return "" if is_told else entry.title
+    is_told = node.name.rstrip("0123456789") == about.title.lower()
+    return "" if is_told else about.title

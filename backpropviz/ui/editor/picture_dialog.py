@@ -33,7 +33,7 @@ class PictureDialog(FramedDialog):
         super().__init__(parent, parent.tr("Which picture?"))
         self._model = model
         self.asked: AskedPicture | None = None
-        self._needs_target = model.network.loss.kind != "cross_entropy"
+        self._needs_target = not model.network.loss.about.is_of_classes
         self._hint = self.tr("{title} has no example yet: show it a picture.").format(
             title=model.title
         )

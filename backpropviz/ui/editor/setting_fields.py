@@ -11,7 +11,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from backpropviz.engine.fields import Configuration
-from backpropviz.engine.layers.protocol import MODE_FIELDS, Moded
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
+from backpropviz.frozen import Setting, setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, MONO, ROW
 from backpropviz.ui.controls import Segmented
@@ -23,7 +24,6 @@ from backpropviz.ui.editor.setting_text import (
     setting_text,
     takes_whole_numbers,
 )
-from backpropviz.ui.editor.setting_words import choice_text, setting_help, setting_title
 from backpropviz.ui.plain_text import PlainLabel
 
 Setter: TypeAlias = Callable[[str, object], str]
@@ -36,12 +36,12 @@ class SettingLine(EditorLine):
 
     given = Signal()
 
-    def __init__(self, field: str, hint: Any) -> None:
+    def __init__(self, field: str, about: Setting, hint: Any) -> None:
         super().__init__()
         self.field, self.hint = field, hint
         self.setFont(qfont(MONO))
-        self.setAccessibleName(setting_title(field))
-        self.setToolTip(setting_help(field))
+        self.setAccessibleName(about.title)
+        self.setToolTip(about.help)
         if may_be_empty(hint):
             self.setPlaceholderText(self.tr("as usual"))
         self.editingFinished.connect(self._give)
@@ -88,7 +88,8 @@ class SettingFields(QWidget):
         self._grid.setColumnStretch(1, 1)
         hints = get_type_hints(type(configuration))
         for number, field in enumerate(settings_of(configuration)):
-            self._add(number, field.name, hints[field.name])
+            about = setting_of(configuration, field.name)
+            self._add(number, field.name, about, hints[field.name])
         self.show_values(configuration)
 
     def show_values(self, configuration: Configuration) -> None:
@@ -107,11 +108,11 @@ class SettingFields(QWidget):
         """What is said below a field."""
         return self._notes[name].text() if not self._notes[name].isHidden() else ""
 
-    def _add(self, number: int, name: str, hint: Any) -> None:
-        label = PlainLabel(setting_title(name))
+    def _add(self, number: int, name: str, about: Setting, hint: Any) -> None:
+        label = PlainLabel(about.title)
         label.setFont(qfont(ROW))
-        label.setToolTip(setting_help(name))
-        control = self._control(name, hint)
+        label.setToolTip(about.help)
+        control = self._control(name, about, hint)
         label.setBuddy(control)
         note = PlainLabel()
         note.setObjectName("Refusal")
@@ -127,24 +128,24 @@ class SettingFields(QWidget):
         self._grid.addLayout(cell, number, 1)
         self.controls[name], self._notes[name] = control, note
 
-    def _control(self, name: str, hint: Any) -> SettingLine | QCheckBox | Segmented:
+    def _control(self, name: str, about: Setting, hint: Any) -> SettingLine | QCheckBox | Segmented:
         options = choices_of(hint)
         if hint is bool:
             box = QCheckBox()
             box.setObjectName(name)
             box.setFixedHeight(28)
-            box.setAccessibleName(setting_title(name))
-            box.setToolTip(setting_help(name))
+            box.setAccessibleName(about.title)
+            box.setToolTip(about.help)
             box.clicked.connect(self._take_tick)
             return box
         if options:
-            choice = Segmented(setting_title(name))
+            choice = Segmented(about.title)
             choice.setObjectName("Segmented")
             choice.setProperty("setting", name)
-            choice.set_choices([(choice_text(o), o, setting_help(name)) for o in options])
+            choice.set_choices([(about.options.get(o, str(o)), o, about.help) for o in options])
             choice.chosen.connect(self._take_choice)
             return choice
-        line = SettingLine(name, hint)
+        line = SettingLine(name, about, hint)
         line.given.connect(self._take_line)
         return line
 

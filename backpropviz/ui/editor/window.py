@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.engine.architecture.draft import Draft, draft_of
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.presets import PRESETS, preset

@@ -9,8 +9,8 @@ import numpy as np
 
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.presets import PRESETS, preset
-from backpropviz.engine.sgd import Sgd
 from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.figures.training.class_counts import ClassCount

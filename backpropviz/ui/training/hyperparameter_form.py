@@ -14,7 +14,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
 from backpropviz.engine.fields import KIND_FIELD, to_fields
-from backpropviz.engine.optimizer import optimizer_from_fields
+from backpropviz.engine.optimizer import optimizer_from_fields, optimizer_kinds
 from backpropviz.engine.schedule import curve_from_fields, curve_to_fields
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.errors import UserError
@@ -26,10 +26,7 @@ from backpropviz.ui.training.schedules import SCHEDULES, fresh_schedule, schedul
 from backpropviz.ui.training.typed import LARGEST, field_text, told, typed_value
 
 OPTIMIZERS: Final[Mapping[str, str]] = {
-    "sgd": "SGD",
-    "rmsprop": "RMSProp",
-    "adam": "Adam",
-    "adamw": "AdamW",
+    kind: cls.about.title for kind, cls in optimizer_kinds().items()
 }
 _TITLES: Final[Mapping[str, str]] = {
     "learning_rate": "Learning rate",
@@ -183,9 +180,7 @@ class HyperparameterForm(QWidget):
         kind = _chosen(self.sender())
         if self._shown is None or kind == self._shown.optimizer.kind:
             return
-        fields: dict[str, object] = {KIND_FIELD: kind}
-        if kind == "sgd":
-            fields |= {"learning_rate": 0.02, "momentum": 0.9}
+        fields = {KIND_FIELD: kind, **optimizer_kinds()[kind].about.usual}
         self._choose(replace(self._shown, optimizer=optimizer_from_fields(fields)))
 
     def _choose_schedule(self) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from backpropviz.engine.address import Address
 from backpropviz.engine.arrays import Array
 from backpropviz.engine.backprop import forward
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.mode import EVAL, with_mode
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples
@@ -20,7 +21,9 @@ def probe_samples(run: Run) -> Samples:
 
 def shown_layers(run: Run) -> tuple[str, ...]:
     """The layers whose outputs are worth a look: all but those that only reshape."""
-    return tuple(node.name for node in run.network.nodes if node.layer.kind != "flatten")
+    return tuple(
+        node.name for node in run.network.nodes if node.layer.about.pattern is not Pattern.RESHAPED
+    )
 
 
 def activations(run: Run, trained: Trained, number: int) -> dict[str, Array]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from backpropviz.engine.architecture import edits, ends
 from backpropviz.engine.architecture.catalog import catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, draft_of
-from backpropviz.engine.layers.registry import loss_kinds
+from backpropviz.engine.kinds.registry import loss_kinds
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.presets import PRESETS, preset
 

@@ -22,7 +22,7 @@ from backpropviz.engine.architecture.draft import Draft, draft_of, draft_of_mode
 from backpropviz.engine.architecture.survey import survey
 from backpropviz.engine.base_point import base_point_of
 from backpropviz.engine.gradcheck import check, plan, report
-from backpropviz.engine.layers.activation import Tanh
+from backpropviz.engine.kinds.activation import Tanh
 from backpropviz.engine.presets import PRESETS, preset
 from backpropviz.engine.run import Settings, run
 from backpropviz.errors import UserError

@@ -7,7 +7,7 @@ import math
 from backpropviz.engine.architecture import edits, ends
 from backpropviz.engine.architecture.draft import Draft, draft_of
 from backpropviz.engine.architecture.survey import survey
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.presets import preset
 
 

@@ -9,7 +9,7 @@ import pytest
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.draft import Draft, draft_of
 from backpropviz.engine.architecture.survey import survey
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.presets import PRESETS, preset
 from backpropviz.figures.network.architecture_diagram import architecture_diagram, compact
 from backpropviz.figures.network.diagram_layout import lay_out

@@ -9,7 +9,7 @@ import numpy as np
 
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import parse
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.ties import TieRule
 from backpropviz.errors import UserError
 from backpropviz.figures.pooling.pooled_plane import Pixel, PooledPlane

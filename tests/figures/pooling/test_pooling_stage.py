@@ -10,7 +10,7 @@ import pytest
 
 from backpropviz.debugger.steps import Depth, LoopOrder
 from backpropviz.engine.address import Address, parse
-from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.ties import TieRule
 from backpropviz.figures.pooling.moods import pool_moods
 from backpropviz.figures.pooling.pooled_plane import pooled_plane

@@ -16,9 +16,9 @@ from backpropviz.debugger.steps import Depth
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.address import parse
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.program import operations

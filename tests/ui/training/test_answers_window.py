@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.arrays import Array
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.course import Hyperparameters
 from backpropviz.engine.training.run import Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset, Samples

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.augmentation import Augmentation
 from backpropviz.importers.datasets.load import Choices
 from backpropviz.scene.marks import Pixels, Rect
