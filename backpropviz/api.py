@@ -148,7 +148,7 @@ def explain(tape: Tape, address: str | Address) -> Explanation:
     Raises:
         UserError: the address names no single value, or one that was given, not computed.
     """
-    from backpropviz.engine.derivation import explain_value
+    from backpropviz.engine.explain import explain_value
 
     return Explanation(explain_value(tape, parse(address) if isinstance(address, str) else address))
 

@@ -46,7 +46,7 @@ def test_importing_the_package_loads_no_qt_and_no_numerics() -> None:
 
 @pytest.mark.parametrize(
     "package",
-    ["engine", "expression", "debugger", "diagnosis", "importers", "storage", "scene", "figures"],
+    ["engine", "expression", "debugger", "diagnosis", "lessons", "files", "scene", "figures"],
 )
 def test_below_paint_nothing_loads_qt_or_slow_libraries(package: str) -> None:
     imports = "\n".join(f"import {module}" for module in _public_modules(package))

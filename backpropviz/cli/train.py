@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,6 +80,7 @@ def _number(text: str, least: float, most: float, words: str) -> float:
 
 EXAMPLE = "example"
 OPTIMIZERS = ("sgd", "rmsprop", "adam", "adamw")
+"""As the engine has them, which need not be loaded to read a command (a test compares them)."""
 _ONLY_NEW = ("network", "data", "held_out", "seed", "from_weights", "float_bits")
 _SUFFIX = ".bpv"
 _MOST_SKIPPED = 20
@@ -134,9 +135,7 @@ def train(arguments: argparse.Namespace) -> int:
     saved, updates, assumed = _prepared(arguments)
     _check_places(arguments, saved)
     _check_last_batch(saved, updates)
-    with suppress(BrokenPipeError):
-        for line in assumed:
-            print(line, flush=True)
+    unsaid = _said(assumed)
     keeper = Keeper(arguments.output, arguments.save_every)
     with signals_noted() as stopped_by:
         saved, ended = train_run(saved, updates, keeper.keep, stopped_by)
@@ -144,8 +143,8 @@ def train(arguments: argparse.Namespace) -> int:
         with _told_where(ended, arguments.output):
             if arguments.csv is not None:
                 _write_csv(arguments.csv, saved)
-            if ended.error is not None:
-                raise ended.error
+            if error := ended.error or unsaid:
+                raise error
             with suppress(BrokenPipeError):  # nobody reads it; the run is where it was wanted
                 print(_told(ended, arguments.output), flush=True)
             sentence = ended.sentence()
@@ -165,6 +164,18 @@ def _told_where(ended: Ended, path: Path) -> Iterator[None]:
     except Exception as error:
         error.add_note(f"What was learned in {ended.iteration:,} updates is in {path}.")
         raise
+
+
+def _said(lines: Iterable[str]) -> OSError | None:
+    """Print lines; what nobody can read ends no training, and a full disk is told after it."""
+    try:
+        for line in lines:
+            print(line, flush=True)
+    except BrokenPipeError:
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 def _check_words(arguments: argparse.Namespace) -> None:

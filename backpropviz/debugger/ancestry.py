@@ -14,7 +14,7 @@ import numpy as np
 
 from backpropviz.engine.contraction import narrow
 from backpropviz.engine.derivation import Derivation, block_values, derive, factors
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, TARGET
 from backpropviz.engine.nest import (
     Coordinates,
     Factor,

@@ -16,7 +16,7 @@ import numpy as np
 
 from backpropviz.engine.contraction import AxisRun, join, runs, runs_backwards, split
 from backpropviz.engine.derivation import presence_of
-from backpropviz.engine.layers.protocol import input_name
+from backpropviz.engine.kinds.protocol import input_name
 from backpropviz.engine.nest import Coordinates, Loops, Nest, NestRule, Presence, Region, Values
 from backpropviz.engine.partial import contributions
 from backpropviz.engine.tape import Operation, Phase, Tape

@@ -13,7 +13,8 @@ from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive
 from backpropviz.diagnosis.rule import QUIET, Alert, Latch, PlacesRule, Rule, Severity
 from backpropviz.diagnosis.thresholds import counted, listed, percent
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.training.history import SATURATED, Measured, Validated
+from backpropviz.engine.kinds.activation import SATURATED
+from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen
 

@@ -14,10 +14,6 @@ from backpropviz.engine.training.samples import Dataset
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 
-_RECTIFIERS = frozenset({"relu"})
-"""The activations that can die: those whose slope is 0 on one side, not only small."""
-_SQUASHERS = frozenset({"sigmoid", "tanh"})
-
 
 @frozen
 class ImageFacts:
@@ -80,8 +76,8 @@ def facts_of(network: Network, dataset: Dataset | None = None) -> RunFacts:
         tuple(math.prod(shape) for shape in shapes),
         tuple(len(shape) > 1 for shape in shapes),
         tuple(shape[0] if shape else 1 for shape in shapes),
-        tuple(node.name for node in activations if node.layer.kind in _RECTIFIERS),
-        tuple(node.name for node in activations if node.layer.kind in _SQUASHERS),
+        tuple(node.name for node in activations if node.layer.about.can_die),
+        tuple(node.name for node in activations if node.layer.about.can_saturate),
         network.shapes,
         {node.name: _feeder(network, node) for node in activations},
         network.output,

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 
 from backpropviz.diagnosis.rule import QUIET, Alert, Latch, Rule, Severity
 from backpropviz.diagnosis.thresholds import counted, listed, number, percent
-from backpropviz.engine.layers.protocol import IMAGE, LOSS
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Address
 from backpropviz.frozen import frozen

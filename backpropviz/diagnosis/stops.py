@@ -12,8 +12,8 @@ from typing import ClassVar, Literal, Protocol
 from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive, RunFacts
 from backpropviz.diagnosis.loss import SMOOTHED_OVER, not_finite, smoothed
 from backpropviz.diagnosis.thresholds import DEFAULTS, counted, listed, number, percent
-from backpropviz.engine.layers.configuration import positive
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field, fields
 from typing import Any
 
-from backpropviz.engine.layers.configuration import is_whole
+from backpropviz.engine.kinds.configuration import is_whole
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 

@@ -21,7 +21,7 @@ from backpropviz.diagnosis.rule import Alert, Rule
 from backpropviz.diagnosis.stops import DEFAULT_STOPS, NO_MEMORY, Memory, Stop, Stopped, check_place
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds, listed
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.value import Address, Array

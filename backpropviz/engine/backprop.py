@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.layers.protocol import LayerParameters, Residuals
+from backpropviz.engine.kinds.protocol import LayerParameters, Residuals
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.value import Array
 from backpropviz.frozen import frozen

@@ -16,11 +16,11 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 import numpy as np
 
 from backpropviz.engine.gradcheck import ABSOLUTE, RELATIVE
-from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reduction import Reduction, check_reduction
+from backpropviz.engine.kinds.activation import SLOPES_AT_ZERO, ReLU
+from backpropviz.engine.kinds.configuration import Reduction, check_reduction
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import BasePoint, base_point, changed, place
 from backpropviz.engine.record import with_reduction

@@ -20,10 +20,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.kink import Crossing, Flip
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.nudge import Band, BasePoint, around, band_of, relative_error
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError

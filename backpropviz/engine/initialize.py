@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import Initialized
+from backpropviz.engine.kinds.protocol import Initialized
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Iterator, Mapping
-from functools import cache
-from importlib import import_module
-from types import MappingProxyType
+from collections.abc import Iterator
 
-import backpropviz.engine.layers as package
 from backpropviz.engine.backprop import Forward
-from backpropviz.engine.kink import Crossing, KinkFinder
+from backpropviz.engine.kink import Crossing
 from backpropviz.engine.network import Network
-
-
-@cache
-def kink_finders() -> Mapping[str, KinkFinder]:
-    """Who knows the corners of a kind of layer: what the layers' modules list in `KINKS`."""
-    found: dict[str, KinkFinder] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        loaded = import_module(f"{package.__name__}.{module.name}")
-        found.update(getattr(loaded, "KINKS", {}))
-    return MappingProxyType(found)
 
 
 def kinks_between(
@@ -33,7 +18,7 @@ def kinks_between(
     again are passed over.
     """
     for node in network.nodes:
-        finder = kink_finders().get(node.layer.kind)
+        finder = node.layer.about.kinks
         runs = tuple(run.residuals[node.name] for run in (base, minus, plus))
         if finder is not None and not (runs[0] is runs[1] is runs[2]):
             yield from finder.between(node.name, node.layer, *runs)

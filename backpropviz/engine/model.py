@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, cast, get_args
 import numpy as np
 
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.protocol import LayerMode, Moded
+from backpropviz.engine.kinds.protocol import LayerMode, Moded
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer
 from backpropviz.engine.value import Array, Shape, shape_text

@@ -22,6 +22,8 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
+from backpropviz.engine.formula import Formula
+from backpropviz.engine.kernels.geometry import Window
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 
@@ -75,6 +77,10 @@ class Operand(Protocol):
         """The array it reads, where there is just one."""
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """Every array that it looks at."""
+
+    @property
     def index(self) -> tuple[Index, ...]:
         """The cell it reads, as maps of the loop coordinates; empty for a constant."""
 
@@ -121,6 +127,11 @@ class Computed(Present):
     def address(self) -> Address | None:
         """None."""
         return None
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """No array, unless it asks for one."""
+        return ()
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -177,11 +188,24 @@ class Nest:
     shape: Shape
     rule: NestRule
     orders: tuple[Loops, ...]
-    expression: str = ""
-    """A function's formula, its operands as `{0}`, `{1}`: `exp({0} − {1})`."""
-    function: Callable[..., Array] | None = None
+    formula: Formula | None = None
+    """What a function makes of its operands."""
     remark: str = ""
     """One sentence that explains the operation."""
+    kernel: Callable[..., Array] | None = None
+    """The same function where arithmetic that is safe from overflow differs from the formula."""
+
+    @property
+    def function(self) -> Callable[..., Array] | None:
+        """What computes a function's values from its operands."""
+        return self.kernel or self.formula
+
+    @property
+    def expression(self) -> str:
+        """A function's formula as text, its operands as `{0}`, `{1}`: `exp({0} − {1})`."""
+        if self.formula is None:
+            return ""
+        return self.formula.text([f"{{{k}}}" for k in range(len(self.by_target.operands))])
 
     @property
     def by_target(self) -> Loops:
@@ -288,3 +312,17 @@ def picked(source: str, wanted: str) -> tuple[Index, ...]:
     """The axes of one order, found by their letters in another that has the same."""
     found = variables(len(source))
     return tuple(found[source.index(letter)] for letter in wanted)
+
+
+def under(window: Window, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:
+    """The pixel (u, v) under cell (i, j) of window (y, x)."""
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    (top, _), (left, _) = window.padding
+    return y * sy + i * dy - top, x * sx + j * dx - left
+
+
+def reached(window: Window, u: Index, v: Index, i: Index, j: Index) -> tuple[Index, Index]:
+    """The window (y, x) whose cell (i, j) lies on pixel (u, v), where there is one."""
+    (sy, sx), (dy, dx) = window.stride, window.dilation
+    (top, _), (left, _) = window.padding
+    return (u + top - i * dy).exactly_by(sy), (v + left - j * dx).exactly_by(sx)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from functools import cached_property
 
-from backpropviz.engine.layers.protocol import (
+from backpropviz.engine.kinds.protocol import (
     IMAGE,
     LOSS_NAME,
     Buffered,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backpropviz.engine.backprop import NONE, Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array, freeze, shape_text

@@ -8,6 +8,7 @@ from functools import reduce
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from backpropviz.engine.formula import Formula, operands
 from backpropviz.engine.nest import (
     Axis,
     Computed,
@@ -38,6 +39,11 @@ class ArrayCell:
     address: Address
     index: tuple[Index, ...]
     outside: Presence = Presence.PADDING
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """Its array."""
+        return (self.address.array,)
 
     @property
     def label(self) -> str:
@@ -180,6 +186,11 @@ class Share(Present):
         return None
 
     @property
+    def reads(self) -> tuple[Address, ...]:
+        """None."""
+        return ()
+
+    @property
     def label(self) -> str:
         """`1/4`, or `1/n` where windows differ."""
         least, most = int(self.counts.min()), int(self.counts.max())
@@ -213,6 +224,11 @@ class Indicator:
     def address(self) -> Address | None:
         """None: its value is not the switch, but whether the switch is this cell."""
         return None
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The switches."""
+        return (self.switches,)
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -259,6 +275,11 @@ class Choice(Computed):
 
     axis: int
     options: tuple[Operand, ...]
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """Those of all options, each once."""
+        return tuple(dict.fromkeys(a for option in self.options for a in option.reads))
 
     @property
     def index(self) -> tuple[Index, ...]:
@@ -331,19 +352,19 @@ def sizes_of(shape: Shape, letters: str = "ncyx", **further: int) -> dict[str, i
 def elementwise_nest(
     target: Address,
     shape: Shape,
-    operands: tuple[Operand | Address, ...],
-    expression: str,
-    function: Callable[..., Array],
+    given: tuple[Operand | Address, ...],
+    formula: Callable[..., Formula],
     remark: str,
+    kernel: Callable[..., Array] | None = None,
 ) -> Nest:
-    """target[i] = function(operands[i]), where an address stands for its cell at the same place.
+    """target[i] = formula(given[i]), where an address stands for its cell at the same place.
 
     A parameter's axes are called f c i j (or o i), an activation's n c y x (or n i).
     """
     coordinates = variables(len(shape))
     cells = tuple(
         ArrayCell(operand, coordinates) if isinstance(operand, Address) else operand
-        for operand in operands
+        for operand in given
     )
     axes, channels = element_axes(target, shape)
     loops = Loops(
@@ -354,7 +375,20 @@ def elementwise_nest(
         target=coordinates,
         operands=cells,
     )
-    return Nest(target, shape, NestRule.FUNCTION, (loops,), expression, function, remark)
+    return function_nest(target, shape, loops, formula, remark, kernel)
+
+
+def function_nest(
+    target: Address,
+    shape: Shape,
+    loops: Loops,
+    formula: Callable[..., Formula],
+    remark: str,
+    kernel: Callable[..., Array] | None = None,
+) -> Nest:
+    """A nest of one function; `formula` is called with its operands to write it down."""
+    found = formula(*operands(len(loops.operands)))
+    return Nest(target, shape, NestRule.FUNCTION, (loops,), found, remark, kernel)
 
 
 def element_axes(target: Address, shape: Shape) -> tuple[tuple[Axis, ...], int]:

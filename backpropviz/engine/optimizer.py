@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from types import MappingProxyType
 
-from backpropviz.engine.adam import Adam, AdamW
+import backpropviz.engine.optimizers as package
 from backpropviz.engine.fields import from_fields
-from backpropviz.engine.rmsprop import RmsProp
-from backpropviz.engine.sgd import Sgd
-from backpropviz.engine.update_rule import Optimizer, OptimizerState, Update, next_nest
+from backpropviz.engine.optimizers.adam import Adam, AdamW
+from backpropviz.engine.optimizers.rmsprop import RmsProp
+from backpropviz.engine.optimizers.sgd import Sgd
+from backpropviz.engine.update_rule import Optimizer, OptimizerState, Part, Update, next_nest
 
 __all__ = [
     "OPTIMIZERS",
@@ -23,14 +27,28 @@ __all__ = [
     "next_nest",
     "optimizer_from_fields",
     "optimizer_kinds",
+    "parts",
 ]
 
-OPTIMIZERS = (Sgd, RmsProp, Adam, AdamW)
+
+def _listed() -> Iterator[type[Optimizer]]:
+    """What the modules of the package list in `OPTIMIZERS`; there is nothing else to register."""
+    for module in pkgutil.iter_modules(package.__path__):
+        yield from import_module(f"{package.__name__}.{module.name}").OPTIMIZERS
+
+
+OPTIMIZERS = tuple(sorted(_listed(), key=lambda cls: cls.about.year))
 
 
 def optimizer_kinds() -> Mapping[str, type[Optimizer]]:
     """Every optimizer class by its kind."""
     return MappingProxyType({cls.kind: cls for cls in OPTIMIZERS})
+
+
+@cache
+def parts() -> Mapping[str, Part]:
+    """Every array that some optimizer keeps or makes; a part of two optimizers is the same."""
+    return MappingProxyType({name: p for cls in OPTIMIZERS for name, p in cls.about.parts.items()})
 
 
 def optimizer_from_fields(fields: Mapping[str, object], where: str = "optimizer") -> Optimizer:

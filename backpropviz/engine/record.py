@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from backpropviz.engine.backprop import Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.model import TRAIN, Mode, Model, chosen_mode, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState, optimizer_from_fields
@@ -238,7 +238,7 @@ def read_target(text: str, model: Model) -> int | tuple[float, ...]:
 
 def is_classifier(model: Model) -> bool:
     """Whether the target is a class."""
-    return model.network.loss.kind == "cross_entropy"
+    return model.network.loss.about.is_of_classes
 
 
 def with_reduction(network: Network, reduction: str | None) -> Network:

@@ -7,7 +7,7 @@ from enum import Enum
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME
 from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, variables
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.operands import ArrayCell, Choice, element_axes

@@ -28,6 +28,11 @@ class TiedIndicator(Indicator):
     largest: Address
     tied: Address
 
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The values that compete, and the largest."""
+        return (self.source, self.largest)
+
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
         """1 or 0, labelled with the outcome."""
         best = self._best.at(values, coordinates)
@@ -62,6 +67,11 @@ class TiedShare(Computed):
 
     tied: Address
     window: tuple[Index, ...]
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """How many cells are tied."""
+        return (self.tied,)
 
     @property
     def index(self) -> tuple[Index, ...]:

@@ -39,7 +39,7 @@ PARTS = (
     | {f"{state}_before" for state in OPTIMIZER_STATES}
 )
 
-_SHOWN = 200
+_SHOWN = 100
 """Characters of a text that an error repeats."""
 _PATTERN = re.compile(r"^(?P<name>[^\[\]\s]+)(?:\[(?P<indices>[^\[\]]*)\])?$")
 

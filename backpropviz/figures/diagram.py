@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
-from backpropviz.engine.architecture.catalog import Family, entry_of
 from backpropviz.engine.architecture.draft import Draft, Survey
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.kind import Family
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.figures.network_map import layer_summary, loss_summary
@@ -227,7 +227,7 @@ class _Words:
     def family(self, name: str) -> Family | None:
         """What kind of layer it is; None for the image and the loss."""
         node = self._nodes.get(name)
-        return None if node is None else entry_of(node.layer.kind).family
+        return None if node is None else node.layer.about.family
 
     def fill(self, name: str, theme: Theme) -> Color:
         """The color of its bar."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen

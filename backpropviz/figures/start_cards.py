@@ -8,8 +8,8 @@ from typing import Final, Literal
 
 import numpy as np
 
-from backpropviz.engine.derivation import nest_of
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.explain import nest_of
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.partial import progress
 from backpropviz.engine.tape import Tape

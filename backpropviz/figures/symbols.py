@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from backpropviz.engine.layers.protocol import LOSS_NAME
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.kind import Pattern, Quantity
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
+from backpropviz.engine.optimizer import parts
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import GRADIENT, Address
 from backpropviz.frozen import frozen
@@ -27,31 +28,6 @@ from backpropviz.scene.theme import Theme
 
 PARAMETERS: Final = frozenset({"weight", "bias"})
 
-_OUTPUT_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "conv2d": "o",
-        "max_pool2d": "p",
-        "avg_pool2d": "p",
-        "global_avg_pool2d": "p",
-        "dense": "z",
-        "relu": "a",
-        "leaky_relu": "a",
-        "sigmoid": "a",
-        "tanh": "a",
-        "flatten": "x",
-        "reshape": "x",
-        "batch_norm2d": "o",
-        "dropout": "h",
-        "softmax": "p",
-        "adaptive_avg_pool2d": "p",
-        "pad": "x",
-        "prelu": "a",
-        "gelu": "a",
-        "silu": "a",
-        "add": "s",
-        "concat": "h",
-    }
-)
 _QUANTITY_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "weight": "W",
@@ -61,55 +37,10 @@ _QUANTITY_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
         "target": "t",
         "output": "o",
         "input": "X",
-        "probabilities": "p",
-        "max": "m",
-        "exp": "e",
-        "normalizer": "S",
-        "sample": "ℓ",
-        "difference": "d",
-        "running_mean": "μ̂",
-        "running_var": "v̂",
-        "mean": "μ",
-        "variance": "v",
-        "centered": "d",
-        "inv_std": "r",
-        "normalized": "x̂",
-        "upstream_sum": "s",
-        "upstream_dot": "q",
-        "dot": "q",
-        "mask": "M",
-        "surprise": "u",
-        "entropy": "ℓ",
-        "wanted": "y",
-        "mass": "Y",
-        "weight_sum": "w",
-        "switches": "k",
     }
 )
+"""What is called the same in every kind."""
 _INPUT_LETTERS: Final = "ABCDEFGH"
-_PART_LETTERS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "velocity": "v",
-        "moment1": "m",
-        "moment2": "v",
-        "square_average": "s",
-        "gradient_average": "a",
-        "gradient_variance": "r",
-        "decayed": "g",
-    }
-)
-_PART_TITLES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "decayed": "gradient with weight decay",
-        "velocity": "velocity",
-        "moment1": "first moment",
-        "moment2": "second moment",
-        "square_average": "square average",
-        "gradient_average": "gradient average",
-        "gradient_variance": "gradient variance",
-        "step": "step",
-    }
-)
 _BEFORE: Final = "_before"
 
 
@@ -147,7 +78,9 @@ class Notation:
         if part == "step":
             return Letter("Δ" + self._plain(address))
         state = part.removesuffix(_BEFORE)
-        return Letter(_PART_LETTERS.get(state, state), "old" if state != part else "")
+        known = parts().get(state)
+        letter = state if known is None else known.letter
+        return Letter(letter, "old" if state != part else "")
 
     def _plain(self, address: Address) -> str:
         quantity = address.quantity
@@ -155,11 +88,23 @@ class Notation:
             return self._input_letter(address)
         if quantity == "output":
             return self._output_letter(address.layer)
-        return _QUANTITY_LETTERS.get(quantity, quantity)
+        if quantity in _QUANTITY_LETTERS:
+            return _QUANTITY_LETTERS[quantity]
+        kept = self.kept(address)
+        return quantity if kept is None else kept.letter
+
+    def kept(self, address: Address) -> Quantity | None:
+        """What the layer or the loss says of an array that it keeps."""
+        if self.network is None:
+            return None
+        if address.layer == LOSS_NAME:
+            return self.network.loss.about.quantities.get(address.quantity)
+        node = self.network.by_name.get(address.layer)
+        return None if node is None else node.layer.about.quantities.get(address.quantity)
 
     def _output_letter(self, layer: str) -> str:
         node = None if self.network is None else self.network.by_name.get(layer)
-        return "o" if node is None else _OUTPUT_LETTERS.get(node.layer.kind, "o")
+        return "o" if node is None else node.layer.about.letter
 
     def _input_letter(self, address: Address) -> str:
         """That of the array it is, unless the layer's own output has the same."""
@@ -173,11 +118,11 @@ class Notation:
         return "X" if letter == self._own_letter(address.layer) else letter
 
     def _own_letter(self, layer: str) -> str:
-        """The letter that a layer's own result takes; a loss from logits makes probabilities."""
+        """The letter that a layer's own result takes, and the probabilities of a loss."""
         if layer != LOSS_NAME:
             return self._output_letter(layer)
-        is_from_logits = self.network is not None and self.network.loss.kind != SquaredError.kind
-        return _QUANTITY_LETTERS["probabilities"] if is_from_logits else ""
+        found = self.kept(Address(LOSS_NAME, "probabilities"))
+        return "" if found is None else found.letter
 
     def _source(self, layer: str) -> str:
         if self.network is None:
@@ -243,13 +188,13 @@ class Notation:
         if name.part == "next":
             return f"next {own}"
         state = name.part.removesuffix(_BEFORE)
-        title = _PART_TITLES.get(state, state)
+        title = parts()[state].title if state in parts() else state
         return title if state == name.part else f"{title} before"
 
     def parameter_word(self, name: Address) -> str:
         """`filter` for a convolution's weights, else the parameter's own name."""
         node = None if self.network is None else self.network.by_name.get(name.layer)
-        is_filter = node is None or node.layer.kind.startswith("conv")
+        is_filter = node is None or node.layer.about.pattern is Pattern.FILTERS
         return "filter" if name.quantity == "weight" and is_filter else name.quantity
 
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline, operation_of
-from backpropviz.engine.derivation import Derivation, Shares, derive, sample_axis, sample_shares
-from backpropviz.engine.layers.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.explain import Shares, sample_axis, sample_shares
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET, Layer, Loss
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Nest, NestRule, variables
 from backpropviz.engine.operands import ArrayCell, Choice
@@ -129,6 +130,16 @@ class ExplainedStep:
     tape: Tape
     model: Model | None = None
     progress: TermProgress = ALL
+
+    @property
+    def layer(self) -> Layer | Loss | None:
+        """The layer, or the loss, that it belongs to; an update's step names its layer, too."""
+        if self.operation is None:
+            return None
+        if self.operation.layer == LOSS_NAME:
+            return self.tape.network.loss
+        node = self.tape.network.by_name.get(self.operation.layer)
+        return None if node is None else node.layer
 
 
 @frozen
@@ -359,14 +370,14 @@ def number_words(view: View, sample: int) -> str:
 def target_word(view: View, sample: int) -> str:
     """The target's class name, or its number; empty where it is more than one number."""
     target = np.asarray(view.tape[TARGET][sample]).reshape(-1)
-    if view.tape.network.loss.kind == "cross_entropy":
+    if view.tape.network.loss.about.is_of_classes:
         return _class_word(view, int(target[0]))
     return shown(float(target[0])) if target.size == _LONGEST_TARGET else ""
 
 
 def answer_word(view: View, sample: int) -> str:
     """The likeliest class, once the probabilities are computed; empty before, or without."""
-    if _PROBABILITIES not in view.tape or view.tape.network.loss.kind != "cross_entropy":
+    if _PROBABILITIES not in view.tape or not view.tape.network.loss.about.is_of_classes:
         return ""
     done, total = view.steps_done(_PROBABILITIES)
     if done < total:

@@ -18,8 +18,8 @@ from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.protocol import MODE_FIELDS, Layer, Loss, Moded
-from backpropviz.engine.layers.registry import layer_kinds, loss_kinds
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Layer, Loss, Moded
+from backpropviz.engine.kinds.registry import layer_kinds, loss_kinds
 from backpropviz.engine.model import (
     EVAL,
     LARGEST_DROPOUT_SEED,

@@ -424,7 +424,7 @@ def keep_run(path: Path, saved: SavedRun, data: Mapping[str, object]) -> None:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_suffix(".data")
+    return path.with_suffix(".data.bpv")
 
 
 def _members(saved: SavedRun) -> tuple[dict[str, bytes], Collection[str]]:

@@ -36,7 +36,7 @@ from backpropviz.debugger.timeline import (
     is_absent,
     operation_of,
 )
-from backpropviz.engine.layers.protocol import TARGET
+from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import NestRule, Operand
 from backpropviz.engine.tape import Phase, Tape, operations
 from backpropviz.engine.value import Address
@@ -201,25 +201,17 @@ def _steps(phase: Phase) -> Callable[[Tape], float | None]:
 
 
 def _setting(name: str) -> Callable[[Tape], float | None]:
-    return lambda tape: getattr(tape.optimizer, name, None)
-
-
-def _beta(number: int) -> Callable[[Tape], float | None]:
-    def found(tape: Tape) -> float | None:
-        betas = getattr(tape.optimizer, "betas", None)
-        return None if betas is None else float(betas[number])
-
-    return found
+    return lambda tape: tape.optimizer.about.code_numbers(tape.optimizer).get(name)
 
 
 _OF_PASS: Mapping[str, Callable[[Tape], float | None]] = {
     "parameters": _parameters,
     "forward_steps": _steps(Phase.FORWARD),
     "backward_steps": _steps(Phase.BACKWARD),
-    "learning_rate": _setting("learning_rate"),
+    "learning_rate": _setting("lr"),
     "momentum": _setting("momentum"),
-    "beta1": _beta(0),
-    "beta2": _beta(1),
+    "beta1": _setting("beta1"),
+    "beta2": _setting("beta2"),
 }
 _WORDS = Vocabulary(frozenset(_OF_PASS))
 

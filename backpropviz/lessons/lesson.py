@@ -15,7 +15,7 @@ from backpropviz.debugger.commands import GoToAddress, reduce
 from backpropviz.debugger.session import SavedSubject
 from backpropviz.debugger.state import SessionState, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
-from backpropviz.engine.derivation import explain_value, nest_of
+from backpropviz.engine.explain import explain_value, nest_of
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.optimizer import Optimizer

@@ -10,9 +10,10 @@ from types import FrameType
 from typing import Any, Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from backpropviz.ui.dialog import FramedDialog
+from backpropviz.ui.plain_text import PlainLabel
 
 ENDING: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -71,7 +72,7 @@ class ClosingDialog(FramedDialog):
         stops = "The training stops after this update. " if is_training else ""
         self.say(stops + "What is in no file yet can be kept: it is offered when you start again.")
         for text in unsaved:
-            line = QLabel(f"•  {text[:1].upper()}{text[1:]}")
+            line = PlainLabel(f"•  {text[:1].upper()}{text[1:]}")
             line.setTextFormat(Qt.TextFormat.PlainText)
             line.setWordWrap(True)
             self.body.addWidget(line)

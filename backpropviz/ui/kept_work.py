@@ -131,7 +131,7 @@ class WorkFolder:
         found: list[object] = []
         for run in work.runs:
             name = f"run-{run.number}.bpv"
-            names |= {name, f"run-{run.number}.data"}
+            names |= {name, f"run-{run.number}.data.bpv"}
             if run.saved is not None:
                 keep_run(self.path / name, run.saved, self._data_of(run.number, run.saved))
             is_current = run.number == work.current

@@ -17,7 +17,7 @@ from backpropviz.debugger.commands import Command, reduce, refusal
 from backpropviz.debugger.session import SavedSubject, Session, restore, save
 from backpropviz.debugger.state import JumpHistory, SessionState, StopReason, Visit, timeline_of
 from backpropviz.debugger.timeline import Depth, Step, Timeline
-from backpropviz.engine.layers.protocol import LOSS
+from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.model import (
     Example,
     Mode,
@@ -71,7 +71,7 @@ class Subject:
     @property
     def is_classifier(self) -> bool:
         """Whether the target is a class."""
-        return self.model.network.loss.kind == "cross_entropy"
+        return self.model.network.loss.about.is_of_classes
 
     @property
     def target(self) -> Target:

@@ -8,7 +8,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
 from backpropviz.files.atomic import remove_leftovers
 from backpropviz.paint.families import qfont
@@ -16,6 +16,7 @@ from backpropviz.scene.theme import BODY_STRONG
 from backpropviz.ui import recent
 from backpropviz.ui.background import Background
 from backpropviz.ui.kept_work import LoadedWork, WorkFolder, WorkSummary, left_work
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.recent import read_preferences, when_text
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class ResumeOffer(QFrame):
     def __init__(self, summary: WorkSummary) -> None:
         super().__init__()
         self.setObjectName("Card")
-        heading = QLabel(self._heading(summary))
+        heading = PlainLabel(self._heading(summary))
         heading.setFont(qfont(BODY_STRONG))
         heading.setObjectName("Plain")
-        text = QLabel(self._text(summary))
+        text = PlainLabel(self._text(summary))
         text.setObjectName("Secondary")
         for label in (heading, text):
             label.setTextFormat(Qt.TextFormat.PlainText)

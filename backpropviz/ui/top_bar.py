@@ -8,7 +8,7 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QToolBar, QWidget
 
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.model import has_modes
 from backpropviz.figures.thumbnails import photograph, thumbnail
 from backpropviz.files.fit import displayable
@@ -310,6 +310,5 @@ def _image_title(opened: Opened) -> str:
 
 
 def _loss_title(subject: Subject) -> str:
-    return {"cross_entropy": "cross-entropy", "squared_error": "squared error"}.get(
-        subject.model.network.loss.kind, subject.model.network.loss.kind
-    )
+    title = subject.model.network.loss.about.title
+    return title[0].lower() + title[1:]

@@ -5,11 +5,11 @@ Run in the folder `packaging`: python -m networks.train_mlp
 
 from __future__ import annotations
 
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import Network, chain
 from networks.course import Course
 from networks.digit_model import Candidate, main, nesterov

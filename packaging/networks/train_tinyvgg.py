@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, Sgd

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from backpropviz.engine.gradcheck import check, plan
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.layers.protocol import IMAGE
 from backpropviz.engine.nudge import BasePoint, base_point_of, nudge_cost, nudged_pass
 from backpropviz.engine.record import record
 from backpropviz.engine.value import Address

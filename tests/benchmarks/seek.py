@@ -21,13 +21,13 @@ from backpropviz.debugger.breakpoints import Breakpoint, Seeker
 from backpropviz.debugger.progress import array_at, call_stack, value_at
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import IMAGE, Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import IMAGE, Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Sgd

@@ -12,11 +12,11 @@ from backpropviz.diagnosis.activity import copies_share
 from backpropviz.diagnosis.rule import Severity
 from backpropviz.diagnosis.stops import DeadShare, GradientAbove, LossRises
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.activation import Sigmoid
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import Sigmoid
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.training.checkpoints import Bad, Checkpoints, Moment, first_bad

@@ -14,10 +14,10 @@ from backpropviz.diagnosis.facts import RunFacts, facts_of
 from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.diagnosis.watch import Diagnosis, begin_diagnosis
-from backpropviz.engine.layers.activation import Sigmoid, Tanh
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
+from backpropviz.engine.kinds.activation import Sigmoid, Tanh
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.network import chain
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Array, parse

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from backpropviz.engine.derivation import presence_of
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.protocol import Layer, Site
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.protocol import Layer, Site
 from backpropviz.engine.nest import Coordinates, Nest, NestRule, Presence, Values
 from backpropviz.engine.value import Address, Array
 

@@ -11,20 +11,26 @@ import numpy as np
 from hypothesis import reject
 from hypothesis import strategies as st
 
-from backpropviz.engine.layers.activation import SLOPES_AT_ZERO, LeakyReLU, ReLU, Sigmoid, Tanh
-from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.joining import Add, Concat
-from backpropviz.engine.layers.padding import Pad
-from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.layers.prelu import PReLU
-from backpropviz.engine.layers.protocol import Buffered, Layer, LayerMode, LayerNests, Site
-from backpropviz.engine.layers.reshaping import Flatten, Reshape
-from backpropviz.engine.layers.smooth_activation import GELU, SiLU
-from backpropviz.engine.layers.softmax import Softmax
+from backpropviz.engine.kinds.activation import (
+    GELU,
+    SLOPES_AT_ZERO,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.join import Add, Concat
+from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
+from backpropviz.engine.kinds.protocol import Buffered, Layer, LayerMode, LayerNests, Site
+from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
+from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.ties import TieRule
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError

@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import Buffered, Layer
-from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.protocol import Buffered, Layer
+from backpropviz.engine.kinds.registry import layer_from_fields, loss_from_fields
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd, optimizer_from_fields
 from backpropviz.engine.training.update import (
@@ -326,6 +326,34 @@ def _torch_maximum(case: Case, given: tuple[Array, ...]) -> Call:
     return Call({"kind": "max_pool2d", **found}, (0,), {}, given)
 
 
+def _torch_group(case: Case, given: tuple[Array, ...]) -> Call:
+    settings = {k: v for k, v in case["kwargs"].items() if k not in {"weight", "bias"}}
+    return _normalized({"kind": "group_norm", "num_groups": case["args"][1], **settings}, given)
+
+
+def _torch_layer(case: Case, given: tuple[Array, ...]) -> Call:
+    fields = {"kind": "layer_norm", **case["kwargs"]}
+    if tuple(case["args"][1]) != given[0].shape[1:]:
+        fields["normalized_shape"] = case["args"][1]
+    return _normalized(fields, given)
+
+
+def _onnx_normalization(kind: str) -> Callable[[Case, tuple[Array, ...]], Call]:
+    def read(case: Case, given: tuple[Array, ...]) -> Call:
+        fields = {"kind": kind, **_renamed(_attributes(case), epsilon="eps")}
+        axis = fields.pop("axis", -1) if kind == "layer_norm" else 1
+        if axis % given[0].ndim != 1:
+            fields["axis"] = axis
+        return _normalized(fields, given)
+
+    return read
+
+
+def _normalized(fields: Fields, given: tuple[Array, ...]) -> Call:
+    parameters = {"weight": 1, "bias": 2} if len(given) > 1 else {}
+    return Call({"affine": len(given) > 1, **fields}, (0,), parameters, given)
+
+
 def _torch_linear(case: Case, given: tuple[Array, ...]) -> Call:
     bias = len(given) > 2
     fields = {"kind": "dense", "out_features": len(given[1]), "bias": bias}
@@ -494,6 +522,11 @@ TORCH: Mapping[str, Reader] = {
     "pad": _torch_pad,
     "linear": _torch_linear,
     "relu": _simple({"kind": "relu"}),
+    "relu6": _simple({"kind": "relu6"}),
+    "elu": _simple({"kind": "elu"}),
+    "hardswish": _simple({"kind": "hardswish"}),
+    "group_norm": _torch_group,
+    "layer_norm": _torch_layer,
     "leaky_relu": _leaky,
     "sigmoid": _simple({"kind": "sigmoid"}),
     "tanh": _simple({"kind": "tanh"}),
@@ -509,6 +542,10 @@ ONNX: Mapping[str, Reader] = {
     "GlobalAveragePool": _global_average,
     "Gemm": _onnx_gemm,
     "Relu": _simple({"kind": "relu"}),
+    "Elu": _simple({"kind": "elu"}),
+    "HardSwish": _simple({"kind": "hardswish"}),
+    "GroupNormalization": _onnx_normalization("group_norm"),
+    "LayerNormalization": _onnx_normalization("layer_norm"),
     "LeakyRelu": _leaky,
     "Sigmoid": _simple({"kind": "sigmoid"}),
     "Tanh": _simple({"kind": "tanh"}),

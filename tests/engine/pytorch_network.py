@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.protocol import Layer, Loss
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.value import Address, Array
 

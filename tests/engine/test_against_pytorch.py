@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.protocol import Loss
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.protocol import Loss
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Sgd

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.conventions import Conventions, with_conventions
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record

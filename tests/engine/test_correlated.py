@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.gradcheck import by_correlation
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.nudge import base_point
 from backpropviz.engine.value import Address

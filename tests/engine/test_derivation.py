@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backpropviz.engine.derivation import derive, explain_value
+from backpropviz.engine.derivation import derive
+from backpropviz.engine.explain import explain_value
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer, Loss, Site
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer, Loss, Site
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.nest import Presence
 from backpropviz.engine.network import Network, chain

@@ -16,11 +16,11 @@ from backpropviz.engine.conventions import (
     evidence,
     slopes_at,
 )
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.nudge import BasePoint, base_point, base_point_of
 from backpropviz.engine.value import Array, parse

@@ -19,13 +19,13 @@ from backpropviz.engine.gradcheck import (
     plan,
     report,
 )
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.network import chain
 from backpropviz.engine.nudge import Band, BasePoint, base_point, base_point_of

@@ -11,16 +11,16 @@ import pytest
 from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import INITIALIZATIONS, SCHEMES, WRONG, fans, initialize
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.record import record
-from backpropviz.engine.sgd import Sgd
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, train
 from backpropviz.engine.value import Array

@@ -15,10 +15,10 @@ from backpropviz.engine.architecture.presets import (
     first_fraction,
     with_value,
 )
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd

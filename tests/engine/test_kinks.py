@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backpropviz.engine.kinds.activation import LeakyReLU, ReLU, Tanh
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.registry import layer_kinds
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.kink import Crossing, Flip, WinnerChange
-from backpropviz.engine.kinks import kink_finders, kinks_between
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Tanh
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.network import chain
 from backpropviz.engine.nudge import BasePoint, around, base_point, base_point_of, changed, place
 from backpropviz.engine.value import Address, Array, parse
@@ -186,7 +187,9 @@ def test_all_flips_of_whole_networks(h: float) -> None:
 
 
 def test_the_kinds_with_kinks_are_those_of_the_layers() -> None:
-    assert set(kink_finders()) == {"relu", "leaky_relu", "prelu", "max_pool2d"}
+    found = {kind for kind, cls in layer_kinds().items() if cls.about.kinks is not None}
+    assert found >= {"relu", "leaky_relu", "prelu", "max_pool2d"}
+    assert not found & {"sigmoid", "tanh", "gelu", "silu", "conv2d", "dense", "avg_pool2d"}
 
 
 def test_dense_layers_have_no_kinks() -> None:

@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from backpropviz.engine.derivation import explain_value
+from backpropviz.engine.explain import explain_value
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.registry import layer_from_fields
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.registry import layer_from_fields
 from backpropviz.engine.model import EVAL, Mode, Model, Preprocessing, with_mode
 from backpropviz.engine.nudge import base_point_of
 from backpropviz.engine.optimizer import Adam, Sgd

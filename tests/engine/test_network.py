@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.joining import Add
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.network import Network, Node
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, lenet

@@ -10,10 +10,10 @@ import pytest
 
 from backpropviz.engine.backprop import Forward, forward
 from backpropviz.engine.gradcheck import Outcome, check_value
-from backpropviz.engine.layers.activation import Tanh
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import IMAGE, Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import Tanh
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import IMAGE, Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.nudge import (
     SWEEP,

@@ -13,7 +13,7 @@ from backpropviz.errors import UserError
 from tests.engine.oracle import Case, all_cases, answer, arrays
 
 # Central differences straddle a kink where an input is 0; there is no one gradient to compare with.
-KINKS = {"onnx-node/leakyrelu_example": (1,)}
+KINKS = {"onnx-node/leakyrelu_example": (1,), "onnx-node/elu_example": (1,)}
 
 
 def assert_close(found: Array, key: str, case: Case, prefix: str) -> None:
@@ -58,10 +58,14 @@ COUNTS = {
     "onnx-node Concat": (4, 8),
     "onnx-node Conv": (6, 0),
     "onnx-node Dropout": (8, 4),
+    "onnx-node Elu": (3, 0),
     "onnx-node Flatten": (3, 6),
     "onnx-node Gelu": (4, 0),
     "onnx-node Gemm": (4, 7),
     "onnx-node GlobalAveragePool": (2, 0),
+    "onnx-node GroupNormalization": (2, 0),
+    "onnx-node HardSwish": (1, 0),
+    "onnx-node LayerNormalization": (2, 3),
     "onnx-node LeakyRelu": (3, 0),
     "onnx-node MaxPool": (12, 4),
     "onnx-node PRelu": (0, 2),
@@ -96,8 +100,12 @@ COUNTS = {
     "opinfo cat": (3, 6),
     "opinfo conv2d": (13, 12),
     "opinfo cross_entropy": (5, 16),
+    "opinfo elu": (3, 0),
     "opinfo flatten": (2, 4),
     "opinfo gelu": (8, 0),
+    "opinfo group_norm": (0, 2),
+    "opinfo hardswish": (4, 0),
+    "opinfo layer_norm": (3, 3),
     "opinfo leaky_relu": (9, 0),
     "opinfo linear": (8, 10),
     "opinfo max_pool2d": (25, 0),
@@ -105,6 +113,7 @@ COUNTS = {
     "opinfo pad": (6, 23),
     "opinfo prelu": (25, 0),
     "opinfo relu": (4, 0),
+    "opinfo relu6": (3, 0),
     "opinfo reshape": (0, 7),
     "opinfo sigmoid": (3, 0),
     "opinfo silu": (3, 0),

@@ -10,16 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backpropviz.engine.contraction import join, runs, runs_backwards, split
-from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
-from backpropviz.engine.layers.prelu import PReLU
-from backpropviz.engine.layers.protocol import Layer, Site
-from backpropviz.engine.layers.smooth_activation import GELU
-from backpropviz.engine.layers.softmax import Softmax
+from backpropviz.engine.kinds.activation import GELU
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
+from backpropviz.engine.kinds.protocol import Layer, Site
+from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.nest import Nest, Values
 from backpropviz.engine.partial import Partial, contributions, element_progress, progress
 from backpropviz.engine.value import Address, Array

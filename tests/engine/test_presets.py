@@ -11,8 +11,8 @@ import pytest
 from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.joining import Add
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Adam
 from backpropviz.engine.training.samples import Batches

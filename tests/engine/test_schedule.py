@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.training.samples import Batches

@@ -12,19 +12,17 @@ import pytest
 from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.backprop import forward
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.activation import ReLU, Tanh
-from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.padding import Pad
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.prelu import PReLU
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.smooth_activation import GELU, SiLU
+from backpropviz.engine.kinds.activation import GELU, ReLU, SiLU, Tanh
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten, Pad
 from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from functools import cache
 
 import numpy as np
 
+from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
-from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.joining import Add, Concat
-from backpropviz.engine.layers.padding import Pad
-from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.layers.prelu import PReLU
-from backpropviz.engine.layers.protocol import Loss
-from backpropviz.engine.layers.reshaping import Flatten, Reshape
-from backpropviz.engine.layers.smooth_activation import GELU, SiLU
-from backpropviz.engine.layers.softmax import Softmax
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.join import Add, Concat
+from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
+from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
+from backpropviz.engine.kinds.softmax import Softmax
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
@@ -32,7 +33,7 @@ from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array
 
-NODES = (
+_CHOSEN = (
     Node("pad", Pad(((1, 0), (1, 2)), 0.5), ("image",)),
     Node("conv", Conv2d(3, 3, stride=2, bias=False), ("pad",)),
     Node("norm", BatchNorm2d(), ("conv",)),
@@ -61,6 +62,29 @@ NODES = (
     Node("quiet", Dropout(0.25), ("relu",)),
     Node("shares", Softmax(), ("quiet",)),
 )
+
+
+def _with_all_others(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Behind the first layer, every kind that leaves shapes alone and is not there yet."""
+    known = {node.layer.kind for node in nodes}
+    others, last = [], nodes[0].name
+    for kind, entry in catalog().items():
+        if kind not in known and entry.about.pattern is Pattern.VALUES:
+            layer = type(entry.layer)(**_suited(entry.layer))
+            others.append(Node(kind, layer, (last,)))
+            last = kind
+    first, second, *rest = nodes
+    return (first, *others, replace(second, inputs=(last,)), *rest)
+
+
+def _suited(layer: Layer) -> dict[str, object]:
+    """The usual settings; groups of channels must divide the two that the network begins with."""
+    names = {field.name for field in fields(layer)}  # type: ignore[arg-type]
+    usual = dict(layer.about.usual)
+    return usual | ({"num_groups": 1} if "num_groups" in names else {})
+
+
+NODES = _with_all_others(_CHOSEN)
 LOSSES: dict[str, tuple[Loss, object]] = {
     "smoothed": (CrossEntropy(label_smoothing=0.1), [1, 3]),
     "weighted": (CrossEntropy(class_weights=(0.5, 1.0, 2.0, 0.25)), [1, 3]),

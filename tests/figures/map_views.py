@@ -11,13 +11,13 @@ from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.joining import Add
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.join import Add
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.optimizer import Sgd

@@ -6,15 +6,15 @@ from functools import cache
 
 import numpy as np
 
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.joining import Add, Concat
-from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.join import Add, Concat
+from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node, chain
 from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record

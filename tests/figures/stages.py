@@ -8,8 +8,8 @@ import numpy as np
 
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Optimizer, Sgd

@@ -12,7 +12,7 @@ import pytest
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline, operation_of
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.layers.registry import layer_kinds
+from backpropviz.engine.kinds.registry import layer_kinds
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import Address

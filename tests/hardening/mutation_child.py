@@ -287,7 +287,16 @@ def main() -> None:
         path.write_bytes(mutate(dice.choice(found), dice))
         how, said = ended(use, path)
         print(seed, how, said.replace("\n", "\\n"), sep="\t", flush=True)
-    print("memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, sep="\t")
+    print("memory", peak_megabytes(), sep="\t")
+
+
+def peak_megabytes() -> int:
+    """The most memory of this process; `ru_maxrss` would begin with that of its parent."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) // 1024
 
 
 if __name__ == "__main__":

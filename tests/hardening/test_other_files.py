@@ -8,6 +8,7 @@ import os
 import pickle
 import struct
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -200,7 +201,14 @@ def test_a_pipe_is_read_or_given_up(tmp_path: Path) -> None:
 
 
 def _written(descriptor: int, content: bytes) -> None:
+    """Write, and close once all has been read: a pipe that nobody has open forgets it."""
+    import fcntl
+    import termios
+
     os.write(descriptor, content)
+    left = bytearray(4)
+    while not fcntl.ioctl(descriptor, termios.FIONREAD, left) and any(left):
+        time.sleep(0.001)
     os.close(descriptor)
 
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.record import run
 from backpropviz.figures.explain.code import CodeVersion
 from backpropviz.figures.stage.pooled_plane import pooled_plane

@@ -11,15 +11,15 @@ import numpy as np
 from backpropviz.engine.backprop import Forward
 from backpropviz.engine.gradcheck import Outcome, check, plan
 from backpropviz.engine.initialize import initialize
+from backpropviz.engine.kinds.activation import LeakyReLU, ReLU, Sigmoid, Tanh
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU, Sigmoid, Tanh
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import Layer, Loss
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.nudge import BasePoint, around, base_point
 from backpropviz.engine.value import Address, Array

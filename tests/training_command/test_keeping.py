@@ -55,7 +55,9 @@ def ended_by(number: int, path: Path) -> Ended:
     words = (*ENDLESS, "-o", str(path))
     with begun(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
-        first = process.stdout.readline()
+        first = b""
+        while b"epoch 1:" not in first:
+            first += process.stdout.readline()
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     return Ended(process.returncode, (first + out).decode(), err.decode())

@@ -10,7 +10,7 @@ import pytest
 from backpropviz.debugger.commands import GoToAddress
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import operations

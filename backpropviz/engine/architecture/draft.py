@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import Final
 
 from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
-from backpropviz.engine.layers.protocol import LOSS_NAME, Buffered, Loss
-from backpropviz.engine.layers.reshaping import Reshaping
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Buffered, Loss
+from backpropviz.engine.kinds.shape import Reshaping
 from backpropviz.engine.model import TRAIN, Example, Model, Preprocessing, refuse_size
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.optimizer import Sgd
@@ -276,15 +276,15 @@ def _at_the_end(draft: Draft, output: Shape) -> list[DraftProblem]:
             )
         ]
     try:
-        draft.loss.target(_some_target(draft.loss.kind, output), (1, *output))
+        draft.loss.target(_some_target(draft.loss, output), (1, *output))
     except UserError as error:
         return [DraftProblem(LOSS_NAME, _lowered(str(error)))]
     return []
 
 
-def _some_target(loss: str, output: Shape) -> object:
+def _some_target(loss: Loss, output: Shape) -> object:
     """A target that is right wherever the output is."""
-    return 0 if loss == "cross_entropy" else [0.0] * math.prod(output)
+    return 0 if loss.about.is_of_classes else [0.0] * math.prod(output)
 
 
 def _lowered(sentence: str) -> str:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from backpropviz.engine.architecture.catalog import UNNUMBERED, entry_of
+from backpropviz.engine.architecture.catalog import entry_of
 from backpropviz.engine.architecture.draft import Draft, survey
 from backpropviz.engine.fields import to_fields
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.registry import layer_from_fields, loss_from_fields, loss_kinds
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.registry import layer_from_fields, loss_from_fields, loss_kinds
 from backpropviz.engine.model import (
     LONGEST_CLASS_NAME,
     LONGEST_NAME,
@@ -29,7 +29,7 @@ def add(draft: Draft, layer: Layer, after: str) -> Draft:
     if len(draft.nodes) >= MOST_LAYERS:
         raise UserError(f"a network has at most {MOST_LAYERS:,} layers: remove one first.")
     place = 0 if after == IMAGE_NAME else draft.place(after) + 1
-    name = free_name(draft, entry_of(layer.kind).word)
+    name = free_name(draft, layer.about.word, is_numbered=layer.about.is_numbered)
     node = Node(name, layer, _first_inputs(draft, layer, after))
     following = list(draft.nodes[place:])
     for number, reader in enumerate(following):
@@ -44,10 +44,10 @@ def added_name(before: Draft, after: Draft) -> str:
     return next(iter(set(after.names) - set(before.names)), "")
 
 
-def free_name(draft: Draft, word: str) -> str:
+def free_name(draft: Draft, word: str, *, is_numbered: bool = True) -> str:
     """The word with the first number that no layer has: `conv3`; the first flatten needs none."""
     taken, number = set(draft.names), 1
-    if word in UNNUMBERED and word not in taken:
+    if not is_numbered and word not in taken:
         return word
     while f"{word}{number}" in taken:
         number += 1
@@ -137,7 +137,7 @@ def change_inputs(draft: Draft, name: str, inputs: tuple[str, ...]) -> Draft:
 
 def _first_inputs(draft: Draft, layer: Layer, after: str) -> tuple[str, ...]:
     """What a new layer reads; a join also reads what its block may have begun with."""
-    if not entry_of(layer.kind).is_join:
+    if not layer.about.is_join:
         return (after,)
     return (after, _partner(draft, after))
 
@@ -153,7 +153,7 @@ def _partner(draft: Draft, name: str) -> str:
 def _with_suitable_inputs(draft: Draft, name: str) -> Draft:
     """Two inputs at least for a join, one for any other kind."""
     node = draft.node(name)
-    is_join, first = entry_of(node.layer.kind).is_join, node.inputs[0]
+    is_join, first = node.layer.about.is_join, node.inputs[0]
     if is_join == (len(node.inputs) > 1):
         return draft
     inputs = (first, _partner(draft, first)) if is_join else (first,)

@@ -9,17 +9,17 @@ from types import MappingProxyType
 
 import numpy as np
 
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.configuration import positive
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.joining import Add
-from backpropviz.engine.layers.pooling import GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.layers.protocol import IMAGE, TARGET, Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.join import Add
+from backpropviz.engine.kinds.pooling import GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET, Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.engine.model import Mode, Model
 from backpropviz.engine.nest import Nest, NestRule
 from backpropviz.engine.record import record
@@ -332,7 +332,8 @@ def _reason(tape: Tape, nest: Nest, value: Address) -> str:
         (term,) = found.terms
         names = [str(operand.address or operand.label) for operand in term.operands]
         numbers = [f"{operand.value + 0.0:.4g}" for operand in term.operands]
-        formula, filled = nest.expression.format(*names), nest.expression.format(*numbers)
+        formula = "" if nest.formula is None else nest.formula.text(names)
+        filled = "" if nest.formula is None else nest.formula.text(numbers)
         return f"it is {formula}, here {filled}, and {largest}"
     # A processor that sums in several lanes may overflow to both sides.
     met = ", so that on the way ∞ met −∞" if math.isnan(tape[value]) else ""

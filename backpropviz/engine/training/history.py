@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field, fields, replace
-from types import MappingProxyType
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from backpropviz.engine.backprop import Forward
 from backpropviz.engine.network import Network
 from backpropviz.engine.value import Address, Array, freeze
 from backpropviz.frozen import frozen
-
-SATURATED = 0.99
-"""A sigmoid or tanh whose size on its scale from −1 to 1 is above this counts as not active."""
 
 
 @frozen(eq=False)
@@ -75,18 +71,9 @@ def tensors_of(network: Network) -> tuple[Address, ...]:
     return network.tensors
 
 
-_ACTIVE: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
-    {
-        **dict.fromkeys(("relu", "leaky_relu", "prelu", "gelu", "silu"), lambda output: output > 0),
-        "sigmoid": lambda output: np.abs(2 * output - 1) <= SATURATED,
-        "tanh": lambda output: np.abs(output) <= SATURATED,
-    }
-)
-
-
 def activation_layers(network: Network) -> tuple[str, ...]:
     """The layers of which activities are measured."""
-    return tuple(node.name for node in network.nodes if node.layer.kind in _ACTIVE)
+    return tuple(node.name for node in network.nodes if node.layer.about.active is not None)
 
 
 def activities(network: Network, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
@@ -98,7 +85,8 @@ def activities(network: Network, outputs: Mapping[str, Array]) -> Mapping[str, A
 
 
 def _shares(network: Network, name: str, output: Array) -> Array:
-    active = _ACTIVE[network.by_name[name].layer.kind](output)
+    is_active = network.by_name[name].layer.about.active
+    active = np.ones_like(output) if is_active is None else is_active(output)
     axes = (0, *range(2, output.ndim))
     return freeze(np.asarray(np.count_nonzero(active, axis=axes) / _count(output)))
 

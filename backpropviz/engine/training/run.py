@@ -11,7 +11,7 @@ import numpy as np
 
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
-from backpropviz.engine.layers.configuration import positive
+from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState

@@ -15,8 +15,8 @@ from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
 from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.layers.configuration import positive
-from backpropviz.engine.layers.protocol import LayerParameters
+from backpropviz.engine.kinds.configuration import positive
+from backpropviz.engine.kinds.protocol import LayerParameters
 from backpropviz.engine.model import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
 from backpropviz.engine.optimizer import Optimizer, OptimizerState

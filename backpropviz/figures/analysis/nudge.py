@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
-from types import MappingProxyType
 from typing import Final
 
 from backpropviz.engine.backprop import Forward
@@ -19,6 +18,7 @@ from backpropviz.engine.kink import Crossing, Flip
 from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import BasePoint, Nudge, Slope, ValueRole, nudged_pass, place
+from backpropviz.engine.optimizer import optimizer_kinds
 from backpropviz.engine.value import Address
 from backpropviz.figures.analysis.chart import (
     CURVE_WIDTH,
@@ -151,7 +151,7 @@ def _short(value: float) -> str:
 def _place(crossing: Crossing, left: float, right: float) -> float:
     if not isinstance(crossing, Flip) or crossing.before == crossing.after:
         return (left + right) / 2
-    share = crossing.before / (crossing.before - crossing.after)
+    share = (crossing.before - crossing.corner) / (crossing.before - crossing.after)
     return left + min(1.0, max(0.0, share)) * (right - left)
 
 
@@ -183,16 +183,11 @@ class NextStep:
 
     def words(self) -> str:
         """Both numbers, if they are two."""
-        name = _OPTIMIZERS.get(self.optimizer, self.optimizer)
+        name = optimizer_kinds()[self.optimizer].about.title
         if math.isclose(self.plain, self.actual, rel_tol=1e-5, abs_tol=1e-12):
             return f"The next step is −η · gradient = {said(self.actual, signed=True)}."
         plain, actual = group_texts([self.plain, self.actual], 3, signed=True)
         return f"−η · gradient = {plain}, but {name}’s next step, with state or decay, is {actual}."
-
-
-_OPTIMIZERS: Final = MappingProxyType(
-    {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSProp"}
-)
 
 
 def verdict(nudge: Nudge, *, is_parameter: bool, step: NextStep | None = None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.tape import Operation
 from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
@@ -33,7 +34,7 @@ from backpropviz.scene.text import centered_baseline, decimal_of, elide
 from backpropviz.scene.theme import BODY, COUNTER, LABEL, ROW, SENTENCE, Theme
 
 _MOST_NOTED = 16
-_KINDS = frozenset({"conv2d", "dense"})
+_PATTERNS = frozenset({Pattern.FILTERS, Pattern.SUMS})
 
 
 @frozen(eq=False, slots=False)
@@ -52,7 +53,7 @@ class WeightTerms:
         """
         wanted = self.address.array.grad
         node = self.view.tape.network.by_name.get(wanted.layer)
-        meets_inputs = node is not None and node.layer.kind in _KINDS
+        meets_inputs = node is not None and node.layer.about.pattern in _PATTERNS
         for operation in self.view.timeline.operations:
             if operation.nest.target == wanted and wanted.quantity == "weight" and meets_inputs:
                 return operation
@@ -212,7 +213,7 @@ def dense_weight(view: View | None) -> WeightTerms | None:
     if view is None:
         return None
     for node in view.tape.network.nodes:
-        if node.layer.kind == "dense":
+        if node.layer.about.pattern is Pattern.SUMS:
             address = Address(node.name, "weight")
             gradient = np.nan_to_num(np.abs(view.tape[address.grad]))
             found = np.unravel_index(int(gradient.argmax()), gradient.shape)

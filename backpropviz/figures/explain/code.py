@@ -13,11 +13,16 @@ from typing import Final
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.layers.adaptive_pooling_nests import WindowShare
-from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
-from backpropviz.engine.layers.prelu_nests import NotAbove
-from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
+from backpropviz.engine.kinds.adaptive_pooling import WindowShare
+from backpropviz.engine.kinds.cross_entropy import (
+    ClassWeight,
+    IsTarget,
+    OneOver,
+    TargetCell,
+    TargetWeight,
+)
+from backpropviz.engine.kinds.prelu import NotAbove
+from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Axis, Index, Nest, NestRule, Operand, Region, Values
 from backpropviz.engine.operands import ArrayCell, Choice, Indicator, Share
 from backpropviz.engine.ties import TiedIndicator, TiedShare
@@ -34,7 +39,6 @@ from backpropviz.figures.explain.program import (
     load,
     opening,
     python_constant,
-    python_formula,
     settings_of,
     window_of,
 )
@@ -203,7 +207,7 @@ class Coder:
     def function(self) -> str:
         """The right side of a function."""
         operands = [self.operand(operand) for operand in self.operands]
-        return python_formula(self.nest.expression, operands)
+        return "" if self.nest.formula is None else self.nest.formula.python(operands)
 
     def operand(self, operand: Operand) -> str:
         """One operand of a term."""

@@ -1,25 +1,16 @@
-"""A function's formula as an equation: `−{0} · ({1} + {2})` with its operands put in place.
-
-Grammar::
-
-    relation = sum {("=" | "≠" | "<" | ">" | "≤" | "≥" | "," | "if" | "else") sum}
-    sum      = product {("+" | "−") product}
-    product  = unary {("·" | "/") unary}
-    unary    = ["−"] power
-    power    = atom ["^" atom | "²" | "′"]
-    atom     = "{k}" | number | name | "√" atom | name ["′"] "(" relation ")"
-             | ["1"] "[" relation "]" | "(" relation ")"
-"""
+"""A function's formula as an equation, its operands put in place: `−η · (g + μ · v)`."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
+from typing import Final
 
-from backpropviz.engine.layers.cross_entropy_nests import TargetCell
+from backpropviz.engine.formula import COMPARED, Formula, needs_parentheses
+from backpropviz.engine.kinds.cross_entropy import TargetCell
 from backpropviz.engine.nest import (
     Axis,
     Coordinate,
@@ -57,130 +48,123 @@ from backpropviz.scene.equation import (
     symbol,
 )
 
-_TOKEN = re.compile(
-    r"\s*(\{\d+\}|(?:1|𝟏)(?=\[)|\d+(?:\.\d+)?(?:e[-−]?\d+)?|[^\W\d_][\w]*′?|[²³]|\S)"
+_ALTERNATIVES: Final[Mapping[str, Words]] = MappingProxyType(
+    {word: Words(word) for word in ("if", "else")}
 )
-_CONNECTORS = frozenset("=≠<>≤≥,") | {"if", "else"}
-_POWERS = {"²": "2", "³": "3"}
 
 
-def expression_node(template: str, operands: Sequence[Node]) -> Node:
-    """The formula with `operands[k]` for each `{k}`.
-
-    Raises:
-        ValueError: the template does not follow the grammar.
-    """
-    reader = _Reader(_TOKEN.findall(template.replace("-", MINUS)), operands)
-    found = reader.relation()
-    if reader.ahead:
-        raise ValueError(f"{template!r} is not understood from {reader.ahead!r} on")
-    return found
+def formula_node(formula: Formula, operands: Sequence[Node]) -> Node:
+    """The formula with `operands[k]` for the operand in place k."""
+    return _Writer(operands).relation(formula)
 
 
-def is_plain_sum(template: str) -> bool:
-    """Whether it only adds and subtracts operands, so that its numbers can be added up by hand."""
-    return re.fullmatch(r"\{\d+\}(\s*[+−-]\s*\{\d+\})+", template) is not None
+def label_node(label: str) -> Node:
+    """`1/4` as a fraction, `η` as a symbol, `0.5` as a number, `1 − α` in parentheses."""
+    halves = label.split("/")
+    if len(halves) == 2 and all(halves):
+        return Fraction(label_node(halves[0]), label_node(halves[1]))
+    if label.startswith("["):
+        return IndicatorNode(_words(label[1:-1]))
+    if " " in label:
+        return Delimited(_words(label))
+    if re.fullmatch(r"[\d.]+(e[-−+]?\d+)?", label):
+        return NumberNode(label, constant=True)
+    return Symbol(label, italic=len(label) == 1)
 
 
-def plain_sum_signs(template: str) -> list[str]:
-    """The sign before each operand of a plain sum."""
-    return ["+", *re.findall(r"[+−-]", template.replace("-", MINUS))]
+def _words(label: str) -> Node:
+    """`k = t`, `1 − α`: names and numbers with signs between them."""
+    first, *others = label.replace("-", MINUS).split(" ")
+    nodes = [_signed(first)]
+    for sign, name in zip(others[::2], others[1::2], strict=True):
+        nodes += [Operator(sign), _signed(name)]
+    return RowNode(tuple(nodes)) if others else nodes[0]
 
 
-@dataclass(slots=True)
-class _Reader:
-    tokens: list[str]
+def _signed(name: str) -> Node:
+    plain = name.removeprefix(MINUS)
+    return label_node(name) if plain == name else row(Operator(MINUS), label_node(plain))
+
+
+@frozen(eq=False)
+class _Writer:
     operands: Sequence[Node]
-    place: int = 0
 
-    @property
-    def ahead(self) -> str:
-        """The next token; '' at the end."""
-        return self.tokens[self.place] if self.place < len(self.tokens) else ""
+    def relation(self, formula: Formula) -> Node:
+        """A whole formula, or what stands in parentheses."""
+        return _row(self._alternatives(formula))
 
-    def take(self) -> str:
-        taken = self.ahead
-        self.place += 1
-        return taken
+    def _alternatives(self, formula: Formula, *, asks: bool = False) -> list[Node]:
+        if formula.sign == "if":
+            then, condition, otherwise = formula.parts
+            return [
+                *self._alternatives(then),
+                _ALTERNATIVES["if"],
+                *self._alternatives(condition, asks=True),
+                _ALTERNATIVES["else"],
+                *self._alternatives(otherwise),
+            ]
+        if asks and formula.sign in COMPARED:
+            first, second = formula.parts
+            return [self._sum(first), Operator(formula.sign), self._sum(second)]
+        return [self._sum(formula)]
 
-    def expect(self, wanted: str) -> None:
-        if self.take() != wanted:
-            raise ValueError(f"{wanted!r} is missing")
+    def _sum(self, formula: Formula) -> Node:
+        first, *others = self._summands(formula)
+        return _row([_opened(first), *others])
 
-    def relation(self) -> Node:
-        parts = [self.sum()]
-        while self.ahead in _CONNECTORS:
-            sign = self.take()
-            parts += [Words(sign) if sign.isalpha() else Operator(sign), self.sum()]
-        return _row(parts)
+    def _summands(self, formula: Formula) -> list[Node]:
+        if formula.sign not in {"+", "−"}:
+            return [self._product(formula)]
+        first = formula.parts[0]
+        before = self._summands(first) if first.sign in {"+", "−"} else [self._part(formula, 0)]
+        return [*before, Operator(formula.sign.replace("−", MINUS)), self._part(formula, 1)]
 
-    def sum(self) -> Node:
-        parts = [self.product()]
-        while self.ahead in {"+", MINUS}:
-            parts += [Operator(self.take()), self.product()]
-        parts[0] = _opened(parts[0])
-        return _row(parts)
+    def _part(self, formula: Formula, place: int) -> Node:
+        """A part in its parentheses, where it needs them."""
+        part = formula.parts[place]
+        if needs_parentheses(formula, place):
+            return Delimited(self.relation(part))
+        return self._product(part)
 
-    def product(self) -> Node:
-        parts = [self.unary()]
-        while self.ahead in {"·", "×", "/"}:
-            if self.take() == "/":
-                parts[-1] = Fraction(_bare(parts[-1]), _bare(self.unary()))
-            else:
-                parts += [Operator("·"), self.unary()]
-        return _row(parts)
+    def _product(self, formula: Formula) -> Node:
+        return _row(self._factors(formula))
 
-    def unary(self) -> Node:
-        if self.ahead == MINUS:
-            self.take()
-            return row(Operator(MINUS), self.power())
-        return self.power()
+    def _factors(self, formula: Formula) -> list[Node]:
+        """The factors; a quotient is a fraction of the last factor before it."""
+        if formula.sign == "step":
+            (x,) = formula.parts
+            both = RowNode((self._atom(x > 0), Operator("+"), self._atom(x >= 0)))
+            return [Fraction(both, NumberNode("2", constant=True))]
+        if formula.sign not in {"·", "/"}:
+            return [self._atom(formula)]
+        first = formula.parts[0]
+        is_loose = needs_parentheses(formula, 0)
+        factors = [Delimited(self.relation(first))] if is_loose else self._factors(first)
+        if formula.sign == "/":
+            return [*factors[:-1], Fraction(_bare(factors[-1]), _bare(self._part(formula, 1)))]
+        return [*factors, Operator("·"), self._part(formula, 1)]
 
-    def power(self) -> Node:
-        base = self.atom()
-        if self.ahead in _POWERS:
-            return Indexed(_grouped(base), sup=NumberNode(_POWERS[self.take()], constant=True))
-        if self.ahead == "^":
-            self.take()
-            return Indexed(_grouped(base), sup=_bare(self.atom()))
-        return base
-
-    def atom(self) -> Node:
-        sign = self.take()
-        if sign.startswith("{"):
-            return self.operands[int(sign[1:-1])]
-        if sign in {"1", "𝟏"} and self.ahead == "[":
-            return IndicatorNode(self.enclosed("[", "]"))
-        if sign == "[":
-            self.place -= 1
-            return IndicatorNode(self.enclosed("[", "]"))
-        if sign[:1].isdigit():
-            return NumberNode(sign, constant=True)
-        if sign == "½":
-            return Fraction(NumberNode("1", constant=True), NumberNode("2", constant=True))
-        if sign == "√":
-            return Root(_bare(self.atom()))
-        if sign in {"(", "|"}:
-            self.place -= 1
-            closing = ")" if sign == "(" else "|"
-            return Delimited(self.enclosed(sign, closing), sign, closing)
-        if not sign or not sign[0].isalpha():
-            raise ValueError(f"{sign!r} is out of place")
-        return self.named(sign)
-
-    def named(self, name: str) -> Node:
-        if self.ahead != "(":
-            return Symbol(name, italic=len(name) == 1)
-        argument = self.enclosed("(", ")")
-        if name == "sqrt":
-            return Root(argument)
-        return Function(name, _arguments(argument))
-
-    def enclosed(self, opening: str, closing: str) -> Node:
-        self.expect(opening)
-        inside = self.relation()
-        self.expect(closing)
-        return inside
+    def _atom(self, formula: Formula) -> Node:
+        parts = formula.parts
+        match formula.sign:
+            case "x":
+                return self.operands[int(formula.value)]
+            case "#":
+                return _signed(f"{formula.value:g}".replace("-", MINUS))
+            case "$":
+                return label_node(formula.letter)
+            case "-":
+                return row(Operator(MINUS), self._part(formula, 0))
+            case "^":
+                power = NumberNode(f"{parts[1].value:g}", constant=True)
+                return Indexed(_grouped(self._part(formula, 0)), sup=power)
+            case "√":
+                return Root(self.relation(parts[0]))
+            case sign if sign in COMPARED:
+                return IndicatorNode(_row(self._alternatives(formula, asks=True)))
+            case name:
+                return Function(name, tuple(map(self.relation, parts)))
 
 
 def _row(parts: list[Node]) -> Node:
@@ -188,7 +172,7 @@ def _row(parts: list[Node]) -> Node:
 
 
 def _bare(node: Node) -> Node:
-    """Without parentheses, which a bar or a root makes needless."""
+    """Without parentheses, which a bar makes needless."""
     return node.item if isinstance(node, Delimited) and node.left == "(" else node
 
 
@@ -210,19 +194,6 @@ def _grouped(node: Node) -> Node:
     )
     is_negative = isinstance(node, NumberNode) and node.text.startswith(MINUS)
     return Delimited(node) if is_loose or is_negative else node
-
-
-def _arguments(node: Node) -> tuple[Node, ...]:
-    """A row split at its commas."""
-    if not isinstance(node, RowNode) or Operator(",") not in node.items:
-        return (node,)
-    groups: list[list[Node]] = [[]]
-    for item in node.items:
-        if item == Operator(","):
-            groups.append([])
-        else:
-            groups[-1].append(item)
-    return tuple(_row(group) for group in groups)
 
 
 def index_text(
@@ -501,20 +472,6 @@ def role_of_operand(operand: Operand, factor: Factor) -> Role:
     if address is not None:
         return role_of(address)
     return Role.FORWARD if isinstance(operand, Indicator_operand_nodes) else Role.INK
-
-
-def label_node(label: str) -> Node:
-    """`1/4` as a fraction, `η` as a symbol, `0.5` as a number."""
-    halves = label.split("/")
-    if len(halves) == 2 and all(halves):
-        return Fraction(label_node(halves[0]), label_node(halves[1]))
-    if label.startswith("["):
-        return expression_node(label, ())
-    if " " in label:
-        return Delimited(expression_node(label, ()))
-    if re.fullmatch(r"[\d.]+", label):
-        return NumberNode(label, constant=True)
-    return Symbol(label, italic=len(label) == 1)
 
 
 PADDING = Words("padding", Role.MUTED, small=True)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from backpropviz.engine.derivation import Derivation, Term
+from backpropviz.engine.formula import Formula as imported_Formula
+from backpropviz.engine.formula import addends
 from backpropviz.engine.nest import Factor, Nest, NestRule, Operand, Presence, Values
 from backpropviz.engine.operands import Choice
-from backpropviz.figures.explain.expression import (
-    OperandWriter,
-    expression_node,
-    is_plain_sum,
-    number_node,
-    plain_sum_signs,
-)
+from backpropviz.figures.explain.expression import OperandWriter, formula_node, number_node
 from backpropviz.figures.explain.written_sum import (
     ABOUT,
     DOT,
@@ -74,8 +71,8 @@ def definition(writer: OperandWriter, known: tuple[int, ...] = ()) -> Node:
     if isinstance(choice, Choice) and loops.term_axes:
         return joined([writer.in_symbols(option, known) for option in choice.options], PLUS)
     operands = [writer.in_symbols(operand, known) for operand in loops.operands]
-    if nest.rule is NestRule.FUNCTION:
-        return expression_node(nest.expression, operands)
+    if nest.formula is not None:
+        return formula_node(nest.formula, operands)
     initial = [] if loops.initial is None else [writer.in_symbols(loops.initial, known), PLUS]
     return row(*initial, *_sign(writer), joined(operands, DOT))
 
@@ -101,8 +98,8 @@ def _right(written: WrittenSum) -> Node:
     rule = written.derivation.rule
     if rule is NestRule.COPY:
         return _factors(written, written.first)[0]
-    if rule is NestRule.FUNCTION:
-        return expression_node(written.derivation.nest.expression, _factors(written, written.first))
+    if (function := written.derivation.nest.formula) is not None:
+        return formula_node(function, _factors(written, written.first))
     terms = [_term(written, place) for place in range(len(written.terms))]
     if rule is NestRule.MAX:
         return Function("max", tuple(written.with_gaps(terms)))
@@ -150,9 +147,9 @@ _DIGITS, _OWN_DIGITS = 3, 4
 
 def with_numbers(written: WrittenSum) -> RowNode:
     """= 0 × 2 + 0 × 1 + 2 × 4 + • = 8 so far."""
+    if (function := written.derivation.nest.formula) is not None:
+        return _function(written, function)
     match written.derivation.rule:
-        case NestRule.FUNCTION:
-            return _function(written)
         case NestRule.COPY:
             return row(EQUALS, _result(written))
         case NestRule.MAX:
@@ -273,16 +270,15 @@ def _bold(written: WrittenSum, text: str) -> NumberNode:
     return NumberNode(text, Role.HERE, bold=True, key=str(written.derivation.address))
 
 
-def _function(written: WrittenSum) -> RowNode:
-    template = written.derivation.nest.expression
+def _function(written: WrittenSum, function: imported_Formula) -> RowNode:
     factors = written.first.operands
     values = [*(factor.value for factor in factors), written.derivation.value]
-    is_sum = is_plain_sum(template)
-    texts = group_texts(values, _OWN_DIGITS) if is_sum else [_alone(value) for value in values]
+    signs = [sign for sign, _ in addends(function)]
+    texts = group_texts(values, _OWN_DIGITS) if signs else [_alone(value) for value in values]
     nodes = list(map(_operand, written.operands, factors, texts))
-    formula = expression_node(template, nodes)
-    if is_sum:
-        left = _rounding(_left_over(template, texts))
+    formula = formula_node(function, nodes)
+    if signs:
+        left = _rounding(_left_over(signs, texts))
         return row(EQUALS, formula, *left, EQUALS, _bold(written, texts[-1]))
     result = texts[-1]
     is_passed_on = result in {*texts[:-1], "0"}
@@ -300,14 +296,14 @@ def _operand(operand: Operand, factor: Factor, text: str) -> Node:
     return Delimited(node) if is_negative(node) else node
 
 
-def _left_over(template: str, texts: list[str]) -> str:
+def _left_over(signs: Sequence[str], texts: list[str]) -> str:
     """What a sum of shown numbers leaves of the shown result; '' if nothing."""
-    *addends, total = texts
+    *shown, total = texts
     if not all(decimal_of(text).is_finite() for text in texts):
         return ""
     signed = (
-        decimal_text(-decimal_of(text) if sign == MINUS else decimal_of(text))
-        for sign, text in zip(plain_sum_signs(template), addends, strict=True)
+        decimal_text(-decimal_of(text) if sign == "−" else decimal_of(text))
+        for sign, text in zip(signs, shown, strict=True)
     )
     left = residue(total, signed)
     return exact_text(left) if left else ""

@@ -7,18 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.layers.activation import SLOPES_AT_ZERO
-from backpropviz.engine.layers.prelu_nests import NotAbove
-from backpropviz.engine.layers.protocol import LOSS_NAME
-from backpropviz.engine.layers.weight_operands import OneOver
+from backpropviz.engine.kinds.kind import CodeNumber, Kind
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.nest import Nest, Operand, Values
-from backpropviz.engine.operands import Choice, Constant
-from backpropviz.engine.optimizer import Adam
+from backpropviz.engine.operands import Constant
 from backpropviz.engine.tape import Phase
-from backpropviz.engine.ties import TiedIndicator, TiedShare
 from backpropviz.engine.value import Address, shape_text
 from backpropviz.figures.symbols import PARAMETERS, Notation
 from backpropviz.figures.view import ExplainedStep
@@ -26,18 +22,21 @@ from backpropviz.frozen import frozen
 
 TAPE_FILE: Final = "tape.npz"
 _MATH = ("erf", "exp", "inf", "log", "pi", "sqrt", "tanh")
-_SPELLED_OUT: Final = frozenset(
-    {
-        *("switches", "tied", "mask", "mean", "variance", "centered", "inv_std", "normalized"),
-        *("running_mean", "running_var", "upstream_sum", "upstream_dot", "dot"),
-        *("surprise", "entropy", "wanted", "mass", "weight_sum"),
-    }
-)
-"""What code calls by its name, where equations have a letter."""
-
-
-Setting: TypeAlias = float | tuple[float, ...]
-"""A number of the configuration, or one for each class."""
+_CODE_OF: Final = {
+    "η": "lr",
+    "λ": "decay",
+    "μ": "momentum",
+    "α": "alpha",
+    "β": "beta",
+    "ε": "eps",
+    "π": "pi",
+    "δ": "delta",
+    "p": "drop",
+    "₁": "1",
+    "₂": "2",
+    "ᵗ": "**t",
+    "−": "-",
+}
 
 
 class CodeVersion(Enum):
@@ -102,9 +101,11 @@ class Names:
         is_upstream = array.is_gradient and array.quantity not in PARAMETERS
         if is_upstream and array != self.nest.target and self.nest.target.is_gradient:
             return "g"
-        if array.quantity in _SPELLED_OUT:
+        notation = Notation.of(self.values)
+        kept = notation.kept(array)
+        if kept is not None and kept.is_spelled_out:
             return f"{array.quantity}_next" if array.part == "next" else array.quantity
-        letter = Notation.of(self.values).letter(array)
+        letter = notation.letter(array)
         plain = letter.text.removeprefix("Δ").replace("ℓ", "sample")
         if any(axis.name == plain for axis in self.nest.by_target.axes):
             plain = "values"
@@ -116,33 +117,9 @@ class Names:
 
 
 def arrays_of(operands: Iterable[Operand | None]) -> tuple[Address, ...]:
-    """Every array that operands read, each once, in order."""
-    found: dict[Address, None] = {}
-    for operand in operands:
-        if operand is None:
-            continue
-        if isinstance(operand, Choice):
-            found.update(dict.fromkeys(arrays_of(operand.options)))
-        elif isinstance(operand, TiedIndicator):
-            found.update(dict.fromkeys((operand.source, operand.largest)))
-        elif isinstance(operand, TiedShare):
-            found[operand.tied] = None
-        elif isinstance(operand, NotAbove):
-            found[operand.cell.address.array] = None
-        elif isinstance(operand, OneOver):
-            found[operand.source] = None
-        elif operand.address is not None:
-            found[operand.address.array] = None
-        found.update(dict.fromkeys(_asked_by(operand)))
-    return tuple(found)
-
-
-def _asked_by(operand: Operand) -> tuple[Address, ...]:
-    """What an operand looks at without reading its value: the switches, the target class."""
-    switches = getattr(operand, "switches", None)
-    if switches is not None and not isinstance(operand, TiedIndicator):
-        return (switches,)
-    return (Address("loss", "target"),) if hasattr(operand, "sample") else ()
+    """Every array that operands look at, each once, in order."""
+    given = (operand for operand in operands if operand is not None)
+    return tuple(dict.fromkeys(address for operand in given for address in operand.reads))
 
 
 def load(name: str, address: Address, part: str = "") -> str:
@@ -177,7 +154,7 @@ def indexed(name: str, indices: tuple[int, ...] | None) -> str:
     return f"{name}[{','.join(map(str, indices))}]" if indices else name
 
 
-def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
+def hyperparameters(text: str, known: Mapping[str, CodeNumber]) -> list[str]:
     """Assignments of the settings that lines name: `lr = 0.01`, `w = np.array([0.5, 1.0])`."""
     return [
         f"{name} = {f'np.array({list(value)})' if isinstance(value, tuple) else repr(value)}"
@@ -189,6 +166,12 @@ def hyperparameters(text: str, known: Mapping[str, Setting]) -> list[str]:
 def with_shape(text: str, shape: Sequence[int]) -> CodeLine:
     """A line that makes an array, with the array's shape beside it."""
     return CodeLine(text, shape_text(tuple(shape)))
+
+
+def python_constant(label: str) -> str:
+    """`η` as `lr`, `1 − β₁` as `(1 - beta1)`; p, which is a pooling's output, as `drop`."""
+    text = "".join(_CODE_OF.get(character, character) for character in label)
+    return f"({text})" if " " in label else text
 
 
 @frozen
@@ -208,134 +191,40 @@ class Geometry:
             yield f"{counted[0]} <= {place} < {counted[1]}"
 
 
-def layer_of(step: ExplainedStep) -> Any:
-    """The layer (or loss) that a step belongs to; the optimizer's steps too name their layer."""
-    if step.operation is None:
-        return None
-    if step.operation.layer == LOSS_NAME:
-        return step.tape.network.loss
-    node = step.tape.network.by_name.get(step.operation.layer)
-    return None if node is None else node.layer
-
-
 def window_of(step: ExplainedStep) -> Geometry:
     """The geometry of the step's layer, which slides a window."""
-    layer = layer_of(step)
-    return Geometry(layer.window, getattr(layer, "count_include_pad", False))
+    layer: Any = step.layer
+    return Geometry(layer.window, layer.count_include_pad)
 
 
-def settings_of(step: ExplainedStep) -> dict[str, Setting]:
+def settings_of(step: ExplainedStep) -> Mapping[str, CodeNumber]:
     """Every setting that code may name, with its value."""
     if step.operation is None or step.operation.phase is not Phase.UPDATE:
         return _settings_of_layer(step)
-    rule: Any = step.tape.optimizer
-    found: dict[str, Setting] = {"lr": rule.learning_rate}
-    for name, code in (
-        ("momentum", "momentum"),
-        ("weight_decay", "decay"),
-        ("eps", "eps"),
-        ("alpha", "alpha"),
-    ):
-        if hasattr(rule, name):
-            found[code] = getattr(rule, name)
-    if isinstance(rule, Adam):
-        found |= {"beta1": rule.betas[0], "beta2": rule.betas[1], "t": iteration_of(step)}
-    return found
+    rule = step.tape.optimizer
+    counted = {"t": iteration_of(step)} if rule.about.powers(rule) else {}
+    return {**rule.about.code_numbers(rule), **counted}
 
 
-def _settings_of_layer(step: ExplainedStep) -> dict[str, Setting]:
-    # By kind, so that no module of a layer is imported that the network does without.
-    layer = layer_of(step)
-    match getattr(layer, "kind", ""):
-        case "leaky_relu":
-            return {"alpha": layer.negative_slope}
-        case "batch_norm2d":
-            return {"eps": layer.eps, "alpha": layer.momentum}
-        case "dropout":
-            # Where nothing is kept every value is 0 already; 0 / 0 would be no number.
-            return {"drop": layer.p if layer.p < 1 else 0.0}
-        case "cross_entropy":
-            classes = step.tape[Address(LOSS_NAME, "input")].shape[1]
-            smoothing = layer.label_smoothing
-            weights = {} if layer.class_weights is None else {"w": layer.class_weights}
-            return {"eps": smoothing, "delta": smoothing / classes, **weights}
-    return {}
+def _settings_of_layer(step: ExplainedStep) -> Mapping[str, CodeNumber]:
+    layer = step.layer
+    if layer is None:
+        return {}
+    if isinstance(layer.about, Kind):
+        return layer.about.code_numbers(layer)
+    classes = step.tape[Address(LOSS_NAME, "input")].shape[-1]
+    return layer.about.code_numbers(layer, int(classes))
 
 
 def iteration_of(step: ExplainedStep) -> int:
     """Which update it is, from Adam's 1 − βᵗ."""
     rule = step.tape.optimizer
-    if not isinstance(rule, Adam) or step.operation is None:
+    if step.operation is None:
         return 1
+    labels = rule.about.powers(rule)
     for operand in step.operation.nest.by_target.operands:
-        for label, beta in zip(("1 − β₂ᵗ", "1 − β₁ᵗ"), rule.betas[::-1], strict=True):
-            if isinstance(operand, Constant) and operand.label == label:
-                power = 1 - operand.value
-                if 0 < beta < 1 and 0 < power < 1:
-                    return round(math.log(power) / math.log(beta))
+        if isinstance(operand, Constant) and operand.label in labels:
+            beta, power = labels[operand.label], 1 - operand.value
+            if 0 < beta < 1 and 0 < power < 1:
+                return round(math.log(power) / math.log(beta))
     return 1
-
-
-_CODE_OF = {
-    "η": "lr",
-    "λ": "decay",
-    "μ": "momentum",
-    "α": "alpha",
-    "β": "beta",
-    "ε": "eps",
-    "π": "pi",
-    "δ": "delta",
-    "p": "drop",
-    "₁": "1",
-    "₂": "2",
-    "ᵗ": "**t",
-    "−": "-",
-}
-_SIGNS = (
-    ("·", "*"),
-    ("−", "-"),
-    ("²", "**2"),
-    ("³", "**3"),
-    ("√", "sqrt"),
-    ("½", "0.5"),
-    ("≥", ">="),
-    ("≠", "!="),
-)
-_HALF = SLOPES_AT_ZERO[0.5]
-# NumPy's booleans do not add up, so the mean of two conditions is written out.
-_HALF_IN_PYTHON = "{0} * (1 if {1} > 0 else 0.5 if {1} == 0 else 0)"
-_HALF_IN_NUMPY = "{0} * np.heaviside({1}, 0.5)"
-
-
-def python_formula(expression: str, operands: Sequence[str]) -> str:
-    """`{0} · [{1} > 0]` as `g[0,1] * (o[0,1] > 0)`."""
-    text = _HALF_IN_PYTHON if expression == _HALF else _with_signs(expression)
-    return _filled(text, operands)
-
-
-def numpy_formula(expression: str, operands: Sequence[str]) -> str:
-    """The same for arrays: `np.maximum(o, 0)`, `np.where(o > 0, o, alpha * o)`."""
-    text = _HALF_IN_NUMPY if expression == _HALF else _with_signs(expression)
-    text = re.sub(r"\((.+?) if (.+?) else (.+?)\)", r"np.where(\2, \1, \3)", text)
-    text = re.sub(r"^(.+?) if (.+?) else (.+?)$", r"np.where(\2, \1, \3)", text)
-    text = re.sub(r"\bmax\(", "np.maximum(", text)
-    text = re.sub(r"(?<![\w.])(exp|log|sqrt|tanh)\(", r"np.\1(", text)
-    text = re.sub(r"\berf\(", "np.vectorize(erf)(", text)
-    return _filled(text, operands)
-
-
-def python_constant(label: str) -> str:
-    """`η` as `lr`, `1 − β₁` as `(1 - beta1)`; p, which is a pooling's output, as `drop`."""
-    text = "".join(_CODE_OF.get(character, character) for character in label)
-    return f"({text})" if " " in label else text
-
-
-def _with_signs(expression: str) -> str:
-    text = re.sub(r"(?<!\w)1?\[(.+?)\]", r"(\1)", expression)
-    for sign, code in _SIGNS:
-        text = text.replace(sign, code)
-    return text
-
-
-def _filled(text: str, operands: Sequence[str]) -> str:
-    return re.sub(r"\{(\d+)\}", lambda match: operands[int(match[1])], text)

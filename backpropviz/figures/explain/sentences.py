@@ -6,17 +6,19 @@ import math
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.kinds.kind import Kind, Pattern
+from backpropviz.engine.kinds.pooling import losers_in_general
+from backpropviz.engine.kinds.words import Sentences, remark
 from backpropviz.engine.model import draws_masks, recorded_mode
 from backpropviz.engine.nest import Factor, Nest, NestRule, Presence
 from backpropviz.engine.network import Network
-from backpropviz.engine.operands import Choice
+from backpropviz.engine.operands import Choice, Indicator
 from backpropviz.engine.tape import Operation, Phase
-from backpropviz.figures.explain.backward import gradient_sentences, losers_in_general
-from backpropviz.figures.explain.forward import forward_sentences
 from backpropviz.figures.explain.story import (
-    Sentences,
     Story,
     batch_sentences,
+    comes_from_filter,
+    gradient_sentences,
     of_sample,
     sum_over_samples,
     update_sentences,
@@ -110,35 +112,25 @@ def _tensor(step: ExplainedStep, operation: Operation) -> Sentences:
         return Sentences(nest.remark, (f"{name}: {values}, copied in one step.",))
     bold = _bold(step, nest) or nest.remark
     further: tuple[str, ...] = (nest.remark,) if bold != nest.remark else ()
-    if _hands_back_to_winners(step, nest):
-        further = losers_in_general(step)
+    if _hands_back_to_winners(nest):
+        further = losers_in_general(comes_from_filter=comes_from_filter(step))
     return Sentences(bold, (*further, f"{name} holds {values}, {_terms(nest)}."))
 
 
 def _bold(step: ExplainedStep, nest: Nest) -> str:
-    kind = _kind(step)
     target = nest.target
-    if _hands_back_to_winners(step, nest):
+    if _hands_back_to_winners(nest):
         return "Each window hands its whole gradient to the cell that won it. The losers get 0."
-    if target.is_gradient and target.quantity == "weight" and kind == "conv2d":
+    about = None if step.layer is None else step.layer.about
+    is_filter = isinstance(about, Kind) and about.pattern is Pattern.FILTERS
+    if target.is_gradient and target.quantity == "weight" and is_filter:
         return "Each filter weight gathers from every position that it met."
     return ""
 
 
-def _hands_back_to_winners(step: ExplainedStep, nest: Nest) -> bool:
+def _hands_back_to_winners(nest: Nest) -> bool:
     """Whether it is a max-pooling's way back where the first of several winners takes all."""
-    operation = step.operation
-    node = step.tape.network.by_name.get(operation.layer) if operation else None
-    is_way_back = nest.target.is_gradient and nest.target.quantity == "input"
-    if node is None or node.layer.kind != "max_pool2d" or not is_way_back:
-        return False
-    return getattr(node.layer, "ties", "first") == "first"
-
-
-def _kind(step: ExplainedStep) -> str:
-    operation = step.operation
-    node = step.tape.network.by_name.get(operation.layer) if operation else None
-    return "" if node is None else node.layer.kind
+    return any(type(operand) is Indicator for operand in nest.by_target.operands)
 
 
 def _terms(nest: Nest) -> str:
@@ -169,7 +161,7 @@ def sentences(step: ExplainedStep) -> Sentences:
     elif address.is_gradient:
         found = gradient_sentences(story)
     else:
-        found = forward_sentences(story)
+        found = remark(story) if derivation.rule is NestRule.COPY else story.words.forward(story)
     return found.also((*batch_sentences(story), *_current_term(step, derivation)))
 
 

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.derivation import Derivation, sample_axis, sample_shares
-from backpropviz.engine.layers.protocol import LOSS_NAME, TARGET
-from backpropviz.engine.nest import Operand
+from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.explain import sample_axis, sample_shares
+from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.kinds.words import Sentences, Words, count_of_nonzero, handed_on, not_zero
+from backpropviz.engine.nest import NestRule, Operand
+from backpropviz.engine.network import IMAGE_NAME, Node
+from backpropviz.engine.operands import Choice
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array
-from backpropviz.figures.numbers import group_texts, said, said_exactly
+from backpropviz.figures.numbers import counted, group_texts, said, said_exactly
 from backpropviz.figures.symbols import PARAMETERS, Notation
 from backpropviz.figures.view import ExplainedStep, has_samples
 from backpropviz.frozen import frozen
-
-
-@frozen
-class Sentences:
-    """The one sentence that is set in bold, and the plain ones below it."""
-
-    bold: str
-    plain: tuple[str, ...] = ()
-
-    def also(self, further: Iterable[str]) -> Sentences:
-        """With more at the end."""
-        return Sentences(self.bold, (*self.plain, *further))
 
 
 @frozen(eq=False, slots=False)
@@ -69,39 +62,71 @@ class Story:
         return [int(k) for k in found[:most]]
 
     @property
-    def kind(self) -> str:
-        """The kind of the layer whose operation this is."""
-        operation = self.step.operation
-        return self.kind_of(operation.layer) if operation else ""
-
-    def chosen(self, option: str) -> object:
-        """What the layer chose where mathematics leaves a choice; None where it has none."""
-        operation = self.step.operation
-        node = self.step.tape.network.by_name.get(operation.layer) if operation else None
-        return None if node is None else getattr(node.layer, option, None)
-
-    def kind_of(self, layer: str) -> str:
-        """The kind of a layer; '' for the image and the loss."""
-        node = self.step.tape.network.by_name.get(layer)
-        return "" if node is None else node.layer.kind
+    def layer(self) -> Any:
+        """The layer or the loss whose operation this is."""
+        return self.step.layer
 
     @property
-    def loss_kind(self) -> str:
-        """The kind of the loss."""
-        return self.step.tape.network.loss.kind
+    def optimizer(self) -> Any:
+        """The optimizer of the pass."""
+        return self.step.tape.optimizer
+
+    @property
+    def words(self) -> Words:
+        """The words of its kind."""
+        layer = self.layer
+        return Words() if layer is None else layer.about.words
+
+    @property
+    def noun(self) -> str:
+        """What an input value is called."""
+        node = self._node
+        return "pixel" if node is not None and node.inputs[0] == IMAGE_NAME else "value"
+
+    @property
+    def goes_into_maximum(self) -> bool:
+        """Whether the one layer that reads the output keeps the largest of each window."""
+        node = self._node
+        readers = () if node is None else self.step.tape.network.consumers.get(node.name, ())
+        reader = readers[0][0] if len(readers) == 1 else None
+        return reader is not None and reader.layer.about.pattern is Pattern.LARGEST
+
+    @property
+    def comes_from_filter(self) -> bool:
+        """Whether a convolution made the map that the layer reads."""
+        return comes_from_filter(self.step)
+
+    def said(self, value: float) -> str:
+        """A number as sentences have it."""
+        return said(value)
+
+    def said_exactly(self, value: float) -> str:
+        """A setting, with all of its digits."""
+        return said_exactly(value)
+
+    def counted(self, number: int, noun: str) -> str:
+        """`1 value`, `1,024 values`."""
+        return counted(number, noun)
+
+    def target_at(self, sample: int) -> int:
+        """The class that a sample should be given."""
+        return int(self.step.tape[TARGET].reshape(-1)[sample])
+
+    def terms_seen(self) -> Array:
+        """The values of the terms that have run."""
+        values = self.derivation.term_values
+        mask = self.step.progress.mask(values.size)
+        return values if mask is None else values[mask]
+
+    @property
+    def _node(self) -> Node | None:
+        operation = self.step.operation
+        return self.step.tape.network.by_name.get(operation.layer) if operation else None
 
     @property
     def notation(self) -> Notation:
         """How arrays are called."""
         return Notation.of(self.step.tape)
-
-    @property
-    def consumer_kind(self) -> str:
-        """The kind of the only layer that reads this output; '' for several or the loss."""
-        operation = self.step.operation
-        readers = self.step.tape.network.consumers.get(operation.layer if operation else "", ())
-        reader = readers[0][0] if len(readers) == 1 else None
-        return "" if reader is None else reader.layer.kind
 
     def value_at(self, address: Address) -> float:
         """Another value of the pass."""
@@ -142,6 +167,16 @@ class Story:
         return self.address.layer == LOSS_NAME
 
 
+def comes_from_filter(step: ExplainedStep) -> bool:
+    """Whether a convolution made the map that a step's layer reads, each value in its place."""
+    network, operation = step.tape.network, step.operation
+    node = network.by_name.get(operation.layer) if operation is not None else None
+    while node is not None and node.layer.about.pattern is not Pattern.FILTERS:
+        is_on_the_way = node.layer.about.pattern.keeps_places
+        node = network.by_name.get(node.inputs[0]) if is_on_the_way else None
+    return node is not None
+
+
 def batch_sentences(story: Story) -> tuple[str, ...]:
     """Nothing where there is one sample only."""
     tape, address = story.step.tape, story.address
@@ -168,7 +203,7 @@ def sum_over_samples(tape: Tape) -> tuple[str, ...]:
         return ()
     if loss.reduction == "sum":
         return (f"The loss adds up {count} samples, and so does this gradient.",)
-    is_plain = loss.kind == "cross_entropy" and not getattr(loss, "class_weights", None)
+    is_plain = loss.about.is_of_samples(loss)
     factor = f"the factor 1/{count}" if is_plain else "its factor"
     mean = f"The loss is the mean over {count} samples; {factor} came in once, at the loss"
     return (f"{mean}, so here {count} shares simply add up.",)
@@ -192,7 +227,7 @@ def _largest_share(story: Story) -> tuple[str, ...]:
 
 
 def _target(story: Story, sample: int) -> str:
-    if story.loss_kind != "cross_entropy":
+    if not story.step.tape.network.loss.about.is_of_classes:
         return ""
     target = int(np.asarray(story.step.tape[TARGET]).reshape(-1)[sample])
     names = story.step.model.class_names if story.step.model is not None else ()
@@ -201,32 +236,16 @@ def _target(story: Story, sample: int) -> str:
 
 def update_sentences(story: Story) -> Sentences:
     """What happens to one parameter."""
-    match story.address.part:
-        case "next":
-            return _next(story)
-        case "step":
-            return _step(story)
-        case "decayed":
-            return Sentences(
-                f"With weight decay the gradient is {said(story.value)}.",
-                ("Weight decay adds a share of the weight itself, which pulls it towards 0.",),
-            )
-        case "velocity":
-            return _velocity(story)
-        case "moment1":
-            return _average(story, "gradients", "It says which way they agree to go.")
-        case "gradient_average":
-            return _average(story, "gradients", "Taken off, it leaves how much they vary.")
-        case "gradient_variance":
-            return Sentences(
-                f"The gradient varies about its mean by {said(story.value)}, squared.",
-                _given(story.derivation.nest.remark),
-            )
-        case "moment2" | "square_average":
-            return _average(story, "squared gradients", "It says how large they usually are.")
-        case _:
-            remark = story.derivation.nest.remark
-            return Sentences(f"{story.address.part} is now {said(story.value)}.", _given(remark))
+    part = story.address.part
+    if part == "next":
+        return _next(story)
+    if part == "step":
+        return _step(story)
+    own = story.step.tape.optimizer.about.parts.get(part)
+    if own is not None:
+        return own.says(story)
+    remark = story.derivation.nest.remark
+    return Sentences(f"{part} is now {said(story.value)}.", _given(remark))
 
 
 def _next(story: Story) -> Sentences:
@@ -281,27 +300,77 @@ def opponent(tape: Tape, parameter: Address) -> str:
     return "the optimizer's memory of earlier gradients"
 
 
-def _velocity(story: Story) -> Sentences:
-    before = story.value_at(story.address.of("velocity_before"))
-    gradient = story.value_at(story.address.of("").grad)
-    momentum = getattr(story.step.tape.optimizer, "momentum", 0.0)
-    kept = said_exactly(momentum)
-    was = f"It was {said(before)}, the gradient is {said(gradient)}"
-    if story.step.tape.optimizer.kind == "rmsprop":
-        was += ", taken in units of its usual size"
-    return Sentences(
-        f"The velocity keeps {kept} of itself and takes in the gradient.",
-        (f"{was}, so it is {said(story.value)}.",),
-    )
-
-
-def _average(story: Story, of_what: str, why: str) -> Sentences:
-    return Sentences(f"The running average of the {of_what} is {said(story.value)}.", (why,))
-
-
 def _noun(parameter: Address) -> str:
     return "bias" if parameter.quantity == "bias" else "weight"
 
 
 def _given(remark: str) -> tuple[str, ...]:
     return (remark,) if remark else ()
+
+
+def gradient_sentences(story: Story) -> Sentences:
+    """What a gradient says and how it came about."""
+    address = story.address
+    if any(isinstance(operand, Choice) for operand in story.operands):
+        return _accumulated(story)
+    if address.quantity in PARAMETERS:
+        is_bias = address.quantity == "bias"
+        why = (_why_bias(story),) if is_bias else story.words.parameter(story)
+        return Sentences(direction(story), why)
+    if story.is_of_loss and not address.indices:
+        start = "The loss moves by 1 when the loss moves by 1: here the way back begins."
+        return Sentences(start)
+    if story.derivation.rule is NestRule.COPY:
+        return handed_on(story)
+    return story.words.gradient(story)
+
+
+def direction(story: Story) -> str:
+    """Which way a parameter's gradient points and what the update does about it."""
+    noun = "bias" if story.address.quantity == "bias" else "weight"
+    if story.value == 0:
+        if not story.is_complete:
+            return f"So far, this {noun} has made no difference to the loss."
+        return f"Changing this {noun} by a little does not change the loss."
+    verb = "raises" if story.value > 0 else "lowers"
+    if not story.is_complete:
+        answer = "lower" if story.value > 0 else "raise"
+        return (
+            f"So far, raising this {noun} by a little {verb} the loss, "
+            f"so the update would {answer} it."
+        )
+    return f"Raising this {noun} by a little {verb} the loss, {_answer(story, noun)}."
+
+
+def _answer(story: Story, noun: str) -> str:
+    """What the step really does: momentum may go another way, a learning rate of 0 nowhere."""
+    step = story.address.of("step")
+    if not story.has(step):
+        return "so the update " + ("lowers" if story.value > 0 else "raises") + " it"
+    value = story.value_at(step)
+    if value == 0:
+        return f"but the step is 0 and the {noun} stays"
+    verb = "raises" if value > 0 else "lowers"
+    if (value > 0) == (story.value > 0):
+        stronger = opponent(story.step.tape, story.address.of(""))
+        return f"but {stronger} {verb} it even so"
+    return f"so the update {verb} it"
+
+
+def _why_bias(story: Story) -> str:
+    upstream = story.all_values(0)
+    if upstream.size == 1:
+        return "The bias is added to one output, so it takes that output's upstream gradient."
+    nonzero = count_of_nonzero(upstream)
+    values = counted(upstream.size, "upstream value")
+    rest = not_zero(nonzero, upstream.size)
+    return f"The bias was added at every place, so it gathers all {values}; {rest}."
+
+
+def _accumulated(story: Story) -> Sentences:
+    count = counted(len(story.derivation.positions), "use")
+    start = "So far, its" if story.so_far else "Its"
+    return Sentences(
+        f"{start} {count} together pull with {said(story.value)}.",
+        (story.derivation.nest.remark,),
+    )

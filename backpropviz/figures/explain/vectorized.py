@@ -7,11 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from backpropviz.engine.kernels.geometry import Pair, Window
-from backpropviz.engine.layers.cross_entropy_nests import IsTarget, TargetCell
-from backpropviz.engine.layers.padding import Framed
-from backpropviz.engine.layers.prelu_nests import NotAbove
-from backpropviz.engine.layers.protocol import TARGET
-from backpropviz.engine.layers.weight_operands import ClassWeight, OneOver, TargetWeight
+from backpropviz.engine.kinds.cross_entropy import (
+    ClassWeight,
+    IsTarget,
+    OneOver,
+    TargetCell,
+    TargetWeight,
+)
+from backpropviz.engine.kinds.kind import Kind, Pattern
+from backpropviz.engine.kinds.prelu import NotAbove
+from backpropviz.engine.kinds.protocol import TARGET
+from backpropviz.engine.kinds.shape import Framed
 from backpropviz.engine.nest import Index, Nest, NestRule, Operand
 from backpropviz.engine.operands import ArrayCell, Choice, Share
 from backpropviz.engine.tape import Tape
@@ -23,9 +29,7 @@ from backpropviz.figures.explain.program import (
     arrays_of,
     hyperparameters,
     indexed,
-    layer_of,
     load,
-    numpy_formula,
     opening,
     python_constant,
     settings_of,
@@ -106,7 +110,7 @@ def slid_of(tape: Tape, nest: Nest, window: Window) -> Slid:
 
 def convolution_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
     """Output, ∂W or ∂X."""
-    writer = _Convolution(step, nest, names, layer_of(step))
+    writer = _Convolution(step, nest, names, step.layer)
     if not nest.target.is_gradient:
         return writer.output()
     is_weight = nest.target.quantity == "weight"
@@ -226,47 +230,11 @@ class _Convolution:
 
 def pooling_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
     """Output or ∂X."""
-    layer = layer_of(step)
-    if layer.kind == "global_avg_pool2d":
-        return _global_average(step, nest, names)
-    if layer.kind == "adaptive_avg_pool2d":
-        return _adaptive_average(step, nest, names)
+    layer: Any = step.layer
     writer = _Pooling(step, nest, names, layer)
     if not nest.target.is_gradient:
         return writer.output()
     return writer.gradient()
-
-
-def _global_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
-    shape = step.tape[Address(nest.target.layer, "input")].shape
-    target = names.of(nest.target)
-    if nest.target.is_gradient:
-        size = shape[2] * shape[3]
-        yield with_shape(f"{target} = np.broadcast_to(g / {size}, {shape})", shape)
-        return
-    source = names.of(Address(nest.target.layer, "input"))
-    yield with_shape(f"{target} = {source}.mean(axis=(2, 3), keepdims=True)", nest.shape)
-
-
-def _adaptive_average(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
-    """Window after window, since their sizes differ."""
-    target, layer = names.of(nest.target), nest.target.layer
-    height, width = step.tape[Address(layer, "input")].shape[2:]
-    rows, columns = step.tape[Address(layer, "output")].shape[2:]
-    yield with_shape(f"{target} = np.zeros({nest.shape})", nest.shape)
-    yield CodeLine(f"for y, x in ndindex({rows}, {columns}):")
-    yield CodeLine(f"    rows = slice(y * {height} // {rows}, -(-(y + 1) * {height} // {rows}))")
-    yield CodeLine(
-        f"    columns = slice(x * {width} // {columns}, -(-(x + 1) * {width} // {columns}))"
-    )
-    if not nest.target.is_gradient:
-        source = names.of(Address(layer, "input"))
-        window = f"{source}[:, :, rows, columns]"
-        yield CodeLine(f"    {target}[:, :, y, x] = {window}.mean(axis=(2, 3))")
-        return
-    yield CodeLine(f"    window = {target}[:, :, rows, columns]")
-    yield CodeLine("    count = window.shape[2] * window.shape[3]")
-    yield CodeLine("    window += g[:, :, y, x, None, None] / count")
 
 
 @frozen(slots=False)
@@ -278,7 +246,7 @@ class _Pooling:
 
     @property
     def is_maximum(self) -> bool:
-        return bool(self.layer.kind == "max_pool2d")
+        return self.share is None
 
     @property
     def slid(self) -> Slid:
@@ -408,7 +376,36 @@ def _frame(maps: Sequence[Index], source: Shape, framed: Shape) -> tuple[tuple[i
     return tuple((start, whole - size - start) for start, size, whole in sizes)
 
 
-_POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d", "adaptive_avg_pool2d"})
+@frozen(eq=False)
+class Coded:
+    """What a kind needs to write its own NumPy code."""
+
+    step: ExplainedStep
+    nest: Nest
+    names: Names
+
+    @property
+    def input_shape(self) -> Shape:
+        """The layer's input, batch included."""
+        return self.step.tape[self._of("input")].shape
+
+    @property
+    def output_shape(self) -> Shape:
+        """The layer's output, batch included."""
+        return self.step.tape[self._of("output")].shape
+
+    @property
+    def target(self) -> str:
+        """The variable of the result."""
+        return self.names.of(self.nest.target)
+
+    @property
+    def source(self) -> str:
+        """The variable of the layer's input."""
+        return self.names.of(self._of("input"))
+
+    def _of(self, quantity: str) -> Address:
+        return Address(self.nest.target.layer, quantity)
 
 
 def numpy_program(step: ExplainedStep) -> Program | None:
@@ -445,20 +442,24 @@ def _lines(step: ExplainedStep, nest: Nest, names: Names) -> Sequence[CodeLine]:
     target = names.of(nest.target)
     if nest.rule is NestRule.COPY:
         return (with_shape(copy_line(nest, names, None)[0], nest.shape),)
-    if nest.rule is NestRule.FUNCTION:
+    if nest.formula is not None:
         operands = [_aligned(operand, nest, names) for operand in nest.by_target.operands]
-        formula = numpy_formula(nest.expression, operands)
-        return (with_shape(f"{target} = {formula}", nest.shape),)
-    kind = getattr(layer_of(step), "kind", "")
+        return (with_shape(f"{target} = {nest.formula.numpy(operands)}", nest.shape),)
     if isinstance(nest.by_target.operands[0], Choice):
         sources = arrays_of(nest.by_target.operands)
         parts = " + ".join(f'tape["{address}"]' for address in sources)
         return (with_shape(f"{target} = {parts}", nest.shape),)
-    if kind == "conv2d" and nest.target.quantity != "bias":
+    about = None if step.layer is None else step.layer.about
+    if not isinstance(about, Kind) or nest.target.quantity == "bias":
+        return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
+    if about.numpy is not None:
+        coded = about.numpy(Coded(step, nest, names))
+        return tuple(CodeLine(text) if s is None else with_shape(text, s) for text, s in coded)
+    if about.pattern is Pattern.FILTERS:
         return tuple(convolution_lines(step, nest, names))
-    if kind in _POOLINGS:
+    if about.pattern in {Pattern.LARGEST, Pattern.MEANS}:
         return tuple(pooling_lines(step, nest, names))
-    if kind == "dense" and nest.target.quantity != "bias":
+    if about.pattern is Pattern.SUMS:
         return (with_shape(f"{target} = {_dense(nest, names)}", nest.shape),)
     return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
 
@@ -477,6 +478,8 @@ def _reduced(nest: Nest, names: Names) -> str:
     """A product summed over its term axes: `g.sum(axis=(0, 2, 3))`."""
     loops = nest.by_target
     first_term = loops.channel_axes + loops.element_axes
+    if any(_is_split(operand) for operand in loops.operands):
+        return _reduced_by_axes(nest, names)
     product = " * ".join(_plain(operand, names) for operand in loops.operands)
     cell = next((operand for operand in loops.operands if isinstance(operand, ArrayCell)), None)
     if cell is None:
@@ -486,6 +489,39 @@ def _reduced(nest: Nest, names: Names) -> str:
     product = f"({product})" if "*" in product else product
     shaped = f".reshape{nest.shape}" if nest.shape == (1,) and not axis else ""
     return f"{product}.{'max' if nest.rule is NestRule.MAX else 'sum'}({axis}){shaped}"
+
+
+def _is_split(operand: Operand) -> bool:
+    """Whether an axis of the array is counted by two loops: group and channel within it."""
+    return any(len(index.terms) > 1 for index in operand.index)
+
+
+def _reduced_by_axes(nest: Nest, names: Names) -> str:
+    """The same where groups of channels are summed: each array with an axis a loop."""
+    loops = nest.by_target
+    first_term = loops.channel_axes + loops.element_axes
+    factors = []
+    for operand in loops.operands:
+        text = _plain(operand, names)
+        if operand.address is not None:
+            order = [
+                term.axis
+                for index in operand.index
+                for term in sorted(index.terms, key=lambda term: -term.factor)
+            ]
+            sizes = tuple(loops.axes[axis].size for axis in order)
+            text += f".reshape{sizes}" if _is_split(operand) else ""
+            text += _along(order, len(loops.axes))
+        factors.append(text)
+    product = " * ".join(factors)
+    product = f"({product})" if "*" in product else product
+    return f"{product}.sum(axis={_tuple(range(first_term, len(loops.axes)))})"
+
+
+def _along(order: Sequence[int], axes: int) -> str:
+    if list(order) == list(range(axes - len(order), axes)):
+        return ""
+    return f"[{', '.join(':' if axis in order else 'None' for axis in range(axes))}]"
 
 
 def _tuple(numbers: Sequence[int]) -> str:
@@ -514,13 +550,16 @@ def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
         return f"{name}[np.arange({nest.shape[0]}), {target}]"
     if operand.address is None:
         return _plain(operand, names)
-    return names.of(operand.address) + _laid(operand.index, len(nest.by_target.axes))
+    text = names.of(operand.address)
+    for place, index in enumerate(operand.index):
+        for term in index.terms:
+            if term.floor > 1:
+                text += f".repeat({term.floor}, axis={place})"
+    return text + _laid(operand.index, len(nest.by_target.axes))
 
 
 def _laid(maps: Sequence[Index], axes: int) -> str:
     if not any(index.terms for index in maps):
         return f"[{', '.join(str(index.offset) for index in maps)}]" if maps else ""
-    along = [index.axis for index in maps]
-    if not along or along == list(range(axes - len(along), axes)):
-        return ""
-    return f"[{', '.join(':' if axis in along else 'None' for axis in range(axes))}]"
+    along = [index.terms[0].axis for index in maps]
+    return _along(along, axes) if along else ""

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from backpropviz.engine.derivation import Derivation, Term
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.nest import Factor, NestRule, Operand, Presence
 from backpropviz.engine.operands import Indicator
 from backpropviz.engine.tape import Tape
@@ -276,8 +277,7 @@ def _standing(derivation: Derivation, term: Term) -> str:
 def _splits_ties(derivation: Derivation) -> bool:
     """Whether every cell that holds a window's largest value counts as its winner."""
     tape, layer = derivation.tape, derivation.nest.target.layer
-    node = tape.network.by_name.get(layer) if isinstance(tape, Tape) else None
-    return node is not None and getattr(node.layer, "ties", "first") != "first"
+    return isinstance(tape, Tape) and Address(layer, "tied") in tape
 
 
 def _pooled(derivation: Derivation, upstream: Address) -> str | None:
@@ -287,7 +287,7 @@ def _pooled(derivation: Derivation, upstream: Address) -> str | None:
         return None
     readers = tape.network.consumers.get(upstream.layer, ())
     reader = readers[0][0] if len(readers) == 1 else None
-    if reader is None or reader.layer.kind != "max_pool2d":
+    if reader is None or reader.layer.about.pattern is not Pattern.LARGEST:
         return None
     forward = upstream.of("")
     sample, channel, *pixel = upstream.indices

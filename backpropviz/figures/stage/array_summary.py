@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address, Array, shape_text

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from backpropviz.engine.layers.protocol import LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.value import Address, Array, shape_text
 from backpropviz.figures.numbers import finite_values
@@ -478,12 +478,12 @@ def _sum_text(view: View) -> str:
     return " · ".join((*factors, grouped)) + f" = {loss}"
 
 
-_FIGURES = {"cross_entropy": cross_entropy_marks, "squared_error": squared_error_marks}
+_FIGURES = {"classes": cross_entropy_marks, "differences": squared_error_marks}
 
 
 def loss_stage(view: View, focus: Focus | None, body: Box, theme: Theme) -> tuple[Mark, ...] | None:
     """The loss's own figure, at any depth; None for another layer, or a kind without a figure."""
     if focus is not None and focus.operation.layer != LOSS_NAME:
         return None
-    figure = _FIGURES.get(view.tape.network.loss.kind)
+    figure = _FIGURES.get(view.tape.network.loss.about.figure)
     return None if figure is None else figure(view, focus, body, theme)

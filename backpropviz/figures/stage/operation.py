@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.nest import Factor, NestRule
 from backpropviz.engine.value import Address
-from backpropviz.figures.explain.expression import expression_node, number_node
+from backpropviz.figures.explain.expression import formula_node, number_node
 from backpropviz.figures.numbers import group_texts
 from backpropviz.figures.stage.headings import slot_heading
 from backpropviz.figures.stage.panel import panel_marks, whole_map_marks, window_mark
@@ -344,8 +344,8 @@ def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> RowNode:
         for operand, factor, text in zip(operands, factors, texts, strict=False)
     ]
     total = NumberNode(texts[-1], Role.HERE, bold=True)
-    if nest.rule is NestRule.FUNCTION:
-        return RowNode((expression_node(nest.expression, numbers), Operator("="), total))
+    if nest.formula is not None:
+        return RowNode((formula_node(nest.formula, numbers), Operator("="), total))
     if len(numbers) == 1:
         return RowNode((numbers[0],))
     joined = [part for number in numbers for part in (Operator("×"), number)]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from backpropviz.debugger.timeline import Depth
-from backpropviz.engine.layers.protocol import IMAGE, LOSS, LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
@@ -332,7 +332,7 @@ def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
 
 def _classifies(view: View) -> bool:
     """Whether one class is the target; a binary cross-entropy asks of each output by itself."""
-    return view.tape.network.loss.kind == "cross_entropy" and _PROBABILITIES in view.tape
+    return view.tape.network.loss.about.is_of_classes and _PROBABILITIES in view.tape
 
 
 def _size(view: View, address: Address) -> float:

@@ -10,6 +10,8 @@ import numpy as np
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.network import Node
 from backpropviz.engine.partial import Partial
 from backpropviz.engine.tape import Tape
@@ -24,7 +26,7 @@ from backpropviz.scene.text import fixed, group_decimals, shown_group
 
 Pixel = tuple[int, int]
 SWITCHES = "switches"
-POOLINGS = frozenset({"max_pool2d", "avg_pool2d", "global_avg_pool2d"})
+POOLINGS = frozenset({Pattern.LARGEST, Pattern.MEANS})
 
 
 @frozen
@@ -228,12 +230,12 @@ def _is_same(a: float, b: float) -> bool:
 def is_pooling(tape: Tape, layer: str) -> bool:
     """Whether a layer pools."""
     node = tape.network.by_name.get(layer)
-    return node is not None and node.layer.kind in POOLINGS
+    return node is not None and node.layer.about.pattern in POOLINGS
 
 
 def counts_padding(node: Node) -> bool:
     """Whether a mean's divisor counts cells in the padding."""
-    return bool(getattr(node.layer, "count_include_pad", True))
+    return not isinstance(node.layer, AvgPool2d) or node.layer.count_include_pad
 
 
 def pooled_plane(tape: Tape, layer: str, sample: int, channel: int) -> PooledPlane:
@@ -241,16 +243,17 @@ def pooled_plane(tape: Tape, layer: str, sample: int, channel: int) -> PooledPla
     switches, tied = Address(layer, SWITCHES), Address(layer, "tied")
     values = tape[Address(layer, "input")][sample, channel]
     own = tape.network.by_name[layer].layer
-    window = getattr(own, "window", None)
+    whole = Window((values.shape[0], values.shape[1]))
+    window = own.window if isinstance(own, MaxPool2d | AvgPool2d) else whole
     return PooledPlane(
         layer,
         sample,
         channel,
-        window or Window((values.shape[0], values.shape[1])),
+        window,
         np.asarray(values, dtype=np.float64),
         np.asarray(tape[Address(layer, "output")][sample, channel], dtype=np.float64),
         tape[switches][sample, channel] if switches in tape else None,
-        getattr(own, "ties", "first"),
+        own.ties if isinstance(own, MaxPool2d) else "first",
         tape[tied][sample, channel] if tied in tape else None,
     )
 

@@ -13,10 +13,12 @@ from itertools import islice, product
 import numpy as np
 
 from backpropviz.debugger.timeline import Depth
+from backpropviz.engine.formula import addends
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.nest import Index, NestRule, Operand, Region
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.value import Address, Array, Shape, shape_text
-from backpropviz.figures.explain.expression import is_plain_sum
 from backpropviz.figures.stage.panel import NO_MARGINS, Margins, Outline, Panel
 from backpropviz.figures.stage.planes import (
     CellIndex,
@@ -156,7 +158,7 @@ def operand_slots(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
     slots = [_operand_slot(view, focus, reader, theme) for reader in readers]
     joined = "+" if any(isinstance(o, Choice) for o in focus.loops.operands) else "×"
     sign = joined if focus.nest.rule is NestRule.SUM else ","
-    if is_plain_sum(focus.nest.expression):
+    if focus.nest.formula is not None and addends(focus.nest.formula):
         sign = "+"
     return tuple(replace(slot, sign=sign if k else "") for k, slot in enumerate(slots))
 
@@ -251,12 +253,12 @@ def _turn(view: View, focus: Focus, address: Address) -> str:
     """How the kernel meets the upstream gradient on its way back to the image."""
     target, node = focus.nest.target, view.tape.network.by_name.get(focus.operation.layer)
     is_way_back = target.is_gradient and target.quantity == "input"
-    if node is None or node.layer.kind != "conv2d" or not is_way_back:
+    if node is None or node.layer.about.pattern is not Pattern.FILTERS or not is_way_back:
         return ""
     kernel = view.tape[address.array].shape[2:]
     if address.quantity != "weight" or math.prod(kernel) == 1:
         return ""
-    is_flipped = bool(getattr(node.layer, "flip", False))
+    is_flipped = isinstance(node.layer, Conv2d) and node.layer.flip
     return "not turned" if focus.is_by_source != is_flipped else "met turned by 180°"
 
 

@@ -12,8 +12,8 @@ from importlib import import_module
 
 import numpy as np
 
-from backpropviz.engine.derivation import sample_shares
-from backpropviz.engine.layers.protocol import IMAGE, LOSS_NAME
+from backpropviz.engine.explain import sample_shares
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Array
 from backpropviz.figures.ledger.rows import sign_color

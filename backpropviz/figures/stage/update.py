@@ -9,7 +9,7 @@ from dataclasses import replace
 from backpropviz.engine.nest import Coordinates, Factor, Nest
 from backpropviz.engine.tape import Operation, Phase
 from backpropviz.engine.value import Address, shape_text
-from backpropviz.figures.explain.expression import expression_node, label_node, number_node
+from backpropviz.figures.explain.expression import formula_node, label_node, number_node
 from backpropviz.figures.numbers import group_texts
 from backpropviz.figures.stage.headings import CAPTION_HEIGHT, REMARK_HEIGHT, Caption, caption_marks
 from backpropviz.figures.stage.panel import LABELLED, Mood, Panel, panel_marks
@@ -303,7 +303,11 @@ def _symbols(shown: UpdateShown, nest: Nest) -> Node:
     nodes = [
         label_node(o.label) if o.address is None else notation.node(o.address) for o in operands
     ]
-    return expression_node(nest.expression, nodes)
+    return _made(nest, nodes)
+
+
+def _made(nest: Nest, nodes: Sequence[Node]) -> Node:
+    return RowNode(tuple(nodes)) if nest.formula is None else formula_node(nest.formula, nodes)
 
 
 def _numbers(shown: UpdateShown, nest: Nest) -> tuple[Node, Node]:
@@ -316,7 +320,7 @@ def _numbers(shown: UpdateShown, nest: Nest) -> tuple[Node, Node]:
     text = group_texts([value], 4)[0]
     role = Role.HERE if nest is shown.focus.nest else Role.INK
     key = str(nest.target.at(shown.indices))
-    return expression_node(nest.expression, nodes), NumberNode(text, role, bold=True, key=key)
+    return _made(nest, nodes), NumberNode(text, role, bold=True, key=key)
 
 
 def _text(factor: Factor) -> str:

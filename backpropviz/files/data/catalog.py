@@ -49,7 +49,7 @@ def wanted_by(network: Network | None, preprocessing: Preprocessing) -> Wanted:
     outputs = 1
     for size in network.shapes[network.output]:
         outputs *= size
-    return Wanted(preprocessing, outputs, network.loss.kind == _CLASS_LOSS)
+    return Wanted(preprocessing, outputs, network.loss.about.is_of_classes)
 
 
 @frozen(eq=False)

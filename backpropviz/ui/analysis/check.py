@@ -33,7 +33,7 @@ from backpropviz.engine.gradcheck import (
     plan,
     report,
 )
-from backpropviz.engine.layers.protocol import IMAGE
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nudge import BasePoint, base_point_of
 from backpropviz.engine.tape import Comparison, Tape, compared
 from backpropviz.engine.value import Address

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, 
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.architecture.presets import first_fraction
-from backpropviz.engine.layers.protocol import IMAGE, TARGET
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
 from backpropviz.figures.numbers import said

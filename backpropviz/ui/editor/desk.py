@@ -168,4 +168,4 @@ class EditorDesk(QObject):
 
 def _lacks_target(model: Model) -> bool:
     """A class can be guessed from the answer; wanted numbers cannot."""
-    return model.example is None and model.network.loss.kind != "cross_entropy"
+    return model.example is None and not model.network.loss.about.is_of_classes

@@ -19,7 +19,7 @@ from backpropviz.engine.architecture.draft import (
     weight_plan,
 )
 from backpropviz.engine.architecture.edits import DraftHistory
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.errors import UserError

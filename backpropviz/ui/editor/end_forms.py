@@ -14,11 +14,11 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, 
 from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.draft import WeightPlan, WeightStart
 from backpropviz.engine.initialize import DEFAULT_SCHEME, SCHEMES
-from backpropviz.engine.layers.registry import loss_kinds
+from backpropviz.engine.kinds.registry import loss_kinds
 from backpropviz.engine.model import Model
 from backpropviz.engine.value import Shape
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.number_text import real_number, whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
@@ -33,7 +33,7 @@ from backpropviz.ui.editor.layer_form import (
     show_refusal,
     text_line,
 )
-from backpropviz.ui.editor.settings import ChoiceChip, EditorLine, SettingFields, setting_title
+from backpropviz.ui.editor.settings import ChoiceChip, EditorLine, SettingFields
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _MOST_NUMBERED = 1000
@@ -44,9 +44,11 @@ class ImageSettings:
     """The input's shape as fields."""
 
     kind: ClassVar[str] = "image"
-    colors: Literal["gray", "RGB"]
-    height: int
-    width: int
+    colors: Literal["gray", "RGB"] = setting(
+        Setting("Colors", "One channel for gray, three for red, green and blue.")
+    )
+    height: int = setting(Setting("Height", "Rows of pixels.", 1, unit="pixels"))
+    width: int = setting(Setting("Width", "Columns of pixels.", 1, unit="pixels"))
 
     @property
     def shape(self) -> Shape:
@@ -98,7 +100,7 @@ class ImageForm(EditorForm):
         if field != "colors" and not isinstance(value, int):
             return "Use a whole number of pixels."
         shape = replace(settings, **{field: value}).shape  # type: ignore[arg-type]
-        label = f"{setting_title(field)} of the image"
+        label = f"{setting_of(settings, field).title} of the image"
         return self._controller.edit(label, partial(ends.change_input_shape, shape=shape))
 
 
@@ -109,7 +111,7 @@ class LossForm(EditorForm):
         super().__init__()
         self._controller = controller
         self.kind = ChoiceChip("Loss")
-        self.kind.set_choices([(kind, loss_title(kind), "") for kind in loss_kinds()])
+        self.kind.set_choices([(kind, cls.about.title, "") for kind, cls in loss_kinds().items()])
         self.kind.chosen.connect(self._change_kind)
         self.classes = text_line(
             "Classes",
@@ -132,7 +134,7 @@ class LossForm(EditorForm):
         """Follow the controller."""
         draft = self._controller.draft
         self.say_problem(self._controller.survey.problem_at("loss"))
-        self.kind.show_value(loss_title(draft.loss.kind))
+        self.kind.show_value(draft.loss.about.title)
         self.classes.setText(", ".join(draft.class_names))
         show_refusal(self.classes_note, "")
         if self.fields is None or self.fields.kind != draft.loss.kind:
@@ -145,7 +147,8 @@ class LossForm(EditorForm):
         self.kind.use_theme(colors)
 
     def _change(self, field: str, value: object) -> str:
-        label = f"{setting_title(field)} of the loss"
+        loss = self._controller.draft.loss
+        label = f"{setting_of(loss, field).title} of the loss"
         change = partial(ends.change_loss_setting, field=field, value=value)
         return self._controller.edit(label, change).removeprefix("loss: ")
 
@@ -168,11 +171,6 @@ def class_names(text: str) -> tuple[str, ...]:
     if count is not None:
         return tuple(str(number) for number in range(count))
     return tuple(part.strip() for part in plain.split(",") if part.strip())
-
-
-def loss_title(kind: str) -> str:
-    """`Cross-entropy`."""
-    return kind.replace("_", "-" if "entropy" in kind else " ").capitalize()
 
 
 _SEED = "[0-9]{0,9}"
@@ -259,7 +257,7 @@ class PictureDialog(FramedDialog):
         super().__init__(parent, "Which picture?")
         self._model = model
         self.asked: AskedPicture | None = None
-        self._needs_target = model.network.loss.kind != "cross_entropy"
+        self._needs_target = not model.network.loss.about.is_of_classes
         self._hint = f"{model.title} has no example yet: show it a picture."
         self.say(self._hint)
         self.target = text_line("Target")

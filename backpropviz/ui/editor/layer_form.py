@@ -18,20 +18,15 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.catalog import catalog, entry_of
+from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
 from backpropviz.engine.value import Shape, shape_text
+from backpropviz.frozen import setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.editor.draft import DraftController
-from backpropviz.ui.editor.settings import (
-    LABEL_WIDTH,
-    ChoiceChip,
-    EditorLine,
-    SettingFields,
-    setting_title,
-)
+from backpropviz.ui.editor.settings import LABEL_WIDTH, ChoiceChip, EditorLine, SettingFields
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 
@@ -226,7 +221,7 @@ class InputsField(QWidget):
     def show_inputs(self, draft: Draft, found: Survey, name: str) -> None:
         """Show what a layer reads, and offer what it may read."""
         node = draft.node(name)
-        is_join = entry_of(node.layer.kind).is_join
+        is_join = node.layer.about.is_join
         sources = draft.sources(name)
         self._inputs, self._nearest = node.inputs, sources[-1]
         self._make_rows(len(node.inputs))
@@ -327,10 +322,10 @@ class LayerForm(EditorForm):
         controller = self._controller
         draft, found, name = controller.draft, controller.survey, controller.chosen
         node, facts = draft.node(name), found.facts(name)
-        entry = entry_of(node.layer.kind)
+        about = node.layer.about
         self.say_problem(found.problem_at(name))
-        self.kind.show_value(entry.title)
-        self.help.setText(entry.help)
+        self.kind.show_value(about.title)
+        self.help.setText(about.help)
         if self._name != name:
             show_refusal(self.name_note, "")
         self.name_line.setText(name)
@@ -351,7 +346,7 @@ class LayerForm(EditorForm):
 
     def _change_setting(self, field: str, value: object) -> str:
         name = self._name
-        label = f"{setting_title(field)} of {name}"
+        label = f"{setting_of(self._controller.draft.node(name).layer, field).title} of {name}"
         change = partial(edits.change_setting, name=name, field=field, value=value)
         return self._controller.edit(label, change).removeprefix(f"{name}: ")
 
@@ -382,8 +377,8 @@ def _kinds() -> list[tuple[str, str, str] | None]:
     result: list[tuple[str, str, str] | None] = []
     family = None
     for entry in catalog().values():
-        if family not in {None, entry.family}:
+        if family not in {None, entry.about.family}:
             result.append(None)
-        family = entry.family
-        result.append((entry.kind, entry.title, entry.help))
+        family = entry.about.family
+        result.append((entry.kind, entry.about.title, entry.about.help))
     return result

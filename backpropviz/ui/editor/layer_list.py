@@ -38,9 +38,10 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.catalog import Entry, Family, catalog, entry_of
+from backpropviz.engine.architecture.catalog import Entry, catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
-from backpropviz.engine.layers.protocol import LOSS_NAME, Layer
+from backpropviz.engine.kinds.kind import Family
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Layer
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.engine.value import shape_text
 from backpropviz.figures.network_map import layer_summary, loss_summary
@@ -103,17 +104,17 @@ def _layer(node: Node, facts: LayerSurvey, found: Survey) -> DraftRow:
     problem = found.problem_at(node.name)
     shape = shape_text(facts.output) if facts.output else "does not fit" if problem else UNKNOWN
     count = f"{facts.parameters:,}" if facts.parameters else ""
-    entry = entry_of(node.layer.kind)
-    return DraftRow(node.name, layer_words(node), ICONS[entry.family], shape, count, problem)
+    about = node.layer.about
+    return DraftRow(node.name, layer_words(node), ICONS[about.family], shape, count, problem)
 
 
 def layer_words(node: Node) -> str:
     """The layer's settings, or its kind; nothing where the name says it all."""
-    entry, words = entry_of(node.layer.kind), layer_summary(node)
+    about, words = node.layer.about, layer_summary(node)
     if words and words != node.layer.kind.replace("_", " "):
         return words
-    is_told = node.name.rstrip("0123456789") == entry.title.lower()
-    return "" if is_told else entry.title
+    is_told = node.name.rstrip("0123456789") == about.title.lower()
+    return "" if is_told else about.title
 
 
 ROW_HEIGHT = 42
@@ -306,6 +307,8 @@ class _LayerPainter(QStyledItemDelegate):
 
 
 _WIDTH = 380
+_MOST_ROWS = 20
+"""So many fit on a screen of 768 pixels; the others are scrolled to."""
 
 
 class KindChooser(Floating):
@@ -330,7 +333,7 @@ class KindChooser(Floating):
 
     def place(self, area: QRect) -> QRect:
         """Below its button, as far as the window has room."""
-        height = min(102 + LIST_ROW_HEIGHT * len(catalog()), area.height() - 16)
+        height = min(102 + LIST_ROW_HEIGHT * min(len(catalog()), _MOST_ROWS), area.height() - 16)
         left = min(self._corner.x(), area.width() - _WIDTH - 8)
         top = min(self._corner.y(), area.height() - height - 8)
         return QRect(max(8, left), max(8, top), _WIDTH, height)
@@ -349,7 +352,7 @@ class KindChooser(Floating):
 
     def _tell(self) -> None:
         key = self.rows.current_key
-        self.help.setText(catalog()[key].help if key else "")
+        self.help.setText(catalog()[key].about.help if key else "")
 
     def take(self) -> None:
         """Choose the marked kind, and leave."""
@@ -359,17 +362,17 @@ class KindChooser(Floating):
 
 def _row(entry: Entry, last: Entry | None) -> Row:
     """A kind; the first one of its family names that."""
-    is_first = last is None or last.family is not entry.family
-    family = entry.family.value if is_first else ""
-    return Row(entry.kind, entry.title, family, is_quiet=True, help=entry.help)
+    is_first = last is None or last.about.family is not entry.about.family
+    family = entry.about.family.value if is_first else ""
+    return Row(entry.kind, entry.about.title, family, is_quiet=True, help=entry.about.help)
 
 
 def _cost(text: str, entry: Entry) -> int | None:
     """Without letters all kinds keep their order; a family's name finds its members, last."""
     if not text.strip():
         return 0
-    own = match(text, f"{entry.title} {entry.word} {entry.kind}")
-    family = match(text, entry.family.value)
+    own = match(text, f"{entry.about.title} {entry.about.word} {entry.kind}")
+    family = match(text, entry.about.family.value)
     costs = [cost for cost in (own, None if family is None else family + 1000) if cost is not None]
     return min(costs, default=None)
 
@@ -434,7 +437,7 @@ class LayerPanel(QFrame):
 
     def add_layer(self, kind: str) -> None:
         """Add a layer with the usual settings of its kind."""
-        self._add(entry_of(kind).layer, f"add {entry_of(kind).title}")
+        self._add(entry_of(kind).layer, f"add {entry_of(kind).about.title}")
 
     def double_layer(self, name: str) -> None:
         """Add a layer like another one behind it."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import Field, fields
-from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from PySide6.QtCore import QEvent, QKeyCombination, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from backpropviz.engine.fields import Configuration
-from backpropviz.engine.layers.protocol import MODE_FIELDS, Moded
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
+from backpropviz.frozen import Setting, setting_of
 from backpropviz.number_text import LARGEST_WHOLE, real_number, whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, MONO, ROW
@@ -84,62 +85,6 @@ def _is_list(hint: Any) -> bool:
     )
 
 
-_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
-    {
-        "out_channels": ("Filters", "How many filters; each makes one map of the output."),
-        "kernel_size": ("Window", "Its side in pixels; height, width where they differ: 3, 5."),
-        "stride": ("Stride", "Pixels from window to window; height, width where they differ."),
-        "padding": (
-            "Padding",
-            "Pixels at each side; “same” keeps the size; top, bottom; left, right: 0, 1; 0, 1.",
-        ),
-        "dilation": ("Dilation", "Distance between the pixels that a window reads; 1 is none."),
-        "groups": ("Groups", "The channels are split into so many parts that do not mix."),
-        "bias": ("Bias", "One number for each output that is added to the sum."),
-        "flip": ("Turn kernels", "Turn the kernels by 180°: a convolution in the strict sense."),
-        "out_features": ("Outputs", "How many numbers the layer gives."),
-        "negative_slope": ("Slope below 0", "What a negative value is multiplied with."),
-        "at_zero": ("Slope at 0", "0 as in PyTorch; ½ and 1 are possible, too."),
-        "shared": ("One slope", "One slope for all channels, or one for each."),
-        "approximate": ("Approximation", "Exact, or the usual approximation by tanh."),
-        "ceil_mode": ("Partial windows", "Count a last window that reaches over the border."),
-        "ties": ("At a tie", "Which of equal largest values takes the gradient."),
-        "count_include_pad": ("Count padding", "Whether the mean counts padded pixels as 0."),
-        "output_size": ("Windows", "How many, down and across; “–” keeps the input's: 4, –."),
-        "shape": ("Shape", "Sizes without the batch; one may be −1 for what is left: 16, −1."),
-        "value": ("Value", "What the frame is filled with."),
-        "eps": ("Epsilon", "Added to the variance, so that nothing is divided by 0."),
-        "momentum": ("Momentum", "How far the running statistics follow each batch."),
-        "affine": ("Scale and shift", "Learn a scale and a shift for each channel."),
-        "p": ("Probability", "Which part of the values becomes 0 in training."),
-        "colors": ("Colors", "One channel for gray, three for red, green and blue."),
-        "height": ("Height", "Rows of pixels."),
-        "width": ("Width", "Columns of pixels."),
-        "reduction": ("Batch", "The losses of a batch are averaged or summed."),
-        "label_smoothing": ("Smoothing", "The share of the target given to all classes alike."),
-        "class_weights": ("Class weights", "How much each class counts; empty: all the same."),
-        "half": ("Half", "½ of the squared error, whose gradient is x − t."),
-    }
-)
-
-_CHOICES: Final[Mapping[object, str]] = MappingProxyType({"none": "exact"})
-
-
-def setting_title(field: str) -> str:
-    """A short name for a person."""
-    return _WORDS[field][0] if field in _WORDS else field.replace("_", " ").capitalize()
-
-
-def setting_help(field: str) -> str:
-    """One sentence, or nothing."""
-    return _WORDS[field][1] if field in _WORDS else ""
-
-
-def choice_text(value: object) -> str:
-    """What an option is called."""
-    return _CHOICES.get(value, str(value))
-
-
 _CONTROL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 _UNDO = (
     QKeyCombination(_CONTROL, Qt.Key.Key_Z),
@@ -173,12 +118,12 @@ class SettingLine(EditorLine):
 
     given = Signal()
 
-    def __init__(self, field: str, hint: Any) -> None:
+    def __init__(self, field: str, about: Setting, hint: Any) -> None:
         super().__init__()
         self.field, self.hint = field, hint
         self.setFont(qfont(MONO))
-        self.setAccessibleName(setting_title(field))
-        self.setToolTip(setting_help(field))
+        self.setAccessibleName(about.title)
+        self.setToolTip(about.help)
         if may_be_empty(hint):
             self.setPlaceholderText("as usual")
         self.editingFinished.connect(self._give)
@@ -225,7 +170,8 @@ class SettingFields(QWidget):
         self._grid.setColumnStretch(1, 1)
         hints = get_type_hints(type(configuration))
         for number, field in enumerate(settings_of(configuration)):
-            self._add(number, field.name, hints[field.name])
+            about = setting_of(configuration, field.name)
+            self._add(number, field.name, about, hints[field.name])
         self.show_values(configuration)
 
     def show_values(self, configuration: Configuration) -> None:
@@ -244,11 +190,11 @@ class SettingFields(QWidget):
         """What is said below a field."""
         return self._notes[name].text() if not self._notes[name].isHidden() else ""
 
-    def _add(self, number: int, name: str, hint: Any) -> None:
-        label = PlainLabel(setting_title(name))
+    def _add(self, number: int, name: str, about: Setting, hint: Any) -> None:
+        label = PlainLabel(about.title)
         label.setFont(qfont(ROW))
-        label.setToolTip(setting_help(name))
-        control = self._control(name, hint)
+        label.setToolTip(about.help)
+        control = self._control(name, about, hint)
         label.setBuddy(control)
         note = PlainLabel()
         note.setObjectName("Refusal")
@@ -264,24 +210,24 @@ class SettingFields(QWidget):
         self._grid.addLayout(cell, number, 1)
         self.controls[name], self._notes[name] = control, note
 
-    def _control(self, name: str, hint: Any) -> SettingLine | QCheckBox | Segmented:
+    def _control(self, name: str, about: Setting, hint: Any) -> SettingLine | QCheckBox | Segmented:
         options = choices_of(hint)
         if hint is bool:
             box = QCheckBox()
             box.setObjectName(name)
             box.setFixedHeight(28)
-            box.setAccessibleName(setting_title(name))
-            box.setToolTip(setting_help(name))
+            box.setAccessibleName(about.title)
+            box.setToolTip(about.help)
             box.clicked.connect(self._take_tick)
             return box
         if options:
-            choice = Segmented(setting_title(name))
+            choice = Segmented(about.title)
             choice.setObjectName("Segmented")
             choice.setProperty("setting", name)
-            choice.set_choices([(choice_text(o), o, setting_help(name)) for o in options])
+            choice.set_choices([(about.options.get(o, str(o)), o, about.help) for o in options])
             choice.chosen.connect(self._take_choice)
             return choice
-        line = SettingLine(name, hint)
+        line = SettingLine(name, about, hint)
         line.given.connect(self._take_line)
         return line
 

@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.draft import Draft, DraftProblem, Survey, draft_of
 from backpropviz.engine.architecture.presets import PRESETS, preset
-from backpropviz.engine.layers.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.errors import UserError

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.backprop import forward
+from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.model import EVAL, Mode, with_mode
 from backpropviz.engine.record import Settings
 from backpropviz.engine.tape import Tape, operations
@@ -251,7 +252,9 @@ def probe_samples(run: Run) -> Samples:
 
 def shown_layers(run: Run) -> tuple[str, ...]:
     """The layers whose outputs are worth a look: all but those that only reshape."""
-    return tuple(node.name for node in run.network.nodes if node.layer.kind != "flatten")
+    return tuple(
+        node.name for node in run.network.nodes if node.layer.about.pattern is not Pattern.RESHAPED
+    )
 
 
 def activations(run: Run, trained: Trained, number: int) -> dict[str, Array]:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.samples import Augmentation, Dataset, Samples
 from backpropviz.errors import UserError
 from backpropviz.figures.training.answers import (

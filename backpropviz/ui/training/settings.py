@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
 
 from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.model import Model
-from backpropviz.engine.optimizer import Adam, Sgd, optimizer_from_fields
+from backpropviz.engine.optimizer import Adam, Sgd, optimizer_from_fields, optimizer_kinds
 from backpropviz.engine.training.run import INITIAL, Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.samples import Augmentation, Dataset
 from backpropviz.engine.training.trainer import check_last_batch
@@ -115,10 +115,7 @@ def _number(text: str, title: str) -> int | float:
 
 
 OPTIMIZERS: Final[Mapping[str, str]] = {
-    "sgd": "SGD",
-    "rmsprop": "RMSProp",
-    "adam": "Adam",
-    "adamw": "AdamW",
+    kind: cls.about.title for kind, cls in optimizer_kinds().items()
 }
 _TITLES: Final[Mapping[str, str]] = {
     "learning_rate": "Learning rate",
@@ -272,9 +269,7 @@ class HyperparameterForm(QWidget):
         kind = _chosen(self.sender())
         if self._shown is None or kind == self._shown.optimizer.kind:
             return
-        fields: dict[str, object] = {KIND_FIELD: kind}
-        if kind == "sgd":
-            fields |= {"learning_rate": 0.02, "momentum": 0.9}
+        fields = {KIND_FIELD: kind, **optimizer_kinds()[kind].about.usual}
         self._choose(replace(self._shown, optimizer=optimizer_from_fields(fields)))
 
     def _choose_schedule(self) -> None:

@@ -25,7 +25,7 @@ from backpropviz.engine.architecture.draft import (
 )
 from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.gradcheck import check, plan, report
-from backpropviz.engine.layers.activation import Tanh
+from backpropviz.engine.kinds.activation import Tanh
 from backpropviz.engine.nudge import base_point_of
 from backpropviz.engine.record import Settings, run
 from backpropviz.errors import UserError

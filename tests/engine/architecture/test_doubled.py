@@ -15,14 +15,14 @@ from backpropviz.diagnosis.watch import begin_diagnosis
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.draft import doubled, draft_of, survey
-from backpropviz.engine.layers.activation import Sigmoid
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer, Loss
-from backpropviz.engine.layers.reshaping import Reshape
-from backpropviz.engine.layers.softmax import Softmax
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import Sigmoid
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.shape import Reshape
+from backpropviz.engine.kinds.softmax import Softmax
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from tests.diagnosis.watched import row
 

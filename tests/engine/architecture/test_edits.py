@@ -11,10 +11,10 @@ from backpropviz.engine.architecture.catalog import catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, build_network, draft_of, survey
 from backpropviz.engine.architecture.edits import DraftHistory
 from backpropviz.engine.architecture.presets import preset
-from backpropviz.engine.layers.activation import ReLU, Tanh
-from backpropviz.engine.layers.joining import Add
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.registry import layer_kinds
+from backpropviz.engine.kinds.activation import ReLU, Tanh
+from backpropviz.engine.kinds.join import Add
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.registry import layer_kinds
 from backpropviz.errors import UserError
 from tests.engine.architecture.drafting import STARTS, STEPS, Step
 
@@ -190,4 +190,4 @@ def test_an_edit_that_changes_nothing_is_not_remembered() -> None:
 
 
 def test_new_names_are_not_taken() -> None:
-    assert edits.free_name(lenet(), entry_of("dense").word) == "dense4"
+    assert edits.free_name(lenet(), entry_of("dense").about.word) == "dense4"

@@ -8,7 +8,7 @@ from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.draft import Draft, draft_of, survey
 from backpropviz.engine.architecture.presets import preset
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 
 
 def lenet() -> Draft:

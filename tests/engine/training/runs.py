@@ -6,14 +6,14 @@ from itertools import islice
 
 import numpy as np
 
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.optimizer import Optimizer, Sgd

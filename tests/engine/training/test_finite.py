@@ -8,11 +8,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.tape import Phase, Tape, operations

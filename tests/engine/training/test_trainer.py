@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from backpropviz.engine.layers.activation import Sigmoid, Tanh
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import Sigmoid, Tanh
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.training.checkpoints import Moment

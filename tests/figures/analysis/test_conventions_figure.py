@@ -16,11 +16,11 @@ from backpropviz.engine.conventions import (
     evidence,
     with_conventions,
 )
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import IMAGE, Layer
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.nudge import BasePoint, base_point
 from backpropviz.engine.record import record
@@ -56,7 +56,8 @@ def switched(name: str, convention: Convention, option: Option) -> Comparison:
     own = conventions_of(view.tape.network).with_option(convention, option)
     network = with_conventions(view.tape.network, own)
     optimizer = view.model.optimizer
-    after = record(network, view.model.parameters, example.image, example.target, optimizer)
+    image = example.image.astype(view.tape[IMAGE].dtype)
+    after = record(network, view.model.parameters, image, example.target, optimizer)
     return compared(view.tape, after)
 
 

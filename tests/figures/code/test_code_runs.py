@@ -9,20 +9,19 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from backpropviz.engine.layers.activation import LeakyReLU, ReLU
-from backpropviz.engine.layers.adaptive_pooling import AdaptiveAvgPool2d
-from backpropviz.engine.layers.binary_cross_entropy import BinaryCrossEntropy
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.padding import Pad
-from backpropviz.engine.layers.pooling import AvgPool2d, MaxPool2d
-from backpropviz.engine.layers.prelu import PReLU
-from backpropviz.engine.layers.protocol import Layer, Loss
-from backpropviz.engine.layers.reshaping import Flatten, Reshape
-from backpropviz.engine.layers.softmax import Softmax
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.activation import LeakyReLU, ReLU
+from backpropviz.engine.kinds.adaptive_pooling import AdaptiveAvgPool2d
+from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.prelu import PReLU
+from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
+from backpropviz.engine.kinds.softmax import Softmax
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Adam, Sgd
 from backpropviz.engine.record import Settings, record, run

@@ -9,7 +9,7 @@ import pytest
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.draft import Draft, draft_of, survey
 from backpropviz.engine.architecture.presets import PRESETS, preset
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.figures.diagram import architecture_diagram, compact, lay_out
 from backpropviz.scene.marks import Path, Rect, Text
 from backpropviz.scene.theme import DARK, LIGHT

@@ -7,10 +7,10 @@ import pytest
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.timeline import Depth, LoopOrder
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.joining import Add
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.join import Add
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.network import Node
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 import numpy as np
 
 from backpropviz.debugger.timeline import Depth, LoopOrder
-from backpropviz.engine.layers.pooling import MaxPool2d
+from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.ties import TieRule
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.timeline import Depth, LoopOrder
-from backpropviz.engine.layers.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.ties import TieRule
 from backpropviz.engine.value import Address, parse
 from backpropviz.figures.stage.panel import Mood

@@ -13,15 +13,15 @@ import pytest
 from backpropviz.debugger.state import SessionState, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline, find
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.activation import ReLU
-from backpropviz.engine.layers.batch_norm import BatchNorm2d
-from backpropviz.engine.layers.convolution import Conv2d
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.dropout import Dropout
-from backpropviz.engine.layers.pooling import MaxPool2d
-from backpropviz.engine.layers.protocol import IMAGE, TARGET, Layer
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.activation import ReLU
+from backpropviz.engine.kinds.batch_norm import BatchNorm2d
+from backpropviz.engine.kinds.convolution import Conv2d
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.dropout import Dropout
+from backpropviz.engine.kinds.pooling import MaxPool2d
+from backpropviz.engine.kinds.protocol import IMAGE, TARGET, Layer
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Mode, Model
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from backpropviz.debugger.state import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline, find
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.cross_entropy import CrossEntropy
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.reshaping import Flatten
+from backpropviz.engine.kinds.cross_entropy import CrossEntropy
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.record import record

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.files.data.arrays import opened_npz
 from backpropviz.files.data.catalog import Wanted, class_mapping
 from backpropviz.files.data.load import Choices, DataReading, read_dataset

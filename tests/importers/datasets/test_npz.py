@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.engine.layers.dense import Dense
-from backpropviz.engine.layers.protocol import Layer
-from backpropviz.engine.layers.reshaping import Flatten
-from backpropviz.engine.layers.squared_error import SquaredError
+from backpropviz.engine.kinds.dense import Dense
+from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.shape import Flatten
+from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
 from backpropviz.engine.value import Array
 from backpropviz.errors import UserError

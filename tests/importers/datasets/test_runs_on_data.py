@@ -10,7 +10,7 @@ import pytest
 
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.run import Hyperparameters, new_run
 from backpropviz.engine.training.trainer import updates
 from backpropviz.files.data.load import Choices, one_image, read_dataset

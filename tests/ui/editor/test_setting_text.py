@@ -8,11 +8,11 @@ import pytest
 
 from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.fields import to_fields
-from backpropviz.engine.layers.protocol import MODE_FIELDS, Moded
-from backpropviz.engine.layers.registry import layer_from_fields, loss_kinds
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
+from backpropviz.engine.kinds.registry import layer_from_fields, loss_kinds
+from backpropviz.frozen import setting_of
 from backpropviz.ui.editor.end_forms import class_names
 from backpropviz.ui.editor.settings import (
-    _WORDS,
     choices_of,
     may_be_empty,
     read_setting,
@@ -67,7 +67,9 @@ def test_every_setting_has_words() -> None:
             if name in getattr(cls, "__dataclass_fields__", {}) and name != "kind":
                 found: Any = cls
                 if found.__dataclass_fields__[name]._field_type.name == "_FIELD":
-                    assert name in _WORDS
+                    about = setting_of(cls, name)
+                    assert about.title
+                    assert about.help.endswith(".")
 
 
 def test_hints_say_what_a_line_may_hold() -> None:

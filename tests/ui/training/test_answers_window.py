@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.engine.training.trainer import validated

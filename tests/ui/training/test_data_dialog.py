@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
-from backpropviz.engine.sgd import Sgd
+from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.samples import Augmentation
 from backpropviz.files.data.load import Choices
 from backpropviz.scene.marks import Pixels, Rect

@@ -1,0 +1,1 @@
+"""One optimizer a file: its settings, its update, its nests and its words."""
