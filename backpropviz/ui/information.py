@@ -27,7 +27,8 @@ from backpropviz.engine.network import Network, Node
 from backpropviz.engine.value import shape_text
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, MONO, ROW
-from backpropviz.ui.actions import ACTIONS, ActionSpec, Scope, key_text
+from backpropviz.ui.action_table import ACTIONS, ActionSpec, Scope
+from backpropviz.ui.actions import key_text
 from backpropviz.ui.appearance import THEME_CHOICES, chosen_theme_name
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.dialog import FramedDialog, form

@@ -12,7 +12,8 @@ from backpropviz.frozen import frozen
 from backpropviz.number_text import is_whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, Theme
-from backpropviz.ui.actions import ACTIONS, key_text
+from backpropviz.ui.action_table import ACTIONS
+from backpropviz.ui.actions import key_text
 from backpropviz.ui.floating import Floating, match
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
