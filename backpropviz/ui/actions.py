@@ -12,7 +12,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.action_table import ACTIONS, ActionSpec, Needs, Scope, action_spec
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.plain_text import plain_tip, plain_title
 
 
 @frozen
@@ -147,7 +147,7 @@ def key_text(key: str) -> str:
 
 
 def _qaction(spec: ActionSpec, window: QWidget) -> QAction:
-    action = QAction(spec.title, window)
+    action = QAction(plain_title(spec.title), window)
     action.setObjectName(spec.name)
     if spec.scope is Scope.WINDOW:
         action.setShortcuts([QKeySequence(key) for key in spec.keys])

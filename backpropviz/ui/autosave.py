@@ -1,21 +1,23 @@
-"""Keeping what is open against a crash, and the offer to resume what a window has left."""
+"""Unsaved work: kept against a crash, asked about at the end, and offered again to be resumed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import QObject, QSettings, Qt, QTimer, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtCore import QObject, QSettings, QTimer, Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from backpropviz.files.atomic import remove_leftovers
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG
 from backpropviz.ui import recent
 from backpropviz.ui.background import Background
+from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.host import Host
 from backpropviz.ui.kept_work import (
     KeptDraft,
@@ -28,6 +30,7 @@ from backpropviz.ui.kept_work import (
     new_work_folder,
 )
 from backpropviz.ui.opened import Opened, target_text
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.recent import read_preferences, when_text
 from backpropviz.ui.session_file import place_to_json
 
@@ -241,13 +244,12 @@ class ResumeOffer(QFrame):
     def __init__(self, summary: WorkSummary) -> None:
         super().__init__()
         self.setObjectName("Card")
-        heading = QLabel(self._heading(summary))
+        heading = PlainLabel(self._heading(summary))
         heading.setFont(qfont(BODY_STRONG))
         heading.setObjectName("Plain")
-        text = QLabel(self._text(summary))
+        text = PlainLabel(self._text(summary))
         text.setObjectName("Secondary")
         for label in (heading, text):
-            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
         self.discard = QPushButton("Discard")
         self.discard.clicked.connect(self._ask_twice)
@@ -371,3 +373,50 @@ def _written_to() -> tuple[Path, ...]:
 def _tidy(folders: tuple[Path, ...]) -> None:
     for folder in folders:
         remove_leftovers(folder)
+
+
+class ClosingChoice(Enum):
+    """What is to become of work that is in no file."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    CANCEL = "cancel"
+
+
+class ClosingDialog(FramedDialog):
+    """Enter keeps, Esc stays."""
+
+    def __init__(self, parent: QWidget, unsaved: tuple[str, ...], *, is_training: bool) -> None:
+        super().__init__(parent, "Close with unsaved work?")
+        self.answer = ClosingChoice.CANCEL
+        self.setMinimumWidth(480)
+        stops = "The training stops after this update. " if is_training else ""
+        self.say(stops + "What is in no file yet can be kept: it is offered when you start again.")
+        for text in unsaved:
+            line = PlainLabel(f"•  {text[:1].upper()}{text[1:]}")
+            line.setWordWrap(True)
+            self.body.addWidget(line)
+        self.discard = self.add_button("Discard")
+        self.cancel = self.add_button("Cancel")
+        self.keep = self.add_button("Keep and close", is_primary=True)
+        self.discard.clicked.connect(self._discard)
+        self.cancel.clicked.connect(self.reject)
+        self.keep.clicked.connect(self._keep)
+        self.keep.setFocus()
+
+    def _discard(self) -> None:
+        self.answer = ClosingChoice.DISCARD
+        self.accept()
+
+    def _keep(self) -> None:
+        self.answer = ClosingChoice.KEEP
+        self.accept()
+
+
+def ask_to_close(parent: QWidget, unsaved: tuple[str, ...], *, is_training: bool) -> ClosingChoice:
+    """What to do with unsaved work."""
+    dialog = ClosingDialog(parent, unsaved, is_training=is_training)
+    dialog.exec()
+    answer = dialog.answer
+    dialog.deleteLater()
+    return answer

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from backpropviz.ui.controls import Offer
     from backpropviz.ui.pointing import Pointing
     from backpropviz.ui.requests import OpenRequest
+    from backpropviz.ui.shell import StatusLine
     from backpropviz.ui.stage_view import StageView
-    from backpropviz.ui.status_line import StatusLine
 
 
 class Host(Protocol):

@@ -227,7 +227,7 @@ class MainWindow(Shell):
         is_logout = isinstance(application, QApplication) and application.isSavingSession()
         if not self.asks_before_closing or bench is None or not unsaved or is_logout:
             return True
-        from backpropviz.ui.closing import ClosingChoice, ask_to_close
+        from backpropviz.ui.autosave import ClosingChoice, ask_to_close
 
         answer = ask_to_close(self, unsaved, is_training=bench.training.is_running)
         if answer is ClosingChoice.KEEP and not self._can_keep():

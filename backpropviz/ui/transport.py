@@ -25,7 +25,7 @@ from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.recent import INTERVALS_MS, speed_text
 
 HEIGHT: Final = 48
@@ -111,8 +111,8 @@ class Transport(QFrame):
         self._row.addWidget(self._depth)
 
     def _depth_entry(self, depth: Depth) -> QAction:
-        entry = QAction(_depth_title(depth), self)
-        entry.setToolTip(_depth_help(depth))
+        entry = QAction(plain_title(_depth_title(depth)), self)
+        entry.setToolTip(plain_tip(_depth_help(depth)))
         entry.setData(depth)
         entry.triggered.connect(self._want_depth)
         return entry
