@@ -59,7 +59,7 @@ def test_digits_that_only_look_like_a_step(window: MainWindow, open_in: Open) ->
         with pytest.raises(UserError) as told:
             command_for(text, opened)
         assert len(str(told.value)) < 300
-    with pytest.raises(UserError, match="There is no step 9{19}…: give a number"):
+    with pytest.raises(UserError, match=r"There is no step 9{19}…: give a number"):
         command_for("9" * 5000, opened)
     palette = window.command_palette()
     for text in ("²", "9" * 5000):

@@ -1,4 +1,4 @@
-"""The gradient check as a window: it runs beside the debugger and can be stopped."""
+"""Gradients held against finite differences: the check of all, of one, and of conventions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a value came from, and what it feeds: a way through the pass, stop by stop."""
+"""Where a value came from and what it feeds, stop by stop; and everything a weight meets."""
 
 from __future__ import annotations
 
