@@ -322,5 +322,5 @@ def _by_members(file: BinaryIO, name: str) -> FileKind | None:
         return _NUMPY
     if "mimetype" in members or "[Content_Types].xml" in members:
         return FileKind("", "an Office document", "save its picture as PNG")
-    is_ours = suffix == ".bpv"
+    is_ours = suffix == ".bpv" or "data.json" in members  # the data beside a run
     return FileKind("", "a zip archive", _PACKED) if members and not is_ours else None

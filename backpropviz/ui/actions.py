@@ -1,13 +1,8 @@
-"""Every action of the window, once: menus, toolbar, palette and shortcut sheet come from here.
-
-An action is data. What it does is bound by the window under its `name`; when it can be used follows
-from `needs`, and for the debugger's commands from the command itself.
-"""
+"""The actions of the table as Qt has them: what they do, when they can be used, how they look."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
@@ -15,41 +10,9 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from backpropviz.frozen import frozen
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.action_table import (
-    ANALYSIS_ACTIONS,
-    EDIT_ACTIONS,
-    FILE_ACTIONS,
-    HELP_ACTIONS,
-    PLACE_ACTIONS,
-    STEPPING_ACTIONS,
-    TRAINING_ACTIONS,
-    VIEW_ACTIONS,
-    WAY_ACTIONS,
-    ActionSpec,
-    Needs,
-    Scope,
-)
+from backpropviz.ui.action_table import ACTIONS, ActionSpec, Needs, Scope, action_spec
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.plain_text import plain_tip
-
-__all__ = ["ACTIONS", "ActionSpec", "Needs", "Scope", "action_spec"]
-
-ACTIONS: Final[tuple[ActionSpec, ...]] = (
-    *FILE_ACTIONS,
-    *EDIT_ACTIONS,
-    *VIEW_ACTIONS,
-    *STEPPING_ACTIONS,
-    *PLACE_ACTIONS,
-    *WAY_ACTIONS,
-    *ANALYSIS_ACTIONS,
-    *TRAINING_ACTIONS,
-    *HELP_ACTIONS,
-)
-
-
-def action_spec(name: str) -> ActionSpec:
-    """The action of that name."""
-    return next(spec for spec in ACTIONS if spec.name == name)
+from backpropviz.ui.plain_text import plain_tip, plain_title
 
 
 @frozen
@@ -79,11 +42,6 @@ class ActionSet(QObject):
 
     def __getitem__(self, name: str) -> QAction:
         return self.by_name[name]
-
-    @staticmethod
-    def spec(name: str) -> ActionSpec:
-        """What the table says of an action."""
-        return _BY_NAME[name]
 
     def bind(self, handlers: Mapping[str, Callable[[], object]]) -> None:
         """Say what actions do; a handler must be a bound method."""
@@ -131,14 +89,14 @@ class ActionSet(QObject):
     def color(self, names: Iterable[str]) -> None:
         """Draw the icons of some actions in the theme's colors."""
         for name in set(names) - self._colored:
-            spec = _BY_NAME[name]
+            spec = action_spec(name)
             if spec.icon:
                 tinted = icon(spec.icon, self._theme.text, faint(self._theme), stroke=1.5)
                 self.by_name[name].setIcon(tinted)
             self._colored.add(name)
 
     def _color_all(self) -> None:
-        self.color(_BY_NAME)
+        self.color(self.by_name)
 
     def enable(
         self,
@@ -173,10 +131,7 @@ class ActionSet(QObject):
         """Enable a command, or disable it and say why."""
         action = self.by_name[name]
         action.setEnabled(refusal is None)
-        action.setToolTip(plain_tip(tool_tip(_BY_NAME[name], refusal)))
-
-
-_BY_NAME = {spec.name: spec for spec in ACTIONS}
+        action.setToolTip(plain_tip(tool_tip(action_spec(name), refusal)))
 
 
 def tool_tip(spec: ActionSpec, refusal: str | None = None) -> str:
@@ -192,7 +147,7 @@ def key_text(key: str) -> str:
 
 
 def _qaction(spec: ActionSpec, window: QWidget) -> QAction:
-    action = QAction(spec.title, window)
+    action = QAction(plain_title(spec.title), window)
     action.setObjectName(spec.name)
     if spec.scope is Scope.WINDOW:
         action.setShortcuts([QKeySequence(key) for key in spec.keys])

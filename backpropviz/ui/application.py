@@ -18,8 +18,8 @@ from backpropviz.version import __version__
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from backpropviz.ui.closing import Ending
     from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.process import Ending
 
 
 def run_window(
@@ -36,7 +36,7 @@ def run_window(
         MachineError: there is no display, or Qt lacks a library.
     """
     check_display()
-    from backpropviz.ui.closing import ended_by_signals
+    from backpropviz.ui.process import ended_by_signals
 
     with ended_by_signals() as ending:
         return _run(

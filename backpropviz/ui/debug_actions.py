@@ -40,17 +40,17 @@ from backpropviz.engine.record import read_target
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.number_text import real_number
 from backpropviz.ui.controller import command_for
-from backpropviz.ui.controls import Offer, file_name, shortened, show_notice
+from backpropviz.ui.controls import Offer, file_name, shortened
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject, target_text
 from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.recent import read_preferences, write_preferences
 from backpropviz.ui.requests import OpenRequest
+from backpropviz.ui.transport import Player, Transport
 from backpropviz.ui.windows import front
 
 if TYPE_CHECKING:
     from backpropviz.files.pictures import Picture
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
 
 
 COMMANDS: Final[Mapping[str, Callable[[], Command]]] = {
@@ -93,25 +93,22 @@ def breakpoint_here(opened: Opened) -> Command | None:
 class DebugActions(QObject):
     """Handlers of the table's actions that need a pass."""
 
-    def __init__(self, workbench: Workbench, window: MainWindow) -> None:
-        super().__init__(workbench)
-        self._bench, self._window = workbench, window
-        self._actions = window.actions_by_name
-        workbench.stage.actions_by_key = self._actions.of_stage
-        workbench.stage.clicked.connect(self._sort_on_click)
+    def __init__(self, host: Host, player: Player, transport: Transport) -> None:
+        super().__init__(host.window)
+        self._host, self._player, self._transport = host, player, transport
+        self._actions = host.actions
+        host.stage.actions_by_key = self._actions.of_stage
+        host.stage.clicked.connect(self._sort_on_click)
         self._actions.bind({name: partial(self._run_command, name) for name in COMMANDS})
         self._actions.bind(self._handlers())
-        menu = window.menus["View"]
-        menu.addSeparator()
-        menu.addActions(list(workbench.docks.actions()))
 
     def _handlers(self) -> dict[str, Callable[[], object]]:
-        stage, player, marks = self._bench.stage, self._bench.player, self._bench.marks
+        stage, player = self._host.stage, self._player
         return {
             "save": self.save,
             "export": self.export,
             "copy_frame": self.copy_frame,
-            "start_page": self._bench.controller.close_pass,
+            "start_page": self._host.controller.close_pass,
             "copy_value": self.copy_value,
             "zoom_in": stage.zoom_in,
             "zoom_out": stage.zoom_out,
@@ -120,17 +117,12 @@ class DebugActions(QObject):
             "ledger_by_sample": self.sum_ledger_by_sample,
             "next_sample": lambda: self.turn_samples(1),
             "previous_sample": lambda: self.turn_samples(-1),
-            "reset_layout": self._bench.docks.reset,
-            "next_panel": self.next_panel,
-            "previous_panel": self.previous_panel,
             "play": player.toggle,
             "go_to": self.ask_where,
-            "go_back": self._bench.controller.go_back,
-            "go_forward": self._bench.controller.go_forward,
+            "go_back": self._host.controller.go_back,
+            "go_forward": self._host.controller.go_forward,
             "origin": self.go_to_origin,
             "toggle_breakpoint": self.toggle_breakpoint,
-            "add_breakpoint": marks.add_breakpoint,
-            "add_watch": marks.add_watch,
             "loop_order": self.change_order,
             "show_absent": self.show_absent,
             "faster": self.faster,
@@ -139,7 +131,7 @@ class DebugActions(QObject):
 
     @property
     def _opened(self) -> Opened | None:
-        return self._bench.controller.opened
+        return self._host.controller.opened
 
     def allow(self, opened: Opened) -> None:
         """Enable each command that is possible now; the others say why not."""
@@ -151,54 +143,54 @@ class DebugActions(QObject):
             self._actions.allow(name, alone)
 
     def _run_command(self, name: str) -> None:
-        self._bench.player.pause()
-        self._bench.controller.dispatch(COMMANDS[name]())
+        self._player.pause()
+        self._host.controller.dispatch(COMMANDS[name]())
 
     def play_on(self) -> None:
         """One step of autoplay; breakpoints stop it."""
         opened = self._opened
         if opened is None or opened.view.is_done:
-            self._bench.player.pause()
+            self._player.pause()
             return
         after = opened.after(Over())
         if any(mark.enabled and not mark.condition for mark in opened.state.breakpoints):
             stop = opened.after(Continue())
             if stop.state.stopped.reason is StopReason.BREAKPOINT and stop.state.k <= after.state.k:
-                self._bench.player.pause()
-                self._bench.controller.dispatch(Continue())
+                self._player.pause()
+                self._host.controller.dispatch(Continue())
                 return
-        self._bench.controller.dispatch(Over())
+        self._host.controller.dispatch(Over())
 
     def change_order(self) -> None:
         """Interchange the loops."""
         if self._opened is not None:
-            self._bench.controller.dispatch(other_order(self._opened))
+            self._host.controller.dispatch(other_order(self._opened))
 
     def show_absent(self) -> None:
         """Stop at terms without a source or target too, or pass them."""
         show = self._actions["show_absent"].isChecked()
-        self._bench.controller.dispatch(ShowAbsent(show))
+        self._host.controller.dispatch(ShowAbsent(show))
 
     def toggle_breakpoint(self) -> None:
         """At what is in focus."""
         command = breakpoint_here(self._opened) if self._opened is not None else None
         if command is None:
-            self._window.status.say("Step to a layer or deeper to set a breakpoint.")
+            self._host.say("Step to a layer or deeper to set a breakpoint.")
         else:
-            self._bench.controller.dispatch(command)
+            self._host.controller.dispatch(command)
 
     def go_to_origin(self) -> None:
         """Where the focused, else the hovered or the last pinned value came from."""
-        opened, stage = self._opened, self._bench.stage
+        opened, stage = self._opened, self._host.stage
         if opened is None:
             return
         pins = [str(pin) for pin in opened.state.pins[-1:]]
         candidates = (stage.focused_key, stage.hovered_key, *pins)
         key = next((candidate for candidate in candidates if candidate), "")
         if key:
-            self._bench.pointing.go_to_origin(key)
+            self._host.pointing.go_to_origin(key)
         else:
-            self._window.status.say("Point at a value or pin it, then ask again.")
+            self._host.say("Point at a value or pin it, then ask again.")
 
     def ask_where(self) -> None:
         """Go to an address, a step or a layer."""
@@ -210,7 +202,7 @@ class DebugActions(QObject):
         from backpropviz.ui.dialog import ask
 
         text = ask(
-            front(self._window),
+            front(self._host.window),
             "Go to",
             "An address, a layer, or the number of a step.",
             "",
@@ -225,10 +217,10 @@ class DebugActions(QObject):
         if self._opened is None:
             return
         try:
-            self._bench.controller.jump(command_for(text, self._opened))
+            self._host.controller.jump(command_for(text, self._opened))
         except UserError as error:
-            self._window.status.say(str(error))
-            self._bench.transport.show_opened(self._opened)
+            self._host.say(str(error))
+            self._transport.show_opened(self._opened)
 
     def _refusal_of(self, text: str) -> str:
         if self._opened is None:
@@ -252,14 +244,14 @@ class DebugActions(QObject):
         opened = self._opened
         if opened is not None:
             seen = replace(opened.view.options, ledger_by_size=by_size, ledger_by_sample=by_sample)
-            self._bench.controller.see_with(seen)
+            self._host.controller.see_with(seen)
 
     def turn_samples(self, count: int) -> None:
         """To another sample of the batch; after the last comes the first."""
         opened = self._opened
         if opened is not None:
             view = opened.view
-            self._bench.controller.choose_sample((view.sample + count) % view.tape.batch)
+            self._host.controller.choose_sample((view.sample + count) % view.tape.batch)
 
     def _sort_on_click(self, key: str) -> None:
         # Whoever can click on a ledger has had it imported.
@@ -274,40 +266,32 @@ class DebugActions(QObject):
 
     def set_interval(self, interval_ms: int) -> None:
         """Play at another speed, and remember it."""
-        self._bench.player.set_interval(interval_ms)
+        self._player.set_interval(interval_ms)
         write_preferences(replace(read_preferences(), interval_ms=interval_ms))
-        self._bench.transport.show_playing(self._bench.player.is_playing, interval_ms)
+        self._transport.show_playing(self._player.is_playing, interval_ms)
 
     def faster(self) -> None:
         """The next higher speed."""
-        self.set_interval(self._bench.player.faster())
+        self.set_interval(self._player.faster())
 
     def slower(self) -> None:
         """The next lower speed."""
-        self.set_interval(self._bench.player.slower())
-
-    def next_panel(self) -> None:
-        """The keyboard to the next panel."""
-        self._bench.focus_next(1)
-
-    def previous_panel(self) -> None:
-        """The keyboard to the panel before."""
-        self._bench.focus_next(-1)
+        self.set_interval(self._player.slower())
 
     def copy_value(self) -> None:
         """Address and value of the focused, hovered or focus cell."""
-        stage, opened = self._bench.stage, self._opened
+        stage, opened = self._host.stage, self._opened
         here = str(opened.focus_address) if opened and opened.focus_address else ""
-        self._bench.pointing.copy_value(stage.focused_key or stage.hovered_key or here)
+        self._host.pointing.copy_value(stage.focused_key or stage.hovered_key or here)
 
     def copy_frame(self) -> None:
         """The stage as an image on the clipboard."""
         from backpropviz.export.painted import copy_image
 
-        scene = self._bench.stage.scene
+        scene = self._host.stage.scene
         if scene is not None:
             copy_image(scene, 2.0)
-            self._window.status.say("The frame is on the clipboard.")
+            self._host.say("The frame is on the clipboard.")
 
     def save(self) -> None:
         """Ask for a file and save the session."""
@@ -317,7 +301,7 @@ class DebugActions(QObject):
         folder = str(QSettings().value("folder/save", ""))
         first = str(Path(folder, f"{opened.subject.network_title}.bpv"))
         name, _ = QFileDialog.getSaveFileName(
-            self._window, "Save session", first, "Sessions (*.bpv)"
+            self._host.window, "Save session", first, "Sessions (*.bpv)"
         )
         if not name:
             return
@@ -328,25 +312,25 @@ class DebugActions(QObject):
         try:
             save_opened(path, opened)
         except BackpropVizError as error:
-            self._window.tell_error(error)
+            self._host.tell_error(error)
         else:
-            self._window.status.say(f"Saved as {path.name}.")
+            self._host.say(f"Saved as {path.name}.")
 
     def export(self) -> None:
         """Ask what to export, and write it."""
         from backpropviz.ui.export_dialog import ExportDialog
 
-        opened, stage = self._opened, self._bench.stage
+        opened, stage = self._opened, self._host.stage
         if opened is None:
             return
-        self._bench.player.pause()
+        self._player.pause()
         size = stage.maximumViewportSize()
         dialog = ExportDialog(
-            self._window, opened, (size.width(), size.height()), self._window.theme
+            self._host.window, opened, (size.width(), size.height()), self._host.theme
         )
         dialog.exec()
         if dialog.written:
-            self._window.status.say(f"Written: {dialog.written}")
+            self._host.say(f"Written: {dialog.written}")
         dialog.deleteLater()
 
 
@@ -356,10 +340,9 @@ _LONGEST_NAME: Final = 32
 class SubjectActions(QObject):
     """Handlers of the table's actions that change what the pass is recorded from."""
 
-    def __init__(self, workbench: Workbench, window: MainWindow) -> None:
-        super().__init__(workbench)
-        self._controller, self._window = workbench.controller, window
-        self._actions = window.actions_by_name
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.window)
+        self._host, self._controller, self._actions = host, host.controller, host.actions
         self._controller.failed.connect(self._untick)
         self._own: tuple[Picture, str] | None = None
         """The last picture of the person's own, and what opens it again."""
@@ -422,8 +405,7 @@ class SubjectActions(QObject):
             return
         text = "{network} is shown with its own example."
         offer = Offer(f"Use {self._own_name}", self.use_own_picture)
-        window = self._window
-        show_notice(window, text.format(network=new.network_title), window.theme, offer)
+        self._host.tell(text.format(network=new.network_title), offer)
 
     def use_own_example(self) -> None:
         """The image and the target that the network brings."""
@@ -463,7 +445,7 @@ class SubjectActions(QObject):
         from backpropviz.ui.dialog import ask
 
         text = ask(
-            self._window,
+            self._host.window,
             "Target",
             hint or "Numbers separated by commas.",
             target_text(subject),
@@ -481,7 +463,7 @@ class SubjectActions(QObject):
         from backpropviz.ui.dialog import ask
 
         text = ask(
-            self._window,
+            self._host.window,
             "Learning rate",
             "The update is −learning rate × gradient, with the optimizer's state.",
             f"{opened.subject.learning_rate:g}",
@@ -523,7 +505,7 @@ class SubjectActions(QObject):
         from backpropviz.ui.dialog import ask
 
         text = ask(
-            self._window,
+            self._host.window,
             "Dropout seed",
             "The same seed drops the same values; it counts in the mode train.",
             str(opened.subject.mode.seed),
@@ -539,7 +521,7 @@ class SubjectActions(QObject):
         opened = self._opened
         if opened is None or opened.subject.picture is None:
             return
-        chosen = ask_fitting(self._window, opened.subject, self._window.theme)
+        chosen = ask_fitting(self._host.window, opened.subject, self._host.theme)
         if chosen is not None and chosen != opened.subject.model.preprocessing:
             self._controller.change(lambda s: s.with_preprocessing(chosen))
 
@@ -548,7 +530,7 @@ class SubjectActions(QObject):
         from backpropviz.ui.information import NetworkDialog
 
         if self._opened is not None:
-            dialog = NetworkDialog(self._window, self._opened)
+            dialog = NetworkDialog(self._host.window, self._opened)
             dialog.exec()
             dialog.deleteLater()
 

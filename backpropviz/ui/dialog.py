@@ -1,4 +1,4 @@
-"""What all dialogs share: a heading, a body, and buttons at the lower right."""
+"""The frame of all dialogs, the question for a line of text, and the form of a breakpoint."""
 
 from __future__ import annotations
 

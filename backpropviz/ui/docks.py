@@ -1,4 +1,4 @@
-"""Where the docks stand, which are shown, and how the keyboard goes from one to the next."""
+"""The panels around the stage and their docks: where they stand, and the keyboard's way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Version, libraries and the licenses of all that is bundled."""
+"""Dialogs that tell: about the program, all keys, the network; and the preferences."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ from backpropviz.engine.network import Network, Node
 from backpropviz.engine.value import shape_text
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, MONO, ROW
-from backpropviz.ui.actions import ACTIONS, ActionSpec, Scope, key_text
+from backpropviz.ui.action_table import ACTIONS, ActionSpec, Scope
+from backpropviz.ui.actions import key_text
 from backpropviz.ui.appearance import THEME_CHOICES, chosen_theme_name
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.recent import (
     COLOR_MAPS,
     INTERVALS_MS,
@@ -145,7 +146,7 @@ def _rows(menu: str) -> QGridLayout:
     for row, spec in enumerate(specs):
         title = PlainLabel(_title(spec))
         title.setFont(qfont(ROW))
-        title.setToolTip(spec.help)
+        title.setToolTip(plain_tip(spec.help))
         keys = PlainLabel("   ".join(key_text(key) for key in spec.keys))
         keys.setFont(qfont(MONO))
         keys.setAlignment(Qt.AlignmentFlag.AlignRight)

@@ -1,8 +1,4 @@
-"""The window's shell: menus, start page, status bar. What debugging needs joins after the paint.
-
-Nothing up to the first paint touches Qt's `Qt` namespace: making its enumerations in Python takes
-as long as a sixth of a bare window.
-"""
+"""The one window: from the first paint, after which the engine is loaded, to the last question."""
 
 from __future__ import annotations
 
@@ -12,76 +8,40 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QStackedWidget
+from PySide6.QtWidgets import QApplication, QDialog
 
-from backpropviz.scene.theme import Theme
-from backpropviz.ui.appearance import (
-    apply_theme,
-    choose_theme,
-    chosen_theme_name,
-    remember_desktop,
-    resolve_theme,
-)
-from backpropviz.ui.menus import MENUS, Menu, with_letters
 from backpropviz.ui.recent import last_session_file, saved_state
 from backpropviz.ui.requests import OpenRequest, request_for
-from backpropviz.ui.start_page import StartPage
-from backpropviz.ui.status_line import StatusLine
+from backpropviz.ui.shell import Shell
 from backpropviz.ui.windows import bounded, keep_on_screen
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+    from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 
-    from backpropviz.ui.actions import ActionSet
     from backpropviz.ui.background import Background
+    from backpropviz.ui.palette import CommandPalette
     from backpropviz.ui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
-SMALLEST_SIZE = QSize(800, 440)
 _GEOMETRY = "window/geometry"
 
 
-class MainWindow(QMainWindow):
-    """The one window; `workbench` is None until the engine is loaded."""
+class MainWindow(Shell):
+    """What a person opens, as soon as it can be; `workbench` is None until the engine is loaded."""
 
     ready = Signal()
-    actions_by_name: ActionSet
-    """From the first paint on."""
 
     def __init__(self, theme: str | None = None) -> None:
-        super().__init__()
-        self._theme_name = theme or chosen_theme_name()
-        self.theme: Theme = resolve_theme(self._theme_name)
-        self._dress()
+        super().__init__(theme)
         self.workbench: Workbench | None = None
         self._waiting: OpenRequest | None = None
         self._loader: Background | None = None
         self.asks_before_closing = False
         """Whether a person is there to be asked; else what is in no file is kept."""
-        self._build()
-
-    def _build(self) -> None:
-        self.setWindowTitle("BackpropViz")
-        self.setAcceptDrops(True)
-        self.setMinimumSize(SMALLEST_SIZE)
-        self.setDockNestingEnabled(True)
-        self.menuBar().setFixedHeight(28)
-        self.menus = {
-            title: Menu(text, self) for title, text in zip(MENUS, with_letters(MENUS), strict=True)
-        }
-        for menu in self.menus.values():
-            self.menuBar().addMenu(menu)
-        self.status = StatusLine(self)
-        self.setStatusBar(self.status)
-        self.start_page = StartPage(self)
         self.start_page.painted.connect(self._after_first_paint)
         self.start_page.requested.connect(self.open)
         self.start_page.files_wanted.connect(self.choose_files)
         self.start_page.resume_wanted.connect(self.resume)
-        self.pages = QStackedWidget(self)
-        self.pages.addWidget(self.start_page)
-        self.setCentralWidget(self.pages)
-        self.start_page.setFocus()
         geometry = saved_state(_GEOMETRY)
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(bounded(self, FIRST_SIZE))
@@ -105,15 +65,6 @@ class MainWindow(QMainWindow):
             }
         )
 
-    def enable_actions(self) -> None:
-        """Enable what can be used now."""
-        self.actions_by_name.enable(
-            has_pass=self.workbench is not None and self.workbench.controller.opened is not None,
-            has_last_session=last_session_file().exists() or self._has_offer,
-            has_run=self.workbench is not None and self.workbench.training.has_run,
-            shows_pass=self.workbench is not None and not self.workbench.training.is_shown,
-        )
-
     def _after_first_paint(self) -> None:
         QTimer.singleShot(0, self, self._go_on)
 
@@ -131,15 +82,19 @@ class MainWindow(QMainWindow):
         self.actions_by_name.use_theme(self.theme)
         if self._waiting is None:
             self.start_page.refresh(self.theme)
-        self.enable_actions()
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._follow_desktop)
+        self.actions_by_name.enable(
+            has_pass=False, has_last_session=last_session_file().exists(), shows_pass=False
+        )
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self.follow_desktop)
         self._loader = Background(self)
         self._loader.answered.connect(self._take_engine)
         self._loader.failed.connect(self.tell_error)
         self._loader.run(_import_workbench)
 
-    def _take_engine(self, build: Callable[[MainWindow], Workbench]) -> None:
+    def _take_engine(self, build: Callable[[Shell], Workbench]) -> None:
         self.workbench = build(self)
+        self.theme_changed.connect(self.workbench.use_theme)
+        self.preferences_changed.connect(self.workbench.read_preferences)
         self.workbench.controller.failed.connect(self._tell_failure)
         self.ready.emit()
         waiting, self._waiting = self._waiting, None
@@ -228,19 +183,6 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.open(request)
 
-    def tell(self, text: str) -> None:
-        """Say a sentence that must be read: above the status bar until dismissed."""
-        from backpropviz.ui.controls import show_notice
-
-        self.status.say("")
-        show_notice(self, text, self.theme)
-
-    def tell_error(self, error: BaseException) -> None:
-        """Say what went wrong; the session is as it was."""
-        from backpropviz.ui.background import sentence
-
-        self.tell(sentence(error))
-
     def _tell_failure(self, error: BaseException) -> None:
         """What could not be opened leaves what is there: at the start, the start page."""
         self.tell_error(error)
@@ -252,71 +194,21 @@ class MainWindow(QMainWindow):
         """Let Python run, so that it sees signals such as Ctrl+C."""
 
     def show_palette(self) -> None:
-        """Find an action, a layer or an address."""
-        from backpropviz.ui.palette import show_palette
+        """Find an action, a layer or an address, and do what is chosen."""
+        palette = self.command_palette()
+        palette.taken.connect(palette.run)
+        palette.open()
 
-        show_palette(self)
+    def command_palette(self) -> CommandPalette:
+        """Over the window that a person works in, with all that can be done now."""
+        from backpropviz.ui.palette import CommandPalette, action_entries
+        from backpropviz.ui.windows import front
 
-    def show_preferences(self) -> None:
-        """Theme, speed, color map, motion."""
-        from backpropviz.ui.information import PreferencesDialog
-
-        dialog = PreferencesDialog(self)
-        dialog.theme_chosen.connect(self.use_theme)
-        dialog.exec()
-        dialog.deleteLater()
+        entries, go = action_entries(self.actions_by_name), None
         if self.workbench is not None:
-            self.workbench.read_preferences()
-
-    def show_shortcuts(self) -> None:
-        """All keys on one sheet."""
-        from backpropviz.ui.information import ShortcutSheet
-
-        dialog = ShortcutSheet(self)
-        dialog.exec()
-        dialog.deleteLater()
-
-    def show_about(self) -> None:
-        """Version, libraries, licenses."""
-        from backpropviz.ui.information import AboutDialog
-
-        dialog = AboutDialog(self)
-        dialog.exec()
-        dialog.deleteLater()
-
-    def use_theme(self, name: str) -> None:
-        """Take a theme and remember it: system, light or dark."""
-        choose_theme(name)
-        self._theme_name = name
-        self._change_theme()
-
-    def toggle_theme(self) -> None:
-        """From light to dark, or back."""
-        self.use_theme("light" if self.theme.name == "dark" else "dark")
-
-    def _follow_desktop(self) -> None:
-        remember_desktop()
-        if self._theme_name == "system":
-            self._change_theme()
-
-    def _change_theme(self) -> None:
-        self.theme = resolve_theme(self._theme_name)
-        from backpropviz.ui.controls import dress_notice
-
-        self._dress()
-        self._color()
-        dress_notice(self, self.theme)
-        if self.workbench is not None:
-            self.workbench.use_theme(self.theme)
-
-    def _dress(self) -> None:
-        application = QApplication.instance()
-        if isinstance(application, QApplication):
-            apply_theme(application, self.theme)
-
-    def _color(self) -> None:
-        self.actions_by_name.use_theme(self.theme)
-        self.start_page.use_theme(self.theme)
+            entries += self.workbench.palette_entries()
+            go = None if self.workbench.training.is_shown else self.workbench.commands.go_to_text
+        return CommandPalette(front(self), self.theme, entries, go)
 
     def end(self) -> None:
         """Close without a question, whatever is open: the program is asked to end."""
@@ -335,7 +227,7 @@ class MainWindow(QMainWindow):
         is_logout = isinstance(application, QApplication) and application.isSavingSession()
         if not self.asks_before_closing or bench is None or not unsaved or is_logout:
             return True
-        from backpropviz.ui.closing import ClosingChoice, ask_to_close
+        from backpropviz.ui.autosave import ClosingChoice, ask_to_close
 
         answer = ask_to_close(self, unsaved, is_training=bench.training.is_running)
         if answer is ClosingChoice.KEEP and not self._can_keep():
@@ -359,25 +251,12 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         QSettings().setValue(_GEOMETRY, self.saveGeometry())
-        self._close_dialogs()
+        self.close_dialogs()
         if self.workbench is not None:
             self.workbench.close(keeps=keeps)
         if self._loader is not None:
             self._loader.stop()
         event.accept()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        from backpropviz.ui.windows import press_focused_button
-
-        if not press_focused_button(self, event):
-            super().keyPressEvent(event)
-
-    def _close_dialogs(self) -> None:
-        """No dialog outlives the window that it asks for."""
-        from PySide6.QtWidgets import QDialog
-
-        for dialog in self.findChildren(QDialog):
-            dialog.close()
 
     def changeEvent(self, event: QEvent) -> None:
         super().changeEvent(event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect
@@ -11,15 +11,15 @@ from PySide6.QtWidgets import QWidget
 from backpropviz.frozen import frozen
 from backpropviz.number_text import is_whole_number
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import BODY
-from backpropviz.ui.actions import ACTIONS, key_text
+from backpropviz.scene.theme import BODY, Theme
+from backpropviz.ui.action_table import ACTIONS
+from backpropviz.ui.actions import key_text
 from backpropviz.ui.floating import Floating, match
-from backpropviz.ui.menus import plain
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
-from backpropviz.ui.windows import front
 
 if TYPE_CHECKING:
-    from backpropviz.ui.main_window import MainWindow
+    from backpropviz.ui.actions import ActionSet
+    from backpropviz.ui.opened import Opened
 
 _MOST_ROWS = 14
 _WIDTH = 620
@@ -37,11 +37,17 @@ class PaletteEntry:
 class CommandPalette(Floating):
     """A line over the best matches; Enter does the chosen one after the palette is gone."""
 
-    def __init__(self, window: MainWindow, front: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        theme: Theme,
+        entries: Sequence[PaletteEntry],
+        go: Callable[[str], None] | None,
+    ) -> None:
+        """`go` goes to an address or a step that is typed, where there is a pass to go in."""
         rows = RowList("Matches", "Nothing matches.")
-        super().__init__(front or window, window.theme, rows, "Command palette")
-        self._window = window
-        self._entries = _entries(window)
+        super().__init__(window, theme, rows, "Command palette")
+        self._entries, self._go = entries, go
         self._found: list[PaletteEntry] = []
         self.chosen: PaletteEntry | None = None
         self.line.setFont(qfont(BODY))
@@ -71,13 +77,11 @@ class CommandPalette(Floating):
 
     def _place(self, text: str) -> list[PaletteEntry]:
         """An address with indices or a step's number, as typed."""
-        bench = self._window.workbench
         wanted = text.strip()
         is_step = is_whole_number(wanted)
-        if bench is None or bench.training.is_shown or not (is_step or "[" in wanted):
+        if self._go is None or not (is_step or "[" in wanted):
             return []
-        note = "step" if is_step else "address"
-        return [PaletteEntry(wanted, note, lambda: bench.actions.go_to_text(wanted))]
+        return [_place(wanted, "step" if is_step else "address", self._go)]
 
     def take(self) -> None:
         """Choose the marked entry, and leave."""
@@ -92,16 +96,9 @@ class CommandPalette(Floating):
             self.chosen.run()
 
 
-def show_palette(window: MainWindow) -> None:
-    """Let a person choose in the window that they work in, then do it."""
-    palette = CommandPalette(window, front(window))
-    palette.taken.connect(palette.run)
-    palette.open()
-
-
-def _entries(window: MainWindow) -> list[PaletteEntry]:
-    actions = window.actions_by_name
-    found = [
+def action_entries(actions: ActionSet) -> list[PaletteEntry]:
+    """What the actions can do now, with their keys."""
+    return [
         PaletteEntry(
             spec.title.removesuffix("…"),
             "  ".join(key_text(key) for key in spec.keys),
@@ -110,17 +107,13 @@ def _entries(window: MainWindow) -> list[PaletteEntry]:
         for spec in ACTIONS
         if actions[spec.name].isEnabled() and spec.name not in {"palette", *actions.detours}
     ]
-    bench = window.workbench
-    if bench is not None:
-        note = "lesson"
-        found += [PaletteEntry(plain(a.text()), note, a.trigger) for a in bench.lessons.actions()]
-    opened = bench.controller.opened if bench is not None else None
-    if bench is None or opened is None or bench.training.is_shown:
-        return found
-    go = bench.actions.go_to_text
+
+
+def place_entries(opened: Opened, go: Callable[[str], None]) -> list[PaletteEntry]:
+    """The layers and tensors of a pass."""
     layers = (_place(n.name, "layer", go) for n in opened.view.tape.network.nodes)
     tensors = (_place(str(a), "tensor", go) for a in opened.view.tape)
-    return [*found, *layers, *tensors]
+    return [*layers, *tensors]
 
 
 def _place(words: str, note: str, go: Callable[[str], None]) -> PaletteEntry:

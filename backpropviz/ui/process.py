@@ -1,7 +1,8 @@
-"""When Python looks for garbage: rarely, and never among what stays.
+"""The process around the window: its garbage, its imports, its display, the signals that end it.
 
-A figure makes thousands of small objects that free themselves; looking through all modules for
-cycles in the middle of it would cost a frame, and a sixth of the time until LeNet is ready.
+Python looks for garbage rarely, and never among what stays: a figure makes thousands of small
+objects that free themselves; looking through all modules for cycles in the middle of it would cost
+a frame, and a sixth of the time until LeNet is ready.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import builtins
 import gc
 import os
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import FrameType
+from typing import Any, Final
 
 from backpropviz.errors import MachineError
 
@@ -112,3 +116,42 @@ def _answers(display: str) -> bool:
     works = bool(xcb.xcb_connection_has_error(connection) == 0)
     xcb.xcb_disconnect(connection)
     return works
+
+
+ENDING: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+class Ending:
+    """Whether a signal has asked for the end; `close` is called once there is a window.
+
+    Ctrl+C before that ends the program as in any command.
+    """
+
+    def __init__(self) -> None:
+        self.close: Callable[[], None] | None = None
+
+    def take(self, number: int, _frame: FrameType | None) -> None:
+        """A signal: Python hands it over between two of its instructions."""
+        if self.close is not None:
+            self.close()
+        elif number == signal.SIGINT:
+            raise KeyboardInterrupt
+        else:
+            raise SystemExit(128 + number)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[Ending]:
+    """Take signals until the program ends; what is ignored, as under nohup, stays so."""
+    ending = Ending()
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in ENDING}
+    taken = [n for n, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in taken:
+        signal.signal(number, ending.take)
+    try:
+        yield ending
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])

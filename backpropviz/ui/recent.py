@@ -1,4 +1,4 @@
-"""The sessions of earlier times: what was open, where, and a small picture of it."""
+"""What the program remembers: earlier sessions with a small picture of each, and preferences."""
 
 from __future__ import annotations
 

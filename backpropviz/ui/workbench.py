@@ -18,19 +18,21 @@ from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.analysis.desk import AnalysisDesk
+from backpropviz.ui.autosave import Autosave, Resuming
 from backpropviz.ui.background import sentence
 from backpropviz.ui.controller import Controller
 from backpropviz.ui.debug_actions import DebugActions, SubjectActions
 from backpropviz.ui.docks import Docks, ExplanationPanel, ScenePanel, focus_next, panels_of
 from backpropviz.ui.editor.desk import EditorDesk
-from backpropviz.ui.kept_work import Autosave
 from backpropviz.ui.marks_panel import MarksPanels
+from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import Opened, facts_text, message_text, state_text
+from backpropviz.ui.palette import PaletteEntry, place_entries
 from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.process import set_aside_what_stays
 from backpropviz.ui.recent import last_session_file, read_preferences
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.resuming import Resuming
+from backpropviz.ui.shell import Shell
 from backpropviz.ui.stage_view import StageView, TimelineView
 from backpropviz.ui.top_bar import TopBar
 from backpropviz.ui.training.desk import TrainingDesk
@@ -38,10 +40,11 @@ from backpropviz.ui.transport import Player, Transport
 from backpropviz.ui.windows import front
 
 if TYPE_CHECKING:
+    from backpropviz.ui.analysis.check import Single
     from backpropviz.ui.background import StartThumbnails
+    from backpropviz.ui.controls import Offer
     from backpropviz.ui.kept_work import LoadedWork
     from backpropviz.ui.lessons.desk import LessonDesk
-    from backpropviz.ui.main_window import MainWindow
 
 _SETTLED_MS = 500
 
@@ -49,9 +52,9 @@ _SETTLED_MS = 500
 class Workbench(QObject):
     """Made once, after the first paint; shows whatever the controller has open."""
 
-    def __init__(self, window: MainWindow) -> None:
+    def __init__(self, window: Shell) -> None:
         super().__init__(window)
-        self._window = window
+        self.window, self.actions, self.status = window, window.actions_by_name, window.status
         self._colors: Theme = window.theme
         self.controller = Controller(self)
         self.player = Player(read_preferences().interval_ms, self)
@@ -65,8 +68,9 @@ class Workbench(QObject):
         for canvas in (self.stage, self.network.canvas, self.stack.canvas, self.timeline):
             self.pointing.watch(canvas)
         self.pointing.watch(self.explanation.canvas)
-        self.actions = DebugActions(self, window)
-        self.settings = SubjectActions(self, window)
+        self.commands = DebugActions(self, self.player, self.transport)
+        self.settings = SubjectActions(self)
+        self._bind()
         self._idle = QTimer(self)
         self._idle.setSingleShot(True)
         self._idle.setInterval(0)
@@ -76,20 +80,17 @@ class Workbench(QObject):
         self._settling.setInterval(_SETTLED_MS)
         self._settling.timeout.connect(self._settle)
         self._connect()
-        self.autosave: Autosave = Autosave(self)
-        self.autosave.failed.connect(self._tell_not_kept)
-        self.controller.state_changed.connect(self.autosave.note)
-        self.analysis = AnalysisDesk(self, window)
-        self.training = TrainingDesk(self, window)
-        self.editor = EditorDesk(self, window)
-        self.editor.train_wanted.connect(self.training.train_model)
-        self.resuming: Resuming = Resuming(self)
-        self.resuming.changed.connect(self.show_offer)
+        self.analysis = AnalysisDesk(self)
+        self.training = TrainingDesk(self, self.bar)
+        self.editor = EditorDesk(self)
+        self.autosave = Autosave(self, self._own_pass, self.training, self.editor)
+        self.resuming = Resuming(self, self.autosave)
+        self._connect_desks()
         self.use_theme(window.theme)
         self.transport.show_playing(False, self.player.interval_ms)
 
     def _make_views(self) -> None:
-        window = self._window
+        window = self.window
         self.stage = StageView()
         window.pages.addWidget(self.stage)
         self.network = ScenePanel("Network map", _network_map, _current_layer)
@@ -126,7 +127,7 @@ class Workbench(QObject):
     def _connect(self) -> None:
         controller = self.controller
         controller.state_changed.connect(self._show)
-        controller.refused.connect(self._say)
+        controller.refused.connect(self.say)
         controller.busy_changed.connect(self._say_busy)
         self.player.ticked.connect(self._play_on)
         self.player.changed.connect(self._show_playing)
@@ -136,11 +137,59 @@ class Workbench(QObject):
         self.transport.depth_wanted.connect(self._set_depth)
         self.transport.order_wanted.connect(self._set_order)
         self.transport.left.connect(self.stage.setFocus)
-        self.transport.step_wanted.connect(self.actions.go_to_text)
-        self.transport.interval_wanted.connect(self.actions.set_interval)
+        self.transport.step_wanted.connect(self.commands.go_to_text)
+        self.transport.interval_wanted.connect(self.commands.set_interval)
         self.bar.image_wanted.connect(self.settings.open_image)
         self.bar.network_wanted.connect(self.settings.open_network)
         self.bar.target_wanted.connect(self.settings.set_target)
+
+    def _connect_desks(self) -> None:
+        self.autosave.failed.connect(self._tell_not_kept)
+        for source in (self.controller.state_changed, self.training.changed, self.editor.changed):
+            source.connect(self.autosave.note)
+        self.analysis.checked.connect(self._show_check)
+        self.training.entered.connect(self._show_training)
+        self.training.left.connect(self._show_debugger)
+        self.window.start_page.training_wanted.connect(self.training.ask_for_run)
+        self.editor.train_wanted.connect(self.training.train_model)
+        self.resuming.changed.connect(self.show_offer)
+        self.resuming.loaded.connect(self._take_work)
+
+    def _bind(self) -> None:
+        """What concerns the panels; the other actions have their own homes."""
+        self.actions.bind(
+            {
+                "add_breakpoint": self.marks.add_breakpoint,
+                "add_watch": self.marks.add_watch,
+                "reset_layout": self.docks.reset,
+                "next_panel": self._focus_next_panel,
+                "previous_panel": self._focus_previous_panel,
+            }
+        )
+        menu = self.window.menus["View"]
+        menu.addSeparator()
+        menu.addActions(list(self.docks.actions()))
+
+    @property
+    def theme(self) -> Theme:
+        """The colors of now."""
+        return self.window.theme
+
+    def say(self, text: str) -> None:
+        """A sentence in the status line, until the next one."""
+        self.status.say(text)
+
+    def tell(self, text: str, offer: Offer | None = None) -> None:
+        """A sentence that must be read; `offer` does something about it."""
+        self.window.tell(text, offer)
+
+    def tell_error(self, error: BaseException) -> None:
+        """What went wrong; what is open is as it was."""
+        self.window.tell_error(error)
+
+    def add_page(self, page: QWidget) -> None:
+        """Something that can be shown in place of the stage."""
+        self.window.pages.addWidget(page)
 
     @property
     def lessons(self) -> LessonDesk:
@@ -148,7 +197,9 @@ class Workbench(QObject):
         from backpropviz.ui.lessons.desk import LessonDesk
 
         if self._lessons is None:
-            self._lessons = LessonDesk(self.controller, self.docks, self._window)
+            self._lessons = LessonDesk(
+                self, self.docks, self.window.menus["Lessons"], self.window.start_page
+            )
         return self._lessons
 
     def open(self, request: OpenRequest) -> None:
@@ -177,14 +228,14 @@ class Workbench(QObject):
             self._settling.start()
         if old is None or old.subject is not new.subject:
             self.bar.show_opened(new)
-            self._window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
+            self.window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
             self._warn(new, None if old is None else old.subject.model.network)
             if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
                 self.settings.offer_own_picture(old.subject, new.subject)
         picture = new.subject.picture
         if picture and picture.remarks and (old is None or old.subject.picture is not picture):
-            self._window.tell(picture.remark)
+            self.tell(picture.remark)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
@@ -194,13 +245,13 @@ class Workbench(QObject):
         network = opened.subject.model.network
         found = None if network is before else doubled(network.nodes, network.loss)
         if found is not None:
-            self._window.tell(found.sentence)
+            self.tell(found.sentence)
 
     def _show_view(self, opened: Opened) -> None:
         view, colors = opened.view, self._colors
         self.transport.show_opened(opened)
-        self.actions.allow(opened)
-        self._window.status.show_pass(
+        self.commands.allow(opened)
+        self.status.show_pass(
             state_text(opened, is_playing=self.player.is_playing),
             message_text(opened),
             facts_text(opened),
@@ -232,38 +283,61 @@ class Workbench(QObject):
             set_aside_what_stays()
 
     def _show_docks(self) -> None:
-        self._window.pages.setCurrentWidget(self.stage)
+        self.window.pages.setCurrentWidget(self.stage)
         self.bar.show()
         self.docks.show()
         self.stage.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._window.enable_actions()
+        self.enable_actions()
 
-    def focus_next(self, by: int) -> None:
+    def enable_actions(self) -> None:
+        """Enable what can be used now."""
+        self.actions.enable(
+            has_pass=self.controller.opened is not None,
+            has_last_session=last_session_file().exists() or self.resuming.has_offer,
+            has_run=self.training.has_run,
+            shows_pass=not self.training.is_shown,
+        )
+
+    def palette_entries(self) -> list[PaletteEntry]:
+        """What the palette finds beside the actions: lessons, layers, tensors."""
+        found = [PaletteEntry(plain(a.text()), "lesson", a.trigger) for a in self.lessons.actions()]
+        opened = self.controller.opened
+        if opened is None or self.training.is_shown:
+            return found
+        return [*found, *place_entries(opened, self.commands.go_to_text)]
+
+    def _focus_next_panel(self) -> None:
+        self._focus_next(1)
+
+    def _focus_previous_panel(self) -> None:
+        self._focus_next(-1)
+
+    def _focus_next(self, by: int) -> None:
         """Move the keyboard from panel to panel of the window that a person works in."""
-        beside = front(self._window)
-        if beside is not self._window:
+        beside = front(self.window)
+        if beside is not self.window:
             focus_next(panels_of(beside), by)
         elif self.training.is_shown:
             self.training.room.page.focus_next(by)
         else:
             self.docks.focus_next(self.stage, by)
 
-    def show_training(self, page: QWidget) -> None:
+    def _show_training(self, page: QWidget) -> None:
         """Show the training in place of the debugger, whose pass stays as it is."""
         self.player.pause()
         self.docks.hide()
         self.bar.show_mode(is_training=True)
         self.bar.show()
-        self._window.pages.setCurrentWidget(page)
+        self.window.pages.setCurrentWidget(page)
 
-    def show_debugger(self) -> None:
+    def _show_debugger(self) -> None:
         """Show the pass again, or the start page where there is none."""
         self.bar.show_mode(is_training=False)
         opened = self.controller.opened
         if opened is None:
             self._show_start_page()
             return
-        self._window.setWindowTitle(f"{opened.subject.network_title}  ·  BackpropViz")
+        self.window.setWindowTitle(f"{opened.subject.network_title}  ·  BackpropViz")
         self._show_docks()
         self.settings.show_subject(opened.subject)
         self._show_view(opened)
@@ -273,11 +347,11 @@ class Workbench(QObject):
         self.docks.hide()
         self.bar.hide()
         self.stage.clear()
-        self._window.start_page.refresh(self._colors)
-        self._window.pages.setCurrentWidget(self._window.start_page)
-        self._window.setWindowTitle("BackpropViz")
-        self._window.status.show_idle()
-        self._window.enable_actions()
+        self.window.start_page.refresh(self._colors)
+        self.window.pages.setCurrentWidget(self.window.start_page)
+        self.window.setWindowTitle("BackpropViz")
+        self.status.show_idle()
+        self.enable_actions()
         self.fill_start_page()
 
     def fill_start_page(self) -> None:
@@ -285,7 +359,7 @@ class Workbench(QObject):
         from backpropviz.ui.background import StartThumbnails
 
         if self.thumbnails is None:
-            self.thumbnails = StartThumbnails(self._window.start_page)
+            self.thumbnails = StartThumbnails(self.window.start_page)
         self.thumbnails.fill(self._colors)
         self.show_offer()
         self.lessons.use_theme(self._colors)
@@ -312,22 +386,21 @@ class Workbench(QObject):
     def read_preferences(self) -> None:
         """Take what the preferences say now."""
         chosen = read_preferences()
-        self.actions.set_interval(chosen.interval_ms)
+        self.commands.set_interval(chosen.interval_ms)
         self.controller.use_diverging_map(chosen.diverging)
 
     def pause_if_minimized(self) -> None:
         """Nobody watches a minimized window play."""
-        if self._window.isMinimized():
+        if self.window.isMinimized():
             self.player.pause()
 
-    @property
-    def own_pass(self) -> Opened | None:
+    def _own_pass(self) -> Opened | None:
         """The pass that is open; while a lesson is, the one that waits for its end."""
         if self._lessons is not None and self._lessons.coach.is_on:
             return self._lessons.coach.own_session
         return self.controller.opened
 
-    def take_work(self, loaded: LoadedWork) -> None:
+    def _take_work(self, loaded: LoadedWork) -> None:
         """Show what another window had open."""
         if loaded.opened is not None:
             self.controller.show(loaded.opened)
@@ -342,12 +415,12 @@ class Workbench(QObject):
 
     def show_offer(self) -> None:
         """On the start page, what can be resumed."""
-        self._window.start_page.show_offer(self.resuming.offer())
-        self._window.enable_actions()
+        self.window.start_page.show_offer(self.resuming.offer())
+        self.enable_actions()
 
     def _tell_not_kept(self, error: BaseException) -> None:
         text = "What is open cannot be kept for the case of a crash: {why}"
-        self._window.tell(text.format(why=sentence(error)))
+        self.tell(text.format(why=sentence(error)))
 
     def close(self, *, keeps: bool = True) -> None:
         """Remember session and layout, keep what is in no file; wait for all threads."""
@@ -385,14 +458,14 @@ class Workbench(QObject):
             # A full or read-only disk must not keep the window open.
             return
 
-    def _say(self, text: str) -> None:
-        self._window.status.say(text)
-
     def _say_busy(self, text: str) -> None:
         if text:
-            self._window.status.say(text)
+            self.status.say(text)
         elif self.controller.opened is not None:
-            self._window.status.say(message_text(self.controller.opened))
+            self.status.say(message_text(self.controller.opened))
+
+    def _show_check(self, found: Single) -> None:
+        self.explanation.show_check(found.checked, found.also)
 
     def _go_to(self, place: GoToBlock) -> None:
         self.player.pause()
@@ -405,12 +478,12 @@ class Workbench(QObject):
         self.controller.dispatch(SetOrder(order))
 
     def _play_on(self) -> None:
-        self.actions.play_on()
+        self.commands.play_on()
 
     def _show_playing(self, is_playing: bool) -> None:
         self.transport.show_playing(is_playing, self.player.interval_ms)
         # A pause while the training or the start page is shown concerns no view.
-        is_seen = self._window.pages.currentWidget() is self.stage
+        is_seen = self.window.pages.currentWidget() is self.stage
         if self.controller.opened is not None and is_seen:
             self._show_view(self.controller.opened)
 

@@ -16,8 +16,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from backpropviz.debugger.commands import Over
 from backpropviz.engine.architecture.draft import Draft
-from backpropviz.ui import kept_work as autosave
-from backpropviz.ui import main_window, recent
+from backpropviz.ui import autosave, main_window, recent
 from backpropviz.ui.application import run_window
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.workbench import Workbench

@@ -9,7 +9,7 @@ from PySide6.QtCore import SIGNAL
 from PySide6.QtGui import QKeySequence
 
 from backpropviz.assets import resource_names
-from backpropviz.ui.actions import ACTIONS, Scope, action_spec
+from backpropviz.ui.action_table import ACTIONS, Scope, action_spec
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.menus import MENUS
 

@@ -18,10 +18,11 @@ from backpropviz.debugger.commands import GoTo, Over
 from backpropviz.engine.architecture.edits import remove
 from backpropviz.errors import UserError
 from backpropviz.ui import kept_work
-from backpropviz.ui.closing import ClosingDialog, ended_by_signals
+from backpropviz.ui.autosave import ClosingDialog
 from backpropviz.ui.controls import Notice
 from backpropviz.ui.kept_work import WorkFolder, left_work
 from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.process import ended_by_signals
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.workbench import Workbench
 from tests.engine.training.runs import same

@@ -14,7 +14,6 @@ from backpropviz.ui.controller import command_for
 from backpropviz.ui.controls import Notice
 from backpropviz.ui.lessons.coach import read_progress
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.palette import CommandPalette
 from backpropviz.ui.recent import INTERVALS_MS, read_preferences, read_recent
 from tests.engine.architecture.test_doubled import softmax_file
 from tests.ui.conftest import LONG_MS, Open
@@ -62,7 +61,7 @@ def test_digits_that_only_look_like_a_step(window: MainWindow, open_in: Open) ->
         assert len(str(told.value)) < 300
     with pytest.raises(UserError, match="There is no step 9999999999999999999…: give a number"):
         command_for("9" * 5000, opened)
-    palette = CommandPalette(window)
+    palette = window.command_palette()
     for text in ("²", "9" * 5000):
         palette.line.setText(text)
     palette.deleteLater()

@@ -14,7 +14,6 @@ from backpropviz.ui.fitting_dialog import FittingDialog
 from backpropviz.ui.floating import match
 from backpropviz.ui.information import NetworkDialog, PreferencesDialog, ShortcutSheet
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.palette import CommandPalette
 from backpropviz.ui.recent import COLOR_MAPS, INTERVALS_MS, read_preferences, speed_text, when_text
 from tests.ui.conftest import Open
 
@@ -101,7 +100,7 @@ def test_the_speed_is_remembered(window: MainWindow) -> None:
 
 def test_the_palette_finds_actions_layers_and_addresses(window: MainWindow, open_in: Open) -> None:
     open_in(network="tiny-max")
-    palette = CommandPalette(window)
+    palette = window.command_palette()
     palette.line.setText("stepov")
     assert palette.rows.rows[0].left == "Step over"
     palette.line.setText("conv1 wei gr")

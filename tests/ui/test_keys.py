@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import LIGHT
-from backpropviz.ui.actions import ACTIONS, Scope
+from backpropviz.ui.action_table import ACTIONS, Scope
 from backpropviz.ui.dialog import AskDialog, FramedDialog
 from backpropviz.ui.editor.end_forms import PictureDialog
 from backpropviz.ui.main_window import MainWindow

@@ -290,10 +290,10 @@ def test_playing_steps_on_and_stops_at_the_end(
 def test_going_by_text_and_back(window: MainWindow, open_in: Open) -> None:
     open_in(network="tiny-max")
     bench = bench_of(window)
-    bench.actions.go_to_text("pool1")
+    bench.commands.go_to_text("pool1")
     there = state_of(window).k
     assert there > 0
-    bench.actions.go_to_text("no.such[1]")
+    bench.commands.go_to_text("no.such[1]")
     assert state_of(window).k == there
     assert "no.such" in window.status.message
     window.actions_by_name["go_back"].trigger()

@@ -1,4 +1,4 @@
-"""The gradient check as a window: it runs beside the debugger and can be stopped."""
+"""Gradients held against finite differences: the check of all, of one, and of conventions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QProgressBar
@@ -48,13 +48,9 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.background import sentence
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject
 from backpropviz.ui.pointing import address_of
-
-if TYPE_CHECKING:
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
-
 
 _EVERY: Final = sys.maxsize
 _PARTS_OF_PROGRESS: Final = 100
@@ -66,8 +62,8 @@ class CheckWindow(AnalysisWindow):
     progressed = Signal(int, int)
     finished_check = Signal()
 
-    def __init__(self, bench: Workbench, window: MainWindow, opened: Opened) -> None:
-        super().__init__(bench, window, "Gradient check")
+    def __init__(self, host: Host, opened: Opened) -> None:
+        super().__init__(host, "Gradient check")
         self._opened = opened
         self.report: Report | None = None
         self._per_array, self._has_pixels = PER_ARRAY, False
@@ -271,10 +267,8 @@ class Proof:
 class ConventionsWindow(AnalysisWindow):
     """A row of the figure is a switch."""
 
-    def __init__(
-        self, bench: Workbench, window: MainWindow, opened: Opened, wanted: Address | None
-    ) -> None:
-        super().__init__(bench, window, "Conventions")
+    def __init__(self, host: Host, opened: Opened, wanted: Address | None) -> None:
+        super().__init__(host, "Conventions")
         self._opened, self._wanted = opened, wanted
         self.proof: Proof | None = None
         known = applicable(opened.view.tape.network)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
 
 from backpropviz.engine.value import Address
@@ -15,6 +15,7 @@ from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.action_table import CONVENTION_CHOICES
 from backpropviz.ui.background import Background, sentence
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.pointing import address_of
 from backpropviz.ui.scene_view import SceneView
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from backpropviz.engine.derivation import Derivation
     from backpropviz.ui.analysis.check import Single
     from backpropviz.ui.analysis.window import AnalysisWindow
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
 
 
 def value_in_question(opened: Opened, stage: SceneView) -> Address | None:
@@ -48,12 +47,14 @@ def without_part(address: Address) -> Address:
 
 
 class AnalysisDesk(QObject):
-    """Made once, beside the workbench; each kind of window is open at most once."""
+    """Made once; each kind of window is open at most once. `checked` when a value was."""
 
-    def __init__(self, bench: Workbench, window: MainWindow) -> None:
-        super().__init__(bench)
-        self._bench, self._window = bench, window
-        self._controller = bench.controller
+    checked = Signal(object)
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.window)
+        self._host = host
+        self._controller = host.controller
         self._windows: dict[str, AnalysisWindow] = {}
         self._groups = [self._group("ties"), self._group("relu_at_zero")]
         self._checker = Background(self)
@@ -65,7 +66,7 @@ class AnalysisDesk(QObject):
         self._idle.timeout.connect(self._show_conventions)
         self._controller.state_changed.connect(self._follow)
         self._controller.failed.connect(self._untick)
-        bench.pointing.asked.connect(self.answer)
+        host.pointing.asked.connect(self.answer)
         self._asked: Address | None = None
         self._handlers: dict[str, Callable[[], object]] = {
             "nudge": self.nudge,
@@ -81,16 +82,16 @@ class AnalysisDesk(QObject):
             "gradient_check": self.check_all,
             "convention_proof": self.prove_convention,
         }
-        window.actions_by_name.bind(self._handlers)
+        host.actions.bind(self._handlers)
         for name in CONVENTION_CHOICES:
-            window.actions_by_name[name].triggered.connect(self._choose_convention)
+            host.actions[name].triggered.connect(self._choose_convention)
 
     def _group(self, convention: str) -> QActionGroup:
         """Of the choices of one convention, one is made."""
         group = QActionGroup(self)
         for name, (own, _) in CONVENTION_CHOICES.items():
             if own == convention:
-                group.addAction(self._window.actions_by_name[name])
+                group.addAction(self._host.actions[name])
         return group
 
     @property
@@ -112,7 +113,7 @@ class AnalysisDesk(QObject):
             self._refuse(error)
             return
         self._controller.busy_changed.emit("Nudging…")
-        self._keep("nudge", NudgeLab(self._bench, self._window, opened, value))
+        self._keep("nudge", NudgeLab(self._host, opened, value))
 
     def show_ancestry(self) -> None:
         """Where did a value come from?"""
@@ -143,7 +144,7 @@ class AnalysisDesk(QObject):
         known = self._windows.get("weight")
         window = known if isinstance(known, WeightWindow) else None
         if window is None:
-            window = WeightWindow(self._bench, self._window, opened)
+            window = WeightWindow(self._host, opened)
             self._keep("weight", window)
         try:
             window.ask(address)
@@ -164,7 +165,7 @@ class AnalysisDesk(QObject):
             return
         value = without_part(address)
         try:
-            number = ask_value(self._window, opened, value)
+            number = ask_value(self._host.window, opened, value)
         except UserError as error:
             self._refuse(error)
             return
@@ -199,7 +200,7 @@ class AnalysisDesk(QObject):
         if opened is None:
             return
         try:
-            editor = NumberEditor(self._bench, self._window, opened)
+            editor = NumberEditor(self._host, opened)
         except UserError as error:
             self._refuse(error)
             return
@@ -207,7 +208,7 @@ class AnalysisDesk(QObject):
 
     def use_whole_numbers(self) -> None:
         """Whole numbers only, or any."""
-        wanted = self._window.actions_by_name["whole_numbers"].isChecked()
+        wanted = self._host.actions["whole_numbers"].isChecked()
         self._controller.change(lambda subject: subject.with_whole_numbers(wanted=wanted))
 
     def check_value(self) -> None:
@@ -227,7 +228,7 @@ class AnalysisDesk(QObject):
 
         opened = self._controller.opened
         if opened is not None:
-            self._keep("check", CheckWindow(self._bench, self._window, opened)).show()
+            self._keep("check", CheckWindow(self._host, opened)).show()
 
     def prove_convention(self) -> None:
         """Open the conventions with their proof."""
@@ -241,9 +242,9 @@ class AnalysisDesk(QObject):
         except UserError as error:
             self._refuse(error)
             return
-        address = value_in_question(opened, self._bench.stage)
+        address = value_in_question(opened, self._host.stage)
         wanted = without_part(address) if address is not None else None
-        made = ConventionsWindow(self._bench, self._window, opened, wanted)
+        made = ConventionsWindow(self._host, opened, wanted)
         self._keep("conventions", made).show()
 
     def use_theme(self, colors: Theme) -> None:
@@ -262,7 +263,7 @@ class AnalysisDesk(QObject):
         """The pass and the value in it that is meant; says so where there is none."""
         opened, address = self._controller.opened, self._asked
         if opened is not None and address is None:
-            address = value_in_question(opened, self._bench.stage)
+            address = value_in_question(opened, self._host.stage)
         if address is None:
             self._say("Point at a value or pin it, then ask again.")
         return opened, address
@@ -274,11 +275,7 @@ class AnalysisDesk(QObject):
         if opened is None:
             return
         known = self._windows.get("ancestry")
-        window = (
-            known
-            if isinstance(known, AncestryWindow)
-            else AncestryWindow(self._bench, self._window, opened)
-        )
+        window = known if isinstance(known, AncestryWindow) else AncestryWindow(self._host, opened)
         if window is not known:
             self._keep("ancestry", window)
         try:
@@ -322,7 +319,7 @@ class AnalysisDesk(QObject):
         action = self.sender()
         convention, option = CONVENTION_CHOICES[action.objectName()]
         if convention == "flip":
-            option = self._window.actions_by_name[action.objectName()].isChecked()
+            option = self._host.actions[action.objectName()].isChecked()
         self._controller.change(lambda subject: subject.with_convention(convention, option))
 
     def _show_conventions(self) -> None:
@@ -336,7 +333,7 @@ class AnalysisDesk(QObject):
         network = opened.view.tape.network
         known, chosen = applicable(network), conventions_of(network)
         for name, (convention, option) in CONVENTION_CHOICES.items():
-            action = self._window.actions_by_name[name]
+            action = self._host.actions[name]
             action.setEnabled(convention in known)
             action.setChecked(chosen.option(convention) == option)
         # Mean or sum stands beside it in any case.
@@ -348,23 +345,23 @@ class AnalysisDesk(QObject):
         if has_modes(network) and not opened.subject.mode.training:
             words.append("mode eval")
             refusal = training_refusal(network, opened.view.tape.batch)
-            reasons.append(refusal or self._window.actions_by_name["eval_mode"].toolTip())
-        whole = self._window.actions_by_name["whole_numbers"]
+            reasons.append(refusal or self._host.actions["eval_mode"].toolTip())
+        whole = self._host.actions["whole_numbers"]
         whole.setChecked(opened.subject.whole_numbers)
         if opened.subject.whole_numbers:
             words.append("whole numbers")
             reasons.append(whole.toolTip())
-        self._window.status.show_unusual(", ".join(words), "\n".join(reasons))
+        self._host.status.show_unusual(", ".join(words), "\n".join(reasons))
 
     def _show_check(self, found: Single) -> None:
         from backpropviz.ui.analysis.check import verdict
 
         gradient = found.checked.address.grad
         self._say(f"{gradient}: {verdict(found.checked, found.also)}")
-        self._bench.explanation.show_check(found.checked, found.also)
+        self.checked.emit(found)
 
     def _say(self, text: str) -> None:
-        self._window.status.say(text)
+        self._host.say(text)
 
     def _refuse(self, error: BaseException) -> None:
         self._say(sentence(error))

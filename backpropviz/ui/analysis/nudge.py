@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
@@ -44,14 +44,10 @@ from backpropviz.scene.marks import Box, Scene
 from backpropviz.ui.analysis.check import verdict
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.background import sentence
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.pointing import address_of
 from backpropviz.ui.scene_view import SceneView
-
-if TYPE_CHECKING:
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
-
 
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_Up: 1}
 _LEAP = 10
@@ -188,11 +184,9 @@ _SHOWN_HEIGHT: Final = 360.0
 class NudgeLab(AnalysisWindow):
     """One value and its loss; shown once the first answer is there."""
 
-    def __init__(
-        self, bench: Workbench, window: MainWindow, opened: Opened, address: Address
-    ) -> None:
+    def __init__(self, host: Host, opened: Opened, address: Address) -> None:
         self._handle = NudgeCanvas()
-        super().__init__(bench, window, "Nudge lab", self._handle)
+        super().__init__(host, "Nudge lab", self._handle)
         self.heading.setText(f"Nudge {address}")
         self.address = address
         self.page: str = CURVE
@@ -358,10 +352,10 @@ class NudgeLab(AnalysisWindow):
     def _mark_kinks(self) -> None:
         """On the stage: the units that flipped, the windows that changed their winner."""
         kinks = self.moved.crossed if self.moved is not None else ()
-        self.bench.stage.mark_keys(tuple(dict.fromkeys(str(kink.address) for kink in kinks)))
+        self.host.stage.mark_keys(tuple(dict.fromkeys(str(kink.address) for kink in kinks)))
 
     def done(self, result: int) -> None:
         """Close, let what runs end early, and take the kinks off the stage."""
         self._stop.set()
-        self.bench.stage.mark_keys(())
+        self.host.stage.mark_keys(())
         super().done(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
@@ -26,16 +26,13 @@ from backpropviz.scene.text import full
 from backpropviz.scene.theme import BODY_STRONG, MONO
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.dialog import ask
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.pointing import address_of
 
-if TYPE_CHECKING:
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
 
-
-def ask_value(window: MainWindow, opened: Opened, address: Address) -> float | None:
+def ask_value(parent: QWidget, opened: Opened, address: Address) -> float | None:
     """The number, or None where the question was dismissed.
 
     Raises:
@@ -54,7 +51,7 @@ def ask_value(window: MainWindow, opened: Opened, address: Address) -> float | N
 
     heading = f"Change {address}"
     hint = "The pass is recorded again with this number; the place is kept."
-    text = ask(window, heading, hint, f"{before + 0.0:.9g}", refusal)
+    text = ask(parent, heading, hint, f"{before + 0.0:.9g}", refusal)
     return None if text is None else read_number(text)
 
 
@@ -173,13 +170,13 @@ class NumberEditor(AnalysisWindow):
         UserError: the network has more numbers than fit side by side.
     """
 
-    def __init__(self, bench: Workbench, window: MainWindow, opened: Opened) -> None:
+    def __init__(self, host: Host, opened: Opened) -> None:
         if count_of(opened) > MOST_NUMBERS:
             raise UserError(
                 f"{opened.subject.network_title} has {count_of(opened):,} numbers: open a small "
                 "example (tiny-max) to edit all of them, or change one value."
             )
-        super().__init__(bench, window, "Edit the numbers")
+        super().__init__(host, "Edit the numbers")
         self._opened, self._first = opened, opened.subject
         self._network = opened.view.tape.network.name
         tape = opened.view.tape

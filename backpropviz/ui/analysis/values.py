@@ -1,9 +1,9 @@
-"""Where a value came from, and what it feeds: a way through the pass, stop by stop."""
+"""Where a value came from and what it feeds, stop by stop; and everything a weight meets."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QTimer
@@ -26,13 +26,9 @@ from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import TERM, ExplainedStep, View, lit_keys
 from backpropviz.scene.marks import Scene
 from backpropviz.ui.analysis.window import AnalysisWindow
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.pointing import address_of
-
-if TYPE_CHECKING:
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
-
 
 ORIGIN: Final = "origin"
 FEEDS: Final = "feeds"
@@ -41,8 +37,8 @@ FEEDS: Final = "feeds"
 class AncestryWindow(AnalysisWindow):
     """A stop of the shown way is a link to its step; any other value leads the way through it."""
 
-    def __init__(self, bench: Workbench, window: MainWindow, opened: Opened) -> None:
-        super().__init__(bench, window, "Ancestry")
+    def __init__(self, host: Host, opened: Opened) -> None:
+        super().__init__(host, "Ancestry")
         self._opened = opened
         self._ancestry = Ancestry(opened.view.tape, tuple(opened.timeline.operations))
         self.route: Route | None = None
@@ -158,8 +154,8 @@ class WeightWindow(AnalysisWindow):
     small example.
     """
 
-    def __init__(self, bench: Workbench, window: MainWindow, opened: Opened) -> None:
-        super().__init__(bench, window, "Everything this weight meets")
+    def __init__(self, host: Host, opened: Opened) -> None:
+        super().__init__(host, "Everything this weight meets")
         self.address: Address | None = None
         self._opened = opened
         self._borrowed: View | None = None
@@ -234,7 +230,7 @@ class WeightWindow(AnalysisWindow):
 
     def done(self, result: int) -> None:
         """Close, and put out what was lit."""
-        self.bench.stage.light(())
+        self.host.stage.light(())
         super().done(result)
 
     def _take_example(self, example: object) -> None:
@@ -268,7 +264,7 @@ class WeightWindow(AnalysisWindow):
     def _light(self, key: str) -> None:
         keys = self._partners(key)
         self.canvas.light(keys)
-        self.bench.stage.light(keys)
+        self.host.stage.light(keys)
 
     def _partners(self, key: str) -> tuple[str, ...]:
         """A cell with all that it is multiplied with, and the products."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 
@@ -14,26 +13,21 @@ from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Segmented
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.windows import SideWindow
 
-if TYPE_CHECKING:
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
-
 
 class AnalysisWindow(SideWindow):
     """A window beside the debugger; it is deleted when it is closed."""
 
-    def __init__(
-        self, bench: Workbench, window: MainWindow, title: str, canvas: SceneView | None = None
-    ) -> None:
-        super().__init__(window)
+    def __init__(self, host: Host, title: str, canvas: SceneView | None = None) -> None:
+        super().__init__(host.window)
         self.setWindowTitle(title)
-        self.bench, self.controller = bench, bench.controller
-        self.colors: Theme = window.theme
+        self.host, self.controller = host, host.controller
+        self.colors: Theme = host.theme
         self.worker = Background(self)
         self.heading = PlainLabel(title)
         self.heading.setFont(qfont(CARD_TITLE))
@@ -41,7 +35,7 @@ class AnalysisWindow(SideWindow):
         self.canvas = canvas or SceneView()
         self.canvas.setAccessibleName(title)
         self.canvas.resized.connect(self.draw)
-        self.canvas.describe = bench.pointing.describe
+        self.canvas.describe = host.pointing.describe
         self.note = PlainLabel()
         self.note.setObjectName("Note")
         self.note.setWordWrap(True)

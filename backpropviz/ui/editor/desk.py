@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from backpropviz.engine.value import Shape
 from backpropviz.scene.theme import Theme
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import suits
 from backpropviz.ui.requests import OpenRequest
 
@@ -18,29 +19,26 @@ if TYPE_CHECKING:
     from backpropviz.ui.editor.draft import DraftController
     from backpropviz.ui.editor.window import NetworkEditor
     from backpropviz.ui.kept_work import KeptDraft
-    from backpropviz.ui.main_window import MainWindow
-    from backpropviz.ui.workbench import Workbench
 
 _DIGITS: Final[Shape] = (1, 28, 28)
 
 
 class EditorDesk(QObject):
-    """Made once, beside the workbench; what is drafted stays until the program ends.
+    """Made once; what is drafted stays until the program ends.
 
-    `train_wanted` carries a model that is to be trained.
+    `train_wanted` carries a model that is to be trained; `changed` when the draft did.
     """
 
+    changed = Signal()
     train_wanted = Signal(object)
 
-    def __init__(self, bench: Workbench, window: MainWindow) -> None:
-        super().__init__(bench)
-        self._bench, self._window = bench, window
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.window)
+        self._host = host
         self.editor: NetworkEditor | None = None
         self._kept: DraftController | None = None
         self._made: Model | None = None
-        window.actions_by_name.bind(
-            {"new_network": self.new_network, "edit_network": self.edit_network}
-        )
+        host.actions.bind({"new_network": self.new_network, "edit_network": self.edit_network})
 
     @property
     def unsaved(self) -> Draft | None:
@@ -81,7 +79,7 @@ class EditorDesk(QObject):
 
     def edit_network(self) -> None:
         """Open the editor on the network that is open, with the edits that led to it."""
-        opened = self._bench.controller.opened
+        opened = self._host.controller.opened
         if opened is not None:
             self.edit(opened.subject.model)
 
@@ -111,7 +109,7 @@ class EditorDesk(QObject):
         from backpropviz.ui.editor.window import NetworkEditor
 
         self._keep(controller)
-        self.editor = NetworkEditor(self._window, controller, self._window.theme)
+        self.editor = NetworkEditor(self._host.window, controller, self._host.theme)
         self.editor.finished.connect(self._forget)
         self.editor.open_wanted.connect(self._open)
         self.editor.train_wanted.connect(self._train)
@@ -122,7 +120,7 @@ class EditorDesk(QObject):
         if self._kept is not None:
             self._kept.deleteLater()
         self._kept = controller
-        controller.changed.connect(self._bench.autosave.note)
+        controller.changed.connect(self.changed)
 
     def _raise(self) -> None:
         if self.editor is not None:
@@ -139,13 +137,13 @@ class EditorDesk(QObject):
 
         request = OpenRequest(network=model.title, model=model)
         if self._lacks_picture(model) or _lacks_target(model):
-            asked = ask_picture(self.editor or self._window, model)
+            asked = ask_picture(self.editor or self._host.window, model)
             if asked is None:
                 return
             request = replace(request, image=asked.image, target=asked.target)
         self._made = model
         self.close()
-        self._bench.open(request)
+        self._host.open(request)
 
     def _train(self, model: Model) -> None:
         self._made = model
@@ -153,13 +151,13 @@ class EditorDesk(QObject):
         self.train_wanted.emit(model)
 
     def _lacks_picture(self, model: Model) -> bool:
-        opened = self._bench.controller.opened
+        opened = self._host.controller.opened
         is_open = opened is not None and suits(opened.subject, model)
         return model.example is None and not is_open
 
     def _wanted_input(self) -> tuple[Shape, tuple[str, ...]]:
         """The input and the classes of what is open, else those of handwritten digits."""
-        opened = self._bench.controller.opened
+        opened = self._host.controller.opened
         if opened is not None and len(opened.subject.model.network.input_shape) == 3:
             model = opened.subject.model
             return model.network.input_shape, model.class_names

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -18,14 +16,13 @@ from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import hairline
 from backpropviz.ui.docks import Docks, bare_dock
+from backpropviz.ui.host import Host
 from backpropviz.ui.lessons.coach import Coach, read_progress
 from backpropviz.ui.lessons.panel import LessonPanel
+from backpropviz.ui.menus import Menu
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
-
-if TYPE_CHECKING:
-    from backpropviz.ui.controller import Controller
-    from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.start_page import StartPage
 
 
 @frozen
@@ -176,16 +173,16 @@ _DOCK = "lesson"
 
 
 class LessonDesk(QObject):
-    """Made once, beside the workbench."""
+    """Made when it is first asked for; fills its menu and its list on the start page."""
 
-    def __init__(self, controller: Controller, docks: Docks, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window, self._docks = window, docks
-        self._colors: Theme = window.theme
+    def __init__(self, host: Host, docks: Docks, menu: Menu, start_page: StartPage) -> None:
+        super().__init__(host.window)
+        self._host, self._docks, self._menu, self._start_page = host, docks, menu, start_page
+        self._colors: Theme = host.theme
         self.cards: tuple[LessonCard, ...] = ()
-        self.coach = Coach(controller, self)
+        self.coach = Coach(host.controller, self)
         self.panel = LessonPanel(self.coach)
-        self.dock = bare_dock(_DOCK, "Lesson", self.panel, window)
+        self.dock = bare_dock(_DOCK, "Lesson", self.panel, host.window)
         self.dock.hide()
         self.dock.visibilityChanged.connect(self._keep_to_lesson)
         self._make_menu()
@@ -196,12 +193,10 @@ class LessonDesk(QObject):
         self.read()
 
     def _make_menu(self) -> None:
-        window = self._window
         self._lesson_actions: list[QAction] = []
-        self.leave = QAction("Leave the lesson", window)
+        self.leave = QAction("Leave the lesson", self)
         self.leave.triggered.connect(self.coach.leave)
         self.leave.setEnabled(False)
-        self._menu = window.menus["Lessons"]
         self._menu.setToolTipsVisible(True)
         self._menu.addSeparator()
         self._menu.addAction(self.leave)
@@ -238,7 +233,7 @@ class LessonDesk(QObject):
         self.cards = cards
         if not self._lesson_actions:
             for card in cards:
-                action = QAction(plain_title(card.title), self._window)
+                action = QAction(plain_title(card.title), self)
                 action.setData(card.name)
                 action.triggered.connect(self._open_chosen)
                 self._lesson_actions.append(action)
@@ -265,7 +260,7 @@ class LessonDesk(QObject):
         found.chosen.connect(self.open)
         done = sum(card.is_done for card in self.cards)
         text = f"{done} of {len(self.cards)} done"
-        self._window.start_page.show_lessons(found, text if done else "")
+        self._start_page.show_lessons(found, text if done else "")
 
     def _show_panel(self) -> None:
         self.leave.setEnabled(True)
@@ -274,7 +269,7 @@ class LessonDesk(QObject):
         own = self.coach.own_session
         if own is not None:
             text = "{network} waits: it is back when you leave the lesson."
-            self._window.status.say(text.format(network=own.subject.network_title))
+            self._host.say(text.format(network=own.subject.network_title))
 
     def _keep_to_lesson(self, is_visible: bool) -> None:
         """Whatever restores a layout: there is no panel without its lesson."""

@@ -24,6 +24,7 @@ from backpropviz.figures.training.time_slider import HEIGHT as SLIDER_HEIGHT
 from backpropviz.figures.training.time_slider import SliderFigure, SliderState, time_slider
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO, MONO_STRONG, ROW, Theme
+from backpropviz.ui.action_table import action_spec
 from backpropviz.ui.actions import ActionSet, tool_tip
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PanelHead, Segmented, file_name, shortened
@@ -80,7 +81,7 @@ class TrainingControls(QFrame):
         button.setFixedHeight(CONTROL_HEIGHT)
         button.setIconSize(QSize(16, 16))
         button.setAccessibleName(text)
-        button.setToolTip(tool_tip(actions.spec(name)))
+        button.setToolTip(tool_tip(action_spec(name)))
         if is_primary:
             button.setObjectName("Primary")
         button.clicked.connect(actions[name].trigger)

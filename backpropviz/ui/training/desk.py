@@ -9,18 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from backpropviz.errors import UserError
 from backpropviz.named_file import named_path
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.actions import Detour
+from backpropviz.ui.host import Host
+from backpropviz.ui.top_bar import TopBar
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
-    from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.training.room import TrainingRoom
-    from backpropviz.ui.workbench import Workbench
 
 _ROOM_ACTIONS = (
     "train",
@@ -46,23 +46,26 @@ _ASKED_ACTIONS = (
 
 
 class TrainingDesk(QObject):
-    """Made once, beside the workbench."""
+    """Made once; `entered` with the page that is to be shown, `left` when it is not any more."""
 
-    def __init__(self, bench: Workbench, window: MainWindow) -> None:
-        super().__init__(bench)
-        self._bench, self._window = bench, window
+    entered = Signal(object)
+    left = Signal()
+    changed = Signal()
+
+    def __init__(self, host: Host, bar: TopBar) -> None:
+        super().__init__(host.window)
+        self._host, self._bar = host, bar
         self._room: TrainingRoom | None = None
         self.is_shown = False
-        bench.bar.mode_wanted.connect(self.show_mode)
-        window.start_page.training_wanted.connect(self.ask_for_run)
+        bar.mode_wanted.connect(self.show_mode)
         handlers: dict[str, Callable[[], object]] = {
             "train_network": self.ask_for_run,
             "new_run": self.ask_for_run,
             "mode": self.change_mode,
         }
-        window.actions_by_name.bind(handlers)
+        host.actions.bind(handlers)
         for name in (*_ROOM_ACTIONS, *_ASKED_ACTIONS):
-            window.actions_by_name[name].triggered.connect(self._run_action)
+            host.actions[name].triggered.connect(self._run_action)
 
     @property
     def room(self) -> TrainingRoom:
@@ -70,11 +73,11 @@ class TrainingDesk(QObject):
         from backpropviz.ui.training.room import TrainingRoom
 
         if self._room is None:
-            self._room = TrainingRoom(self._bench, self._window)
+            self._room = TrainingRoom(self._host)
             self._room.wanted.connect(self.enter)
-            self._room.controller.changed.connect(self._bench.autosave.note)
-            self._bench.bar.add_for_training(*self._room.chips.widgets)
-            self._bench.bar.back.clicked.connect(self.enter)
+            self._room.controller.changed.connect(self.changed)
+            self._bar.add_for_training(*self._room.chips.widgets)
+            self._bar.back.clicked.connect(self.enter)
         return self._room
 
     @property
@@ -89,7 +92,7 @@ class TrainingDesk(QObject):
         elif self.has_run:
             self.enter()
         else:
-            self._bench.bar.show_mode(is_training=self.is_shown)
+            self._bar.show_mode(is_training=self.is_shown)
             self.ask_for_run()
 
     def change_mode(self) -> None:
@@ -99,19 +102,19 @@ class TrainingDesk(QObject):
     def enter(self) -> None:
         """Show the training."""
         self.is_shown = True
-        self._window.actions_by_name.detours = self._detours()
-        self._bench.bar.back.hide()
-        self._bench.show_training(self.room.page)
+        self._host.actions.detours = self._detours()
+        self._bar.back.hide()
+        self.entered.emit(self.room.page)
         self.room.show()
 
     def leave(self) -> None:
         """Show the debugger, or the start page where nothing is open in it."""
         if self.is_shown:
             self.is_shown = False
-            self._window.actions_by_name.detours = {}
+            self._host.actions.detours = {}
             self.room.hide()
-            self._bench.bar.back.setVisible(self.has_run)
-            self._bench.show_debugger()
+            self._bar.back.setVisible(self.has_run)
+            self.left.emit()
 
     def _detours(self) -> dict[str, Detour]:
         """What the keys of the debugger do to a run, whose step is an update."""

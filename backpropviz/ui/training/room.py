@@ -25,6 +25,7 @@ from backpropviz.scene.theme import Theme
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Chip, file_name, shortened
+from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import plain_tip, plain_title
 from backpropviz.ui.recent import read_preferences
@@ -39,20 +40,16 @@ from backpropviz.ui.training.state import RunState, TrainingState, facts, messag
 
 if TYPE_CHECKING:
     from backpropviz.ui.kept_work import LoadedRun
-    from backpropviz.ui.main_window import MainWindow
     from backpropviz.ui.training.charts import ComparisonWindow
-    from backpropviz.ui.workbench import Workbench
 
 
 class RunQuestions(QObject):
     """Opens dialogs and windows when they are asked for; `files` writes what is saved."""
 
-    def __init__(
-        self, controller: TrainingController, page: TrainingPage, window: MainWindow
-    ) -> None:
-        super().__init__(window)
-        self.controller, self.page, self._window = controller, page, window
-        self.files = RunFiles(window)
+    def __init__(self, controller: TrainingController, page: TrainingPage, host: Host) -> None:
+        super().__init__(host.window)
+        self.controller, self.page, self._host = controller, page, host
+        self.files = RunFiles(host.window)
         self.comparison: ComparisonWindow | None = None
         page.alerts.stops_wanted.connect(self.stops)
         page.alerts.rules_wanted.connect(self.alert_rules)
@@ -80,7 +77,7 @@ class RunQuestions(QObject):
         from backpropviz.ui.training.new_run import ask_fork
 
         run = self.controller.state.run
-        found = None if run is None else ask_fork(self._window, run, self._window.theme)
+        found = None if run is None else ask_fork(self._host.window, run, self._host.theme)
         if found is not None:
             title, settings = found
             self.controller.fork(settings, title)
@@ -90,11 +87,11 @@ class RunQuestions(QObject):
         from backpropviz.ui.training.charts import ComparisonWindow
 
         if len(self.controller.state.runs) < 2:
-            self._window.tell("There is one run only: fork it or start another first.")
+            self._host.tell("There is one run only: fork it or start another first.")
             return
         if self.comparison is None:
             self.comparison = ComparisonWindow(
-                self._window, self.controller.state, self._window.theme
+                self._host.window, self.controller.state, self._host.theme
             )
             self.comparison.closed.connect(self._forget_comparison)
         self.comparison.show()
@@ -106,7 +103,7 @@ class RunQuestions(QObject):
 
         guard = self._guard
         if guard is not None:
-            found = ask_stops(self._window, guard.watches.stops, guard.facts, self._window.theme)
+            found = ask_stops(self._host.window, guard.watches.stops, guard.facts, self._host.theme)
             if found is not None:
                 self.controller.use_stops(found)
 
@@ -116,7 +113,7 @@ class RunQuestions(QObject):
 
         guard = self._guard
         if guard is not None:
-            found = ask_thresholds(self._window, guard.diagnosis.limits, self._window.theme)
+            found = ask_thresholds(self._host.window, guard.diagnosis.limits, self._host.theme)
             if found is not None:
                 self.controller.use_limits(found)
 
@@ -148,7 +145,7 @@ class RunQuestions(QObject):
 
     def _save_charts(self, kinds: tuple[ChartKind, ...]) -> None:
         width = float(self.page.charts.width())
-        self._save_scene(self.page.charts.scene(width, self._window.theme, kinds))
+        self._save_scene(self.page.charts.scene(width, self._host.theme, kinds))
 
     def _save_scene(self, scene: Scene) -> None:
         name, kinds = f"{self._file_name()}.png", "Pictures (*.png *.svg *.pdf)"
@@ -172,7 +169,7 @@ class RunQuestions(QObject):
         if run is not None and run.shown is not None:
             model = replace(run.run.model, parameters=run.shown.parameters)
             title = f"{run.run.title}-{run.shown.iteration}"
-            self._window.open(OpenRequest(network=title, model=model))
+            self._host.open(OpenRequest(network=title, model=model))
 
     def _forget_comparison(self) -> None:
         self.comparison = None
@@ -267,31 +264,31 @@ class TrainingRoom(QObject):
 
     wanted = Signal()
 
-    def __init__(self, bench: Workbench, window: MainWindow) -> None:
-        super().__init__(bench)
-        self._bench, self._window = bench, window
+    def __init__(self, host: Host) -> None:
+        super().__init__(host.window)
+        self._host = host
         self.controller = TrainingController(self)
-        self.page = TrainingPage(window.actions_by_name)
-        window.pages.addWidget(self.page)
-        self.chips = TrainingChips(window.actions_by_name, self)
-        self.asked = RunQuestions(self.controller, self.page, window)
+        self.page = TrainingPage(host.actions)
+        host.add_page(self.page)
+        self.chips = TrainingChips(host.actions, self)
+        self.asked = RunQuestions(self.controller, self.page, host)
         self._recorder = Background(self)
         self._look_at: Address | None = None
         self._place: Mapping[str, object] | None = None
         self._is_shown = False
         self._connect()
-        self.use_theme(window.theme)
+        self.use_theme(host.theme)
 
     def _connect(self) -> None:
         controller, page = self.controller, self.page
         controller.changed.connect(self._follow)
-        controller.failed.connect(self._window.tell_error)
+        controller.failed.connect(self._host.tell_error)
         controller.moment_found.connect(self._record)
         self._recorder.answered.connect(self._debug)
-        self._recorder.failed.connect(self._window.tell_error)
+        self._recorder.failed.connect(self._host.tell_error)
         page.drawn.connect(controller.acknowledge)
         page.settings.changed.connect(controller.change)
-        page.settings.refused.connect(self._window.tell)
+        page.settings.refused.connect(self._host.tell)
         page.checkpoints.visit_wanted.connect(controller.visit)
         page.checkpoints.budget_wanted.connect(controller.resize)
         page.controls.spacing_wanted.connect(controller.redraw_every)
@@ -306,9 +303,9 @@ class TrainingRoom(QObject):
         self.chips.run_wanted.connect(controller.select)
         self.chips.network_wanted.connect(self.asked.open_network)
         self.asked.files.opened.connect(self._take_saved)
-        self.asked.files.said.connect(self._window.status.say)
+        self.asked.files.said.connect(self._host.say)
         self.asked.files.kept.connect(controller.note_saved)
-        self.asked.files.failed.connect(self._window.tell_error)
+        self.asked.files.failed.connect(self._host.tell_error)
 
     def show(self) -> None:
         """The page is in sight."""
@@ -317,7 +314,7 @@ class TrainingRoom(QObject):
         self.page.show_state(self.controller.state)
         self.chips.show_state(self.controller.state)
         self._tell(self.controller.state)
-        self._window.enable_actions()
+        self._host.enable_actions()
 
     def hide(self) -> None:
         """Something else is in sight; what trains goes on."""
@@ -329,11 +326,11 @@ class TrainingRoom(QObject):
         """Ask for network, data and settings of a run; a model may have been drafted."""
         from backpropviz.ui.training.new_run import NewRunDialog
 
-        opened = self._bench.controller.opened
+        opened = self._host.controller.opened
         subject = None if opened is None else opened.subject
         if isinstance(subject, UpdateSubject):  # a batch of a run is no image to train on
             subject = None
-        dialog = NewRunDialog(self._window, self._window.theme, subject)
+        dialog = NewRunDialog(self._host.window, self._host.theme, subject)
         if model is not None:
             dialog.use_model(model)
         is_made = dialog.exec() == NewRunDialog.DialogCode.Accepted
@@ -351,7 +348,7 @@ class TrainingRoom(QObject):
 
     def open_run(self, path: Path) -> None:
         """Reopen a saved run; it is shown when it has come."""
-        self._window.status.say(f"Opening {path.name}…")
+        self._host.say(f"Opening {path.name}…")
         self.asked.files.open(path)
 
     def _take_saved(self, saved: SavedRun) -> None:
@@ -449,28 +446,26 @@ class TrainingRoom(QObject):
             self._tell(new)
         self.asked.follow(new)
         if (old.run is None) != (new.run is None):
-            self._window.enable_actions()
+            self._host.enable_actions()
 
     def _tell(self, state: TrainingState) -> None:
         run = state.run
         if run is None:
             return
-        self._window.setWindowTitle(f"{run.run.title}  ·  BackpropViz")
-        self._window.status.show_training(
-            standing(state), message(run), facts(run), mood=mood(state)
-        )
+        self._host.window.setWindowTitle(f"{run.run.title}  ·  BackpropViz")
+        self._host.status.show_training(standing(state), message(run), facts(run), mood=mood(state))
 
     def _record(self, moment: Moment) -> None:
-        self._bench.controller.busy_changed.emit("Recording…")
+        self._host.controller.busy_changed.emit("Recording…")
         self._recorder.run(partial(opened_update, moment, read_preferences().diverging))
 
     def _debug(self, opened: Opened) -> None:
         """Show the pass of an update in the debugger, at the value that was asked for."""
         place, self._place = self._place, None
-        self._bench.controller.show(opened if place is None else at_kept_place(opened, place))
+        self._host.controller.show(opened if place is None else at_kept_place(opened, place))
         address, self._look_at = self._look_at, None
         if address is not None:
-            self._bench.controller.dispatch(GoToAddress(address))
+            self._host.controller.dispatch(GoToAddress(address))
 
     def _debug_value(self, address: Address) -> None:
         self._look_at = address
@@ -484,7 +479,7 @@ class TrainingRoom(QObject):
         try:
             wanted = typed_value(text.replace(",", ""), "Update")
         except UserError as error:
-            self._window.tell_error(error)
+            self._host.tell_error(error)
             return
         if isinstance(wanted, int):
             self.controller.visit(wanted)

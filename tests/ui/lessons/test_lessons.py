@@ -22,7 +22,6 @@ from backpropviz.ui.lessons.desk import LessonDesk
 from backpropviz.ui.lessons.panel import ScoreView, StepView
 from backpropviz.ui.lessons.question import QuestionView, number_text, plain_text, prose_html
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.palette import CommandPalette
 from backpropviz.ui.recent import last_session_file
 from backpropviz.ui.requests import OpenRequest, request_for
 from tests.ui.bench import bench_of
@@ -254,7 +253,7 @@ def test_the_lessons_are_on_the_start_page_in_the_menu_and_the_palette(
     titles = [card.title for card in desk.cards]
     assert len(titles) == len(bundled_lesson_names())
     assert [a.text() for a in window.menus["Lessons"].actions()][: len(titles)] == titles
-    palette = CommandPalette(window)
+    palette = window.command_palette()
     words = [entry.words for entry in palette._entries]
     palette.deleteLater()
     assert set(titles) <= set(words)
