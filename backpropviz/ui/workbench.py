@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from backpropviz.debugger.commands import GoToBlock, SetDepth, SetOrder
+from backpropviz.debugger.commands import Command, SetDepth, SetOrder
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.architecture.draft import doubled
 from backpropviz.engine.network import Network
@@ -394,7 +394,7 @@ class Workbench(QObject):
         elif self.controller.opened is not None:
             self._window.status.say(message_text(self.controller.opened))
 
-    def _go_to(self, place: GoToBlock) -> None:
+    def _go_to(self, place: Command) -> None:
         self.player.pause()
         self.controller.dispatch(place)
 
@@ -429,7 +429,7 @@ class Workbench(QObject):
 
 
 def _current_layer(view: View) -> str:
-    if view.is_done:
+    if view.has_no_focus:
         return ""
     return f"layer:{view.timeline.operations[view.timeline.operation_at(view.state.k)].layer}"
 

@@ -34,12 +34,10 @@ from backpropviz.scene.theme import Theme
 
 _LATER = (
     "ledger.ledger",
-    "overview.overview_stage",
-    "pooling.pooling_stage",
-    "stage.loss_stage",
-    "stage.sample_strip",
-    "stage.update_stage",
-    "stage.wires",
+    "stage.losses",
+    "stage.overview",
+    "stage.pooling",
+    "stage.update",
 )
 _MARGIN = 32
 _NARROW = 700
