@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from backpropviz.ui.actions import ActionSet
     from backpropviz.ui.background import Background
+    from backpropviz.ui.controls import Offer
     from backpropviz.ui.workbench import Workbench
 
 FIRST_SIZE = QSize(1440, 900)
@@ -228,12 +229,12 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
             self.open(request)
 
-    def tell(self, text: str) -> None:
+    def tell(self, text: str, offer: Offer | None = None) -> None:
         """Say a sentence that must be read: above the status bar until dismissed."""
         from backpropviz.ui.controls import show_notice
 
         self.status.say("")
-        show_notice(self, text, self.theme)
+        show_notice(self, text, self.theme, offer)
 
     def tell_error(self, error: BaseException) -> None:
         """Say what went wrong; the session is as it was."""
