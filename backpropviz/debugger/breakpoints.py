@@ -75,10 +75,17 @@ class Seeker:
     proceed: Callable[[], None] = lambda: None
 
     def nearest(self, found: Breakpoint, k: int) -> BreakpointHit | None:
-        """Forwards the first hit from step k on, backwards the last one up to step k."""
+        """Forwards the first hit from step k on, backwards the last one up to step k.
+
+        Raises:
+            UserError: its condition names a value that the pass does not have.
+        """
         if found.condition:
-            hits = self._conditional(found, _parsed(found.condition).on(self.tape), k)
-            return next(hits, None)
+            try:
+                condition = _parsed(found.condition).on(self.tape)
+            except UserError as error:
+                raise UserError(f"{error} Change or remove the breakpoint.") from None
+            return next(self._conditional(found, condition, k), None)
         if found.address is None:
             return self._first(self._begins(found), k)
         operation = operation_of(self.timeline, self.tape, found.address)

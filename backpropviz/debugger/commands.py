@@ -1,7 +1,9 @@
 """What a person can tell the debugger: each command is a value that says when it can be used.
 
 `reduce(timeline, tape, state, command)` gives the next state. From the start of a block, back over
-after over and back out after into change nothing; choosing a depth keeps the position.
+after over and back out after into change nothing; choosing a depth keeps the position. Before the
+first block stands the start of the pass, with nothing in focus: over leads from it to the first
+block and back over to it again.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from backpropviz.debugger.breakpoints import Breakpoint, BreakpointHit, Seeker
-from backpropviz.debugger.state import SessionState, Stop, StopReason
+from backpropviz.debugger.state import SessionState, Stop, StopReason, focus_block
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,
@@ -30,6 +32,7 @@ from backpropviz.frozen import frozen
 
 AT_END = "The pass has ended: go back, or to the start."
 AT_START = "This is the start of the pass: nothing has run yet."
+NOT_INSIDE = "This is the start of the pass: step over or into first."
 
 
 class Pass(NamedTuple):
@@ -74,7 +77,7 @@ def moved(
         nearest = next_present if forward else previous_present
         k = nearest(on.timeline, on.tape, k)
     reason = StopReason.END if k == on.timeline.steps else StopReason.STEP
-    return state.at(k, StopReason.START if k == 0 and not forward else reason, wanted)
+    return state.at(k, reason, wanted)
 
 
 def _is_at_terms(timeline: Timeline, k: int, depth: Depth) -> bool:
@@ -115,34 +118,50 @@ def _leaf_sentence(timeline: Timeline, k: int) -> str:
 
 @frozen
 class Over:
-    """Run the focus; next at the current depth."""
+    """Run the focus; next at the current depth. At the start: the first block."""
 
     def refusal(self, on: Pass, state: SessionState) -> str:
         return AT_END if state.k == on.timeline.steps else ""
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
-        return moved(on, state, on.timeline.block(state.k, state.depth)[1])
+        return moved(on, state, focus_block(on.timeline, state)[1])
 
 
 @frozen
 class BackOver:
-    """Go back to the start of the block that has just run; previous at the current depth."""
+    """Go back to the start of the block that has just run; previous at the current depth.
+
+    From the first block: to the start of the pass.
+    """
 
     def refusal(self, on: Pass, state: SessionState) -> str:
-        return AT_START if state.k == 0 else ""
+        return "" if state.has_begun else AT_START
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
+        if _is_first(on, state):
+            return state.at(0, StopReason.START)
         start, _ = on.timeline.block(state.k - 1, state.depth)
         return moved(on, state, start, forward=False)
 
 
+def _is_first(on: Pass, state: SessionState) -> bool:
+    """Whether no block that a step stops at lies before the focus."""
+    if state.k == 0:
+        return True
+    if state.show_absent or not _is_at_terms(on.timeline, 0, state.depth):
+        return False
+    return state.k <= next_present(on.timeline, on.tape, 0)
+
+
 @frozen
 class Into:
-    """Look one depth deeper."""
+    """Look one depth deeper; from the start, into the first block."""
 
     def refusal(self, on: Pass, state: SessionState) -> str:
         if state.k == on.timeline.steps:
             return AT_END
+        if not state.has_begun:
+            return ""
         if _is_leaf(on.timeline, state.k, state.depth):
             return _leaf_sentence(on.timeline, state.k)
         depth = deeper(on.timeline, state.k, state.depth)
@@ -180,6 +199,8 @@ class Out:
     def refusal(self, on: Pass, state: SessionState) -> str:
         if state.k == on.timeline.steps:
             return AT_END
+        if not state.has_begun:
+            return NOT_INSIDE
         return WHOLE if _is_whole(on.timeline, state.k, state.depth) else ""
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
@@ -192,6 +213,8 @@ class BackOut:
     """Go back to the start of the enclosing block."""
 
     def refusal(self, on: Pass, state: SessionState) -> str:
+        if not state.has_begun:
+            return AT_START
         return WHOLE if _is_whole(on.timeline, _inside(on, state), state.depth) else ""
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
@@ -234,6 +257,8 @@ class SetOrder:
             return ""
         if state.k == on.timeline.steps:
             return AT_END
+        if not state.has_begun:
+            return NOT_INSIDE
         nest = on.timeline.nest(on.timeline.operation_at(state.k))
         one = f"{nest.target.name} has one loop order only: there is no choice."
         return one if len(nest.orders) < 2 else ""
@@ -245,6 +270,8 @@ class SetOrder:
             overrides = dict(state.overrides)
             overrides[on.timeline.operation_at(state.k)] = self.order
             changed = replace(state, overrides=tuple(sorted(overrides.items(), key=_number)))
+        if not state.has_begun:
+            return changed
         new = on.timeline.ordered(changed.order, dict(changed.overrides))
         return replace(changed, k=reordered(on.timeline, new, on.tape, state.k, state.depth))
 
@@ -335,7 +362,7 @@ class ToStart:
     """Before the first step."""
 
     def refusal(self, on: Pass, state: SessionState) -> str:
-        return "" if state.k else AT_START
+        return "" if state.has_begun else AT_START
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         return state.at(0, StopReason.START)
@@ -368,7 +395,7 @@ class ContinueBack:
     """Run backwards to the breakpoint before, or to the start."""
 
     def refusal(self, on: Pass, state: SessionState) -> str:
-        return AT_START if state.k == 0 else ""
+        return "" if state.has_begun else AT_START
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         return _run(on, state, forward=False)
@@ -407,6 +434,8 @@ def _hit_beyond(
             hit = seeker.nearest(mark, hit.k - 1) if hit.k else None
         return hit
     hit = seeker.nearest(mark, k)
+    if not state.has_begun:
+        return hit
     if hit is not None and hit.k == k and hit.depth <= on.timeline.effective_depth(k, state.depth):
         hit = seeker.nearest(mark, k + 1)
     return hit

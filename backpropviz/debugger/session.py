@@ -14,6 +14,7 @@ from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.state import SessionState, Stop, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.document import LARGEST_INTEGER, JsonPlace, Readers, Value
+from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
@@ -24,7 +25,10 @@ Scalar = str | int | float | bool | None
 
 @frozen
 class SavedPlace:
-    """A step: the array that it computes and its loop coordinates; no array at the end."""
+    """A step: the array that it computes and its loop coordinates.
+
+    No array is the end; the image, which no step computes, the start.
+    """
 
     array: Address | None = None
     coordinates: Coordinates = ()
@@ -51,6 +55,9 @@ class Session:
     place: SavedPlace
     state: SessionState
     overrides: tuple[tuple[Address, LoopOrder], ...] = ()
+
+
+START = SavedPlace(IMAGE)
 
 
 def place_of(timeline: Timeline, k: int) -> SavedPlace:
@@ -85,7 +92,8 @@ def save(subject: SavedSubject, timeline: Timeline, state: SessionState) -> Sess
         watches=state.watches,
         pins=state.pins,
     )
-    return Session(subject, place_of(timeline, state.k), bare, overrides)
+    place = place_of(timeline, state.k) if state.has_begun else START
+    return Session(subject, place, bare, overrides)
 
 
 def restore(session: Session, timeline: Timeline) -> SessionState:
@@ -104,7 +112,7 @@ def restore(session: Session, timeline: Timeline) -> SessionState:
         breakpoints=kept.breakpoints,
         watches=kept.watches,
         pins=kept.pins,
-        stopped=Stop(StopReason.JUMP if k else StopReason.START),
+        stopped=Stop(StopReason.START if k is None else StopReason.JUMP),
     )
 
 

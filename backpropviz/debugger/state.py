@@ -14,7 +14,7 @@ from backpropviz.frozen import frozen
 class StopReason(Enum):
     """Why the debugger stands where it stands."""
 
-    START = "at the start"
+    START = "before the first step"
     END = "at the end"
     STEP = "after a step"
     JUMP = "after a jump"
@@ -25,7 +25,7 @@ class StopReason(Enum):
 class Stop:
     """A reason, with the place of the breakpoint that it was."""
 
-    reason: StopReason = StopReason.START
+    reason: StopReason = StopReason.JUMP
     breakpoint: str = ""
 
     def __str__(self) -> str:
@@ -36,7 +36,10 @@ class Stop:
 
 @frozen
 class SessionState:
-    """Position, wishes, and marks. `overrides` are operations whose loop order differs."""
+    """Position, wishes, and marks. `overrides` are operations whose loop order differs.
+
+    Two states have k = 0: the start, with nothing in focus, and the first block in focus.
+    """
 
     k: int = 0
     depth: Depth = Depth.TENSOR
@@ -47,6 +50,11 @@ class SessionState:
     watches: tuple[Address, ...] = ()
     pins: tuple[Address, ...] = ()
     stopped: Stop = Stop()
+
+    @property
+    def has_begun(self) -> bool:
+        """False at the start, where nothing is in focus; its reason is kept by no other place."""
+        return self.k > 0 or self.stopped.reason is not StopReason.START
 
     def at(self, k: int, reason: StopReason, depth: Depth | None = None) -> SessionState:
         """The same elsewhere."""
@@ -61,14 +69,16 @@ def timeline_of(timeline: Timeline, state: SessionState) -> Timeline:
 
 
 def focus(timeline: Timeline, state: SessionState) -> Step | None:
-    """The block about to run, shown as it will be when it has run; None at the end."""
-    if state.k == timeline.steps:
+    """The block about to run, shown as it will be when it has run; None at start and end."""
+    if not state.has_begun or state.k == timeline.steps:
         return None
     return timeline.step(state.k, state.depth)
 
 
 def focus_block(timeline: Timeline, state: SessionState) -> tuple[int, int]:
-    """Start and stop of the focus; (N, N) at the end."""
+    """Start and stop of the focus; (0, 0) at the start, (N, N) at the end."""
+    if not state.has_begun:
+        return 0, 0
     return timeline.block(state.k, state.depth)
 
 
@@ -86,6 +96,7 @@ class Visit:
 
     k: int
     depth: Depth
+    has_begun: bool = True
 
 
 @frozen

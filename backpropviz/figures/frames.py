@@ -51,10 +51,16 @@ class FrameRange:
 
     def scene(self, position: int) -> Scene:
         """The picture of the block that begins at a position, with the numbers of its steps."""
-        state = self.view.state.at(position, StopReason.JUMP, self.depth)
-        view = replace(self.view, state=state)
+        view = self._view_at(position)
         drawn = stage(view, *self.size, self.theme)
         return replace(drawn, marks=(*drawn.marks, self._step_mark(view)))
+
+    def _view_at(self, position: int) -> View:
+        """The moment of the view itself where that is meant, since it may be the start."""
+        view = self.view
+        if (position, self.depth) == (view.state.k, view.depth):
+            return view
+        return replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
 
     def _step_mark(self, view: View) -> Text:
         width, height = self.size
@@ -71,6 +77,8 @@ class FrameRange:
 def steps_text(view: View) -> str:
     """`step 41 of 105`, `steps 1–16 of 105`: what is in focus, counted from 1."""
     (start, stop), total = view.block, view.timeline.steps
+    if not view.has_begun:
+        return f"before step 1 of {total:,}"
     if start == stop:
         return f"all {total:,} steps"
     if stop - start == 1:
@@ -92,7 +100,7 @@ class Offered:
 def offered_ranges(view: View) -> tuple[Offered, ...]:
     """The value, filter, tensor and layer that the current step belongs to, the smallest first."""
     k, timeline = view.state.k, view.timeline
-    if view.is_done:
+    if view.has_no_focus:
         return ()
     found = [Offered("layer", "this layer", *timeline.block(k, Depth.LAYER), Depth.TENSOR)]
     depths = timeline.depths_at(k)

@@ -278,8 +278,8 @@ def _row(view: View, name: str) -> LayerRow:
 
 
 def _current(view: View) -> str:
-    """The layer that the focus lies in; none where the focus holds several or nothing is left."""
-    if view.is_done or view.depth < Depth.LAYER:
+    """The layer that the focus lies in; none where it holds several, or nothing is in focus."""
+    if view.has_no_focus or view.depth < Depth.LAYER:
         return ""
     return view.timeline.operations[view.timeline.operation_at(view.state.k)].layer
 
@@ -594,8 +594,8 @@ _CURRENT: Final = styles.PANEL_TITLE
 
 def call_stack(view: View, width: float, theme: Theme) -> Scene:
     """One row of 28 px a level that the focus has; the current one is tinted."""
-    frames = frames_at(view.timeline, view.state.k, view.state.depth)
-    frames = frames or (BlockFrame(Depth.PASS, "pass", 0, 1, 0, view.timeline.steps),)
+    here = () if view.has_no_focus else frames_at(view.timeline, view.state.k, view.state.depth)
+    frames = here or (BlockFrame(Depth.PASS, "pass", 0, 1, 0, view.timeline.steps),)
     rows = [
         mark
         for number, frame in enumerate(frames)
@@ -614,7 +614,7 @@ def _call_stack_row(
 ) -> Iterator[Mark]:
     middle, key = top + ROW / 2, f"depth:{frame.depth.title}"
     yield Rect(0, top, width, ROW, fill=theme.here_tint if is_current else None, key=key)
-    if is_current and not view.is_done:
+    if is_current and not view.has_no_focus:
         yield from pointer_mark(middle, theme)
     title = _call_stack_title(view, frame)
     yield _text(_TITLE_X, middle, title, styles.ROW, theme.text_secondary)
@@ -647,7 +647,7 @@ def _call_stack_title(view: View, frame: BlockFrame) -> str:
 def _value(view: View, frame: BlockFrame) -> str:
     """Which block of the level it is."""
     if frame.depth is Depth.PASS:
-        return "training step" if not view.is_done else "finished"
+        return "finished" if view.is_done else "training step" if view.has_begun else "not begun"
     if frame.depth is Depth.PHASE:
         return frame.name.capitalize()
     if frame.depth is Depth.LAYER:

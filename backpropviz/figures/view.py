@@ -130,6 +130,7 @@ class ExplainedStep:
     tape: Tape
     model: Model | None = None
     progress: TermProgress = ALL
+    has_begun: bool = True
 
     @property
     def layer(self) -> Layer | Loss | None:
@@ -178,16 +179,28 @@ class View:
         """Whether every step has run, so that nothing is in focus."""
         return self.state.k >= self.timeline.steps
 
+    @property
+    def has_begun(self) -> bool:
+        """False at the start: nothing has run, and nothing is in focus."""
+        return self.state.has_begun
+
+    @property
+    def has_no_focus(self) -> bool:
+        """Whether it is the start or the end of the pass."""
+        return self.is_done or not self.has_begun
+
     @cached_property
     def depth(self) -> Depth:
         """The effective depth."""
-        if self.is_done:
+        if self.has_no_focus:
             return Depth.PASS
         return self.timeline.effective_depth(self.state.k, self.state.depth)
 
     @cached_property
     def block(self) -> tuple[int, int]:
         """The steps in focus: start and stop."""
+        if not self.has_begun:
+            return 0, 0
         return self.timeline.block(self.state.k, self.depth)
 
     @property
@@ -198,7 +211,7 @@ class View:
     @cached_property
     def focus(self) -> Focus | None:
         """The operation in focus; None at the depths that hold several, and at the end."""
-        if self.is_done or self.depth < Depth.TENSOR:
+        if self.has_no_focus or self.depth < Depth.TENSOR:
             return None
         number = self.timeline.operation_at(self.state.k)
         return Focus(
@@ -309,10 +322,12 @@ class View:
         focus = self.focus
         if focus is None:
             operation = None
-            if not self.is_done:
+            if not self.has_no_focus:
                 number = self.timeline.operation_at(self.state.k)
                 operation = self.timeline.operations[number]
-            return ExplainedStep(None, operation, self.depth, self.tape, self.model)
+            return ExplainedStep(
+                *(None, operation, self.depth, self.tape, self.model), has_begun=self.has_begun
+            )
         if focus.target is None or focus.nest.rule is NestRule.COPY:
             return ExplainedStep(None, focus.operation, self.depth, self.tape, self.model)
         address = focus.nest.target.at(focus.target)

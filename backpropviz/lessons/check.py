@@ -48,8 +48,8 @@ from backpropviz.frozen import frozen
 
 
 def focused_array(timeline: Timeline, state: SessionState) -> Address | None:
-    """The array that the focus computes; None at the end, and above tensor depth."""
-    if state.k == timeline.steps:
+    """The array that the focus computes; None at start and end, and above tensor depth."""
+    if not state.has_begun or state.k == timeline.steps:
         return None
     if timeline.effective_depth(state.k, state.depth) < Depth.TENSOR:
         return None
@@ -267,8 +267,8 @@ class _Standing:
 
     @property
     def operation(self) -> int | None:
-        ended = self.state.k == self.timeline.steps
-        return None if ended else self.timeline.operation_at(self.state.k)
+        in_focus = self.state.has_begun and self.state.k < self.timeline.steps
+        return self.timeline.operation_at(self.state.k) if in_focus else None
 
 
 def stands_on(timeline: Timeline, tape: Tape, state: SessionState, wanted: Address) -> bool:
@@ -482,10 +482,10 @@ class ShowMe:
         return state if check.depth is None else self._at_depth(on, state, check.depth)
 
     def _at_depth(self, on: Pass, state: SessionState, depth: Depth) -> SessionState:
-        """Here at the wanted depth; where the operation has none such, at the start."""
+        """Here at the wanted depth; where the operation has none such, at the first."""
         here = _reduced(on, state, SetDepth(depth))
         is_there = is_met(self._of_place, on.timeline, on.tape, here)
-        return here if is_there else _reduced(on, here, _START)
+        return here if is_there else _reduced(on, here, GoTo(0))
 
     def _run(self, on: Pass, state: SessionState) -> SessionState:
         """From the start to the first breakpoint that fits the rest of the check."""

@@ -11,11 +11,21 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.debugger.commands import Command, Continue, ContinueBack, GoTo, GoToAddress, Pass
+from backpropviz.debugger.commands import (
+    Command,
+    Continue,
+    ContinueBack,
+    GoTo,
+    GoToAddress,
+    Pass,
+    ToEnd,
+    ToStart,
+)
 from backpropviz.debugger.state import JumpHistory, StopReason, Visit
 from backpropviz.debugger.timeline import step_number
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
+from backpropviz.figures.frames import END, START
 from backpropviz.figures.view import Options
 from backpropviz.ui.background import Background
 from backpropviz.ui.opened import Opened, Subject, keeping_place, record, subject_for
@@ -89,7 +99,8 @@ class Controller(QObject):
             self.refused.emit("There was no jump to return from.")
             return
         visit, history = found
-        state = opened.state.at(visit.k, StopReason.JUMP, visit.depth)
+        reason = StopReason.JUMP if visit.has_begun else StopReason.START
+        state = opened.state.at(visit.k, reason, visit.depth)
         self._become(replace(opened.at(state), history=history))
 
     def see_with(self, options: Options) -> None:
@@ -249,6 +260,8 @@ def command_for(text: str, opened: Opened) -> Command:
         return GoTo(number)
     if wanted in opened.view.tape.network.by_name:
         return to_layer(wanted, opened)
+    if wanted in {START, END}:
+        return ToStart() if wanted == START else ToEnd()
     address = parse(wanted)
     _ = opened.view.tape[address]
     return GoToAddress(address)

@@ -395,17 +395,15 @@ class SubjectActions(QObject):
         name = "" if self._own is None else file_name(self._own[0].source)
         return shortened(name, _LONGEST_NAME)
 
-    def offer_own_picture(self, old: Subject, new: Subject) -> None:
-        """Another network was opened on its own example: say so, and offer the image that was open.
+    def own_picture_offer(self, old: Subject, new: Subject) -> Offer | None:
+        """Where another network was opened on its own example, the image that was open.
 
         A picture of another network's example is nobody's own.
         """
         is_own = old.picture is not None and old.can_change and not old.shows_example
         if not is_own or old.model is new.model or new.is_edited or not new.shows_example:
-            return
-        text = "{network} is shown with its own example."
-        offer = Offer(f"Use {self._own_name}", self.use_own_picture)
-        self._host.tell(text.format(network=new.network_title), offer)
+            return None
+        return Offer(f"Use {self._own_name}", self.use_own_picture)
 
     def use_own_example(self) -> None:
         """The image and the target that the network brings."""

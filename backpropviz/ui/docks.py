@@ -118,6 +118,7 @@ class Docks:
         """Lend a dock the whole left side, as wide as the right one."""
         self.remember()
         self._guest = name
+        dock.setObjectName(name)
         if name not in self.by_name:
             self.by_name[name] = dock
             self._window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
@@ -133,10 +134,14 @@ class Docks:
         self._window.resizeDocks([dock], [widths[1]], Qt.Orientation.Horizontal)
 
     def dismiss_guest(self, name: str) -> None:
-        """Give the left side back: the docks, where they are shown, are as they were."""
+        """Give the left side back: the docks, where they are shown, are as they were.
+
+        Without its name no layout that is restored brings the guest back.
+        """
         self._guest = ""
         dock = self.by_name.pop(name)
         self._window.removeDockWidget(dock)
+        dock.setObjectName("")
         dock.hide()
         if self._is_shown:
             self.show()

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QWidget
 from backpropviz.debugger.timeline import Depth
 from backpropviz.errors import UserError
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
-from backpropviz.figures.frames import END, FrameRange, frames, offered_ranges
+from backpropviz.figures.frames import END, START, FrameRange, frames, offered_ranges
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
@@ -92,9 +92,8 @@ class ExportDialog(FramedDialog):
         self._offered = {part.name: part for part in offered_ranges(self._opened.view)}
         offers = [(part.title, name) for name, part in self._offered.items()]
         self._part = _choices("Part", [*offers, ("from here to …", _FROM_HERE)], _FROM_HERE)
-        start, stop = self._opened.view.block
-        here = END if self._opened.view.is_done else str(start + 1)
-        self._first, self._last = QLineEdit(here), QLineEdit(str(stop))
+        _, stop = self._opened.view.block
+        self._first, self._last = QLineEdit(self._here()), QLineEdit(str(stop) if stop else END)
         for line in (self._first, self._last):
             line.setFont(qfont(MONO))
             line.setFixedWidth(_WIDTH)
@@ -136,14 +135,18 @@ class ExportDialog(FramedDialog):
         """Write the ends of a part into the fields, which say what is exported."""
         part = self._offered.get(str(name))
         if part is None:
-            start, _ = self._opened.view.block
-            self._first.setText(END if self._opened.view.is_done else str(start + 1))
+            self._first.setText(self._here())
             self._last.clear()
             self._last.setFocus()
             return
         self._depth.set_value(part.depth)
         self._first.setText(str(part.start + 1))
         self._last.setText(str(part.stop))
+
+    def _here(self) -> str:
+        """The place of the view, as it is typed."""
+        view = self._opened.view
+        return END if view.is_done else str(view.block[0] + 1) if view.has_begun else START
 
     def _leave_part(self) -> None:
         """What is typed is no offered part any more."""

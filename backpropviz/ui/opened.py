@@ -15,7 +15,14 @@ import numpy as np
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.commands import Command, reduce, refusal
 from backpropviz.debugger.session import SavedSubject, Session, restore, save
-from backpropviz.debugger.state import JumpHistory, SessionState, StopReason, Visit, timeline_of
+from backpropviz.debugger.state import (
+    JumpHistory,
+    SessionState,
+    Stop,
+    StopReason,
+    Visit,
+    timeline_of,
+)
 from backpropviz.debugger.timeline import Depth, Step, Timeline
 from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.model import (
@@ -390,7 +397,7 @@ class Opened:
     @property
     def visit(self) -> Visit:
         """Where it stands."""
-        return Visit(self.state.k, self.state.depth)
+        return Visit(self.state.k, self.state.depth, self.state.has_begun)
 
     def refusal(self, command: Command) -> str:
         """Why a command cannot be used now; empty where it can."""
@@ -418,7 +425,8 @@ class Opened:
     def in_sample(self, sample: int) -> Opened:
         """The same step in another sample of the batch, which stays the one to look at."""
         view = self.view
-        k = step_in(view.timeline, self.state.k, sample)
+        begun = self.state.has_begun
+        k = step_in(view.timeline, self.state.k, sample) if begun else None
         moved = self if k is None else self.at(self.state.at(k, StopReason.JUMP))
         return moved.seen_with(replace(view.options, sample=sample))
 
@@ -430,8 +438,8 @@ class Opened:
 
     @cached_property
     def step(self) -> Step | None:
-        """The block in focus; None at the end."""
-        if self.view.is_done:
+        """The block in focus; None at the start and the end."""
+        if self.view.has_no_focus:
             return None
         return self.timeline.step(self.state.k, self.state.depth)
 
@@ -453,8 +461,8 @@ def record(subject: Subject, diverging: str = "") -> Opened:
     """
     tape = subject.record()
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration))
-    view = View(subject.model, tape, timeline, SessionState(), Scales(tape, diverging))
-    return Opened(subject, view)
+    start = SessionState(stopped=Stop(StopReason.START))
+    return Opened(subject, View(subject.model, tape, timeline, start, Scales(tape, diverging)))
 
 
 def keeping_place(new: Opened, old: Opened) -> Opened:
@@ -524,10 +532,8 @@ def message_text(opened: Opened) -> str:
         return "The training step is complete: every value is final."
     step = opened.step
     if step is None:
-        return ""
+        return f"Before step 1 of {opened.timeline.steps:,}: nothing has run yet."
     what = str(opened.focus_address or step.layer or step.phase.value)
-    if stopped.reason is StopReason.START:
-        return f"At the start of the pass: {what}"
     return f"{step.depth.title.capitalize()}: {what}"
 
 

@@ -112,10 +112,11 @@ class RowList(QListWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         item = self.itemAt(event.position().toPoint())
+        row: Row | None = None if item is None else item.data(_ROLE)
         super().mouseReleaseEvent(event)
-        if item is None:
+        # A click may have changed the rows: the item is none of the list's any more.
+        if row is None or row not in self._rows:
             return
-        row: Row = item.data(_ROLE)
         if row.dot is not None and event.position().x() < _RowPainter.DOT_END:
             self.switched.emit(row.key)
 

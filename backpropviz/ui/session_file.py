@@ -15,6 +15,7 @@ from backpropviz.engine.record import Settings, read_target
 from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from backpropviz.export.painted import png_bytes
+from backpropviz.figures.frames import START
 from backpropviz.files import networks as model_file
 from backpropviz.files.networks import is_known, load_file
 from backpropviz.files.pictures import Picture, open_picture
@@ -126,11 +127,10 @@ def remember_opened(opened: Opened) -> None:
         return
     picture = png_bytes(image_thumbnail(opened, _SIDE, LIGHT), 2.0)
     target = target_text(subject)
-    place = opened.focus_address
     remember(
         RecentSession(
             title=f"{subject.network_title}, {_file_name(subject.image_name)}, target {target}",
-            place=str(place) if place is not None else f"step {min(opened.state.k + 1, 10**15)}",
+            place=_place_text(opened),
             network=subject.network,
             image="" if subject.picture is None else subject.image_source,
             target=target,
@@ -138,6 +138,14 @@ def remember_opened(opened: Opened) -> None:
             thumbnail=base64.b64encode(picture).decode("ascii"),
         )
     )
+
+
+def _place_text(opened: Opened) -> str:
+    """Where it stands, as `command_for` reads it."""
+    if not opened.state.has_begun:
+        return START
+    place = opened.focus_address
+    return str(place) if place is not None else f"step {min(opened.state.k + 1, 10**15)}"
 
 
 def _file_name(name: str) -> str:

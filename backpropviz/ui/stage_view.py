@@ -13,7 +13,7 @@ from PySide6.QtCore import QEvent, QKeyCombination, QPoint, QPointF, QRect, Qt, 
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from backpropviz.debugger.commands import GoToBlock
+from backpropviz.debugger.commands import GoToBlock, ToStart
 from backpropviz.figures.stage.headings import HEADER_HEIGHT
 from backpropviz.figures.stage.planes import WINDOW_KEY, ViewWindow, spot_of, window_of
 from backpropviz.figures.stage.stage import stage
@@ -200,8 +200,8 @@ class StageView(SceneView):
 class TimelineView(SceneView):
     """Emits positions; while dragged, each place at most once."""
 
-    place_wanted = Signal(GoToBlock)
-    """A pass may have more steps than Qt's ints hold."""
+    place_wanted = Signal(object)
+    """A command: a pass may have more steps than Qt's ints hold."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -249,7 +249,7 @@ class TimelineView(SceneView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         # The arrows step on the stage; here Home and End go to the ends.
         if event.key() == Qt.Key.Key_Home:
-            self.place_wanted.emit(GoToBlock(0))
+            self.place_wanted.emit(ToStart())
         elif event.key() == Qt.Key.Key_End and self._figure is not None:
             self.place_wanted.emit(GoToBlock(self._figure.step_at(float(self.width()), 0.0)))
         else:

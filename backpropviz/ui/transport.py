@@ -148,13 +148,15 @@ class Transport(QFrame):
     def show_opened(self, opened: Opened) -> None:
         """Show where a pass stands."""
         timeline, state = opened.timeline, opened.state
-        available = None if opened.view.is_done else timeline.depths_at(state.k)
+        available = None if opened.view.has_no_focus else timeline.depths_at(state.k)
         depth = opened.view.depth if available else state.depth
         self.depths.set_value(depth, available)
         self._depth.show_value(_depth_title(depth))
         self._show_order(opened)
-        number, total = opened.view.position, timeline.steps
-        self.step.setText(f"{number:,}")
+        has_begun, total = opened.view.has_begun, timeline.steps
+        self._before.setText("step" if has_begun else "before step")
+        self._before.setVisible(self.width() >= _NARROW or not has_begun)
+        self.step.setText(f"{opened.view.position if has_begun else 1:,}")
         width = self.step.fontMetrics().horizontalAdvance(f"{total:,}") + 20
         self.step.setFixedWidth(max(34, width))
         self._after.setText("of {total}".format(total=f"{total:,}"))
@@ -196,7 +198,7 @@ class Transport(QFrame):
         super().resizeEvent(event)
         is_wide = self.width() >= _NARROW
         self._depth_label.setVisible(is_wide)
-        self._before.setVisible(is_wide)
+        self._before.setVisible(is_wide or self._before.text() != "step")
         is_small = self.width() < _SMALL
         self.depths.setVisible(not is_small)
         self._depth.setVisible(is_small)

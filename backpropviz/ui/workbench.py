@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from backpropviz.debugger.commands import GoToBlock, SetDepth, SetOrder
+from backpropviz.debugger.commands import Command, SetDepth, SetOrder
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.architecture.draft import doubled
-from backpropviz.engine.network import Network
 from backpropviz.errors import BackpropVizError
 from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.view import View
@@ -26,7 +25,7 @@ from backpropviz.ui.docks import Docks, ExplanationPanel, ScenePanel, focus_next
 from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.menus import plain
-from backpropviz.ui.opened import Opened, facts_text, message_text, state_text
+from backpropviz.ui.opened import Opened, Subject, facts_text, message_text, state_text
 from backpropviz.ui.palette import PaletteEntry, place_entries
 from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.process import set_aside_what_stays
@@ -230,22 +229,31 @@ class Workbench(QObject):
             self.bar.show_opened(new)
             self.window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
-            self._warn(new, None if old is None else old.subject.model.network)
-            if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
-                self.settings.offer_own_picture(old.subject, new.subject)
-        picture = new.subject.picture
-        if picture and picture.remarks and (old is None or old.subject.picture is not picture):
-            self.tell(picture.remark)
+            self._tell_of(new.subject, None if old is None else old.subject)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
 
-    def _warn(self, opened: Opened, before: Network | None) -> None:
-        """Tell what a newly opened network is known to do wrong, once."""
-        network = opened.subject.model.network
-        found = None if network is before else doubled(network.nodes, network.loss)
-        if found is not None:
-            self.tell(found.sentence)
+    def _tell_of(self, new: Subject, old: Subject | None) -> None:
+        """All that is to be said of what was opened, in one notice: each is said once.
+
+        What the network is known to do wrong, what the picture is like, and an offer to keep the
+        picture that was open.
+        """
+        sentences: list[str] = []
+        network, picture = new.model.network, new.picture
+        if old is None or network is not old.model.network:
+            found = doubled(network.nodes, network.loss)
+            sentences += [] if found is None else [found.sentence]
+        if picture is not None and picture.remarks:
+            sentences += [picture.remark] if old is None or picture is not old.picture else []
+        offer = None
+        if old is not None and (self._lessons is None or not self._lessons.coach.is_on):
+            offer = self.settings.own_picture_offer(old, new)
+            if offer is not None:
+                sentences.append(f"{new.network_title} is shown with its own example.")
+        if sentences:
+            self.tell("\n".join(sentences), offer)
 
     def _show_view(self, opened: Opened) -> None:
         view, colors = opened.view, self._colors
@@ -467,7 +475,7 @@ class Workbench(QObject):
     def _show_check(self, found: Single) -> None:
         self.explanation.show_check(found.checked, found.also)
 
-    def _go_to(self, place: GoToBlock) -> None:
+    def _go_to(self, place: Command) -> None:
         self.player.pause()
         self.controller.dispatch(place)
 
@@ -502,7 +510,7 @@ class Workbench(QObject):
 
 
 def _current_layer(view: View) -> str:
-    if view.is_done:
+    if view.has_no_focus:
         return ""
     return f"layer:{view.timeline.operations[view.timeline.operation_at(view.state.k)].layer}"
 

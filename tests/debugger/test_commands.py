@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.commands import (
     BackInto,
     BackOut,
     BackOver,
     Command,
+    Continue,
+    ContinueBack,
     GoTo,
     GoToAddress,
     Into,
@@ -28,6 +31,7 @@ from backpropviz.debugger.commands import (
 from backpropviz.debugger.progress import Standing, value_at
 from backpropviz.debugger.state import (
     SessionState,
+    Stop,
     StopReason,
     focus,
     focus_block,
@@ -35,9 +39,11 @@ from backpropviz.debugger.state import (
     timeline_of,
 )
 from backpropviz.debugger.timeline import Depth, LoopOrder, is_absent
+from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse
 from tests.debugger.passes import small_pass
 
+START = SessionState(stopped=Stop(StopReason.START))
 ON = small_pass()
 N = ON.timeline.steps
 
@@ -181,9 +187,60 @@ def test_nothing_is_in_focus_at_the_end() -> None:
 
 
 def test_the_first_block_has_nothing_before_it() -> None:
-    for command in (BackOver(), BackInto(), ToStart()):
-        assert "start" in why_not(SessionState(), command)
+    assert "start" in why_not(SessionState(), BackInto())
+    assert do(SessionState(), BackOver()) == START
     assert "whole pass" in why_not(SessionState(depth=Depth.PASS), Out())
+
+
+def test_nothing_is_in_focus_at_the_start() -> None:
+    assert focus(ON.timeline, START) is None
+    assert shown_position(ON.timeline, START) == 0
+    for command in (BackOver(), BackInto(), BackOut(), ContinueBack(), ToStart(), Out()):
+        assert "start" in why_not(START, command)
+    assert "start" in why_not(START, SetOrder(LoopOrder.SOURCE, everywhere=False))
+    assert do(START, Continue()).stopped.reason is StopReason.END
+    assert do(SessionState(k=17), ToStart()) == START
+    assert do(SessionState(k=17), ContinueBack()) == START
+    assert do(START, GoTo(0)).has_begun
+    assert not do(START, SetOrder(LoopOrder.SOURCE)).has_begun
+
+
+@given(st.sampled_from(Depth), st.sampled_from(LoopOrder), st.booleans())
+def test_over_from_the_start_shows_the_first_block_and_back_over_undoes_it(
+    depth: Depth, order: LoopOrder, show_absent: bool
+) -> None:
+    start = replace(START, depth=depth, order=order, show_absent=show_absent)
+    first = do(start, Over())
+    timeline = timeline_of(ON.timeline, first)
+    assert first.has_begun
+    assert focus_block(timeline, first) == timeline.block(0, depth)
+    assert do(first, BackOver()) == start
+
+
+@given(st.sampled_from(Depth))
+def test_into_from_the_start_looks_inside_the_first_block(depth: Depth) -> None:
+    start = replace(START, depth=depth)
+    inside, first = do(start, Into()), do(start, Over())
+    assert inside.k == first.k == 0
+    deeper = do(first, Into())
+    assert seen(inside) == seen(deeper)
+
+
+@given(st.sampled_from(Depth), st.lists(MOVES, max_size=25))
+def test_walks_from_the_start_lead_back_to_it(depth: Depth, moves: list[Command]) -> None:
+    state = do(replace(START, depth=depth), *moves)
+    while not why_not(state, BackOver()):
+        before = state
+        state = do(state, BackOver())
+        assert state != before
+    assert not state.has_begun
+
+
+def test_continue_from_the_start_stops_in_the_first_block() -> None:
+    mark = Breakpoint(phase=Phase.FORWARD)
+    stopped = do(replace(START, breakpoints=(mark,)), Continue())
+    assert (stopped.k, stopped.stopped.reason) == (0, StopReason.BREAKPOINT)
+    assert do(stopped, ContinueBack()).has_begun is False
 
 
 def test_a_leaf_says_why_there_is_nothing_inside() -> None:

@@ -20,7 +20,14 @@ from backpropviz.debugger.session import (
     save,
     to_json,
 )
-from backpropviz.debugger.state import JumpHistory, SessionState, Visit, timeline_of
+from backpropviz.debugger.state import (
+    JumpHistory,
+    SessionState,
+    Stop,
+    StopReason,
+    Visit,
+    timeline_of,
+)
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse
@@ -116,3 +123,12 @@ def test_history_goes_back_and_forward() -> None:
     assert history.forward(b) == (c, JumpHistory((a, b)))
     assert JumpHistory().back(a) is None
     assert JumpHistory().forward(a) is None
+
+
+def test_the_start_is_found_again_and_old_sessions_open_at_their_first_block() -> None:
+    timeline = small_pass().timeline
+    start = SessionState(stopped=Stop(StopReason.START))
+    kept = from_json(to_json(save(SUBJECT, timeline, start)))
+    assert restore(kept, timeline) == start
+    first = from_json(to_json(save(SUBJECT, timeline, SessionState())))
+    assert restore(first, timeline).has_begun

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from backpropviz.debugger.state import StopReason
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
@@ -147,4 +146,4 @@ def test_drawing_waits_until_a_frame_is_asked_for() -> None:
     found = frames(start("lenet"), 0, 4_000 * 25, Depth.ELEMENT, SIZE, LIGHT)
     scene = next(iter(found))
     assert (scene.width, scene.height) == SIZE
-    assert found.view.state.stopped.reason is StopReason.START
+    assert found.view.state == start("lenet").state

@@ -14,8 +14,8 @@ from random import Random
 from typing import Final
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt, QTimer
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF, Qt, QTimer
+from PySide6.QtGui import QAction, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
     QMenu,
     QWidget,
 )
+from shiboken6 import isValid
 
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.requests import OpenRequest
@@ -135,8 +136,13 @@ class Presser:
             return
         at = QPoint(self._random.randrange(widget.width()), self._random.randrange(widget.height()))
         self._note(f"click {type(widget).__name__} {widget.objectName()} {at.toTuple()}")
-        pressed = self._random.choices((QTest.mouseClick, QTest.mouseDClick), (5, 1))[0]
-        pressed(widget, Qt.MouseButton.LeftButton, pos=at)
+        is_double = self._random.random() < 1 / 6
+        presses = (QTest.mousePress, QTest.mouseRelease)
+        again = (_double_press, QTest.mouseRelease)
+        for act in (*presses, *again) if is_double else presses:
+            # What a press opens may have closed the widget, which a window system would know.
+            if isValid(widget):
+                act(widget, Qt.MouseButton.LeftButton, pos=at)
 
     def push(self) -> None:
         button = self._some(QAbstractButton)
@@ -181,6 +187,13 @@ class Presser:
         if front is not self._window:
             self._note(f"close {type(front).__name__}")
             front.close()
+
+
+def _double_press(widget: QWidget, button: Qt.MouseButton, *, pos: QPoint) -> None:
+    """The second press of a double click."""
+    place, far = QPointF(pos), QPointF(widget.mapToGlobal(pos))
+    kind, held = QEvent.Type.MouseButtonDblClick, Qt.KeyboardModifier.NoModifier
+    QCoreApplication.sendEvent(widget, QMouseEvent(kind, place, far, button, button, held))
 
 
 def memory_mb() -> float:

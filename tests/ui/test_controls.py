@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
 from backpropviz.ui.controls import file_name, shortened
+from backpropviz.ui.row_list import Row, RowList
 
 
 @pytest.mark.parametrize(
@@ -30,3 +34,17 @@ def test_what_is_too_long_keeps_both_ends(text: str, most: int, shown: str) -> N
 )
 def test_a_path_is_told_by_its_last_part(source: str, name: str) -> None:
     assert file_name(source) == name
+
+
+def test_a_click_may_take_the_clicked_row_away(qtbot: QtBot) -> None:
+    rows = RowList("Breakpoints", "")
+    qtbot.addWidget(rows)
+    rows.show_rows(tuple(Row(str(n), f"row {n}", "", dot=True) for n in range(3)))
+    switched: list[str] = []
+    rows.switched.connect(switched.append)
+    rows.itemClicked.connect(lambda _item: rows.show_rows(()))
+    rows.show()
+    at = QPoint(8, rows.visualItemRect(rows.item(2)).center().y())
+    QTest.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert rows.rows == ()
+    assert switched == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from PySide6.QtGui import QAction, QImage
 from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
@@ -16,6 +17,7 @@ from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened, subject_for
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training.past import opened_update
+from tests.engine.architecture.test_doubled import softmax_file
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 from tests.ui.training.conftest import small_run
@@ -137,3 +139,20 @@ def test_an_image_keeps_the_settings_of_the_pass(open_in: Open) -> None:
     assert after.settings.float_bits == 64
     assert after.learning_rate == 0.5
     assert after.with_own_example().settings.float_bits == 64
+
+
+def test_all_that_is_to_be_said_at_opening_is_in_one_notice(
+    window: MainWindow, open_in: Open, cat: Path, tmp_path: Path
+) -> None:
+    dark = tmp_path / "twelve.png"
+    values = np.linspace(0, 4095, 100).astype(np.uint16).reshape(10, 10)
+    Image.fromarray(values).save(dark)
+    path, sentence = softmax_file(tmp_path), "softmax"
+    open_in(network=str(path), image=str(dark))
+    (notice,) = [found for found in window.findChildren(Notice) if found.isVisible()]
+    assert sentence in notice.text.lower()
+    assert "In twelve.png, the brightest value is 6 % of white." in notice.text
+    open_in(network="lenet")
+    (notice,) = [found for found in window.findChildren(Notice) if found.isVisible()]
+    assert notice.text == "lenet is shown with its own example."
+    assert notice.offer is not None

@@ -10,9 +10,11 @@ from pytestqt.qtbot import QtBot
 from backpropviz.debugger.commands import GoTo, GoToAddress, SetDepth
 from backpropviz.debugger.state import SessionState, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse
 from backpropviz.scene.hit import find
 from backpropviz.scene.marks import Text
+from backpropviz.ui.controls import Notice
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.workbench import Workbench
 from tests.ui.bench import bench_of
@@ -56,11 +58,16 @@ def test_the_arrows_step_on_the_stage(window: MainWindow, open_in: Open) -> None
     stage = bench_of(window).stage
     stage.setFocus()
     QApplication.processEvents()
+    start = state_of(window)
+    QTest.keyClick(stage, Qt.Key.Key_Right)
+    assert state_of(window).has_begun
     before = state_of(window).k
     QTest.keyClick(stage, Qt.Key.Key_Right)
     assert state_of(window).k > before
     QTest.keyClick(stage, Qt.Key.Key_Left)
     assert state_of(window).k == before
+    QTest.keyClick(stage, Qt.Key.Key_Left)
+    assert state_of(window) == start
 
 
 def test_the_keys_of_a_debugger_step(window: MainWindow, open_in: Open) -> None:
@@ -69,6 +76,8 @@ def test_the_keys_of_a_debugger_step(window: MainWindow, open_in: Open) -> None:
     stage = bench_of(window).stage
     stage.setFocus()
     QApplication.processEvents()
+    QTest.keyClick(stage, Qt.Key.Key_F10)
+    assert state_of(window).has_begun
     QTest.keyClick(stage, Qt.Key.Key_F10)
     over = state_of(window).k
     assert over > 0
@@ -313,3 +322,24 @@ def test_the_explanation_switches_its_code_and_copies_it(
     QApplication.clipboard().clear()
     panel.canvas.clicked.emit("code:copy")
     assert "np." in QApplication.clipboard().text()
+
+
+def test_a_condition_on_a_value_that_is_gone_is_said(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    from backpropviz.debugger.breakpoints import Breakpoint
+    from backpropviz.debugger.commands import ToggleBreakpoint
+
+    open_in(network="tiny-max")
+    controller = bench_of(window).controller
+    mark = Breakpoint(phase=Phase.BACKWARD, condition="value > pool1.output[0,0,0,0]")
+    controller.dispatch(ToggleBreakpoint(mark))
+    before = open_in(network="mlp").state
+    assert before.breakpoints == (mark,)
+    with qtbot.waitSignal(controller.failed):
+        window.actions_by_name["continue"].trigger()
+    (notice,) = [found for found in window.findChildren(Notice) if found.isVisible()]
+    assert "pool1" in notice.text
+    assert "Traceback" not in notice.text
+    assert notice.text.endswith("Change or remove the breakpoint.")
+    assert state_of(window) == before

@@ -11,7 +11,9 @@ from pytestqt.qtbot import QtBot
 from backpropviz.debugger.commands import GoTo, GoToAddress, SetDepth
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.value import parse
+from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.timeline.timeline import timeline
+from backpropviz.scene.marks import Text
 from backpropviz.ui.controls import Notice
 from backpropviz.ui.export_dialog import ExportDialog
 from backpropviz.ui.main_window import MainWindow
@@ -167,3 +169,45 @@ def test_into_goes_where_the_timeline_was_clicked(
         first, _ = opened_in(window).view.block
         # The first term of a value may be padding.
         assert first == start or (there.view.depth is Depth.ELEMENT and start < first < stop)
+
+
+def test_no_restored_layout_brings_back_the_panel_of_a_lesson(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_lesson(window, qtbot, SIGN)
+    desk = bench_of(window).lessons
+    layout = window.saveState(1)
+    window.actions_by_name["start_page"].trigger()
+    open_in(network="tiny-max")
+    window.restoreState(layout, 1)
+    assert not desk.dock.isVisible()
+    open_lesson(window, qtbot, SIGN)
+    assert desk.dock.isVisible()
+
+
+def test_a_pass_begins_before_its_first_step(window: MainWindow, open_in: Open) -> None:
+    opened = open_in(network="tiny-max")
+    bench = bench_of(window)
+    scene = bench.stage.scene
+    assert opened.step is None
+    assert scene is not None
+    words = [mark.text for mark in scene.walk() if isinstance(mark, Text)]
+    assert "Nothing has run yet" in words
+    for name in ("step_over", "step_into", "continue"):
+        key = window.actions_by_name[name].shortcut().toString()
+        assert any(key in text for text in words), key
+    assert (
+        window.status.message == f"Before step 1 of {opened.timeline.steps}: nothing has run yet."
+    )
+    transport = bench.transport
+    assert (transport._before.text(), transport.step.text()) == ("before step", "1")
+    window.actions_by_name["step_over"].trigger()
+    assert bench.controller.opened is not None
+    assert bench.controller.opened.step is not None
+    assert transport._before.text() == "step"
+    window.actions_by_name["back_over"].trigger()
+    assert bench.controller.opened.state == opened.state
+
+
+def test_what_is_loaded_when_nobody_waits_exists() -> None:
+    import_all_stages()

@@ -50,6 +50,11 @@ _PHASES = {
 def overview_sentences(step: ExplainedStep) -> Sentences:
     """What happens in a larger step."""
     operation = step.operation
+    if not step.has_begun:
+        return Sentences(
+            "Nothing has run yet.",
+            ("Step over or into: what a step computes is explained here, with its numbers.",),
+        )
     if operation is None:
         return Sentences(
             "The training step is complete: every value is computed.",

@@ -81,6 +81,8 @@ def path_parts(view: View) -> Path:
     """The levels of the call stack as words, each with the key that leads there."""
     if view.is_done:
         return [("The step is complete", "")]
+    if not view.has_begun:
+        return [("The start of the pass", "")]
     frames = call_stack(view.timeline, view.state.k, view.depth)
     if len(frames) == 1:
         return [("Training step", "depth:pass")]

@@ -32,7 +32,7 @@ from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.marks import Anchor, Box, Color, Font, Mark, Path, Rect, Stroke, Text
-from backpropviz.scene.text import elide, group_decimals, shown, text_width
+from backpropviz.scene.text import elide, group_decimals, shown, text_width, wrap
 from backpropviz.scene.theme import Theme
 
 _LARGEST, _SMALLEST = 150, 24
@@ -455,8 +455,38 @@ def _band(
                 yield from array_thumbnail(view, address, x, y, size, theme)
 
 
+_TITLE, _LINE, _HINT_WIDTH = 22, 20, 640.0
+
+
+def start_marks(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
+    """That nothing has run, a hint of three lines, and the network with what it is given."""
+    title = "Nothing has run yet"
+    marks = [Text(body.x, body.y + 16, title, styles.CARD_TITLE, theme.text)]
+    y = float(body.y + 16 + _TITLE)
+    for sentence in _start_hint(view):
+        for line in wrap(sentence, styles.BODY, min(body.width, _HINT_WIDTH)):
+            y += _LINE
+            marks.append(Text(body.x, y - 6, line, styles.BODY, theme.text_secondary))
+        y += 4
+    top = y + 18
+    room = Box(body.x, top, body.width, body.bottom - top)
+    return (*marks, *phase_marks(view, Phase.FORWARD, room, theme))
+
+
+def _start_hint(view: View) -> tuple[str, ...]:
+    """What this is, what the keys do, where to look."""
+    steps = view.timeline.steps
+    return (
+        f"One training step as a program of {steps:,} steps: forward, loss, backward, update.",
+        "F10 steps over to the next block, F11 into it, F5 runs on to a breakpoint or the end.",
+        "Values appear here as they are computed; what they mean is explained at the right.",
+    )
+
+
 def overview_stage(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
-    """The stage at layer, phase and pass depth, and when every step has run."""
+    """The stage at layer, phase and pass depth, at the start and when every step has run."""
+    if not view.has_begun:
+        return start_marks(view, body, theme)
     if view.is_done or view.depth is Depth.PASS:
         return step_marks(view, body, theme)
     operation = view.timeline.operations[view.timeline.operation_at(view.state.k)]

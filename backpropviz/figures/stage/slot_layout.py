@@ -431,7 +431,7 @@ def without_left_close_up(view: View) -> View:
 
 
 def _is_kept(view: View, chosen: CloseUp) -> bool:
-    if view.is_done:
+    if view.has_no_focus:
         return False
     if (view.state.k, view.depth) == (chosen.k, chosen.depth):
         return True

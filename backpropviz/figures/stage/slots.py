@@ -75,7 +75,7 @@ def middle_around(view: View, shown: Plane, found: tuple[range, range]) -> CellI
 
 def stays(view: View, chosen: CloseUp, found: tuple[range, range]) -> bool:
     """Whether what a person chose to see is still to be seen: the step has not left it."""
-    if view.is_done or chosen.k >= view.timeline.steps:
+    if view.has_no_focus or chosen.k >= view.timeline.steps:
         # It may be of a longer pass that was open before.
         return False
     if (view.state.k, view.depth) == (chosen.k, chosen.depth):

@@ -88,12 +88,21 @@ class EditorDesk(QObject):
         from backpropviz.ui.editor.draft import controller_for
 
         is_known = self._kept is not None and model in (self._kept.base, self._made)
+        if self.unsaved is not None and not is_known and not self._may_replace(self.unsaved):
+            self.new_network()
+            return
         if self.editor is not None and not is_known:
             self.editor.close()
         if self.editor is None:
             known = self._kept if is_known else None
             self._show(known or controller_for(model, self))
         self._raise()
+
+    def _may_replace(self, draft: Draft) -> bool:
+        """Whether a draft that is in no file may go for another network."""
+        from backpropviz.ui.editor.end_forms import ask_to_replace
+
+        return ask_to_replace(self.editor or self._host.window, draft.title)
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""

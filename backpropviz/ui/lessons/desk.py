@@ -183,8 +183,8 @@ class LessonDesk(QObject):
         self.coach = Coach(host.controller, self)
         self.panel = LessonPanel(self.coach)
         self.dock = bare_dock(_DOCK, "Lesson", self.panel, host.window)
+        self.dock.setObjectName("")
         self.dock.hide()
-        self.dock.visibilityChanged.connect(self._keep_to_lesson)
         self._make_menu()
         self._reader = Background(self)
         self._reader.answered.connect(self._take_cards)
@@ -270,11 +270,6 @@ class LessonDesk(QObject):
         if own is not None:
             text = "{network} waits: it is back when you leave the lesson."
             self._host.say(text.format(network=own.subject.network_title))
-
-    def _keep_to_lesson(self, is_visible: bool) -> None:
-        """Whatever restores a layout: there is no panel without its lesson."""
-        if is_visible and not self.coach.is_on:
-            self.dock.hide()
 
     def _hide_panel(self) -> None:
         self.leave.setEnabled(False)

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.state import SessionState, Stop, StopReason
 from backpropviz.debugger.timeline import LoopOrder, Timeline
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd
@@ -29,7 +29,7 @@ _MOST_PROBLEMS = 20
 
 
 def views(name: str, order: LoopOrder, settings: Settings | None, places: int) -> Iterator[View]:
-    """Every operation at every depth, at the first, the last and some random steps; and the end."""
+    """Every operation at every depth, at first, last and some random steps; start and end."""
     model, tape = _pass(name, settings)
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer), order)
     scales = Scales(tape)
@@ -43,6 +43,7 @@ def views(name: str, order: LoopOrder, settings: Settings | None, places: int) -
                 seen.add(block)
                 yield View(model, tape, timeline, SessionState(k, depth), scales)
     yield View(model, tape, timeline, SessionState(timeline.steps), scales)
+    yield View(model, tape, timeline, SessionState(stopped=Stop(StopReason.START)), scales)
 
 
 def _pass(name: str, settings: Settings | None) -> tuple[Model, Tape]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.model import Model
@@ -126,4 +127,39 @@ def test_wanted_numbers_are_checked(window: MainWindow, tmp_path: Path) -> None:
     dialog.target.setText(",".join("0" * 10))
     dialog.take("mnist:0")
     assert dialog.asked == AskedPicture("mnist:0", "0,0,0,0,0,0,0,0,0,0")
+    dialog.deleteLater()
+
+
+@pytest.mark.parametrize("may_go", [False, True])
+def test_another_network_does_not_replace_a_draft_unasked(
+    window: MainWindow, open_in: Open, monkeypatch: pytest.MonkeyPatch, may_go: bool
+) -> None:
+    window.actions_by_name["new_network"].trigger()
+    editor_of(window).layers.add_layer("relu")
+    editor_of(window).close()
+    draft = desk_of(window).unsaved
+    assert draft is not None
+    open_in("lenet")
+    asked: list[str] = []
+
+    def answer(_parent: QWidget, title: str) -> bool:
+        asked.append(title)
+        return may_go
+
+    monkeypatch.setattr(picture_dialog, "ask_to_replace", answer)
+    window.actions_by_name["edit_network"].trigger()
+    assert asked == [draft.title]
+    shown = editor_of(window).controller.draft
+    assert (shown == draft) is not may_go
+    window.actions_by_name["edit_network"].trigger()
+    assert len(asked) == (1 if may_go else 2)
+    editor_of(window).close()
+
+
+def test_enter_and_esc_keep_the_draft(window: MainWindow) -> None:
+    dialog = picture_dialog.ReplaceDialog(window, "small")
+    assert "small" in dialog.remark.text()
+    assert dialog.keep.isDefault()
+    dialog.replace.click()
+    assert dialog.result() == dialog.DialogCode.Accepted
     dialog.deleteLater()
