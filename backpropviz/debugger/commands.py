@@ -1,4 +1,4 @@
-"""What a person can tell the debugger: each command is a value that says when it can be used.
+"""Commands of the debugger: each is a value that says when it can be used.
 
 `reduce(timeline, tape, state, command)` gives the next state. From the start of a block, back over
 after over and back out after into change nothing; choosing a depth keeps the position.
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from backpropviz.debugger.breakpoints import Breakpoint, BreakpointHit, Seeker
-from backpropviz.debugger.state import SessionState, Stop, StopReason
+from backpropviz.debugger.state import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,
@@ -393,7 +393,7 @@ def _run(on: Pass, state: SessionState, *, forward: bool) -> SessionState:
         state = replace(state, breakpoints=marks)
         if mark.hits > mark.ignore:
             stopped = moved(on, state, hit.k, depth=max(state.depth, hit.depth))
-            return replace(stopped, stopped=Stop(StopReason.BREAKPOINT, str(mark)))
+            return replace(stopped, stopped=StopCause(StopReason.BREAKPOINT, str(mark)))
         next_hits[number] = seeker.nearest(mark, hit.k + 1 if forward else hit.k - 1)
 
 

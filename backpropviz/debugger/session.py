@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Any
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.state import SessionState, Stop, StopReason
+from backpropviz.debugger.state import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.document import LARGEST_INTEGER, JsonPlace, Readers, Value
 from backpropviz.engine.nest import Coordinates
@@ -104,7 +104,7 @@ def restore(session: Session, timeline: Timeline) -> SessionState:
         breakpoints=kept.breakpoints,
         watches=kept.watches,
         pins=kept.pins,
-        stopped=Stop(StopReason.JUMP if k else StopReason.START),
+        stopped=StopCause(StopReason.JUMP if k else StopReason.START),
     )
 
 
