@@ -317,7 +317,10 @@ def read_lesson(text: str, file: str) -> Lesson:
     fields = read_toml(text, file).members(_LESSON_FIELDS, _REQUIRED, "a lesson")
     fields["format"].choice((FORMAT,))
     fields["version"].integer(VERSION, VERSION)
-    concepts = _concepts(fields["concepts"])
+    field = fields["concepts"]
+    concepts = tuple(heading(item) for item in field.items())
+    if not concepts or len(set(concepts)) < len(concepts):
+        raise field.error("“concepts” must name at least one concept, and each one once.")
     on = _pass(fields["pass"], None)
     return Lesson(
         _id(fields["id"]),
@@ -337,13 +340,6 @@ def _id(field: Value) -> str:
     if not _ID.fullmatch(text):
         raise field.error(f"“{text:.60}” cannot be an id: use small letters, digits and hyphens.")
     return text
-
-
-def _concepts(field: Value) -> tuple[str, ...]:
-    found = tuple(heading(item) for item in field.items())
-    if not found or len(set(found)) < len(found):
-        raise field.error("“concepts” must name at least one concept, and each one once.")
-    return found
 
 
 def _pass(field: Value, outer: LessonPass | None) -> LessonPass:
