@@ -343,7 +343,9 @@ def model_from_json(
         )
     members = document.members(FIELDS, REQUIRED)
     members["format"].choice((FORMAT,))
-    _check_version(members["version"])
+    entry = members["version"]
+    if entry.integer(1, 10**6) > VERSION:
+        entry.refuse("the file was made by a newer BackpropViz: update the program")
     network = network_from_json(members, name)
     preprocessing = _preprocessing(members.get("preprocessing"), network.input_shape)
     classes = _classes(members.get("classes"), network)
@@ -415,11 +417,6 @@ def _given_target(
     if not isinstance(value, list):
         return (float(entry.array(())),)
     return tuple(float(number) for number in entry.array((len(value),)))
-
-
-def _check_version(entry: Value) -> None:
-    if entry.integer(1, 10**6) > VERSION:
-        entry.refuse("the file was made by a newer BackpropViz: update the program")
 
 
 def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
