@@ -1,4 +1,4 @@
-"""How one value came about: target = initial + Σ terms, each the product of addressed operands.
+"""Derivation of one value: target = initial + Σ terms, each a product of addressed operands.
 
 The same object drives the equation, the highlights, the ledger and the text, so that they cannot
 disagree.

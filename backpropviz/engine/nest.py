@@ -104,11 +104,9 @@ class Present:
     __slots__ = ()
 
     def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
         return None
 
     def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
         return None
 
 
@@ -119,7 +117,6 @@ class Computed(Present):
 
     @property
     def address(self) -> Address | None:
-        """None."""
         return None
 
     @property
@@ -154,7 +151,6 @@ class Loops:
 
     @property
     def steps(self) -> int:
-        """Number of innermost steps."""
         return math.prod(self.sizes)
 
     def region(self, prefix: Coordinates) -> Region:
@@ -233,7 +229,6 @@ class Index:
         return Index(self.terms + other.terms, self.offset + other.offset)
 
     def __sub__(self, other: Index | int) -> Index:
-        """The difference."""
         return self + other * -1
 
     def __mul__(self, factor: int) -> Index:

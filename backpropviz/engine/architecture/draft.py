@@ -140,7 +140,6 @@ class LayerSurvey:
 
     @property
     def parameters(self) -> int | None:
-        """Number of trained values."""
         if self.parameter_shapes is None:
             return None
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
@@ -188,7 +187,6 @@ class Survey:
         return self.problems[0] if self.problems else None
 
     def facts(self, name: str) -> LayerSurvey:
-        """Those of a layer."""
         return next(facts for facts in self.layers if facts.name == name)
 
     def problem_at(self, name: str) -> str:

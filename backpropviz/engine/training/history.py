@@ -158,7 +158,6 @@ class Columns:
     weight_norms: Array
 
     def __len__(self) -> int:
-        """Number of rows."""
         return len(self.iteration)
 
     @property
@@ -204,7 +203,6 @@ class History:
         return found
 
     def __len__(self) -> int:
-        """Number of rows."""
         return self._rows
 
     def add(self, measured: Measured) -> None:
@@ -235,7 +233,6 @@ class History:
 
     @property
     def validated(self) -> tuple[Validated, ...]:
-        """The validations in order."""
         return tuple(self._validated)
 
     def columns(self, first: int = 1, last: int | None = None) -> Columns:
@@ -279,7 +276,8 @@ class History:
         if self._rows < room:
             return
         if self._rows >= self._most_rows:
-            kept = _thinned(self._rows)
+            half = self._rows // 2
+            kept = np.concatenate([np.arange(0, half, 2), np.arange(half, self._rows)])
             self._arrays = {name: array[kept] for name, array in self._arrays.items()}
             self._rows = len(kept)
         self._arrays = _grown(self._arrays, self._rows, min(2 * room, self._most_rows))
@@ -311,11 +309,6 @@ def _grown(arrays: Mapping[str, Array], rows: int, room: int) -> dict[str, Array
     for name, array in larger.items():
         array[:rows] = arrays[name][:rows]
     return larger
-
-
-def _thinned(rows: int) -> Array:
-    half = rows // 2
-    return np.concatenate([np.arange(0, half, 2), np.arange(half, rows)])
 
 
 def _by_name(columns: Columns) -> dict[str, Array]:
