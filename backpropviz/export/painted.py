@@ -49,7 +49,10 @@ def _paint_pages(scenes: Iterable[Scene], file: QFile) -> None:
     writer.setPageMargins(QMarginsF())
     try:
         for scene in scenes:
-            _set_page_size(writer, scene)
+            points = QSizeF(scene.width, scene.height) * _POINTS_PER_PIXEL
+            # Exactly this size: Qt would else round a near one to a paper format.
+            exact = QPageSize.SizeMatchPolicy.ExactMatch
+            writer.setPageSize(QPageSize(points, QPageSize.Unit.Point, "", exact))
             if not painter.isActive():
                 writer.setTitle(scene.title)
                 painter.begin(writer)
@@ -72,13 +75,6 @@ def _paint_page(scene: Scene, painter: QPainter) -> None:
     finally:
         # An interrupt may come between any two marks.
         painter.restore()
-
-
-def _set_page_size(writer: QPdfWriter, scene: Scene) -> None:
-    points = QSizeF(scene.width, scene.height) * _POINTS_PER_PIXEL
-    # Exactly this size: Qt would else round a near one to a paper format.
-    exact = QPageSize.SizeMatchPolicy.ExactMatch
-    writer.setPageSize(QPageSize(points, QPageSize.Unit.Point, "", exact))
 
 
 def png_bytes(scene: Scene, scale: float = 1.0) -> bytes:
