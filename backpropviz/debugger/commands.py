@@ -244,13 +244,11 @@ class SetOrder:
         else:
             overrides = dict(state.overrides)
             overrides[on.timeline.operation_at(state.k)] = self.order
-            changed = replace(state, overrides=tuple(sorted(overrides.items(), key=_number)))
+            changed = replace(
+                state, overrides=tuple(sorted(overrides.items(), key=lambda item: item[0]))
+            )
         new = on.timeline.ordered(changed.order, dict(changed.overrides))
         return replace(changed, k=reordered(on.timeline, new, on.tape, state.k, state.depth))
-
-
-def _number(override: tuple[int, LoopOrder]) -> int:
-    return override[0]
 
 
 @frozen

@@ -139,7 +139,8 @@ def derive(tape: Values, nest: Nest, address: Address) -> Derivation:
     values = block_values(tape, nest, loops, region).reshape(-1)
     stays = _mask([operand.exists(tape, region) for operand in loops.operands], region)
     positions = np.arange(values.size) if stays is None else np.flatnonzero(stays)
-    initial = None if loops.initial is None else loops.initial.at(tape, prefix + _zeros(loops))
+    first = prefix + (0,) * loops.term_axes
+    initial = None if loops.initial is None else loops.initial.at(tape, first)
     return Derivation(
         address,
         float(tape[nest.target][address.indices]),
@@ -150,10 +151,6 @@ def derive(tape: Values, nest: Nest, address: Address) -> Derivation:
         values[positions],
         tape,
     )
-
-
-def _zeros(loops: Loops) -> Coordinates:
-    return (0,) * loops.term_axes
 
 
 def _mask(masks: list[Array | None], region: Region) -> Array | None:
@@ -223,12 +220,9 @@ def _why(tape: Tape, address: Address) -> str:
         hint = f"; what the update makes of it is {changed}" if changed in tape else ""
         return f"it was there before the pass{hint}"
     output = Address(node.name, "output")
-    same_place = output.at(address.indices) if _fits(tape, output, address) else output
+    fits = tape[output].shape == tape[address.array].shape
+    same_place = output.at(address.indices) if fits else output
     return f"{node.name} keeps it for the way back; what it belongs to is {same_place}"
-
-
-def _fits(tape: Tape, array: Address, address: Address) -> bool:
-    return bool(tape[array].shape == tape[address.array].shape)
 
 
 SAMPLE_AXIS = "n"

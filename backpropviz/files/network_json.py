@@ -317,9 +317,10 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
             if own
         }
     if model.example is not None:
+        target = model.example.target
         document["example"] = {
             "image": model.example.image[0].tolist(),
-            "target": _target_to_json(model.example.target),
+            "target": target if isinstance(target, int) else list(target),
         }
     write_text(path, _readable(plain(document)) + "\n")
 
@@ -496,7 +497,3 @@ def _tidy(value: object) -> object:
     if isinstance(value, list):
         return [_tidy(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _target_to_json(target: int | tuple[float, ...]) -> object:
-    return target if isinstance(target, int) else list(target)

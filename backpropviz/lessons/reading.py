@@ -139,7 +139,9 @@ def read_check(field: Value) -> Check:
         breakpoint=_breakpoint(found["breakpoint"]) if "breakpoint" in found else None,
         stopped=STOPS[found["stopped"].choice(tuple(STOPS))] if "stopped" in found else None,
         target=_numbers(found["target"]) if "target" in found else (),
-        optimizer=_kind(found["optimizer"]) if "optimizer" in found else None,
+        optimizer=found["optimizer"].choice(tuple(optimizer_kinds()))
+        if "optimizer" in found
+        else None,
         holds=expression(found["holds"]) if "holds" in found else None,
         line=line_of(field),
     )
@@ -186,10 +188,6 @@ def _numbers(field: Value) -> tuple[float, ...]:
             raise item.error("a target to check is a number or a list of numbers.")
         numbers.append(float(item.value))
     return tuple(numbers)
-
-
-def _kind(field: Value) -> str:
-    return field.choice(tuple(optimizer_kinds()))
 
 
 KINDS = tuple(kind.value for kind in QuestionKind)

@@ -14,7 +14,7 @@ from backpropviz.engine.layers.reshaping import Reshaping
 from backpropviz.engine.model import TRAIN, Example, Model, Preprocessing, refuse_size
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.value import Array, Shape, freeze, shape_text
+from backpropviz.engine.value import Shape, freeze, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -274,15 +274,12 @@ def _at_the_end(draft: Draft, output: Shape) -> list[DraftProblem]:
             )
         ]
     try:
-        draft.loss.target(_some_target(draft.loss.kind, output), (1, *output))
+        # A target that is right wherever the output is.
+        target = 0 if draft.loss.kind == "cross_entropy" else [0.0] * math.prod(output)
+        draft.loss.target(target, (1, *output))
     except UserError as error:
         return [DraftProblem(LOSS_NAME, _lowered(str(error)))]
     return []
-
-
-def _some_target(loss: str, output: Shape) -> object:
-    """A target that is right wherever the output is."""
-    return 0 if loss == "cross_entropy" else [0.0] * math.prod(output)
 
 
 def _lowered(sentence: str) -> str:
@@ -350,7 +347,10 @@ def build_model(draft: Draft, base: Model | None = None, start: WeightStart | No
     return Model(
         draft.title,
         network,
-        {layer: _frozen(own) for layer, own in drawn.items()},
+        {
+            layer: {name: freeze(array) for name, array in own.items()}
+            for layer, own in drawn.items()
+        },
         _preprocessing(draft, base),
         draft.class_names,
         base.optimizer if base is not None else Sgd(),
@@ -365,10 +365,6 @@ def _fits(base: Model, draft: Draft, node: Node, shapes: Mapping[str, Shape]) ->
     if old is None or old.layer.kind != node.layer.kind:
         return False
     return dict(base.network.kept_shapes(old)) == dict(shapes)
-
-
-def _frozen(own: dict[str, Array]) -> dict[str, Array]:
-    return {name: freeze(array) for name, array in own.items()}
 
 
 def _preprocessing(draft: Draft, base: Model | None) -> Preprocessing:

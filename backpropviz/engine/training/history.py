@@ -196,7 +196,8 @@ class History:
         """A history that goes on from rows that were kept."""
         found = cls(tensors, most_rows)
         found._rows = len(columns)
-        found._arrays = _grown(_by_name(columns), len(columns), max(1024, 2 * len(columns)))
+        arrays = {name: getattr(columns, name) for name in COLUMN_NAMES}
+        found._arrays = _grown(arrays, len(columns), max(1024, 2 * len(columns)))
         for one in validated:
             found.add_validated(one)
         found._recent.extend(recent)
@@ -309,10 +310,6 @@ def _grown(arrays: Mapping[str, Array], rows: int, room: int) -> dict[str, Array
     for name, array in larger.items():
         array[:rows] = arrays[name][:rows]
     return larger
-
-
-def _by_name(columns: Columns) -> dict[str, Array]:
-    return {name: getattr(columns, name) for name in COLUMN_NAMES}
 
 
 def _read_only(array: Array) -> Array:
