@@ -134,11 +134,11 @@ def train(arguments: argparse.Namespace) -> int:
     saved, updates, assumed = _prepared(arguments)
     _check_places(arguments, saved)
     _check_last_batch(saved, updates)
-    with suppress(BrokenPipeError):
-        for line in assumed:
-            print(line, flush=True)
     keeper = Keeper(arguments.output, arguments.save_every)
     with signals_noted() as stopped_by:
+        with suppress(OSError):  # as for the lines of epochs: no reason not to train
+            for line in assumed:
+                print(line, flush=True)
         saved, ended = train_run(saved, updates, keeper.keep, stopped_by)
         keeper.finish(saved, is_hurried=ended.number in HURRIES)
         with _told_where(ended, arguments.output):
