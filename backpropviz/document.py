@@ -249,13 +249,11 @@ class Value:
         return number
 
     def flag(self) -> bool:
-        """true or false."""
         if not isinstance(self.value, bool):
             raise self.must_be("true or false")
         return self.value
 
     def choice(self, options: Sequence[str]) -> str:
-        """One of some words."""
         if not isinstance(self.value, str) or self.value not in options:
             listed = ", ".join(f'"{option}"' for option in options)
             raise self.must_be(f"one of {listed}")

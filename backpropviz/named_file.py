@@ -1,4 +1,4 @@
-"""Which file a person names, and what it is, before a parser misses anything in it.
+"""Files as a person names them: found, and told apart before a parser misses anything in them.
 
 Every option, dialog, drop and name inside another file is read by `named_path`; every file from
 elsewhere is opened by `opened_file`, which lets no pipe, device or folder through unbounded.

@@ -1,4 +1,4 @@
-"""Where in a TOML text each value stands: the standard reader gives values without their lines.
+"""Places of the values in a TOML text: the standard reader gives values without their lines.
 
 The text must have passed `tomllib.loads`; this scanner only follows its structure.
 """

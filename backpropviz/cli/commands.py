@@ -365,7 +365,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        _let_streams_write_anything()
+        # Escape what a terminal's encoding or a file's odd name cannot be written as.
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         for name in _THREADS:
             os.environ.setdefault(name, "1")
         return _run([word for word in words if word != _DEBUG])
@@ -444,13 +447,6 @@ def _let_go_of_output() -> None:
             sys.stdout = io.StringIO()
     except AttributeError:
         return
-
-
-def _let_streams_write_anything() -> None:
-    """Escape what a terminal's encoding or a file's odd name cannot be written as."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 class _Parser(argparse.ArgumentParser):

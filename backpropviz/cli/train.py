@@ -135,9 +135,9 @@ def train(arguments: argparse.Namespace) -> int:
     saved, updates, assumed = _prepared(arguments)
     _check_places(arguments, saved)
     _check_last_batch(saved, updates)
-    unsaid = _said(assumed)
     keeper = Keeper(arguments.output, arguments.save_every)
     with signals_noted() as stopped_by:
+        unsaid = _said(assumed)
         saved, ended = train_run(saved, updates, keeper.keep, stopped_by)
         keeper.finish(saved, is_hurried=ended.number in HURRIES)
         with _told_where(ended, arguments.output):

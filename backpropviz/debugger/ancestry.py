@@ -1,4 +1,4 @@
-"""Where did this value come from? Operand by operand, to the loss or down to pixels and weights.
+"""Ancestry of a value: operand by operand, to the loss or down to pixels and weights.
 
 Further names and pure copies are passed over: a stop is where a number was made. Of a sum the
 largest terms come first, of a maximum the winner; nothing is computed before it is asked for.
@@ -318,7 +318,9 @@ def _feeds(ancestry: Ancestry, own: Address, top: int) -> Iterator[Feed]:
 
 def _feed(tape: Tape, operation: Operation, coordinates: Array, top: int) -> Feed:
     nest = operation.nest
-    terms = _values_at(tape, nest, coordinates)
+    # In float64.
+    region = _box(coordinates)
+    terms = _picked(block_values(tape, nest, nest.by_target, region), region, coordinates)
     is_maximum, is_sum = nest.rule is NestRule.MAX, nest.rule is NestRule.SUM
     took = [not is_maximum or _won(tape, nest, tuple(c)) for c in coordinates.tolist()]
     sizes = np.where(np.isnan(terms), np.inf, np.abs(terms))
@@ -426,12 +428,6 @@ def _box(rows: Array) -> Region:
     """The smallest box of steps that holds all rows."""
     lows, highs = rows.min(axis=0), rows.max(axis=0)
     return tuple(range(int(low), int(high) + 1) for low, high in zip(lows, highs, strict=True))
-
-
-def _values_at(tape: Tape, nest: Nest, rows: Array) -> Array:
-    """The terms at some loop coordinates, in float64."""
-    region = _box(rows)
-    return _picked(block_values(tape, nest, nest.by_target, region), region, rows)
 
 
 def _existing(tape: Tape, loops: Loops, rows: Array) -> Array:

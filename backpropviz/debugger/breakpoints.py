@@ -106,7 +106,10 @@ class Seeker:
         operations = self._operations(found)
         fit = [number for number in operations if self._can_be_asked(number, condition)]
         if operations and not fit:
-            return _not_asked(condition)
+            asked = ", ".join(sorted(condition.names))
+            if condition.names == {"term"}:
+                return "Nothing here has terms, only values: ask for “value” instead of “term”."
+            return f"No operation here has all of {asked}: name its own operands and loops."
         numbers = condition.numbers
         if fit and numbers is not None and not numbers.has_finite:
             targets = (self.tape[self.timeline.nest(number).target] for number in fit)
@@ -228,13 +231,6 @@ class Seeker:
             first = element + (0,) * (len(sizes) - len(element))
             found = BreakpointHit(join(first, sizes), Depth.ELEMENT)
         return found if start <= found.k < stop else None
-
-
-def _not_asked(condition: Condition) -> str:
-    asked = ", ".join(sorted(condition.names))
-    if condition.names == {"term"}:
-        return "Nothing here has terms, only values: ask for “value” instead of “term”."
-    return f"No operation here has all of {asked}: name its own operands and loops."
 
 
 def _parsed(condition: str) -> Condition:

@@ -1,4 +1,4 @@
-"""What a person can tell the debugger: each command is a value that says when it can be used.
+"""Commands of the debugger: each is a value that says when it can be used.
 
 `reduce(timeline, tape, state, command)` gives the next state. From the start of a block, back over
 after over and back out after into change nothing; choosing a depth keeps the position. Before the
@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from backpropviz.debugger.breakpoints import Breakpoint, BreakpointHit, Seeker
-from backpropviz.debugger.state import SessionState, Stop, StopReason, focus_block
+from backpropviz.debugger.state import SessionState, StopCause, StopReason, focus_block
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,
@@ -269,15 +269,13 @@ class SetOrder:
         else:
             overrides = dict(state.overrides)
             overrides[on.timeline.operation_at(state.k)] = self.order
-            changed = replace(state, overrides=tuple(sorted(overrides.items(), key=_number)))
+            changed = replace(
+                state, overrides=tuple(sorted(overrides.items(), key=lambda item: item[0]))
+            )
         if not state.has_begun:
             return changed
         new = on.timeline.ordered(changed.order, dict(changed.overrides))
         return replace(changed, k=reordered(on.timeline, new, on.tape, state.k, state.depth))
-
-
-def _number(override: tuple[int, LoopOrder]) -> int:
-    return override[0]
 
 
 @frozen
@@ -420,7 +418,7 @@ def _run(on: Pass, state: SessionState, *, forward: bool) -> SessionState:
         state = replace(state, breakpoints=marks)
         if mark.hits > mark.ignore:
             stopped = moved(on, state, hit.k, depth=max(state.depth, hit.depth))
-            return replace(stopped, stopped=Stop(StopReason.BREAKPOINT, str(mark)))
+            return replace(stopped, stopped=StopCause(StopReason.BREAKPOINT, str(mark)))
         next_hits[number] = seeker.nearest(mark, hit.k + 1 if forward else hit.k - 1)
 
 

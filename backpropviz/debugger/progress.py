@@ -1,4 +1,4 @@
-"""What is known of an array or a value when k steps have run."""
+"""Progress of arrays and values: what is known of them when k steps have run."""
 
 from __future__ import annotations
 

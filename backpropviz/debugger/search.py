@@ -65,7 +65,9 @@ class Bounds:
             found = self.of_operand(operand, region)
             if found is None:
                 return None
-            product = _times(product, found)
+            with np.errstate(invalid="ignore"):
+                corners = np.multiply.outer(np.array(product), np.array(found))
+            product = float(corners.min()), float(corners.max())
         return product if nest.function is None else ANYTHING
 
     def of_operand(self, operand: Operand, region: Region) -> Interval | None:
@@ -100,12 +102,6 @@ def _extremes(index: Index, region: Region) -> tuple[int, int]:
         ends = [term.factor * (r.start // term.floor), term.factor * ((r.stop - 1) // term.floor)]
         low, high = low + min(ends), high + max(ends)
     return -(-low // index.divisor), high // index.divisor
-
-
-def _times(a: Interval, b: Interval) -> Interval:
-    with np.errstate(invalid="ignore"):
-        corners = np.multiply.outer(np.array(a), np.array(b))
-    return float(corners.min()), float(corners.max())
 
 
 RUNNING = frozenset({"sum", "prev"})

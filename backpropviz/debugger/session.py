@@ -11,7 +11,7 @@ from dataclasses import field
 from typing import Any
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.state import SessionState, Stop, StopReason
+from backpropviz.debugger.state import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.document import LARGEST_INTEGER, JsonPlace, Readers, Value
 from backpropviz.engine.kinds.protocol import IMAGE
@@ -112,7 +112,7 @@ def restore(session: Session, timeline: Timeline) -> SessionState:
         breakpoints=kept.breakpoints,
         watches=kept.watches,
         pins=kept.pins,
-        stopped=Stop(StopReason.START if k is None else StopReason.JUMP),
+        stopped=StopCause(StopReason.START if k is None else StopReason.JUMP),
     )
 
 

@@ -22,7 +22,7 @@ class StopReason(Enum):
 
 
 @frozen
-class Stop:
+class StopCause:
     """A reason, with the place of the breakpoint that it was."""
 
     reason: StopReason = StopReason.JUMP
@@ -49,7 +49,7 @@ class SessionState:
     breakpoints: tuple[Breakpoint, ...] = ()
     watches: tuple[Address, ...] = ()
     pins: tuple[Address, ...] = ()
-    stopped: Stop = Stop()
+    stopped: StopCause = StopCause()
 
     @property
     def has_begun(self) -> bool:
@@ -57,9 +57,8 @@ class SessionState:
         return self.k > 0 or self.stopped.reason is not StopReason.START
 
     def at(self, k: int, reason: StopReason, depth: Depth | None = None) -> SessionState:
-        """The same elsewhere."""
         return replace(
-            self, k=k, depth=self.depth if depth is None else depth, stopped=Stop(reason)
+            self, k=k, depth=self.depth if depth is None else depth, stopped=StopCause(reason)
         )
 
 

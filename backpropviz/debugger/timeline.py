@@ -170,7 +170,6 @@ class Timeline:
         return bisect_right(self.starts, k) - 1
 
     def nest(self, operation: int) -> Nest:
-        """An operation's nest."""
         return self.operations[operation].nest
 
     def loops(self, operation: int) -> Loops:

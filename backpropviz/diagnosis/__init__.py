@@ -1,1 +1,1 @@
-"""What is watched while a network trains: stops, and rules that see what goes wrong."""
+"""Diagnosis of a training run: stops, and rules that find what goes wrong."""

@@ -311,12 +311,8 @@ def _copies(rows: Array, updates: int) -> int:
     ordered = rows[np.argsort(rows @ mix, kind="stable")]
     sizes = np.abs(ordered).max(axis=1, initial=0)
     apart = np.abs(np.diff(ordered, axis=0)).max(axis=1, initial=0)
-    room = _room(len(rows), rows.shape[1], updates) * np.maximum(sizes[1:], sizes[:-1])
-    return int(np.count_nonzero(apart <= room))
-
-
-def _room(filters: int, values: int, updates: int) -> float:
-    """How far copies may lie apart; filters of few values come nearer than that by chance."""
+    # How far copies may lie apart; filters of few values come nearer than that by chance.
     grown = min(_ROUNDING * (1 + updates), _MOST_ROUNDING)
-    by_chance = math.exp(math.log(_BY_CHANCE / filters) / max(values, 1))
-    return max(_ROUNDING, min(grown, by_chance))
+    by_chance = math.exp(math.log(_BY_CHANCE / len(rows)) / max(rows.shape[1], 1))
+    room = max(_ROUNDING, min(grown, by_chance)) * np.maximum(sizes[1:], sizes[:-1])
+    return int(np.count_nonzero(apart <= room))

@@ -1,4 +1,4 @@
-"""What stops and rules must know of a run before it goes: its layers, its tensors, its images."""
+"""Facts of a run that stops and rules need before it starts: its layers, tensors and images."""
 
 from __future__ import annotations
 
@@ -54,7 +54,6 @@ class RunFacts:
         return Address(layer, "output", indices=(0, channel, *(0,) * rest))
 
     def output_of(self, layer: str) -> Address:
-        """A layer's output."""
         return Address(layer, "output")
 
     def class_name(self, number: int) -> str:

@@ -1,4 +1,4 @@
-"""What a rule of the diagnosis is: what it says, its lamps, and what it remembers of the run."""
+"""Rules of the diagnosis: what one says, its lamps, and what it remembers of the run."""
 
 from __future__ import annotations
 
@@ -69,7 +69,6 @@ class Latch:
 
     @property
     def is_raised(self) -> bool:
-        """Whether it is lit."""
         return self.raised is not None
 
     def after(
@@ -77,18 +76,15 @@ class Latch:
     ) -> Latch:
         """The lamp after a further update: lit by `patience` bad ones, put out by `calm` good."""
         if is_bad:
-            return self._after_bad(iteration, patience)
+            bad = self.bad + 1
+            if self.raised is not None:
+                return replace(self, bad=bad, good=0)
+            first = iteration if self.bad == 0 else self.first
+            return Latch(bad, 0, first, iteration if bad >= patience else None)
         if self.raised is None:
             return QUIET
         good = self.good + 1 if is_good else 0
         return QUIET if good >= calm else replace(self, bad=0, good=good)
-
-    def _after_bad(self, iteration: int, patience: int) -> Latch:
-        bad = self.bad + 1
-        if self.raised is not None:
-            return replace(self, bad=bad, good=0)
-        first = iteration if self.bad == 0 else self.first
-        return Latch(bad, 0, first, iteration if bad >= patience else None)
 
 
 QUIET = Latch()
@@ -113,11 +109,9 @@ class Rule(ABC):
         return True
 
     def after(self, row: Measured) -> Self:
-        """After an update."""
         return self
 
     def validated(self, row: Validated) -> Self:
-        """After a validation."""
         return self
 
     def weighed(self, iteration: int, parameters: Parameters) -> Self:

@@ -58,11 +58,9 @@ class Stop(Protocol):
     def words(self) -> str:
         """The condition as a clause: `the loss is below 0.1`."""
 
-    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
-        """After an update."""
+    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory: ...
 
-    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory:
-        """After a validation."""
+    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory: ...
 
 
 @frozen

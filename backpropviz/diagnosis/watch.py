@@ -1,4 +1,4 @@
-"""What keeps an eye on a run: its stops and its diagnosis, asked together."""
+"""Watch over a run: its stops and its diagnosis, asked together."""
 
 from __future__ import annotations
 
@@ -65,7 +65,6 @@ class Diagnosis:
         return replace(after, rules=tuple(_blamed(rule, row.iteration) for rule in after.rules))
 
     def validated(self, row: Validated) -> Diagnosis:
-        """After a validation."""
         return self._changed(row.iteration, lambda rule: rule.validated(row))
 
     def weighed(self, iteration: int, parameters: Parameters) -> Diagnosis:
@@ -149,13 +148,11 @@ class Watch:
     stopped: Stopped | None = None
 
     def after(self, row: Measured) -> Watch:
-        """After an update."""
         if not self.stop.enabled:
             return self
         return self._told(self.stop.after(self.facts, self.memory, row), row.iteration)
 
     def validated(self, row: Validated) -> Watch:
-        """After a validation."""
         if not self.stop.enabled:
             return self
         return self._told(self.stop.validated(self.facts, self.memory, row), row.iteration)
@@ -186,11 +183,9 @@ class Watches:
     each: tuple[Watch, ...]
 
     def after(self, row: Measured) -> Watches:
-        """After an update."""
         return self._changed(lambda one: one.after(row))
 
     def validated(self, row: Validated) -> Watches:
-        """After a validation."""
         return self._changed(lambda one: one.validated(row))
 
     @property
@@ -200,7 +195,6 @@ class Watches:
 
     @property
     def stops(self) -> tuple[Stop, ...]:
-        """The conditions."""
         return tuple(one.stop for one in self.each)
 
     def with_stops(self, stops: Iterable[Stop], facts: RunFacts) -> Watches:
@@ -249,7 +243,6 @@ class Guard:
         return Guard(self.facts, seen, diagnosis, stopped)
 
     def validated(self, row: Validated) -> Guard:
-        """After a validation."""
         seen, diagnosis = self.watches.validated(row), self.diagnosis.validated(row)
         stopped = seen.stopped or _paused(diagnosis, row.iteration)
         return Guard(self.facts, seen, diagnosis, stopped)

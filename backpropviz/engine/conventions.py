@@ -1,4 +1,4 @@
-"""Where the mathematics leaves a choice, and a network put on one choice or another.
+"""Conventions where the mathematics leaves a choice, and networks set to one or another.
 
 At a tie of a maximum and at the 0 of a rectifier there is no derivative, mean or sum is a matter of
 scale, and a kernel may lie on the image as it is or turned. PyTorch's choices are the standard.
@@ -187,7 +187,6 @@ class Slopes:
         return not agrees(self.left, self.right, self.loss)
 
     def of(self, side: Side) -> float:
-        """One of the three."""
         return {Side.LEFT: self.left, Side.CENTER: self.center, Side.RIGHT: self.right}[side]
 
 

@@ -1,4 +1,4 @@
-"""How one value came about: target = initial + Σ terms, each the product of addressed operands.
+"""Derivation of one value: target = initial + Σ terms, each a product of addressed operands.
 
 The same object drives the equation, the highlights, the ledger and the text, so that they cannot
 disagree.
@@ -136,7 +136,8 @@ def derive(tape: Values, nest: Nest, address: Address) -> Derivation:
     values = block_values(tape, nest, loops, region).reshape(-1)
     stays = _mask([operand.exists(tape, region) for operand in loops.operands], region)
     positions = np.arange(values.size) if stays is None else np.flatnonzero(stays)
-    initial = None if loops.initial is None else loops.initial.at(tape, prefix + _zeros(loops))
+    first = prefix + (0,) * loops.term_axes
+    initial = None if loops.initial is None else loops.initial.at(tape, first)
     return Derivation(
         address,
         float(tape[nest.target][address.indices]),
@@ -147,10 +148,6 @@ def derive(tape: Values, nest: Nest, address: Address) -> Derivation:
         values[positions],
         tape,
     )
-
-
-def _zeros(loops: Loops) -> Coordinates:
-    return (0,) * loops.term_axes
 
 
 def _mask(masks: list[Array | None], region: Region) -> Array | None:

@@ -86,7 +86,6 @@ class Plan:
 
     @property
     def size(self) -> int:
-        """How many there are."""
         return sum(sample.size for sample in self.samples)
 
     @property

@@ -100,7 +100,10 @@ def initialize(
     if scheme not in INITIALIZATIONS:
         raise UserError(f"“{scheme}” is no initialization; there are {', '.join(INITIALIZATIONS)}.")
     if factor is not None:
-        _check_factor(scheme, factor)
+        if scheme not in WRONG or WRONG[scheme].factor is None:
+            raise UserError(f"“{scheme}” takes no factor: choose too_large or too_small.")
+        if not (math.isfinite(factor) and factor > 0):
+            raise UserError(f"factor = {factor:g} of “{scheme}” must be a positive number.")
     random = np.random.default_rng(seed)
 
     def draw(shape: Shape) -> Array:
@@ -113,13 +116,6 @@ def initialize(
         }
         for node in network.nodes
     }
-
-
-def _check_factor(scheme: str, factor: float) -> None:
-    if scheme not in WRONG or WRONG[scheme].factor is None:
-        raise UserError(f"“{scheme}” takes no factor: choose too_large or too_small.")
-    if not (math.isfinite(factor) and factor > 0):
-        raise UserError(f"factor = {factor:g} of “{scheme}” must be a positive number.")
 
 
 def _started(node: Node, name: str, shape: Shape, draw: Callable[[Shape], Array]) -> Array:

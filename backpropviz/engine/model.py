@@ -1,4 +1,4 @@
-"""What a person loads: a network with its parameters, and how an image is put into it."""
+"""Models as loaded: a network with its parameters, and how an image is prepared for it."""
 
 from __future__ import annotations
 
@@ -246,7 +246,6 @@ class Model:
 
     @property
     def parameter_count(self) -> int:
-        """Number of trained values."""
         shapes = (s for n in self.network.nodes for s in self.network.parameter_shapes(n).values())
         return sum(math.prod(shape) for shape in shapes)
 

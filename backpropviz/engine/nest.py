@@ -110,11 +110,9 @@ class Present:
     __slots__ = ()
 
     def exists(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
         return None
 
     def inside(self, values: Values, region: Region) -> Array | None:
-        """Everywhere."""
         return None
 
 
@@ -125,7 +123,6 @@ class Computed(Present):
 
     @property
     def address(self) -> Address | None:
-        """None."""
         return None
 
     @property
@@ -165,7 +162,6 @@ class Loops:
 
     @property
     def steps(self) -> int:
-        """Number of innermost steps."""
         return math.prod(self.sizes)
 
     def region(self, prefix: Coordinates) -> Region:
@@ -257,7 +253,6 @@ class Index:
         return Index(self.terms + other.terms, self.offset + other.offset)
 
     def __sub__(self, other: Index | int) -> Index:
-        """The difference."""
         return self + other * -1
 
     def __mul__(self, factor: int) -> Index:

@@ -47,7 +47,6 @@ class Network:
     loss: Loss
 
     def __post_init__(self) -> None:
-        """Check names and shapes."""
         if not self.nodes:
             raise UserError(f"network “{self.name}” has no layers.")
         if len(self.input_shape) not in {1, 3} or min(self.input_shape) < 1:
@@ -82,7 +81,6 @@ class Network:
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
-        """The layers by name."""
         return {node.name: node for node in self.nodes}
 
     @cached_property

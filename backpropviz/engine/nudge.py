@@ -34,12 +34,10 @@ class BasePoint:
 
     @property
     def loss(self) -> float:
-        """L."""
         return float(self.forward.loss)
 
     @property
     def images(self) -> Array:
-        """The batch."""
         return self.forward.outputs[IMAGE_NAME]
 
     @property

@@ -1,4 +1,4 @@
-"""What the terms of a nest multiply: cells of arrays, constants, indicators."""
+"""Operands that the terms of a nest multiply: cells of arrays, constants, indicators."""
 
 from __future__ import annotations
 
@@ -182,7 +182,6 @@ class Share(Present):
 
     @property
     def address(self) -> Address | None:
-        """None."""
         return None
 
     @property

@@ -1,4 +1,4 @@
-"""What a target array holds after some steps of its nest, from the tape alone.
+"""Partial sums: a target array after some steps of its nest, from the tape alone.
 
 Of an element's T terms, t have run (absent terms are none; padding counts but for a maximum): with
 t = 0 the element is not computed yet, with 0 < t < T it is initial + the terms so far, and with

@@ -275,8 +275,7 @@ def _what_fits(model: Model) -> str:
 class SupportsArray(Protocol):
     """What NumPy can read: a tensor of another library."""
 
-    def __array__(self) -> Array:
-        """Its numbers."""
+    def __array__(self) -> Array: ...
 
 
 Target: TypeAlias = float | str | Sequence[Any] | SupportsArray | None

@@ -50,11 +50,9 @@ class Tape(Mapping[Address, Array]):
         return self._look_up(address) if array is None else array
 
     def __iter__(self) -> Iterator[Address]:
-        """Every name."""
         return iter(self.arrays)
 
     def __len__(self) -> int:
-        """Number of names."""
         return len(self.arrays)
 
     def __contains__(self, address: object) -> bool:

@@ -65,7 +65,6 @@ class Address:
 
     @property
     def is_gradient(self) -> bool:
-        """Whether it names ∂L/∂(something)."""
         return self.part == GRADIENT
 
     def of(self, part: str) -> Address:
@@ -78,7 +77,6 @@ class Address:
 
     @property
     def name(self) -> str:
-        """The text without indices."""
         return ".".join(piece for piece in (self.layer, self.quantity, self.part) if piece)
 
     def __str__(self) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from backpropviz.errors import UsageError
-from backpropviz.export.painted import png_bytes
+from backpropviz.export.painted import pdf, png_bytes
 from backpropviz.export.svg import svg
-from backpropviz.files.atomic import atomic_file, atomic_folder, write_bytes
+from backpropviz.files.atomic import atomic_folder, write_bytes
 from backpropviz.scene.marks import Scene
 
 FrameFormat = Literal["png", "svg"]
@@ -53,7 +53,7 @@ def export_frames(
     frames = _watched(scenes, count, progress, cancelled)
     try:
         if kind == "pdf":
-            _write_pdf(frames, path)
+            pdf(frames, path)
         elif kind == "folder":
             _write_folder(frames, count, path, frame_format, scale, overwrite=overwrite)
         else:
@@ -126,13 +126,6 @@ def _watched(
             progress(done, count)
     if cancelled is not None and cancelled():
         raise _Stopped
-
-
-def _write_pdf(frames: Iterator[Scene], path: Path) -> None:
-    from backpropviz.export.painted import write_pages
-
-    with atomic_file(path) as temporary:
-        write_pages(frames, temporary)
 
 
 def _write_folder(

@@ -1,17 +1,16 @@
-"""Scenes as a PDF, a page each: vectors, text as text, values as lossless images."""
+"""Scenes as Qt paints them: PDF pages, PNG, the clipboard.
+
+A PDF holds vectors, text as text, values as lossless images, a page for each scene.
+"""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QFile, QFileDevice, QIODevice, QMarginsF, QSizeF
-from PySide6.QtGui import QPageSize, QPainter, QPdfWriter
+from PySide6.QtCore import QBuffer, QFile, QFileDevice, QIODevice, QMarginsF, QSizeF
+from PySide6.QtGui import QGuiApplication, QPageSize, QPainter, QPdfWriter
 
 from backpropviz.errors import UserError
 from backpropviz.files.atomic import atomic_file
@@ -49,7 +48,10 @@ def _paint_pages(scenes: Iterable[Scene], file: QFile) -> None:
     writer.setPageMargins(QMarginsF())
     try:
         for scene in scenes:
-            _set_page_size(writer, scene)
+            points = QSizeF(scene.width, scene.height) * _POINTS_PER_PIXEL
+            # Exactly this size: Qt would else round a near one to a paper format.
+            exact = QPageSize.SizeMatchPolicy.ExactMatch
+            writer.setPageSize(QPageSize(points, QPageSize.Unit.Point, "", exact))
             if not painter.isActive():
                 writer.setTitle(scene.title)
                 painter.begin(writer)
@@ -74,17 +76,8 @@ def _paint_page(scene: Scene, painter: QPainter) -> None:
         painter.restore()
 
 
-def _set_page_size(writer: QPdfWriter, scene: Scene) -> None:
-    points = QSizeF(scene.width, scene.height) * _POINTS_PER_PIXEL
-    # Exactly this size: Qt would else round a near one to a paper format.
-    exact = QPageSize.SizeMatchPolicy.ExactMatch
-    writer.setPageSize(QPageSize(points, QPageSize.Unit.Point, "", exact))
-
-
 def png_bytes(scene: Scene, scale: float = 1.0) -> bytes:
     """The scene as the content of a PNG file."""
-    from PySide6.QtCore import QBuffer, QIODevice
-
     from backpropviz.paint.render import render
 
     buffer = QBuffer()
@@ -96,23 +89,6 @@ def png_bytes(scene: Scene, scale: float = 1.0) -> bytes:
 
 def copy_image(scene: Scene, scale: float = 1.0) -> None:
     """Put the scene on the clipboard as an image."""
-    from PySide6.QtGui import QGuiApplication
-
     from backpropviz.paint.render import render
 
     QGuiApplication.clipboard().setImage(render(scene, scale))
-
-
-def encode_colors(colors: NDArray[np.uint8]) -> bytes:
-    """Colors (rows, columns, 3) as the content of a PNG file, without Qt."""
-    height, width = colors.shape[:2]
-    rows = np.zeros((height, 1 + width * 3), dtype=np.uint8)
-    rows[:, 1:] = colors.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

@@ -7,11 +7,15 @@ every keyed mark has a `<title>`: its address and, where it is known, its value.
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from backpropviz.export.painted import encode_colors
+import numpy as np
+from numpy.typing import NDArray
+
 from backpropviz.scene.color import alpha, pixel_colors
 from backpropviz.scene.marks import (
     HATCH_OPACITY,
@@ -262,3 +266,18 @@ _WRITERS: Final[dict[type[Mark], Callable[[Any, Values], Iterator[str]]]] = {
     Pixels: _pixels,
     Group: _group,
 }
+
+
+def encode_colors(colors: NDArray[np.uint8]) -> bytes:
+    """Colors (rows, columns, 3) as the content of a PNG file, without Qt."""
+    height, width = colors.shape[:2]
+    rows = np.zeros((height, 1 + width * 3), dtype=np.uint8)
+    rows[:, 1:] = colors.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)

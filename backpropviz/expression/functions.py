@@ -1,4 +1,4 @@
-"""What the language can compute: each operator and function with NumPy's own meaning.
+"""Operators and functions of the language, each with NumPy's own meaning.
 
 Arithmetic is done in float64, and arrays are summed up in float64. A value as it is, its size and
 its negative keep the array's own precision, so that a float32 of 0.1 is equal to 0.1. Division by 0

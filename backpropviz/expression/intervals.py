@@ -1,4 +1,4 @@
-"""Where a condition can hold: exact sets of numbers, and bounds of arithmetic.
+"""Intervals on which a condition can hold: exact sets of numbers, and bounds of arithmetic.
 
 A condition on one number that compares it with constants is a set of float64 intervals and whether
 NaN is in it (`solution`). Of anything else, what bounds of its names give is known (`can_hold`).

@@ -138,7 +138,10 @@ def atomic_folder(path: Path, *, overwrite: bool = False, replaced: str = "") ->
     `replaced`, and those of the new names, give way; all others stay.
     """
     path = _absolute(path)
-    _refuse_unless_free(path, overwrite=overwrite)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file; name a folder.")
+    if not overwrite and path.is_dir() and any(path.iterdir()):
+        raise UserError(f"{path} is not empty; choose an empty folder or allow overwriting.")
     with _told_to_the_person(path):
         _make_parent(path)
         temporary = path.parent / _temporary_name(path)
@@ -221,13 +224,6 @@ def _temporary_file(path: Path) -> Path:
     if path.exists():
         temporary.chmod(path.stat().st_mode & 0o777)
     return temporary
-
-
-def _refuse_unless_free(path: Path, *, overwrite: bool) -> None:
-    if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; name a folder.")
-    if not overwrite and path.is_dir() and any(path.iterdir()):
-        raise UserError(f"{path} is not empty; choose an empty folder or allow overwriting.")
 
 
 def _move_folder(temporary: Path, path: Path, replaced: str) -> None:

@@ -317,9 +317,10 @@ def write_network(path: Path, model: Model, initialize: Mapping[str, object] | N
             if own
         }
     if model.example is not None:
+        target = model.example.target
         document["example"] = {
             "image": model.example.image[0].tolist(),
-            "target": _target_to_json(model.example.target),
+            "target": target if isinstance(target, int) else list(target),
         }
     write_text(path, _readable(plain(document)) + "\n")
 
@@ -343,7 +344,9 @@ def model_from_json(
         )
     members = document.members(FIELDS, REQUIRED)
     members["format"].choice((FORMAT,))
-    _check_version(members["version"])
+    entry = members["version"]
+    if entry.integer(1, 10**6) > VERSION:
+        entry.refuse("the file was made by a newer BackpropViz: update the program")
     network = network_from_json(members, name)
     preprocessing = _preprocessing(members.get("preprocessing"), network.input_shape)
     classes = _classes(members.get("classes"), network)
@@ -415,11 +418,6 @@ def _given_target(
     if not isinstance(value, list):
         return (float(entry.array(())),)
     return tuple(float(number) for number in entry.array((len(value),)))
-
-
-def _check_version(entry: Value) -> None:
-    if entry.integer(1, 10**6) > VERSION:
-        entry.refuse("the file was made by a newer BackpropViz: update the program")
 
 
 def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
@@ -499,7 +497,3 @@ def _tidy(value: object) -> object:
     if isinstance(value, list):
         return [_tidy(item) for item in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def _target_to_json(target: int | tuple[float, ...]) -> object:
-    return target if isinstance(target, int) else list(target)

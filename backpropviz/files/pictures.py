@@ -91,7 +91,13 @@ def picture_from_array(
     Alpha is laid over white (bytes stay bytes, rounded). The array is copied.
     """
     values = np.asarray(values)
-    _refuse_shape(values, source)
+    gray = values.ndim == 2
+    if not gray and not (values.ndim == 3 and values.shape[2] in _CHANNELS):
+        raise UserError(
+            f"{source} has shape {values.shape}, which is no picture: "
+            "use height × width, with 1 to 4 channels last."
+        )
+    refuse_size(values.shape[1], values.shape[0], source)
     layered = values if values.ndim == 3 else values[:, :, None]
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[layered.shape[2]]
     pixels, notes = _in_range(layered, source)
@@ -130,16 +136,6 @@ def refuse_size(width: int, height: int, source: str) -> None:
             f"{source} is {width:,}×{height:,}, more than {MAX_PIXELS // 10**6} million pixels: "
             "make it smaller first."
         )
-
-
-def _refuse_shape(values: NDArray[Any], source: str) -> None:
-    gray = values.ndim == 2
-    if not gray and not (values.ndim == 3 and values.shape[2] in _CHANNELS):
-        raise UserError(
-            f"{source} has shape {values.shape}, which is no picture: "
-            "use height × width, with 1 to 4 channels last."
-        )
-    refuse_size(values.shape[1], values.shape[0], source)
 
 
 def _in_range(values: NDArray[Any], source: str) -> tuple[Pixels, tuple[str, ...]]:
@@ -183,18 +179,15 @@ def _over_white(picture: Picture) -> Picture:
     pixels = np.empty_like(colors, order="C")
     channels = pixels.shape[2]
     layered = picture.pixels.reshape(-1, channels + 1)
-    _lay_over_white(pixels.reshape(-1, channels), layered, picture.white)
-    return replace(picture, pixels=pixels, notes=(*picture.notes, "alpha over white"))
-
-
-def _lay_over_white(shown: Pixels, layered: Pixels, white: float) -> None:
-    """color·α + white·(1 − α), in blocks, since a large picture would need gigabytes at once."""
+    # color·α + white·(1 − α), in blocks, since a large picture would need gigabytes at once.
+    shown = pixels.reshape(-1, channels)
     for start in range(0, len(shown), _BLOCK_PIXELS):
         block = layered[start : start + _BLOCK_PIXELS].astype(np.float32)
-        opacity = block[:, -1:] / np.float32(white)
-        mixed = white - (white - block[:, :-1]) * opacity
+        opacity = block[:, -1:] / np.float32(picture.white)
+        mixed = picture.white - (picture.white - block[:, :-1]) * opacity
         rounded = np.rint(mixed) if shown.dtype == np.uint8 else np.clip(mixed, 0, 1)
         shown[start : start + _BLOCK_PIXELS] = rounded
+    return replace(picture, pixels=pixels, notes=(*picture.notes, "alpha over white"))
 
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "AVIF")

@@ -55,7 +55,7 @@ FindData: TypeAlias = Callable[[str, Network, Preprocessing], Dataset | None]
 LARGEST_BYTES = 1_000_000_000
 _MOST_SKIPPED = 1000
 _DAMAGED = "its data are not those that were saved: get the file anew, or start a new run."
-_RUN_DATA_FIELDS = (
+_DATA_FIELDS = (
     "title",
     "source",
     "classes",
@@ -103,7 +103,7 @@ def read_data(
     Raises:
         UserError: they are damaged, or a bundled set is not the one that it was.
     """
-    members = document.members(_RUN_DATA_FIELDS, _RUN_DATA_FIELDS)
+    members = document.members(_DATA_FIELDS, _DATA_FIELDS)
     names = _names(members["training"]), _held_out_names(members["validation"])
     preprocessing = Preprocessing.from_json(members["preprocessing"].value)
     source = members["source"].text()
@@ -232,7 +232,7 @@ def _skipped(entry: Value) -> Skipped:
     return Skipped(items[0].text(), items[1].text())
 
 
-_RUN_STATES_FIELDS = ("iteration", "loss", "parts")
+_STATE_FIELDS = ("iteration", "loss", "parts")
 
 
 def state_member(iteration: int) -> str:
@@ -267,7 +267,7 @@ def read_state(
     Raises:
         UserError: it is damaged, or of another network.
     """
-    members = entry.members(_RUN_STATES_FIELDS, _RUN_STATES_FIELDS)
+    members = entry.members(_STATE_FIELDS, _STATE_FIELDS)
     iteration = members["iteration"].integer(0, LARGEST_INTEGER)
     loss = None if members["loss"].value is None else members["loss"].number()
     parts = [item.choice(sorted(OPTIMIZER_STATES)) for item in members["parts"].items()]
@@ -617,7 +617,6 @@ class SpillFolder:
             return read_state(archive, self._network, read_document(archive, _STATE))
 
     def drop(self, iteration: int) -> None:
-        """Let a state go."""
         self._path(iteration).unlink(missing_ok=True)
 
     def _path(self, iteration: int) -> Path:

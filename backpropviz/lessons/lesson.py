@@ -337,14 +337,10 @@ def _winner(question: Question, tape: Tape) -> Address:
     nest = nest_of(tape, question.of.array)
     if nest is None or nest.rule is not NestRule.MAX:
         raise UserError(f"“{question.of}” is no maximum: name an output of a max-pooling.")
-    return _largest_operand(tape, question.of)
-
-
-def _largest_operand(tape: Tape, maximum: Address) -> Address:
-    derivation = explain_value(tape, maximum)
+    derivation = explain_value(tape, question.of)
     found = derivation.terms[int(np.argmax(derivation.term_values))].operands[0].address
     if found is None:
-        raise UserError(f"“{maximum}” has no winner: its window holds padding only.")
+        raise UserError(f"“{question.of}” has no winner: its window holds padding only.")
     return found
 
 

@@ -139,7 +139,9 @@ def read_check(field: Value) -> Check:
         breakpoint=_breakpoint(found["breakpoint"]) if "breakpoint" in found else None,
         stopped=STOPS[found["stopped"].choice(tuple(STOPS))] if "stopped" in found else None,
         target=_numbers(found["target"]) if "target" in found else (),
-        optimizer=_kind(found["optimizer"]) if "optimizer" in found else None,
+        optimizer=found["optimizer"].choice(tuple(optimizer_kinds()))
+        if "optimizer" in found
+        else None,
         holds=expression(found["holds"]) if "holds" in found else None,
         line=line_of(field),
     )
@@ -186,10 +188,6 @@ def _numbers(field: Value) -> tuple[float, ...]:
             raise item.error("a target to check is a number or a list of numbers.")
         numbers.append(float(item.value))
     return tuple(numbers)
-
-
-def _kind(field: Value) -> str:
-    return field.choice(tuple(optimizer_kinds()))
 
 
 KINDS = tuple(kind.value for kind in QuestionKind)
@@ -317,7 +315,10 @@ def read_lesson(text: str, file: str) -> Lesson:
     fields = read_toml(text, file).members(_LESSON_FIELDS, _REQUIRED, "a lesson")
     fields["format"].choice((FORMAT,))
     fields["version"].integer(VERSION, VERSION)
-    concepts = _concepts(fields["concepts"])
+    field = fields["concepts"]
+    concepts = tuple(heading(item) for item in field.items())
+    if not concepts or len(set(concepts)) < len(concepts):
+        raise field.error("“concepts” must name at least one concept, and each one once.")
     on = _pass(fields["pass"], None)
     return Lesson(
         _id(fields["id"]),
@@ -337,13 +338,6 @@ def _id(field: Value) -> str:
     if not _ID.fullmatch(text):
         raise field.error(f"“{text:.60}” cannot be an id: use small letters, digits and hyphens.")
     return text
-
-
-def _concepts(field: Value) -> tuple[str, ...]:
-    found = tuple(heading(item) for item in field.items())
-    if not found or len(set(found)) < len(found):
-        raise field.error("“concepts” must name at least one concept, and each one once.")
-    return found
 
 
 def _pass(field: Value, outer: LessonPass | None) -> LessonPass:

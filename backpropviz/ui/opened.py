@@ -18,7 +18,7 @@ from backpropviz.debugger.session import SavedSubject, Session, restore, save
 from backpropviz.debugger.state import (
     JumpHistory,
     SessionState,
-    Stop,
+    StopCause,
     StopReason,
     Visit,
     timeline_of,
@@ -461,7 +461,7 @@ def record(subject: Subject, diverging: str = "") -> Opened:
     """
     tape = subject.record()
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration))
-    start = SessionState(stopped=Stop(StopReason.START))
+    start = SessionState(stopped=StopCause(StopReason.START))
     return Opened(subject, View(subject.model, tape, timeline, start, Scales(tape, diverging)))
 
 

@@ -31,7 +31,7 @@ from backpropviz.debugger.commands import (
 from backpropviz.debugger.progress import Standing, value_at
 from backpropviz.debugger.state import (
     SessionState,
-    Stop,
+    StopCause,
     StopReason,
     focus,
     focus_block,
@@ -43,7 +43,7 @@ from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse
 from tests.debugger.passes import small_pass
 
-START = SessionState(stopped=Stop(StopReason.START))
+START = SessionState(stopped=StopCause(StopReason.START))
 ON = small_pass()
 N = ON.timeline.steps
 

@@ -23,7 +23,7 @@ from backpropviz.debugger.session import (
 from backpropviz.debugger.state import (
     JumpHistory,
     SessionState,
-    Stop,
+    StopCause,
     StopReason,
     Visit,
     timeline_of,
@@ -127,7 +127,7 @@ def test_history_goes_back_and_forward() -> None:
 
 def test_the_start_is_found_again_and_old_sessions_open_at_their_first_block() -> None:
     timeline = small_pass().timeline
-    start = SessionState(stopped=Stop(StopReason.START))
+    start = SessionState(stopped=StopCause(StopReason.START))
     kept = from_json(to_json(save(SUBJECT, timeline, start)))
     assert restore(kept, timeline) == start
     first = from_json(to_json(save(SUBJECT, timeline, SessionState())))

@@ -9,8 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from backpropviz.export.painted import encode_colors
-from backpropviz.export.svg import MOST_RECTANGLES, svg
+from backpropviz.export.svg import MOST_RECTANGLES, encode_colors, svg
 from backpropviz.scene.marks import Box, Group, Mark, Pixels, Rect, Scene, Stroke, Text
 from backpropviz.scene.text import text_width
 from backpropviz.scene.theme import DARK, LIGHT, ROW, Theme

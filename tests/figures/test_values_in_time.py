@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from backpropviz.debugger.state import SessionState, Stop, StopReason
+from backpropviz.debugger.state import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.record import Settings, run
@@ -31,7 +31,7 @@ def pass_of(name: str, settings: Settings) -> View:
     model = load_network(name)
     tape = run(model, settings=settings)
     steps = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration))
-    return View(model, tape, steps, SessionState(stopped=Stop(StopReason.START)), Scales(tape))
+    return View(model, tape, steps, SessionState(stopped=StopCause(StopReason.START)), Scales(tape))
 
 
 def pictures(view: View) -> Iterator[Scene]:

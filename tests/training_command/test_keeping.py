@@ -55,12 +55,13 @@ def ended_by(number: int, path: Path) -> Ended:
     words = (*ENDLESS, "-o", str(path))
     with begun(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
-        first = b""
-        while b"epoch 1:" not in first:
-            first += process.stdout.readline()
+        begin = process.stdout.readline()
+        while b"epoch" not in begin:
+            assert process.poll() is None
+            begin += process.stdout.readline()
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-    return Ended(process.returncode, (first + out).decode(), err.decode())
+    return Ended(process.returncode, (begin + out).decode(), err.decode())
 
 
 @POSIX

@@ -14,7 +14,7 @@ from backpropviz.engine.kinds.shape import Reshaping
 from backpropviz.engine.model import TRAIN, Example, Model, Preprocessing, refuse_size
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.value import Array, Shape, freeze, shape_text
+from backpropviz.engine.value import Shape, freeze, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -140,7 +140,6 @@ class LayerSurvey:
 
     @property
     def parameters(self) -> int | None:
-        """Number of trained values."""
         if self.parameter_shapes is None:
             return None
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
@@ -188,7 +187,6 @@ class Survey:
         return self.problems[0] if self.problems else None
 
     def facts(self, name: str) -> LayerSurvey:
-        """Those of a layer."""
         return next(facts for facts in self.layers if facts.name == name)
 
     def problem_at(self, name: str) -> str:
@@ -276,15 +274,12 @@ def _at_the_end(draft: Draft, output: Shape) -> list[DraftProblem]:
             )
         ]
     try:
-        draft.loss.target(_some_target(draft.loss, output), (1, *output))
+        # A target that is right wherever the output is.
+        target = 0 if draft.loss.about.is_of_classes else [0.0] * math.prod(output)
+        draft.loss.target(target, (1, *output))
     except UserError as error:
         return [DraftProblem(LOSS_NAME, _lowered(str(error)))]
     return []
-
-
-def _some_target(loss: Loss, output: Shape) -> object:
-    """A target that is right wherever the output is."""
-    return 0 if loss.about.is_of_classes else [0.0] * math.prod(output)
 
 
 def _lowered(sentence: str) -> str:
@@ -352,7 +347,10 @@ def build_model(draft: Draft, base: Model | None = None, start: WeightStart | No
     return Model(
         draft.title,
         network,
-        {layer: _frozen(own) for layer, own in drawn.items()},
+        {
+            layer: {name: freeze(array) for name, array in own.items()}
+            for layer, own in drawn.items()
+        },
         _preprocessing(draft, base),
         draft.class_names,
         base.optimizer if base is not None else Sgd(),
@@ -367,10 +365,6 @@ def _fits(base: Model, draft: Draft, node: Node, shapes: Mapping[str, Shape]) ->
     if old is None or old.layer.kind != node.layer.kind:
         return False
     return dict(base.network.kept_shapes(old)) == dict(shapes)
-
-
-def _frozen(own: dict[str, Array]) -> dict[str, Array]:
-    return {name: freeze(array) for name, array in own.items()}
 
 
 def _preprocessing(draft: Draft, base: Model | None) -> Preprocessing:

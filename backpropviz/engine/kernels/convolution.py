@@ -112,18 +112,14 @@ def correlate(
     """Write Σ_cij X[n,c,y·s+i·d,…] · W[f,c,i,j] to the C-contiguous `output`, X framed."""
     _, c, kh, kw = weight.shape
     if kh == kw == 1 and stride == (1, 1):
-        _pointwise(pad(image, frame, buffers), weight, groups, output)
+        n, f, oh, ow = output.shape
+        matrix = weight.reshape(groups, f // groups, -1)
+        cells = pad(image, frame, buffers).reshape(n, groups, -1, oh * ow)
+        np.matmul(matrix, cells, out=output.reshape(n, groups, f // groups, oh * ow))
     elif (dilation[0] == 1 or kh == 1) and c * kh * kw <= MOST_TERMS_BY_ROW:
         _by_row(image, frame, weight, groups, (stride, dilation), output, buffers)
     else:
         _by_block(image, frame, weight, groups, (stride, dilation), output, buffers)
-
-
-def _pointwise(padded: Array, weight: Array, groups: int, output: Array) -> None:
-    n, f, oh, ow = output.shape
-    matrix = weight.reshape(groups, f // groups, -1)
-    cells = padded.reshape(n, groups, -1, oh * ow)
-    np.matmul(matrix, cells, out=output.reshape(n, groups, f // groups, oh * ow))
 
 
 def _by_row(

@@ -1,4 +1,4 @@
-"""Where a window stands: kernel, stride, padding, dilation, and the output size that follows."""
+"""Geometry of a window: kernel, stride, padding, dilation, and the output size that follows."""
 
 from __future__ import annotations
 

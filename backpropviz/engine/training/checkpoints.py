@@ -51,8 +51,7 @@ class Spill(Protocol):
             OSError, UserError: it is lost or damaged.
         """
 
-    def drop(self, iteration: int) -> None:
-        """Let a state go."""
+    def drop(self, iteration: int) -> None: ...
 
 
 class Checkpoints:

@@ -146,7 +146,6 @@ class Columns:
     weight_norms: Array
 
     def __len__(self) -> int:
-        """Number of rows."""
         return len(self.iteration)
 
     @property
@@ -185,14 +184,14 @@ class History:
         """A history that goes on from rows that were kept."""
         found = cls(tensors, most_rows)
         found._rows = len(columns)
-        found._arrays = _grown(_by_name(columns), len(columns), max(1024, 2 * len(columns)))
+        arrays = {name: getattr(columns, name) for name in COLUMN_NAMES}
+        found._arrays = _grown(arrays, len(columns), max(1024, 2 * len(columns)))
         for one in validated:
             found.add_validated(one)
         found._recent.extend(recent)
         return found
 
     def __len__(self) -> int:
-        """Number of rows."""
         return self._rows
 
     def add(self, measured: Measured) -> None:
@@ -223,7 +222,6 @@ class History:
 
     @property
     def validated(self) -> tuple[Validated, ...]:
-        """The validations in order."""
         return tuple(self._validated)
 
     def columns(self, first: int = 1, last: int | None = None) -> Columns:
@@ -267,7 +265,8 @@ class History:
         if self._rows < room:
             return
         if self._rows >= self._most_rows:
-            kept = _thinned(self._rows)
+            half = self._rows // 2
+            kept = np.concatenate([np.arange(0, half, 2), np.arange(half, self._rows)])
             self._arrays = {name: array[kept] for name, array in self._arrays.items()}
             self._rows = len(kept)
         self._arrays = _grown(self._arrays, self._rows, min(2 * room, self._most_rows))
@@ -299,15 +298,6 @@ def _grown(arrays: Mapping[str, Array], rows: int, room: int) -> dict[str, Array
     for name, array in larger.items():
         array[:rows] = arrays[name][:rows]
     return larger
-
-
-def _thinned(rows: int) -> Array:
-    half = rows // 2
-    return np.concatenate([np.arange(0, half, 2), np.arange(half, rows)])
-
-
-def _by_name(columns: Columns) -> dict[str, Array]:
-    return {name: getattr(columns, name) for name in COLUMN_NAMES}
 
 
 def _read_only(array: Array) -> Array:

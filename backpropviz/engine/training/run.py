@@ -35,7 +35,6 @@ class Hyperparameters:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
-        """Refuse an empty batch."""
         positive("batch size", self.batch_size)
 
     def rule(self, iteration: int) -> Optimizer:
@@ -253,7 +252,6 @@ class Run:
 
     @property
     def network(self) -> Network:
-        """The network that learns."""
         return self.model.network
 
     @property

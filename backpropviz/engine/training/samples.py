@@ -1,4 +1,4 @@
-"""What a run learns from: samples to train on and to validate with, named one by one."""
+"""Samples of a run, to train on and to validate with, named one by one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ class Samples:
         object.__setattr__(self, "targets", _read_only(self.targets))
 
     def __len__(self) -> int:
-        """Number of samples."""
         return len(self.names)
 
 
@@ -233,7 +232,6 @@ class Augmentation:
     noise: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse amounts without meaning."""
         for name in ("shift_px", "rotation_deg", "scale", "noise"):
             amount = getattr(self, name)
             if not (math.isfinite(amount) and amount >= 0):

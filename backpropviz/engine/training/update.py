@@ -44,8 +44,7 @@ class Trained:
 class UpdateObserver(Protocol):
     """Is shown an update while it is made; the arrays are good only until it returns."""
 
-    def passed(self, run: Forward) -> None:
-        """The forward pass."""
+    def passed(self, run: Forward) -> None: ...
 
     def stepped(self, parameter: Address, weight: Array, gradient: Array, step: Array) -> None:
         """What is about to happen to a parameter: weight + step."""
@@ -168,7 +167,6 @@ class ConstantRate:
         check_not_negative("factor", self.factor)
 
     def __call__(self, iteration: int) -> float:
-        """The factor."""
         return self.factor
 
 
@@ -181,12 +179,10 @@ class StepDecay:
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        """Refuse steps without meaning."""
         positive("every", self.every)
         check_not_negative("factor", self.factor)
 
     def __call__(self, iteration: int) -> float:
-        """The factor."""
         return float(self.factor ** ((iteration - 1) // self.every))
 
 
@@ -209,7 +205,6 @@ class Cosine:
         check_not_negative("least", self.least)
 
     def __call__(self, iteration: int) -> float:
-        """The factor."""
         part = (iteration - 1) / self.updates
         part = part if self.mirrored else min(part, 1.0)
         return self.least + (1 - self.least) * (1 + math.cos(math.pi * part)) / 2
@@ -229,7 +224,6 @@ class WarmUp:
         check_not_negative("start", self.start)
 
     def __call__(self, iteration: int) -> float:
-        """The factor."""
         part = min((iteration - 1) / self.updates, 1.0)
         return self.start + (1 - self.start) * part
 

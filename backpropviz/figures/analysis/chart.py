@@ -91,7 +91,6 @@ class Chart:
         return self.x.value((x - self.box.x) / self.box.width)
 
     def at(self, point: Point) -> Point:
-        """Where a point lies."""
         return self.x_at(point[0]), self.y_at(point[1])
 
 

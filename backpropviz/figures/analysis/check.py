@@ -97,7 +97,10 @@ def sign(outcome: Outcome, x: float, y: float, ink: Color) -> tuple[Mark, ...]:
     if outcome is Outcome.AGREES:
         return (Path(((x - 4, y), (x - 1, y + 3.5), (x + 4.5, y - 3.5)), stroke),)
     if outcome is Outcome.KINK:
-        return (Path(((x - 5, y + 2.5), (x, y + 2.5), (x + 4, y - 4)), stroke), *_dot(x, y, ink))
+        return (
+            Path(((x - 5, y + 2.5), (x, y + 2.5), (x + 4, y - 4)), stroke),
+            Ellipse(x, y + 2.5, 2.0, 2.0, fill=ink),
+        )
     return (
         Line(x - 3.5, y - 3.5, x + 3.5, y + 3.5, stroke),
         Line(x - 3.5, y + 3.5, x + 3.5, y - 3.5, stroke),
@@ -124,10 +127,6 @@ def _check_badge_fitting(checked: Checked, width: float, also: str) -> str:
         options = (f"{options[0]} = {also}", *options)
     fitting = (text for text in options if text_width(text, styles.LABEL_MEDIUM) <= width)
     return next(fitting, options[-1])
-
-
-def _dot(x: float, y: float, ink: Color) -> tuple[Mark, ...]:
-    return (Ellipse(x, y + 2.5, 2.0, 2.0, fill=ink),)
 
 
 SHOWN: Final = 40
@@ -159,8 +158,9 @@ def check_figure(report: Report, width: float, theme: Theme, shown: int = SHOWN)
     """
     inner = width - 2 * _PADDING
     listed = report.results[:shown]
+    words = verdict(report).replace("PASSED: ", "").replace("FAILED: ", "")
     parts = [
-        paragraph(_verdict(report), styles.SENTENCE, 22, theme.text, inner, _PADDING),
+        paragraph(words, styles.SENTENCE, 22, theme.text, inner, _PADDING),
         space(4),
         paragraph(scope(report), styles.BODY, 20, theme.text_secondary, inner, _PADDING),
         space(12),
@@ -191,10 +191,6 @@ def scope(report: Report) -> str:
     if not report.is_finished:
         what += f"; stopped after {len(report.results):,}"
     return f"{what}. Central differences in float64 with h = {small(report.h)}."
-
-
-def _verdict(report: Report) -> str:
-    return verdict(report).replace("PASSED: ", "").replace("FAILED: ", "")
 
 
 def _counts(report: Report, width: float, theme: Theme) -> PanelPart:

@@ -206,7 +206,7 @@ def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if nudge.delta == 0:
         return _at_rest(nudge, is_parameter=is_parameter)
     move = "Raising" if nudge.delta > 0 else "Lowering"
-    start = f"{move} {name_of(nudge)} by {_size(nudge.delta)}"
+    start = f"{move} {name_of(nudge)} by {said(abs(nudge.delta))}"
     if not math.isfinite(nudge.true_change):
         return f"{start} makes the loss {said(nudge.loss)}."
     effect = _effect(nudge)
@@ -250,10 +250,6 @@ def _contradiction(nudge: Nudge) -> str:
 
 def _update(nudge: Nudge) -> str:
     return "raises" if nudge.slope.update > 0 else "lowers"
-
-
-def _size(delta: float) -> str:
-    return said(abs(delta))
 
 
 def _size_like_shown(nudge: Nudge) -> str:

@@ -69,7 +69,6 @@ class WeightTerms:
 
     @cached_property
     def value(self) -> float:
-        """The weight itself."""
         return self.view.tape.value(self.address)
 
     @property

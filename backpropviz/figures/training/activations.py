@@ -173,15 +173,6 @@ def _kinds(shares: Array, inactive: Array, inactive_after: int) -> Array:
     return kinds
 
 
-def _colors(kind: int, theme: Theme) -> tuple[Color, Color]:
-    """A chip's ink and ground."""
-    return {
-        0: (theme.forward, theme.forward_tint),
-        1: (theme.loss, theme.loss_tint),
-        2: (theme.alert_title, theme.alert_fill),
-    }[kind]
-
-
 def _activity_heading(layer: str, count: int, width: float, theme: Theme) -> Iterator[Mark]:
     font = styles.PANEL_TITLE
     text = elide(f"{layer} maps", font, width)
@@ -196,7 +187,11 @@ def _chip(
     layer: str, number: int, kind: int, place: tuple[int, int, int], theme: Theme
 ) -> Iterator[Mark]:
     x, y, side = place
-    ink, ground = _colors(kind, theme)
+    ink, ground = {
+        0: (theme.forward, theme.forward_tint),
+        1: (theme.loss, theme.loss_tint),
+        2: (theme.alert_title, theme.alert_fill),
+    }[kind]
     key = f"map:{layer},{number}"
     fill = ground if side == _CHIP else ink
     yield Rect(x, y, side, side, fill=fill, radius=4.0 if side == _CHIP else 2.0, key=key)

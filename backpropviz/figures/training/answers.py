@@ -334,7 +334,6 @@ class ClassCount:
 
     @property
     def total(self) -> int:
-        """All of them."""
         return self.training + self.held_out
 
     @property
@@ -523,19 +522,15 @@ def _picture(
 def _words(sample: SampleViews, place: tuple[float, float, int], theme: Theme) -> list[Mark]:
     x, y, side = place
     label = elide(sample.label, styles.LABEL_MEDIUM, side)
-    name = _end_of(sample.name, side)
+    # A file's own name, without its ending where that has no room.
+    own = sample.name.rpartition("/")[2]
+    if text_width(own, styles.NOTE) > side and "." in own[1:]:
+        own = own.rpartition(".")[0]
+    name = elide(own, styles.NOTE, side)
     return [
         Text(x + side / 2, y + 13, label, styles.LABEL_MEDIUM, theme.text, Anchor.MIDDLE),
         Text(x + side / 2, y + 25, name, styles.NOTE, theme.text_tertiary, Anchor.MIDDLE),
     ]
-
-
-def _end_of(name: str, width: float) -> str:
-    """A file's own name, without its ending where that has no room."""
-    own = name.rpartition("/")[2]
-    if text_width(own, styles.NOTE) > width and "." in own[1:]:
-        own = own.rpartition(".")[0]
-    return elide(own, styles.NOTE, width)
 
 
 def _title(x: float, text: str, theme: Theme) -> Text:

@@ -120,20 +120,16 @@ def _block(
     yield from _caption(row.title, limit, (x, y, grid.width), look)
     y += _CAPTION
     values = plane.values(row.arrays[plane.weight])
+    inside = "{index}" if plane.of_image else "{row},{column}"
     yield Pixels(
         *(x, y, grid.width, grid.height, values, look.colormap, (-limit, limit)),
-        key_pattern=_pattern(row, plane),
+        key_pattern=row.key(plane.weight, ",".join((*map(str, plane.first), inside))),
     )
     if grid.has_numbers:
         yield from _numbers(row, plane, grid, (x, y), look)
     stroke = Stroke(look.theme.border_strong)
     yield Rect(x - 0.5, y - 0.5, grid.width + 1, grid.height + 1, stroke=stroke)
     yield from _bias(row, plane, (x, y + grid.height), grid.width, look)
-
-
-def _pattern(row: TileRow, plane: FilterPlane) -> str:
-    inside = "{index}" if plane.of_image else "{row},{column}"
-    return row.key(plane.weight, ",".join((*map(str, plane.first), inside)))
 
 
 def _caption(
@@ -233,7 +229,6 @@ class Matrix:
 
     @property
     def height_px(self) -> int:
-        """Pixels of the matrix."""
         return self.drawn[0] * self.cell
 
     @property

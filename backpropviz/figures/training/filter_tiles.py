@@ -69,12 +69,10 @@ class Tiling:
 
     @property
     def width_px(self) -> int:
-        """Pixels of a tile."""
         return self.width * self.cell
 
     @property
     def height_px(self) -> int:
-        """Pixels of a tile."""
         return self.rows * self.cell
 
     @property

@@ -247,7 +247,6 @@ class Slots:
     limit: float
 
     def width(self, legend: Legend) -> float:
-        """Pixels of a legend."""
         return text_width(legend.title, styles.LABEL) + GAP + self.ramp + GAP + self.limit
 
 

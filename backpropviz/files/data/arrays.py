@@ -40,7 +40,7 @@ _LEAST_BYTE_WHITE = 64
 
 
 @frozen
-class Scale:
+class BrightnessScale:
     """The values that are black and white, and in words why, where that had to be guessed."""
 
     black: float
@@ -56,7 +56,7 @@ class NumberImages:
     """
 
     values: Array
-    scale: Scale
+    scale: BrightnessScale
     remarks: tuple[str, ...]
 
     @property
@@ -85,7 +85,7 @@ class NumberImages:
 
 
 def number_images(
-    array: Array, name: str, wanted: Preprocessing, scale: Scale | None = None
+    array: Array, name: str, wanted: Preprocessing, scale: BrightnessScale | None = None
 ) -> NumberImages:
     """Understand an array (N,H,W), (N,H,W,C), (N,C,H,W) or (N,D) as images.
 
@@ -115,20 +115,24 @@ def number_images(
     )
 
 
-def _scale(low: float, high: float, *, is_whole: bool) -> Scale:
+def _scale(low: float, high: float, *, is_whole: bool) -> BrightnessScale:
     """Black and white of a whole set by its smallest and largest value."""
     if low < 0:
         words = f"it holds values below 0, so {low:g} is black and {high:g} is white"
-        return Scale(low, high, (words,))
+        return BrightnessScale(low, high, (words,))
     if high <= 1:
-        return Scale(0.0, 1.0, ("it holds nothing but 0 and 1, so 1 is white",) if is_whole else ())
+        return BrightnessScale(
+            0.0, 1.0, ("it holds nothing but 0 and 1, so 1 is white",) if is_whole else ()
+        )
     for white in (255.0, 65535.0):
         if _LEAST_BYTE_WHITE <= high <= white:
-            return Scale(0.0, white)
-    return Scale(0.0, high, (f"no value is above {high:g}, so that is taken for white",))
+            return BrightnessScale(0.0, white)
+    return BrightnessScale(0.0, high, (f"no value is above {high:g}, so that is taken for white",))
 
 
-def _shared_words(name: str, low: float, high: float, own: Scale, shared: Scale) -> tuple[str, ...]:
+def _shared_words(
+    name: str, low: float, high: float, own: BrightnessScale, shared: BrightnessScale
+) -> tuple[str, ...]:
     """What of another part's values lies outside the scale of the images to train on.
 
     Raises:
@@ -137,7 +141,7 @@ def _shared_words(name: str, low: float, high: float, own: Scale, shared: Scale)
     black, white = shared.black, shared.white
     span = white / 2 - black / 2
     is_beyond = max(high / 2 - white / 2, black / 2 - low / 2) > _MOST_BEYOND * span
-    is_unit = own == Scale(0.0, 1.0) and white >= _LEAST_BYTE_WHITE
+    is_unit = own == BrightnessScale(0.0, 1.0) and white >= _LEAST_BYTE_WHITE
     if is_beyond or is_unit:
         raise UserError(
             f"{name} holds values {low:g}…{high:g}, but those to train on are {black:g} (black) to "
@@ -148,7 +152,9 @@ def _shared_words(name: str, low: float, high: float, own: Scale, shared: Scale)
     return ()
 
 
-def _brightness_words(name: str, low: float, high: float, scale: Scale) -> tuple[str, ...]:
+def _brightness_words(
+    name: str, low: float, high: float, scale: BrightnessScale
+) -> tuple[str, ...]:
     """Said of pixels that are all one value, or all dark: few networks learn from such."""
     if low == high:
         return (f"every pixel in {name} is {low:g}",)

@@ -21,7 +21,7 @@ from backpropviz.frozen import frozen
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told (done, of how many)."""
-Stop: TypeAlias = Callable[[], bool]
+Cancelled: TypeAlias = Callable[[], bool]
 """Asked again and again whether to leave off."""
 
 LARGEST_BYTES = 2 * 1024**3
@@ -125,7 +125,7 @@ class ReadingWatch:
     """Tells how far the reading is and asks whether to stop."""
 
     progress: Progress | None = None
-    stop: Stop | None = None
+    stop: Cancelled | None = None
 
     def tell(self, done: int, count: int) -> None:
         """`done` of `count` pictures are read.

@@ -286,7 +286,8 @@ def _split_layout(
     remarks += kept_words(used, f"{by_part['test'][0].name}/" if "test" in usable else "")
     if others:
         names = listed_names([f"{folder.name}/" for folder in others], "")
-        remarks.append(f"{names} {_be(others)} no part to train on or to validate with: not read")
+        be = "are" if len(others) > 1 else "is"
+        remarks.append(f"{names} {be} no part to train on or to validate with: not read")
     return Layout(
         tuple(classes),
         tuple(usable[used]) if used else (),
@@ -306,8 +307,9 @@ def _refuse_unclear(where: Path, by_part: dict[Part, list[Path]], others: list[P
             )
     held = [folder.name for part in HELD_OUT for folder in by_part.get(part, ())]
     if "train" not in by_part:
+        look = "look like parts" if len(held) > 1 else "looks like a part"
         raise UserError(
-            f"{where.name} holds {listed_names(held)}, which {_look(held)} of a set, but no "
+            f"{where.name} holds {listed_names(held)}, which {look} of a set, but no "
             "“train” with class folders: add it, or rename what is a class."
         )
     if others and not held:
@@ -316,14 +318,6 @@ def _refuse_unclear(where: Path, by_part: dict[Part, list[Path]], others: list[P
             f"{where.name} holds {names} beside “{by_part['train'][0].name}”, which looks like a "
             "part of a set: choose that folder itself, or rename it if it is a class."
         )
-
-
-def _look(names: Sequence[str]) -> str:
-    return "look like parts" if len(names) > 1 else "looks like a part"
-
-
-def _be(folders: Sequence[Path]) -> str:
-    return "are" if len(folders) > 1 else "is"
 
 
 def _is_one_class_called_train(full: list[Path], parts: dict[str, Part], walk: FolderWalk) -> bool:

@@ -20,11 +20,11 @@ from backpropviz.errors import UserError
 from backpropviz.files.data.arrays import npz_catalog
 from backpropviz.files.data.catalog import (
     LARGEST_BYTES,
+    Cancelled,
     Catalog,
     ClassMapping,
     Progress,
     ReadingWatch,
-    Stop,
     Wanted,
     class_counts,
     class_mapping,
@@ -443,7 +443,7 @@ def load_dataset(
     seed: int = SPLIT_SEED,
     limit: int | None = None,
     progress: Progress | None = None,
-    stop: Stop | None = None,
+    stop: Cancelled | None = None,
 ) -> Dataset:
     """The data set that a source names, for a network.
 
@@ -474,7 +474,7 @@ def read_dataset(
     *,
     class_names: tuple[str, ...] = (),
     progress: Progress | None = None,
-    stop: Stop | None = None,
+    stop: Cancelled | None = None,
 ) -> DataReading:
     """As `load_dataset`, with all that was done in words.
 

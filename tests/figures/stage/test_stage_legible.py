@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState, Stop, StopReason
+from backpropviz.debugger.state import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import LoopOrder, Timeline
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd
@@ -43,7 +43,7 @@ def views(name: str, order: LoopOrder, settings: Settings | None, places: int) -
                 seen.add(block)
                 yield View(model, tape, timeline, SessionState(k, depth), scales)
     yield View(model, tape, timeline, SessionState(timeline.steps), scales)
-    yield View(model, tape, timeline, SessionState(stopped=Stop(StopReason.START)), scales)
+    yield View(model, tape, timeline, SessionState(stopped=StopCause(StopReason.START)), scales)
 
 
 def _pass(name: str, settings: Settings | None) -> tuple[Model, Tape]:
