@@ -7,12 +7,42 @@ through, and they took an eighth of the time until then. Instances are made a th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar, dataclass_transform, overload
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a person is told of a field that is a setting, and which numbers it may hold."""
+
+    title: str
+    help: str = ""
+    least: float | None = None
+    above: float | None = None
+    most: float | None = None
+    unit: str = ""
+    options: Mapping[object, str] = field(default_factory=dict)
+    """What choices are called, where not by themselves."""
+
+
+def setting(about: Setting, *, default: Any = MISSING) -> Any:
+    """A field of a frozen class that is a setting."""
+    return field(default=default, metadata={"setting": about})
+
+
+def setting_of(configuration: Any, name: str) -> Setting:
+    """What is told of a field of a class or an object; of others, their name in words."""
+    for found in fields(configuration):
+        if found.name == name and "setting" in found.metadata:
+            about: Setting = found.metadata["setting"]
+            return about
+    return Setting(name.replace("_", " ").capitalize())
+
+
 _Class: TypeAlias = Any  # a class whose members are made here
 
 
@@ -24,7 +54,7 @@ def frozen(cls: type[T], /) -> type[T]: ...
 def frozen(*, eq: bool = True, slots: bool = True) -> Callable[[type[T]], type[T]]: ...
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+@dataclass_transform(frozen_default=True, field_specifiers=(field, setting))
 def frozen(cls: _Class | None = None, /, *, eq: bool = True, slots: bool = True) -> Any:
     """Make a class of annotated fields immutable data; with `eq` False it is compared by identity.
 
