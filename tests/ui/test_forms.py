@@ -17,7 +17,6 @@ from backpropviz.ui.controls import Segmented
 from backpropviz.ui.forms import Fields, SettingLine, follow_rows
 from backpropviz.ui.training.settings import HyperparameterForm
 
-
 pytestmark = pytest.mark.usefixtures("qtbot")
 
 
@@ -105,9 +104,9 @@ def test_tab_follows_the_rows(qtbot: QtBot) -> None:
     first.add_to(rows, 0)
     follow_rows(rows)
     lit, cups, heat = first.controls["is_lit"], first.controls["cups"], second.controls["heat"]
-    after_lit = [lit.nextInFocusChain()]
-    while after_lit[-1] is not lit:
-        after_lit.append(after_lit[-1].nextInFocusChain())
-    assert [widget for widget in after_lit if widget in (lit, cups, heat)] == [cups, heat, lit]
+    chain: list[QWidget | None] = [lit.nextInFocusChain()]
+    while chain[-1] is not None and chain[-1] is not lit:
+        chain.append(chain[-1].nextInFocusChain())
+    assert [widget for widget in chain if widget in (lit, cups, heat)] == [cups, heat, lit]
     first.remove_from(rows)
     assert rows.rowCount() == 1
