@@ -47,7 +47,11 @@ def text_of(value: object) -> str:
         return text if len(value) != 1 else f"{text},"
     # All that a person types, but not what binary fractions leave behind: 100 · 0.07 is 7.
     text = f"{value:.12g}" if isinstance(value, float) else str(value)
-    return text.replace("-", "−") if isinstance(value, int | float) else text
+    if isinstance(value, int | float):
+        mantissa, e, exponent = text.replace("inf", "∞").partition("e")
+        text = f"{mantissa}e{int(exponent)}" if e else mantissa
+        return text.replace("-", "−")
+    return text
 
 
 def value_of(text: str, hint: Any = Any) -> object:
@@ -182,7 +186,7 @@ class SettingLine(EditorLine):
             return self._value
         if may_be_empty(self.hint) and text.strip() == self.about.options.get(None):
             return None
-        value = value_of(text, self.hint)
+        value = value_of(text.removesuffix("%"), self.hint)
         is_share = self.about.unit == "%" and isinstance(value, int | float)
         return float(value) / 100 if is_share else value  # type: ignore[arg-type]
 
@@ -196,7 +200,7 @@ class SettingLine(EditorLine):
         is_empty = value is None and NoneType in kinds
         if self.text() == self._text or str in kinds or is_empty:
             return value
-        typed_value(self.text(), self.about.title, self.hint)
+        typed_value(self.text().removesuffix("%"), self.about.title, self.hint)
         shown = f"{self.about.title} = {told(self.text())}"
         is_list = isinstance(value, list)
         if is_list and tuple not in [get_origin(kind) for kind in kinds]:
@@ -204,7 +208,7 @@ class SettingLine(EditorLine):
                 f"{shown} must be one number; its decimals stand after a point, as in 0.5."
             )
         if is_list or float in kinds:
-            return value if is_list else float(value)
+            return value if is_list or int in kinds else float(value)
         least = -LARGEST_WHOLE if self.about.least is None else self.about.least
         if not isinstance(value, int) or not least <= value < LARGEST_WHOLE:
             unit = f" of {self.about.unit}" if self.about.unit else ""

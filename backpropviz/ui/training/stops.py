@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QScrollArea,
     QToolButton,
@@ -35,12 +34,13 @@ from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
 from backpropviz.diagnosis.watch import RULES
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
+from backpropviz.frozen import Setting
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, ROW, Theme
+from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
 from backpropviz.ui.dialog import FramedDialog, form
-from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows, typed_value
+from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
@@ -408,11 +408,14 @@ class _Row(QWidget):
 
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
-        self._limit, self._default = limit, default
+        self._default = default
         title = PlainLabel(limit.title)
         title.setFont(qfont(ROW))
-        self.field = QLineEdit(_text(limit, value))
-        self.field.setFont(qfont(MONO))
+        setting = Setting(limit.title, unit="%" if limit.is_share else "")
+        self.field = SettingLine(setting, int | float if limit.is_whole else float)
+        self.field.show_value(default)
+        default_text = self._default_text = self.field.text()
+        self.field.show_value(value)
         self.field.setFixedSize(_THRESHOLDS_DIALOG_FIELD_WIDTH, CONTROL_HEIGHT)
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.field.setAccessibleName(f"{limit.group}, {limit.title}")
@@ -425,7 +428,7 @@ class _Row(QWidget):
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
         self._reset.setIconSize(QSize(16, 16))
-        shown = f"{_text(limit, default)} %" if limit.is_share else _text(limit, default)
+        shown = f"{default_text} %" if limit.is_share else default_text
         self._reset.setToolTip(plain_tip(f"Back to {shown}"))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
@@ -452,28 +455,19 @@ class _Row(QWidget):
         Raises:
             UserError: there is none.
         """
-        text = self.field.text().replace("%", "").replace("∞", "inf")
-        found = typed_value(text, self._limit.title)
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise UserError(f"{self._limit.title} = “{text}” is no single number: type one.")
-        return found / 100 if self._limit.is_share else found
+        number: float = self.field.checked_value()
+        return number
 
     def reset(self) -> None:
         """Back to the default."""
-        self.field.setText(_text(self._limit, self._default))
+        self.field.show_value(self._default)
 
     def use_theme(self, colors: Theme) -> None:
         """Tint the icon."""
         self._reset.setIcon(icon("rotate-ccw", colors.text_secondary, faint(colors)))
 
     def _follow(self) -> None:
-        self._reset.setEnabled(self.field.text() != _text(self._limit, self._default))
-
-
-def _text(limit: Limit, value: float) -> str:
-    shown = f"{100 * value if limit.is_share else value:g}"
-    mantissa, _, exponent = shown.partition("e")
-    return f"{mantissa}e{int(exponent)}" if exponent else shown
+        self._reset.setEnabled(self.field.text() != self._default_text)
 
 
 def ask_thresholds(parent: QWidget, limits: Thresholds, colors: Theme) -> Thresholds | None:

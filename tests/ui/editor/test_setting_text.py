@@ -34,7 +34,7 @@ from backpropviz.ui.forms import (
         (-1.5, "−1.5"),
         ((-1,), "−1,"),
         ((4, None), "4, –"),
-        (1e-5, "1e−05"),
+        (1e-5, "1e−5"),
     ],
 )
 def test_a_setting_reads_as_it_is_written(value: object, text: str) -> None:

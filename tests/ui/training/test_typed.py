@@ -12,7 +12,7 @@ from backpropviz.ui.forms import text_of, typed_value
     [
         (0.0123456789, "0.0123456789"),
         (100 * 0.07, "7"),
-        (1e-08, "1e−08"),
+        (1e-08, "1e−8"),
         (True, "on"),
         ([10, 0.25], "10, 0.25"),
     ],
