@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from itertools import pairwise
 from types import NoneType, UnionType
-from typing import Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
@@ -282,6 +282,14 @@ class Fields(QObject):
             control.set_value(value)
         else:
             control.show_value(value)
+
+    def line(self, name: str) -> SettingLine:
+        """The line of that name."""
+        return cast("SettingLine", self.controls[name])
+
+    def choice(self, name: str) -> Segmented:
+        """The choice of that name."""
+        return cast("Segmented", self.controls[name])
 
     def value(self, name: str) -> object:
         """What a control says, as JSON would have it, of use or not."""
