@@ -14,8 +14,7 @@ from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.number_text import is_whole_number, real_number, whole_number
 from backpropviz.ui.editor.end_forms import class_names
-from backpropviz.ui.editor.settings import read_setting
-from backpropviz.ui.training.settings import typed_value
+from backpropviz.ui.forms import typed_value, value_of
 
 LOOKALIKES = ("²", "٣", "1_000", "0x10", "1e3", "Ⅷ", "", " ", "+", "--1", "1,00", "9" * 5000)
 
@@ -74,8 +73,8 @@ def test_fields_of_the_window() -> None:
     assert class_names("3") == ("0", "1", "2")
     assert step_number("²", 5000) is None
     assert step_number("1,001", 5000) == 1000
-    assert read_setting("²", int) == "²"
-    assert read_setting("9" * 5000, int) == "9" * 5000
+    assert value_of("²", int) == "²"
+    assert value_of("9" * 5000, int) == "9" * 5000
     with pytest.raises(UserError, match="is no number"):
         typed_value("²", "Seed")
     with pytest.raises(UserError, match="is no number"):

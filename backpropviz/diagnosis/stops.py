@@ -17,7 +17,7 @@ from backpropviz.engine.kinds.protocol import LOSS
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 
 @frozen
@@ -76,7 +76,7 @@ class Stopped:
 class StopCondition:
     """What all conditions share: they can be switched off, and most look at one kind of row."""
 
-    enabled: bool = True
+    enabled: bool = setting(Setting("Enabled"), default=True)
 
     def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
         """Nothing is seen in an update."""
@@ -128,8 +128,8 @@ class LossRises(StopCondition):
 
     kind: ClassVar[str] = "loss_rises"
     title: ClassVar[str] = "Loss rises"
-    times: int = 5
-    of: Literal["batch", "smoothed"] = "batch"
+    times: int = setting(Setting("Times in a row"), default=5)
+    of: Literal["batch", "smoothed"] = setting(Setting("Of"), default="batch")
 
     def __post_init__(self) -> None:
         positive("times", self.times)
@@ -164,8 +164,8 @@ class LossBelow(StopCondition):
 
     kind: ClassVar[str] = "loss_below"
     title: ClassVar[str] = "Loss below"
-    loss: float = 0.1
-    of: Literal["batch", "smoothed", "validation"] = "smoothed"
+    loss: float = setting(Setting("Below"), default=0.1)
+    of: Literal["batch", "smoothed", "validation"] = setting(Setting("Of"), default="smoothed")
 
     def __post_init__(self) -> None:
         check_positive("loss", self.loss)
@@ -214,8 +214,8 @@ class GradientAbove(StopCondition):
 
     kind: ClassVar[str] = "gradient_above"
     title: ClassVar[str] = "Gradient norm"
-    norm: float = 100.0
-    tensor: str = ""
+    norm: float = setting(Setting("Norm above"), default=100.0)
+    tensor: str = setting(Setting("Tensor", options={None: "all together"}), default="")
     """An address such as `conv1.weight`; empty: √Σg² over all tensors."""
 
     def __post_init__(self) -> None:
@@ -250,9 +250,9 @@ class RatioOutside(StopCondition):
 
     kind: ClassVar[str] = "ratio_outside"
     title: ClassVar[str] = "Update / weight ratio"
-    low: float = DEFAULTS.ratio_low
-    high: float = DEFAULTS.ratio_high
-    tensor: str = ""
+    low: float = setting(Setting("Not below"), default=DEFAULTS.ratio_low)
+    high: float = setting(Setting("Not above"), default=DEFAULTS.ratio_high)
+    tensor: str = setting(Setting("Tensor", options={None: "any"}), default="")
     """An address such as `conv1.weight`; empty: any weight tensor."""
 
     def __post_init__(self) -> None:
@@ -302,9 +302,9 @@ class DeadShare(StopCondition):
 
     kind: ClassVar[str] = "dead_share"
     title: ClassVar[str] = "Dead ReLU"
-    share: float = DEFAULTS.dead_share
-    updates: int = DEFAULTS.dead_updates
-    layer: str = ""
+    share: float = setting(Setting("Share in %", unit="%"), default=DEFAULTS.dead_share)
+    updates: int = setting(Setting("For updates"), default=DEFAULTS.dead_updates)
+    layer: str = setting(Setting("ReLU", options={None: "any"}), default="")
     """The name of a ReLU; empty: any of them."""
 
     def __post_init__(self) -> None:
@@ -376,8 +376,8 @@ class AccuracyReached(StopCondition):
 
     kind: ClassVar[str] = "accuracy_reached"
     title: ClassVar[str] = "Accuracy reached"
-    accuracy: float = 0.95
-    of: Literal["validation", "batch"] = "validation"
+    accuracy: float = setting(Setting("Accuracy in %", unit="%"), default=0.95)
+    of: Literal["validation", "batch"] = setting(Setting("Of"), default="validation")
 
     def __post_init__(self) -> None:
         check_positive("accuracy", self.accuracy)
@@ -422,8 +422,8 @@ class Reached(StopCondition):
 
     kind: ClassVar[str] = "reached"
     title: ClassVar[str] = "Update or epoch"
-    number: int = 1000
-    unit: Literal["update", "epoch"] = "update"
+    number: int = setting(Setting("Number"), default=1000)
+    unit: Literal["update", "epoch"] = setting(Setting("Of"), default="update")
 
     def __post_init__(self) -> None:
         positive("number", self.number)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QCloseEvent
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QProgressBar, QWidget
+from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.errors import UserError
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
 from backpropviz.figures.frames import END, START, FrameRange, frames, offered_ranges
-from backpropviz.frozen import frozen
-from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import DARK, LIGHT, MONO, Theme
+from backpropviz.frozen import Setting, frozen, setting, setting_of
+from backpropviz.scene.theme import DARK, LIGHT, Theme
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.controls import Segmented
 from backpropviz.ui.dialog import FramedDialog, form
+from backpropviz.ui.forms import Fields
 from backpropviz.ui.opened import Opened
 
 _ONE, _RANGE = "one", "range"
@@ -29,6 +29,38 @@ _FORMATS: Final = {
     _RANGE: (("PDF", "pdf"), ("PNG folder", "png"), ("SVG folder", "svg")),
 }
 _WIDTH: Final = 300
+
+
+def _end(title: str) -> Setting:
+    told = "An address, the number of a step, “start” or “end”."
+    return Setting(title, told, options={None: "an address, a step, start or end"})
+
+
+@frozen
+class ExportSettings:
+    """What is chosen; a part is one of those that lie around the step."""
+
+    what: str = setting(
+        Setting("Export", options={_ONE: "This frame", _RANGE: "A range"}), default=_ONE
+    )
+    part: str = setting(Setting("Part", options={_FROM_HERE: "from here to …"}), default=_FROM_HERE)
+    first: str = setting(_end("From"), default="")
+    last: str = setting(_end("To"), default="")
+    depth: Depth = setting(
+        Setting(
+            "Depth", "A frame for each.", options={d: d.title for d in Depth if d > Depth.PASS}
+        ),
+        default=Depth.LAYER,
+    )
+    format: str = setting(Setting("Format", options={"png": "PNG"}), default="png")
+    size: str = setting(
+        Setting("Frame", options={AS_SHOWN: "as shown", **{name: name for name in FRAME_SIZES}}),
+        default=AS_SHOWN,
+    )
+    scale: float = setting(Setting("Scale", options={1.0: "1×", 2.0: "2×", 4.0: "4×"}), default=2.0)
+    theme: str = setting(
+        Setting("Colors", options={LIGHT.name: "light", DARK.name: "dark"}), default=LIGHT.name
+    )
 
 
 @frozen
@@ -72,53 +104,35 @@ class ExportDialog(FramedDialog):
         self._refresh()
 
     def _make_controls(self) -> None:
-        depth = self._opened.view.depth
-        self._what = _choices("What", [("This frame", _ONE), ("A range", _RANGE)], _ONE)
-        self._format = Segmented("Format")
-        self._size = _choices(
-            "Frame",
-            [("as shown", AS_SHOWN), *((name, name) for name in FRAME_SIZES)],
-            AS_SHOWN,
+        view = self._opened.view
+        _, stop = view.block
+        self._offered = {part.name: part for part in offered_ranges(view)}
+        chosen = ExportSettings(
+            first=self._here(),
+            last=str(stop) if stop else END,
+            depth=view.depth,
+            theme=self._colors.name,
         )
-        self._scale = _choices("Scale", [("1×", 1.0), ("2×", 2.0), ("4×", 4.0)], 2.0)
-        self._theme = _choices(
-            "Colors",
-            [("light", LIGHT.name), ("dark", DARK.name)],
-            self._colors.name,
-        )
-        self._depth = _choices(
-            "A frame for each", [(d.title, d) for d in Depth if d > Depth.PASS], depth
-        )
-        self._offered = {part.name: part for part in offered_ranges(self._opened.view)}
-        offers = [(part.title, name) for name, part in self._offered.items()]
-        self._part = _choices("Part", [*offers, ("from here to …", _FROM_HERE)], _FROM_HERE)
-        _, stop = self._opened.view.block
-        self._first, self._last = QLineEdit(self._here()), QLineEdit(str(stop) if stop else END)
+        self._fields = Fields(chosen, about=self._about)
+        choice, line_of = self._fields.choice, self._fields.line
+        self._what, self._part, self._format = choice("what"), choice("part"), choice("format")
+        self._depth, self._first, self._last = choice("depth"), line_of("first"), line_of("last")
         for line in (self._first, self._last):
-            line.setFont(qfont(MONO))
             line.setFixedWidth(_WIDTH)
-            line.setPlaceholderText("an address, a step, start or end")
-            line.setToolTip("An address, the number of a step, “start” or “end”.")
             line.textEdited.connect(self._leave_part)
-            line.textChanged.connect(self._refresh)
         self._part.chosen.connect(self._choose_part)
-        for control in (self._what, self._format, self._size, self._scale, self._depth):
-            control.chosen.connect(self._refresh)
+        self._fields.edited.connect(self._refresh)
+
+    def _about(self, settings: object, name: str) -> Setting:
+        about = setting_of(settings, name)
+        if name != "part":
+            return about
+        offers = {name: part.title for name, part in self._offered.items()}
+        return replace(about, options=offers | dict(about.options))
 
     def _lay_out(self) -> None:
         self._rows = form()
-        for title, control in (
-            ("Export", self._what),
-            ("Part", self._part),
-            ("From", self._first),
-            ("To", self._last),
-            ("Depth", self._depth),
-            ("Format", self._format),
-            ("Frame", self._size),
-            ("Scale", self._scale),
-            ("Colors", self._theme),
-        ):
-            self._rows.addRow(title, control)
+        self._fields.add_to(self._rows)
         self.body.addLayout(self._rows)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
@@ -162,7 +176,7 @@ class ExportDialog(FramedDialog):
         self._format.set_choices([(title, name, "") for title, name in formats])
         names = [name for _, name in formats]
         self._format.set_value(before if before in names else names[0])
-        self._rows.setRowVisible(self._scale, self._format.value == "png")
+        self._rows.setRowVisible(self._fields.controls["scale"], self._format.value == "png")
         try:
             count = self.frame_range().count
         except UserError as error:
@@ -180,8 +194,11 @@ class ExportDialog(FramedDialog):
         Raises:
             UserError: an end of the range does not exist.
         """
-        view, colors = self._opened.view, LIGHT if self._theme.value == "light" else DARK
-        size = frame_size(str(self._size.value), self._shown)
+        view, colors = (
+            self._opened.view,
+            LIGHT if self._fields.value("theme") == LIGHT.name else DARK,
+        )
+        size = frame_size(str(self._fields.value("size")), self._shown)
         room = float(size[0]), float(size[1])
         if self._what.value == _ONE:
             return frames(view, view.state.k, view.state.k, view.depth, room, colors)
@@ -212,7 +229,7 @@ class ExportDialog(FramedDialog):
 
     def start(self, path: Path) -> None:
         """Write to a path, beside the window."""
-        scale = self._scale.value
+        scale = self._fields.value("scale")
         job = ExportJob(
             self.frame_range(),
             path,
@@ -275,10 +292,3 @@ def _write(
         cancelled=cancelled,
     )
     return job.path if is_done else None
-
-
-def _choices(name: str, choices: list[tuple[str, object]], first: object) -> Segmented:
-    control = Segmented(name)
-    control.set_choices([(title, value, "") for title, value in choices])
-    control.set_value(first)
-    return control

@@ -491,7 +491,9 @@ class GELU(Activation):
     remark: ClassVar[str] = "A value is weighted with the share of all values that lie below it."
     approximate: Approximation = setting(
         Setting(
-            "Approximation", "Exact, or the usual approximation by tanh.", options={"none": "exact"}
+            "Approximation",
+            "Exact, or the usual approximation by tanh.",
+            options={"none": "exact", "tanh": "tanh"},
         ),
         default="none",
     )

@@ -20,7 +20,7 @@ from backpropviz.engine.training.samples import Augmentation, Batch, Dataset, Sa
 from backpropviz.engine.training.update import ConstantRate, Curve, Trained, scheduled
 from backpropviz.engine.value import Address, Array, freeze, shape_text
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 UNCHANGED = ConstantRate()
 _NAMES = {"betas": "β₁, β₂", "eps": "ε", "alpha": "α"}
@@ -32,7 +32,7 @@ class Hyperparameters:
 
     optimizer: Optimizer
     curve: Curve = UNCHANGED
-    batch_size: int = 32
+    batch_size: int = setting(Setting("Batch size", unit="samples"), default=32)
 
     def __post_init__(self) -> None:
         positive("batch size", self.batch_size)
@@ -310,10 +310,19 @@ class Initial:
     `seed` draws all of the run: weights, the order of the samples, what dropout leaves out.
     """
 
-    seed: int = 0
+    seed: int = setting(Setting("Seed", least=0), default=0)
     scheme: str = DEFAULT_SCHEME
-    from_weights: bool = False
-    float_bits: int = 32
+    from_weights: bool = setting(
+        Setting(
+            "First weights",
+            "Fresh: drawn anew, by the seed. Its own: go on from the weights that it has.",
+            options={False: "Fresh", True: "Its own"},
+        ),
+        default=False,
+    )
+    float_bits: int = setting(
+        Setting("Numbers", options={32: "float32", 64: "float64"}), default=32
+    )
 
     def __post_init__(self) -> None:
         """Refuse a width that there is not."""

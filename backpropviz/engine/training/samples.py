@@ -12,7 +12,7 @@ import numpy as np
 from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.value import Array, freeze, shape_text
 from backpropviz.errors import UserError
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 
 @frozen(eq=False)
@@ -225,11 +225,11 @@ class Augmentation:
         UserError: an amount is negative or not finite, or a factor could reach 0.
     """
 
-    flip: bool = False
-    shift_px: float = 0.0
-    rotation_deg: float = 0.0
-    scale: float = 0.0
-    noise: float = 0.0
+    flip: bool = setting(Setting("Mirror every second image"), default=False)
+    shift_px: float = setting(Setting("Shift up to", "pixels", 0), default=0.0)
+    rotation_deg: float = setting(Setting("Turn up to", "degrees", 0), default=0.0)
+    scale: float = setting(Setting("Scale by up to", "0.1: from 0.9 to 1.1", 0), default=0.0)
+    noise: float = setting(Setting("Noise", "standard deviation", 0), default=0.0)
 
     def __post_init__(self) -> None:
         for name in ("shift_px", "rotation_deg", "scale", "noise"):

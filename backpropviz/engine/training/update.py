@@ -23,7 +23,7 @@ from backpropviz.engine.optimizer import Optimizer, OptimizerState
 from backpropviz.engine.training.samples import Batch, Batches
 from backpropviz.engine.update_rule import check_not_negative
 from backpropviz.engine.value import Address, Array, freeze
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 
 Schedule: TypeAlias = Callable[[int], Optimizer]
 """The optimizer of the n-th update (from 1): how a learning rate falls."""
@@ -175,8 +175,8 @@ class StepDecay:
     """γ^⌊t/every⌋ after t updates: a fall by γ every so many updates."""
 
     kind: ClassVar[str] = "step"
-    every: int
-    factor: float = 0.1
+    every: int = setting(Setting("every … updates"))
+    factor: float = setting(Setting("by factor"), default=0.1)
 
     def __post_init__(self) -> None:
         positive("every", self.every)
@@ -195,8 +195,8 @@ class Cosine:
     """
 
     kind: ClassVar[str] = "cosine"
-    updates: int
-    least: float = 0.0
+    updates: int = setting(Setting("over updates"))
+    least: float = setting(Setting("down to factor"), default=0.0)
     mirrored: bool = False
 
     def __post_init__(self) -> None:
@@ -215,8 +215,8 @@ class WarmUp:
     """start + (1 − start) · t/T after t of T updates; then 1."""
 
     kind: ClassVar[str] = "warm_up"
-    updates: int
-    start: float = 0.0
+    updates: int = setting(Setting("over updates"))
+    start: float = setting(Setting("from factor"), default=0.0)
 
     def __post_init__(self) -> None:
         """Refuse a course without meaning."""
@@ -234,7 +234,7 @@ class Then:
 
     kind: ClassVar[str] = "then"
     first: Curve
-    updates: int
+    updates: int = setting(Setting("over updates"))
     second: Curve
 
     def __post_init__(self) -> None:

@@ -46,7 +46,7 @@ from backpropviz.files.pictures import (
     digit_set,
     picture_from_array,
 )
-from backpropviz.frozen import frozen
+from backpropviz.frozen import Setting, frozen, setting
 from backpropviz.named_file import kind_at, named_path
 
 
@@ -381,10 +381,34 @@ class Choices:
     each channel so that the training images have mean 0 and standard deviation 1.
     """
 
-    held_out: float = HELD_OUT
-    seed: int = SPLIT_SEED
-    limit: int | None = None
-    normalize: bool = False
+    held_out: float = setting(
+        Setting(
+            "Held out, %",
+            "For validation, of every class; unused where the set has a validation part.",
+            unit="%",
+        ),
+        default=HELD_OUT,
+    )
+    seed: int = setting(
+        Setting("Seed of the split", "The same seed holds the same samples out.", 0),
+        default=SPLIT_SEED,
+    )
+    limit: int | None = setting(
+        Setting(
+            "Images at most",
+            "Limit the number of images (stratified by class).",
+            0,
+            options={None: "all"},
+        ),
+        default=None,
+    )
+    normalize: bool = setting(
+        Setting(
+            "Normalize",
+            "Give each channel mean 0 and standard deviation 1 over the training images.",
+        ),
+        default=False,
+    )
 
 
 @frozen(eq=False)

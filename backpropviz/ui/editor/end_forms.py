@@ -30,10 +30,10 @@ from backpropviz.ui.editor.layer_form import (
     FactsView,
     bytes_text,
     count_text,
-    show_refusal,
     text_line,
 )
-from backpropviz.ui.editor.settings import ChoiceChip, EditorLine, SettingFields
+from backpropviz.ui.editor.settings import SettingFields, show_refusal
+from backpropviz.ui.forms import ChoiceChip, EditorLine
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _MOST_NUMBERED = 1000

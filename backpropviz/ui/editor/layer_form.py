@@ -23,10 +23,16 @@ from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.frozen import setting_of
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import LABEL, LIGHT, MONO, PANEL_TITLE, ROW, Theme
+from backpropviz.scene.theme import LIGHT, MONO, PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.editor.draft import DraftController
-from backpropviz.ui.editor.settings import LABEL_WIDTH, ChoiceChip, EditorLine, SettingFields
+from backpropviz.ui.editor.settings import (
+    LABEL_WIDTH,
+    SettingFields,
+    refusal_label,
+    show_refusal,
+)
+from backpropviz.ui.forms import ChoiceChip, EditorLine
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 
@@ -59,14 +65,10 @@ class EditorForm(QScrollArea):
 
     def add_row(self, label: str, control: QWidget) -> QLabel:
         """A control with its label; returns the line below for what is refused."""
-        title, note = PlainLabel(label), PlainLabel()
+        title, note = PlainLabel(label), refusal_label()
         title.setFont(qfont(ROW))
         title.setFixedSize(LABEL_WIDTH, 28)
         title.setBuddy(control)
-        note.setObjectName("Refusal")
-        note.setFont(qfont(LABEL))
-        note.setWordWrap(True)
-        note.hide()
         row, cell = QHBoxLayout(), QVBoxLayout()
         row.setSpacing(12)
         cell.setSpacing(3)
@@ -105,12 +107,6 @@ class EditorForm(QScrollArea):
         self._fields = fields
         self.column.insertWidget(self._place, fields)
         fields.setVisible(bool(fields.controls))
-
-
-def show_refusal(note: QLabel, refusal: str) -> None:
-    """Say below a control why it was refused, or nothing."""
-    note.setText(refusal)
-    note.setVisible(bool(refusal))
 
 
 def text_line(name: str, help_text: str = "") -> EditorLine:

@@ -10,12 +10,9 @@ from typing import Final
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -37,7 +34,8 @@ from backpropviz.scene.theme import LABEL, MONO, PANEL_TITLE, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
 from backpropviz.ui.dialog import FramedDialog
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.forms import Fields
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.samples import (
     AugmentationForm,
@@ -47,7 +45,7 @@ from backpropviz.ui.training.samples import (
     counts_of,
     loaded,
 )
-from backpropviz.ui.training.settings import LARGEST, field_text, form_title, told, typed_value
+from backpropviz.ui.training.settings import form_rows, form_title
 
 _FIELD_WIDTH = 72
 
@@ -59,47 +57,11 @@ class DataFields(QWidget):
 
     def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        rows = QFormLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setHorizontalSpacing(12)
-        rows.setVerticalSpacing(6)
-        rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self._held_out = self._field(
-            field_text(100 * choices.held_out),
-            "For validation, of every class; unused where the set has a validation part.",
-        )
-        self._seed = self._field(str(choices.seed), "The same seed holds the same samples out.")
-        self._limit = self._field(
-            "" if choices.limit is None else str(choices.limit),
-            "Limit the number of images (stratified by class).",
-        )
-        self._limit.setPlaceholderText("all")
-        self._normalize = QCheckBox("Normalize")
-        self._normalize.setToolTip(
-            "Give each channel mean 0 and standard deviation 1 over the training images."
-        )
-        self._normalize.setChecked(choices.normalize)
-        self._normalize.toggled.connect(self._tell)
-        for title, field in (
-            ("Held out, %", self._held_out),
-            ("Seed of the split", self._seed),
-            ("Images at most", self._limit),
-        ):
-            field.setAccessibleName(title)
-            rows.addRow(title, field)
-        rows.addRow(self._normalize)
-
-    def _field(self, text: str, help_text: str) -> QLineEdit:
-        field = QLineEdit(text)
-        field.setFont(qfont(MONO))
-        field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
-        field.setAlignment(Qt.AlignmentFlag.AlignRight)
-        field.setToolTip(plain_tip(help_text))
-        field.editingFinished.connect(self._tell)
-        return field
-
-    def _tell(self) -> None:
-        self.changed.emit()
+        rows = form_rows()
+        self.setLayout(rows)
+        self._fields = Fields(choices, width=_FIELD_WIDTH)
+        self._fields.given.connect(self.changed)
+        self._fields.add_to(rows)
 
     def typed(self) -> Choices:
         """What the fields say.
@@ -107,24 +69,7 @@ class DataFields(QWidget):
         Raises:
             UserError: one of them is no number; the sentence names it.
         """
-        share = typed_value(self._held_out.text(), "Held out")
-        if isinstance(share, bool) or not isinstance(share, int | float):
-            raise UserError("Held out must be a number from 0 to 90.")
-        limit = self._limit.text().strip()
-        wants_all = limit in {"", "all"}
-        return Choices(
-            share / 100,
-            _whole(self._seed.text(), "Seed of the split"),
-            None if wants_all else _whole(limit, "Images at most"),
-            self._normalize.isChecked(),
-        )
-
-
-def _whole(text: str, title: str) -> int:
-    value = typed_value(text, title)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < LARGEST:
-        raise UserError(f"{title} = {told(text)} must be a whole number from 0 on.")
-    return value
+        return Choices(**self._fields.values())
 
 
 _HEIGHT = 92

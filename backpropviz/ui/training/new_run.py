@@ -20,22 +20,21 @@ from PySide6.QtWidgets import (
 
 from backpropviz.engine.initialize import DEFAULT_SCHEME, INITIALIZATIONS, WRONG
 from backpropviz.engine.model import Model, Preprocessing
-from backpropviz.engine.training.run import Hyperparameters, Initial, Run
+from backpropviz.engine.training.run import INITIAL, Hyperparameters, Initial, Run
 from backpropviz.engine.value import Array
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.files.data.load import BUNDLED, ONE_IMAGE, Choices
 from backpropviz.files.networks import bundled_networks, load_network
-from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import MONO, Theme
+from backpropviz.scene.theme import Theme
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.dialog import FramedDialog
+from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.training.data import DataChoice, ask_data
 from backpropviz.ui.training.samples import AugmentationForm, DataWish, preset_model
 from backpropviz.ui.training.settings import (
-    LARGEST,
     HyperparameterForm,
     RunChoices,
     form_rows,
@@ -43,8 +42,6 @@ from backpropviz.ui.training.settings import (
     made_run,
     suggested_settings,
     suggested_source,
-    told,
-    typed_value,
 )
 from backpropviz.ui.training.state import RunState
 
@@ -57,46 +54,29 @@ class FirstWeightsForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._weights = Segmented("First weights")
-        self._weights.set_choices(
-            [
-                ("Fresh", _FRESH, "Draw them anew, by the seed."),
-                ("Its own", _OWN, "Go on from the weights that it has."),
-            ]
-        )
-        self._weights.chosen.connect(self._follow)
-        self._width = Segmented("Numbers")
-        self._width.set_choices([("float32", 32, ""), ("float64", 64, "")])
-        self._width.set_value(32)
-        self._scheme, self._note = Chip("Initialization"), PlainLabel()
-        self._seed = QLineEdit("0")
-        self._scheme.hide_label()
+        self.fields = Fields(INITIAL, ["from_weights", "seed", "float_bits"], width=_FIELD_WIDTH)
+        self.fields.given.connect(self._follow)
+        self._scheme, self._note = ChoiceChip("Initialization"), PlainLabel()
+        self._scheme.set_choices(_schemes())
+        self._scheme.chosen.connect(self.use_scheme)
         self._note.setObjectName("Note")
         self._note.setWordWrap(True)
         self._note.setFixedWidth(_NOTE_WIDTH)
-        self._seed.setFont(qfont(MONO))
-        self._seed.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
-        self._seed.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self._seed.setAccessibleName("Seed")
-        self._lay_out()
-        self._fill()
-        self.use_own(False)
-
-    def _lay_out(self) -> None:
         rows = form_rows()
-        rows.addRow("First weights", self._weights)
-        rows.addRow("Initialization", self._scheme)
-        rows.addRow("", self._note)
-        rows.addRow("Seed", self._seed)
-        rows.addRow("Numbers", self._width)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(rows)
+        self.setLayout(rows)
+        self.fields.add_to(rows)
+        rows.insertRow(1, "Initialization", self._scheme)
+        rows.insertRow(2, "", self._note)
+        follow_rows(rows)
+        self.use_scheme(DEFAULT_SCHEME)
 
     def use_own(self, is_own: bool) -> None:
         """Begin with the network's own weights, or with fresh ones."""
-        self._weights.set_value(_OWN if is_own else _FRESH)
-        self._scheme.setEnabled(not is_own)
+        self.fields.show_value("from_weights", is_own)
+        self._follow()
+
+    def _follow(self) -> None:
+        self._scheme.setEnabled(not self.fields.value("from_weights"))
 
     def use_scheme(self, name: str) -> None:
         """Draw fresh weights in this way."""
@@ -112,39 +92,19 @@ class FirstWeightsForm(QWidget):
         Raises:
             UserError: the seed cannot be used.
         """
-        seed = typed_value(self._seed.text(), "Seed")
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < LARGEST:
-            raise UserError(f"Seed = {told(self._seed.text())} must be a whole number from 0 on.")
-        return Initial(
-            seed,
-            self._name,
-            from_weights=self._weights.value == _OWN,
-            float_bits=64 if self._width.value == 64 else 32,
-        )
+        return Initial(scheme=self._name, **self.fields.values())
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
         self._scheme.use_theme(colors)
 
-    def _fill(self) -> None:
-        entries: list[QAction | None] = []
-        for name in INITIALIZATIONS:
-            if name == next(iter(WRONG)):
-                entries.append(None)
-            action = QAction(_title(name), self._scheme.menu())
-            action.setData(name)
-            action.triggered.connect(self._choose)
-            entries.append(action)
-        self._scheme.fill(entries)
-        self.use_scheme(DEFAULT_SCHEME)
 
-    def _follow(self, how: object) -> None:
-        self.use_own(how == _OWN)
-
-    def _choose(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.use_scheme(str(action.data()))
+def _schemes() -> list[tuple[str, str, str] | None]:
+    """All ways to draw weights, a line before those that are wrong on purpose."""
+    known = list(INITIALIZATIONS)
+    right = known.index(next(iter(WRONG)))
+    entries = [(name, _title(name), "") for name in known]
+    return [*entries[:right], None, *entries[right:]]
 
 
 def _title(name: str) -> str:

@@ -25,6 +25,7 @@ from backpropviz.scene.theme import Theme
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Chip, file_name, shortened
+from backpropviz.ui.forms import typed_value
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import plain_tip, plain_title
@@ -35,7 +36,6 @@ from backpropviz.ui.training.controller import TrainingController
 from backpropviz.ui.training.files import RunFiles
 from backpropviz.ui.training.page import TrainingPage
 from backpropviz.ui.training.past import UpdateSubject, opened_update
-from backpropviz.ui.training.settings import typed_value
 from backpropviz.ui.training.state import RunState, TrainingState, facts, message, mood, standing
 
 if TYPE_CHECKING:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import field
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QFormLayout,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -23,7 +20,6 @@ from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.training.samples import Augmentation, Dataset, Samples
-from backpropviz.errors import UserError
 from backpropviz.figures.training.answers import (
     ClassCount,
     SampleViews,
@@ -41,11 +37,12 @@ from backpropviz.files.data.load import (
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
-from backpropviz.scene.theme import MONO, PANEL_TITLE, Theme
+from backpropviz.scene.theme import PANEL_TITLE, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.forms import Fields
+from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.settings import field_text, typed_value
+from backpropviz.ui.training.settings import form_rows
 
 
 @frozen
@@ -259,12 +256,6 @@ class SamplePane(QWidget):
         )
 
 
-_AMOUNTS: Final[Mapping[str, tuple[str, str]]] = {
-    "shift_px": ("Shift up to", "pixels"),
-    "rotation_deg": ("Turn up to", "degrees"),
-    "scale": ("Scale by up to", "0.1: from 0.9 to 1.1"),
-    "noise": ("Noise", "standard deviation"),
-}
 _FIELD_WIDTH: Final = 104
 
 
@@ -275,34 +266,15 @@ class AugmentationForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        rows = QFormLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setHorizontalSpacing(12)
-        rows.setVerticalSpacing(6)
-        rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        self._flip = QCheckBox("Mirror every second image")
-        self._flip.toggled.connect(self._tell)
-        rows.addRow(self._flip)
-        self._fields: dict[str, QLineEdit] = {}
-        for name, (title, unit) in _AMOUNTS.items():
-            field = QLineEdit("0")
-            field.setFont(qfont(MONO))
-            field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
-            field.setAlignment(Qt.AlignmentFlag.AlignRight)
-            field.setAccessibleName(f"{title}, {unit}")
-            field.setToolTip(plain_tip(unit))
-            field.editingFinished.connect(self._tell)
-            self._fields[name] = field
-            rows.addRow(title, field)
-
-    def _tell(self) -> None:
-        self.changed.emit()
+        rows = form_rows()
+        self.setLayout(rows)
+        self._fields = Fields(Augmentation(), width=_FIELD_WIDTH)
+        self._fields.given.connect(self.changed)
+        self._fields.add_to(rows)
 
     def show_amounts(self, augmentation: Augmentation) -> None:
         """Show these."""
-        self._flip.setChecked(augmentation.flip)
-        for name, line in self._fields.items():
-            line.setText(field_text(getattr(augmentation, name)))
+        self._fields.show_values(augmentation)
 
     def typed(self) -> Augmentation:
         """What the fields say now.
@@ -310,10 +282,4 @@ class AugmentationForm(QWidget):
         Raises:
             UserError: a field cannot be used; the sentence names it.
         """
-        amounts: dict[str, float] = {}
-        for name, line in self._fields.items():
-            value = typed_value(line.text(), _AMOUNTS[name][0])
-            if not isinstance(value, int | float):
-                raise UserError(f"{_AMOUNTS[name][0]} must be a number.")
-            amounts[name] = float(value)
-        return Augmentation(flip=self._flip.isChecked(), **amounts)
+        return Augmentation(**self._fields.values())

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
 
 from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.model import Model
@@ -32,14 +31,13 @@ from backpropviz.engine.training.update import (
 )
 from backpropviz.errors import UserError
 from backpropviz.files.data.load import ONE_IMAGE, Choices, one_image, read_dataset
-from backpropviz.frozen import frozen
-from backpropviz.number_text import real_number, whole_number
+from backpropviz.frozen import Setting, frozen, setting_of
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import MONO, PANEL_TITLE, ROW, Theme
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
+from backpropviz.scene.theme import PANEL_TITLE, Theme
 from backpropviz.ui.dialog import form
+from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
-from backpropviz.ui.plain_text import PlainLabel, plain_title
+from backpropviz.ui.plain_text import PlainLabel
 
 SCHEDULES: Final[Mapping[str, str]] = {
     "constant": "constant",
@@ -50,11 +48,6 @@ SCHEDULES: Final[Mapping[str, str]] = {
     "product": "product",
 }
 _WARM_UP, _FALL = 50, 500
-
-
-def schedule_name(curve: Curve) -> str:
-    """Its entry in `SCHEDULES`."""
-    return curve.kind
 
 
 def fresh_schedule(name: str) -> Curve:
@@ -71,69 +64,15 @@ def fresh_schedule(name: str) -> Curve:
     return ConstantRate()
 
 
-LARGEST = 10**15
-"""Whole numbers stay below it: files hold no larger ones."""
-_LONGEST = 30
-_SWITCHES = {"on": True, "yes": True, "true": True, "off": False, "no": False, "false": False}
-
-
-def field_text(value: object) -> str:
-    """A setting as it stands in its field."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, list | tuple):
-        return ", ".join(field_text(item) for item in value)
-    # All that a person types, but not what binary fractions leave behind: 100 · 0.07 is 7.
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def told(text: str) -> str:
-    """What a person typed, as a sentence repeats it: not in full where it is long."""
-    plain = text.strip()
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
-
-
-def typed_value(text: str, title: str) -> object:
-    """What a person typed: on or off, a number, or numbers separated by commas.
-
-    Raises:
-        UserError: it is none of these; the sentence begins with the field's title.
-    """
-    wanted = text.strip().replace("\u2212", "-")
-    if wanted.casefold() in _SWITCHES:
-        return _SWITCHES[wanted.casefold()]
-    pieces = [_number(piece, title) for piece in wanted.split(",")]
-    return pieces[0] if len(pieces) == 1 else pieces
-
-
-def _number(text: str, title: str) -> int | float:
-    whole = whole_number(text, -(10**30), 10**30)
-    number = real_number(text, infinite=True) if whole is None else whole
-    if number is None:
-        raise UserError(f"{title} = “{told(text)}” is no number: type one.")
-    return number
-
-
 OPTIMIZERS: Final[Mapping[str, str]] = {
     kind: cls.about.title for kind, cls in optimizer_kinds().items()
 }
-_TITLES: Final[Mapping[str, str]] = {
-    "learning_rate": "Learning rate",
-    "weight_decay": "Weight decay",
-    "nesterov": "Nesterov",
-    "momentum": "Momentum",
-    "betas": "β₁, β₂",
-    "eps": "ε",
-    "alpha": "α",
-    "centered": "Centered",
-    "updates": "over updates",
-    "every": "every … updates",
-    "factor": "by factor",
-    "least": "down to factor",
-    "start": "from factor",
-}
-_PAIRS: Final = ("betas",)
+_SYMBOLS: Final[Mapping[str, str]] = {"betas": "β₁, β₂", "eps": "ε", "alpha": "α"}
 _FIELD_WIDTH: Final = 92
+
+
+def _about(configuration: object, name: str) -> Setting:
+    return Setting(_SYMBOLS[name]) if name in _SYMBOLS else setting_of(configuration, name)
 
 
 class HyperparameterForm(QWidget):
@@ -145,16 +84,16 @@ class HyperparameterForm(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shown: Hyperparameters | None = None
-        self._colors: Theme | None = None
-        self._rows = QFormLayout(self)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setHorizontalSpacing(12)
-        self._rows.setVerticalSpacing(6)
-        self._rows.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self._rows = form_rows()
         self._rows.setFormAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-        self._fields: dict[tuple[str, str], QLineEdit] = {}
-        self._optimizer = self._chip("Optimizer", OPTIMIZERS)
-        self._schedule = self._chip("Schedule", SCHEDULES)
+        self.setLayout(self._rows)
+        self._fields: dict[str, Fields] = {}
+        self._optimizer = ChoiceChip("Optimizer", OPTIMIZERS)
+        self._optimizer.chosen.connect(self._choose_optimizer)
+        self._schedule = ChoiceChip("Schedule", SCHEDULES)
+        self._schedule.chosen.connect(self._choose_schedule)
+        self._rows.addRow("Optimizer", self._optimizer)
+        self._rows.addRow("Schedule", self._schedule)
         self.setFocusProxy(self._optimizer)
 
     def show_settings(self, settings: Hyperparameters) -> None:
@@ -166,7 +105,7 @@ class HyperparameterForm(QWidget):
             self._build(settings)
         self._fill(settings)
         self._optimizer.show_value(OPTIMIZERS[settings.optimizer.kind])
-        self._schedule.show_value(SCHEDULES[schedule_name(settings.curve)])
+        self._schedule.show_value(SCHEDULES[settings.curve.kind])
 
     def restore(self) -> None:
         """Show the settings again in place of what was typed and refused."""
@@ -174,9 +113,8 @@ class HyperparameterForm(QWidget):
             self._fill(self._shown)
 
     def _fill(self, settings: Hyperparameters) -> None:
-        for (part, name), line in self._fields.items():
-            if not line.hasFocus() or not line.isModified():
-                line.setText(field_text(_values(settings, part)[name]))
+        for part, fields in self._fields.items():
+            fields.show_values(_part(settings, part), over_typing=False)
 
     @property
     def shown(self) -> Hyperparameters | None:
@@ -191,70 +129,36 @@ class HyperparameterForm(QWidget):
         """
         if self._shown is None:
             raise UserError("There are no settings yet.")
-        optimizer, curve = _values(self._shown, "optimizer"), _values(self._shown, "curve")
-        size: object = self._shown.batch_size
-        for (part, name), line in self._fields.items():
-            value = typed_value(line.text(), line.accessibleName())
-            if isinstance(value, list) and name not in _PAIRS:
-                raise UserError(
-                    f"{line.accessibleName()} = {told(line.text())} must be one number; its "
-                    "decimals stand after a point, as in 0.5."
-                )
-            if part == "optimizer":
-                optimizer[name] = value
-            elif part == "curve":
-                curve[name] = value
-            else:
-                size = value
-        if not isinstance(size, int) or isinstance(size, bool) or size >= LARGEST:
-            raise UserError(f"Batch size = {told(str(size))} must be a whole number of samples.")
+        given = {part: fields.values() for part, fields in self._fields.items()}
+        optimizer = to_fields(self._shown.optimizer) | given["optimizer"]
+        curve = curve_to_fields(self._shown.curve) | given.get("curve", {})
         return Hyperparameters(
-            optimizer_from_fields(optimizer, "Optimizer"), curve_from_fields(curve), size
+            optimizer_from_fields(optimizer, "Optimizer"), curve_from_fields(curve), **given[""]
         )
 
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme."""
-        self._colors = colors
         self._optimizer.use_theme(colors)
         self._schedule.use_theme(colors)
 
     def _build(self, settings: Hyperparameters) -> None:
         """A row for each field of this optimizer and this schedule."""
-        self._fields = {}
-        while self._rows.rowCount():
-            taken = self._rows.takeRow(0)
-            for item in (taken.labelItem, taken.fieldItem):
-                widget = item.widget()
-                if isinstance(widget, QLabel | QLineEdit):
-                    widget.hide()
-                    widget.deleteLater()
-        self._rows.addRow("Optimizer", self._optimizer)
-        self._add_fields("optimizer", to_fields(settings.optimizer))
-        self._add_fields("", {"batch_size": settings.batch_size})
-        self._rows.addRow("Schedule", self._schedule)
-        self._add_fields("curve", curve_to_fields(settings.curve))
+        before, self._fields = self._fields, {}
+        for fields in before.values():
+            fields.remove_from(self._rows)
+        self._add("optimizer", Fields(settings.optimizer, about=_about, width=_FIELD_WIDTH), 1)
+        self._add("", Fields(settings, ["batch_size"], width=_FIELD_WIDTH), -2)
+        if not isinstance(settings.curve, ConstantRate):
+            self._add("curve", Fields(settings.curve, width=_FIELD_WIDTH), -1)
+        follow_rows(self._rows)
 
-    def _add_fields(self, part: str, values: Mapping[str, object]) -> None:
-        for name, value in values.items():
-            if name == KIND_FIELD or isinstance(value, dict):
-                continue
-            if values.get(KIND_FIELD) == "constant":
-                continue
-            title = _TITLES.get(name, name.replace("_", " ").capitalize())
-            field = QLineEdit(field_text(value))
-            field.setFont(qfont(MONO))
-            field.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
-            field.setAlignment(Qt.AlignmentFlag.AlignRight)
-            field.setAccessibleName(title)
-            field.editingFinished.connect(self._take)
-            self._fields[part, name] = field
-            self._rows.addRow(title, field)
+    def _add(self, part: str, fields: Fields, place: int) -> None:
+        fields.setParent(self)
+        fields.given.connect(self._take)
+        self._fields[part] = fields
+        fields.add_to(self._rows, place)
 
     def _take(self) -> None:
-        field = self.sender()
-        if not isinstance(field, QLineEdit) or not field.isModified():
-            return
-        field.setModified(False)
         try:
             self._choose(self.typed())
         except UserError as error:
@@ -265,52 +169,30 @@ class HyperparameterForm(QWidget):
             self.show_settings(settings)
             self.chosen.emit(settings)
 
-    def _choose_optimizer(self) -> None:
-        kind = _chosen(self.sender())
+    def _choose_optimizer(self, kind: str) -> None:
         if self._shown is None or kind == self._shown.optimizer.kind:
             return
         fields = {KIND_FIELD: kind, **optimizer_kinds()[kind].about.usual}
         self._choose(replace(self._shown, optimizer=optimizer_from_fields(fields)))
 
-    def _choose_schedule(self) -> None:
-        name = _chosen(self.sender())
-        if self._shown is not None and name != schedule_name(self._shown.curve):
+    def _choose_schedule(self, name: str) -> None:
+        if self._shown is not None and name != self._shown.curve.kind:
             self._choose(replace(self._shown, curve=fresh_schedule(name)))
-
-    def _chip(self, label: str, choices: Mapping[str, str]) -> Chip:
-        chip = Chip(label, self)
-        chip.hide_label()
-        slot = self._choose_optimizer if choices is OPTIMIZERS else self._choose_schedule
-        actions: list[QAction | None] = []
-        for name, title in choices.items():
-            action = QAction(plain_title(title), chip)
-            action.setData(name)
-            action.triggered.connect(slot)
-            actions.append(action)
-        chip.fill(actions)
-        chip.setFont(qfont(ROW))
-        return chip
 
 
 def _form_of(settings: Hyperparameters) -> tuple[str, str]:
-    return settings.optimizer.kind, schedule_name(settings.curve)
+    return settings.optimizer.kind, settings.curve.kind
 
 
-def _values(settings: Hyperparameters, part: str) -> dict[str, object]:
-    if part == "optimizer":
-        return to_fields(settings.optimizer)
-    if part == "curve":
-        return curve_to_fields(settings.curve)
-    return {"batch_size": settings.batch_size}
-
-
-def _chosen(sender: object) -> str:
-    return str(sender.data()) if isinstance(sender, QAction) else ""
+def _part(settings: Hyperparameters, part: str) -> object:
+    return getattr(settings, part) if part else settings
 
 
 def form_rows() -> QFormLayout:
     """Rows of a label and a control, close to each other."""
     rows = form()
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setHorizontalSpacing(12)
     rows.setVerticalSpacing(6)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return rows

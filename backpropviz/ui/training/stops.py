@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from typing import Any, Final, Literal, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, cast
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAction
@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
     QHBoxLayout,
-    QLineEdit,
     QPushButton,
     QScrollArea,
     QToolButton,
@@ -26,7 +25,6 @@ from backpropviz.diagnosis.loss import NotFinite
 from backpropviz.diagnosis.rule import Rule
 from backpropviz.diagnosis.stops import (
     STOPS,
-    GradientAbove,
     NotFiniteStop,
     Stop,
     check_place,
@@ -36,33 +34,18 @@ from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
 from backpropviz.diagnosis.watch import RULES
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
+from backpropviz.frozen import Setting
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, ROW, Theme
+from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, Suggestions, hairline
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
 from backpropviz.ui.dialog import FramedDialog, form
+from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
-from backpropviz.ui.training.settings import field_text, typed_value
 
 _FIELD_WIDTH: Final = 168
-_IN_PERCENT: Final = frozenset({"share", "accuracy"})
-_TITLES: Final[Mapping[str, str]] = {
-    "times": "Times in a row",
-    "of": "Of",
-    "norm": "Norm above",
-    "tensor": "Tensor",
-    "low": "Not below",
-    "high": "Not above",
-    "share": "Share in %",
-    "updates": "For updates",
-    "layer": "ReLU",
-    "accuracy": "Accuracy in %",
-    "loss": "Below",
-    "number": "Number",
-    "unit": "Of",
-}
-_NOT_EDITED: Final = frozenset({KIND_FIELD, "enabled"})
+_ENABLED: Final = "enabled"
 
 
 class StopForm(QWidget):
@@ -75,9 +58,8 @@ class StopForm(QWidget):
         super().__init__(parent)
         self._facts = facts
         self._stop: Stop | None = None
-        self._fields: dict[str, QLineEdit | Segmented] = {}
+        self._fields = Fields(NotFiniteStop())
         self._inside: QWidget | None = None
-        self._enabled = QCheckBox()
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
 
@@ -87,87 +69,47 @@ class StopForm(QWidget):
             self._column.removeWidget(self._inside)
             self._inside.hide()
             self._inside.deleteLater()
-        self._stop, self._fields = stop, {}
-        self._inside, rows = QWidget(), form()
+        self._stop, self._inside, rows = stop, QWidget(), form()
         rows.setContentsMargins(0, 0, 0, 0)
-        hints = get_type_hints(type(stop))
-        for name, value in to_fields(stop).items():
-            if name not in _NOT_EDITED:
-                field = self._field(name, value, hints[name])
-                self._fields[name] = field
-                rows.addRow(_TITLES[name], field)
-        self._enabled = QCheckBox("Enabled")
-        self._enabled.setChecked(stop.enabled)
-        self._enabled.toggled.connect(self._take)
-        rows.addRow("", self._enabled)
         self._inside.setLayout(rows)
+        names = [name for name in to_fields(stop) if name not in {KIND_FIELD, _ENABLED}]
+        self._fields = fields = Fields(stop, [*names, _ENABLED], width=_FIELD_WIDTH)
+        fields.setParent(self._inside)
+        fields.add_to(rows)
+        switch = fields.controls[_ENABLED]
+        rows.takeRow(switch)
+        rows.addRow("", switch)
+        follow_rows(rows)
+        for name, control in fields.controls.items():
+            if isinstance(control, SettingLine):
+                control.setAlignment(Qt.AlignmentFlag.AlignLeft)
+                if control.hint is str:
+                    Suggestions(self._offered(name), control)
+        fields.edited.connect(self._take)
         self._column.addWidget(self._inside)
-        self.setFocusProxy(next(iter(self._fields.values()), self._inside))
+        self.setFocusProxy(next(iter(fields.controls.values())))
 
-    def field(self, name: str) -> QLineEdit | Segmented:
+    def field(self, name: str) -> Control:
         """The field of that name."""
-        return self._fields[name]
+        return self._fields.controls[name]
 
-    def _field(self, name: str, value: object, hint: object) -> QLineEdit | Segmented:
-        title = _TITLES[name]
-        if get_origin(hint) is Literal:
-            choice = Segmented(title)
-            choice.set_choices([(str(one), one, "") for one in get_args(hint)])
-            choice.set_value(value)
-            choice.chosen.connect(self._take)
-            return choice
-        line = QLineEdit(_shown(name, value))
-        line.setFont(qfont(MONO))
-        line.setFixedSize(_FIELD_WIDTH, CONTROL_HEIGHT)
-        line.setAccessibleName(title)
-        if hint is str:
-            self._offer(line, name)
-        line.textChanged.connect(self._take)
-        return line
-
-    def _offer(self, line: QLineEdit, name: str) -> None:
+    def _offered(self, name: str) -> Sequence[str]:
         """The names that there are, where an empty field means any."""
-        tensors = [tensor.name for tensor in self._facts.tensors]
-        Suggestions(tensors if name == "tensor" else self._facts.rectifiers, line)
-        is_sum = isinstance(self._stop, GradientAbove)
-        line.setPlaceholderText("all together" if is_sum else "any")
+        is_tensor = name == "tensor"
+        return [one.name for one in self._facts.tensors] if is_tensor else self._facts.rectifiers
 
     def _take(self) -> None:
+        if self._stop is None:
+            return
         try:
-            stop = self._typed()
+            given = to_fields(self._stop) | self._fields.values()
+            stop = from_fields(stop_kinds(), given, "stop", "This stop")
             check_place(self._facts, stop)
         except UserError as error:
             self.refused.emit(str(error))
             return
         self._stop = stop
         self.changed.emit(stop)
-
-    def _typed(self) -> Stop:
-        """What the fields say.
-
-        Raises:
-            UserError: a field cannot be used.
-        """
-        if self._stop is None:
-            raise UserError("There is no stop yet.")
-        given = to_fields(self._stop)
-        given["enabled"] = self._enabled.isChecked()
-        for name, field in self._fields.items():
-            if isinstance(field, Segmented):
-                given[name] = field.value
-            elif isinstance(given[name], str):
-                given[name] = field.text().strip()
-            else:
-                value = typed_value(field.text(), field.accessibleName())
-                is_share = name in _IN_PERCENT and isinstance(value, int | float)
-                given[name] = float(value) / 100 if is_share else value  # type: ignore[arg-type]
-        return from_fields(stop_kinds(), given, "stop", "This stop")
-
-
-def _shown(name: str, value: object) -> str:
-    if name in _IN_PERCENT and isinstance(value, float):
-        return field_text(100 * value)
-    return field_text(value)
 
 
 _WIDTH: Final = 560
@@ -466,11 +408,14 @@ class _Row(QWidget):
 
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
-        self._limit, self._default = limit, default
+        self._default = default
         title = PlainLabel(limit.title)
         title.setFont(qfont(ROW))
-        self.field = QLineEdit(_text(limit, value))
-        self.field.setFont(qfont(MONO))
+        setting = Setting(limit.title, unit="%" if limit.is_share else "")
+        self.field = SettingLine(setting, int | float if limit.is_whole else float)
+        self.field.show_value(default)
+        default_text = self._default_text = self.field.text()
+        self.field.show_value(value)
         self.field.setFixedSize(_THRESHOLDS_DIALOG_FIELD_WIDTH, CONTROL_HEIGHT)
         self.field.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.field.setAccessibleName(f"{limit.group}, {limit.title}")
@@ -483,7 +428,7 @@ class _Row(QWidget):
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
         self._reset.setIconSize(QSize(16, 16))
-        shown = f"{_text(limit, default)} %" if limit.is_share else _text(limit, default)
+        shown = f"{default_text} %" if limit.is_share else default_text
         self._reset.setToolTip(plain_tip(f"Back to {shown}"))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
@@ -510,28 +455,19 @@ class _Row(QWidget):
         Raises:
             UserError: there is none.
         """
-        text = self.field.text().replace("%", "").replace("∞", "inf")
-        found = typed_value(text, self._limit.title)
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            raise UserError(f"{self._limit.title} = “{text}” is no single number: type one.")
-        return found / 100 if self._limit.is_share else found
+        number: float = self.field.checked_value()
+        return number
 
     def reset(self) -> None:
         """Back to the default."""
-        self.field.setText(_text(self._limit, self._default))
+        self.field.show_value(self._default)
 
     def use_theme(self, colors: Theme) -> None:
         """Tint the icon."""
         self._reset.setIcon(icon("rotate-ccw", colors.text_secondary, faint(colors)))
 
     def _follow(self) -> None:
-        self._reset.setEnabled(self.field.text() != _text(self._limit, self._default))
-
-
-def _text(limit: Limit, value: float) -> str:
-    shown = f"{100 * value if limit.is_share else value:g}"
-    mantissa, _, exponent = shown.partition("e")
-    return f"{mantissa}e{int(exponent)}" if exponent else shown
+        self._reset.setEnabled(self.field.text() != self._default_text)
 
 
 def ask_thresholds(parent: QWidget, limits: Thresholds, colors: Theme) -> Thresholds | None:

@@ -21,8 +21,8 @@ from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import DARK, LIGHT
 from backpropviz.ui.editor.draft import DraftController, controller_for
 from backpropviz.ui.editor.layer_list import KindChooser
-from backpropviz.ui.editor.settings import SettingLine
 from backpropviz.ui.editor.window import NetworkEditor, new_draft
+from backpropviz.ui.forms import SettingLine
 
 LONG_MS = 30_000
 

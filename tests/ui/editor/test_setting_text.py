@@ -12,12 +12,12 @@ from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
 from backpropviz.engine.kinds.registry import layer_from_fields, loss_kinds
 from backpropviz.frozen import setting_of
 from backpropviz.ui.editor.end_forms import class_names
-from backpropviz.ui.editor.settings import (
+from backpropviz.ui.forms import (
     choices_of,
     may_be_empty,
-    read_setting,
-    setting_text,
     takes_whole_numbers,
+    text_of,
+    value_of,
 )
 
 
@@ -34,12 +34,12 @@ from backpropviz.ui.editor.settings import (
         (-1.5, "−1.5"),
         ((-1,), "−1,"),
         ((4, None), "4, –"),
-        (1e-5, "1e−05"),
+        (1e-5, "1e−5"),
     ],
 )
 def test_a_setting_reads_as_it_is_written(value: object, text: str) -> None:
-    assert setting_text(value) == text
-    back = read_setting(text, Any)
+    assert text_of(value) == text
+    back = value_of(text, Any)
     assert back == (_lists(value) if isinstance(value, tuple) else value)
 
 
@@ -54,7 +54,7 @@ def test_every_setting_of_every_kind_is_read_back() -> None:
         for name in settings.keys() - {"kind"}:
             value = getattr(entry.layer, name)
             if not choices_of(hints[name]):
-                settings[name] = read_setting(setting_text(value), hints[name])
+                settings[name] = value_of(text_of(value), hints[name])
         assert layer_from_fields(settings, "a layer") == entry.layer
 
 
@@ -73,8 +73,8 @@ def test_every_setting_has_words() -> None:
 
 
 def test_hints_say_what_a_line_may_hold() -> None:
-    assert read_setting("3", tuple[int, ...]) == [3]
-    assert read_setting("3 × 5", Any) == [3, 5]
+    assert value_of("3", tuple[int, ...]) == [3]
+    assert value_of("3 × 5", Any) == [3, 5]
     assert may_be_empty(int | None)
     assert not may_be_empty(int)
     assert takes_whole_numbers(int)

@@ -148,6 +148,11 @@ def test_each_rule_may_alert_pause_or_both(host: QWidget) -> None:
     assert dialog.thresholds() == DEFAULTS
 
 
+def test_a_threshold_that_nobody_typed_over_is_kept_to_its_last_digit(host: QWidget) -> None:
+    limits = Thresholds(ratio_high=1 / 3, dead_share=2 / 7)
+    assert ThresholdsDialog(host, limits, DARK).thresholds() == limits
+
+
 def test_stops_are_added_switched_changed_and_removed(host: QWidget) -> None:
     dialog = StopsDialog(host, (NotFiniteStop(), LossRises(times=3)), facts(), DARK)
     dialog.remove()

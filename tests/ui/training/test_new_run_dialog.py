@@ -15,6 +15,7 @@ from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.update import Cosine
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import DARK, LIGHT
+from backpropviz.ui.controls import Segmented
 from backpropviz.ui.training.new_run import NewRunDialog
 from backpropviz.ui.training.settings import HyperparameterForm
 from tests.ui.training.conftest import LONG_MS
@@ -65,7 +66,9 @@ def test_numbers_and_seed_are_taken_as_typed(dialog: NewRunDialog, qtbot: QtBot)
     type_into(field(dialog, "Seed"), "17")
     type_into(field(dialog, "Learning rate"), "0.5")
     type_into(field(dialog, "Batch size"), "8")
-    dialog._first._width.button(64).click()
+    width = dialog._first.fields.controls["float_bits"]
+    assert isinstance(width, Segmented)
+    width.button(64).click()
     run = made_by(dialog, qtbot)
     assert (run.seed, run.dtype) == (17, np.dtype(np.float64))
     assert run.course.at(1).optimizer.learning_rate == 0.5

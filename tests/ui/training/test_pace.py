@@ -9,7 +9,7 @@ import pytest
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.training.run import Course, Hyperparameters
 from backpropviz.errors import UserError
-from backpropviz.ui.training.settings import field_text, typed_value
+from backpropviz.ui.forms import text_of, typed_value
 from backpropviz.ui.training.worker import (
     DRAWING_SHARE,
     LEAST_INTERVAL_S,
@@ -88,7 +88,7 @@ def test_updates_are_counted_also_where_the_batch_size_changes_within_an_epoch()
 )
 def test_what_is_typed_is_read_back(text: str, value: object) -> None:
     assert typed_value(text, "Field") == value
-    assert typed_value(field_text(value), "Field") == value
+    assert typed_value(text_of(value), "Field") == value
 
 
 def test_what_is_no_number_is_named() -> None:
