@@ -390,8 +390,9 @@ class ClosingDialog(FramedDialog):
         super().__init__(parent, "Close with unsaved work?")
         self.answer = ClosingChoice.CANCEL
         self.setMinimumWidth(480)
-        stops = "The training stops after this update. " if is_training else ""
-        self.say(stops + "What is in no file yet can be kept: it is offered when you start again.")
+        goes_on = "The training goes on until you choose, and is kept as far as it is then. "
+        kept = "What is in no file yet can be kept: it is offered when you start again."
+        self.say(goes_on + kept if is_training else kept)
         for text in unsaved:
             line = PlainLabel(f"•  {text[:1].upper()}{text[1:]}")
             line.setWordWrap(True)
