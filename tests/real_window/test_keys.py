@@ -27,7 +27,8 @@ def test_letters_typed_into_the_palette_arrive_there(real: RealWindow) -> None:
 
 
 def test_the_palette_does_what_is_chosen(real: RealWindow) -> None:
-    position = "window.workbench.controller.opened.state.k"
+    state = "window.workbench.controller.opened.state"
+    position = f"[{state}.k, {state}.has_begun]"
     before = real.ask(position)
     real.keys("ctrl+shift+p")
     real.type("step over")

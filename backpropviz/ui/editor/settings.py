@@ -14,7 +14,7 @@ from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, ROW
 from backpropviz.ui.forms import Control, Fields
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 Setter: TypeAlias = Callable[[str, object], str]
 """Takes a field's name and value; returns why it is refused, or nothing."""
@@ -63,7 +63,7 @@ class SettingFields(QWidget):
         about = self._fields.about[name]
         label = PlainLabel(about.title)
         label.setFont(qfont(ROW))
-        label.setToolTip(about.help)
+        label.setToolTip(plain_tip(about.help))
         label.setBuddy(control)
         label.setFixedHeight(28)
         if isinstance(control, QCheckBox):

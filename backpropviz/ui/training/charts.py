@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.figures.training.curve_figure import CurveOptions, curve_page, subtitle
+from backpropviz.figures.training.curve_figure import CurveCache, CurveOptions, curve_page, subtitle
 from backpropviz.figures.training.curve_figure import marks_of as figure_marks_of
 from backpropviz.figures.training.curves import (
     FOUR_CHARTS,
@@ -44,7 +44,6 @@ from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.menus import Menu
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.training.filters import FilterScene
-from backpropviz.ui.training.plot import CurveCache
 from backpropviz.ui.training.state import RunState, TrainingState
 from backpropviz.ui.windows import SideWindow
 
@@ -338,7 +337,7 @@ class TrainingCharts(QWidget):
         found = []
         for smoothing in SMOOTHINGS:
             text = smoothing.words[0].upper() + smoothing.words[1:]
-            action = QAction(text, group)
+            action = QAction(plain_title(text), group)
             action.setCheckable(True)
             action.setData(smoothing)
             action.triggered.connect(partial(self._smooth, smoothing))
@@ -351,7 +350,7 @@ class TrainingCharts(QWidget):
     def _chart_actions(self) -> list[QAction]:
         found = []
         for kind in ChartKind:
-            action = QAction(kind.title, self._charts_chip.menu())
+            action = QAction(plain_title(kind.title), self._charts_chip.menu())
             action.setCheckable(True)
             action.setChecked(kind in self._kinds)
             action.setEnabled(self._kinds != (kind,))

@@ -41,7 +41,7 @@ from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _FIELD_WIDTH: Final = 168
@@ -243,7 +243,7 @@ class StopsDialog(FramedDialog):
         self._accept.setEnabled(not refusal)
 
     def _adding(self, kind: type[Stop]) -> QAction:
-        action = QAction(kind.title, self._add)
+        action = QAction(plain_title(kind.title), self._add)
         action.setData(kind.kind)
         action.triggered.connect(self._add_chosen)
         return action

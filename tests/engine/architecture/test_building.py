@@ -26,6 +26,7 @@ from backpropviz.engine.architecture.draft import (
 from backpropviz.engine.architecture.presets import PRESETS, preset
 from backpropviz.engine.gradcheck import check, plan, report
 from backpropviz.engine.kinds.activation import Tanh
+from backpropviz.engine.model import training_refusal
 from backpropviz.engine.nudge import base_point_of
 from backpropviz.engine.record import Settings, run
 from backpropviz.errors import UserError
@@ -69,7 +70,9 @@ def test_a_draft_that_fits_can_be_recorded(start: Draft, steps: list[Step], seed
     image = np.random.default_rng(seed).random((1, *draft.input_shape), dtype=np.float32)
     shapes = survey(draft).shapes
     wanted = 0 if draft.loss.kind == "cross_entropy" else (0.0,) * math.prod(shapes[draft.output])
-    tape = run(model, image, Settings(target=wanted))
+    # As the window does: what one image cannot train is recorded in use.
+    mode = "eval" if training_refusal(model.network, 1) else "train"
+    tape = run(model, image, Settings(target=wanted, mode=mode))
     for name, shape in shapes.items():
         address = name if name == "image" else f"{name}.output"
         assert tape[address].shape == (1, *shape)
