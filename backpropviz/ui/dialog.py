@@ -194,8 +194,8 @@ class AskDialog(FramedDialog):
         if completions:
             self.rows.setFixedHeight(ROW_HEIGHT * min(_MOST_ROWS, len(self._completions)))
             self.body.addWidget(self.rows)
-            self.rows.itemClicked.connect(self._use_row)
-            self.rows.itemDoubleClicked.connect(self._try)
+            self.rows.picked.connect(self.line.setText)
+            self.rows.opened.connect(self._try)
             self.line.returnPressed.connect(self._use_suggestion)
         cancel = self.add_button("Cancel")
         cancel.clicked.connect(self.reject)
@@ -213,14 +213,11 @@ class AskDialog(FramedDialog):
         self.say(refusal or self._hint)
         self._accept.setEnabled(bool(text.strip()) and not refusal)
 
-    def _use_row(self) -> None:
-        self.line.setText(self.rows.current_key)
-
     def _use_suggestion(self) -> None:
         """On Enter: the marked suggestion, or the only one where the text names nothing itself."""
         names = [row.key for row in self.rows.rows]
         if self.rows.current_key:
-            self._use_row()
+            self.line.setText(self.rows.current_key)
         elif not self._accept.isEnabled() and len(names) == 1:
             self.line.setText(names[0])
 

@@ -11,6 +11,7 @@ from typing import Final
 from PySide6.QtCore import QEvent, QObject, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QFrame, QLineEdit, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.row_list import RowList
@@ -67,7 +68,7 @@ class Floating(QWidget):
         self.column.addWidget(self.line)
         self.column.addWidget(rows, 1)
         self.line.returnPressed.connect(self.take)
-        rows.itemClicked.connect(self.take)
+        rows.picked.connect(self.take)
         owner.window().installEventFilter(self)
         self.hide()
 
@@ -84,9 +85,10 @@ class Floating(QWidget):
         self.line.setFocus(Qt.FocusReason.PopupFocusReason)
 
     def leave(self) -> None:
-        """Hide it, and give the focus back."""
-        if self._before is not None and self._before.isVisible():
-            self._before.setFocus(Qt.FocusReason.PopupFocusReason)
+        """Hide it, and give the focus back where what had it is still there."""
+        before = self._before
+        if before is not None and isValid(before) and before.isVisible():
+            before.setFocus(Qt.FocusReason.PopupFocusReason)
         self.hide()
         self.deleteLater()
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+    SignalInstance,
+)
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QListWidget,
@@ -41,8 +51,13 @@ class Row:
 
 
 class RowList(QListWidget):
-    """Rows that can be chosen, opened (Enter, double click), removed (Delete) and switched."""
+    """Rows that can be clicked, opened (Enter, double click), removed (Delete) and switched.
 
+    What is told of a row may open a dialog, or take the row or the whole list away, to which Qt's
+    own handlers would return: it is told once Qt is done with the event, if the row is still there.
+    """
+
+    picked = Signal(str)
     opened = Signal(str)
     removed = Signal(str)
     switched = Signal(str)
@@ -57,6 +72,7 @@ class RowList(QListWidget):
         self.setUniformItemSizes(True)
         self.setMouseTracking(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.itemClicked.connect(self._pick)
         self.itemActivated.connect(self._open)
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
@@ -102,11 +118,11 @@ class RowList(QListWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = self.current_key
         if key and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.removed.emit(key)
+            self._tell(self.removed, key)
         elif key and event.key() == Qt.Key.Key_Space:
-            self.switched.emit(key)
+            self._tell(self.switched, key)
         elif key and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.opened.emit(key)
+            self._tell(self.opened, key)
         else:
             super().keyPressEvent(event)
 
@@ -114,11 +130,9 @@ class RowList(QListWidget):
         item = self.itemAt(event.position().toPoint())
         row: Row | None = None if item is None else item.data(_ROLE)
         super().mouseReleaseEvent(event)
-        # A click may have changed the rows: the item is none of the list's any more.
-        if row is None or row not in self._rows:
-            return
-        if row.dot is not None and event.position().x() < _RowPainter.DOT_END:
-            self.switched.emit(row.key)
+        is_on_dot = event.position().x() < _RowPainter.DOT_END
+        if row is not None and row.dot is not None and is_on_dot:
+            self._tell(self.switched, row.key)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
@@ -130,9 +144,21 @@ class RowList(QListWidget):
             flags = Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
             painter.drawText(area, int(flags), self._empty_text)
 
+    def _pick(self, item: QListWidgetItem) -> None:
+        row: Row = item.data(_ROLE)
+        self._tell(self.picked, row.key)
+
     def _open(self, item: QListWidgetItem) -> None:
         row: Row = item.data(_ROLE)
-        self.opened.emit(row.key)
+        self._tell(self.opened, row.key)
+
+    def _tell(self, signal: SignalInstance, key: str) -> None:
+        """Bound to the list: where it is gone by then, nothing is told."""
+        QTimer.singleShot(0, self, partial(self._tell_now, signal, key))
+
+    def _tell_now(self, signal: SignalInstance, key: str) -> None:
+        if any(row.key == key for row in self._rows):
+            signal.emit(key)
 
 
 class _RowPainter(QStyledItemDelegate):

@@ -420,8 +420,8 @@ class CheckpointPanel(QFrame):
         self._budget.fill(entries)
         self.head.add_control(self._budget)
         self.rows = RowList("Checkpoints", "None yet: they come with the updates.")
-        self.rows.itemClicked.connect(self._want_visit)
-        self.rows.opened.connect(self._want_key)
+        self.rows.picked.connect(self._want_visit)
+        self.rows.opened.connect(self._want_visit)
         self._rewind = QPushButton("Rewind to selected")
         self._rewind.clicked.connect(actions["rewind"].trigger)
         self._compare = QPushButton("Compare runs")
@@ -481,12 +481,8 @@ class CheckpointPanel(QFrame):
         self.rows.use_theme(colors)
         self._budget.use_theme(colors)
 
-    def _want_visit(self) -> None:
-        self._want_key(self.rows.current_key)
-
-    def _want_key(self, key: str) -> None:
-        if key:
-            self.visit_wanted.emit(int(key))
+    def _want_visit(self, key: str) -> None:
+        self.visit_wanted.emit(int(key))
 
     def _want_budget(self) -> None:
         action = self.sender()
