@@ -22,11 +22,10 @@ LONGEST_S = 45.0
 OPENED = "window.workbench.controller.opened"
 RUN = "window.workbench.training.room.controller.state.run"
 EDITOR = "of_kind('NetworkEditor')[0]"
-TITLE = "[f for f in of_kind('QLineEdit') if f.accessibleName() == 'Title of the network'][0]"
 DONE = {
     "step": f"{OPENED}.state.k + 1 if {OPENED} else 0",
     "train": f"{RUN}.now.iteration if {RUN} else 0",
-    "edit": f"len({EDITOR}.controller.draft.title)",
+    "edit": f"len({EDITOR}.controller.draft.nodes)",
 }
 """How much has been done, as a number that grows."""
 
@@ -49,8 +48,6 @@ def begin(real: RealWindow, mode: str) -> None:
     elif mode == "edit":
         real.keys("ctrl+n")
         real.until("target() == 'LayerList'")
-        real.until(f"{TITLE}.setFocus() or {TITLE}.hasFocus()")
-        real.keys("ctrl+a")
 
 
 def work(real: RealWindow, mode: str) -> None:
@@ -58,7 +55,11 @@ def work(real: RealWindow, mode: str) -> None:
     if mode == "step":
         real.keys("F10")
     elif mode == "edit":
-        real.type("n")
+        real.keys("Insert")
+        real.until("target() == 'SearchLine'")
+        real.type("relu")
+        real.keys("Return")
+        real.until("target() == 'LayerList'")
 
 
 @pytest.mark.parametrize("number", range(KILLS))
