@@ -48,7 +48,8 @@ def _center(widget: QWidget) -> None:
     """Put a window in the middle of the one that it belongs to."""
     parent = widget.parentWidget()
     screen = widget.screen().availableGeometry()
-    outer = widget.geometry().marginsAdded(_frame(widget))
+    # Without its frame as long as that is unknown: then the inside is what Qt moves.
+    outer = widget.frameGeometry()
     outer.moveCenter((screen if parent is None else parent.window().frameGeometry()).center())
     widget.move(outer.topLeft())
 
