@@ -300,7 +300,7 @@ class GoTo:
     def refusal(self, on: Pass, state: SessionState) -> str:
         if 0 <= self.k <= on.timeline.steps:
             return ""
-        return f"There is no step {self.k}: give a number from 0 to {on.timeline.steps}."
+        return f"There is no step {self.k + 1:,}: give a number from 1 to {on.timeline.steps:,}."
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         return state.at(self.k, StopReason.JUMP)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
+from functools import cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -261,6 +262,7 @@ def load_file(path: Path) -> Model | SessionFile:
         return load(path)
 
 
+@cache
 def bundled_networks() -> tuple[NetworkCard, ...]:
     """Those that ship, the smallest first; no parameter is read."""
     return tuple(_card(name, path) for name, path in _bundled_files().items())

@@ -31,6 +31,8 @@ class Needs(Enum):
     """In training."""
     LAST_SESSION = "session"
     """From an earlier time."""
+    WAITING = "waiting"
+    """A session in whose place another one was put."""
 
 
 class Scope(Enum):
@@ -87,8 +89,10 @@ new_network    New network…             Ctrl+N        layers          -
 edit_network   Edit network…            Ctrl+Shift+N  network         pass
     Change the layers of the open network; trained weights that still fit can stay.
 ---
-resume         Resume the last session  Ctrl+R        history         session
+resume         Resume the last debugging session  Ctrl+R  history         session
     Go on where the program was closed the last time.
+back_to        Back to the session before  -  undo-2          waiting
+    Show the session again in whose place another one was opened, just as it was left.
 ---
 save           Save session…            Ctrl+S        save            pass
     Save network, image, place, breakpoints and watches in one file.
@@ -99,7 +103,7 @@ copy_frame     Copy frame as image      Ctrl+Shift+C  copy            pass
 ---
 start_page     Start page               Ctrl+Shift+H  corner-up-left  opened
     Leave the pass and show the start page.
-quit           Quit                     Ctrl+Q        x               -
+quit           Quit                     Ctrl+Q        x               beside
     Close the window.
 
 Edit

@@ -104,6 +104,7 @@ class ActionSet(QObject):
         has_pass: bool,
         has_last_session: bool,
         has_run: bool = False,
+        has_waiting: bool = False,
         shows_pass: bool = True,
     ) -> None:
         """Enable what can be used; commands say so for themselves."""
@@ -113,6 +114,7 @@ class ActionSet(QObject):
             Needs.OPENED: has_pass,
             Needs.LAST_SESSION: has_last_session,
             Needs.RUN: has_run,
+            Needs.WAITING: has_waiting,
         }
         for spec in ACTIONS:
             if spec.needs in there:

@@ -50,7 +50,8 @@ PAST_BYTES: Final = 8_000_000
 class Autosave(QObject):
     """Made once; `kept` when all is on the disk, `failed` when it is not.
 
-    `own_pass` tells the pass that is the person's own, which may wait behind a lesson.
+    `own_pass` tells the pass that is the person's own, which may wait behind a lesson; `kept_pass`
+    the one that a file holds, which may wait behind an update of a run.
     """
 
     kept = Signal()
@@ -60,11 +61,13 @@ class Autosave(QObject):
         self,
         host: Host,
         own_pass: Callable[[], Opened | None],
+        kept_pass: Callable[[], Opened | None],
         training: TrainingDesk,
         editor: EditorDesk,
     ) -> None:
         super().__init__(host.window)
-        self._own_pass, self._desk, self._editor = own_pass, training, editor
+        self._own_pass, self._kept_pass = own_pass, kept_pass
+        self._desk, self._editor = training, editor
         self.folder: WorkFolder | None = None
         self._runs: dict[int, tuple[int, Course]] = {}
         self._has_failed = self._is_finished = False
@@ -151,13 +154,13 @@ class Autosave(QObject):
 
     def _work(self, newest: SavedRun | None, *, is_closed: bool = False) -> Work:
         """What is open; of the runs that stand still, those that have changed."""
-        training, opened, draft = self._training, self._own_pass(), self._editor.kept_draft
+        training, opened, draft = self._training, self._kept_pass(), self._editor.kept_draft
         runs = () if training is None else self._kept_runs(training, newest)
         return Work(
             opened=opened,
             runs=runs,
             current=0 if training is None else training.state.current,
-            update=self._update(opened),
+            update=self._update(self._own_pass()),
             draft=draft,
             is_training_shown=self._desk.is_shown,
             is_closed=is_closed,
@@ -253,7 +256,7 @@ class ResumeOffer(QFrame):
             label.setWordWrap(True)
         self.discard = QPushButton("Discard")
         self.discard.clicked.connect(self._ask_twice)
-        self.resume = QPushButton("Resume")
+        self.resume = QPushButton(f"Resume {summary.whole}")
         self.resume.setObjectName("Primary")
         self.resume.clicked.connect(self.resumed)
         for button in (self.discard, self.resume):
@@ -316,11 +319,17 @@ class Resuming(QObject):
         """Whether there is something to resume."""
         return bool(self._left)
 
+    @property
+    def offered(self) -> WorkSummary | None:
+        """The newest work that was left."""
+        return self._left[0].summary() if self._left else None
+
     def offer(self) -> ResumeOffer | None:
         """A card for the newest work that was left."""
-        if not self._left:
+        summary = self.offered
+        if summary is None:
             return None
-        card = ResumeOffer(self._left[0].summary())
+        card = ResumeOffer(summary)
         card.resumed.connect(self.resume)
         card.discarded.connect(self.discard)
         return card

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from PySide6.QtCore import QObject, Signal
 
@@ -38,8 +39,15 @@ class _GivenUp(Exception):  # noqa: N818  (no error: the person went on)
     """A search that nobody waits for any more."""
 
 
+_MOST_WAITING: Final = 4
+
+
 class Controller(QObject):
-    """`state_changed(old, new)` carries `Opened`s; either is None where nothing is open."""
+    """`state_changed(old, new)` carries `Opened`s; either is None where nothing is open.
+
+    A session that another one takes the place of is `waiting`, the newest first, just as it was
+    left. While what is open is `lent`, as by a lesson that puts back what was there, none waits.
+    """
 
     state_changed = Signal(object, object)
     failed = Signal(object)
@@ -49,9 +57,12 @@ class Controller(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.opened: Opened | None = None
+        self.waiting: tuple[Opened, ...] = ()
+        self.is_lent = False
+        self._is_opening = False
         self._search_number = 0
         self._loader = Background(self)
-        self._loader.answered.connect(self._take)
+        self._loader.answered.connect(self._take_loaded)
         self._loader.failed.connect(self._fail)
         self._searcher = Background(self)
         self._searcher.answered.connect(self._take)
@@ -123,7 +134,7 @@ class Controller(QObject):
     def open(self, request: OpenRequest) -> None:
         """Open what a request names; the place is kept where the same network stays open."""
         current = self.opened
-        self._load(lambda: _open(request, current), "Opening…")
+        self._load(lambda: _open(request, current), "Opening…", is_opening=True)
 
     def change(self, make: Callable[[Subject], Subject]) -> None:
         """Record the pass of a changed subject and keep the place."""
@@ -131,17 +142,32 @@ class Controller(QObject):
         if current is not None:
             self._load(lambda: _changed(current, make), "Recording…")
 
+    def replace(self, opened: Opened) -> None:
+        """Show what was opened elsewhere; the session that is open waits."""
+        self._loader.drop()
+        self._stop_search()
+        self._become_instead(opened)
+
+    def back_to(self, opened: Opened) -> None:
+        """To a session that waits; what is open waits in its turn, behind the others."""
+        here = self.opened
+        if not self.is_lent:
+            rest = tuple(one for one in self.waiting if one is not opened)
+            waits = here is not None and here.is_worked_on
+            self.waiting = (*rest, here) if here is not None and waits else rest
+        self.show(opened.colored_by(read_preferences().diverging))
+
     def show(self, opened: Opened) -> None:
-        """Show what was opened elsewhere or before, just as it is."""
+        """Show what was opened elsewhere or before, just as it is, in place of what is open."""
         self._loader.drop()
         self._stop_search()
         self._become(opened)
 
     def close_pass(self) -> None:
-        """Nothing is open any more."""
+        """Nothing is open any more; the session that was open waits."""
         self._loader.drop()
         self._stop_search()
-        self._become(None)
+        self._become_instead(None)
 
     def stop(self) -> None:
         """Wait until no thread works for this controller."""
@@ -154,10 +180,18 @@ class Controller(QObject):
         """Whether something is being opened, recorded or searched for."""
         return self._loader.is_busy or self._searcher.is_busy
 
-    def _load(self, job: Callable[[], object], what: str) -> None:
+    def _load(self, job: Callable[[], object], what: str, *, is_opening: bool = False) -> None:
         self._stop_search()
+        self._is_opening = is_opening
         self.busy_changed.emit(what)
         self._loader.run(job)
+
+    def _take_loaded(self, opened: Opened) -> None:
+        self.busy_changed.emit("")
+        if self._is_opening:
+            self._become_instead(opened)
+        else:
+            self._become(opened)
 
     def _take(self, opened: Opened) -> None:
         self.busy_changed.emit("")
@@ -166,6 +200,12 @@ class Controller(QObject):
     def _fail(self, error: BaseException) -> None:
         self.busy_changed.emit("")
         self.failed.emit(error)
+
+    def _become_instead(self, opened: Opened | None) -> None:
+        here = self.opened
+        if here is not None and not self.is_lent and here.is_lost_in(opened):
+            self.waiting = (here, *self.waiting)[:_MOST_WAITING]
+        self._become(opened)
 
     def _become(self, opened: Opened | None) -> None:
         if opened is self.opened:

@@ -278,7 +278,7 @@ def _strong(font: QFont) -> QFont:
 
 
 _NAME = "Notice"
-_WIDEST = 720
+_WIDEST, _AROUND = 720, 8
 _LEAST_MS: Final = 10_000
 _MS_PER_LETTER: Final = 80
 """As long as a slow reader takes twice."""
@@ -301,8 +301,8 @@ class Notice(QFrame):
         self._life = QTimer(self)
         self._life.setSingleShot(True)
         self._life.timeout.connect(self.run_out)
-        window.installEventFilter(self)
         pages = window.centralWidget()
+        (pages or window).installEventFilter(self)
         if isinstance(pages, QStackedWidget):
             pages.currentChanged.connect(self._leave)
         self.setObjectName(_NAME)
@@ -392,20 +392,28 @@ class Notice(QFrame):
 
     def hideEvent(self, event: QHideEvent) -> None:
         self._life.stop()
+        self._take_room(0)
         super().hideEvent(event)
 
     def place(self) -> None:
-        """Stand at the middle of the lower edge, as high as the sentence needs."""
+        """Stand at the middle of the lower edge, in a row of its own that the page leaves free."""
         center = self._window.centralWidget()
         area = self._window.rect() if center is None else center.geometry()
         width = min(_WIDEST, area.width() - 48)
         self.setFixedWidth(width)
         height = max(44, self.heightForWidth(width))
         x = area.x() + (area.width() - width) // 2
-        self.setGeometry(x, area.bottom() - height - 16, width, height)
+        self.setGeometry(x, area.bottom() + 1 - height - _AROUND, width, height)
+        self._take_room(height + 2 * _AROUND)
+
+    def _take_room(self, height: int) -> None:
+        pages = self._window.centralWidget()
+        if pages is not None:
+            pages.setContentsMargins(0, 0, 0, height)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if watched is self._window and event.type() == QEvent.Type.Resize and self.isVisible():
+        is_moved = event.type() in (QEvent.Type.Resize, QEvent.Type.Move)
+        if is_moved and watched is not self and self.isVisible():
             self.place()
         return super().eventFilter(watched, event)
 
@@ -421,6 +429,13 @@ def dress_notice(window: QMainWindow, colors: Theme) -> None:
     old = window.findChild(Notice, _NAME)
     if old is not None and old.isVisible():
         show_notice(window, old.text, colors, old.offer)
+
+
+def withdraw_notice(window: QMainWindow, accept: Callable[[], object]) -> None:
+    """Take back what is offered, once it has been done in another way."""
+    old = window.findChild(Notice, _NAME)
+    if old is not None and old.offer is not None and old.offer.accept == accept:
+        old.hide()
 
 
 def show_notice(

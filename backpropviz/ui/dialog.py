@@ -35,9 +35,11 @@ from backpropviz.ui.floating import SearchLine
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
-from backpropviz.ui.windows import BoundedDialog, room
+from backpropviz.ui.windows import BoundedDialog, keep_on_screen, room
 
 _LEAST_BODY = QSize(160, 64)
+_SPARE = 2
+"""At a fractional scale a window may come out a pixel smaller than it was asked to be."""
 
 
 class FramedDialog(BoundedDialog):
@@ -93,7 +95,7 @@ class FramedDialog(BoundedDialog):
     def fit(self) -> None:
         """As large as the content wants, within the screen."""
         most = room(self)
-        wanted = max(self.sizeHint().width(), self.minimumWidth())
+        wanted = max(self.sizeHint().width(), self.minimumWidth()) + _SPARE
         if self._column.totalHeightForWidth(wanted) > most.height():
             wanted += self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent) + 4
         width = min(wanted, most.width())
@@ -103,10 +105,11 @@ class FramedDialog(BoundedDialog):
         """Higher, where the content no longer fits and the screen has room."""
         if self.isVisible() and self.height() < self._height(self.width()):
             self.resize(self.width(), self._height(self.width()))
+            keep_on_screen(self)
 
     def _height(self, width: int) -> int:
         self._column.activate()
-        return min(self._column.totalHeightForWidth(width), room(self).height())
+        return min(self._column.totalHeightForWidth(width) + _SPARE, room(self).height())
 
 
 class _Body(QScrollArea):

@@ -170,13 +170,13 @@ class ExportDialog(FramedDialog):
         what = str(self._what.value)
         is_range = what == _RANGE
         for control in (self._part, self._first, self._last, self._depth):
-            self._rows.setRowVisible(control, is_range)
+            self._allow(control, is_allowed=is_range)
         before = self._format.value
         formats = _FORMATS[what]
         self._format.set_choices([(title, name, "") for title, name in formats])
         names = [name for _, name in formats]
         self._format.set_value(before if before in names else names[0])
-        self._rows.setRowVisible(self._fields.controls["scale"], self._format.value == "png")
+        self._allow(self._fields.controls["scale"], is_allowed=self._format.value == "png")
         try:
             count = self.frame_range().count
         except UserError as error:
@@ -184,9 +184,13 @@ class ExportDialog(FramedDialog):
             self._export.setEnabled(False)
             return
         frames_text = "1 frame" if count == 1 else "{n} frames"
-        self.say(frames_text.format(n=f"{count:,}") if is_range else "")
+        self.say(frames_text.format(n=f"{count:,}"))
         self._export.setEnabled(True)
-        self.fit()
+
+    def _allow(self, control: QWidget, *, is_allowed: bool) -> None:
+        """Rows that do not count stay where they are, so that nothing moves at a choice."""
+        for part in filter(None, (self._rows.labelForField(control), control)):
+            part.setEnabled(is_allowed)
 
     def frame_range(self) -> FrameRange:
         """The frames that are wished for.

@@ -105,7 +105,8 @@ class ShortcutSheet(FramedDialog):
         self.say(
             "On the stage, Enter puts the keyboard on a cell, the arrows move it, Enter pins "
             "it, Esc leaves. Shift+F10 opens the menu of a cell. Shift with an arrow scrolls a "
-            "matrix that is too large for the stage."
+            "matrix that is too large for the stage. In the network editor, Esc leaves a field "
+            "as it was before, and Ctrl+W closes the window."
         )
         columns = QHBoxLayout()
         columns.setSpacing(40)

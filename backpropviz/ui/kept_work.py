@@ -39,6 +39,7 @@ _VERSION: Final = 1
 _FIELDS: Final = ("version", "when", "is_closed", "titles", "page", "session", "runs", "draft")
 _MOST: Final = 10**9
 _ROOM_BYTES: Final = 50_000_000
+_MANY: Final = 3
 
 
 @frozen(eq=False)
@@ -237,11 +238,16 @@ class WorkFolder:
 
 @frozen
 class WorkSummary:
-    """What is kept in a folder: in words, of when, and whether its window was closed in order."""
+    """What is kept in a folder: in words, of when, and whether its window was closed in order.
+
+    `whole` names all of it at once.
+    """
 
     titles: tuple[str, ...]
     when: str
     is_closed: bool
+    whole: str
+    holds_session: bool
 
 
 @frozen(eq=False)
@@ -324,7 +330,19 @@ def _locked(path: Path) -> WorkFolder | None:
 
 def _summary(state: Mapping[str, Value]) -> WorkSummary:
     titles = tuple(item.text() for item in state["titles"].items())
-    return WorkSummary(titles, state["when"].text(), state["is_closed"].value is True)
+    runs, holds_session = len(state["runs"].items()), state["session"].value is not None
+    parts = [
+        *(["the debugging session"] if holds_session else []),
+        *(["the run" if runs == 1 else f"the {runs} runs"] if runs else []),
+        *(["the network in the editor"] if state["draft"].value is not None else []),
+    ]
+    return WorkSummary(
+        titles,
+        state["when"].text(),
+        state["is_closed"].value is True,
+        " and ".join(parts) if len(parts) < _MANY else "all of it",
+        holds_session,
+    )
 
 
 def _fields(entry: Value) -> Mapping[str, object]:

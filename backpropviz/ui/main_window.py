@@ -41,7 +41,7 @@ class MainWindow(Shell):
         self.start_page.painted.connect(self._after_first_paint)
         self.start_page.requested.connect(self.open)
         self.start_page.files_wanted.connect(self.choose_files)
-        self.start_page.resume_wanted.connect(self.resume)
+        self.start_page.resume_wanted.connect(self.resume_session)
         geometry = saved_state(_GEOMETRY)
         if geometry is None or not self.restoreGeometry(geometry):
             self.resize(bounded(self, FIRST_SIZE))
@@ -136,7 +136,12 @@ class MainWindow(Shell):
         """Open what a window has left; else the session that was open when it was closed."""
         if self.workbench is not None and self._has_offer:
             self.workbench.resuming.resume()
-        elif last_session_file().exists():
+        else:
+            self.resume_session()
+
+    def resume_session(self) -> None:
+        """Open the session that was open when the window was closed."""
+        if last_session_file().exists():
             self.open(OpenRequest(network=str(last_session_file())))
 
     @property

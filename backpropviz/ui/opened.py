@@ -41,7 +41,7 @@ from backpropviz.errors import UserError
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import Options, View, step_in
 from backpropviz.files.fit import prepare
-from backpropviz.files.networks import load_network
+from backpropviz.files.networks import is_known, load_network
 from backpropviz.files.pictures import Picture, open_picture, picture_from_bytes
 from backpropviz.frozen import frozen
 from backpropviz.scene.text import shown
@@ -395,6 +395,30 @@ class Opened:
         return self.view.timeline
 
     @property
+    def is_worked_on(self) -> bool:
+        """Whether there is more to it than opening it again would bring back."""
+        state = self.state
+        has_marks = bool(state.breakpoints or state.watches or state.pins)
+        return state.k > 0 or has_marks or self.subject.is_edited
+
+    def is_lost_in(self, new: Opened | None) -> bool:
+        """Whether another session in its place has not all that was worked on."""
+        if new is None or not self.is_worked_on:
+            return self.is_worked_on
+        old_state, state = self.state, new.state
+        old, subject = self.subject, new.subject
+        goes_on = (
+            (subject.network, subject.is_edited, subject.can_change, state.k)
+            == (old.network, old.is_edited, old.can_change, old_state.k)
+        ) and (subject.model.parameters is old.model.parameters or is_known(old.network))
+        keeps_marks = (
+            set(old_state.breakpoints) <= set(state.breakpoints)
+            and set(old_state.watches) <= set(state.watches)
+            and set(old_state.pins) <= set(state.pins)
+        )
+        return not (goes_on and keeps_marks)
+
+    @property
     def visit(self) -> Visit:
         """Where it stands."""
         return Visit(self.state.k, self.state.depth, self.state.has_begun)
@@ -500,6 +524,13 @@ def session_subject(subject: Subject) -> SavedSubject:
             **(modes if has_modes(subject.model.network) else {}),
         },
     )
+
+
+def waiting_name(opened: Opened) -> str:
+    """What a session that waits is called."""
+    subject = opened.subject
+    image = subject.image_name.replace("\\", "/").rpartition("/")[2]
+    return f"{subject.network_title}, {image}"
 
 
 def _can_stop(opened: Opened, mark: Breakpoint) -> bool:

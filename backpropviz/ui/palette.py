@@ -15,6 +15,7 @@ from backpropviz.scene.theme import BODY, Theme
 from backpropviz.ui.action_table import ACTIONS
 from backpropviz.ui.actions import key_text
 from backpropviz.ui.floating import Floating, match
+from backpropviz.ui.menus import plain
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def action_entries(actions: ActionSet) -> list[PaletteEntry]:
     """What the actions can do now, with their keys."""
     return [
         PaletteEntry(
-            spec.title.removesuffix("…"),
+            plain(actions[spec.name].text()).partition("\t")[0].removesuffix("…"),
             "  ".join(key_text(key) for key in spec.keys),
             actions[spec.name].trigger,
         )

@@ -209,6 +209,7 @@ class StartPage(QScrollArea):
         self.setWidgetResizable(True)
         self.setAccessibleName("Start page")
         self._has_painted = False
+        self._offer_holds_session = False
         self._page = QWidget()
         self._page.setObjectName("StartPage")
         self.setWidget(self._page)
@@ -278,13 +279,19 @@ class StartPage(QScrollArea):
         row.addLayout(right, 2)
         self._column.addLayout(row)
 
-    def show_offer(self, offer: QWidget | None) -> None:
-        """What can be resumed stands first."""
+    def show_offer(self, offer: QWidget | None, *, holds_session: bool = False) -> None:
+        """What can be resumed stands first; a session that is in it is not offered once more."""
+        self._offer_holds_session = holds_session
+        self._show_resume()
         while (item := self._offer.takeAt(0)) is not None:
             _remove(item.widget())
         if offer is not None:
             self._offer.addWidget(offer)
             self._offer.addSpacing(28)
+
+    def _show_resume(self) -> None:
+        is_there = last_session_file().exists()
+        self._resume.setVisible(is_there and not self._offer_holds_session)
 
     def show_lessons(self, lessons: QWidget, done: str) -> None:
         """Put the list of lessons in its place; `done` says how many are."""
@@ -308,7 +315,7 @@ class StartPage(QScrollArea):
         self._open.setIconSize(QSize(16, 16))
         self._open.setAccessibleName("Open an image, a network, a session or a lesson")
         self._open.clicked.connect(self.files_wanted)
-        self._resume = QPushButton("  " + "Resume the last session")
+        self._resume = QPushButton("  " + "Resume the last debugging session")
         self._resume.setFixedHeight(32)
         self._resume.setIconSize(QSize(16, 16))
         self._resume.clicked.connect(self.resume_wanted)
@@ -371,7 +378,7 @@ class StartPage(QScrollArea):
             _remove(item.widget())
         sessions = read_recent()
         self._recent_part.setVisible(bool(sessions))
-        self._resume.setVisible(last_session_file().exists())
+        self._show_resume()
         for session in sessions:
             row = RecentRow(session, when_text(session.when))
             row.chosen.connect(self._reopen)

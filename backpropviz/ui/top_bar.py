@@ -40,7 +40,7 @@ def image_thumbnail(opened: Opened, size: int, colors: Theme) -> Scene:
 
 _MOST_CLASSES, _LONGEST = 24, 22
 _THUMBNAIL = 18
-_SAMPLES = (
+SAMPLES = (
     "mnist:17",
     "mnist:1442",
     "digits:3",
@@ -174,7 +174,7 @@ class TopBar(QToolBar):
         return picture
 
     def _fill_images(self) -> None:
-        samples = [self._choice(self.image, name, name, self._choose_image) for name in _SAMPLES]
+        samples = [self._choice(self.image, name, name, self._choose_image) for name in SAMPLES]
         shared = self._actions
         own = (shared["own_example"], shared["own_picture"])
         files = (shared["open"], shared["paste"], shared["fit_image"])

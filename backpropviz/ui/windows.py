@@ -44,6 +44,16 @@ def keep_on_screen(widget: QWidget) -> None:
         widget.move(outer.topLeft())
 
 
+def _center(widget: QWidget) -> None:
+    """Put a window in the middle of the one that it belongs to."""
+    parent = widget.parentWidget()
+    screen = widget.screen().availableGeometry()
+    # Without its frame as long as that is unknown: then the inside is what Qt moves.
+    outer = widget.frameGeometry()
+    outer.moveCenter((screen if parent is None else parent.window().frameGeometry()).center())
+    widget.move(outer.topLeft())
+
+
 def _frame(widget: QWidget) -> QMargins:
     """What the window manager's frame takes at each side."""
     inner, outer = widget.geometry(), widget.frameGeometry()
@@ -65,11 +75,18 @@ class ActionOwner(Protocol):
 
 
 class BoundedDialog(QDialog):
-    """A dialog that fits the screen, whose focused button answers Enter."""
+    """A dialog in the middle of its window and within the screen.
 
-    _is_framed = False
+    The button that has the focus answers Enter.
+    """
+
+    _is_placed = _is_framed = False
 
     def showEvent(self, event: QShowEvent) -> None:
+        if not self._is_placed:
+            # Placed before Qt does it, whose place goes by a frame that is not there yet.
+            self._is_placed = True
+            _center(self)
         super().showEvent(event)
         keep_on_screen(self)
 
@@ -81,6 +98,7 @@ class BoundedDialog(QDialog):
             QTimer.singleShot(0, self, self._settle)
 
     def _settle(self) -> None:
+        _center(self)
         keep_on_screen(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer
@@ -14,26 +15,36 @@ from backpropviz.engine.architecture.draft import doubled
 from backpropviz.errors import BackpropVizError
 from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.view import View
+from backpropviz.files.networks import bundled_networks
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.analysis.desk import AnalysisDesk
 from backpropviz.ui.autosave import Autosave, Resuming
 from backpropviz.ui.background import sentence
 from backpropviz.ui.controller import Controller
+from backpropviz.ui.controls import Offer, withdraw_notice
 from backpropviz.ui.debug_actions import DebugActions, SubjectActions
 from backpropviz.ui.docks import Docks, ExplanationPanel, ScenePanel, focus_next, panels_of
 from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.marks_panel import MarksPanels
 from backpropviz.ui.menus import plain
-from backpropviz.ui.opened import Opened, Subject, facts_text, message_text, state_text
+from backpropviz.ui.opened import (
+    Opened,
+    Subject,
+    facts_text,
+    message_text,
+    state_text,
+    waiting_name,
+)
 from backpropviz.ui.palette import PaletteEntry, place_entries
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.process import set_aside_what_stays
 from backpropviz.ui.recent import last_session_file, read_preferences
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.shell import Shell
 from backpropviz.ui.stage_view import StageView, TimelineView
-from backpropviz.ui.top_bar import TopBar
+from backpropviz.ui.top_bar import SAMPLES, TopBar
 from backpropviz.ui.training.desk import TrainingDesk
 from backpropviz.ui.transport import Player, Transport
 from backpropviz.ui.windows import front
@@ -41,7 +52,6 @@ from backpropviz.ui.windows import front
 if TYPE_CHECKING:
     from backpropviz.ui.analysis.check import Single
     from backpropviz.ui.background import StartThumbnails
-    from backpropviz.ui.controls import Offer
     from backpropviz.ui.kept_work import LoadedWork
     from backpropviz.ui.lessons.desk import LessonDesk
 
@@ -60,6 +70,7 @@ class Workbench(QObject):
         self.marks = MarksPanels(self.controller, window)
         self.thumbnails: StartThumbnails | None = None
         self._is_settled = False
+        self._waiting: tuple[Opened, ...] = ()
         self._lessons: LessonDesk | None = None
         self._make_views()
         self.docks = Docks(window, *self._panels())
@@ -82,7 +93,7 @@ class Workbench(QObject):
         self.analysis = AnalysisDesk(self)
         self.training = TrainingDesk(self, self.bar)
         self.editor = EditorDesk(self)
-        self.autosave = Autosave(self, self._own_pass, self.training, self.editor)
+        self.autosave = Autosave(self, self._own_pass, self._kept_pass, self.training, self.editor)
         self.resuming = Resuming(self, self.autosave)
         self._connect_desks()
         self.use_theme(window.theme)
@@ -161,6 +172,7 @@ class Workbench(QObject):
                 "add_breakpoint": self.marks.add_breakpoint,
                 "add_watch": self.marks.add_watch,
                 "reset_layout": self.docks.reset,
+                "back_to": self._go_back,
                 "next_panel": self._focus_next_panel,
                 "previous_panel": self._focus_previous_panel,
             }
@@ -214,6 +226,7 @@ class Workbench(QObject):
         """The one place where a new state reaches the panels."""
         if old is None or new is None or old.view.tape is not new.view.tape:
             self.training.leave()
+        has_left = self._show_waiting()
         if self.training.is_shown:
             return
         if new is None:
@@ -229,16 +242,31 @@ class Workbench(QObject):
             self.bar.show_opened(new)
             self.window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
             self.settings.show_subject(new.subject)
-            self._tell_of(new.subject, None if old is None else old.subject)
+            self._tell_of(new.subject, None if old is None else old.subject, has_left=has_left)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
 
-    def _tell_of(self, new: Subject, old: Subject | None) -> None:
+    def _show_waiting(self) -> bool:
+        """Name the session that can be gone back to; whether there is a new one."""
+        before, self._waiting = self._waiting, self.controller.waiting
+        first = self._waiting[0] if self._waiting else None
+        if before != self._waiting:
+            withdraw_notice(self.window, self._go_back)
+            title = "the session before" if first is None else waiting_name(first)
+            self.actions["back_to"].setText(plain_title(f"Back to {title}"))
+            self.actions["back_to"].setEnabled(first is not None)
+        return first is not None and all(first is not one for one in before)
+
+    def _go_back(self) -> None:
+        if self.controller.waiting:
+            self.controller.back_to(self.controller.waiting[0])
+
+    def _tell_of(self, new: Subject, old: Subject | None, *, has_left: bool) -> None:
         """All that is to be said of what was opened, in one notice: each is said once.
 
-        What the network is known to do wrong, what the picture is like, and an offer to keep the
-        picture that was open.
+        What the network is known to do wrong, what the picture is like, which session waits, and
+        an offer to keep the picture that was open, or to go back.
         """
         sentences: list[str] = []
         network, picture = new.model.network, new.picture
@@ -252,6 +280,10 @@ class Workbench(QObject):
             offer = self.settings.own_picture_offer(old, new)
             if offer is not None:
                 sentences.append(f"{new.network_title} is shown with its own example.")
+        if has_left:
+            name = waiting_name(self._waiting[0])
+            sentences.append(f"{name} waits as you left it: File, Back to {name}.")
+            offer = offer or Offer(f"Back to {name}", self._go_back)
         if sentences:
             self.tell("\n".join(sentences), offer)
 
@@ -303,15 +335,25 @@ class Workbench(QObject):
             has_pass=self.controller.opened is not None,
             has_last_session=last_session_file().exists() or self.resuming.has_offer,
             has_run=self.training.has_run,
+            has_waiting=bool(self.controller.waiting),
             shows_pass=not self.training.is_shown,
         )
 
     def palette_entries(self) -> list[PaletteEntry]:
-        """What the palette finds beside the actions: lessons, layers, tensors."""
+        """What the palette finds beside the actions: lessons, networks, images, layers, tensors."""
         found = [PaletteEntry(plain(a.text()), "lesson", a.trigger) for a in self.lessons.actions()]
+        for card in bundled_networks():
+            words, open_it = f"Open {card.name}: {card.title}", self.settings.open_network
+            found.append(PaletteEntry(words, "network", partial(open_it, card.name)))
+        for waiting in self.controller.waiting[1:]:
+            back = partial(self.controller.back_to, waiting)
+            found.append(PaletteEntry(f"Back to {waiting_name(waiting)}", "session", back))
         opened = self.controller.opened
         if opened is None or self.training.is_shown:
             return found
+        for name in SAMPLES:
+            show = partial(self.settings.open_image, name)
+            found.append(PaletteEntry(f"Open the image {name}", "image", show))
         return [*found, *place_entries(opened, self.commands.go_to_text)]
 
     def _focus_next_panel(self) -> None:
@@ -408,10 +450,17 @@ class Workbench(QObject):
             return self._lessons.coach.own_session
         return self.controller.opened
 
+    def _kept_pass(self) -> Opened | None:
+        """The newest session that a file can hold: an update of a run comes from its run."""
+        for opened in (self._own_pass(), *self.controller.waiting):
+            if opened is not None and not opened.subject.save_refusal:
+                return opened
+        return None
+
     def _take_work(self, loaded: LoadedWork) -> None:
         """Show what another window had open."""
         if loaded.opened is not None:
-            self.controller.show(loaded.opened)
+            self.controller.replace(loaded.opened)
         if loaded.runs:
             self.training.room.take_kept(loaded.runs)
             if loaded.is_training_shown:
@@ -423,7 +472,12 @@ class Workbench(QObject):
 
     def show_offer(self) -> None:
         """On the start page, what can be resumed."""
-        self.window.start_page.show_offer(self.resuming.offer())
+        found = self.resuming.offered
+        self.window.start_page.show_offer(
+            self.resuming.offer(), holds_session=found is not None and found.holds_session
+        )
+        title = "the last debugging session" if found is None else found.whole
+        self.actions["resume"].setText(f"Resume {title}")
         self.enable_actions()
 
     def _tell_not_kept(self, error: BaseException) -> None:
@@ -452,6 +506,8 @@ class Workbench(QObject):
         if opened is None:
             return
         self.docks.remember()
+        for waiting in reversed(self.controller.waiting):
+            self._remember(waiting)
         self._remember(opened)
 
     def _remember(self, opened: Opened) -> None:

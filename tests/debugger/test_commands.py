@@ -331,3 +331,8 @@ def test_an_order_for_one_operation_only() -> None:
     assert turned.operation_at(changed.k) == ON.timeline.operation_at(state.k)
     first = do(SessionState(), GoTo(0))
     assert "one loop order" in why_not(first, SetOrder(LoopOrder.SOURCE, everywhere=False))
+
+
+def test_a_step_that_is_not_there_is_counted_as_on_the_screen() -> None:
+    told = why_not(START, GoTo(N + 1))
+    assert told == f"There is no step {N + 2:,}: give a number from 1 to {N:,}."

@@ -72,6 +72,20 @@ def test_all_windows_fit_and_their_buttons_can_be_reached(on_screen: RealWindow)
     assert found == []
 
 
+def test_a_dialog_opens_over_its_window_and_shows_all(on_screen: RealWindow) -> None:
+    on_screen.close_all()
+    for key, kind in {"ctrl+e": "ExportDialog", "ctrl+comma": "PreferencesDialog"}.items():
+        on_screen.keys(key)
+        on_screen.until(f"type(app.activeWindow()).__name__ == '{kind}'")
+        on_screen.until(
+            "(app.activeWindow().frameGeometry().center() - window.frameGeometry().center())"
+            ".manhattanLength() < 40"
+        )
+        bars = "[b for b in of_kind('QScrollBar') if b.window() is app.activeWindow()]"
+        assert on_screen.ask(f"len({bars})") == 0
+        on_screen.close_all()
+
+
 def test_the_training_fits(on_screen: RealWindow) -> None:
     on_screen.close_all()
     on_screen.ask("begin_run()")

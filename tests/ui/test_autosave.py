@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.commands import GoTo, Over
@@ -324,3 +324,20 @@ def test_a_signal_closes_the_window_in_order(name: str) -> None:
         signal.raise_signal(number)
     assert asked == [name, name]
     assert signal.getsignal(number) is before
+
+
+def test_what_can_be_resumed_is_named(
+    window: MainWindow, open_in: Open, again: Again, qtbot: QtBot, data_folder: Path
+) -> None:
+    open_in("tiny-max")
+    train(window, qtbot, 2)
+    crashed(window, qtbot, data_folder)
+    window.close()
+    other = again()
+    page = other.start_page
+    QCoreApplication.sendPostedEvents()
+    texts = [b.text().strip() for b in page.findChildren(QPushButton) if b.isVisibleTo(page)]
+    found = [text for text in texts if text.startswith("Resume")]
+    assert len(found) == len(set(found))
+    assert all(text.split() != ["Resume"] for text in found)
+    assert "Resume the debugging session and the run" in found or "Resume the run" in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.engine.value import parse
@@ -15,7 +16,8 @@ from backpropviz.ui.floating import match
 from backpropviz.ui.information import NetworkDialog, PreferencesDialog, ShortcutSheet
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import COLOR_MAPS, INTERVALS_MS, read_preferences, speed_text, when_text
-from tests.ui.conftest import Open
+from tests.ui.bench import bench_of
+from tests.ui.conftest import LONG_MS, Open
 
 
 def test_a_breakpoint_is_read_from_the_fields(window: MainWindow, open_in: Open) -> None:
@@ -146,3 +148,20 @@ def test_speeds_rise_and_the_standard_is_among_them() -> None:
 
 def test_the_offered_color_maps_exist() -> None:
     assert {name for name, _ in COLOR_MAPS if name} <= set(DIVERGING)
+
+
+def test_the_palette_opens_networks_and_images(
+    window: MainWindow, open_in: Open, qtbot: QtBot
+) -> None:
+    open_in(network="tiny-max")
+    palette = window.command_palette()
+    for text, wanted in (("tiny-avg", "tiny-avg"), ("mnist:17", "mnist:17"), ("lenet", "lenet")):
+        palette.line.setText(text)
+        assert any(wanted in row.left for row in palette.rows.rows)
+    found = next(e for e in palette._entries if e.words.startswith("Open lenet: "))
+    palette.deleteLater()
+    controller = bench_of(window).controller
+    with qtbot.waitSignal(controller.state_changed, timeout=LONG_MS):
+        found.run()
+    assert controller.opened is not None
+    assert controller.opened.subject.network == "lenet"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -146,3 +147,21 @@ def test_the_frame_can_go_to_the_clipboard(window: MainWindow, open_in: Open) ->
     QApplication.clipboard().clear()
     window.actions_by_name["copy_frame"].trigger()
     assert not QApplication.clipboard().image().isNull()
+
+
+def test_its_size_does_not_depend_on_what_is_chosen(dialog: ExportDialog) -> None:
+    dialog.show()
+    size = dialog.size()
+    body = dialog.body.parentWidget()
+    assert body is not None
+    for what in ("range", "one", "range"):
+        dialog._what.button(what).click()
+        for kind in ("pdf", "png", "svg"):
+            dialog._format.button(kind).click()
+            QCoreApplication.sendPostedEvents()
+            assert dialog.size() == size
+            assert body.sizeHint().width() <= body.width()
+            assert body.sizeHint().height() <= body.height()
+    assert not dialog._fields.controls["scale"].isEnabled()
+    dialog._what.button("one").click()
+    assert not dialog._first.isEnabled()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, QSettings, Qt
+from PySide6.QtCore import QCoreApplication, QPoint, QSettings, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
@@ -211,3 +211,20 @@ def test_a_pass_begins_before_its_first_step(window: MainWindow, open_in: Open) 
 
 def test_what_is_loaded_when_nobody_waits_exists() -> None:
     import_all_stages()
+
+
+def test_a_notice_covers_nothing(window: MainWindow, open_in: Open) -> None:
+    window.resize(900, 620)
+    open_in(network="tiny-max")
+    stage = bench_of(window).stage
+    whole = stage.height()
+    window.tell("One sentence that must be read before it goes.")
+    notice = window.findChild(Notice)
+    assert notice is not None
+    QCoreApplication.sendPostedEvents()
+    bottom = stage.mapTo(window, QPoint(0, stage.height())).y()
+    assert bottom <= notice.y()
+    assert stage.height() < whole
+    notice.run_out()
+    QCoreApplication.sendPostedEvents()
+    assert stage.height() == whole

@@ -29,6 +29,7 @@ from backpropviz.engine.value import Address
 from backpropviz.figures.network_map import row_thumbnail
 from backpropviz.figures.numbers import counted, group_texts, said
 from backpropviz.figures.symbols import role_color, role_of
+from backpropviz.figures.thumbnails import number as number_picture
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -367,12 +368,14 @@ def _head(stop: AncestryStop, room: float, theme: Theme) -> Iterator[Mark]:
 
 
 def _picture(view: View, stop: AncestryStop, theme: Theme) -> Iterator[Mark]:
-    """The layer's thumbnail; where a pass begins or a loss ends, its own."""
+    """The layer's thumbnail; of what is one number, as ∂L/∂L is, that number itself."""
     name = place_name(stop.address)
     known = name in {IMAGE_NAME, "loss"} or name in view.tape.network.by_name
     color = stop_color(stop, theme)
     yield Rect(_PADDING - 2, 0, _THUMBNAIL + 4, _THUMBNAIL + 4, fill=theme.panel)
-    if known:
+    if known and view.tape[stop.address.array].ndim == 0:
+        yield Group(number_picture(stop.value, _THUMBNAIL, theme), dx=_PADDING, dy=2)
+    elif known:
         yield Group(row_thumbnail(view, name, _THUMBNAIL, theme), dx=_PADDING, dy=2)
     edge = Stroke(color, 2.0)
     yield Rect(_PADDING - 1, 1, _THUMBNAIL + 2, _THUMBNAIL + 2, stroke=edge, radius=3.0)

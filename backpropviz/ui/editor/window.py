@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLineEdit,
     QPushButton,
     QStackedWidget,
     QToolButton,
@@ -388,11 +389,23 @@ class NetworkEditor(SideWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if event.key() == Qt.Key.Key_Escape or (is_enter and not press_focused_button(self, event)):
-            # Enter takes what a line holds, and Esc is pressed too easily to close a draft.
+        if event.key() == Qt.Key.Key_Escape:
+            # It is pressed too easily to close a draft.
+            self._leave_field()
+            event.accept()
+        elif is_enter and not press_focused_button(self, event):
+            # It takes what a line holds.
             event.accept()
         elif not is_enter:
             super().keyPressEvent(event)
+
+    def _leave_field(self) -> None:
+        """From a line to the layers; what was typed in it and not taken yet is dropped."""
+        line = self.focusWidget()
+        if isinstance(line, QLineEdit):
+            line.setModified(False)
+            self.layers.list.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.refresh()
 
     def _class_count(self) -> int:
         draft, shapes = self.controller.draft, self.controller.survey.shapes

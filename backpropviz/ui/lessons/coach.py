@@ -225,6 +225,7 @@ class Coach(QObject):
         self._controller.busy_changed.emit("")
         if not self.is_on:
             self._kept = self._controller.opened
+            self._controller.is_lent = True
         self._loaded, self._progress = loaded, loaded.progress
         self.shows_score = False
         self._open_first()
@@ -260,6 +261,7 @@ class Coach(QObject):
         """Without putting anything back; returns what was open before."""
         kept, self._kept = self._kept, None
         if self.is_on:
+            self._controller.is_lent = False
             self._loaded = self._progress = self._tape = None
             self._lit = ()
             self.shows_score = False

@@ -265,7 +265,7 @@ class LessonDesk(QObject):
     def _show_panel(self) -> None:
         self.leave.setEnabled(True)
         self._docks.show_guest(_DOCK, self.dock)
-        self.panel.next.setFocus()
+        self.panel.begin()
         own = self.coach.own_session
         if own is not None:
             text = "{network} waits: it is back when you leave the lesson."

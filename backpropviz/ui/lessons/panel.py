@@ -88,6 +88,14 @@ class StepView(QWidget):
         self._task.setVisible(step.check is not None and is_answered)
         self._task.show_state(step.title in progress.done, missing)
 
+    @property
+    def open_control(self) -> QWidget | None:
+        """Where the learner answers, or is shown what to do; None where nothing is open."""
+        if self.question is not None and self.question.open_control is not None:
+            return self.question.open_control
+        is_open = not self._task.isHidden() and not self._task.button.isHidden()
+        return self._task.button if is_open else None
+
 
 class TaskCard(QFrame):
     """The thing to do, checked live: a ring that becomes a tick, and what is missing in words."""
@@ -311,6 +319,12 @@ class LessonPanel(QFrame):
         self._colors = colors
         self.refresh()
 
+    def begin(self) -> None:
+        """The keyboard is where the step goes on: on its answer, its task, or Next."""
+        self.refresh()
+        first = self.view.open_control if isinstance(self.view, StepView) else None
+        (first or self.next).setFocus()
+
     def clear(self) -> None:
         """No lesson is open."""
         self._shown = ()
@@ -404,8 +418,7 @@ class LessonPanel(QFrame):
             self._coach.leave()
         else:
             self._coach.move(1)
-            if isinstance(self.view, StepView) and self.view.question is not None:
-                self.view.question.begin()
+            self.begin()
 
     def _answer(self, given: object) -> None:
         if not isinstance(given, float | str):

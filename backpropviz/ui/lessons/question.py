@@ -314,10 +314,13 @@ class QuestionView(QFrame):
         if self._line is not None and self._line.text().strip():
             self.answered.emit(self._line.text().strip())
 
-    def begin(self) -> None:
-        """Let the person write at once."""
-        if self._line is not None and not self._line.isReadOnly():
-            self._line.setFocus()
+    @property
+    def open_control(self) -> QWidget | None:
+        """Where the answer is given; None once it is settled."""
+        if self._line is not None:
+            return None if self._line.isReadOnly() else self._line
+        first = next(iter(self._choices.values()))
+        return None if first.focusPolicy() is Qt.FocusPolicy.NoFocus else first
 
     def take_cell(self, address: Address) -> None:
         """A cell was clicked: that is the answer, if one is looked for."""

@@ -462,7 +462,7 @@ class TrainingRoom(QObject):
     def _debug(self, opened: Opened) -> None:
         """Show the pass of an update in the debugger, at the value that was asked for."""
         place, self._place = self._place, None
-        self._host.controller.show(opened if place is None else at_kept_place(opened, place))
+        self._host.controller.replace(opened if place is None else at_kept_place(opened, place))
         address, self._look_at = self._look_at, None
         if address is not None:
             self._host.controller.dispatch(GoToAddress(address))

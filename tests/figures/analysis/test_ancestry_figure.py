@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pytest
 
 from backpropviz.debugger.ancestry import Ancestry, AncestryPath, Parentage, feeds
@@ -18,12 +20,21 @@ from backpropviz.figures.analysis.ancestry import (
     route,
 )
 from backpropviz.figures.numbers import said
+from backpropviz.figures.thumbnails import number as number_picture
 from backpropviz.scene.hit import find
-from backpropviz.scene.marks import Rect, Scene
+from backpropviz.scene.marks import Group, Mark, Rect, Scene
 from backpropviz.scene.theme import DARK, LIGHT, Theme
 from tests.figures.lab_passes import THEMES, ancestry_of, finished, keyed_texts, says, texts
 from tests.figures.map_views import start, with_nan
 from tests.scene_checks import assert_text_is_legible
+
+
+def groups(marks: Iterable[Mark]) -> Iterator[Group]:
+    for mark in marks:
+        if isinstance(mark, Group):
+            yield mark
+            yield from groups(mark.marks)
+
 
 WIDTHS = (320, 375, 520, 900)
 VALUES = (
@@ -224,3 +235,12 @@ def test_a_loser_of_a_maximum_is_told() -> None:
 def test_what_feeds_nothing_says_so() -> None:
     words = texts(fed("tiny-max", "conv1.weight.next[0,0,0,1]", 500, LIGHT))
     assert words == ["conv1.weight.next[0,0,0,1] = 0.92 is read by nothing."]
+
+
+@pytest.mark.parametrize("name", ["tiny-max", "lenet", "residual"])
+def test_one_number_is_drawn_as_itself(name: str) -> None:
+    """Beside ∂L/∂L = 1 stands 1, not the loss."""
+    path, _, scene = drawn(name, "conv1.weight.grad[0,0,0,1]", 520, LIGHT)
+    assert str(path.stops[-1].address) == "loss.grad"
+    (*_, last) = (mark for mark in groups(scene.marks) if mark.dx == 16 and mark.dy == 2)
+    assert last.marks == number_picture(1.0, 28, LIGHT)

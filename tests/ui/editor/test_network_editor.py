@@ -358,3 +358,18 @@ def test_escape_does_not_close_a_draft(editor: NetworkEditor, qtbot: QtBot) -> N
 def test_a_new_network_fits_small_images_too() -> None:
     assert new_draft((1, 3, 3), ("a", "b")).nodes[0].layer.kind == "flatten"
     assert new_draft((3, 64, 64), ()).nodes[0].layer.kind == "conv2d"
+
+
+def test_esc_leaves_a_field_as_it_was(editor: NetworkEditor) -> None:
+    before = editor.controller.draft
+    for field in (line(editor, "out_channels"), editor.head.title):
+        text = field.text()
+        field.setFocus()
+        field.selectAll()
+        QTest.keyClicks(field, "17")
+        QTest.keyClick(field, Qt.Key.Key_Escape)
+        assert field.text() == text
+        assert editor.focusWidget() is editor.layers.list
+    QTest.keyClick(editor.layers.list, Qt.Key.Key_Escape)
+    assert editor.isVisible()
+    assert editor.controller.draft is before

@@ -310,3 +310,21 @@ def test_a_lesson_takes_another_theme(window: MainWindow, qtbot: QtBot) -> None:
 )
 def test_large_numbers_have_separators(value: float, text: str) -> None:
     assert number_text(value) == text
+
+
+def test_the_keyboard_is_where_the_step_goes_on(window: MainWindow, qtbot: QtBot) -> None:
+    coach = open_lesson(window, qtbot, POOLING)
+    panel = desk_of(window).panel
+    for _ in coach.loaded.lesson.steps:
+        panel.begin()
+        view = panel.view
+        assert isinstance(view, StepView)
+        assert window.focusWidget() is (view.open_control or panel.next)
+        assert (view.open_control is None) == coach.progress.is_complete(coach.step)
+        panel.next.click()
+
+
+def test_a_lesson_opens_on_its_answer(window: MainWindow, qtbot: QtBot) -> None:
+    open_lesson(window, qtbot, POOLING)
+    assert window.focusWidget() is question(window).open_control
+    assert question(window).open_control is not None
