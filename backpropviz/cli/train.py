@@ -209,7 +209,9 @@ def _check_csv(arguments: argparse.Namespace) -> None:
 def _check_folders(arguments: argparse.Namespace) -> None:
     from backpropviz.files.atomic import check_folder
 
-    for path in (arguments.output, arguments.csv):
+    for path in (arguments.csv, arguments.output):
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder; name a file in it.")
         if path is not None:
             check_folder(path)
 
