@@ -192,10 +192,13 @@ def _record_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _record(arguments: argparse.Namespace) -> int:
     from backpropviz.files.archive import save_tape
+    from backpropviz.files.atomic import check_folder, check_writable
 
     path: Path = arguments.output
     if path.suffix.lower() != ".npz":
         raise UsageError(f"{path} cannot hold a tape: name a file that ends in .npz.")
+    check_folder(path)
+    check_writable(path)
     _, tape = recorded(arguments)
     save_tape(tape, path)
     print(f"{len(tape)} arrays, loss {tape.loss:.6g} → {path}")
@@ -223,8 +226,10 @@ def _scale(text: str) -> float:
 
 def _export(arguments: argparse.Namespace) -> int:
     from backpropviz.export.frames import check_path, export_frames, frame_size
+    from backpropviz.files.atomic import check_folder
 
     kind = check_path(arguments.output, 1)
+    check_folder(arguments.output)
     size = frame_size(arguments.size, (1920, 1080))
     view, depth = _view(arguments)
     if kind in {"png", "pdf"} or arguments.format == "png":

@@ -130,6 +130,7 @@ def train(arguments: argparse.Namespace) -> int:
         Exception: what went wrong; a note tells where what was learned before it is.
     """
     _check_words(arguments)
+    _check_folders(arguments)
     from backpropviz.cli.training import HURRIES, Keeper, signals_noted, train_run
 
     saved, updates, assumed = _prepared(arguments)
@@ -203,6 +204,16 @@ def _check_csv(arguments: argparse.Namespace) -> None:
             raise UsageError(
                 f"--csv and --{option} name the same file, {csv}: give the table a name of its own."
             )
+
+
+def _check_folders(arguments: argparse.Namespace) -> None:
+    from backpropviz.files.atomic import check_folder
+
+    for path in (arguments.csv, arguments.output):
+        if path is not None and path.is_dir():
+            raise UserError(f"{path} is a folder; name a file in it.")
+        if path is not None:
+            check_folder(path)
 
 
 def _check_places(arguments: argparse.Namespace, saved: SavedRun) -> None:

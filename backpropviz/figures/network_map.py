@@ -683,7 +683,12 @@ def _coordinates(view: View, frame: BlockFrame) -> str:
 
 
 def _count(view: View, frame: BlockFrame) -> str:
-    """Steps that have run of the level's steps; below the tensor its number among its siblings."""
+    """Steps that have run of the level's steps; below the tensor its number among its siblings.
+
+    A term's number is its place in the sum of its value.
+    """
+    if frame.depth is Depth.TERM:
+        return "" if view.term is None else f"{view.term.number}/{view.term.count}"
     if frame.depth >= Depth.CHANNEL:
         return f"{frame.ordinal + 1}/{frame.total}"
     done, total = view.position - frame.start, frame.stop - frame.start

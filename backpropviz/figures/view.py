@@ -18,7 +18,7 @@ from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.explain import Shares, sample_axis, sample_shares
 from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET, Layer, Loss
 from backpropviz.engine.model import Model
-from backpropviz.engine.nest import Nest, NestRule, variables
+from backpropviz.engine.nest import Coordinates, Nest, NestRule, variables
 from backpropviz.engine.operands import ArrayCell, Choice
 from backpropviz.engine.partial import Partial, element_progress
 from backpropviz.engine.tape import Operation, Phase, Tape
@@ -118,6 +118,23 @@ class TermProgress:
 
 ALL: TermProgress = TermProgress()
 """Every term has run and none is current: a finished value."""
+
+
+@frozen
+class TermPlace:
+    """A term as the sum of its value counts it, from 1, whatever order the steps go in.
+
+    By source the steps change the value all the time, so `value` says which one it is.
+    """
+
+    number: int
+    count: int
+    value: Coordinates = ()
+
+    def __str__(self) -> str:
+        """`term 3 of 4`, or by source `term 3 of 4 of [0, 0, 0, 1]`."""
+        of = f" of [{', '.join(map(str, self.value))}]" if self.value else ""
+        return f"term {self.number:,} of {self.count:,}{of}"
 
 
 @frozen(eq=False)
@@ -340,6 +357,16 @@ class View:
             self.model,
             self._term_progress(derivation),
         )
+
+    @cached_property
+    def term(self) -> TermPlace | None:
+        """The current term's place in the sum of its value; None where no term is current."""
+        derivation, number = self.explained.derivation, self.explained.progress.current
+        focus = self.focus
+        if derivation is None or number is None or focus is None:
+            return None
+        value = derivation.address.indices if focus.is_by_source else ()
+        return TermPlace(number + 1, len(derivation.positions), value)
 
     def _term_progress(self, derivation: Derivation) -> TermProgress:
         """Which terms have run, and which is the current one at term depth."""

@@ -167,6 +167,18 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a place in a folder that does not exist: a mistyped folder is not made.
+
+    Raises:
+        UserError: the sentence names the folder.
+    """
+    folder = _absolute(path).parent
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise UserError(f"{path} cannot be written: the folder {folder} {what}; make it first.")
+
+
 def check_writable(path: Path, size_bytes: int = 1) -> None:
     """Refuse a place where a file of a size could not be written; nothing is left there.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, Final, TypeAlias
 
 from backpropviz.document import JsonPlace, Value, parse_json, plain
 from backpropviz.engine.architecture.draft import Draft
@@ -180,7 +181,8 @@ def _refuse_large(entry: Value, most: int, depth: int = 2) -> None:
     if isinstance(value, str):
         entry.text(LONGEST_NAME)
     elif isinstance(value, int) and not isinstance(value, bool):
-        entry.integer(-most, most)
+        if abs(value) > most:
+            raise entry.must_be(f"a whole number of at most {most}")
     elif isinstance(value, list) and depth and len(value) <= LONGEST_LIST:
         for item in entry.items():
             _refuse_large(item, most, depth - 1)
@@ -431,12 +433,25 @@ def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
     return Preprocessing.from_json(given)
 
 
+_MOST_NAMED: Final = 5
+
+
 def _classes(entry: Value | None, network: Network) -> tuple[str, ...]:
     if entry is None:
         return ()
     names = tuple(item.text() for item in entry.items())
     output = network.shapes[network.output]
-    if (len(names),) != output or len(set(names)) != len(names):
+    repeated = [name for name, times in Counter(names).items() if times > 1]
+    if repeated:
+        listed = ", ".join(f"“{name}”" for name in repeated[:_MOST_NAMED])
+        more = f" and {len(repeated) - _MOST_NAMED:,} more" if len(repeated) > _MOST_NAMED else ""
+        raise UserError(
+            f"classes: {listed}{more} stand here more than once: give each output its own name."
+            if len(repeated) > 1
+            else f"classes: {listed} stands here {names.count(repeated[0])} times: "
+            "give each output its own name."
+        )
+    if (len(names),) != output:
         raise UserError(
             f"classes: {len(names)} names stand here, but {network.output} has the output "
             f"{list(output)}: give each output its own name."

@@ -248,6 +248,11 @@ def load_network(
         return load_model(path)
 
 
+def is_bundled(name: str) -> bool:
+    """Whether a network of this name ships with the program."""
+    return name in _bundled_files()
+
+
 def is_known(name_or_path: str) -> bool:
     """Whether a name or a path opens something, so that it can be opened again later."""
     try:

@@ -8,8 +8,10 @@ Text with a character that the bundled fonts lack falls back to Qt's own layout 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
+from unicodedata import combining
 
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QGlyphRun, QPainter, QRawFont
@@ -79,7 +81,25 @@ class _Typeface:
         # Most numbers stand in a monospaced font, so that their glyphs share the places.
         run = QGlyphRun(self._row(tuple(advance for _, advance in glyphs)))
         run.setGlyphIndexes(indices)
+        if any(map(combining, text)):
+            run.setPositions(list(self._with_accents(text, run)))
         return run
+
+    def _with_accents(self, text: str, run: QGlyphRun) -> Iterator[QPointF]:
+        """Places with each accent over its letter, as in x̂.
+
+        Inter draws its accents right of where they stand and leaves the rest to shaping; a font
+        that draws them over the letter before is right as it is.
+        """
+        letter = QPointF(0.0, 0.0)
+        for character, glyph, place in zip(text, run.glyphIndexes(), run.positions(), strict=True):
+            ink = self._raw_font.boundingRect(glyph)
+            if combining(character) and ink.left() >= 0:
+                middle = (letter.x() + place.x()) / 2
+                yield QPointF(middle - ink.center().x(), place.y())
+                continue
+            yield place
+            letter = letter if combining(character) else place
 
     def _asked(self, character: str) -> tuple[int, float]:
         """A glyph's index, 0 where the font has none, and its advance."""

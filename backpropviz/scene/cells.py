@@ -254,11 +254,26 @@ def _own_font(cell: Cell) -> Font | None:
     return font
 
 
+def fitting_notes(notes: Iterable[str], box: Box) -> dict[str, str]:
+    """Each note as cells of one size show it: all in full, or all without spaces, or none.
+
+    A note that stands in some cells only looks as if the others had none.
+    """
+    several = set(notes)
+    for shown in ({n: n for n in several}, {n: n.replace(" ", "") for n in several}):
+        if all(_has_note_width(note, box) for note in shown.values()):
+            return shown
+    return dict.fromkeys(several, "")
+
+
+def _has_note_width(note: str, box: Box) -> bool:
+    return text_width(note, styles.NOTE) <= box.width - (_MARGIN + 2 if is_large(box) else 4)
+
+
 def _has_visible_note(cell: Cell, font: Font) -> bool:
     """Whether the note fits below a number of that font."""
     box, large = cell.box, is_large(cell.box)
-    room = box.width - (_MARGIN + 2 if large else 4)
-    if not cell.note or text_width(cell.note, styles.NOTE) > room:
+    if not cell.note or not _has_note_width(cell.note, box):
         return False
     return large or box.height >= cap_height(font) + cap_height(styles.NOTE) + 16
 
@@ -270,6 +285,7 @@ __all__ = [
     "body",
     "cell",
     "cells",
+    "fitting_notes",
     "framed",
     "number_font",
     "outline",

@@ -299,7 +299,7 @@ class DebugActions(QObject):
         if opened is None:
             return
         folder = str(QSettings().value("folder/save", ""))
-        first = str(Path(folder, f"{opened.subject.network_title}.bpv"))
+        first = str(Path(folder, f"{opened.subject.file_stem}.bpv"))
         name, _ = QFileDialog.getSaveFileName(
             self._host.window, "Save session", first, "Sessions (*.bpv)"
         )

@@ -225,7 +225,7 @@ class ExportDialog(FramedDialog):
         suffix = str(self._format.value)
         if self._what.value == _RANGE and suffix != "pdf":
             return QFileDialog.getExistingDirectory(self, "Folder for the frames", folder)
-        first = str(Path(folder, f"{self._opened.subject.network_title}.{suffix}"))
+        first = str(Path(folder, f"{self._opened.subject.file_stem}.{suffix}"))
         name, _ = QFileDialog.getSaveFileName(
             self, "Export", first, f"{suffix.upper()} (*.{suffix})"
         )

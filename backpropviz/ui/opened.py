@@ -41,7 +41,7 @@ from backpropviz.errors import UserError
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import Options, View, step_in
 from backpropviz.files.fit import prepare
-from backpropviz.files.networks import is_known, load_network
+from backpropviz.files.networks import is_bundled, is_known, load_network
 from backpropviz.files.pictures import Picture, open_picture, picture_from_bytes
 from backpropviz.frozen import frozen
 from backpropviz.scene.text import shown
@@ -89,9 +89,16 @@ class Subject:
 
     @property
     def network_title(self) -> str:
-        """A short name: the bundled one, or the file's."""
+        """What it is called on the screen: its title, or a bundled network's name."""
+        return self.network if is_bundled(self.network) else self.model.title
+
+    @property
+    def file_stem(self) -> str:
+        """What a file made from it is called at first: as the network's own file, if it has one."""
         path = Path(self.network)
-        return path.stem if path.suffix.lower() in NETWORK_SUFFIXES else path.name
+        if path.suffix.lower() in NETWORK_SUFFIXES:
+            return path.stem
+        return "".join(c if c.isalnum() or c in "-_ ,." else "-" for c in self.network_title)
 
     @property
     def learning_rate(self) -> float:

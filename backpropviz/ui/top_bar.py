@@ -122,7 +122,8 @@ class TopBar(QToolBar):
         subject = opened.subject
         self._sample = opened.view.sample
         self.image.show_value(_image_title(opened), self._thumbnail(opened))
-        self.network.show_value(_short(subject.network_title))
+        self.network.show_value(shortened(subject.network_title, _LONGEST))
+        self.network.setToolTip(plain_tip(_network_tip(subject)))
         guessed = " (its answer)" if subject.is_guessed else ""
         self.target.show_value(_short(target_text(subject) + guessed))
         self.loss.show_value(_loss_title(subject))
@@ -307,6 +308,12 @@ def _image_title(opened: Opened) -> str:
         return _short(subject.image_name)
     shape = subject.image.shape
     return f"{shape[-2]}×{shape[-1]} image" if len(shape) == 4 else subject.image_name
+
+
+def _network_tip(subject: Subject) -> str:
+    """The whole title, and the name of the file or of the bundled network below it."""
+    names = (subject.model.title, file_name(subject.network))
+    return "\n".join(dict.fromkeys(names))
 
 
 def _loss_title(subject: Subject) -> str:

@@ -240,12 +240,17 @@ class Workbench(QObject):
             self._settling.start()
         if old is None or old.subject is not new.subject:
             self.bar.show_opened(new)
-            self.window.setWindowTitle(f"{new.subject.network_title}  ·  BackpropViz")
+            self._show_title(new.subject)
             self.settings.show_subject(new.subject)
             self._tell_of(new.subject, None if old is None else old.subject, has_left=has_left)
         if old is not None and old.view.tape is not new.view.tape:
             self.player.pause()
         self._show_view(new)
+
+    def _show_title(self, subject: Subject) -> None:
+        """Name the window after the network; Qt reads a single [*] as the sign of a change."""
+        title = subject.network_title.replace("[*]", "[*][*]")
+        self.window.setWindowTitle(f"{title}  ·  BackpropViz")
 
     def _show_waiting(self) -> bool:
         """Name the session that can be gone back to; whether there is a new one."""
@@ -387,7 +392,7 @@ class Workbench(QObject):
         if opened is None:
             self._show_start_page()
             return
-        self.window.setWindowTitle(f"{opened.subject.network_title}  ·  BackpropViz")
+        self._show_title(opened.subject)
         self._show_docks()
         self.settings.show_subject(opened.subject)
         self._show_view(opened)

@@ -612,26 +612,34 @@ def broken(text: str, width: float, further: float | None = None) -> tuple[str, 
     """A line of code on as many rows as it needs, broken at spaces, further rows indented.
 
     The first row is `width` wide, the others `further`; a word that is too long is cut short.
+    What stands in brackets is broken only where it would have no room on a row of its own.
     """
     indent = text[: len(text) - len(text.lstrip())]
     rows, room = [indent], width
-    for word in _words(text):
+    following = width if further is None else further
+    own = following - text_width(f"{indent}    ", MONO)
+    whole = _words(text, within=0)
+    words = (w for one in whole for w in (_words(one) if text_width(one, MONO) > own else (one,)))
+    for word in words:
         begun = rows[-1].strip()
         candidate = f"{rows[-1]} {word}" if begun else rows[-1] + word
         if begun and text_width(candidate, MONO) > room:
-            room = width if further is None else further
+            room = following
             rows.append(elide(f"{indent}    {word}", MONO, room))
         else:
             rows[-1] = candidate if begun else elide(candidate, MONO, room)
     return tuple(rows)
 
 
-def _words(text: str) -> list[str]:
-    """What a line may be broken into: a tuple inside a call stays whole."""
+def _words(text: str, within: int = 1) -> list[str]:
+    """What a line may be broken into, at most inside so many brackets.
+
+    A tuple inside a call stays whole.
+    """
     words, depth = [""], 0
     for character in text.strip():
         depth += (character in "([{") - (character in ")]}")
-        if character == " " and depth <= 1:
+        if character == " " and depth <= within:
             words.append("")
         else:
             words[-1] += character

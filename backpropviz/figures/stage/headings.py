@@ -98,7 +98,7 @@ def _frame_text(view: View, frame: BlockFrame) -> str:
         operation = view.timeline.operations[view.timeline.operation_at(view.state.k)]
         return view.notation.short(operation.nest.target)
     if frame.depth is Depth.TERM:
-        return f"term {frame.ordinal + 1} of {frame.total}"
+        return "no term" if view.term is None else str(view.term)
     return coordinates_text(view, frame)
 
 

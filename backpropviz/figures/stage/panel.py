@@ -15,7 +15,15 @@ from backpropviz.figures.numbers import Reduced, Scale, Scales
 from backpropviz.figures.stage.planes import Plane, ViewWindow, plane_name, window_shown
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, value_fill
+from backpropviz.scene.cells import (
+    Cell,
+    CellState,
+    cells,
+    fitting_notes,
+    framed,
+    number_font,
+    value_fill,
+)
 from backpropviz.scene.color import contrast_color
 from backpropviz.scene.flow import Grid, bounds
 from backpropviz.scene.marks import (
@@ -304,9 +312,11 @@ def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     is_plain = panel.margins == NO_MARGINS and not panel.notes and len(panel.moods) <= MOST_FRAMED
     if is_plain and panel.plane.values.size > _DRAWN_WITH_STATES:
         return _numbered_map(panel, grid, font, theme)
+    own = (mood.note for mood in panel.moods.values())
+    notes = fitting_notes((*panel.notes.values(), *own), grid.cell(0, 0))
     return cells(
         (
-            _cell(panel, grid, row, column, texts.get((row, column), ""))
+            _cell(panel, grid, row, column, texts.get((row, column), ""), notes)
             for row in range(-panel.margins.top, panel.plane.rows + panel.margins.bottom)
             for column in range(-panel.margins.left, panel.plane.columns + panel.margins.right)
             if not _is_behind_end(panel.plane, row, column)
@@ -351,13 +361,17 @@ def _is_behind_end(plane: Plane, row: int, column: int) -> bool:
     return inside and plane.indices(row, column) is None
 
 
-def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
+def _cell(
+    panel: Panel, grid: Grid, row: int, column: int, text: str, notes: Mapping[str, str]
+) -> Cell:
     plane = panel.plane
     box = cell_box(panel, grid, row, column)
     if not (0 <= row < plane.rows and 0 <= column < plane.columns):
         return Cell(box, CellState.PADDING, "0")
     key = plane.key_of(row, column)
-    mood, note = panel.moods.get((row, column)), panel.notes.get((row, column), "")
+    mood = panel.moods.get((row, column))
+    own = panel.notes.get((row, column), "")
+    note = notes.get(own if mood is None else mood.note or own, "")
     if not plane.computed[row, column]:
         return Cell(box, CellState.NOT_COMPUTED, note=note, key=key)
     value = float(plane.values[row, column])
@@ -366,7 +380,7 @@ def _cell(panel: Panel, grid: Grid, row: int, column: int, text: str) -> Cell:
     fill = value_fill(value, panel.scale.colormap, panel.scale.limits)
     if mood is None:
         return Cell(box, CellState.FINAL, text, fill, note=note, key=key)
-    return Cell(box, mood.state, text, fill, mood.word, mood.note or note, mood.accent, key)
+    return Cell(box, mood.state, text, fill, mood.word, note, mood.accent, key)
 
 
 def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:

@@ -207,11 +207,15 @@ _STRONG: Final = Font("Inter", 11, 600)
 
 @frozen
 class Stand:
-    """Steps that have run, and the block among them that is current (empty: none)."""
+    """Steps that have run, and the block among them that is current (empty: none).
+
+    `term` is what the block is called where it is one term.
+    """
 
     done: int
     start: int
     stop: int
+    term: str = ""
 
     @property
     def is_inside(self) -> bool:
@@ -327,14 +331,14 @@ def _below(lens: Lens, color: Color, stand: Stand, theme: Theme) -> Iterator[Tex
 
 
 def _count(lens: Lens, stand: Stand, left: float, right: float, theme: Theme) -> Iterator[Text]:
-    """`17 of 25`: the current cell among those of its group."""
+    """`17 of 25`: the current cell among those of its group; a term by its own number."""
     cell = lens.cell_at(stand.start)
     size = lens.ruler.starts[1] - lens.ruler.starts[0]
     if stand.stop - stand.start > size or lens.per_group == 1:
         return
-    count = f"{cell % lens.per_group + 1} of {lens.per_group}"
+    count = stand.term if lens.shows_terms else f"{cell % lens.per_group + 1} of {lens.per_group}"
     for text in (f"{cell_text(lens, cell)}  {count}".strip(), count):
-        if left + 12 + text_width(text, _STRONG) <= right:
+        if text and left + 12 + text_width(text, _STRONG) <= right:
             baseline = centered_baseline(BELOW, _STRONG)
             yield Text(right, baseline, text, _STRONG, theme.here, Anchor.END)
             return
@@ -343,12 +347,7 @@ def _count(lens: Lens, stand: Stand, left: float, right: float, theme: Theme) ->
 def _term_text_fits(lens: Lens, stand: Stand) -> bool:
     cell = lens.cell_at(stand.start)
     width = lens.ruler.rights[cell] - lens.ruler.lefts[cell]
-    is_one_cell = stand.stop - stand.start == lens.ruler.starts[1] - lens.ruler.starts[0]
-    return is_one_cell and text_width(_term_name(lens, cell), _STRONG) + 12 <= width
-
-
-def _term_name(lens: Lens, cell: int) -> str:
-    return f"term {cell % lens.per_group + 1} of {lens.per_group}"
+    return bool(stand.term) and text_width(stand.term, _STRONG) + 12 <= width
 
 
 def _term_text(lens: Lens, stand: Stand, theme: Theme) -> Iterator[Text]:
@@ -356,7 +355,7 @@ def _term_text(lens: Lens, stand: Stand, theme: Theme) -> Iterator[Text]:
         cell = lens.cell_at(stand.start)
         baseline = centered_baseline(LENS_TOP + lens_height(lens) / 2, _STRONG)
         x = round(lens.ruler.lefts[cell]) + 6
-        yield Text(x, baseline, _term_name(lens, cell), _STRONG, theme.panel)
+        yield Text(x, baseline, stand.term, _STRONG, theme.panel)
 
 
 def caption(name: str, layer: str, nest: Nest, lens: Lens, *, by_source: bool) -> str:
@@ -429,7 +428,8 @@ def _lens(view: View, spread: Lens, theme: Theme) -> tuple[Mark, ...]:
     first, last = spread.ruler.starts[0], spread.ruler.starts[-1]
     is_part = first <= start and stop <= last and stop - start < last - first
     done = min(max(view.position, first), last)
-    stand = Stand(done, start, stop) if is_part else Stand(done, done, done)
+    term = "" if view.term is None else str(view.term)
+    stand = Stand(done, start, stop, term) if is_part else Stand(done, done, done)
     return lens_marks(spread, phase_colors(phase, theme), stand, theme)
 
 

@@ -148,6 +148,11 @@ class UpdateSubject(Subject):
         return self.moment.record()
 
     @property
+    def network_title(self) -> str:
+        """Its run is what it is called by."""
+        return self.network
+
+    @property
     def save_refusal(self) -> str:
         """An update is made again from its run."""
         return "An update of a run cannot be saved as a session: save the run instead."

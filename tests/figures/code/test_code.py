@@ -93,3 +93,11 @@ def test_a_long_line_is_broken_at_spaces() -> None:
     assert len(rows) > 1
     whole = "total += first[0,1] * second[2,3] * third[4,5]"
     assert " ".join(row.strip() for row in rows) == whole
+
+
+@pytest.mark.parametrize("width", [220, 240, 260, 300])
+def test_brackets_are_broken_only_where_a_row_of_their_own_is_too_short(width: float) -> None:
+    text = "for n, y, x, i, j in ndindex(32, 28, 28, 5, 5):"
+    rows = [row.strip() for row in broken(text, width)]
+    assert "ndindex(32, 28, 28, 5, 5):" in rows[-1]
+    assert " ".join(rows) == text

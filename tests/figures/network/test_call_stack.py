@@ -69,7 +69,7 @@ def test_by_source_the_cell_is_the_sources() -> None:
     assert found[4:] == [
         ("Channel", "0", "1/1"),
         ("Element", "[0, 1]", "2/4"),
-        ("Term", "i = 1, j = 0", "3/4"),
+        ("Term", "i = 1, j = 0", "2/4"),
     ]
 
 
