@@ -169,6 +169,16 @@ def test_what_is_taken_may_take_the_panel_away(search: Search, qtbot: QtBot) -> 
     assert not isValid(search)
 
 
+def test_one_panel_floats_at_a_time(search: Search) -> None:
+    line = search.window().focusWidget()
+    assert line is search.line
+    second = Search(search.window())
+    second.open()
+    assert not search.isVisible()
+    assert second.line.hasFocus()
+    second.leave()
+
+
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_floating_panel_gives_the_focus_back_if_its_place_is_there(
     search: Search, *, is_gone: bool
