@@ -77,7 +77,10 @@ class Floating(QWidget):
         return size
 
     def open(self) -> None:
-        """Show it and give it the focus."""
+        """Show it and give it the focus; one that was open in the window leaves."""
+        for other in self.window().findChildren(Floating):
+            if other.isVisible():
+                other.leave()
         self._before = QApplication.focusWidget()
         self._cover()
         self.show()

@@ -119,10 +119,15 @@ class SideWindow(BoundedDialog):
 
 
 def press_focused_button(window: QWidget, event: QKeyEvent) -> bool:
-    """Press the button that has the focus, where Enter was pressed on it."""
+    """Press the button that has the focus, where Enter was pressed on it.
+
+    One that was hidden while another window was active is still the one that the window names.
+    """
     focused = window.focusWidget()
     is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
-    if not is_enter or not isinstance(focused, QAbstractButton) or not focused.isEnabled():
+    if not is_enter or not isinstance(focused, QAbstractButton):
+        return False
+    if not focused.isVisible() or not focused.isEnabled():
         return False
     event.accept()
     focused.click()

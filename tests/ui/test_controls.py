@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 from shiboken6 import delete, isValid
 
@@ -15,6 +16,7 @@ from backpropviz.scene.theme import LIGHT
 from backpropviz.ui.controls import file_name, shortened
 from backpropviz.ui.floating import Floating
 from backpropviz.ui.row_list import Row, RowList
+from backpropviz.ui.windows import press_focused_button
 
 
 @pytest.mark.parametrize(
@@ -167,6 +169,37 @@ def test_what_is_taken_may_take_the_panel_away(search: Search, qtbot: QtBot) -> 
     click_on(search.rows, 1, x=60)
     qtbot.waitUntil(lambda: bool(taken))
     assert not isValid(search)
+
+
+def test_enter_presses_no_button_that_was_hidden(qtbot: QtBot) -> None:
+    window, other = QWidget(), QWidget()
+    qtbot.addWidget(window)
+    qtbot.addWidget(other)
+    button = QPushButton("Done", window)
+    pressed: list[bool] = []
+    button.clicked.connect(lambda: pressed.append(True))
+    enter = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier)
+    with qtbot.waitActive(window):
+        window.show()
+    button.setFocus()
+    assert press_focused_button(window, enter)
+    with qtbot.waitActive(other):
+        other.show()
+        other.activateWindow()
+    button.hide()
+    assert window.focusWidget() is button
+    assert not press_focused_button(window, enter)
+    assert len(pressed) == 1
+
+
+def test_one_panel_floats_at_a_time(search: Search) -> None:
+    line = search.window().focusWidget()
+    assert line is search.line
+    second = Search(search.window())
+    second.open()
+    assert not search.isVisible()
+    assert second.line.hasFocus()
+    second.leave()
 
 
 @pytest.mark.parametrize("is_gone", [False, True])

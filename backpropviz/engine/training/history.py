@@ -98,7 +98,8 @@ def _count(output: Array) -> int:
 def norm(array: Array) -> float:
     """√Σx², exact also where the squares pass the largest number of the array's width."""
     flat = array.ravel()
-    squares = float(np.dot(flat, flat))
+    with np.errstate(over="ignore"):  # it is computed anew below
+        squares = float(np.dot(flat, flat))
     if math.isfinite(squares) or not np.isfinite(flat).all():
         return math.sqrt(squares) if squares >= 0 else math.nan
     largest = float(np.abs(flat).max())

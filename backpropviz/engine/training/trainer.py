@@ -231,6 +231,14 @@ class Trainer:
         """Take other settings from the next update on."""
         course = self.run.course.changed(self.now.iteration + 1, hyperparameters)
         self.run = self.run.with_course(course)
+        self.rest()
+
+    def rest(self) -> None:
+        """Let go of the buffers of an update, which the next one makes anew.
+
+        They are larger than the state, and made for a size of batch.
+        """
+        self._workspaces = layer_workspaces(self.run.network)
 
     def validate(self) -> Validated:
         """How the state does on the samples that are held out.

@@ -155,6 +155,10 @@ class LiveRun:
         """Other hyper-parameters from the next update on."""
         self.trainer.change(hyperparameters)
 
+    def rest(self) -> None:
+        """Another run is trained from now on: this one keeps what it knows and no buffers."""
+        self.trainer.rest()
+
     def checkpoint(self, iteration: int) -> Trained:
         """The latest state that is known from at or before an update; from any thread."""
         before = self.before
@@ -478,6 +482,8 @@ class TrainingThread(QThread):
         if self._live is not None and self._has_news:
             # What is known of the run before is told now, or it would have to wait for its return.
             self.told.emit(self._snapshot(self._live))
+        if self._live is not None and self._live is not live:
+            self._live.rest()
         self._stopped, self._error = None, None
         self._live, self._is_running, self._has_news = live, False, True
         self._attempt(live.prepare)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tracemalloc
+from itertools import islice
+
+import numpy as np
 
 from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes
 from backpropviz.engine.training.history import History, tensors_of
-from backpropviz.engine.training.trainer import Trainer
+from backpropviz.engine.training.trainer import Trainer, updates
 from tests.engine.training.runs import run_of
 
 
@@ -31,3 +34,19 @@ def test_memory_stays_flat() -> None:
         tracemalloc.stop()
     # Validations without their tables stay, a few hundred bytes each.
     assert after - before < 40_000
+
+
+def test_a_run_that_rests_keeps_no_buffers() -> None:
+    run = run_of()
+    _, second = (update.trained for update in islice(updates(run, run.start), 2))
+    tracemalloc.start()
+    try:
+        trainer = Trainer(run)
+        trainer.advance()
+        trained = tracemalloc.get_traced_memory()[0]
+        trainer.rest()
+        rested = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert rested < trained / 2
+    np.testing.assert_equal(trainer.advance().trained.parameters, second.parameters)

@@ -236,6 +236,10 @@ def test_another_kind_starts_anew(old: Optimizer, new: Optimizer) -> None:
     assert_allclose(step, new.learning_rate, rtol=1e-3)
 
 
+def test_norms_hold_where_squares_would_overflow_without_a_warning() -> None:
+    assert norm(np.array([3e30, 4e30], np.float32)) == pytest.approx(5e30, rel=1e-6)
+
+
 def test_norms_hold_where_squares_would_overflow() -> None:
     with np.errstate(all="ignore"):
         assert norm(np.array([3e30, 4e30], np.float32)) == pytest.approx(5e30, rel=1e-6)

@@ -93,6 +93,26 @@ def test_the_gradients_told_are_those_of_the_last_update(
         np.testing.assert_array_equal(state.run.gradients[address], gradient)
 
 
+def test_only_the_run_that_is_trained_keeps_its_buffers(
+    controller: TrainingController, wait_for: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting: list[Trainer] = []
+
+    def rest(own: Trainer) -> None:
+        resting.append(own)
+
+    monkeypatch.setattr(Trainer, "rest", rest)
+    controller.start(small_run())
+    state = wait_for(lambda: controller.go(3), stands_at(3))
+    assert state.run is not None
+    first = state.run.live.trainer
+    controller.select(state.current)
+    assert resting == []
+    controller.start(small_run())
+    wait_for(lambda: controller.go(3), stands_at(3))
+    assert resting == [first]
+
+
 def test_a_changed_setting_is_a_mark(controller: TrainingController, wait_for: Wait) -> None:
     run = small_run()
     controller.start(run)
