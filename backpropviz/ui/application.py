@@ -68,10 +68,6 @@ def _run(ending: Ending, theme: str | None, begin: Callable[[MainWindow], None])
     _show_errors_in(window)
     begin(window)
     window.show()
-    # A signal reaches Python only when Python code runs now and then.
-    pulse = QTimer()
-    pulse.timeout.connect(window.pulse)
-    pulse.start(500)
     return int(application.exec())
 
 
@@ -83,12 +79,10 @@ def make_application() -> QApplication:
 
     use_plain_import()
     from backpropviz.ui.appearance import note_desktop
-    from backpropviz.ui.process import collect_rarely
 
     running = QApplication.instance()
     if isinstance(running, QApplication):
         return running
-    collect_rarely()
     application = QApplication(["backpropviz"])
     application.setApplicationName("BackpropViz")
     application.setApplicationVersion(__version__)

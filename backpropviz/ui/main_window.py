@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog
 
+from backpropviz.ui.process import collect_between_events, collect_if_due
 from backpropviz.ui.recent import last_session_file, saved_state
 from backpropviz.ui.requests import OpenRequest, request_for
 from backpropviz.ui.shell import Shell
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 FIRST_SIZE = QSize(1440, 900)
 _GEOMETRY = "window/geometry"
+_PULSE_MS = 500
 
 
 class MainWindow(Shell):
@@ -47,6 +49,11 @@ class MainWindow(Shell):
             self.resize(bounded(self, FIRST_SIZE))
         keep_on_screen(self)
         self._first_size = self.size()
+        collect_between_events()
+        # A signal, too, reaches Python only when Python code runs now and then.
+        pulse = QTimer(self)
+        pulse.timeout.connect(collect_if_due)
+        pulse.start(_PULSE_MS)
 
     def _bind(self) -> None:
         self.actions_by_name.bind(
@@ -194,9 +201,6 @@ class MainWindow(Shell):
         if self.workbench is not None and self.workbench.controller.opened is None:
             self.start_page.refresh(self.theme)
             self.workbench.fill_start_page()
-
-    def pulse(self) -> None:
-        """Let Python run, so that it sees signals such as Ctrl+C."""
 
     def show_palette(self) -> None:
         """Find an action, a layer or an address, and do what is chosen."""

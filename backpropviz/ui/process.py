@@ -1,8 +1,9 @@
 """The process around the window: its garbage, its imports, its display, the signals that end it.
 
-Python looks for garbage rarely, and never among what stays: a figure makes thousands of small
-objects that free themselves; looking through all modules for cycles in the middle of it would cost
-a frame, and a sixth of the time until LeNet is ready.
+Garbage is looked for between events, on the window's thread alone: a closed window is often a
+cycle, and Qt crashes where another thread, in the middle of its work, destroys a widget. It is
+looked for rarely, and never among what stays: a figure makes thousands of small objects that free
+themselves.
 """
 
 from __future__ import annotations
@@ -23,9 +24,17 @@ from backpropviz.errors import MachineError
 _NEW_OBJECTS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_FULL = 50_000, 20, 100
 
 
-def collect_rarely() -> None:
-    """Look for cycles only after many new objects; meant for the start of the process."""
-    gc.set_threshold(_NEW_OBJECTS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_FULL)
+def collect_between_events() -> None:
+    """Leave all cycles to `collect_if_due`."""
+    gc.disable()
+
+
+def collect_if_due() -> None:
+    """Look for cycles if many objects are new; called on the window's thread."""
+    young, middle, old = gc.get_count()
+    if young >= _NEW_OBJECTS:
+        is_full = middle >= _YOUNG_PER_MIDDLE and old >= _MIDDLE_PER_FULL
+        gc.collect(2 if is_full else int(middle >= _YOUNG_PER_MIDDLE))
 
 
 def set_aside_what_stays() -> None:

@@ -39,7 +39,7 @@ from backpropviz.paint.draw import draw
 from backpropviz.paint.render import painting_application
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT
-from backpropviz.ui.process import collect_rarely, set_aside_what_stays
+from backpropviz.ui.process import collect_between_events, set_aside_what_stays
 from tests.benchmarks.timing import percentile, verdict
 
 SIZE = (1920, 1080)
@@ -169,7 +169,7 @@ def report(title: str, frames: list[Frame]) -> None:
 
 def main(words: list[str]) -> None:
     """At each place the frame of a jump to it, and then that of a step from it."""
-    collect_rarely()
+    collect_between_events()
     application = painting_application()
     canvas, view = Canvas(), opened("lenet")
     for state in states(view, 4):

@@ -1,0 +1,39 @@
+"""Where and when garbage is collected."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+
+from pytestqt.qtbot import QtBot
+
+from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.process import _NEW_OBJECTS
+
+
+class Cycle:
+    """As many a closed window: nothing but itself holds it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_cycles_are_destroyed_on_the_window_s_thread_alone(
+    window: MainWindow, qtbot: QtBot
+) -> None:
+    made, threads = Cycle(), list[threading.Thread]()
+    weakref.finalize(made, lambda: threads.append(threading.current_thread()))
+    del made
+
+    def work() -> None:
+        many = [[number] for number in range(2 * _NEW_OBJECTS)]
+        assert not threads
+        del many
+
+    busy = threading.Thread(target=work)
+    busy.start()
+    busy.join()
+    assert threads == []
+    kept = [[number] for number in range(2 * _NEW_OBJECTS)]
+    qtbot.waitUntil(lambda: threads == [threading.main_thread()])
+    assert kept
