@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from backpropviz.debugger.breakpoints import Breakpoint, BreakpointHit, Seeker
-from backpropviz.debugger.state import SessionState, StopCause, StopReason, focus_block
+from backpropviz.debugger.session import SessionState, StopCause, StopReason, focus_block
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,

@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from backpropviz.debugger.state import SessionState, shown_position
+from backpropviz.debugger.session import SessionState, shown_position
 from backpropviz.debugger.timeline import (
     BlockFrame,
     Depth,

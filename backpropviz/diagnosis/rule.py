@@ -1,19 +1,128 @@
-"""Rules of the diagnosis: what one says, its lamps, and what it remembers of the run."""
+"""Rules of the diagnosis: what they need to know of a run, what one says, and its lamps."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from typing import ClassVar, Self
 
-from backpropviz.diagnosis.facts import RunFacts
+import numpy as np
+
 from backpropviz.diagnosis.thresholds import Thresholds
+from backpropviz.engine.architecture.draft import Doubled, doubled
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.training.history import Measured, Validated
-from backpropviz.engine.value import Address
+from backpropviz.engine.network import IMAGE_NAME, Network, Node
+from backpropviz.engine.training.history import Measured, Validated, activation_layers, tensors_of
+from backpropviz.engine.training.samples import Dataset
+from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
+
+
+@frozen
+class ImageFacts:
+    """The training images: how many, of which classes, and how their values are spread."""
+
+    count: int
+    class_counts: Mapping[str, int]
+    """Empty for a regression."""
+    mean: float
+    deviation: float
+
+
+@frozen(eq=False)
+class RunFacts:
+    """The parts of a network that can go wrong, and the images where they are known."""
+
+    tensors: tuple[Address, ...]
+    """In the order of what is measured."""
+    sizes: tuple[int, ...]
+    is_weight: tuple[bool, ...]
+    """Whether a tensor is more than one number a channel: biases start at 0, so no ratio."""
+    filters: tuple[int, ...]
+    """The length of each tensor's first axis."""
+    rectifiers: tuple[str, ...]
+    squashers: tuple[str, ...]
+    shapes: Mapping[str, Shape]
+    feeders: Mapping[str, str]
+    """The layer with weights that feeds an activation, or the next one before."""
+    output: str
+    doubled: Doubled | None = None
+    """An activation before the loss that the loss applies itself."""
+    class_names: tuple[str, ...] = ()
+    images: ImageFacts | None = None
+
+    def element(self, layer: str, channel: int) -> Address:
+        """A channel's first value in the output of a layer, for the batch's first image."""
+        rest = len(self.shapes[layer]) - 1
+        return Address(layer, "output", indices=(0, channel, *(0,) * rest))
+
+    def output_of(self, layer: str) -> Address:
+        return Address(layer, "output")
+
+    def class_name(self, number: int) -> str:
+        """The name of a class, or its number where it has none."""
+        return self.class_names[number] if number < len(self.class_names) else str(number)
+
+    def unit_noun(self, layer: str) -> str:
+        """What a channel of a layer is called."""
+        return "map" if len(self.shapes[layer]) == 3 else "unit"
+
+
+def facts_of(network: Network, dataset: Dataset | None = None) -> RunFacts:
+    """What is to be known of a run; the images are read once."""
+    tensors = tensors_of(network)
+    shapes = [network.parameter_shapes(network.by_name[a.layer])[a.quantity] for a in tensors]
+    activations = [network.by_name[name] for name in activation_layers(network)]
+    return RunFacts(
+        tensors,
+        tuple(math.prod(shape) for shape in shapes),
+        tuple(len(shape) > 1 for shape in shapes),
+        tuple(shape[0] if shape else 1 for shape in shapes),
+        tuple(node.name for node in activations if node.layer.about.can_die),
+        tuple(node.name for node in activations if node.layer.about.can_saturate),
+        network.shapes,
+        {node.name: _feeder(network, node) for node in activations},
+        network.output,
+        doubled(network.nodes, network.loss),
+        () if dataset is None else dataset.class_names,
+        None if dataset is None else _images(dataset),
+    )
+
+
+def _feeder(network: Network, node: Node) -> str:
+    """The nearest layer before with weights of its own; empty where there is none."""
+    source = node.inputs[0]
+    while source != IMAGE_NAME:
+        before = network.by_name[source]
+        if any(len(shape) > 1 for shape in network.parameter_shapes(before).values()):
+            return source
+        source = before.inputs[0]
+    return ""
+
+
+def _images(dataset: Dataset) -> ImageFacts:
+    images, names = dataset.training.images, dataset.class_names
+    mean = float(images.mean(dtype=np.float64))
+    # In float64 without a copy of all images: E[x²] − E[x]² would lose the digits of a far mean.
+    spread = math.fsum(_squares(image, mean) for image in images) / images.size
+    return ImageFacts(
+        len(images), _class_counts(dataset.training.targets, names), mean, math.sqrt(spread)
+    )
+
+
+def _squares(image: Array, mean: float) -> float:
+    away = image.astype(np.float64).ravel() - mean
+    return float(away @ away)
+
+
+def _class_counts(targets: Array, names: tuple[str, ...]) -> dict[str, int]:
+    if not names or targets.ndim != 1:
+        return {}
+    counts = np.bincount(targets.astype(np.int64), minlength=len(names))
+    return {name: int(count) for name, count in zip(names, counts, strict=False)}
 
 
 class Severity(IntEnum):

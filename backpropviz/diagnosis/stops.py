@@ -9,8 +9,9 @@ from itertools import compress
 from types import MappingProxyType
 from typing import ClassVar, Literal, Protocol
 
-from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive, RunFacts
+from backpropviz.diagnosis.activity import NOT_LOOKED, Inactive
 from backpropviz.diagnosis.loss import SMOOTHED_OVER, not_finite, smoothed
+from backpropviz.diagnosis.rule import RunFacts
 from backpropviz.diagnosis.thresholds import DEFAULTS, counted, listed, number, percent
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.kinds.protocol import LOSS

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from backpropviz.diagnosis.activity import Collapsed, DeadReLU, Saturation, Symmetry
-from backpropviz.diagnosis.facts import RunFacts, facts_of
 from backpropviz.diagnosis.gradients import Exploding, Ratio, Vanishing
 from backpropviz.diagnosis.loss import (
     DoubledActivation,
@@ -17,7 +16,7 @@ from backpropviz.diagnosis.loss import (
     Unnormalized,
     not_finite,
 )
-from backpropviz.diagnosis.rule import Alert, Rule
+from backpropviz.diagnosis.rule import Alert, Rule, RunFacts, facts_of
 from backpropviz.diagnosis.stops import DEFAULT_STOPS, NO_MEMORY, Memory, Stop, Stopped, check_place
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds, listed
 from backpropviz.engine.backprop import Parameters

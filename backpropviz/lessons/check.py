@@ -26,7 +26,7 @@ from backpropviz.debugger.commands import (
     reduce,
 )
 from backpropviz.debugger.progress import Standing, value_at
-from backpropviz.debugger.state import SessionState, StopReason, shown_position, timeline_of
+from backpropviz.debugger.session import SessionState, StopReason, shown_position, timeline_of
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,

@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from backpropviz.debugger.commands import GoToAddress, reduce
-from backpropviz.debugger.session import SavedSubject
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SavedSubject, SessionState, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
+from backpropviz.document import Value
 from backpropviz.engine.explain import explain_value, nest_of
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import NestRule
@@ -65,18 +65,8 @@ NumberText: TypeAlias = Callable[[float, bool], str]
 _MARK = re.compile(r"\{\{|\}\}|\*\*|`(?P<code>[^`]*)`|\{(?P<value>[^{}]*)\}|[`{}]")
 
 
-class Source(Protocol):
-    """Where a text comes from: it knows the line of each piece."""
-
-    def line_of(self, piece: str) -> int:
-        """The line on which a piece stands; 0: none."""
-
-    def error_within(self, piece: str, sentence: str) -> UserError:
-        """An error about a piece."""
-
-
-def parse_prose(text: str, source: Source) -> Prose:
-    """Read a text.
+def parse_prose(text: str, source: Value) -> Prose:
+    """Read the text of a value.
 
     Raises:
         UserError: a mark is not closed, or a value is not an expression.
@@ -85,7 +75,7 @@ def parse_prose(text: str, source: Source) -> Prose:
     return tuple(tuple(_pieces(paragraph, source)) for paragraph in paragraphs)
 
 
-def _pieces(paragraph: str, source: Source) -> Iterator[ProsePiece]:
+def _pieces(paragraph: str, source: Value) -> Iterator[ProsePiece]:
     position, is_strong = 0, False
     for found in _MARK.finditer(paragraph):
         if words := _words(paragraph[position : found.start()]):
@@ -102,25 +92,22 @@ def _pieces(paragraph: str, source: Source) -> Iterator[ProsePiece]:
             yield replace(_value(found["value"], mark, source), is_strong=is_strong)
         else:
             rest = paragraph[found.start() :].splitlines()[0]
-            raise source.error_within(
-                rest, f"“{rest[:30]}”: the {mark} has no partner: close it or remove it."
+            raise source.error(
+                f"“{rest[:30]}”: the {mark} has no partner: close it or remove it.", rest
             )
     if words := _words(paragraph[position:]):
         yield ProsePiece(words, is_strong)
     if is_strong:
         last = paragraph[paragraph.rindex("**") :].splitlines()[0]
-        raise source.error_within(
-            last, f"“{last[:30]}”: the ** has no partner: close it or remove it."
-        )
+        raise source.error(f"“{last[:30]}”: the ** has no partner: close it or remove it.", last)
 
 
-def _value(inside: str, mark: str, source: Source) -> ProsePiece:
-    is_signed = inside.startswith("+")
+def _value(inside: str, mark: str, source: Value) -> ProsePiece:
     try:
-        expression = parse_expression(inside.removeprefix("+").strip(), source.line_of(mark))
+        expression = parse_expression(inside.removeprefix("+").strip(), source.line_within(mark))
     except UserError as refused:
-        raise source.error_within(mark, str(refused)) from None
-    return ProsePiece("", expression=expression, is_signed=is_signed)
+        raise source.error(str(refused), mark) from None
+    return ProsePiece("", expression=expression, is_signed=inside.startswith("+"))
 
 
 def _words(text: str) -> str:
@@ -162,6 +149,7 @@ Given: TypeAlias = float | str | Address
 """An answer: a number or its text, the number of a choice (from 0), or the address of a cell."""
 TOLERANCE = 5e-4
 """Half of the last digit that the screen shows."""
+SIGN_LABELS = ("negative", "zero", "positive")
 
 
 class QuestionKind(Enum):
@@ -200,7 +188,7 @@ class Question:
     of: Address | None = None
     beside: Address | None = None
     options: tuple[Option, ...] = ()
-    labels: tuple[str, str, str] = ("negative", "zero", "positive")
+    labels: tuple[str, str, str] = SIGN_LABELS
     tolerance: float = TOLERANCE
     right: Prose = ()
     wrong: Prose = ()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backpropviz.debugger.commands import GoToAddress, Pass
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SessionState, timeline_of
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import Address

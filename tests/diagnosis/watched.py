@@ -8,8 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from backpropviz.diagnosis.facts import RunFacts, facts_of
-from backpropviz.diagnosis.rule import Alert
+from backpropviz.diagnosis.rule import Alert, RunFacts, facts_of
 from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.diagnosis.watch import Guard, guard, watch

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.facts import facts_of
+from backpropviz.diagnosis.rule import facts_of
 from backpropviz.diagnosis.watch import begin_diagnosis
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture import edits as ends
