@@ -11,13 +11,13 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.diagnosis.thresholds import Thresholds
+from backpropviz.diagnosis.thresholds import Thresholds, counted, listed
 from backpropviz.engine.architecture.draft import Doubled, doubled
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.training.history import Measured, Validated, activation_layers, tensors_of
 from backpropviz.engine.training.samples import Dataset
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Address, Shape
 from backpropviz.frozen import frozen
 
 
@@ -47,28 +47,17 @@ class RunFacts:
     squashers: tuple[str, ...]
     shapes: Mapping[str, Shape]
     feeders: Mapping[str, str]
-    """The layer with weights that feeds an activation, or the next one before."""
+    """The nearest layer with weights before an activation; empty where there is none."""
     output: str
     doubled: Doubled | None = None
     """An activation before the loss that the loss applies itself."""
     class_names: tuple[str, ...] = ()
     images: ImageFacts | None = None
 
-    def element(self, layer: str, channel: int) -> Address:
-        """A channel's first value in the output of a layer, for the batch's first image."""
-        rest = len(self.shapes[layer]) - 1
-        return Address(layer, "output", indices=(0, channel, *(0,) * rest))
-
-    def output_of(self, layer: str) -> Address:
-        return Address(layer, "output")
-
-    def class_name(self, number: int) -> str:
-        """The name of a class, or its number where it has none."""
-        return self.class_names[number] if number < len(self.class_names) else str(number)
-
-    def unit_noun(self, layer: str) -> str:
-        """What a channel of a layer is called."""
-        return "map" if len(self.shapes[layer]) == 3 else "unit"
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """The places of the weights among the tensors."""
+        return tuple(k for k, is_weight in enumerate(self.is_weight) if is_weight)
 
 
 def facts_of(network: Network, dataset: Dataset | None = None) -> RunFacts:
@@ -93,7 +82,6 @@ def facts_of(network: Network, dataset: Dataset | None = None) -> RunFacts:
 
 
 def _feeder(network: Network, node: Node) -> str:
-    """The nearest layer before with weights of its own; empty where there is none."""
     source = node.inputs[0]
     while source != IMAGE_NAME:
         before = network.by_name[source]
@@ -104,25 +92,17 @@ def _feeder(network: Network, node: Node) -> str:
 
 
 def _images(dataset: Dataset) -> ImageFacts:
-    images, names = dataset.training.images, dataset.class_names
+    images, targets, names = dataset.training.images, dataset.training.targets, dataset.class_names
     mean = float(images.mean(dtype=np.float64))
     # In float64 without a copy of all images: E[x²] − E[x]² would lose the digits of a far mean.
-    spread = math.fsum(_squares(image, mean) for image in images) / images.size
-    return ImageFacts(
-        len(images), _class_counts(dataset.training.targets, names), mean, math.sqrt(spread)
+    squares = math.fsum(
+        float(away @ away) for away in (i.astype(np.float64).ravel() - mean for i in images)
     )
-
-
-def _squares(image: Array, mean: float) -> float:
-    away = image.astype(np.float64).ravel() - mean
-    return float(away @ away)
-
-
-def _class_counts(targets: Array, names: tuple[str, ...]) -> dict[str, int]:
-    if not names or targets.ndim != 1:
-        return {}
-    counts = np.bincount(targets.astype(np.int64), minlength=len(names))
-    return {name: int(count) for name, count in zip(names, counts, strict=False)}
+    counts: dict[str, int] = {}
+    if names and targets.ndim == 1:
+        found = np.bincount(targets.astype(np.int64), minlength=len(names))
+        counts = dict(zip(names, found.tolist(), strict=False))
+    return ImageFacts(len(images), counts, mean, math.sqrt(squares / images.size))
 
 
 class Severity(IntEnum):
@@ -151,7 +131,6 @@ class Alert:
     """The first update that showed it; 0: it was so before the first."""
     raised: int
     """The update at which the rule was sure of it."""
-    layer: str = ""
     look_at: Address | None = None
     until: int | None = None
 
@@ -205,7 +184,6 @@ class Rule(ABC):
 
     name: ClassVar[str]
     """What it looks for, in a few words."""
-
     can_pause: ClassVar[bool] = True
     """Whether it can begin to be met while the network trains."""
 
@@ -239,13 +217,39 @@ class Rule(ABC):
 
     @property
     @abstractmethod
-    def is_raised(self) -> bool:
-        """Whether there is an alert."""
+    def raised(self) -> int | None:
+        """The update at which the rule was sure that it is met; None: it is not."""
+
+    @abstractmethod
+    def told(self, raised: int) -> Alert | None:
+        """What is to be said while it is met."""
 
     @property
-    @abstractmethod
     def alert(self) -> Alert | None:
         """What is to be said now."""
+        return None if self.raised is None else self.told(self.raised)
+
+
+@frozen(eq=False)
+class DataRule(Rule):
+    """A rule about what is known before the first update; 0 is when it was raised."""
+
+    can_pause: ClassVar[bool] = False
+
+    @property
+    def raised(self) -> int | None:
+        return None if self.told(0) is None else 0
+
+
+@frozen(eq=False)
+class LampRule(Rule):
+    """A rule about the run as a whole, with one lamp."""
+
+    latch: Latch = QUIET
+
+    @property
+    def raised(self) -> int | None:
+        return self.latch.raised
 
 
 @frozen(eq=False)
@@ -296,9 +300,11 @@ class PlacesRule(Rule):
             since, raised = min(latch.first for latch in lit), iteration
         return replace(self, latches=latches, values=tuple(values), since=since, raised=raised)
 
-    @property
-    def is_raised(self) -> bool:
-        return self.raised is not None
+    def evidence(self, places: Sequence[Address], updates: int = 0) -> str:
+        """Since when, for how many updates at least, and where in all."""
+        lasted = f", for at least {counted(updates, 'update')}" if updates else ""
+        others = f" In all: {listed([str(one) for one in places])}." if len(places) > 1 else ""
+        return f"Since update {self.since:,}{lasted}.{others}"
 
     @property
     def lit(self) -> tuple[int, ...]:
