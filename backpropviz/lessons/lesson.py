@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
 from typing import TypeAlias
@@ -126,23 +126,23 @@ def expressions(prose: Prose) -> Iterator[LessonExpression]:
 
 def filled(prose: Prose, tape: Tape) -> Spans:
     """The text with the numbers of a pass."""
-    return tuple(tuple(_span(piece, tape) for piece in paragraph) for paragraph in prose)
 
+    def span(piece: ProsePiece) -> Span:
+        told = piece.expression
+        value = None if told is None else told.value(tape)
+        address = None if told is None else told.expression.address
+        return Span(piece.text, piece.is_strong, piece.is_code, value, piece.is_signed, address)
 
-def _span(piece: ProsePiece, tape: Tape) -> Span:
-    expression = piece.expression
-    value = None if expression is None else expression.value(tape)
-    address = None if expression is None else expression.address
-    return Span(piece.text, piece.is_strong, piece.is_code, value, piece.is_signed, address)
+    return tuple(tuple(map(span, paragraph)) for paragraph in prose)
 
 
 def plain(spans: Spans, number_text: NumberText) -> str:
     """Without styles; a blank line between paragraphs."""
-    return "\n\n".join(_joined(paragraph, number_text) for paragraph in spans)
 
+    def text(span: Span) -> str:
+        return span.text if span.value is None else number_text(span.value, span.is_signed)
 
-def _joined(spans: Iterable[Span], number_text: NumberText) -> str:
-    return "".join(s.text if s.value is None else number_text(s.value, s.is_signed) for s in spans)
+    return "\n\n".join("".join(map(text, paragraph)) for paragraph in spans)
 
 
 Given: TypeAlias = float | str | Address
@@ -217,11 +217,10 @@ def expected_answer(question: Question, tape: Tape) -> float | Address:
             return tape.resolve(_partner(question, tape))
         case QuestionKind.CHOICE:
             return _right_option(question, tape)
-        case QuestionKind.SIGN:
-            value = _question_value(question, tape)
-            return float((value > 0) - (value < 0))
-        case _:
-            return _question_value(question, tape)
+    if question.answer is None:
+        raise UserError(f"a question of kind {question.kind.value} needs an “answer”: add it.")
+    value = question.answer.value(tape)
+    return _sign(value) if question.kind is QuestionKind.SIGN else value
 
 
 def answer(question: Question, given: Given, tape: Tape) -> AnswerOutcome:
@@ -231,23 +230,27 @@ def answer(question: Question, given: Given, tape: Tape) -> AnswerOutcome:
         UserError: the answer is not of the kind that is asked for.
     """
     expected = expected_answer(question, tape)
+    own: Prose = ()
     if isinstance(expected, Address):
-        wanted = _address(given)
-        is_right = tape.resolve(wanted) == tape.resolve(expected)
-        return AnswerOutcome(
-            is_right, expected, _feedback(question, given, tape, is_right=is_right)
-        )
-    number = read_number(given)
-    if question.kind is QuestionKind.VALUE:
-        is_right = abs(number - expected) <= _tolerated(question, expected)
+        is_right = tape.resolve(_address(given)) == tape.resolve(expected)
     else:
-        is_right = _sign_or_number(question, number) == expected
-    return AnswerOutcome(is_right, expected, _feedback(question, number, tape, is_right=is_right))
+        number = read_number(given)
+        if question.kind is QuestionKind.VALUE:
+            # Nothing where nothing is to be tolerated; else at least what float32 has rounded.
+            tolerated = max(question.tolerance, 1e-6 * abs(expected)) if question.tolerance else 0.0
+            is_right = abs(number - expected) <= tolerated
+        elif question.kind is QuestionKind.SIGN:
+            is_right = _sign(number) == expected
+        else:
+            is_right = number == expected
+            if 0 <= int(number) < len(question.options):
+                own = question.options[int(number)].feedback
+    feedback = filled(own + (question.right if is_right else question.wrong), tape)
+    return AnswerOutcome(is_right, expected, feedback)
 
 
-def _tolerated(question: Question, expected: float) -> float:
-    """Nothing where nothing is to be tolerated; else at least what float32 has rounded."""
-    return max(question.tolerance, 1e-6 * abs(expected)) if question.tolerance else 0.0
+def _sign(number: float) -> float:
+    return float((number > 0) - (number < 0))
 
 
 def read_number(given: Given) -> float:
@@ -271,33 +274,12 @@ def read_number(given: Given) -> float:
     return number
 
 
-def _sign_or_number(question: Question, number: float) -> float:
-    """A sign stays a sign whatever its size."""
-    if question.kind is QuestionKind.SIGN:
-        return float((number > 0) - (number < 0))
-    return number
-
-
 def _address(given: Given) -> Address:
     if isinstance(given, Address):
         return given
     if not isinstance(given, str):
         raise UserError(f"“{given}” is not a cell: click one, or write its address.")
     return parse(given)
-
-
-def _feedback(question: Question, given: Given, tape: Tape, *, is_right: bool) -> Spans:
-    own: Prose = ()
-    if question.kind is QuestionKind.CHOICE and isinstance(given, float):
-        number = int(given)
-        own = question.options[number].feedback if 0 <= number < len(question.options) else ()
-    return filled(own + (question.right if is_right else question.wrong), tape)
-
-
-def _question_value(question: Question, tape: Tape) -> float:
-    if question.answer is None:
-        raise UserError(f"a question of kind {question.kind.value} needs an “answer”: add it.")
-    return question.answer.value(tape)
 
 
 def _right_option(question: Question, tape: Tape) -> float:

@@ -89,7 +89,7 @@ def test_what_a_pass_does_not_have(text: str) -> None:
 
 
 def test_a_layer_name_may_hold_a_hyphen() -> None:
-    assert parse_expression("conv-1.weight[0]").address == parse("conv-1.weight[0]")
+    assert parse_expression("conv-1.weight[0]").expression.address == parse("conv-1.weight[0]")
 
 
 NOWHERE = Value("", JsonPlace())
