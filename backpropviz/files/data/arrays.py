@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from math import isqrt
@@ -59,22 +59,17 @@ class NumberImages:
     scale: BrightnessScale
     remarks: tuple[str, ...]
 
-    @property
-    def _is_bytes(self) -> bool:
-        return self.values.dtype == np.uint8 and (self.scale.black, self.scale.white) == (0, 255)
-
     def picture(self, number: int, name: str) -> Picture:
         """One of them.
 
         Raises:
             UserError: it holds NaN or infinite values.
         """
-        image = self.values[number]
-        if self._is_bytes:
+        image, (black, white) = self.values[number], (self.scale.black, self.scale.white)
+        if image.dtype == np.uint8 and (black, white) == (0, 255):
             return picture_from_array(image, name)
         if not np.isfinite(image).all():
             raise UserError(f"{name} holds NaN or infinite values: save finite ones.")
-        black, white = self.scale.black, self.scale.white
         # Halved, since the difference of two large numbers could be infinite.
         scaled = (image.astype(np.float64) / 2 - black / 2) / (white / 2 - black / 2)
         picture = picture_from_array(np.clip(scaled, 0, 1).astype(np.float32), name)
@@ -209,15 +204,6 @@ def _finite_limits(values: Array) -> tuple[float | None, float | None]:
             lows.append(float(finite.min()))
             highs.append(float(finite.max()))
     return (min(lows), max(highs)) if lows else (None, None)
-
-
-def picture_maker(images: NumberImages, names: tuple[str, ...]) -> Callable[[int], Picture]:
-    """What decodes the images of an array by number."""
-
-    def picture(number: int) -> Picture:
-        return images.picture(number, names[number])
-
-    return picture
 
 
 MOST_CLASSES = 1000
@@ -370,7 +356,12 @@ def refuse_no_classes(array: Array, name: str) -> None:
         UserError: it is negative or no whole number.
     """
     if array.dtype.kind == "f":
-        _refuse_fractions(array, name)
+        odd = np.flatnonzero(~(np.isfinite(array) & (np.trunc(array) == array)))
+        if odd.size:
+            raise UserError(
+                f"{name}: the label of image {odd[0]} is {array[odd[0]]:g}, which is no class: "
+                "give whole numbers from 0 on."
+            )
     first = int(array.argmin())
     if array[first] < 0:
         raise UserError(
@@ -385,15 +376,6 @@ def _are_numbered_on(kinds: Array, wanted: Wanted) -> bool:
     if wanted.is_classifier and wanted.outputs is not None and highest < wanted.outputs:
         return True
     return int(kinds[0]) == 0 and highest < min(MOST_CLASSES, 2 * len(kinds))
-
-
-def _refuse_fractions(array: Array, name: str) -> None:
-    odd = np.flatnonzero(~(np.isfinite(array) & (np.trunc(array) == array)))
-    if odd.size:
-        raise UserError(
-            f"{name}: the label of image {odd[0]} is {array[odd[0]]:g}, which is no class: give "
-            "whole numbers from 0 on."
-        )
 
 
 def _names(count: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
@@ -466,31 +448,28 @@ def numbered_catalog(
             number_images(test.images, test.images_name, wanted.preprocessing, images.scale)
         )
     labels = number_labels(_joined_labels(title, pairs), pair.labels_name, wanted, class_names)
-    names = [tuple(f"{one.name}:{number}" for number in range(len(one.images))) for one in pairs]
-    pictures = [picture_maker(part, own) for part, own in zip(parts, names, strict=True)]
-    count = len(names[0])
+    names = tuple(f"{one.name}:{number}" for one in pairs for number in range(len(one.images)))
+    count = len(pair.images)
 
     def picture(number: int) -> Picture:
-        return pictures[0](number) if number < count else pictures[1](number - count)
+        part = parts[number >= count]
+        return part.picture(number - count * (number >= count), names[number])
 
+    split_words = ("", "")
+    if test is not None:
+        own = f"its own {'validation' if test.part == 'val' else 'test'} images are"
+        split_words = f"{own} the validation set", f"{own} not used"
     return Catalog(
         title=title,
         source=source,
-        names=tuple(name for own in names for name in own),
+        names=names,
         labels=labels.values,
         class_names=labels.class_names,
         picture=picture,
         held_out=None if test is None else np.arange(len(labels.values)) >= count,
-        split_words=_split_words(test),
+        split_words=split_words,
         remarks=(*(r for part in parts for r in part.remarks), *labels.remarks),
     )
-
-
-def _split_words(test: ArrayPair | None) -> tuple[str, str]:
-    if test is None:
-        return "", ""
-    kind = "validation" if test.part == "val" else "test"
-    return f"its own {kind} images are the validation set", f"its own {kind} images are not used"
 
 
 def _check_counts(title: str, pair: ArrayPair) -> None:
@@ -670,12 +649,14 @@ def npz_catalog(source: str, path: Path, wanted: Wanted) -> Catalog:
         by_name = {key.casefold(): key for key in file.headers}
         training = _keys(by_name, _PATTERNS["train"]) or _keys(by_name, _PLAIN)
         if training is None:
-            raise UserError(_not_found(file))
-        apart: dict[Part, tuple[str, str]] = {}
-        for part in HELD_OUT:
-            keys = _keys(by_name, _PATTERNS[part])
-            if keys is not None:
-                apart[part] = keys
+            shapes = list(file.headers.items())[:8]
+            held = ", ".join(f"“{key}” {shape_text(header.shape)}" for key, header in shapes)
+            raise UserError(
+                f"{file.name} holds {held}, but no images and labels under the usual names: "
+                "save it by numpy.savez(images=…, labels=…)."
+            )
+        found = {part: _keys(by_name, _PATTERNS[part]) for part in HELD_OUT}
+        apart = {part: keys for part, keys in found.items() if keys is not None}
         used = held_out_part(apart)
         pair = _pair(file, training, path.stem)
         other = _pair(file, apart[used], f"{path.stem} {used}", used) if used else None
@@ -715,11 +696,3 @@ def _class_names(file: NpzFile, by_name: Mapping[str, str]) -> tuple[str, ...]:
         if header is not None and header.dtype.kind in "US" and len(header.shape) == 1:
             return tuple(as_text(file.array(key), f"{file.name}: “{key}”").tolist())
     return ()
-
-
-def _not_found(file: NpzFile) -> str:
-    held = ", ".join(f"“{key}” {shape_text(h.shape)}" for key, h in list(file.headers.items())[:8])
-    return (
-        f"{file.name} holds {held}, but no images and labels under the usual names: "
-        "save it by numpy.savez(images=…, labels=…)."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -26,7 +27,6 @@ Cancelled: TypeAlias = Callable[[], bool]
 
 LARGEST_BYTES = 2 * 1024**3
 """Of an array as it is read, and of the images as the network takes them."""
-_CLASS_LOSS = "cross_entropy"
 
 
 @frozen
@@ -46,9 +46,7 @@ def wanted_by(network: Network | None, preprocessing: Preprocessing) -> Wanted:
     """What a network takes and tells."""
     if network is None:
         return Wanted(preprocessing)
-    outputs = 1
-    for size in network.shapes[network.output]:
-        outputs *= size
+    outputs = math.prod(network.shapes[network.output])
     return Wanted(preprocessing, outputs, network.loss.about.is_of_classes)
 
 
@@ -153,10 +151,12 @@ def stratified(labels: Array, count: int, seed: int, *, leave: int = 0) -> Array
     Shares are rounded by largest remainder, and at least `leave` samples of each class stay
     outside, so fewer than `count` may be chosen. Labels (N,K) of a regression are one class.
     """
-    groups = _groups(labels)
+    groups = [np.arange(len(labels))]
+    if labels.ndim == 1:
+        order = np.argsort(labels, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     sizes = np.array([len(group) for group in groups])
-    taken = _shares(sizes, count)
-    taken = np.minimum(taken, np.maximum(sizes - leave, 0))
+    taken = np.minimum(_shares(sizes, count), np.maximum(sizes - leave, 0))
     chosen = np.zeros(len(labels), dtype=bool)
     for number, (group, take) in enumerate(zip(groups, taken.tolist(), strict=True)):
         order = np.random.default_rng((seed, number)).permutation(len(group))
@@ -186,14 +186,6 @@ def held_out_mask(labels: Array, share: float, seed: int) -> Array | None:
             "share held out to 0, or add samples."
         )
     return chosen
-
-
-def _groups(labels: Array) -> list[Array]:
-    if labels.ndim > 1:
-        return [np.arange(len(labels))]
-    order = np.argsort(labels, kind="stable")
-    borders = np.flatnonzero(np.diff(labels[order])) + 1
-    return list(np.split(order, borders))
 
 
 def _shares(sizes: Array, count: int) -> Array:
