@@ -227,24 +227,14 @@ def _is_safetensors(head: bytes) -> bool:
     return 2 <= length < 10**8 and re.match(rb'\{\s*("|\})', head[8:]) is not None
 
 
-def _is_onnx(head: bytes) -> bool:
-    """A protocol buffer that begins with a small version, then its producer or its graph."""
-    return re.match(rb"\x08[\x01-\x20][\x12\x1a\x22\x3a\x42]", head) is not None
-
-
-def _is_keras_json(head: bytes) -> bool:
-    return b'"class_name"' in head and b'"config"' in head
-
-
-def _is_bmp(head: bytes) -> bool:
-    return head[:2] == b"BM" and head[6:10] == b"\0\0\0\0"
-
-
 _TESTS: Final[tuple[tuple[Callable[[bytes], object], FileKind], ...]] = (
-    (_is_bmp, _picture("a BMP picture")),
+    (re.compile(rb"BM.{4}\0{4}", re.DOTALL).match, _picture("a BMP picture")),
     (_is_safetensors, FileKind("", "a safetensors file", _WEIGHTS)),
     (re.compile(rb"\x80[\x02-\x05]").match, _PICKLE),
-    (_is_onnx, FileKind("", "an ONNX model", _WEIGHTS)),
+    # A protocol buffer that begins with a small version, then its producer or its graph.
+    (re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x3a\x42]").match, FileKind(
+        "", "an ONNX model", _WEIGHTS
+    )),
     (re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE).match, _WEB_PAGE),
     (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<svg").match, FileKind(
         "", "an SVG drawing", "save it as PNG first"
@@ -252,7 +242,9 @@ _TESTS: Final[tuple[tuple[Callable[[bytes], object], FileKind], ...]] = (
     (re.compile(rb"\s*\{.*\"nbformat\"", re.DOTALL).match, _NOTEBOOK),
     (re.compile(rb"\s*\{.*\"backpropviz-network\"", re.DOTALL).match, NETWORK),
     (re.compile(rb".*\bformat\s*=\s*[\"']backpropviz-lesson", re.DOTALL).match, LESSON),
-    (_is_keras_json, FileKind("", "a Keras model as JSON", _WEIGHTS)),
+    (lambda head: b'"class_name"' in head and b'"config"' in head, FileKind(
+        "", "a Keras model as JSON", _WEIGHTS
+    )),
 )  # fmt: skip
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
