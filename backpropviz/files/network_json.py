@@ -33,7 +33,6 @@ from backpropviz.engine.model import (
     TRAIN,
     WINDOW_FIELDS,
     Example,
-    Mode,
     Model,
     Preprocessing,
     chosen_mode,
@@ -321,15 +320,12 @@ def model_from_json(
         optimizer=optimizer_from_json(members.get("optimizer")),
         example=_example(members.get("example"), network, classes, preprocessing, picture),
         remark=given(members, "remark", lambda text: text.text(lines=True), ""),
-        mode=_mode(members),
+        mode=chosen_mode(
+            TRAIN,
+            given(members, "mode", lambda name: name.choice(MODES)),
+            given(members, "dropout_seed", lambda seed: seed.integer(0, LARGEST_DROPOUT_SEED)),
+        ),
     )
-
-
-def _mode(members: Mapping[str, Value]) -> Mode:
-    """Training unless the file says otherwise."""
-    name = given(members, "mode", lambda name: name.choice(MODES))
-    seed = given(members, "dropout_seed", lambda number: number.integer(0, LARGEST_DROPOUT_SEED))
-    return chosen_mode(TRAIN, name, seed)
 
 
 def model_to_json(model: Model) -> dict[str, object]:

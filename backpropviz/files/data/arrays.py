@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final
@@ -518,10 +518,7 @@ class Header:
     @property
     def size_bytes(self) -> int:
         """Of all its numbers; Python's own integers, since a forged shape overflows others."""
-        size = self.dtype.itemsize
-        for length in self.shape:
-            size *= length
-        return size
+        return prod((self.dtype.itemsize, *self.shape))
 
 
 @frozen(eq=False)

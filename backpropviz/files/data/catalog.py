@@ -76,16 +76,8 @@ class Catalog:
 _BLOCK = 256
 
 
-@frozen
-class ImageStatistics:
-    """Mean and standard deviation of each channel over all images and pixels."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-def statistics(images: Array) -> ImageStatistics:
-    """Of images (N,C,H,W), in float64; in blocks, since a copy of all could be too large."""
+def mean_and_deviation(images: Array) -> tuple[Array, Array]:
+    """Of each channel of images (N,C,H,W), in float64; in blocks: a copy could be too large."""
     channels = images.shape[1]
     count = images.size // channels
     total = np.zeros(channels)
@@ -96,7 +88,7 @@ def statistics(images: Array) -> ImageStatistics:
     for start in range(0, len(images), _BLOCK):
         away = images[start : start + _BLOCK] - mean[:, None, None]
         squares += np.square(away).sum(axis=(0, 2, 3))
-    return ImageStatistics(tuple(mean.tolist()), tuple(np.sqrt(squares / count).tolist()))
+    return mean, np.sqrt(squares / count)
 
 
 def classes_of(targets: Array) -> Array:

@@ -31,7 +31,7 @@ from backpropviz.files.data.catalog import (
     classes_of,
     held_out_mask,
     listed_names,
-    statistics,
+    mean_and_deviation,
     stratified,
     wanted_by,
 )
@@ -591,26 +591,26 @@ def _sample_words(dataset: Dataset, mapping: ClassMapping) -> tuple[str, ...]:
 def _normalized(reading: DataReading) -> DataReading:
     """Mean and standard deviation are measured on the training images alone."""
     dataset = reading.dataset
-    found = statistics(dataset.training.images)
-    if min(found.std) < _SMALLEST_STD:
+    means, deviations = mean_and_deviation(dataset.training.images)
+    if deviations.min() < _SMALLEST_STD:
         raise UserError(
             f"{dataset.title}: a channel has the same value in every image, so it cannot be "
             "normalized: leave the images as they are."
         )
-    mean, std = (np.array(v)[:, None, None] for v in (found.mean, found.std))
 
     def part(samples: Samples) -> Samples:
-        return replace(samples, images=((samples.images - mean) / std).astype(np.float32))
+        images = (samples.images - means[:, None, None]) / deviations[:, None, None]
+        return replace(samples, images=images.astype(np.float32))
+
+    mean, std = tuple(means.tolist()), tuple(deviations.tolist())
 
     dataset = replace(
         dataset,
         training=part(dataset.training),
         validation=part(dataset.validation) if dataset.validation else None,
-        preprocessing=replace(dataset.preprocessing, mean=found.mean, std=found.std),
+        preprocessing=replace(dataset.preprocessing, mean=mean, std=std),
     )
-    words = ", ".join(
-        f"(x − {m:.4g}) / {s:.4g}" for m, s in zip(found.mean, found.std, strict=True)
-    )
+    words = ", ".join(f"(x − {m:.4g}) / {s:.4g}" for m, s in zip(mean, std, strict=True))
     step = f"normalized {words}, as measured on the training images"
     return replace(reading, dataset=dataset, steps=(*reading.steps, step))
 
