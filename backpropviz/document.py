@@ -262,9 +262,6 @@ class Value:
         """The value as an annotation wants it; lists become tuples, objects dataclasses.
 
         `readers` say how types that are neither are read.
-
-        Raises:
-            UserError: it does not fit.
         """
         origin, options = get_origin(hint), get_args(hint)
         if hint in readers:

@@ -288,11 +288,7 @@ class Feed:
 
 
 def feeds(ancestry: Ancestry, address: Address, top: int = TOP) -> tuple[Feed, ...]:
-    """Who uses a value, in execution order; copies are passed over.
-
-    Raises:
-        UserError: there is no such value.
-    """
+    """Who uses a value, in execution order; copies are passed over."""
     _ = ancestry.stop(address)
     found = _feeds(ancestry, ancestry.tape.resolve(address), top)
     order = {operation.nest.target: k for k, operation in enumerate(ancestry.operations)}

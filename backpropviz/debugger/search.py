@@ -125,11 +125,7 @@ class Condition:
     about_term: bool
 
     def on(self, tape: Mapping[Address, Array]) -> Condition:
-        """The same condition with the pass's own numbers in it.
-
-        Raises:
-            UserError: the pass has no such value, or several where one is compared.
-        """
+        """The same condition with the pass's own numbers in it."""
         if not any(isinstance(one, Read) for one in self.expression.program):
             return self
         return Condition(folded(self.expression, tape), self.about_term)

@@ -160,11 +160,7 @@ class Timeline:
         return Timeline(self.operations, wish, overrides)
 
     def operation_at(self, k: int) -> int:
-        """The number of the operation that step k belongs to.
-
-        Raises:
-            IndexError: there is no step k.
-        """
+        """The number of the operation that step k belongs to."""
         if not 0 <= k < self.steps:
             raise IndexError(f"step {k} of {self.steps}")
         return bisect_right(self.starts, k) - 1

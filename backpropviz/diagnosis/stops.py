@@ -88,11 +88,7 @@ class NotFiniteStop(Stop):
 
 @frozen
 class LossRises(Stop):
-    """The loss has risen so many times in a row.
-
-    Raises:
-        UserError: `times` is no whole number of at least 1.
-    """
+    """The loss has risen so many times in a row."""
 
     kind: ClassVar[str] = "loss_rises"
     title: ClassVar[str] = "Loss rises"
@@ -124,11 +120,7 @@ class LossRises(Stop):
 
 @frozen
 class LossBelow(Stop):
-    """The loss is low enough.
-
-    Raises:
-        UserError: the bound is not above 0.
-    """
+    """The loss is low enough."""
 
     kind: ClassVar[str] = "loss_below"
     title: ClassVar[str] = "Loss below"
@@ -173,11 +165,7 @@ def _noun(of: str) -> str:
 
 @frozen
 class GradientAbove(Stop):
-    """The norm of a tensor's gradient, or of all together, is too large.
-
-    Raises:
-        UserError: the bound is not above 0.
-    """
+    """The norm of a tensor's gradient, or of all together, is too large."""
 
     kind: ClassVar[str] = "gradient_above"
     title: ClassVar[str] = "Gradient norm"
@@ -208,11 +196,7 @@ class GradientAbove(Stop):
 
 @frozen
 class RatioOutside(Stop):
-    """‖update‖ / ‖weights‖ of a tensor, or of any weight tensor, lies outside [low, high].
-
-    Raises:
-        UserError: the bounds leave nothing between them.
-    """
+    """‖update‖ / ‖weights‖ of a tensor, or of any weight tensor, lies outside [low, high]."""
 
     kind: ClassVar[str] = "ratio_outside"
     title: ClassVar[str] = "Update / weight ratio"
@@ -255,11 +239,7 @@ class RatioOutside(Stop):
 
 @frozen
 class DeadShare(Stop):
-    """So large a share of a ReLU's maps or units has been inactive for so many updates.
-
-    Raises:
-        UserError: the share is not in 0 … 1, or `updates` is no whole number of at least 1.
-    """
+    """So large a share of a ReLU's maps or units has been inactive for so many updates."""
 
     kind: ClassVar[str] = "dead_share"
     title: ClassVar[str] = "Dead ReLU"
@@ -301,11 +281,7 @@ class DeadShare(Stop):
 
 
 def check_place(facts: RunFacts, stop: Stop) -> None:
-    """Refuse a stop on a tensor or layer that the network does not have.
-
-    Raises:
-        UserError: there is none of that name.
-    """
+    """Refuse a stop on a tensor or layer that the network does not have."""
     if isinstance(stop, GradientAbove | RatioOutside) and stop.tensor:
         _place(facts, stop.tensor)
     if isinstance(stop, DeadShare):
@@ -328,11 +304,7 @@ def _check_rectifier(facts: RunFacts, layer: str) -> None:
 
 @frozen
 class AccuracyReached(Stop):
-    """So large a share of the images is answered right.
-
-    Raises:
-        UserError: the accuracy is not above 0 and at most 1.
-    """
+    """So large a share of the images is answered right."""
 
     kind: ClassVar[str] = "accuracy_reached"
     title: ClassVar[str] = "Accuracy reached"
@@ -372,11 +344,7 @@ class AccuracyReached(Stop):
 
 @frozen
 class Reached(Stop):
-    """So many updates or epochs are done.
-
-    Raises:
-        UserError: `number` is no whole number of at least 1.
-    """
+    """So many updates or epochs are done."""
 
     kind: ClassVar[str] = "reached"
     title: ClassVar[str] = "Update or epoch"

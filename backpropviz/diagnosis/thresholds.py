@@ -72,11 +72,7 @@ class Limit:
         return f"{number(self.low)} … {number(self.high)}"
 
     def check(self, value: float) -> None:
-        """Refuse a value out of the range.
-
-        Raises:
-            UserError: with the threshold's name, and what it may be.
-        """
+        """Refuse a value out of the range."""
         where = f"{self.group}, “{self.title}”"
         if self.is_whole and not is_whole(value, int(self.low)):
             raise UserError(f"{where}: {value!r} must be a whole number of at least {self.low:g}.")
@@ -117,9 +113,6 @@ _LOSS, _ANSWERS, _DATA = "Loss", "Answers and weights", "Data"
 class Thresholds:
     """All of them, with their defaults, and what follows where a rule is met: an alert, unless
     its name is among `silent`, and a pause, if it is among `pausing`.
-
-    Raises:
-        UserError: a value lies out of its range.
     """
 
     vanishing_rms: float = _limit(

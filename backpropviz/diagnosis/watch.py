@@ -170,11 +170,7 @@ class Guard:
         return replace(self, diagnosis=self.diagnosis.located(look, origin), stopped=stopped)
 
     def with_stops(self, stops: Iterable[Stop]) -> Guard:
-        """Other stops from now on.
-
-        Raises:
-            UserError: a stop names a tensor or layer that the network does not have.
-        """
+        """Other stops from now on."""
         return replace(self, watches=self.watches.with_stops(stops))
 
     def with_limits(self, limits: Thresholds) -> Guard:
@@ -189,11 +185,7 @@ def _paused(diagnosis: Diagnosis, iteration: int) -> Stopped | None:
 
 
 def guard(run: Run, stops: Iterable[Stop] = DEFAULT_STOPS, limits: Thresholds = DEFAULTS) -> Guard:
-    """What keeps an eye on a run, before its first update; the images are read once.
-
-    Raises:
-        UserError: a stop names a tensor or layer that the network does not have.
-    """
+    """What keeps an eye on a run, before its first update; the images are read once."""
     facts = facts_of(run.network, run.dataset)
     begun = begin_diagnosis(facts, limits).weighed(run.start.iteration, run.start.parameters)
     return Guard(facts, Watches(facts).with_stops(stops), begun)

@@ -90,11 +90,7 @@ def data_size_bytes(dataset: Dataset) -> int:
 def _read_data(
     archive: Archive, document: Value, network: Network, find_data: FindData | None
 ) -> Dataset:
-    """The data of a saved run.
-
-    Raises:
-        UserError: they are damaged, or a bundled set is not the one that it was.
-    """
+    """The data of a saved run."""
     members = document.members(_DATA_FIELDS, _DATA_FIELDS)
     held_out = members["validation"]
     names = _names(members["training"]), None if held_out.value is None else _names(held_out)
@@ -238,11 +234,7 @@ def _state_to_npy(network: Network, trained: Trained) -> bytes:
 def _read_state(
     archive: Archive, network: Network, entry: Value, dtype: np.dtype[Any] | None = None
 ) -> Trained:
-    """A state that `_state_to_json` and `_state_to_npy` wrote; `dtype`, if given, must be its own.
-
-    Raises:
-        UserError: it is damaged, or of another network.
-    """
+    """A state as it was written; `dtype`, if given, must be its own."""
     members = entry.members(_STATE_FIELDS, _STATE_FIELDS)
     iteration = members["iteration"].integer(0, LARGEST_INTEGER)
     loss = None if members["loss"].value is None else members["loss"].number()
@@ -559,11 +551,7 @@ class SpillFolder:
             raise OSError(str(error)) from error
 
     def read(self, iteration: int) -> Trained:
-        """A state that was kept, bit for bit.
-
-        Raises:
-            UserError: its file was damaged.
-        """
+        """A state that was kept, bit for bit."""
         with opened_archive(self._path(iteration)) as archive:
             return _read_state(archive, self._network, read_document(archive, _STATE))
 

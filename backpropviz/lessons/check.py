@@ -112,11 +112,7 @@ class LessonExpression:
     line: int = 0
 
     def value(self, tape: Tape) -> float:
-        """Its number in a pass.
-
-        Raises:
-            UserError: the pass has no such value.
-        """
+        """Its number in a pass."""
         return number_of(self.expression, _Lenient(tape))
 
     def holds(self, tape: Tape) -> bool:

@@ -66,11 +66,7 @@ _MARK = re.compile(r"\{\{|\}\}|\*\*|`(?P<code>[^`]*)`|\{(?P<value>[^{}]*)\}|[`{}
 
 
 def parse_prose(text: str, source: Value) -> Prose:
-    """Read the text of a value.
-
-    Raises:
-        UserError: a mark is not closed, or a value is not an expression.
-    """
+    """Read the text of a value."""
     paragraphs = (p for p in re.split(r"\n\s*\n", text.strip()) if p.strip())
     return tuple(tuple(_pieces(paragraph, source)) for paragraph in paragraphs)
 
@@ -254,11 +250,7 @@ def _sign(number: float) -> float:
 
 
 def read_number(given: Given) -> float:
-    """A number as a person writes it: −4, 0.25, 1/4, 1,200.
-
-    Raises:
-        UserError: it is none.
-    """
+    """A number as a person writes it: −4, 0.25, 1/4, 1,200."""
     if isinstance(given, Address):
         raise UserError(f"“{given}” is not a number: write one, such as −4 or 0.25.")
     if not isinstance(given, str):
@@ -345,11 +337,7 @@ class LessonPass:
     mode: str | None = None
 
     def settings(self, model: Model) -> Settings:
-        """The settings with which the pass is recorded.
-
-        Raises:
-            UserError: the target does not fit the model.
-        """
+        """The settings with which the pass is recorded."""
         target = None if self.target is None else read_target(self.target, model)
         return Settings(target, reduction=self.reduction, optimizer=self.optimizer, mode=self.mode)
 

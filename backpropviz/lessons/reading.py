@@ -84,11 +84,7 @@ _MARK_FIELDS = ("watching", "pinned", "breakpoint", "target", "optimizer", "hold
 
 
 def read_check(field: Value) -> Check:
-    """The conditions of a check.
-
-    Raises:
-        UserError: a field is unknown or cannot be read.
-    """
+    """The conditions of a check."""
     found = field.members((*_PLACE_FIELDS, *_MARK_FIELDS), what="a check")
     if not found:
         raise field.error("this check asks for nothing: add a field, such as focus.")
@@ -170,11 +166,7 @@ _OWN: Mapping[QuestionKind, tuple[str, ...]] = {
 
 
 def read_question(field: Value, concepts: tuple[str, ...]) -> Question:
-    """A question; its concept is one of the lesson's.
-
-    Raises:
-        UserError: a field is missing, unknown or cannot be read.
-    """
+    """A question; its concept is one of the lesson's."""
     every = dict.fromkeys(name for own in _OWN.values() for name in own)
     asked = field.members((*_COMMON, *every), ("kind", "prompt"), "a question")
     kind = QuestionKind(asked["kind"].fitted(QuestionKind))

@@ -60,11 +60,7 @@ class NumberImages:
     remarks: tuple[str, ...]
 
     def picture(self, number: int, name: str) -> Picture:
-        """One of them.
-
-        Raises:
-            UserError: it holds NaN or infinite values.
-        """
+        """One of them."""
         image, (black, white) = self.values[number], (self.scale.black, self.scale.white)
         if image.dtype == np.uint8 and (black, white) == (0, 255):
             return picture_from_array(image, name)
@@ -85,9 +81,6 @@ def number_images(
     """Understand an array (N,H,W), (N,H,W,C), (N,C,H,W) or (N,D) as images.
 
     `scale` is that of the images to train on, which those to validate with share.
-
-    Raises:
-        UserError: it is none of these, is empty, does not hold numbers, or is of another scale.
     """
     if array.dtype.kind not in "biuf":
         raise UserError(f"{name} holds {array.dtype} values, but images are numbers: save those.")
@@ -128,11 +121,7 @@ def _scale(low: float, high: float, *, is_whole: bool) -> BrightnessScale:
 def _shared_words(
     name: str, low: float, high: float, own: BrightnessScale, shared: BrightnessScale
 ) -> tuple[str, ...]:
-    """What of another part's values lies outside the scale of the images to train on.
-
-    Raises:
-        UserError: they are clearly of another scale, as bytes are beside numbers up to 1.
-    """
+    """What of another part's values lies outside the scale of the images to train on."""
     black, white = shared.black, shared.white
     span = white / 2 - black / 2
     is_beyond = max(high / 2 - white / 2, black / 2 - low / 2) > _MOST_BEYOND * span
@@ -222,11 +211,7 @@ class Labels:
 def number_labels(
     array: Array, name: str, wanted: Wanted, class_names: tuple[str, ...] = ()
 ) -> Labels:
-    """Understand an array as one label an image.
-
-    Raises:
-        UserError: they are negative, not whole, not finite, of too many kinds, or no labels.
-    """
+    """Understand an array as one label an image."""
     array = label_column(array, name)
     if array.ndim == 2:
         return _rows(array, name, wanted, class_names)
@@ -238,11 +223,7 @@ def number_labels(
 
 
 def label_column(array: Array, name: str) -> Array:
-    """Labels (N,) as numbers or text, or rows of numbers (N,K); each number can be a label.
-
-    Raises:
-        UserError: they are neither.
-    """
+    """Labels (N,) as numbers or text, or rows of numbers (N,K); each number can be a label."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
@@ -260,11 +241,7 @@ def label_column(array: Array, name: str) -> Array:
 
 
 def as_text(array: Array, name: str) -> Array:
-    """Text of an array, or bytes as UTF-8 text.
-
-    Raises:
-        UserError: it holds no characters, but numbers beyond them or bytes in another encoding.
-    """
+    """Text of an array, or bytes as UTF-8 text."""
     if array.dtype.kind == "S":
         return np.array([_decoded(content, name) for content in array.tolist()], dtype=np.str_)
     code_points = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32)
@@ -350,11 +327,7 @@ def _classes(array: Array, name: str, wanted: Wanted, class_names: tuple[str, ..
 
 
 def refuse_no_classes(array: Array, name: str) -> None:
-    """Refuse numbers (N,) of which one is no class.
-
-    Raises:
-        UserError: it is negative or no whole number.
-    """
+    """Refuse numbers (N,) of which one is no class."""
     if array.dtype.kind == "f":
         odd = np.flatnonzero(~(np.isfinite(array) & (np.trunc(array) == array)))
         if odd.size:
@@ -530,11 +503,7 @@ class NpzFile:
     headers: Mapping[str, Header]
 
     def array(self, key: str) -> Array:
-        """One of its arrays.
-
-        Raises:
-            UserError: it is too large, cut off, or holds Python objects.
-        """
+        """One of its arrays."""
         header, where = self.headers[key], f"{self.name}: “{key}”"
         if header.dtype.hasobject:
             raise UserError(

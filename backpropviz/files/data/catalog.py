@@ -118,21 +118,13 @@ class ReadingWatch:
     stop: Cancelled | None = None
 
     def tell(self, done: int, count: int) -> None:
-        """`done` of `count` pictures are read.
-
-        Raises:
-            ReadingStoppedError: the person wants to.
-        """
+        """`done` of `count` pictures are read."""
         self.check()
         if self.progress is not None:
             self.progress(done, count)
 
     def check(self) -> None:
-        """Go on only if nobody wants to stop.
-
-        Raises:
-            ReadingStoppedError: somebody does.
-        """
+        """Go on only if nobody wants to stop."""
         if self.stop is not None and self.stop():
             raise ReadingStoppedError("Reading the data was stopped: nothing was taken over.")
 

@@ -217,11 +217,7 @@ class FolderLayout:
 
 
 def layout_of(root: Path, walk: FolderWalk) -> FolderLayout:
-    """Find the class folders of a data set.
-
-    Raises:
-        UserError: its folders look like parts of a set, but not like parts that can be read.
-    """
+    """Find the class folders of a data set."""
     where = _unwrapped(root, walk)
     remarks = () if where == root else (f"read in {walk.name(where)}/",)
     folders, left = _without_copies(where, walk)

@@ -61,11 +61,7 @@ class Fitted:
 
 
 def fitted(catalog: Catalog, chosen: Array, wanted: Preprocessing, watch: ReadingWatch) -> Fitted:
-    """The chosen pictures, decoded and prepared; one that cannot be used is listed and passed over.
-
-    Raises:
-        UserError: none can be used, or all together are too large.
-    """
+    """The chosen pictures, prepared; one that cannot be used is listed and passed over."""
     size = len(chosen) * wanted.channels * wanted.height * wanted.width * 4
     if size > LARGEST_BYTES:
         raise UserError(
@@ -147,11 +143,7 @@ def _check_input(network: Network | None, preprocessing: Preprocessing) -> None:
 def _check_labels(
     labels: Array, class_names: tuple[str, ...], network: Network | None, wanted: Preprocessing
 ) -> None:
-    """Refuse labels that the network cannot tell.
-
-    Raises:
-        NetworkMismatchError: there are more classes than outputs, or another count of numbers.
-    """
+    """Refuse labels that the network cannot tell."""
     if network is None:
         return
     needs = wanted_by(network, wanted)
@@ -294,11 +286,7 @@ _KINDS = f"{', '.join(BUNDLED)}, a folder of pictures by class, IDX files or an 
 def catalog_of(
     source: str | Path, wanted: Wanted, seed: int, held_out: float, watch: ReadingWatch
 ) -> Catalog:
-    """What a source holds, before any picture is decoded.
-
-    Raises:
-        UserError: it does not exist, is of no known kind, or cannot be used.
-    """
+    """What a source holds, before any picture is decoded."""
     if isinstance(source, str) and source in DIGIT_TITLES:
         return _digits_catalog(source)
     if source == PHOTO_CROPS:
