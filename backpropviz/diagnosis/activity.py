@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.diagnosis.rule import Alert, LampRule, PlacesRule, Severity
+from backpropviz.diagnosis.rule import Alert, LampRule, PlacesRule
 from backpropviz.diagnosis.thresholds import counted, listed, percent
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.kinds.activation import SATURATED
@@ -147,7 +147,6 @@ class DeadReLU(PlacesRule):
         look_at = Address(layer, "output", indices=(0, int(np.argmax(dead)), *(0,) * (axes - 1)))
         return Alert(
             "dead_relu",
-            Severity.WARNING,
             f"ReLU {layer}: {count} of {counted(len(dead), noun)} inactive for "
             f"{counted(self.span, 'update')} (threshold {percent(self.limits.dead_share)})",
             _evidence(since, layers),
@@ -199,7 +198,6 @@ class Saturation(PlacesRule):
         layer, share = layers[0], self.values[self.lit[0]]
         return Alert(
             "saturation",
-            Severity.WARNING,
             f"{layer}: {percent(share)} of its values are saturated "
             f"(threshold {percent(self.limits.saturated_share)})",
             f"{_evidence(self.since, layers)} Saturated: in the outer "
@@ -261,7 +259,6 @@ class Collapsed(LampRule):
         name = names[answer] if answer < len(names) else str(answer)
         return Alert(
             "collapsed",
-            Severity.WARNING,
             f"{percent(self.share)} of the validation images are answered “{name}” "
             f"(threshold {percent(self.limits.collapsed_share)})",
             f"In the last {counted(self.latch.bad, 'validation')}, since update "
@@ -310,7 +307,6 @@ class Symmetry(PlacesRule):
         copies = round(self.values[self.lit[0]] * count)
         return Alert(
             "symmetry",
-            Severity.WARNING,
             f"{where}: {copies} of its {count} filters are copies of another "
             f"(threshold {percent(self.limits.equal_share)})",
             self.evidence(tensors),

@@ -50,7 +50,6 @@ class Vanishing(PlacesRule):
         shown = f"{number(values[least])} in root mean square" if values[least] else "exactly 0"
         return Alert(
             "vanishing",
-            Severity.WARNING,
             f"Gradient of {where} vanishes: {shown} (threshold {limit})",
             self.evidence(tensors, self.limits.vanishing_updates),
             _SMALL if values[least] else _NONE.format(layer=where.layer),
@@ -105,7 +104,6 @@ class Exploding(PlacesRule):
         where = self.facts.tensors[self.peak_place]
         return Alert(
             "exploding",
-            Severity.ERROR,
             f"Gradient of {where} explodes: norm {number(self.peak)} at update {self.peak_at:,} "
             f"(threshold {number(self.limits.exploding_norm)})",
             self.evidence([self.facts.tensors[place] for place in self.lit]),
@@ -116,6 +114,7 @@ class Exploding(PlacesRule):
             self.since,
             raised,
             where.grad,
+            severity=Severity.ERROR,
         )
 
 
@@ -146,7 +145,6 @@ class Ratio(PlacesRule):
         where = tensors[place]
         return Alert(
             "ratio",
-            Severity.WARNING,
             f"Update / weight of {where}: {number(values[place])} "
             f"(threshold {number(high if is_high else low)})",
             self.evidence(tensors, self.limits.ratio_updates),

@@ -51,7 +51,6 @@ class Flat(LampRule):
         updates = counted(self.limits.flat_updates, "update")
         return Alert(
             "flat",
-            Severity.NOTE,
             f"Loss has not fallen for {updates}: lowest {number(self.best)} at update "
             f"{self.best_at:,}",
             f"Smoothed over {SMOOTHED_OVER} updates; a fall by "
@@ -63,6 +62,7 @@ class Flat(LampRule):
             self.best_at,
             raised,
             LOSS,
+            severity=Severity.NOTE,
         )
 
 
@@ -111,7 +111,6 @@ class Overfitting(LampRule):
     def told(self, raised: int) -> Alert:
         return Alert(
             "overfitting",
-            Severity.WARNING,
             f"Overfitting: validation loss {number(self.last)}, lowest {number(self.best)} at "
             f"update {self.best_at:,} (threshold +{percent(self.limits.overfit_rise)})",
             f"Meanwhile the training loss went from {number(self.level_at_best)} to "
@@ -150,7 +149,6 @@ class NotFinite(Rule):
     def told(self, raised: int) -> Alert:
         return Alert(
             "not_finite",
-            Severity.ERROR,
             f"Not finite at update {raised:,}: {listed(self.what)}",
             self.origin or "The debugger leads to the operation that made the first bad value.",
             "From one such value on, all that is computed with it is lost. The update was not "
@@ -160,6 +158,7 @@ class NotFinite(Rule):
             raised,
             raised,
             self.look or LOSS,
+            severity=Severity.ERROR,
         )
 
 
@@ -199,7 +198,6 @@ class DoubledActivation(DataRule):
         least = found.least_loss(math.prod(self.facts.shapes[self.facts.output]))
         return Alert(
             "doubled",
-            Severity.WARNING,
             f"Applied twice: {found.activation}, by {found.layer} and by the loss",
             f"However right the answers are, a sample’s loss stays above {least}.{now}",
             f"{found.loss.capitalize()} takes the numbers before the {found.activation} and "
@@ -238,7 +236,6 @@ class Unbalanced(DataRule):
             return None
         return Alert(
             "unbalanced",
-            Severity.NOTE,
             f"Unbalanced classes: {counts[most]:,} images of “{most}”, {counts[rarest]:,} of "
             f"“{rarest}” (threshold {number(self.limits.class_imbalance)} times)",
             f"{images.count:,} training images in {len(counts)} classes.",
@@ -248,6 +245,7 @@ class Unbalanced(DataRule):
             ("class_imbalance",),
             0,
             raised,
+            severity=Severity.NOTE,
         )
 
 
@@ -277,7 +275,6 @@ class Unnormalized(DataRule):
         bound = number(getattr(limits, threshold))
         return Alert(
             "unnormalized",
-            Severity.WARNING,
             f"Unnormalized input: {text} (threshold {bound})",
             f"Mean {number(images.mean)}, standard deviation {number(images.deviation)} over "
             f"{images.count:,} training images.",

@@ -118,7 +118,6 @@ class Alert:
     """One finding of one rule; `until` is None while it lasts."""
 
     rule: str
-    severity: Severity
     title: str
     """What was seen, with its numbers and the threshold."""
     evidence: str
@@ -132,6 +131,7 @@ class Alert:
     raised: int
     """The update at which the rule was sure of it."""
     look_at: Address | None = None
+    severity: Severity = Severity.WARNING
     until: int | None = None
 
     @property
