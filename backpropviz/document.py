@@ -12,7 +12,7 @@ import math
 import re
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from enum import Enum
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
@@ -664,13 +664,12 @@ def places_of(text: str) -> TomlPlaces:
     return TomlPlaces(text, _Scanner(text).scan())
 
 
-@dataclass(slots=True)
 class _Scanner:
-    text: str
-    position: int = 0
-    table: TomlPath = ()
-    counts: dict[TomlPath, int] = field(default_factory=dict)
-    spans: dict[TomlPath, tuple[int, int]] = field(default_factory=dict)
+    def __init__(self, text: str) -> None:
+        self.text, self.position = text, 0
+        self.table: TomlPath = ()
+        self.counts: dict[TomlPath, int] = {}
+        self.spans: dict[TomlPath, tuple[int, int]] = {}
 
     def scan(self) -> Mapping[TomlPath, tuple[int, int]]:
         self._skip(_BLANK)
