@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from backpropviz.version import __version__
+from backpropviz.assets import __version__
 
 if TYPE_CHECKING:
     from backpropviz.api import explain, load_image, load_network, record

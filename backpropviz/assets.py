@@ -1,4 +1,4 @@
-"""Where the bundled files are: in an installed wheel, in a frozen app or in a checkout."""
+"""What ships with the program: its version, and where its files are once it is installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+__version__ = "0.1.0"
+"""The build reads it here, too."""
 _PACKAGE = Path(__file__).resolve().parent
 
 

@@ -2,6 +2,7 @@
 
 Network, run, session, lesson and settings files are all read through `Value`. Types and ranges
 come from the annotations of the class that is read: `count: Annotated[int, Within(1, 100)]`.
+What a person types as a number is read by `whole_number` and `real_number`.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from typing import (
     Final,
     Literal,
     NoReturn,
-    Protocol,
     TypeAlias,
     TypeVar,
     Union,
     get_args,
     get_origin,
     get_type_hints,
+    overload,
 )
 
 from backpropviz.errors import UserError
@@ -37,14 +38,14 @@ from backpropviz.frozen import frozen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from backpropviz.toml_places import TomlPath, TomlPlaces
-
 T = TypeVar("T")
+Default = TypeVar("Default")
 Readers: TypeAlias = "Mapping[Any, Callable[[Value], Any]]"
 """How types are read that are neither plain nor dataclasses."""
 _NO_READERS: Final[Readers] = MappingProxyType({})
 LONGEST_TEXT: Final = 2000
 LARGEST_INTEGER: Final = 10**15
+"""A float64 holds it exactly."""
 _LARGEST_FLOAT32: Final = 3.4028234663852886e38
 KIND_FIELD: Final = "kind"
 
@@ -65,26 +66,6 @@ class Within:
         return f"from {self.least:.12g} to {self.most:.12g}"
 
 
-class Place(Protocol):
-    """Where a value stands in a document."""
-
-    @property
-    def begin(self) -> str:
-        """What a sentence about the value begins with, its colon included."""
-
-    def subject(self, value: object) -> str:
-        """The value as the first words of a sentence."""
-
-    def member(self, name: str) -> Place:
-        """Where a field of it stands."""
-
-    def item(self, number: int) -> Place:
-        """Where an item of it stands."""
-
-    def called(self, name: str) -> Place:
-        """The place of something that has a name of its own."""
-
-
 @frozen
 class JsonPlace:
     """A place by the fields and items that lead to it: `layers[2] (pool1): stride`."""
@@ -94,9 +75,11 @@ class JsonPlace:
 
     @property
     def begin(self) -> str:
+        """What a sentence about the value begins with, its colon included."""
         return f"{self.text}: " if self.text else ""
 
     def subject(self, value: object) -> str:
+        """The value as the first words of a sentence."""
         return f"{self.text} = {reprlib.repr(value)}" if self.text else reprlib.repr(value)
 
     def member(self, name: str) -> JsonPlace:
@@ -106,6 +89,7 @@ class JsonPlace:
         return JsonPlace(f"{self.text}[{number}]")
 
     def called(self, name: str) -> JsonPlace:
+        """The place of something that has a name of its own."""
         return JsonPlace(f"{self.text} ({name})", ": ")
 
 
@@ -118,17 +102,8 @@ class LinePlace:
     path: TomlPath = ()
 
     @property
-    def line(self) -> int:
-        """The line (from 1) on which it begins."""
-        return self.places.line(self.path)
-
-    def line_within(self, piece: str) -> int:
-        """The line on which a piece of its text stands."""
-        return self.places.line_within(self.path, piece)
-
-    @property
     def begin(self) -> str:
-        return f"{self.file}, line {self.line}: "
+        return f"{self.file}, line {self.places.line(self.path)}: "
 
     def subject(self, value: object) -> str:
         names = [key for key in self.path if isinstance(key, str)]
@@ -152,10 +127,22 @@ class Value:
     """A value of a document and where it stands."""
 
     value: object
-    place: Place
+    place: JsonPlace | LinePlace
 
-    def error(self, sentence: str) -> UserError:
-        """An error that names the place."""
+    @property
+    def line(self) -> int:
+        """The line (from 1) on which it begins; 0 where its document has no lines."""
+        return self.line_within("")
+
+    def line_within(self, piece: str) -> int:
+        """The line on which a piece of its text stands; 0 where its document has no lines."""
+        place = self.place
+        return place.places.line(place.path, piece) if isinstance(place, LinePlace) else 0
+
+    def error(self, sentence: str, piece: str = "") -> UserError:
+        """An error that names the place, or that of a piece of its text."""
+        if piece and isinstance(self.place, LinePlace):
+            return _located(self.place.file, self.line_within(piece), sentence)
         return UserError(f"{self.place.begin}{sentence}")
 
     def refuse(self, remedy: str) -> NoReturn:
@@ -275,9 +262,6 @@ class Value:
         """The value as an annotation wants it; lists become tuples, objects dataclasses.
 
         `readers` say how types that are neither are read.
-
-        Raises:
-            UserError: it does not fit.
         """
         origin, options = get_origin(hint), get_args(hint)
         if hint in readers:
@@ -313,7 +297,11 @@ class Value:
             UserError: a field is missing, unknown, of a wrong type or out of range.
         """
         known, hints = _shape_of(cls)  # type: ignore[arg-type]
-        needed = [name for name, field in known.items() if not _has_default(field)]
+        needed = [
+            name
+            for name, field in known.items()
+            if field.default is MISSING and field.default_factory is MISSING
+        ]
         found = self.members(tuple(known), needed, what or "it")
         given = {name: member.fitted(hints[name], readers) for name, member in found.items()}
         try:
@@ -378,6 +366,23 @@ class Value:
             if type(self.value) is type(member.value) and self.value == member.value:
                 return member
         raise self.must_be(in_words(enum))
+
+
+@overload
+def given(found: Mapping[str, Value], name: str, read: Callable[[Value], T]) -> T | None: ...
+
+
+@overload
+def given(
+    found: Mapping[str, Value], name: str, read: Callable[[Value], T], otherwise: Default
+) -> T | Default: ...
+
+
+def given(
+    found: Mapping[str, Value], name: str, read: Callable[[Value], Any], otherwise: Any = None
+) -> Any:
+    """What a field says, as it is read; `otherwise` where it is left out."""
+    return read(found[name]) if name in found else otherwise
 
 
 _OBJECT: Final = {JsonPlace: "an object { … }", LinePlace: "a table"}
@@ -510,12 +515,10 @@ def read_toml(text: str, file: str) -> Value:
     """
     import tomllib
 
-    from backpropviz.toml_places import places_of
-
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
     if long := _LONG_KEY.search(plain):
         line = plain.count("\n", 0, long.end()) + 1
-        raise located(file, line, "a name has more than 30 parts between dots: use fewer.")
+        raise _located(file, line, "a name has more than 30 parts between dots: use fewer.")
     try:
         value: dict[str, Any] = tomllib.loads(plain)
     except tomllib.TOMLDecodeError as error:
@@ -527,8 +530,7 @@ def read_toml(text: str, file: str) -> Value:
     return Value(value, LinePlace(file, places_of(plain)))
 
 
-def located(file: str, line: int, sentence: str) -> UserError:
-    """`my.toml, line 12: …`."""
+def _located(file: str, line: int, sentence: str) -> UserError:
     return UserError(f"{file}, line {line}: {sentence}")
 
 
@@ -537,8 +539,8 @@ def _not_toml(message: str, text: str, file: str) -> UserError:
     what = _told(message.removesuffix(" (at end of document)") if not found else found["what"])
     if found is not None:
         place = f"column {found['column']}"
-        return located(file, int(found["line"]), f"this is not TOML ({place}): {what}.")
-    return located(file, text.count("\n") + 1, f"this is not TOML (at the end): {what}.")
+        return _located(file, int(found["line"]), f"this is not TOML ({place}): {what}.")
+    return _located(file, text.count("\n") + 1, f"this is not TOML (at the end): {what}.")
 
 
 def _told(message: str) -> str:
@@ -597,10 +599,6 @@ def _shape_of(cls: type[Any]) -> tuple[Mapping[str, Field[Any]], Mapping[str, An
     return {field.name: field for field in fields(cls)}, hints
 
 
-def _has_default(field: Field[Any]) -> bool:
-    return field.default is not MISSING or field.default_factory is not MISSING
-
-
 def _meant(written: str, kinds: Mapping[str, Any]) -> str:
     """The kind that a name of another library stands for; empty where none is near."""
     from difflib import get_close_matches
@@ -624,3 +622,190 @@ def _bare(name: str) -> str:
     for long, short in (("pooling", "pool"), ("average", "avg"), ("normalization", "norm2d")):
         plain = plain.replace(long, short)
     return plain.removesuffix("loss")
+
+
+# Places in a TOML text ------------------------------------------------------------------------
+
+TomlPath: TypeAlias = tuple[str | int, ...]
+"""Keys and positions in lists: ("step", 2, "check", "focus")."""
+
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_SPACE = re.compile(r"[ \t]*")
+_KEY_AT = re.compile(r"[A-Za-z0-9_-]+|\"(?:[^\"\\]|\\.)*\"|'[^']*'")
+_STRING = re.compile(
+    r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})'
+    r"|'''.*?'''(?:'{0,2})"
+    r'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+    re.DOTALL,
+)
+_PLAIN = re.compile(r"[^,\]}\n#]*")
+
+
+@frozen
+class TomlPlaces:
+    """The span of each value in a text; of a table, that of its head."""
+
+    text: str
+    spans: Mapping[TomlPath, tuple[int, int]]
+
+    def line(self, path: TomlPath, piece: str = "") -> int:
+        """The line (from 1) of a value, or of what encloses it, or of a piece of its text."""
+        while path and path not in self.spans:
+            path = path[:-1]
+        start, stop = self.spans.get(path, (0, 0))
+        return self.text.count("\n", 0, max(self.text.find(piece, start, stop), start)) + 1
+
+
+def places_of(text: str) -> TomlPlaces:
+    """The places of all values of a TOML text that `tomllib.loads` takes, with plain line ends.
+
+    The standard reader gives values without their lines; this only follows the structure.
+    """
+    return TomlPlaces(text, _Scanner(text).scan())
+
+
+class _Scanner:
+    def __init__(self, text: str) -> None:
+        self.text, self.position = text, 0
+        self.table: TomlPath = ()
+        self.counts: dict[TomlPath, int] = {}
+        self.spans: dict[TomlPath, tuple[int, int]] = {}
+
+    def scan(self) -> Mapping[TomlPath, tuple[int, int]]:
+        self._skip(_BLANK)
+        while self.position < len(self.text):
+            if self.text[self.position] == "[":
+                self._head()
+            else:
+                self._pair(self.table)
+            self._skip(_BLANK)
+        return self.spans
+
+    def _head(self) -> None:
+        """`[table]` or `[[list of tables]]`."""
+        start = self.position
+        is_list = self.text.startswith("[[", start)
+        self.position += 2 if is_list else 1
+        *outer, last = self._keys()
+        self.table = (*self._inside(outer), last)
+        if is_list:
+            self.counts[self.table] = self.counts.get(self.table, -1) + 1
+        self.table = self._inside((last,), self.table[:-1])
+        self.position = self.text.index("]", self.position) + (2 if is_list else 1)
+        self.spans[self.table] = (start, self.position)
+
+    def _inside(self, keys: tuple[str, ...] | list[str], path: TomlPath = ()) -> TomlPath:
+        """The path of keys, at the last table of each list on the way."""
+        for key in keys:
+            path = (*path, key)
+            if path in self.counts:
+                path = (*path, self.counts[path])
+        return path
+
+    def _pair(self, table: TomlPath) -> None:
+        path = (*table, *self._keys())
+        self.position = self.text.index("=", self.position) + 1
+        self._skip(_SPACE)
+        self._value(path)
+
+    def _keys(self) -> list[str]:
+        import tomllib
+
+        keys: list[str] = []
+        while not keys or self.text.startswith(".", self.position):
+            self.position += 1 if keys else 0
+            self._skip(_SPACE)
+            found = _KEY_AT.match(self.text, self.position)
+            if found is None:  # cannot be in a valid text
+                raise ValueError(f"no key at {self.position}")
+            self.position = found.end()
+            written = found[0]
+            if written[0] in {'"', "'"}:
+                written = str(tomllib.loads(f"key = {written}")["key"])
+            keys.append(written)
+            self._skip(_SPACE)
+        return keys
+
+    def _value(self, path: TomlPath) -> None:
+        start = self.position
+        opening = self.text[start : start + 1]
+        if opening == "[":
+            self._list(path)
+        elif opening == "{":
+            self._inline_table(path)
+        else:
+            pattern = _STRING if opening in {'"', "'"} else _PLAIN
+            self._skip(pattern)
+        self.spans[path] = (start, self.position)
+
+    def _list(self, path: TomlPath) -> None:
+        self.position += 1
+        number = 0
+        self._skip(_BLANK)
+        while self.text[self.position] != "]":
+            self._value((*path, number))
+            number += 1
+            self._next_item()
+        self.position += 1
+
+    def _inline_table(self, path: TomlPath) -> None:
+        self.position += 1
+        self._skip(_BLANK)
+        while self.text[self.position] != "}":
+            self._pair(path)
+            self._next_item()
+        self.position += 1
+
+    def _next_item(self) -> None:
+        self._skip(_BLANK)
+        if self.text[self.position] == ",":
+            self.position += 1
+            self._skip(_BLANK)
+
+    def _skip(self, pattern: re.Pattern[str]) -> None:
+        found = pattern.match(self.text, self.position)
+        self.position = self.position if found is None else found.end()
+
+
+# Numbers as people type them ------------------------------------------------------------------
+
+_LONGEST: Final = 400
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,30}")
+_GROUPED: Final = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3}){1,9}")
+_NUMBER: Final = re.compile(
+    r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,5})?|[+-]?inf(inity)?", re.IGNORECASE
+)
+_SIGNS: Final = str.maketrans({"−": "-", "∞": "inf", "\u2009": None, "\u202f": None})
+
+
+def whole_number(text: str, least: int = 0, most: int = LARGEST_INTEGER) -> int | None:
+    """A whole number within bounds, `1,000` included; None for anything else.
+
+    `²` and other digits that only look like numbers are none, and no text is too long for it.
+    """
+    if len(text) > _LONGEST:
+        return None
+    plain = text.strip().translate(_SIGNS)
+    if _GROUPED.fullmatch(plain):
+        plain = plain.replace(",", "")
+    if not _WHOLE.fullmatch(plain):
+        return None
+    number = int(plain)
+    return number if least <= number <= most else None
+
+
+def is_whole_number(text: str) -> bool:
+    """Whether it is written as a whole number that is not negative, of whatever size."""
+    plain = text.strip().replace(",", "")
+    return plain.isascii() and plain.isdigit()
+
+
+def real_number(text: str, *, infinite: bool = False) -> float | None:
+    """A number with or without a point; None for anything else, and unless wanted for infinity."""
+    if len(text) > _LONGEST:
+        return None
+    plain = text.strip().translate(_SIGNS)
+    if not _NUMBER.fullmatch(plain):
+        return None
+    number = float(plain)
+    return number if infinite or math.isfinite(number) else None

@@ -162,7 +162,6 @@ class FileKind:
 _WEIGHTS: Final = (
     "write the layers and their weights as a network file (docs/network-format.md says how)"
 )
-_PICTURE: Final = "open it as an image"
 _PACKED: Final = "unpack it and open what is inside"
 
 NETWORK: Final = FileKind("network", "a network file", "open it as a network")
@@ -173,14 +172,11 @@ _NUMPY: Final = FileKind(
     "a NumPy file",
     f"open it as a data set if it holds images; of weights, {_WEIGHTS}",
 )
-_IDX: Final = FileKind("data", "an IDX file", "open it as a data set")
 _TORCH: Final = FileKind("", "a PyTorch file", _WEIGHTS)
-_KERAS: Final = FileKind("", "a Keras model", _WEIGHTS)
-_PICKLE: Final = FileKind("", "a Python pickle, which could run any program", _WEIGHTS)
 
 
 def _picture(title: str) -> FileKind:
-    return FileKind("picture", title, _PICTURE)
+    return FileKind("picture", title, "open it as an image")
 
 
 _MAGIC: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
@@ -199,7 +195,7 @@ _MAGIC: Final[tuple[tuple[int, bytes, FileKind], ...]] = (
     (0, b"<svg", FileKind("", "an SVG drawing", "save it as PNG first")),
     (0, b"\x89HDF\r\n\x1a\n", FileKind("", "an HDF5 file, as Keras writes (.h5)", _WEIGHTS)),
     (0, b"\x93NUMPY", _NUMPY),
-    (0, b"\0\0\x08", _IDX),
+    (0, b"\0\0\x08", FileKind("data", "an IDX file", "open it as a data set")),
     (0, b"GGUF", FileKind("", "a language model (GGUF)", "choose a network of images")),
     (4, b"TFL3", FileKind("", "a TensorFlow Lite model", _WEIGHTS)),
     (0, b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", _TORCH),
@@ -216,7 +212,6 @@ _BY_SUFFIX: Final[Mapping[str, FileKind]] = {
     ".yaml": FileKind("", "a YAML file", _WEIGHTS),
     ".yml": FileKind("", "a YAML file", _WEIGHTS),
 }
-_NOTEBOOK: Final = FileKind("", "a Jupyter notebook", _WEIGHTS)
 _WEB_PAGE: Final = FileKind(
     "", "a web page", "it was saved in place of the file: download the file itself"
 )
@@ -227,32 +222,28 @@ def _is_safetensors(head: bytes) -> bool:
     return 2 <= length < 10**8 and re.match(rb'\{\s*("|\})', head[8:]) is not None
 
 
-def _is_onnx(head: bytes) -> bool:
-    """A protocol buffer that begins with a small version, then its producer or its graph."""
-    return re.match(rb"\x08[\x01-\x20][\x12\x1a\x22\x3a\x42]", head) is not None
-
-
-def _is_keras_json(head: bytes) -> bool:
-    return b'"class_name"' in head and b'"config"' in head
-
-
-def _is_bmp(head: bytes) -> bool:
-    return head[:2] == b"BM" and head[6:10] == b"\0\0\0\0"
-
-
 _TESTS: Final[tuple[tuple[Callable[[bytes], object], FileKind], ...]] = (
-    (_is_bmp, _picture("a BMP picture")),
+    (re.compile(rb"BM.{4}\0{4}", re.DOTALL).match, _picture("a BMP picture")),
     (_is_safetensors, FileKind("", "a safetensors file", _WEIGHTS)),
-    (re.compile(rb"\x80[\x02-\x05]").match, _PICKLE),
-    (_is_onnx, FileKind("", "an ONNX model", _WEIGHTS)),
+    (re.compile(rb"\x80[\x02-\x05]").match, FileKind(
+        "", "a Python pickle, which could run any program", _WEIGHTS
+    )),
+    # A protocol buffer that begins with a small version, then its producer or its graph.
+    (re.compile(rb"\x08[\x01-\x20][\x12\x1a\x22\x3a\x42]").match, FileKind(
+        "", "an ONNX model", _WEIGHTS
+    )),
     (re.compile(rb"\s*<(!doctype html|html)", re.IGNORECASE).match, _WEB_PAGE),
     (re.compile(rb"\s*(<\?xml[^>]*>\s*)?<svg").match, FileKind(
         "", "an SVG drawing", "save it as PNG first"
     )),
-    (re.compile(rb"\s*\{.*\"nbformat\"", re.DOTALL).match, _NOTEBOOK),
+    (re.compile(rb"\s*\{.*\"nbformat\"", re.DOTALL).match, FileKind(
+        "", "a Jupyter notebook", _WEIGHTS
+    )),
     (re.compile(rb"\s*\{.*\"backpropviz-network\"", re.DOTALL).match, NETWORK),
     (re.compile(rb".*\bformat\s*=\s*[\"']backpropviz-lesson", re.DOTALL).match, LESSON),
-    (_is_keras_json, FileKind("", "a Keras model as JSON", _WEIGHTS)),
+    (lambda head: b'"class_name"' in head and b'"config"' in head, FileKind(
+        "", "a Keras model as JSON", _WEIGHTS
+    )),
 )  # fmt: skip
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -317,7 +308,7 @@ def _by_members(file: BinaryIO, name: str) -> FileKind | None:
     if any(member.endswith("data.pkl") for member in members) or suffix in {".pt", ".pth"}:
         return _TORCH
     if {"config.json", "metadata.json"} & set(members) or suffix == ".keras":
-        return _KERAS
+        return FileKind("", "a Keras model", _WEIGHTS)
     if members and all(member.endswith(".npy") for member in members):
         return _NUMPY
     if "mimetype" in members or "[Content_Types].xml" in members:

@@ -10,9 +10,9 @@ from hypothesis import strategies as some
 
 from backpropviz.cli.train import count_value, seed_value
 from backpropviz.debugger.timeline import step_number
+from backpropviz.document import is_whole_number, real_number, whole_number
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
-from backpropviz.number_text import is_whole_number, real_number, whole_number
 from backpropviz.ui.editor.end_forms import class_names
 from backpropviz.ui.forms import typed_value, value_of
 

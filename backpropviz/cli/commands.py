@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
+from backpropviz.assets import __version__
 from backpropviz.cli.train import (
     count_value,
     path_value,
@@ -30,7 +31,6 @@ from backpropviz.cli.train import (
 from backpropviz.errors import BackpropVizError, MachineError, UsageError, UserError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import is_there, named_path
-from backpropviz.version import __version__
 
 if TYPE_CHECKING:
     from backpropviz.debugger.timeline import Depth, LoopOrder
@@ -253,7 +253,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
-    from backpropviz.debugger.state import SessionState
+    from backpropviz.debugger.session import SessionState
     from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
     from backpropviz.engine.tape import operations
     from backpropviz.figures.numbers import Scales

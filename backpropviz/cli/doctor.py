@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from importlib import import_module, metadata
 from typing import Final
 
-from backpropviz.assets import resource, resource_names
+from backpropviz.assets import __version__, resource, resource_names
 from backpropviz.errors import MachineError
 from backpropviz.frozen import frozen
 from backpropviz.ui.process import check_display
-from backpropviz.version import __version__
 
 LOWEST_PYTHON: Final = (3, 11)
 # 6.12.0 of PySide6 loses a reference to None with every void call and aborts Python 3.11.

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backpropviz.document import is_whole_number, real_number, whole_number
 from backpropviz.errors import BackpropVizError, UsageError, UserError
 from backpropviz.named_file import named_path
-from backpropviz.number_text import is_whole_number, real_number, whole_number
 
 if TYPE_CHECKING:
     from backpropviz.cli.training import Ended

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
+from backpropviz.document import LARGEST_INTEGER, real_number, whole_number
 from backpropviz.engine.fields import KIND_FIELD
 from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_kinds
 from backpropviz.engine.training.checkpoints import Checkpoints, Moment, first_bad, size_bytes
@@ -41,7 +42,6 @@ from backpropviz.files.run import (
     save_run,
 )
 from backpropviz.frozen import frozen
-from backpropviz.number_text import LARGEST_WHOLE, real_number, whole_number
 
 _WIDTH = 20
 _PERIOD_S = 0.1
@@ -338,7 +338,7 @@ def _curve(text: str, updates: int) -> Curve:
 
 
 def _number(text: str) -> object:
-    whole = whole_number(text, -LARGEST_WHOLE)
+    whole = whole_number(text, -LARGEST_INTEGER)
     return whole if whole is not None else text if (n := real_number(text)) is None else n
 
 

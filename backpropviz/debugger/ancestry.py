@@ -148,10 +148,8 @@ class Ancestry:
         terms, shares, ranking = _weighed(found)
         chosen = np.argsort(-ranking, kind="stable")[:top]
         listed = tuple(self._contribution(found, int(k), terms, shares) for k in chosen)
-        rest = None
-        if found.rule is NestRule.SUM:
-            others = np.delete(terms, chosen)
-            rest = float(np.sum(others))
+        is_sum = found.rule is NestRule.SUM
+        rest = float(np.sum(np.delete(terms, chosen))) if is_sum else None
         rest_share = max(0.0, 1.0 - float(shares[chosen].sum())) if len(listed) < len(terms) else 0
         return Parentage(stop, listed, len(terms), rest, rest_share)
 
@@ -159,11 +157,15 @@ class Ancestry:
         """The largest contributor each time, until something given; errors as for `stop`."""
         stops, steps = [self.stop(address)], []
         while not stops[-1].is_end:
-            largest = self.parentage(stops[-1].address, 1).contributions
-            if not largest or not largest[0].sources or _is_blocked(stops[-1], largest[0]):
+            found = self.parentage(stops[-1].address, 1).contributions
+            if not found or not found[0].sources:
                 break
-            steps.append(largest[0])
-            stops.append(largest[0].sources[0])
+            stop, largest = stops[-1], found[0]
+            # Nothing came through where all terms of a sum are 0, or a gradient was stopped.
+            if not largest.term and (stop.rule is NestRule.SUM or stop.address.is_gradient):
+                break
+            steps.append(largest)
+            stops.append(largest.sources[0])
         return AncestryPath(tuple(stops), tuple(steps))
 
     def _made(self, address: Address) -> Address:
@@ -219,11 +221,6 @@ def _rank(target: Address, stop: AncestryStop) -> int:
         return 1 if stop.address.part else 2
     order = (Origin.IMAGE, Origin.PARAMETER, Origin.BEFORE, Origin.TARGET)
     return 3 + (order.index(stop.origin) if stop.origin in order else len(order))
-
-
-def _is_blocked(stop: AncestryStop, largest: Contribution) -> bool:
-    """Whether nothing came through: all terms of a sum are 0, or a gradient was stopped."""
-    return largest.term == 0 and (stop.rule is NestRule.SUM or stop.address.is_gradient)
 
 
 def _weighed(found: Derivation) -> tuple[Array, Array, Array]:
@@ -291,11 +288,7 @@ class Feed:
 
 
 def feeds(ancestry: Ancestry, address: Address, top: int = TOP) -> tuple[Feed, ...]:
-    """Who uses a value, in execution order; copies are passed over.
-
-    Raises:
-        UserError: there is no such value.
-    """
+    """Who uses a value, in execution order; copies are passed over."""
     _ = ancestry.stop(address)
     found = _feeds(ancestry, ancestry.tape.resolve(address), top)
     order = {operation.nest.target: k for k, operation in enumerate(ancestry.operations)}
@@ -318,26 +311,22 @@ def _feeds(ancestry: Ancestry, own: Address, top: int) -> Iterator[Feed]:
 
 def _feed(tape: Tape, operation: Operation, coordinates: Array, top: int) -> Feed:
     nest = operation.nest
-    # In float64.
     region = _box(coordinates)
     terms = _picked(block_values(tape, nest, nest.by_target, region), region, coordinates)
     is_maximum, is_sum = nest.rule is NestRule.MAX, nest.rule is NestRule.SUM
-    took = [not is_maximum or _won(tape, nest, tuple(c)) for c in coordinates.tolist()]
+    rows = [tuple(row) for row in coordinates.tolist()]
+    took = [not is_maximum or _won(tape, nest, row) for row in rows]
     sizes = np.where(np.isnan(terms), np.inf, np.abs(terms))
     order = np.lexsort((-sizes, ~np.array(took)))[:top]
-    uses = (_use(tape, nest, tuple(coordinates[k].tolist()), terms[k], took[k]) for k in order)
+    uses = []
+    for k in order:
+        target = nest.target.at(_target(nest, rows[k]))
+        operands = tuple(operand.at(tape, rows[k]) for operand in nest.by_target.operands)
+        uses.append(Use(target, tape.value(target), rows[k], float(terms[k]), operands, took[k]))
     total = float(terms.sum()) if is_sum else None
     rest = float(np.delete(terms, order).sum()) if is_sum else None
-    listed = tuple(uses)
-    return Feed(
-        nest.target, operation.phase, operation.layer, nest.rule, len(terms), total, listed, rest
-    )
-
-
-def _use(tape: Tape, nest: Nest, coordinates: Coordinates, term: float, took_part: bool) -> Use:
-    target = nest.target.at(_target(nest, coordinates))
-    operands = tuple(o.at(tape, coordinates) for o in nest.by_target.operands)
-    return Use(target, tape.value(target), coordinates, float(term), operands, took_part)
+    made = operation.phase, operation.layer, nest.rule
+    return Feed(nest.target, *made, len(terms), total, tuple(uses), rest)
 
 
 def _won(tape: Tape, nest: Nest, coordinates: Coordinates) -> bool:
@@ -373,9 +362,8 @@ def _started(tape: Tape, operation: Operation, own: Address, top: int) -> Iterat
     term = tape.value(own)
     uses = tuple(Use(target, tape.value(target), (), term, operands) for target in targets)
     total, rest = term * len(rows), term * (len(rows) - len(uses))
-    yield Feed(
-        nest.target, operation.phase, operation.layer, nest.rule, len(rows), total, uses, rest
-    )
+    made = operation.phase, operation.layer, nest.rule
+    yield Feed(nest.target, *made, len(rows), total, uses, rest)
 
 
 def _reads(tape: Tape, operand: Operand, own: Address) -> bool:

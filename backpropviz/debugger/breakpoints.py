@@ -102,7 +102,7 @@ class Seeker:
         except UserError as error:
             return str(error)
         if condition.is_impossible:
-            return f"No number can meet “{condition.text}”: it would never stop."
+            return f"No number can meet “{condition.expression.text}”: it would never stop."
         operations = self._operations(found)
         fit = [number for number in operations if self._can_be_asked(number, condition)]
         if operations and not fit:
@@ -151,16 +151,11 @@ class Seeker:
             return [BreakpointHit(start, Depth.TENSOR)]
         order = self.timeline.orders[operation]
         if order == 0:
-            return [
-                BreakpointHit(
-                    self.timeline.position(operation, nest.element_at(indices)), Depth.ELEMENT
-                )
-            ]
+            k = self.timeline.position(operation, nest.element_at(indices))
+            return [BreakpointHit(k, Depth.ELEMENT)]
         leaf = depths_of(nest, order)[-1]
-        return [
-            BreakpointHit(start + int(s), leaf)
-            for s in contributions(self.tape, nest, order, indices)
-        ]
+        steps = contributions(self.tape, nest, order, indices)
+        return [BreakpointHit(start + int(step), leaf) for step in steps]
 
     def _conditional(
         self, found: Breakpoint, condition: Condition, k: int
@@ -169,12 +164,11 @@ class Seeker:
         for operation in operations if self.forward else reversed(operations):
             start, stop = self.timeline.starts[operation], self.timeline.starts[operation + 1]
             first, last = (max(k, start), stop) if self.forward else (start, min(k + 1, stop))
-            if first < last:
-                hit = self._in_operation(
-                    operation, found.address, condition, first - start, last - start
-                )
-                if hit is not None:
-                    yield BreakpointHit(start + hit.k, hit.depth)
+            if first >= last:
+                continue
+            own = first - start, last - start
+            if hit := self._in_operation(operation, found.address, condition, *own):
+                yield BreakpointHit(start + hit.k, hit.depth)
 
     def _operations(self, found: Breakpoint) -> list[int]:
         if found.address is not None:
@@ -215,12 +209,9 @@ class Seeker:
         if condition.about_term:
             if nest.rule is NestRule.FUNCTION:
                 return None
-            met = [
-                BreakpointHit(step, leaf)
-                for step in search.terms_of(indices)
-                if start <= step < stop
-            ]
-            return self._first(met, start if self.forward else stop - 1)
+            met = [BreakpointHit(step, leaf) for step in search.terms_of(indices)]
+            inside = [hit for hit in met if start <= hit.k < stop]
+            return self._first(inside, start if self.forward else stop - 1)
         steps = contributions(self.tape, nest, order, indices)
         if not len(steps) or not search.is_met_by(indices):
             return None

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from backpropviz.debugger.breakpoints import Breakpoint, BreakpointHit, Seeker
-from backpropviz.debugger.state import SessionState, StopCause, StopReason, focus_block
+from backpropviz.debugger.session import SessionState, StopCause, StopReason, focus_block
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,
@@ -99,15 +99,10 @@ def shallower(timeline: Timeline, k: int, depth: Depth) -> Depth:
     return max((d for d in timeline.depths_at(k) if d < effective), default=effective)
 
 
-def _is_leaf(timeline: Timeline, k: int, depth: Depth) -> bool:
-    return deeper(timeline, k, depth) is timeline.effective_depth(k, depth)
-
-
-def _is_whole(timeline: Timeline, k: int, depth: Depth) -> bool:
-    return timeline.effective_depth(k, depth) is Depth.PASS
-
-
-def _leaf_sentence(timeline: Timeline, k: int) -> str:
+def _no_deeper(timeline: Timeline, k: int, depth: Depth) -> str:
+    """Why there is nothing below the effective depth; empty where there is."""
+    if deeper(timeline, k, depth) is not timeline.effective_depth(k, depth):
+        return ""
     target = timeline.nest(timeline.operation_at(k)).target.name
     leaf = timeline.depths_at(k)[-1]
     return {
@@ -138,19 +133,13 @@ class BackOver:
         return "" if state.has_begun else AT_START
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
-        if _is_first(on, state):
+        first = 0
+        if not state.show_absent and _is_at_terms(on.timeline, 0, state.depth):
+            first = next_present(on.timeline, on.tape, 0)
+        if state.k <= first:
             return state.at(0, StopReason.START)
         start, _ = on.timeline.block(state.k - 1, state.depth)
         return moved(on, state, start, forward=False)
-
-
-def _is_first(on: Pass, state: SessionState) -> bool:
-    """Whether no block that a step stops at lies before the focus."""
-    if state.k == 0:
-        return True
-    if state.show_absent or not _is_at_terms(on.timeline, 0, state.depth):
-        return False
-    return state.k <= next_present(on.timeline, on.tape, 0)
 
 
 @frozen
@@ -162,8 +151,8 @@ class Into:
             return AT_END
         if not state.has_begun:
             return ""
-        if _is_leaf(on.timeline, state.k, state.depth):
-            return _leaf_sentence(on.timeline, state.k)
+        if leaf := _no_deeper(on.timeline, state.k, state.depth):
+            return leaf
         depth = deeper(on.timeline, state.k, state.depth)
         if depth is Depth.TERM and not state.show_absent:
             stop = on.timeline.block(state.k, state.depth)[1]
@@ -182,9 +171,7 @@ class BackInto:
     def refusal(self, on: Pass, state: SessionState) -> str:
         if state.k == 0:
             return AT_START
-        if _is_leaf(on.timeline, state.k - 1, state.depth):
-            return _leaf_sentence(on.timeline, state.k - 1)
-        return ""
+        return _no_deeper(on.timeline, state.k - 1, state.depth)
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         depth = deeper(on.timeline, state.k - 1, state.depth)
@@ -201,7 +188,8 @@ class Out:
             return AT_END
         if not state.has_begun:
             return NOT_INSIDE
-        return WHOLE if _is_whole(on.timeline, state.k, state.depth) else ""
+        is_whole = on.timeline.effective_depth(state.k, state.depth) is Depth.PASS
+        return WHOLE if is_whole else ""
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         depth = shallower(on.timeline, state.k, state.depth)
@@ -215,7 +203,8 @@ class BackOut:
     def refusal(self, on: Pass, state: SessionState) -> str:
         if not state.has_begun:
             return AT_START
-        return WHOLE if _is_whole(on.timeline, _inside(on, state), state.depth) else ""
+        is_whole = on.timeline.effective_depth(_inside(on, state), state.depth) is Depth.PASS
+        return WHOLE if is_whole else ""
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         inside = _inside(on, state)
@@ -321,14 +310,11 @@ class GoToBlock:
 
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         depth = max(state.depth, self.depth)
-        return state.at(self._start(on, state, depth), StopReason.JUMP, depth)
-
-    def _start(self, on: Pass, state: SessionState, depth: Depth) -> int:
-        if self.k == on.timeline.steps:
-            return self.k
-        if state.show_absent:
-            return on.timeline.block(self.k, depth)[0]
-        return start_of_block(on.timeline, on.tape, self.k, depth)
+        if state.show_absent or self.k == on.timeline.steps:
+            start, _ = on.timeline.block(self.k, depth)
+        else:
+            start = start_of_block(on.timeline, on.tape, self.k, depth)
+        return state.at(start, StopReason.JUMP, depth)
 
 
 @frozen

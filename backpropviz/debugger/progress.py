@@ -8,11 +8,10 @@ from enum import Enum
 
 import numpy as np
 
-from backpropviz.debugger.state import SessionState, shown_position
+from backpropviz.debugger.session import SessionState, shown_position
 from backpropviz.debugger.timeline import (
     BlockFrame,
     Depth,
-    StepExtent,
     Timeline,
     axes_fixed,
     operation_of,
@@ -137,24 +136,20 @@ def call_stack(timeline: Timeline, k: int, depth: Depth) -> tuple[BlockFrame, ..
 def _frames(timeline: Timeline, k: int) -> Iterator[BlockFrame]:
     operation = timeline.operation_at(k)
     yield BlockFrame(Depth.PASS, "pass", 0, 1, 0, timeline.steps)
-    phase = _holding(timeline.phases, operation)
-    yield _frame(Depth.PHASE, phase.phase.value, phase, list(timeline.phases))
-    layer = _holding(timeline.layers, operation)
-    siblings = [e for e in timeline.layers if phase.first <= e.first < phase.last]
-    yield _frame(Depth.LAYER, layer.layer, layer, siblings)
-    tensor = timeline.tensors[operation]
+    around = 0, len(timeline.operations)
     name = timeline.nest(operation).target.name
-    yield _frame(Depth.TENSOR, name, tensor, list(timeline.tensors[layer.first : layer.last]))
+    for depth, extents in (
+        (Depth.PHASE, timeline.phases),
+        (Depth.LAYER, timeline.layers),
+        (Depth.TENSOR, timeline.tensors),
+    ):
+        siblings = [e for e in extents if around[0] <= e.first < around[1]]
+        here = next(e for e in siblings if e.first <= operation < e.last)
+        title = {Depth.PHASE: here.phase.value, Depth.LAYER: here.layer}.get(depth, name)
+        ordinal, total = siblings.index(here), len(siblings)
+        yield BlockFrame(depth, title, ordinal, total, here.start, here.stop)
+        around = here.first, here.last
     yield from _inner(timeline, k, operation)
-
-
-def _holding(extents: tuple[StepExtent, ...], operation: int) -> StepExtent:
-    return next(e for e in extents if e.first <= operation < e.last)
-
-
-def _frame(depth: Depth, name: str, extent: StepExtent, siblings: list[StepExtent]) -> BlockFrame:
-    ordinal = siblings.index(extent)
-    return BlockFrame(depth, name, ordinal, len(siblings), extent.start, extent.stop)
 
 
 def _inner(timeline: Timeline, k: int, operation: int) -> Iterator[BlockFrame]:
@@ -188,12 +183,10 @@ class Watched:
 
 def read_watches(timeline: Timeline, tape: Tape, state: SessionState) -> tuple[Watched, ...]:
     """Every watch, read after the focus."""
-    k = shown_position(timeline, state)
-    return tuple(Watched(address, _read(timeline, tape, k, address)) for address in state.watches)
-
-
-def _read(timeline: Timeline, tape: Tape, k: int, address: Address) -> ValueReading | None:
-    try:
-        return value_at(timeline, tape, k, address)
-    except UserError:
-        return None
+    k, found = shown_position(timeline, state), []
+    for address in state.watches:
+        try:
+            found.append(Watched(address, value_at(timeline, tape, k, address)))
+        except UserError:
+            found.append(Watched(address, None))
+    return tuple(found)

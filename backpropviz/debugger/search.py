@@ -121,19 +121,14 @@ _WORDS = Vocabulary(OF_TERM | {"value", *ascii_lowercase}, implied="value", is_o
 class Condition:
     """A test of each result, or of each term."""
 
-    text: str
     expression: Expression
     about_term: bool
 
     def on(self, tape: Mapping[Address, Array]) -> Condition:
-        """The same condition with the pass's own numbers in it.
-
-        Raises:
-            UserError: the pass has no such value, or several where one is compared.
-        """
+        """The same condition with the pass's own numbers in it."""
         if not any(isinstance(one, Read) for one in self.expression.program):
             return self
-        return Condition(self.text, folded(self.expression, tape), self.about_term)
+        return Condition(folded(self.expression, tape), self.about_term)
 
     @property
     def subject(self) -> str:
@@ -189,16 +184,12 @@ def parse_condition(text: str) -> Condition:
         raise expression.error("this speaks of no value and no term: name one of them.", 0)
     if not any(isinstance(one, Read) for one in expression.program):
         expression = folded(expression)
-    return Condition(text, expression, about_term)
+    return Condition(expression, about_term)
 
 
 _SLICE = 1 << 18
 """Terms compared at once."""
 _OPERANDS = ("a", "b")
-
-
-def _proceed() -> None:
-    """Nobody wants to interrupt."""
 
 
 @frozen(eq=False, slots=False)
@@ -213,7 +204,7 @@ class Search:
     order: int
     condition: Condition
     forward: bool
-    proceed: Callable[[], None] = _proceed
+    proceed: Callable[[], None] = lambda: None
 
     @property
     def loops(self) -> Loops:
@@ -264,11 +255,10 @@ class Search:
         while low < high:
             self.proceed()
             middle = (low + high) // 2
+            later = reached(self.tape, self.loops, middle + 1, self.loops.steps, cells)
             if self.forward:
-                later = reached(self.tape, self.loops, middle + 1, self.loops.steps, cells)
                 low, high = (low, middle) if (wanted & ~later).any() else (middle + 1, high)
             else:
-                later = reached(self.tape, self.loops, middle + 1, self.loops.steps, cells)
                 low, high = (middle + 1, high) if (wanted & later).any() else (low, middle)
         return low
 

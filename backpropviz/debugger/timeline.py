@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from backpropviz.engine.contraction import AxisRun, join, runs, runs_backwards, split
+from backpropviz.engine.contraction import join, runs, runs_backwards, split
 from backpropviz.engine.derivation import presence_of
 from backpropviz.engine.kinds.protocol import input_name
 from backpropviz.engine.nest import Coordinates, Loops, Nest, NestRule, Presence, Region, Values
@@ -160,11 +160,7 @@ class Timeline:
         return Timeline(self.operations, wish, overrides)
 
     def operation_at(self, k: int) -> int:
-        """The number of the operation that step k belongs to.
-
-        Raises:
-            IndexError: there is no step k.
-        """
+        """The number of the operation that step k belongs to."""
         if not 0 <= k < self.steps:
             raise IndexError(f"step {k} of {self.steps}")
         return bisect_right(self.starts, k) - 1
@@ -252,16 +248,10 @@ class Timeline:
     def _extents(self, key: Callable[[Operation], tuple[Phase, str]]) -> tuple[StepExtent, ...]:
         numbered = enumerate(self.operations)
         groups = ((k, list(g)) for k, g in groupby(numbered, key=lambda pair: key(pair[1])))
+        found = ((of, group[0][0], group[-1][0] + 1) for of, group in groups)
         return tuple(
-            StepExtent(
-                phase,
-                layer,
-                group[0][0],
-                group[-1][0] + 1,
-                self.starts[group[0][0]],
-                self.starts[group[-1][0] + 1],
-            )
-            for (phase, layer), group in groups
+            StepExtent(*of, first, last, self.starts[first], self.starts[last])
+            for of, first, last in found
         )
 
     def computed_by(self, array: Address) -> int | None:
@@ -331,19 +321,16 @@ def _within(timeline: Timeline, tape: Values, k: int, *, forward: bool) -> int |
     start, most = timeline.starts[operation], _FIRST
     step = k - start
     while 0 <= step < loops.steps:
-        run = _next_run(loops, step, most, forward=forward)
+        if forward:
+            run = next(runs(loops.sizes, step, loops.steps, most))
+        else:
+            run = next(runs_backwards(loops.sizes, 0, step + 1, most))
         found = np.flatnonzero(present(tape, nest, loops, run.region))
         if found.size:
             return start + run.start + int(found[0 if forward else -1])
         step = run.stop if forward else run.start - 1
         most = min(most * 8, _MOST)
     return None
-
-
-def _next_run(loops: Loops, step: int, most: int, *, forward: bool) -> AxisRun:
-    if forward:
-        return next(runs(loops.sizes, step, loops.steps, most))
-    return next(runs_backwards(loops.sizes, 0, step + 1, most))
 
 
 _NUMBER: Final = re.compile(r"(?:step\s+)?([0-9][0-9,]*)")
@@ -376,11 +363,9 @@ def operation_of(timeline: Timeline, tape: Tape, address: Address) -> int | None
     found = timeline.computed_by(own)
     if found is not None or not _is_residual(tape, own):
         return found
-    made = [
-        k
-        for k, o in enumerate(timeline.operations)
-        if o.layer == own.layer and o.phase in {Phase.FORWARD, Phase.LOSS}
-    ]
+    forward = {Phase.FORWARD, Phase.LOSS}
+    numbered = enumerate(timeline.operations)
+    made = [k for k, o in numbered if o.layer == own.layer and o.phase in forward]
     return made[-1] if made else None
 
 

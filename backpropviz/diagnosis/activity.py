@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from typing import ClassVar, Self
 
 import numpy as np
 
-from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive
-from backpropviz.diagnosis.rule import QUIET, Alert, Latch, PlacesRule, Rule, Severity
+from backpropviz.diagnosis.rule import Alert, LampRule, PlacesRule
 from backpropviz.diagnosis.thresholds import counted, listed, percent
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.kinds.activation import SATURATED
@@ -18,6 +17,63 @@ from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Address, Array
 from backpropviz.frozen import frozen
 
+
+def _none() -> Array:
+    return np.zeros(0, dtype=np.int64)
+
+
+@frozen(eq=False)
+class Inactive:
+    """Unit by unit: the first of the looks in a row that found it inactive, and their number.
+
+    Not every update is looked at. The layers lie one after the other, `sizes` units each.
+    """
+
+    iteration: int = 0
+    """The last update that was looked at."""
+    since: Array = field(default_factory=_none)
+    looks: Array = field(default_factory=_none)
+    sizes: tuple[int, ...] = ()
+
+    def after(
+        self,
+        iteration: int,
+        layers: Sequence[str],
+        activities: Mapping[str, Array],
+        most_active: float,
+    ) -> Inactive:
+        """After an update in which these shares of each unit's values were above 0."""
+        shares = [activities[layer] for layer in layers]
+        is_inactive = np.concatenate(shares) <= most_active
+        known = self.sizes or tuple(map(len, shares))
+        none = np.zeros(len(is_inactive), dtype=np.int64)
+        looks = ((self.looks if self.sizes else none) + 1) * is_inactive
+        since = np.where(looks == 1, iteration, self.since if self.sizes else none)
+        return Inactive(iteration, since, looks, known)
+
+    def is_dead(self, updates: int, looks: int) -> Array:
+        """Which units have been inactive for so many updates, of which so many were looked at."""
+        # The number of looks rules out the units that are active.
+        dead: Array = (self.looks >= max(looks, 1)) & (self.iteration - self.since + 1 >= updates)
+        return dead
+
+    def shares(self, is_dead: Array) -> tuple[float, ...]:
+        """The share of each layer's units that are marked."""
+        parts = (self.of_layer(is_dead, place) for place in range(len(self.sizes)))
+        return tuple(np.count_nonzero(part) / len(part) for part in parts)
+
+    def of_layer(self, every: Array, place: int) -> Array:
+        """The part of an array over all units that is of one layer."""
+        start = sum(self.sizes[:place])
+        return every[start : start + self.sizes[place]]
+
+    def updates(self) -> Array:
+        """For how many updates each unit has been inactive, as far as was looked."""
+        spans: Array = (self.iteration - self.since + 1) * (self.looks > 0)
+        return spans
+
+
+NOT_LOOKED = Inactive()
 _MILDER = 0.8
 """The share of a threshold below which an alert may end."""
 
@@ -74,45 +130,37 @@ class DeadReLU(PlacesRule):
         layers = enumerate(self.facts.rectifiers) if len(updates) else ()
         return {layer: self.inactive.of_layer(updates, place) for place, layer in layers}
 
-    @property
-    def alert(self) -> Alert | None:
-        if self.raised is None:
-            return None
+    def told(self, raised: int) -> Alert:
         layers = [self.facts.rectifiers[place] for place in self.lit]
-        layer, since = layers[0], self.raised - self.span + 1
+        layer, since = layers[0], raised - self.span + 1
         dead = self.of_first(self.is_dead)
-        noun, count = self.facts.unit_noun(layer), int(np.count_nonzero(dead))
+        axes, count = len(self.facts.shapes[layer]), int(np.count_nonzero(dead))
+        noun, part = ("map", "filter") if axes == 3 else ("unit", "row")
+        feeder = self.facts.feeders[layer]
+        if not feeder:
+            loss = "nothing behind them learns"
+        elif count == 1:
+            loss = f"the {part} of {feeder} behind this {noun} no longer learns"
+        else:
+            loss = f"the {count:,} {part}s of {feeder} behind these {noun}s no longer learn"
+        # The first value of the first dead channel, for the batch's first image.
+        look_at = Address(layer, "output", indices=(0, int(np.argmax(dead)), *(0,) * (axes - 1)))
         return Alert(
             "dead_relu",
-            Severity.WARNING,
             f"ReLU {layer}: {count} of {counted(len(dead), noun)} inactive for "
             f"{counted(self.span, 'update')} (threshold {percent(self.limits.dead_share)})",
             _evidence(since, layers),
-            _meaning_of_dead(self.facts.feeders[layer], noun, count),
+            f"Where a ReLU gives 0 its derivative is 0, so {loss}. The usual cause is an update "
+            "that was too large, or a bias far below 0.",
             ("dead_share", "dead_updates", "inactive_share", "dead_images"),
             since,
-            self.raised,
-            layer,
-            self.facts.element(layer, int(np.argmax(dead))),
+            raised,
+            look_at,
         )
 
     def of_first(self, every: Array) -> Array:
         """The part of an array over all units that is of the first layer of the alert."""
         return self.inactive.of_layer(every, self.lit[0])
-
-
-def _meaning_of_dead(feeder: str, noun: str, count: int) -> str:
-    part = "filter" if noun == "map" else "row"
-    if not feeder:
-        loss = "nothing behind them learns"
-    elif count == 1:
-        loss = f"the {part} of {feeder} behind this {noun} no longer learns"
-    else:
-        loss = f"the {count:,} {part}s of {feeder} behind these {noun}s no longer learn"
-    return (
-        f"Where a ReLU gives 0 its derivative is 0, so {loss}. The usual cause is an update that "
-        "was too large, or a bias far below 0."
-    )
 
 
 def _evidence(since: int, layers: list[str]) -> str:
@@ -145,15 +193,11 @@ class Saturation(PlacesRule):
             patience=1 + math.ceil((self.limits.saturated_updates - 1) / spacing),
         )
 
-    @property
-    def alert(self) -> Alert | None:
-        if self.raised is None:
-            return None
+    def told(self, raised: int) -> Alert:
         layers = [self.facts.squashers[place] for place in self.lit]
         layer, share = layers[0], self.values[self.lit[0]]
         return Alert(
             "saturation",
-            Severity.WARNING,
             f"{layer}: {percent(share)} of its values are saturated "
             f"(threshold {percent(self.limits.saturated_share)})",
             f"{_evidence(self.since, layers)} Saturated: in the outer "
@@ -163,8 +207,7 @@ class Saturation(PlacesRule):
             "normalization or ReLU help.",
             ("saturated_share", "saturated_updates"),
             self.since,
-            self.raised,
-            layer,
+            raised,
             Address(layer, "output").grad,
         )
 
@@ -183,13 +226,12 @@ _BY_CHANCE = 0.1
 
 
 @frozen(eq=False)
-class Collapsed(Rule):
+class Collapsed(LampRule):
     """Nearly all validation images get the same answer."""
 
     name: ClassVar[str] = "same answer"
     answer: int = 0
     share: float = 0.0
-    latch: Latch = QUIET
     has_rows: bool = False
 
     @property
@@ -212,18 +254,11 @@ class Collapsed(Rule):
         )
         return replace(self, answer=answer, share=share, latch=latch, has_rows=True)
 
-    @property
-    def is_raised(self) -> bool:
-        return self.latch.is_raised
-
-    @property
-    def alert(self) -> Alert | None:
-        if self.latch.raised is None:
-            return None
-        name = self.facts.class_name(self.answer)
+    def told(self, raised: int) -> Alert:
+        names, answer = self.facts.class_names, self.answer
+        name = names[answer] if answer < len(names) else str(answer)
         return Alert(
             "collapsed",
-            Severity.WARNING,
             f"{percent(self.share)} of the validation images are answered “{name}” "
             f"(threshold {percent(self.limits.collapsed_share)})",
             f"In the last {counted(self.latch.bad, 'validation')}, since update "
@@ -232,8 +267,7 @@ class Collapsed(Rule):
             "one class so frequent that naming it always is cheap.",
             ("collapsed_share", "collapsed_validations"),
             self.latch.first,
-            self.latch.raised,
-            self.facts.output,
+            raised,
             Address(self.facts.output, "output"),
         )
 
@@ -247,8 +281,7 @@ class Symmetry(PlacesRule):
     @property
     def places(self) -> tuple[int, ...]:
         """The tensors that have more than one filter."""
-        marks = zip(self.facts.is_weight, self.facts.filters, strict=True)
-        return tuple(k for k, (is_weight, count) in enumerate(marks) if is_weight and count > 1)
+        return tuple(k for k in self.facts.weights if self.facts.filters[k] > 1)
 
     @property
     def applies(self) -> bool:
@@ -268,27 +301,21 @@ class Symmetry(PlacesRule):
             patience=1,
         )
 
-    @property
-    def alert(self) -> Alert | None:
-        if self.raised is None:
-            return None
+    def told(self, raised: int) -> Alert:
         tensors = [self.facts.tensors[self.places[place]] for place in self.lit]
         where, count = tensors[0], self.facts.filters[self.places[self.lit[0]]]
         copies = round(self.values[self.lit[0]] * count)
-        names = f" In all: {listed([str(t) for t in tensors])}." if len(tensors) > 1 else ""
         return Alert(
             "symmetry",
-            Severity.WARNING,
             f"{where}: {copies} of its {count} filters are copies of another "
             f"(threshold {percent(self.limits.equal_share)})",
-            f"Since update {self.since:,}.{names}",
+            self.evidence(tensors),
             "Equal filters see the same and, where what follows treats them alike, get the same "
             "gradient: they stay equal but for rounding, and the layer is no better than with one. "
             "Start from random weights.",
             ("equal_share",),
             self.since,
-            self.raised,
-            where.layer,
+            raised,
             where.grad,
         )
 

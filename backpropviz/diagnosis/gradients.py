@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from itertools import compress
 from typing import ClassVar, Self
 
 from backpropviz.diagnosis.rule import Alert, PlacesRule, Severity
-from backpropviz.diagnosis.thresholds import counted, listed, number
+from backpropviz.diagnosis.thresholds import number
 from backpropviz.engine.training.history import Measured
-from backpropviz.engine.value import Address
 from backpropviz.frozen import frozen
 
 _MILDER = 2
@@ -29,20 +27,13 @@ class Vanishing(PlacesRule):
     name: ClassVar[str] = "vanishing"
     first_loss: float = math.nan
 
-    @property
-    def weights(self) -> tuple[int, ...]:
-        """The tensors that count: a bias before a normalization has the gradient 0 by right."""
-        return tuple(k for k, is_weight in enumerate(self.facts.is_weight) if is_weight)
-
     def after(self, row: Measured) -> Self:
         known = self if not math.isnan(self.first_loss) else replace(self, first_loss=row.loss)
         limit = self.limits.vanishing_rms
         is_learned = row.loss <= _LEARNED * known.first_loss
-        values = [
-            row.gradient_norms[k] / math.sqrt(self.facts.sizes[k])
-            for k, is_weight in enumerate(self.facts.is_weight)
-            if is_weight
-        ]
+        # Of the weights alone: a bias before a normalization has the gradient 0 by right.
+        norms, sizes = row.gradient_norms, self.facts.sizes
+        values = [norms[k] / math.sqrt(sizes[k]) for k in self.facts.weights]
         return known.judged(
             row.iteration,
             values,
@@ -51,45 +42,33 @@ class Vanishing(PlacesRule):
             self.limits.vanishing_updates,
         )
 
-    @property
-    def alert(self) -> Alert | None:
-        if self.raised is None:
-            return None
-        tensors = [self.facts.tensors[self.weights[place]] for place in self.lit]
+    def told(self, raised: int) -> Alert:
+        tensors = [self.facts.tensors[self.facts.weights[place]] for place in self.lit]
         values = [self.values[place] for place in self.lit]
         least = min(range(len(values)), key=values.__getitem__)
         where, limit = tensors[least], number(self.limits.vanishing_rms)
         shown = f"{number(values[least])} in root mean square" if values[least] else "exactly 0"
         return Alert(
             "vanishing",
-            Severity.WARNING,
             f"Gradient of {where} vanishes: {shown} (threshold {limit})",
-            _evidence(self.since, self.limits.vanishing_updates, tensors),
-            _meaning_of_vanishing(where, is_zero=not values[least]),
+            self.evidence(tensors, self.limits.vanishing_updates),
+            _SMALL if values[least] else _NONE.format(layer=where.layer),
             ("vanishing_rms", "vanishing_updates"),
             self.since,
-            self.raised,
-            where.layer,
+            raised,
             where.grad,
         )
 
 
-def _meaning_of_vanishing(where: Address, *, is_zero: bool) -> str:
-    if is_zero:
-        return (
-            f"No gradient reaches {where.layer} at all, so it does not learn: behind it every path "
-            "is cut, by ReLUs that give 0 or by saturated units."
-        )
-    return (
-        "On its way back the gradient is multiplied by each layer's slope and weights; where these "
-        "are small, early layers learn nothing. ReLU for sigmoid, weights that start larger, "
-        "normalization or residual joins keep it up."
-    )
-
-
-def _evidence(since: int, updates: int, tensors: list[Address]) -> str:
-    also = f" In all: {listed([str(tensor) for tensor in tensors])}." if len(tensors) > 1 else ""
-    return f"Since update {since:,}, for at least {counted(updates, 'update')}.{also}"
+_NONE = (
+    "No gradient reaches {layer} at all, so it does not learn: behind it every path is cut, by "
+    "ReLUs that give 0 or by saturated units."
+)
+_SMALL = (
+    "On its way back the gradient is multiplied by each layer's slope and weights; where these are "
+    "small, early layers learn nothing. ReLU for sigmoid, weights that start larger, normalization "
+    "or residual joins keep it up."
+)
 
 
 @frozen(eq=False)
@@ -114,38 +93,29 @@ class Exploding(PlacesRule):
         )
         if after is self:
             return self
-        before = self.peak if self.is_raised else 0.0
+        before = 0.0 if self.raised is None else self.peak
         finite = [norm if math.isfinite(norm) else 0.0 for norm in row.gradient_norms]
         peak = max(finite)
         if peak <= before:
             return after
         return replace(after, peak=peak, peak_place=finite.index(peak), peak_at=row.iteration)
 
-    @property
-    def alert(self) -> Alert | None:
-        if self.raised is None:
-            return None
+    def told(self, raised: int) -> Alert:
         where = self.facts.tensors[self.peak_place]
-        tensors = [str(self.facts.tensors[place]) for place in self.lit]
-        also = f" In all: {listed(tensors)}." if len(tensors) > 1 else ""
         return Alert(
             "exploding",
-            Severity.ERROR,
             f"Gradient of {where} explodes: norm {number(self.peak)} at update {self.peak_at:,} "
             f"(threshold {number(self.limits.exploding_norm)})",
-            f"Since update {self.since:,}.{also}",
+            self.evidence([self.facts.tensors[place] for place in self.lit]),
             "The next update is this gradient times the learning rate, so it may throw the weights "
             "far away. A lower learning rate, smaller starting weights or images scaled to about "
             "−1 … 1 help.",
             ("exploding_norm",),
             self.since,
-            self.raised,
-            where.layer,
+            raised,
             where.grad,
+            severity=Severity.ERROR,
         )
-
-
-"""How far on the good side of a bound a ratio must lie before an alert ends."""
 
 
 @frozen(eq=False)
@@ -160,35 +130,28 @@ class Ratio(PlacesRule):
             return self
         return self.judged(
             row.iteration,
-            tuple(compress(row.ratios, self.facts.is_weight)),
+            [row.ratios[k] for k in self.facts.weights],
             lambda ratio: ratio < low or high < ratio < math.inf,
             lambda ratio: _MILDER * low < ratio < high / _MILDER,
             self.limits.ratio_updates,
         )
 
-    @property
-    def alert(self) -> Alert | None:
-        if self.raised is None:
-            return None
-        weights = [k for k, is_weight in enumerate(self.facts.is_weight) if is_weight]
-        tensors = [self.facts.tensors[weights[place]] for place in self.lit]
+    def told(self, raised: int) -> Alert:
+        tensors = [self.facts.tensors[self.facts.weights[place]] for place in self.lit]
         values = [self.values[place] for place in self.lit]
         low, high = self.limits.ratio_low, self.limits.ratio_high
         is_high = max(values) > high / _MILDER
         place = values.index(max(values) if is_high else min(values))
-        where, updates = tensors[place], counted(self.limits.ratio_updates, "update")
-        names = f" In all: {listed([str(t) for t in tensors])}." if len(tensors) > 1 else ""
+        where = tensors[place]
         return Alert(
             "ratio",
-            Severity.WARNING,
             f"Update / weight of {where}: {number(values[place])} "
             f"(threshold {number(high if is_high else low)})",
-            f"Since update {self.since:,}, for at least {updates}.{names}",
+            self.evidence(tensors, self.limits.ratio_updates),
             _TOO_LARGE if is_high else _TOO_SMALL,
             ("ratio_high" if is_high else "ratio_low", "ratio_updates"),
             self.since,
-            self.raised,
-            where.layer,
+            raised,
             where.of("step"),
         )
 

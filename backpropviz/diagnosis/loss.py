@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import ClassVar, Self
 
-from backpropviz.diagnosis.rule import QUIET, Alert, Latch, Rule, Severity
+from backpropviz.diagnosis.rule import Alert, DataRule, LampRule, Rule, Severity
 from backpropviz.diagnosis.thresholds import counted, listed, number, percent
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS
 from backpropviz.engine.training.history import Measured, Validated
@@ -24,7 +24,7 @@ def smoothed(before: float, loss: float, updates: int = SMOOTHED_OVER) -> float:
 
 
 @frozen(eq=False)
-class Flat(Rule):
+class Flat(LampRule):
     """The smoothed loss has reached no new low for many updates."""
 
     name: ClassVar[str] = "loss flat"
@@ -32,7 +32,6 @@ class Flat(Rule):
     first: float = math.nan
     best: float = math.inf
     best_at: int = 0
-    latch: Latch = QUIET
 
     def after(self, row: Measured) -> Self:
         if not math.isfinite(row.loss):
@@ -48,18 +47,10 @@ class Flat(Rule):
         )
         return replace(self, level=level, first=first, best=best, best_at=best_at, latch=latch)
 
-    @property
-    def is_raised(self) -> bool:
-        return self.latch.is_raised
-
-    @property
-    def alert(self) -> Alert | None:
-        if self.latch.raised is None:
-            return None
+    def told(self, raised: int) -> Alert:
         updates = counted(self.limits.flat_updates, "update")
         return Alert(
             "flat",
-            Severity.NOTE,
             f"Loss has not fallen for {updates}: lowest {number(self.best)} at update "
             f"{self.best_at:,}",
             f"Smoothed over {SMOOTHED_OVER} updates; a fall by "
@@ -69,14 +60,14 @@ class Flat(Rule):
             "ratio tells which.",
             ("flat_updates", "flat_decrease"),
             self.best_at,
-            self.latch.raised,
-            "loss",
+            raised,
             LOSS,
+            severity=Severity.NOTE,
         )
 
 
 @frozen(eq=False)
-class Overfitting(Rule):
+class Overfitting(LampRule):
     """The validation loss rises while the training loss goes on falling."""
 
     name: ClassVar[str] = "overfitting"
@@ -85,7 +76,6 @@ class Overfitting(Rule):
     best_at: int = 0
     level_at_best: float = math.nan
     last: float = math.nan
-    latch: Latch = QUIET
     has_rows: bool = False
 
     @property
@@ -118,17 +108,9 @@ class Overfitting(Rule):
         )
         return replace(seen, latch=latch)
 
-    @property
-    def is_raised(self) -> bool:
-        return self.latch.is_raised
-
-    @property
-    def alert(self) -> Alert | None:
-        if self.latch.raised is None:
-            return None
+    def told(self, raised: int) -> Alert:
         return Alert(
             "overfitting",
-            Severity.WARNING,
             f"Overfitting: validation loss {number(self.last)}, lowest {number(self.best)} at "
             f"update {self.best_at:,} (threshold +{percent(self.limits.overfit_rise)})",
             f"Meanwhile the training loss went from {number(self.level_at_best)} to "
@@ -138,8 +120,7 @@ class Overfitting(Rule):
             "validation loss help.",
             ("overfit_rise", "overfit_validations"),
             self.latch.first,
-            self.latch.raised,
-            "loss",
+            raised,
             LOSS,
         )
 
@@ -149,7 +130,7 @@ class NotFinite(Rule):
     """A number is NaN or infinite; the run has stopped before it is taken."""
 
     name: ClassVar[str] = "NaN or infinity"
-    found_at: int | None = None
+    raised: int | None = None
     what: tuple[str, ...] = ()
     look: Address | None = None
     origin: str = ""
@@ -159,37 +140,25 @@ class NotFinite(Rule):
         found = not_finite(row, self.facts.tensors)
         if found:
             return self.found(row.iteration, found)
-        return replace(self, found_at=None) if self.is_raised else self
+        return self if self.raised is None else replace(self, raised=None)
 
     def found(self, iteration: int, what: tuple[str, ...]) -> Self:
         """An update that made something that is not finite."""
-        return replace(self, found_at=iteration, what=what, look=None, origin="")
+        return replace(self, raised=iteration, what=what, look=None, origin="")
 
-    def located(self, look: Address | None, origin: str) -> Self:
-        """The same, once the operation is known that made the first bad value."""
-        return replace(self, look=look, origin=origin)
-
-    @property
-    def is_raised(self) -> bool:
-        return self.found_at is not None
-
-    @property
-    def alert(self) -> Alert | None:
-        if self.found_at is None:
-            return None
+    def told(self, raised: int) -> Alert:
         return Alert(
             "not_finite",
-            Severity.ERROR,
-            f"Not finite at update {self.found_at:,}: {listed(self.what)}",
+            f"Not finite at update {raised:,}: {listed(self.what)}",
             self.origin or "The debugger leads to the operation that made the first bad value.",
             "From one such value on, all that is computed with it is lost. The update was not "
             "taken, so the weights before it are intact. Usual causes: a bad image, too high a "
             "learning rate, the logarithm of 0 or a division by 0.",
             (),
-            self.found_at,
-            self.found_at,
-            self.look.layer if self.look is not None else "",
+            raised,
+            raised,
             self.look or LOSS,
+            severity=Severity.ERROR,
         )
 
 
@@ -207,11 +176,10 @@ def not_finite(row: Measured, tensors: tuple[Address, ...]) -> tuple[str, ...]:
 
 
 @frozen(eq=False)
-class DoubledActivation(Rule):
+class DoubledActivation(DataRule):
     """The last layer applies an activation that the loss applies itself."""
 
     name: ClassVar[str] = "activation applied twice"
-    can_pause: ClassVar[bool] = False
     last: float = math.nan
     """The loss of the newest update."""
 
@@ -222,12 +190,7 @@ class DoubledActivation(Rule):
     def after(self, row: Measured) -> Self:
         return replace(self, last=row.loss) if self.applies else self
 
-    @property
-    def is_raised(self) -> bool:
-        return self.applies
-
-    @property
-    def alert(self) -> Alert | None:
+    def told(self, raised: int) -> Alert | None:
         found = self.facts.doubled
         if found is None:
             return None
@@ -235,7 +198,6 @@ class DoubledActivation(Rule):
         least = found.least_loss(math.prod(self.facts.shapes[self.facts.output]))
         return Alert(
             "doubled",
-            Severity.WARNING,
             f"Applied twice: {found.activation}, by {found.layer} and by the loss",
             f"However right the answers are, a sample’s loss stays above {least}.{now}",
             f"{found.loss.capitalize()} takes the numbers before the {found.activation} and "
@@ -244,30 +206,23 @@ class DoubledActivation(Rule):
             "the same.",
             (),
             0,
-            0,
-            found.layer,
-            self.facts.output_of(found.layer),
+            raised,
+            Address(found.layer, "output"),
         )
 
 
 @frozen(eq=False)
-class Unbalanced(Rule):
+class Unbalanced(DataRule):
     """Some classes have many more training images than others."""
 
     name: ClassVar[str] = "unbalanced classes"
-    can_pause: ClassVar[bool] = False
 
     @property
     def applies(self) -> bool:
         images = self.facts.images
         return images is not None and len(images.class_counts) > 1
 
-    @property
-    def is_raised(self) -> bool:
-        return self.alert is not None
-
-    @property
-    def alert(self) -> Alert | None:
+    def told(self, raised: int) -> Alert | None:
         images = self.facts.images
         if images is None or len(images.class_counts) < 2:
             return None
@@ -281,7 +236,6 @@ class Unbalanced(Rule):
             return None
         return Alert(
             "unbalanced",
-            Severity.NOTE,
             f"Unbalanced classes: {counts[most]:,} images of “{most}”, {counts[rarest]:,} of "
             f"“{rarest}” (threshold {number(self.limits.class_imbalance)} times)",
             f"{images.count:,} training images in {len(counts)} classes.",
@@ -290,60 +244,44 @@ class Unbalanced(Rule):
             "confusion matrix help.",
             ("class_imbalance",),
             0,
-            0,
+            raised,
+            severity=Severity.NOTE,
         )
 
 
 @frozen(eq=False)
-class Unnormalized(Rule):
+class Unnormalized(DataRule):
     """The values of the images lie far from 0, or are spread too far or too little."""
 
     name: ClassVar[str] = "unnormalized input"
-    can_pause: ClassVar[bool] = False
 
     @property
     def applies(self) -> bool:
         return self.facts.images is not None
 
-    @property
-    def is_raised(self) -> bool:
-        return self.alert is not None
-
-    @property
-    def alert(self) -> Alert | None:
-        images = self.facts.images
-        found = self._found()
-        if images is None or not found:
+    def told(self, raised: int) -> Alert | None:
+        images, limits = self.facts.images, self.limits
+        if images is None:
             return None
-        text, threshold = found
+        spread, offset = images.deviation, abs(images.mean)
+        if spread > limits.input_spread_high:
+            text, threshold = f"deviation {number(spread)}", "input_spread_high"
+        elif spread < limits.input_spread_low:
+            text, threshold = f"deviation {number(spread)}", "input_spread_low"
+        elif offset > limits.input_offset * spread:
+            text, threshold = f"mean {number(offset / spread)} deviations from 0", "input_offset"
+        else:
+            return None
+        bound = number(getattr(limits, threshold))
         return Alert(
             "unnormalized",
-            Severity.WARNING,
-            f"Unnormalized input: {text}",
+            f"Unnormalized input: {text} (threshold {bound})",
             f"Mean {number(images.mean)}, standard deviation {number(images.deviation)} over "
             f"{images.count:,} training images.",
             "A layer's gradient is multiplied by what comes in, so values far from about −1 … 1 "
             "make it explode or vanish. Scale the pixels to 0 … 1, or to mean 0 and deviation 1.",
             (threshold,),
             0,
-            0,
-            look_at=IMAGE,
+            raised,
+            IMAGE,
         )
-
-    def _found(self) -> tuple[str, str] | None:
-        images, limits = self.facts.images, self.limits
-        if images is None:
-            return None
-        spread, offset = images.deviation, abs(images.mean)
-        if spread > limits.input_spread_high:
-            bound = number(limits.input_spread_high)
-            return f"deviation {number(spread)} (threshold {bound})", "input_spread_high"
-        if spread < limits.input_spread_low:
-            bound = number(limits.input_spread_low)
-            return f"deviation {number(spread)} (threshold {bound})", "input_spread_low"
-        if offset > limits.input_offset * spread:
-            bound = number(limits.input_offset)
-            return f"mean {number(offset / spread)} deviations from 0 (threshold {bound})", (
-                "input_offset"
-            )
-        return None

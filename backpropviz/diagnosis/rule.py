@@ -1,19 +1,108 @@
-"""Rules of the diagnosis: what one says, its lamps, and what it remembers of the run."""
+"""Rules of the diagnosis: what they need to know of a run, what one says, and its lamps."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from typing import ClassVar, Self
 
-from backpropviz.diagnosis.facts import RunFacts
-from backpropviz.diagnosis.thresholds import Thresholds
+import numpy as np
+
+from backpropviz.diagnosis.thresholds import Thresholds, counted, listed
+from backpropviz.engine.architecture.draft import Doubled, doubled
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.training.history import Measured, Validated
-from backpropviz.engine.value import Address
+from backpropviz.engine.network import IMAGE_NAME, Network, Node
+from backpropviz.engine.training.history import Measured, Validated, activation_layers, tensors_of
+from backpropviz.engine.training.samples import Dataset
+from backpropviz.engine.value import Address, Shape
 from backpropviz.frozen import frozen
+
+
+@frozen
+class ImageFacts:
+    """The training images: how many, of which classes, and how their values are spread."""
+
+    count: int
+    class_counts: Mapping[str, int]
+    """Empty for a regression."""
+    mean: float
+    deviation: float
+
+
+@frozen(eq=False)
+class RunFacts:
+    """The parts of a network that can go wrong, and the images where they are known."""
+
+    tensors: tuple[Address, ...]
+    """In the order of what is measured."""
+    sizes: tuple[int, ...]
+    is_weight: tuple[bool, ...]
+    """Whether a tensor is more than one number a channel: biases start at 0, so no ratio."""
+    filters: tuple[int, ...]
+    """The length of each tensor's first axis."""
+    rectifiers: tuple[str, ...]
+    squashers: tuple[str, ...]
+    shapes: Mapping[str, Shape]
+    feeders: Mapping[str, str]
+    """The nearest layer with weights before an activation; empty where there is none."""
+    output: str
+    doubled: Doubled | None = None
+    """An activation before the loss that the loss applies itself."""
+    class_names: tuple[str, ...] = ()
+    images: ImageFacts | None = None
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """The places of the weights among the tensors."""
+        return tuple(k for k, is_weight in enumerate(self.is_weight) if is_weight)
+
+
+def facts_of(network: Network, dataset: Dataset | None = None) -> RunFacts:
+    """What is to be known of a run; the images are read once."""
+    tensors = tensors_of(network)
+    shapes = [network.parameter_shapes(network.by_name[a.layer])[a.quantity] for a in tensors]
+    activations = [network.by_name[name] for name in activation_layers(network)]
+    return RunFacts(
+        tensors,
+        tuple(math.prod(shape) for shape in shapes),
+        tuple(len(shape) > 1 for shape in shapes),
+        tuple(shape[0] if shape else 1 for shape in shapes),
+        tuple(node.name for node in activations if node.layer.about.can_die),
+        tuple(node.name for node in activations if node.layer.about.can_saturate),
+        network.shapes,
+        {node.name: _feeder(network, node) for node in activations},
+        network.output,
+        doubled(network.nodes, network.loss),
+        () if dataset is None else dataset.class_names,
+        None if dataset is None else _images(dataset),
+    )
+
+
+def _feeder(network: Network, node: Node) -> str:
+    source = node.inputs[0]
+    while source != IMAGE_NAME:
+        before = network.by_name[source]
+        if any(len(shape) > 1 for shape in network.parameter_shapes(before).values()):
+            return source
+        source = before.inputs[0]
+    return ""
+
+
+def _images(dataset: Dataset) -> ImageFacts:
+    images, targets, names = dataset.training.images, dataset.training.targets, dataset.class_names
+    mean = float(images.mean(dtype=np.float64))
+    # In float64 without a copy of all images: E[x²] − E[x]² would lose the digits of a far mean.
+    squares = math.fsum(
+        float(away @ away) for away in (i.astype(np.float64).ravel() - mean for i in images)
+    )
+    counts: dict[str, int] = {}
+    if names and targets.ndim == 1:
+        found = np.bincount(targets.astype(np.int64), minlength=len(names))
+        counts = dict(zip(names, found.tolist(), strict=False))
+    return ImageFacts(len(images), counts, mean, math.sqrt(squares / images.size))
 
 
 class Severity(IntEnum):
@@ -29,7 +118,6 @@ class Alert:
     """One finding of one rule; `until` is None while it lasts."""
 
     rule: str
-    severity: Severity
     title: str
     """What was seen, with its numbers and the threshold."""
     evidence: str
@@ -42,8 +130,8 @@ class Alert:
     """The first update that showed it; 0: it was so before the first."""
     raised: int
     """The update at which the rule was sure of it."""
-    layer: str = ""
     look_at: Address | None = None
+    severity: Severity = Severity.WARNING
     until: int | None = None
 
     @property
@@ -96,7 +184,6 @@ class Rule(ABC):
 
     name: ClassVar[str]
     """What it looks for, in a few words."""
-
     can_pause: ClassVar[bool] = True
     """Whether it can begin to be met while the network trains."""
 
@@ -130,13 +217,39 @@ class Rule(ABC):
 
     @property
     @abstractmethod
-    def is_raised(self) -> bool:
-        """Whether there is an alert."""
+    def raised(self) -> int | None:
+        """The update at which the rule was sure that it is met; None: it is not."""
+
+    @abstractmethod
+    def told(self, raised: int) -> Alert | None:
+        """What is to be said while it is met."""
 
     @property
-    @abstractmethod
     def alert(self) -> Alert | None:
         """What is to be said now."""
+        return None if self.raised is None else self.told(self.raised)
+
+
+@frozen(eq=False)
+class DataRule(Rule):
+    """A rule about what is known before the first update; 0 is when it was raised."""
+
+    can_pause: ClassVar[bool] = False
+
+    @property
+    def raised(self) -> int | None:
+        return None if self.told(0) is None else 0
+
+
+@frozen(eq=False)
+class LampRule(Rule):
+    """A rule about the run as a whole, with one lamp."""
+
+    latch: Latch = QUIET
+
+    @property
+    def raised(self) -> int | None:
+        return self.latch.raised
 
 
 @frozen(eq=False)
@@ -187,9 +300,11 @@ class PlacesRule(Rule):
             since, raised = min(latch.first for latch in lit), iteration
         return replace(self, latches=latches, values=tuple(values), since=since, raised=raised)
 
-    @property
-    def is_raised(self) -> bool:
-        return self.raised is not None
+    def evidence(self, places: Sequence[Address], updates: int = 0) -> str:
+        """Since when, for how many updates at least, and where in all."""
+        lasted = f", for at least {counted(updates, 'update')}" if updates else ""
+        others = f" In all: {listed([str(one) for one in places])}." if len(places) > 1 else ""
+        return f"Since update {self.since:,}{lasted}.{others}"
 
     @property
     def lit(self) -> tuple[int, ...]:

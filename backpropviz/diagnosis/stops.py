@@ -1,16 +1,19 @@
-"""Stops in training: conditions that are set before a run or while it goes."""
+"""Stops in training: goals and conditions that a person sets, before a run or while it goes.
+
+What goes wrong in any run is found by rules, which may pause it, too; a stop has bounds of its own.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from itertools import compress
 from types import MappingProxyType
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
-from backpropviz.diagnosis.facts import NOT_LOOKED, Inactive, RunFacts
-from backpropviz.diagnosis.loss import SMOOTHED_OVER, not_finite, smoothed
+from backpropviz.diagnosis.activity import NOT_LOOKED, Inactive
+from backpropviz.diagnosis.loss import SMOOTHED_OVER, smoothed
+from backpropviz.diagnosis.rule import RunFacts
 from backpropviz.diagnosis.thresholds import DEFAULTS, counted, listed, number, percent
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.kinds.protocol import LOSS
@@ -18,49 +21,6 @@ from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
-
-
-@frozen
-class Met:
-    """A condition holds: why, and where in that update to look."""
-
-    sentence: str
-    look_at: Address | None = None
-
-
-@frozen(eq=False)
-class Memory:
-    """What a condition remembers from one update to the next; each uses what it needs."""
-
-    met: Met | None = None
-    count: int = 0
-    level: float = math.nan
-    start: float = math.nan
-    inactive: Inactive = NOT_LOOKED
-
-
-NO_MEMORY = Memory()
-
-
-class Stop(Protocol):
-    """A condition. Its functions are pure: the memory goes in and comes out."""
-
-    kind: ClassVar[str]
-    """Its name in a run file."""
-    title: ClassVar[str]
-    """What a menu calls it."""
-
-    @property
-    def enabled(self) -> bool:
-        """Whether it is looked at."""
-
-    @property
-    def words(self) -> str:
-        """The condition as a clause: `the loss is below 0.1`."""
-
-    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory: ...
-
-    def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory: ...
 
 
 @frozen
@@ -72,59 +32,63 @@ class Stopped:
     look_at: Address | None = None
 
 
-@frozen
-class StopCondition:
-    """What all conditions share: they can be switched off, and most look at one kind of row."""
+@frozen(eq=False)
+class Memory:
+    """What a condition remembers from one update to the next; each uses what it needs."""
 
+    met: Stopped | None = None
+    count: int = 0
+    level: float = math.nan
+    start: float = math.nan
+    inactive: Inactive = NOT_LOOKED
+
+
+@frozen
+class Stop:
+    """A condition. Its functions are pure: the memory goes in and comes out."""
+
+    kind: ClassVar[str]
+    """Its name in a run file."""
+    title: ClassVar[str]
+    """What a menu calls it."""
     enabled: bool = setting(Setting("Enabled"), default=True)
 
+    @property
+    def words(self) -> str:
+        """The condition as a clause: `the loss is below 0.1`."""
+        raise NotImplementedError
+
     def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
-        """Nothing is seen in an update."""
+        """What is remembered after an update."""
         return memory
 
     def validated(self, facts: RunFacts, memory: Memory, row: Validated) -> Memory:
-        """Nothing is seen in a validation."""
+        """What is remembered after a validation."""
         return memory
 
 
-def check_number(name: str, value: float, low: float, high: float = math.inf) -> None:
-    """Refuse a number out of a range, in words."""
-    if not low <= value <= high:
-        bound = f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
-        raise UserError(f"{name} = {value:g} must be {bound}.")
-
-
-def check_positive(name: str, value: float) -> None:
-    """Refuse 0, what is below it, and what is not finite, in words."""
+def _check_positive(name: str, value: float, most: float = math.inf) -> None:
     if not 0 < value < math.inf:
         raise UserError(f"{name} = {value:g} must be a number above 0.")
+    if value > most:
+        raise UserError(f"{name} = {value:g} must be 0 to {most:g}.")
 
 
 @frozen
-class NotFiniteStop(StopCondition):
-    """Loss, a gradient or an update is NaN or infinite; a run cannot go on past that."""
+class NotFiniteStop(Stop):
+    """Loss, a gradient or an update is NaN or infinite; the guard always stops a run there."""
 
     kind: ClassVar[str] = "not_finite"
     title: ClassVar[str] = "Not finite"
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         return "a loss, gradient or weight is NaN or infinite"
-
-    def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
-        found = not_finite(row, facts.tensors)
-        sentence = f"Not finite at update {row.iteration:,}: {listed(found)}."
-        return replace(memory, met=Met(sentence, LOSS) if found else None)
 
 
 @frozen
-class LossRises(StopCondition):
-    """The loss has risen so many times in a row.
-
-    Raises:
-        UserError: `times` is no whole number of at least 1.
-    """
+class LossRises(Stop):
+    """The loss has risen so many times in a row."""
 
     kind: ClassVar[str] = "loss_rises"
     title: ClassVar[str] = "Loss rises"
@@ -136,7 +100,6 @@ class LossRises(StopCondition):
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         return f"the {_noun(self.of)} rises {counted(self.times, 'time')} in a row"
 
     def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
@@ -146,7 +109,8 @@ class LossRises(StopCondition):
         start = memory.start if count > 1 else before
         met = None
         if count >= self.times:
-            met = Met(
+            met = Stopped(
+                row.iteration,
                 f"The {_noun(self.of)} rose {counted(count, 'time')} in a row, from "
                 f"{number(start)} to {number(level)} at update {row.iteration:,}.",
                 LOSS,
@@ -155,12 +119,8 @@ class LossRises(StopCondition):
 
 
 @frozen
-class LossBelow(StopCondition):
-    """The loss is low enough.
-
-    Raises:
-        UserError: the bound is not above 0.
-    """
+class LossBelow(Stop):
+    """The loss is low enough."""
 
     kind: ClassVar[str] = "loss_below"
     title: ClassVar[str] = "Loss below"
@@ -168,11 +128,10 @@ class LossBelow(StopCondition):
     of: Literal["batch", "smoothed", "validation"] = setting(Setting("Of"), default="smoothed")
 
     def __post_init__(self) -> None:
-        check_positive("loss", self.loss)
+        _check_positive("loss", self.loss)
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         return f"the {_noun(self.of)} is below {number(self.loss)}"
 
     def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
@@ -186,14 +145,14 @@ class LossBelow(StopCondition):
             return memory
         return replace(memory, met=self._met(row.loss, row.iteration))
 
-    def _met(self, loss: float, iteration: int) -> Met | None:
+    def _met(self, loss: float, iteration: int) -> Stopped | None:
         if not loss < self.loss:
             return None
-        return Met(
+        sentence = (
             f"The {_noun(self.of)} is {number(loss)}, below {number(self.loss)}, at update "
-            f"{iteration:,}.",
-            LOSS,
+            f"{iteration:,}."
         )
+        return Stopped(iteration, sentence, LOSS)
 
 
 def _noun(of: str) -> str:
@@ -205,12 +164,8 @@ def _noun(of: str) -> str:
 
 
 @frozen
-class GradientAbove(StopCondition):
-    """The norm of a tensor's gradient, or of all together, is too large.
-
-    Raises:
-        UserError: the bound is not above 0.
-    """
+class GradientAbove(Stop):
+    """The norm of a tensor's gradient, or of all together, is too large."""
 
     kind: ClassVar[str] = "gradient_above"
     title: ClassVar[str] = "Gradient norm"
@@ -219,11 +174,10 @@ class GradientAbove(StopCondition):
     """An address such as `conv1.weight`; empty: √Σg² over all tensors."""
 
     def __post_init__(self) -> None:
-        check_positive("norm", self.norm)
+        _check_positive("norm", self.norm)
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         where = self.tensor or "all parameters"
         return f"the gradient norm of {where} is above {number(self.norm)}"
 
@@ -237,16 +191,12 @@ class GradientAbove(StopCondition):
             f"The gradient norm of {self.tensor or 'all parameters'} is {number(found)}, above "
             f"{number(self.norm)}, at update {row.iteration:,}."
         )
-        return replace(memory, met=Met(sentence, facts.tensors[place].grad))
+        return replace(memory, met=Stopped(row.iteration, sentence, facts.tensors[place].grad))
 
 
 @frozen
-class RatioOutside(StopCondition):
-    """‖update‖ / ‖weights‖ of a tensor, or of any weight tensor, lies outside [low, high].
-
-    Raises:
-        UserError: the bounds leave nothing between them.
-    """
+class RatioOutside(Stop):
+    """‖update‖ / ‖weights‖ of a tensor, or of any weight tensor, lies outside [low, high]."""
 
     kind: ClassVar[str] = "ratio_outside"
     title: ClassVar[str] = "Update / weight ratio"
@@ -256,7 +206,8 @@ class RatioOutside(StopCondition):
     """An address such as `conv1.weight`; empty: any weight tensor."""
 
     def __post_init__(self) -> None:
-        check_number("low", self.low, 0)
+        if not self.low >= 0:
+            raise UserError(f"low = {self.low:g} must be at least 0.")
         if not self.low < self.high < math.inf:
             raise UserError(
                 f"update / weight outside {number(self.low)} … {number(self.high)}: make the "
@@ -265,7 +216,6 @@ class RatioOutside(StopCondition):
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         where = self.tensor or "any weight"
         return f"update / weight of {where} is outside {number(self.low)} … {number(self.high)}"
 
@@ -273,7 +223,10 @@ class RatioOutside(StopCondition):
         if row.learning_rate == 0:
             return replace(memory, met=None)
         ratios = row.ratios
-        place = next((k for k in self._places(facts) if self._is_outside(ratios[k])), None)
+        places = (_place(facts, self.tensor),) if self.tensor else facts.weights
+        # NaN, the ratio of what starts at 0, is not outside.
+        outside = (k for k in places if ratios[k] < self.low or ratios[k] > self.high)
+        place = next(outside, None)
         if place is None:
             return replace(memory, met=None)
         tensor = facts.tensors[place]
@@ -281,24 +234,12 @@ class RatioOutside(StopCondition):
             f"Update / weight of {tensor} is {number(ratios[place])}, outside "
             f"{number(self.low)} … {number(self.high)}, at update {row.iteration:,}."
         )
-        return replace(memory, met=Met(sentence, tensor.of("step")))
-
-    def _places(self, facts: RunFacts) -> tuple[int, ...]:
-        if self.tensor:
-            return (_place(facts, self.tensor),)
-        return tuple(compress(range(len(facts.tensors)), facts.is_weight))
-
-    def _is_outside(self, ratio: float) -> bool:
-        return ratio < self.low or ratio > self.high
+        return replace(memory, met=Stopped(row.iteration, sentence, tensor.of("step")))
 
 
 @frozen
-class DeadShare(StopCondition):
-    """So large a share of a ReLU's maps or units has been inactive for so many updates.
-
-    Raises:
-        UserError: the share is not in 0 … 1, or `updates` is no whole number of at least 1.
-    """
+class DeadShare(Stop):
+    """So large a share of a ReLU's maps or units has been inactive for so many updates."""
 
     kind: ClassVar[str] = "dead_share"
     title: ClassVar[str] = "Dead ReLU"
@@ -308,13 +249,11 @@ class DeadShare(StopCondition):
     """The name of a ReLU; empty: any of them."""
 
     def __post_init__(self) -> None:
-        check_positive("share", self.share)
-        check_number("share", self.share, 0, 1)
+        _check_positive("share", self.share, 1)
         positive("updates", self.updates)
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         where = self.layer or "any ReLU"
         updates = counted(self.updates, "update")
         return f"{percent(self.share)} of {where} is inactive for {updates}"
@@ -332,20 +271,17 @@ class DeadShare(StopCondition):
         met = None
         if place is not None:
             updates = counted(self.updates, "update")
-            met = Met(
+            met = Stopped(
+                row.iteration,
                 f"{percent(shares[place])} of {layers[place]} has been inactive for {updates}, at "
                 f"update {row.iteration:,}.",
-                facts.output_of(layers[place]),
+                Address(layers[place], "output"),
             )
         return replace(memory, met=met, inactive=inactive)
 
 
 def check_place(facts: RunFacts, stop: Stop) -> None:
-    """Refuse a stop on a tensor or layer that the network does not have.
-
-    Raises:
-        UserError: there is none of that name.
-    """
+    """Refuse a stop on a tensor or layer that the network does not have."""
     if isinstance(stop, GradientAbove | RatioOutside) and stop.tensor:
         _place(facts, stop.tensor)
     if isinstance(stop, DeadShare):
@@ -367,12 +303,8 @@ def _check_rectifier(facts: RunFacts, layer: str) -> None:
 
 
 @frozen
-class AccuracyReached(StopCondition):
-    """So large a share of the images is answered right.
-
-    Raises:
-        UserError: the accuracy is not above 0 and at most 1.
-    """
+class AccuracyReached(Stop):
+    """So large a share of the images is answered right."""
 
     kind: ClassVar[str] = "accuracy_reached"
     title: ClassVar[str] = "Accuracy reached"
@@ -380,12 +312,10 @@ class AccuracyReached(StopCondition):
     of: Literal["validation", "batch"] = setting(Setting("Of"), default="validation")
 
     def __post_init__(self) -> None:
-        check_positive("accuracy", self.accuracy)
-        check_number("accuracy", self.accuracy, 0, 1)
+        _check_positive("accuracy", self.accuracy, 1)
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         return f"the {self._noun} reaches {percent(self.accuracy)}"
 
     def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
@@ -402,23 +332,19 @@ class AccuracyReached(StopCondition):
     def _noun(self) -> str:
         return "batch's accuracy" if self.of == "batch" else "validation accuracy"
 
-    def _met(self, accuracy: float | None, iteration: int) -> Met | None:
+    def _met(self, accuracy: float | None, iteration: int) -> Stopped | None:
         if accuracy is None or accuracy < self.accuracy:
             return None
-        return Met(
+        sentence = (
             f"The {self._noun} is {percent(accuracy)}, {percent(self.accuracy)} or more, at update "
-            f"{iteration:,}.",
-            LOSS,
+            f"{iteration:,}."
         )
+        return Stopped(iteration, sentence, LOSS)
 
 
 @frozen
-class Reached(StopCondition):
-    """So many updates or epochs are done.
-
-    Raises:
-        UserError: `number` is no whole number of at least 1.
-    """
+class Reached(Stop):
+    """So many updates or epochs are done."""
 
     kind: ClassVar[str] = "reached"
     title: ClassVar[str] = "Update or epoch"
@@ -430,20 +356,20 @@ class Reached(StopCondition):
 
     @property
     def words(self) -> str:
-        """The condition as a clause."""
         done = "is done" if self.unit == "update" else "is over"
         return f"{self.unit} {self.number:,} {done}"
 
     def after(self, facts: RunFacts, memory: Memory, row: Measured) -> Memory:
         if self.unit == "update":
             is_reached = row.iteration >= self.number
-            met = Met(f"Update {row.iteration:,} is done.", LOSS) if is_reached else None
+            sentence = f"Update {row.iteration:,} is done."
+            met = Stopped(row.iteration, sentence, LOSS) if is_reached else None
             return replace(memory, met=met)
         seen = row.count if row.epoch != memory.level else memory.count + row.count
         is_last = facts.images is not None and seen >= facts.images.count
         is_over = row.epoch > self.number or (row.epoch == self.number and is_last)
         sentence = f"Epoch {self.number:,} is over, at update {row.iteration:,}."
-        met = Met(sentence, LOSS) if is_over else None
+        met = Stopped(row.iteration, sentence, LOSS) if is_over else None
         return replace(memory, met=met, count=seen, level=row.epoch)
 
 
@@ -464,3 +390,46 @@ DEFAULT_STOPS: tuple[Stop, ...] = (NotFiniteStop(),)
 def stop_kinds() -> Mapping[str, type[Stop]]:
     """Every stop class by its kind."""
     return MappingProxyType({cls.kind: cls for cls in STOPS})
+
+
+@frozen(eq=False)
+class Watches:
+    """The stops of a run, each with what it remembers; `stopped` is why to stop now.
+
+    A stop tells when it begins to hold, not while it holds: one who goes on after it gets on.
+    """
+
+    facts: RunFacts
+    each: tuple[tuple[Stop, Memory], ...] = ()
+    stopped: Stopped | None = None
+
+    def after(self, row: Measured) -> Watches:
+        return self._changed(lambda stop, memory: stop.after(self.facts, memory, row))
+
+    def validated(self, row: Validated) -> Watches:
+        return self._changed(lambda stop, memory: stop.validated(self.facts, memory, row))
+
+    def _changed(self, event: Callable[[Stop, Memory], Memory]) -> Watches:
+        each, begun = [], []
+        for stop, before in self.each:
+            now = event(stop, before) if stop.enabled else before
+            each.append((stop, now))
+            if now.met is not None and before.met is None:
+                begun.append(now.met)
+        return Watches(self.facts, tuple(each), begun[0] if begun else None)
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        return tuple(stop for stop, _ in self.each)
+
+    def with_stops(self, stops: Iterable[Stop]) -> Watches:
+        """Other stops from now on; those that stay remember what they have seen.
+
+        Raises:
+            UserError: a stop names a tensor or layer that the network does not have.
+        """
+        known, each = dict(self.each), []
+        for stop in stops:
+            check_place(self.facts, stop)
+            each.append((stop, known.get(stop) or Memory()))
+        return Watches(self.facts, tuple(each))

@@ -71,17 +71,38 @@ class Limit:
             return f"{number(100 * self.low)} … {number(100 * self.high)} %"
         return f"{number(self.low)} … {number(self.high)}"
 
+    def check(self, value: float) -> None:
+        """Refuse a value out of the range."""
+        where = f"{self.group}, “{self.title}”"
+        if self.is_whole and not is_whole(value, int(self.low)):
+            raise UserError(f"{where}: {value!r} must be a whole number of at least {self.low:g}.")
+        if not self.low <= value <= self.high:
+            shown = percent(value) if self.is_share else number(value)
+            raise UserError(f"{where}: {shown} must lie in {self.range_text}.")
 
-def _limit(default: float, limit: Limit) -> Any:
+
+def _limit(
+    default: float,
+    group: str,
+    title: str,
+    explanation: str,
+    bounds: tuple[float, float],
+    *,
+    source: str = OWN_CHOICE,
+    **kind: bool,
+) -> Any:
+    limit = Limit(group, title, explanation, source, *bounds, **kind)
     return field(default=default, metadata={"limit": limit})
 
 
-def _share(default: float, group: str, title: str, explanation: str, source: str) -> Any:
-    return _limit(default, Limit(group, title, explanation, source, 0, 1, is_share=True))
+def _share(
+    default: float, group: str, title: str, explanation: str, source: str = OWN_CHOICE
+) -> Any:
+    return _limit(default, group, title, explanation, (0, 1), source=source, is_share=True)
 
 
 def _count(default: int, group: str, title: str, explanation: str, most: int = 1_000_000) -> Any:
-    return _limit(default, Limit(group, title, explanation, OWN_CHOICE, 1, most, is_whole=True))
+    return _limit(default, group, title, explanation, (1, most), is_whole=True)
 
 
 _GRADIENTS, _ACTIVITY, _STEPS = "Gradients", "Activations", "Updates"
@@ -92,35 +113,26 @@ _LOSS, _ANSWERS, _DATA = "Loss", "Answers and weights", "Data"
 class Thresholds:
     """All of them, with their defaults, and what follows where a rule is met: an alert, unless
     its name is among `silent`, and a pause, if it is among `pausing`.
-
-    Raises:
-        UserError: a value lies out of its range.
     """
 
     vanishing_rms: float = _limit(
         1e-7,
-        Limit(
-            _GRADIENTS,
-            "Vanishing below",
-            "Root mean square of a weight's gradient below which it counts as vanished.",
-            "as in SageMaker Debugger and TorchLens (MindInsight: 1e−9), of the mean |g|",
-            0,
-            1,
-        ),
+        _GRADIENTS,
+        "Vanishing below",
+        "Root mean square of a weight's gradient below which it counts as vanished.",
+        (0, 1),
+        source="as in SageMaker Debugger and TorchLens (MindInsight: 1e−9), of the mean |g|",
     )
     vanishing_updates: int = _count(
         10, _GRADIENTS, "Vanishing for", "Updates in a row before it is said."
     )
     exploding_norm: float = _limit(
         1e4,
-        Limit(
-            _GRADIENTS,
-            "Exploding above",
-            "Norm of a tensor's gradient above which it counts as exploded, at once.",
-            "as in TorchLens",
-            0,
-            1e30,
-        ),
+        _GRADIENTS,
+        "Exploding above",
+        "Norm of a tensor's gradient above which it counts as exploded, at once.",
+        (0, 1e30),
+        source="as in TorchLens",
     )
     inactive_share: float = _share(
         0.01,
@@ -150,32 +162,25 @@ class Thresholds:
         _ACTIVITY,
         "Saturated from",
         "Share of a layer's values that lie in the flat ends of its tanh or sigmoid.",
-        OWN_CHOICE,
     )
     saturated_updates: int = _count(
         10, _ACTIVITY, "Saturated for", "Updates in a row before it is said."
     )
     ratio_high: float = _limit(
         0.1,
-        Limit(
-            _STEPS,
-            "Update / weight above",
-            "Norm of an update over the norm of its weights; about 1e−3 is usual.",
-            "as in MindInsight (SageMaker Debugger: 10)",
-            0,
-            1e30,
-        ),
+        _STEPS,
+        "Update / weight above",
+        "Norm of an update over the norm of its weights; about 1e−3 is usual.",
+        (0, 1e30),
+        source="as in MindInsight (SageMaker Debugger: 10)",
     )
     ratio_low: float = _limit(
         1e-8,
-        Limit(
-            _STEPS,
-            "Update / weight below",
-            "The same ratio, where weights hardly move any more.",
-            "as in SageMaker Debugger (MindInsight: 1e−4)",
-            0,
-            1,
-        ),
+        _STEPS,
+        "Update / weight below",
+        "The same ratio, where weights hardly move any more.",
+        (0, 1),
+        source="as in SageMaker Debugger (MindInsight: 1e−4)",
     )
     ratio_updates: int = _count(
         10, _STEPS, "Update / weight for", "Updates in a row before it is said."
@@ -187,18 +192,13 @@ class Thresholds:
         "Updates without a new lowest loss, smoothed over 20; one batch is too noisy to tell.",
     )
     flat_decrease: float = _share(
-        0.01,
-        _LOSS,
-        "Loss falls by",
-        "How much lower than the lowest so far counts as lower.",
-        OWN_CHOICE,
+        0.01, _LOSS, "Loss falls by", "How much lower than the lowest so far counts as lower."
     )
     overfit_rise: float = _share(
         0.1,
         _LOSS,
         "Overfitting from",
         "Rise of the validation loss over its lowest, while the training loss goes on falling.",
-        OWN_CHOICE,
     )
     overfit_validations: int = _count(
         3, _LOSS, "Overfitting for", "Validations in a row before it is said.", 10_000
@@ -208,7 +208,6 @@ class Thresholds:
         _ANSWERS,
         "Same answer in",
         "Share of the validation images that get one and the same class.",
-        OWN_CHOICE,
     )
     collapsed_validations: int = _count(
         2, _ANSWERS, "Same answer for", "Validations in a row before it is said.", 10_000
@@ -218,51 +217,34 @@ class Thresholds:
         _ANSWERS,
         "Equal filters from",
         "Share of a layer's filters that are copies of another one.",
-        OWN_CHOICE,
     )
     class_imbalance: float = _limit(
         4,
-        Limit(
-            _DATA,
-            "Unbalanced from",
-            "Images of the most frequent class over those of the rarest.",
-            OWN_CHOICE,
-            1,
-            1e9,
-        ),
+        _DATA,
+        "Unbalanced from",
+        "Images of the most frequent class over those of the rarest.",
+        (1, 1e9),
     )
     input_spread_low: float = _limit(
         0.05,
-        Limit(
-            _DATA,
-            "Input spread below",
-            "Standard deviation of the images' values; about 1 is usual.",
-            OWN_CHOICE,
-            0,
-            1e9,
-        ),
+        _DATA,
+        "Input spread below",
+        "Standard deviation of the images' values; about 1 is usual.",
+        (0, 1e9),
     )
     input_spread_high: float = _limit(
         5,
-        Limit(
-            _DATA,
-            "Input spread above",
-            "The same deviation, where values of 0 to 255 were taken for 0 to 1.",
-            OWN_CHOICE,
-            0,
-            1e9,
-        ),
+        _DATA,
+        "Input spread above",
+        "The same deviation, where values of 0 to 255 were taken for 0 to 1.",
+        (0, 1e9),
     )
     input_offset: float = _limit(
         5,
-        Limit(
-            _DATA,
-            "Input offset above",
-            "Mean of the images' values, in standard deviations.",
-            OWN_CHOICE,
-            0,
-            1e9,
-        ),
+        _DATA,
+        "Input offset above",
+        "Mean of the images' values, in standard deviations.",
+        (0, 1e9),
     )
 
     silent: frozenset[str] = frozenset()
@@ -271,18 +253,9 @@ class Thresholds:
     def __post_init__(self) -> None:
         """Refuse what lies out of range, or bounds that leave nothing between them."""
         for name, limit in LIMITS.items():
-            _check(limit, getattr(self, name))
+            limit.check(getattr(self, name))
         _check_order("update / weight ratio", self.ratio_low, self.ratio_high)
         _check_order("input's spread", self.input_spread_low, self.input_spread_high)
-
-
-def _check(limit: Limit, value: float) -> None:
-    where = f"{limit.group}, “{limit.title}”"
-    if limit.is_whole and not is_whole(value, int(limit.low)):
-        raise UserError(f"{where}: {value!r} must be a whole number of at least {limit.low:g}.")
-    if not limit.low <= value <= limit.high:
-        shown = f"{number(100 * value)} %" if limit.is_share else number(value)
-        raise UserError(f"{where}: {shown} must lie in {limit.range_text}.")
 
 
 def _check_order(noun: str, low: float, high: float) -> None:

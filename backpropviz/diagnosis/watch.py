@@ -1,4 +1,4 @@
-"""Watch over a run: its stops and its diagnosis, asked together."""
+"""Guard of a run: its rules in one table, and its stops, asked together after each event."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from backpropviz.diagnosis.activity import Collapsed, DeadReLU, Saturation, Symmetry
-from backpropviz.diagnosis.facts import RunFacts, facts_of
 from backpropviz.diagnosis.gradients import Exploding, Ratio, Vanishing
 from backpropviz.diagnosis.loss import (
     DoubledActivation,
@@ -17,8 +16,8 @@ from backpropviz.diagnosis.loss import (
     Unnormalized,
     not_finite,
 )
-from backpropviz.diagnosis.rule import Alert, Rule
-from backpropviz.diagnosis.stops import DEFAULT_STOPS, NO_MEMORY, Memory, Stop, Stopped, check_place
+from backpropviz.diagnosis.rule import Alert, Rule, RunFacts, facts_of
+from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop, Stopped, Watches
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds, listed
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.kinds.protocol import LOSS
@@ -62,7 +61,13 @@ class Diagnosis:
         after = self._changed(row.iteration, lambda rule: rule.after(row))
         if is_finite:
             return after
-        return replace(after, rules=tuple(_blamed(rule, row.iteration) for rule in after.rules))
+        rules = (
+            rule.found(row.iteration, NOT_FINITE_STATE)
+            if isinstance(rule, NotFinite) and rule.raised is None
+            else rule
+            for rule in after.rules
+        )
+        return replace(after, rules=tuple(rules))
 
     def validated(self, row: Validated) -> Diagnosis:
         return self._changed(row.iteration, lambda rule: rule.validated(row))
@@ -73,11 +78,11 @@ class Diagnosis:
 
     def located(self, look: Address | None, origin: str) -> Diagnosis:
         """Once it is known which operation made the first value that is not finite."""
-        rules = tuple(
-            rule.located(look, origin) if isinstance(rule, NotFinite) else rule
+        rules = (
+            replace(rule, look=look, origin=origin) if isinstance(rule, NotFinite) else rule
             for rule in self.rules
         )
-        return replace(self, rules=rules)
+        return replace(self, rules=tuple(rules))
 
     def with_limits(self, limits: Thresholds) -> Diagnosis:
         """The same history held against other thresholds from now on."""
@@ -86,7 +91,7 @@ class Diagnosis:
     @property
     def active(self) -> tuple[Alert, ...]:
         """What is wrong now: the worst first, among equals the newest first."""
-        alerts = [rule.alert for rule in self.rules if rule.is_raised and rule.alerts]
+        alerts = (rule.alert for rule in self.rules if rule.alerts)
         found = [alert for alert in alerts if alert is not None]
         return tuple(sorted(found, key=lambda alert: (-alert.severity, -alert.raised)))
 
@@ -94,7 +99,7 @@ class Diagnosis:
     def quiet(self) -> tuple[str, ...]:
         """The names of the rules that look at this run, and see nothing to say."""
         looking = (rule for rule in self.rules if rule.applies and rule.alerts)
-        return tuple(rule.name for rule in looking if not rule.is_raised)
+        return tuple(rule.name for rule in looking if rule.raised is None)
 
     @property
     def limits(self) -> Thresholds:
@@ -111,115 +116,21 @@ class Diagnosis:
         ended = [
             replace(alert, until=iteration)
             for before, now in zip(self.rules, rules, strict=True)
-            if before is not now and before.is_raised and not now.is_raised and before.alerts
+            if before is not now and now.raised is None and before.alerts
             if (alert := before.alert) is not None
         ]
         over = (*ended, *self.over)[:_MOST_OVER] if ended else self.over
         begun = (
             now.alert
             for before, now in zip(self.rules, rules, strict=True)
-            if now.pauses and now.is_raised and not before.is_raised
+            if now.pauses and before.raised is None and now.raised is not None
         )
         return Diagnosis(rules, over, next(begun, None))
-
-
-def _blamed(rule: Rule, iteration: int) -> Rule:
-    """The rule after an update whose numbers are finite, but not all that it made."""
-    if isinstance(rule, NotFinite) and not rule.is_raised:
-        return rule.found(iteration, NOT_FINITE_STATE)
-    return rule
 
 
 def begin_diagnosis(facts: RunFacts, limits: Thresholds = DEFAULTS) -> Diagnosis:
     """The diagnosis of a run before its first update."""
     return Diagnosis(tuple(rule(facts, limits) for rule in RULES))
-
-
-@frozen(eq=False)
-class Watch:
-    """A stop and what it remembers; `stopped` is set at the event at which it begins to hold.
-
-    It does not tell again while it holds: one who goes on after a stop gets on.
-    """
-
-    stop: Stop
-    facts: RunFacts
-    memory: Memory = NO_MEMORY
-    stopped: Stopped | None = None
-
-    def after(self, row: Measured) -> Watch:
-        if not self.stop.enabled:
-            return self
-        return self._told(self.stop.after(self.facts, self.memory, row), row.iteration)
-
-    def validated(self, row: Validated) -> Watch:
-        if not self.stop.enabled:
-            return self
-        return self._told(self.stop.validated(self.facts, self.memory, row), row.iteration)
-
-    def _told(self, memory: Memory, iteration: int) -> Watch:
-        met, stopped = memory.met, None
-        if met is not None and self.memory.met is None:
-            stopped = Stopped(iteration, met.sentence, met.look_at)
-        if memory is self.memory and stopped is self.stopped:
-            return self
-        return replace(self, memory=memory, stopped=stopped)
-
-
-def watch(stop: Stop, facts: RunFacts) -> Watch:
-    """A stop before the first update.
-
-    Raises:
-        UserError: it names a tensor or layer that the network does not have.
-    """
-    check_place(facts, stop)
-    return Watch(stop, facts)
-
-
-@frozen(eq=False)
-class Watches:
-    """All stops of a run."""
-
-    each: tuple[Watch, ...]
-
-    def after(self, row: Measured) -> Watches:
-        return self._changed(lambda one: one.after(row))
-
-    def validated(self, row: Validated) -> Watches:
-        return self._changed(lambda one: one.validated(row))
-
-    @property
-    def stopped(self) -> Stopped | None:
-        """Why to stop now: the first stop that began to hold at the last event, or None."""
-        return next((one.stopped for one in self.each if one.stopped is not None), None)
-
-    @property
-    def stops(self) -> tuple[Stop, ...]:
-        return tuple(one.stop for one in self.each)
-
-    def with_stops(self, stops: Iterable[Stop], facts: RunFacts) -> Watches:
-        """Other stops from now on; those that stay remember what they have seen.
-
-        Raises:
-            UserError: a stop names a tensor or layer that the network does not have.
-        """
-        known = {one.stop: one for one in self.each}
-        return Watches(tuple(known.get(stop) or watch(stop, facts) for stop in stops))
-
-    def _changed(self, event: Callable[[Watch], Watch]) -> Watches:
-        each = tuple(map(event, self.each))
-        if all(now is before for now, before in zip(each, self.each, strict=True)):
-            return self
-        return Watches(each)
-
-
-def watches(stops: Iterable[Stop], facts: RunFacts) -> Watches:
-    """All stops of a run before its first update.
-
-    Raises:
-        UserError: a stop names a tensor or layer that the network does not have.
-    """
-    return Watches(()).with_stops(stops, facts)
 
 
 @frozen(eq=False)
@@ -235,17 +146,15 @@ class Guard:
         """After an update; one that is not finite stops the run whatever stops there are."""
         seen = self.watches.after(row)
         diagnosis = self.diagnosis.after(row, is_finite=is_finite)
-        stopped = seen.stopped or _paused(diagnosis, row.iteration)
-        if stopped is None and not is_finite:
-            found = not_finite(row, self.facts.tensors) or NOT_FINITE_STATE
+        found = not_finite(row, self.facts.tensors) or (() if is_finite else NOT_FINITE_STATE)
+        if found:
             sentence = f"Not finite at update {row.iteration:,}: {listed(found)}."
-            stopped = Stopped(row.iteration, sentence, LOSS)
-        return Guard(self.facts, seen, diagnosis, stopped)
+            return Guard(self.facts, seen, diagnosis, Stopped(row.iteration, sentence, LOSS))
+        return Guard(self.facts, seen, diagnosis, seen.stopped or _paused(diagnosis, row.iteration))
 
     def validated(self, row: Validated) -> Guard:
         seen, diagnosis = self.watches.validated(row), self.diagnosis.validated(row)
-        stopped = seen.stopped or _paused(diagnosis, row.iteration)
-        return Guard(self.facts, seen, diagnosis, stopped)
+        return Guard(self.facts, seen, diagnosis, seen.stopped or _paused(diagnosis, row.iteration))
 
     def weighed(self, iteration: int, parameters: Parameters) -> Guard:
         """After a look at the weights: at the start and with every picture, not every update."""
@@ -261,12 +170,8 @@ class Guard:
         return replace(self, diagnosis=self.diagnosis.located(look, origin), stopped=stopped)
 
     def with_stops(self, stops: Iterable[Stop]) -> Guard:
-        """Other stops from now on.
-
-        Raises:
-            UserError: a stop names a tensor or layer that the network does not have.
-        """
-        return replace(self, watches=self.watches.with_stops(stops, self.facts))
+        """Other stops from now on."""
+        return replace(self, watches=self.watches.with_stops(stops))
 
     def with_limits(self, limits: Thresholds) -> Guard:
         """Other thresholds from now on."""
@@ -280,11 +185,7 @@ def _paused(diagnosis: Diagnosis, iteration: int) -> Stopped | None:
 
 
 def guard(run: Run, stops: Iterable[Stop] = DEFAULT_STOPS, limits: Thresholds = DEFAULTS) -> Guard:
-    """What keeps an eye on a run, before its first update; the images are read once.
-
-    Raises:
-        UserError: a stop names a tensor or layer that the network does not have.
-    """
+    """What keeps an eye on a run, before its first update; the images are read once."""
     facts = facts_of(run.network, run.dataset)
     begun = begin_diagnosis(facts, limits).weighed(run.start.iteration, run.start.parameters)
-    return Guard(facts, watches(stops, facts), begun)
+    return Guard(facts, Watches(facts).with_stops(stops), begun)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from backpropviz.document import real_number
 from backpropviz.engine.backprop import Backward, Forward, Parameters, backward, forward
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.model import TRAIN, Mode, Model, chosen_mode, with_mode
@@ -17,7 +18,6 @@ from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array, Shape, freeze, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
-from backpropviz.number_text import real_number
 
 Named = Iterator[tuple[Address, Array]]
 DTYPES: Mapping[int, type[np.floating[Any]]] = {32: np.float32, 64: np.float64}

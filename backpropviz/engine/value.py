@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from backpropviz.document import LARGEST_INTEGER, whole_number
 from backpropviz.errors import UserError
-from backpropviz.number_text import LARGEST_WHOLE, whole_number
 
 Array: TypeAlias = NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
@@ -104,7 +104,7 @@ def parse(text: str) -> Address:
 def _indices(inside: str | None, text: str) -> tuple[int, ...]:
     if inside is None:
         return ()
-    read = [whole_number(index, -LARGEST_WHOLE) for index in inside.split(",")]
+    read = [whole_number(index, -LARGEST_INTEGER) for index in inside.split(",")]
     indices = tuple(index for index in read if index is not None)
     if len(indices) < len(read):
         raise _malformed(text)

@@ -26,7 +26,7 @@ from typing import TypeAlias
 
 from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
-from backpropviz.expression.functions import CALLED, FUNCTIONS, KINDS, Primitive
+from backpropviz.expression.functions import CALLED, COMPARISONS, FUNCTIONS, KINDS, Primitive
 from backpropviz.frozen import frozen
 
 LONGEST = 1000
@@ -198,7 +198,6 @@ _WORD = re.compile(
     re.VERBOSE,
 )
 _SPELLINGS = {"−": "-", "×": "*", "·": "*", "≤": "<=", "≥": ">=", "≠": "!=", "=": "=="}
-_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
 _SLICE = re.compile(
     r"\s*(?:([0-9]{1,9})|([0-9]{1,9})?\s*:\s*([0-9]{1,9})?(?:\s*:\s*([0-9]{1,9}))?)\s*"
 )
@@ -305,17 +304,14 @@ class _Scan:
         if is_odd or not is_address:
             if not self.wants_operand:
                 raise self._misplaced(f"“{name}”", at)
+            known = sorted(one for one in self.vocabulary.names if len(one) > 1)
+            used = ", ".join([*known, "numbers"])
             raise self._refused(
-                f"“{name}” is not known here: a comparison may use {self._known} and addresses "
-                "such as conv1.bias[0].",
+                f"“{name}” is not known here: a comparison may use {used} "
+                "and addresses such as conv1.bias[0].",
                 at,
             )
         return Read(parse(name), at)
-
-    @property
-    def _known(self) -> str:
-        names = sorted(name for name in self.vocabulary.names if len(name) > 1)
-        return ", ".join([*names, "numbers"])
 
     def _is_known(self, name: str) -> bool:
         return name in self.vocabulary.names
@@ -337,16 +333,15 @@ class _Scan:
 
     def _operand(self, word: _Word) -> None:
         if not self.wants_operand or (self.found and self.found[-1].text.startswith("is")):
-            raise self._misplaced(f"“{self._shown(word)}”", word.at)
+            match = _WORD.match(self.text, word.at)
+            raise self._misplaced(f"“{match[0] if match else ''}”", word.at)
         self.found.append(word)
         self.wants_operand, self.prefixes = False, 0
 
-    def _shown(self, word: _Word) -> str:
-        match = _WORD.match(self.text, word.at)
-        return match[0] if match else ""
-
     def _index(self, piece: str, at: int) -> None:
-        if self.wants_operand or not self._can_be_cut():
+        last = self.found[-1] if self.found else _Word("", at)
+        can_be_cut = isinstance(last.meaning, Read) or last.text == ")"
+        if self.wants_operand or not can_be_cut:
             raise self._refused("indices belong right after an address, as in conv1.bias[0].", at)
         slices = []
         for part in piece[1:-1].split(","):
@@ -361,13 +356,8 @@ class _Scan:
             if one is None and ends[2] == 0:
                 raise self._refused("a range cannot have steps of 0: use at least 1.", at)
             slices.append(one if one is not None else (ends[0], ends[1], ends[2]))
-        self.found.append(_Word("[", at))
-        self.found.append(_Word("", at, Cut(tuple(slices), at)))
-        self.found.append(_Word("]", at))
-
-    def _can_be_cut(self) -> bool:
-        last = self.found[-1]
-        return isinstance(last.meaning, Read) or last.text == ")"
+        cut = _Word("", at, Cut(tuple(slices), at))
+        self.found += [_Word("[", at), cut, _Word("]", at)]
 
     def _sign(self, sign: str, at: int) -> None:
         match sign:
@@ -382,8 +372,9 @@ class _Scan:
                 self._comma(at)
             case "-" if self.wants_operand:
                 self._prefix("-", at)
-            case _ if sign in _COMPARISONS:
-                self._compared(sign, at)
+            case _ if sign in COMPARISONS:
+                self._imply(sign, at)
+                self._infix(sign, at)
             case _:
                 self._infix(sign, at)
 
@@ -403,10 +394,6 @@ class _Scan:
         if self.prefixes > DEEPEST:
             raise self._refused("this is nested too deeply: use fewer signs.", at)
         self.found.append(_Word(sign, at))
-
-    def _compared(self, sign: str, at: int) -> None:
-        self._imply(sign, at)
-        self._infix(sign, at)
 
     def _asked(self, word: str, at: int) -> None:
         self._imply(word, at)
@@ -607,8 +594,7 @@ class _Tree:
         if not least <= count <= most:
             takes = f"{least}" if least == most else f"{least} to {most}"
             raise self._refused(f"“{name}” takes {takes} in its parentheses, not {count}.", called)
-        is_asked_of_one = function.reduces and count == least
-        if is_asked_of_one and not self._reads(arguments[0]):
+        if function.reduces and count == least and not self._reads(arguments[0]):
             sentence = f"“{name}” is asked of an array: write {name}(conv1.weight)."
             raise self._refused(sentence, arguments[0])
         return Apply(function, count, self._word(called).at)

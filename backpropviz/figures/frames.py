@@ -8,7 +8,7 @@ from itertools import islice
 from math import prod
 from typing import Final
 
-from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.session import StopReason
 from backpropviz.debugger.timeline import Depth, completed_at, find, next_present, step_number
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.value import Address, parse

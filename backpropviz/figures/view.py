@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline, operation_of
 from backpropviz.engine.derivation import Derivation, derive
 from backpropviz.engine.explain import Shares, sample_axis, sample_shares

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -44,18 +44,18 @@ def resize(values: NDArray[Any], height: int, width: int, resample: Resample) ->
     if resample == "nearest":
         rows = _nearest(values.shape[0], height)
         return values[rows][:, _nearest(values.shape[1], width)].astype(np.float64)
+
+    def along_columns(rows: NDArray[Any]) -> _Values:
+        return _along_rows(rows.swapaxes(0, 1), width, resample).swapaxes(0, 1)
+
     # The axis that shrinks most goes first: the other order could need a huge intermediate.
     if values.shape[0] / height >= values.shape[1] / width:
-        return _along_columns(_along_rows(values, height, resample), width, resample)
-    return _along_rows(_along_columns(values, width, resample), height, resample)
+        return along_columns(_along_rows(values, height, resample))
+    return _along_rows(along_columns(values), height, resample)
 
 
 def _nearest(size: int, new_size: int) -> NDArray[np.intp]:
     return (2 * np.arange(new_size) + 1) * size // (2 * new_size)
-
-
-def _along_columns(values: NDArray[Any], new_size: int, resample: Resample) -> _Values:
-    return _along_rows(values.swapaxes(0, 1), new_size, resample).swapaxes(0, 1)
 
 
 def _along_rows(values: NDArray[Any], new_size: int, resample: Resample) -> _Values:
@@ -64,7 +64,9 @@ def _along_rows(values: NDArray[Any], new_size: int, resample: Resample) -> _Val
         return values.astype(np.float64)
     resized = np.zeros((new_size, *values.shape[1:]))
     flat = resized.reshape(new_size, -1)
-    for band in _bands(resample, size, new_size):
+    # Kept from one picture of a folder to the next.
+    bands = _made_bands if size > _LARGEST_KEPT else _kept_bands
+    for band in bands(resample, size, new_size):
         block = max(1, _BLOCK_VALUES // flat.shape[1])
         count = band.weights.shape[1]
         for first in range(0, count, block):
@@ -82,13 +84,6 @@ class _Band:
     cells: slice
     start: int
     weights: _Values
-
-
-def _bands(resample: Resample, size: int, new_size: int) -> Iterable[_Band]:
-    """The weights of one axis, kept from one picture of a folder to the next."""
-    if size > _LARGEST_KEPT:
-        return _made_bands(resample, size, new_size)
-    return _kept_bands(resample, size, new_size)
 
 
 @lru_cache(maxsize=16)
@@ -213,7 +208,10 @@ def _side(length: float, most: int) -> int:
 
 def _resized(picture: Picture, region: ImageRegion, wanted: Preprocessing) -> _Step:
     pixels = picture.pixels[region.top :, region.left :][: region.height, : region.width]
-    width, height = _resized_to(region, wanted)
+    width, height = wanted.width, wanted.height
+    if wanted.fit == "pad":
+        scale = min(width / region.width, height / region.height)
+        width, height = _side(region.width * scale, width), _side(region.height * scale, height)
     if (width, height) == (region.width, region.height):
         return pixels.astype(np.float64), ()
     values = resize(pixels, height, width, wanted.resample)
@@ -221,21 +219,10 @@ def _resized(picture: Picture, region: ImageRegion, wanted: Preprocessing) -> _S
     clipped = np.clip(values, 0.0, picture.white)
     overshot = np.abs(clipped - values).max() > 1e-6 * picture.white
     manner = wanted.resample + (", overshoot clipped" if overshot else "")
-    verb = "stretched" if wanted.fit == "stretch" and _is_uneven(region, wanted) else "resized"
+    is_uneven = region.width * wanted.height != region.height * wanted.width
+    verb = "stretched" if wanted.fit == "stretch" and is_uneven else "resized"
     words = f"{verb} {region.width}×{region.height} → {width}×{height} ({manner})"
     return clipped, (words,)
-
-
-def _is_uneven(region: ImageRegion, wanted: Preprocessing) -> bool:
-    return region.width * wanted.height != region.height * wanted.width
-
-
-def _resized_to(region: ImageRegion, wanted: Preprocessing) -> tuple[int, int]:
-    if wanted.fit != "pad":
-        return wanted.width, wanted.height
-    scale = min(wanted.width / region.width, wanted.height / region.height)
-    width = _side(region.width * scale, wanted.width)
-    return width, _side(region.height * scale, wanted.height)
 
 
 def _in_channels(values: _Values, channels: int) -> _Step:
@@ -251,17 +238,15 @@ def _in_channels(values: _Values, channels: int) -> _Step:
 def _inverted(values: _Values, white: float, wanted: Preprocessing) -> _Step:
     if wanted.invert == "yes":
         return white - values, ("inverted",)
-    if wanted.invert == "auto" and _border_brightness(values) > white / 2:
-        return white - values, ("inverted (bright background)",)
-    return values, ()
-
-
-def _border_brightness(values: _Values) -> float:
-    """The median: a digit that touches the border does not count as background."""
+    if wanted.invert != "auto":
+        return values, ()
     sides = (values[0], values[-1], values[1:-1, 0], values[1:-1, -1])
     ordered = np.sort(np.concatenate(sides), axis=None)
+    # The median: a digit that touches the border does not count as background.
     # Not np.median: it imports masked arrays, a tenth of the time until LeNet is ready.
-    return float((ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2)
+    brightness = (ordered[(ordered.size - 1) // 2] + ordered[ordered.size // 2]) / 2
+    is_bright = brightness > white / 2
+    return (white - values, ("inverted (bright background)",)) if is_bright else (values, ())
 
 
 def _padded(values: _Values, white: float, wanted: Preprocessing) -> _Step:

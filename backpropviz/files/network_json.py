@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Final, TypeAlias
 
-from backpropviz.document import JsonPlace, Value, parse_json, plain
+from backpropviz.document import JsonPlace, Value, given, parse_json, plain
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.fields import KIND_FIELD, to_fields
@@ -34,7 +34,6 @@ from backpropviz.engine.model import (
     TRAIN,
     WINDOW_FIELDS,
     Example,
-    Mode,
     Model,
     Preprocessing,
     chosen_mode,
@@ -60,10 +59,7 @@ def network_from_json(members: Mapping[str, Value], name: str) -> Network:
     entries = members["layers"].items()
     if not 0 < len(entries) <= MOST_LAYERS:
         members["layers"].refuse(f"use 1 to {MOST_LAYERS} layers")
-    nodes: list[Node] = []
-    for entry in entries:
-        nodes.append(_node(entry, [IMAGE_NAME, *(node.name for node in nodes)]))
-    loss = _loss(members["loss"])
+    nodes, loss = _nodes(entries), _loss(members["loss"])
     try:
         # Earlier files give single layers a mode; the pass decides it for all of them.
         network = with_mode(Network(name, shape, tuple(nodes), loss), EVAL)
@@ -71,13 +67,6 @@ def network_from_json(members: Mapping[str, Value], name: str) -> Network:
     except UserError as error:
         raise UserError(_with_place(str(error), nodes)) from None
     return network
-
-
-def network_to_json(network: Network) -> dict[str, object]:
-    """The fields `input`, `layers` and `loss`; `network_from_json` reads them back unchanged."""
-    layers = _layers_to_json(network.nodes)
-    loss = to_fields(network.loss)
-    return {"input": list(network.input_shape), "layers": layers, "loss": loss}
 
 
 def draft_to_json(draft: Draft) -> dict[str, object]:
@@ -99,9 +88,7 @@ def draft_from_json(entry: Value) -> Draft:
         UserError: a layer's own settings are wrong; the sentence names the place.
     """
     members = entry.members(_DRAFT, _DRAFT)
-    nodes: list[Node] = []
-    for item in members["layers"].items():
-        nodes.append(_node(item, [IMAGE_NAME, *(node.name for node in nodes)]))
+    nodes = _nodes(members["layers"].items())
     origins = {name: item.text() for name, item in members["origins"].members().items()}
     return Draft(
         members["title"].text(),
@@ -120,20 +107,14 @@ def _layers_to_json(nodes: Sequence[Node]) -> list[dict[str, object]]:
     layers = []
     previous = IMAGE_NAME
     for node in nodes:
-        fields: dict[str, object] = {"name": node.name, **_own_fields(node.layer)}
+        fields: dict[str, object] = {"name": node.name, **to_fields(node.layer)}
+        if isinstance(node.layer, Moded):  # the mode is that of the whole pass
+            fields = {name: value for name, value in fields.items() if name not in MODE_FIELDS}
         if node.inputs != (previous,):
             fields["inputs"] = list(node.inputs)
         layers.append(fields)
         previous = node.name
     return layers
-
-
-def _own_fields(layer: Layer) -> dict[str, object]:
-    """A layer's configuration without its mode, which is that of the whole pass."""
-    found = to_fields(layer)
-    if isinstance(layer, Moded):
-        return {name: value for name, value in found.items() if name not in MODE_FIELDS}
-    return found
 
 
 def _input_shape(entry: Value) -> Shape:
@@ -144,6 +125,13 @@ def _input_shape(entry: Value) -> Shape:
     if channels == 2:
         sizes[0].refuse("use 1 for gray or 3 for RGB")
     return (channels, sizes[1].integer(1, MAX_SIDE), sizes[2].integer(1, MAX_SIDE))
+
+
+def _nodes(entries: Sequence[Value]) -> list[Node]:
+    nodes: list[Node] = []
+    for entry in entries:
+        nodes.append(_node(entry, [IMAGE_NAME, *(node.name for node in nodes)]))
+    return nodes
 
 
 def _node(entry: Value, earlier: list[str]) -> Node:
@@ -209,8 +197,8 @@ def _with_place(sentence: str, nodes: list[Node]) -> str:
     return sentence
 
 
-METHODS = ("he", "glorot", "lecun")
-DISTRIBUTIONS = ("normal", "uniform")
+_METHODS = ("he", "glorot", "lecun")
+_DISTRIBUTIONS = ("normal", "uniform")
 
 
 def optimizer_from_json(entry: Value | None) -> Optimizer:
@@ -221,44 +209,30 @@ def optimizer_from_json(entry: Value | None) -> Optimizer:
     return found
 
 
-def initial_parameters(network: Network, members: Mapping[str, Value]) -> Parameters:
+def _initial_parameters(network: Network, members: Mapping[str, Value]) -> Parameters:
     """The numbers in the file; layers for which it has none start as `initialize` asks.
 
     A layer's buffers, such as running statistics, may be left out; they start with it then.
     """
-    given = _given(members.get("parameters"), network)
-    drawn = _drawn(network, members.get("initialize"))
-    return {layer: {**own, **given.get(layer, {})} for layer, own in drawn.items()}
-
-
-def _given(entry: Value | None, network: Network) -> dict[str, dict[str, Array]]:
-    if entry is None:
-        return {}
-    layers = tuple(node.name for node in network.nodes if network.kept_shapes(node))
-    return {
-        layer: _arrays(own, network, network.by_name[layer])
-        for layer, own in entry.members(layers).items()
-    }
-
-
-def _arrays(entry: Value, network: Network, node: Node) -> dict[str, Array]:
-    shapes = network.kept_shapes(node)
-    members = entry.members(tuple(shapes), tuple(network.parameter_shapes(node)))
-    return {name: member.array(shapes[name]) for name, member in members.items()}
-
-
-def _drawn(network: Network, entry: Value | None) -> Mapping[str, Mapping[str, Array]]:
-    members = {} if entry is None else entry.members(("method", "distribution", "seed"))
-    method = members["method"].choice(METHODS) if "method" in members else METHODS[0]
-    distribution = (
-        members["distribution"].choice(DISTRIBUTIONS)
-        if "distribution" in members
-        else DISTRIBUTIONS[0]
+    numbers: dict[str, dict[str, Array]] = {}
+    if "parameters" in members:
+        layers = tuple(node.name for node in network.nodes if network.kept_shapes(node))
+        for layer, entry in members["parameters"].members(layers).items():
+            node = network.by_name[layer]
+            shapes = network.kept_shapes(node)
+            own = entry.members(tuple(shapes), tuple(network.parameter_shapes(node)))
+            numbers[layer] = {name: value.array(shapes[name]) for name, value in own.items()}
+    fields = ("method", "distribution", "seed")
+    how = members["initialize"].members(fields) if "initialize" in members else {}
+    method = given(how, "method", lambda name: name.choice(_METHODS), _METHODS[0])
+    distribution = given(
+        how, "distribution", lambda name: name.choice(_DISTRIBUTIONS), _DISTRIBUTIONS[0]
     )
-    seed = members["seed"].integer(0, 2**32 - 1) if "seed" in members else 0
+    seed = given(how, "seed", lambda number: number.integer(0, 2**32 - 1), 0)
     drawn = initialize(network, f"{method}_{distribution}", seed=seed)
     return {
-        layer: {name: freeze(array) for name, array in own.items()} for layer, own in drawn.items()
+        layer: {name: freeze(array) for name, array in own.items()} | numbers.get(layer, {})
+        for layer, own in drawn.items()
     }
 
 
@@ -269,21 +243,8 @@ FORMAT = "backpropviz-network"
 VERSION = 1
 REQUIRED = ("format", "version", "input", "layers", "loss")
 FIELDS = (
-    "format",
-    "version",
-    "title",
-    "remark",
-    "mode",
-    "dropout_seed",
-    "input",
-    "layers",
-    "loss",
-    "optimizer",
-    "preprocessing",
-    "classes",
-    "initialize",
-    "parameters",
-    "example",
+    *("format", "version", "title", "remark", "mode", "dropout_seed", "input", "layers", "loss"),
+    *("optimizer", "preprocessing", "classes", "initialize", "parameters", "example"),
 )
 LARGEST_FILE = 64_000_000
 _LINE_LENGTH = 100
@@ -353,23 +314,20 @@ def model_from_json(
     preprocessing = _preprocessing(members.get("preprocessing"), network.input_shape)
     classes = _classes(members.get("classes"), network)
     return Model(
-        title=members["title"].text() if "title" in members else name,
+        title=given(members, "title", Value.text, name),
         network=network,
-        parameters=initial_parameters(network, members) if parameters is None else parameters,
+        parameters=_initial_parameters(network, members) if parameters is None else parameters,
         preprocessing=preprocessing,
         class_names=classes,
         optimizer=optimizer_from_json(members.get("optimizer")),
         example=_example(members.get("example"), network, classes, preprocessing, picture),
-        remark=members["remark"].text(lines=True) if "remark" in members else "",
-        mode=_mode(members),
+        remark=given(members, "remark", lambda text: text.text(lines=True), ""),
+        mode=chosen_mode(
+            TRAIN,
+            given(members, "mode", lambda name: name.choice(MODES)),
+            given(members, "dropout_seed", lambda seed: seed.integer(0, LARGEST_DROPOUT_SEED)),
+        ),
     )
-
-
-def _mode(members: Mapping[str, Value]) -> Mode:
-    """Training unless the file says otherwise."""
-    name = members["mode"].choice(MODES) if "mode" in members else None
-    seed = members.get("dropout_seed")
-    return chosen_mode(TRAIN, name, seed.integer(0, LARGEST_DROPOUT_SEED) if seed else None)
 
 
 def model_to_json(model: Model) -> dict[str, object]:
@@ -381,8 +339,12 @@ def model_to_json(model: Model) -> dict[str, object]:
         document["mode"] = model.mode.name
     if draws_masks(model.network):
         document["dropout_seed"] = model.mode.seed
-    document |= network_to_json(model.network)
-    document["optimizer"] = to_fields(model.optimizer)
+    document |= {
+        "input": list(model.network.input_shape),
+        "layers": _layers_to_json(model.network.nodes),
+        "loss": to_fields(model.network.loss),
+        "optimizer": to_fields(model.optimizer),
+    }
     document["preprocessing"] = {
         name: value
         for name, value in model.preprocessing.to_json().items()
@@ -398,7 +360,7 @@ def target_from_json(
 ) -> int | tuple[float, ...]:
     """A class, by its name or number, or the wanted output in row-major order."""
     output = (1, *network.shapes[network.output])
-    target = _given_target(entry, classes, math.prod(output) == 1)
+    target = _given_target(entry, classes, is_single=math.prod(output) == 1)
     try:
         network.loss.target(target, output)
     except UserError as error:
@@ -407,7 +369,7 @@ def target_from_json(
 
 
 def _given_target(
-    entry: Value, classes: tuple[str, ...], single_output: bool
+    entry: Value, classes: tuple[str, ...], *, is_single: bool
 ) -> int | tuple[float, ...]:
     value = entry.value
     if isinstance(value, str):
@@ -415,7 +377,7 @@ def _given_target(
             known = ", ".join(classes[:20]) or "numbers, since the file names no classes"
             entry.refuse(f"it names no class; use {known}")
         return classes.index(value)
-    if isinstance(value, int) and not isinstance(value, bool) and not single_output:
+    if isinstance(value, int) and not isinstance(value, bool) and not is_single:
         return value
     if not isinstance(value, list):
         return (float(entry.array(())),)
@@ -423,14 +385,14 @@ def _given_target(
 
 
 def _preprocessing(entry: Value | None, shape: Shape) -> Preprocessing:
-    given = {} if entry is None else {n: e.value for n, e in entry.members().items()}
+    fields = {} if entry is None else {n: e.value for n, e in entry.members().items()}
     for field, size in zip(_FROM_INPUT, shape, strict=True):
-        if given.setdefault(field, size) != size:
+        if fields.setdefault(field, size) != size:
             raise UserError(
-                f"preprocessing.{field} = {given[field]!r}, but input says {size}: "
+                f"preprocessing.{field} = {fields[field]!r}, but input says {size}: "
                 "leave it out, it follows from input."
             )
-    return Preprocessing.from_json(given)
+    return Preprocessing.from_json(fields)
 
 
 _MOST_NAMED: Final = 5

@@ -14,9 +14,7 @@ from typing import Literal, TypeAlias
 
 from backpropviz.assets import resource, resource_names
 from backpropviz.document import Value, parse_json, plain
-from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.model import Example, Model
-from backpropviz.engine.network import Network
 from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from backpropviz.files import network_json
@@ -43,12 +41,8 @@ FORMAT = "backpropviz"
 VERSION = 1
 KINDS = ("model", "session", "run")
 LARGEST_JSON = 32_000_000
-_MANIFEST, _NETWORK, _EXAMPLE, _SESSION = (
-    "manifest.json",
-    "network.json",
-    "example.json",
-    "session.json",
-)
+_MANIFEST, _NETWORK = "manifest.json", "network.json"
+_EXAMPLE, _SESSION = "example.json", "session.json"
 _IMAGE = "example/image.npy"
 
 
@@ -108,13 +102,6 @@ def kind_of(path: Path) -> str:
         return read_kind(archive)
 
 
-def summary(path: Path) -> Mapping[str, Value]:
-    """The fields of the network in a `.bpv` file, without reading an array."""
-    with opened_archive(path) as archive:
-        read_kind(archive)
-        return read_document(archive, _NETWORK).members()
-
-
 def manifest(kind: Kind) -> bytes:
     """The member that says what the file is."""
     return json_bytes({"format": FORMAT, "kind": kind, "version": VERSION})
@@ -171,18 +158,14 @@ def read_model(archive: Archive, name: str) -> Model:
         model = model_from_json(document, name, parameters={})
     except UserError as error:
         raise UserError(f"{_NETWORK}: {error}") from None
-    parameters = _parameters(archive, model.network)
-    return replace(model, parameters=parameters, example=_example(archive, model))
-
-
-def _parameters(archive: Archive, network: Network) -> Parameters:
-    return {
+    parameters = {
         node.name: {
             name: archive.array(_member(node.name, name), shape)
-            for name, shape in network.kept_shapes(node).items()
+            for name, shape in model.network.kept_shapes(node).items()
         }
-        for node in network.nodes
+        for node in model.network.nodes
     }
+    return replace(model, parameters=parameters, example=_example(archive, model))
 
 
 def _example(archive: Archive, model: Model) -> Example | None:
@@ -198,7 +181,7 @@ def _session(archive: Archive, model: Model) -> SessionFile:
     state = {
         name: entry.value for name, entry in read_document(archive, _SESSION).members().items()
     }
-    names = (n for n in archive.names if n.startswith("session/") and n.endswith(".npy"))
+    names = [n for n in archive.names if n.startswith("session/") and n.endswith(".npy")]
     arrays = {n.removeprefix("session/").removesuffix(".npy"): archive.any_array(n) for n in names}
     return SessionFile(model, state, arrays)
 
@@ -274,8 +257,11 @@ def bundled_networks() -> tuple[NetworkCard, ...]:
 
 
 def _card(name: str, path: Path) -> NetworkCard:
-    zipped = path.suffix == BPV_SUFFIX
-    members = summary(path) if zipped else parse_json(path.read_bytes()).members()
+    if path.suffix == BPV_SUFFIX:
+        with opened_archive(path) as archive:
+            members = read_document(archive, _NETWORK).members()
+    else:
+        members = parse_json(path.read_bytes()).members()
     network = network_from_json(members, name)
     shapes = (s for node in network.nodes for s in network.parameter_shapes(node).values())
     count = sum(math.prod(shape) for shape in shapes)

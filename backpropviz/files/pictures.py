@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Pixels: TypeAlias = NDArray[np.uint8] | NDArray[np.float32]
 
 MAX_PIXELS = 64_000_000
-_CHANNELS = (1, 2, 3, 4)
 _BLOCK_PIXELS = 1 << 18
 DARK = 0.25
 """A picture that nowhere is brighter than this share of white is said to be dark."""
@@ -92,7 +91,7 @@ def picture_from_array(
     """
     values = np.asarray(values)
     gray = values.ndim == 2
-    if not gray and not (values.ndim == 3 and values.shape[2] in _CHANNELS):
+    if not gray and not (values.ndim == 3 and 1 <= values.shape[2] <= 4):
         raise UserError(
             f"{source} has shape {values.shape}, which is no picture: "
             "use height × width, with 1 to 4 channels last."
@@ -105,7 +104,7 @@ def picture_from_array(
     return _over_white(picture) if layered.shape[2] in (2, 4) else picture
 
 
-def brightness_remarks(picture: Picture) -> tuple[str, ...]:
+def _brightness_remarks(picture: Picture) -> tuple[str, ...]:
     """What is odd about the values: one alone, or none that is bright, as 12 bits in 16."""
     low, high = float(picture.pixels.min()), float(picture.pixels.max())
     if low == high:
@@ -120,11 +119,6 @@ def brightness_remarks(picture: Picture) -> tuple[str, ...]:
 def percent(share: float) -> str:
     """`6 %`; below 1 % with two digits."""
     return f"{100 * share:.2g} %" if share < 0.01 else f"{100 * share:.0f} %"
-
-
-def with_notes(picture: Picture, mode: str, before: tuple[str, ...]) -> Picture:
-    """The same pixels, known by the mode of their file and with what its decoder did before."""
-    return replace(picture, mode=mode, notes=(*before, *picture.notes))
 
 
 def refuse_size(width: int, height: int, source: str) -> None:
@@ -284,7 +278,13 @@ def _decoded(image: Image.Image, source: str) -> Picture:
     if mode == "LAB":
         raise UserError(f"{source} is stored in Lab colors, which are not read: save it as RGB.")
     try:
-        notes = _frame_notes(image) + _depth_notes(image)
+        notes = []
+        if (frames := int(getattr(image, "n_frames", 1))) > 1:
+            image.seek(0)
+            notes.append(f"first frame of {frames}")
+        # Pillow reads colors of 16 bits as 8; only the raw mode of the file still says so.
+        if ";16" in str(getattr(image, "tile", "")) and ";" not in mode:
+            notes.append("16 bits a channel reduced to 8")
         upright, turned = _upright(image)
         values, converted = _values(upright)
     except MemoryError as error:
@@ -293,34 +293,21 @@ def _decoded(image: Image.Image, source: str) -> Picture:
         ) from error
     except Exception as error:  # decoders of damaged files raise whatever they meet
         raise _damaged(source) from error
-    picture = with_notes(picture_from_array(values, source), mode, notes + turned + converted)
-    return replace(picture, remarks=brightness_remarks(picture))
+    picture = picture_from_array(values, source)
+    told = (*notes, *turned, *converted, *picture.notes)
+    return replace(picture, mode=mode, notes=told, remarks=_brightness_remarks(picture))
 
 
 def _damaged(source: str) -> UserError:
     return UserError(f"{source} is damaged or cut off: save or download the picture again.")
 
 
-def _frame_notes(image: Image.Image) -> tuple[str, ...]:
-    frames = int(getattr(image, "n_frames", 1))
-    if frames <= 1:
-        return ()
-    image.seek(0)
-    return (f"first frame of {frames}",)
-
-
-def _depth_notes(image: Image.Image) -> tuple[str, ...]:
-    """Pillow reads colors of 16 bits as 8; only the raw mode of the file still says so."""
-    tiles = str(getattr(image, "tile", ""))
-    return ("16 bits a channel reduced to 8",) if ";16" in tiles and ";" not in image.mode else ()
-
-
 def _upright(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     stored = _orientation(image)
     image.load()
+    notes = ("EXIF orientation applied",) if stored != 1 else ()
     # Some decoders (TIFF) have turned the picture by now and dropped the tag.
     remaining = _orientation(image)
-    notes = ("EXIF orientation applied",) if stored != 1 else ()
     return (image if remaining == 1 else image.transpose(_turn(remaining))), notes
 
 
@@ -350,7 +337,12 @@ def _turn(orientation: int) -> Image.Transpose:
 def _values(image: Image.Image) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Gray or RGB with or without alpha; the note names a color space that was left."""
     if image.mode.startswith("I;16"):
-        return _keyed_gray(image), ()
+        gray = np.asarray(image).astype(np.uint16)
+        transparent = image.info.get("transparency")
+        if not isinstance(transparent, int):
+            return gray, ()
+        alpha = np.where(gray == transparent, 0, 65535).astype(np.uint16)
+        return np.stack((gray, alpha), axis=-1), ()
     if image.has_transparency_data:
         return np.asarray(image.convert("LA" if image.mode in ("L", "LA", "La") else "RGBA")), ()
     if image.mode == "1":
@@ -360,15 +352,6 @@ def _values(image: Image.Image) -> tuple[NDArray[Any], tuple[str, ...]]:
     if image.mode in ("P", "RGBX"):
         return np.asarray(image.convert("RGB")), ()
     return np.asarray(image.convert("RGB")), (f"{image.mode} converted to RGB",)
-
-
-def _keyed_gray(image: Image.Image) -> NDArray[np.uint16]:
-    gray = np.asarray(image).astype(np.uint16)
-    transparent = image.info.get("transparency")
-    if not isinstance(transparent, int):
-        return gray
-    alpha = np.where(gray == transparent, 0, 65535).astype(np.uint16)
-    return np.stack((gray, alpha), axis=-1)
 
 
 PHOTOS = ("astronaut", "camera", "chelsea", "coffee", "rocket")
@@ -390,21 +373,13 @@ class DigitSet:
     white: int
 
 
-def split_specification(text: str) -> tuple[str, str] | None:
-    """('mnist', '17') for `mnist:17`; None for what can only be a path."""
-    match = _SPECIFICATION.fullmatch(text)
-    return (match[1], match[2]) if match else None
-
-
-def is_bundled(name: str) -> bool:
-    """Whether `name:…` asks for something that ships."""
-    return name == "photo" or name in _DIGITS
-
-
 def bundled_picture(name: str, item: str) -> Picture:
     """The picture that `name:item` asks for, with its label."""
     if name == "photo":
-        return _photo(item)
+        if item not in PHOTOS:
+            raise UserError(f"There is no photo '{item}': use photo: with {', '.join(PHOTOS)}.")
+        picture = picture_from_file(resource("images", f"{item}.webp"), f"photo:{item}")
+        return replace(picture, label=item)
     if name in _DIGITS:
         return _digit(name, item)
     raise UserError(f"There is no data set '{name}': use mnist:0, digits:0 or photo:{PHOTOS[0]}.")
@@ -418,13 +393,6 @@ def digit_set(name: str) -> DigitSet:
         images, labels = arrays["x"], arrays["y"]
     images.flags.writeable = labels.flags.writeable = False
     return DigitSet(name, images, labels, white)
-
-
-def _photo(item: str) -> Picture:
-    if item not in PHOTOS:
-        raise UserError(f"There is no photo '{item}': use photo: with {', '.join(PHOTOS)}.")
-    picture = picture_from_file(resource("images", f"{item}.webp"), f"photo:{item}")
-    return replace(picture, label=item)
 
 
 def _digit(name: str, item: str) -> Picture:
@@ -455,7 +423,7 @@ def open_picture(path_or_spec: str | Path) -> Picture:
     if not path_or_spec:
         raise UserError("No picture is named: give a file, or mnist:0.")
     path = named_path(path_or_spec)
-    named = split_specification(str(path))
-    if named is None or (not is_bundled(named[0]) and is_there(path)):
+    named = _SPECIFICATION.fullmatch(str(path))
+    if named is None or (named[1] not in {"photo", *_DIGITS} and is_there(path)):
         return picture_from_file(path)
-    return bundled_picture(*named)
+    return bundled_picture(named[1], named[2])

@@ -56,15 +56,8 @@ LARGEST_BYTES = 1_000_000_000
 _MOST_SKIPPED = 1000
 _DAMAGED = "its data are not those that were saved: get the file anew, or start a new run."
 _DATA_FIELDS = (
-    "title",
-    "source",
-    "classes",
-    "preprocessing",
-    "skipped",
-    "training",
-    "validation",
-    "fingerprint",
-    "is_bundled",
+    *("title", "source", "classes", "preprocessing", "skipped"),
+    *("training", "validation", "fingerprint", "is_bundled"),
 )
 
 
@@ -75,8 +68,7 @@ def data_to_json(
 
     It takes a while, and stays the same for as long as a run lives.
     """
-    fingerprint = fingerprint_of(dataset)
-    is_bundled = find_data is not None and _is_found(dataset, network, find_data, fingerprint)
+    fingerprint = _fingerprint_of(dataset)
     return {
         "title": dataset.title,
         "source": dataset.source,
@@ -86,7 +78,7 @@ def data_to_json(
         "training": list(dataset.training.names),
         "validation": None if dataset.validation is None else list(dataset.validation.names),
         "fingerprint": fingerprint,
-        "is_bundled": is_bundled,
+        "is_bundled": _is_found(dataset, network, find_data, fingerprint),
     }
 
 
@@ -95,16 +87,13 @@ def data_size_bytes(dataset: Dataset) -> int:
     return sum(array.nbytes for array in _arrays(dataset).values())
 
 
-def read_data(
+def _read_data(
     archive: Archive, document: Value, network: Network, find_data: FindData | None
 ) -> Dataset:
-    """The data of a saved run.
-
-    Raises:
-        UserError: they are damaged, or a bundled set is not the one that it was.
-    """
+    """The data of a saved run."""
     members = document.members(_DATA_FIELDS, _DATA_FIELDS)
-    names = _names(members["training"]), _held_out_names(members["validation"])
+    held_out = members["validation"]
+    names = _names(members["training"]), None if held_out.value is None else _names(held_out)
     preprocessing = Preprocessing.from_json(members["preprocessing"].value)
     source = members["source"].text()
     is_bundled = members["is_bundled"].value is True
@@ -123,19 +112,17 @@ def read_data(
         preprocessing,
         tuple(_skipped(item) for item in members["skipped"].items()),
     )
-    if fingerprint_of(dataset) != members["fingerprint"].text():
-        raise UserError(_other_data(source) if is_bundled else _DAMAGED)
-    return dataset
-
-
-def _other_data(source: str) -> str:
-    return (
+    if _fingerprint_of(dataset) == members["fingerprint"].text():
+        return dataset
+    if not is_bundled:
+        raise UserError(_DAMAGED)
+    raise UserError(
         f"the data set “{source}” is not the one that the run learned from: use the version of the "
         "program that saved it, or start a new run."
     )
 
 
-def fingerprint_of(dataset: Dataset) -> str:
+def _fingerprint_of(dataset: Dataset) -> str:
     """A number for the samples: other images, targets or another order have another one."""
     digest = hashlib.sha256()
     for samples in (dataset.training, dataset.validation):
@@ -145,7 +132,9 @@ def fingerprint_of(dataset: Dataset) -> str:
     return digest.hexdigest()
 
 
-def _is_found(dataset: Dataset, network: Network, find_data: FindData, fingerprint: str) -> bool:
+def _is_found(
+    dataset: Dataset, network: Network, find_data: FindData | None, fingerprint: str
+) -> bool:
     """Whether the bundled set of that name, chosen from by the samples' names, is the same."""
     held_out = dataset.validation
     try:
@@ -155,7 +144,7 @@ def _is_found(dataset: Dataset, network: Network, find_data: FindData, fingerpri
     except UserError:
         return False
     again = Dataset("", "", training, validation, (), dataset.preprocessing)
-    return fingerprint_of(again) == fingerprint
+    return _fingerprint_of(again) == fingerprint
 
 
 def _found(
@@ -176,12 +165,7 @@ def _chosen(every: Dataset, names: tuple[str, ...]) -> Samples:
     return Samples(every.training.images[places], every.training.targets[places], names)
 
 
-def array_members(dataset: Dataset) -> dict[str, bytes]:
-    """The arrays of data that do not ship.
-
-    Raises:
-        UserError: the images are too many for one file.
-    """
+def _array_members(dataset: Dataset) -> dict[str, bytes]:
     refuse_large_data(dataset)
     return {name: to_npy(array) for name, array in _arrays(dataset).items()}
 
@@ -197,32 +181,24 @@ def refuse_large_data(dataset: Dataset) -> None:
 
 def _arrays(dataset: Dataset) -> dict[str, Array]:
     parts = {"training": dataset.training, "validation": dataset.validation}
-    arrays: dict[str, Array] = {}
-    for part, samples in parts.items():
-        if samples is not None:
-            arrays[_member(part, "images")] = samples.images
-            arrays[_member(part, "targets")] = samples.targets
-    return arrays
+    return {
+        f"data/{part}.{name}.npy": array
+        for part, samples in parts.items()
+        if samples is not None
+        for name, array in (("images", samples.images), ("targets", samples.targets))
+    }
 
 
 def _samples(archive: Archive, part: str, names: tuple[str, ...]) -> Samples:
-    images = archive.any_array(_member(part, "images"), ("float32", "float64"))
-    targets = archive.any_array(_member(part, "targets"), ("int64", "float32", "float64"))
+    images = archive.any_array(f"data/{part}.images.npy", ("float32", "float64"))
+    targets = archive.any_array(f"data/{part}.targets.npy", ("int64", "float32", "float64"))
     if images.ndim < 2 or not targets.ndim:
         raise UserError(_DAMAGED)
     return Samples(images, targets, names)
 
 
-def _member(part: str, what: str) -> str:
-    return f"data/{part}.{what}.npy"
-
-
 def _names(entry: Value) -> tuple[str, ...]:
     return tuple(item.text() for item in entry.items())
-
-
-def _held_out_names(entry: Value) -> tuple[str, ...] | None:
-    return None if entry.value is None else _names(entry)
 
 
 def _skipped(entry: Value) -> Skipped:
@@ -235,21 +211,17 @@ def _skipped(entry: Value) -> Skipped:
 _STATE_FIELDS = ("iteration", "loss", "parts")
 
 
-def state_member(iteration: int) -> str:
-    """Where the state after an update lies."""
+def _state_member(iteration: int) -> str:
     return f"states/{iteration:09}.npy"
 
 
-def state_to_json(trained: Trained) -> dict[str, object]:
+def _state_to_json(trained: Trained) -> dict[str, object]:
     """All of a state but its numbers."""
-    return {
-        "iteration": trained.iteration,
-        "loss": trained.loss,
-        "parts": list(_parts(trained.states)),
-    }
+    parts = list(_parts(trained.states))
+    return {"iteration": trained.iteration, "loss": trained.loss, "parts": parts}
 
 
-def state_to_npy(network: Network, trained: Trained) -> bytes:
+def _state_to_npy(network: Network, trained: Trained) -> bytes:
     """The numbers of a state in one array."""
     own = trained.parameters
     arrays = [own[layer][name] for layer, name, _ in _kept(network)]
@@ -259,14 +231,10 @@ def state_to_npy(network: Network, trained: Trained) -> bytes:
     return to_npy(np.concatenate(flat) if flat else np.zeros(0, np.float32))
 
 
-def read_state(
+def _read_state(
     archive: Archive, network: Network, entry: Value, dtype: np.dtype[Any] | None = None
 ) -> Trained:
-    """A state that `state_to_json` and `state_to_npy` wrote; `dtype`, if given, must be its own.
-
-    Raises:
-        UserError: it is damaged, or of another network.
-    """
+    """A state as it was written; `dtype`, if given, must be its own."""
     members = entry.members(_STATE_FIELDS, _STATE_FIELDS)
     iteration = members["iteration"].integer(0, LARGEST_INTEGER)
     loss = None if members["loss"].value is None else members["loss"].number()
@@ -275,7 +243,7 @@ def read_state(
     sizes = {(layer, name): math.prod(shape) for layer, name, shape in kept}
     trained_size = sum(sizes[tensor.layer, tensor.quantity] for tensor in tensors)
     count = sum(sizes.values()) + len(parts) * trained_size
-    name = state_member(iteration)
+    name = _state_member(iteration)
     flat = archive.array(name, (count,))
     if dtype is not None and flat.dtype != dtype:
         raise UserError(f"{name} holds {flat.dtype} values, but the run’s are {dtype}.")
@@ -312,20 +280,7 @@ def _parts(states: Mapping[Address, Mapping[str, Array]]) -> tuple[str, ...]:
     return tuple(next(iter(states.values()), {}))
 
 
-RUN_FIELDS = ("title", "seed", "origin", "augmentation", "course")
 _SEGMENT = ("first_iteration", "epoch", "first_sample", "batch_size", "optimizer", "schedule")
-
-
-def run_to_json(run: Run) -> dict[str, object]:
-    """What a run is besides its arrays and its data."""
-    augmentation = run.augmentation
-    return {
-        "title": run.title,
-        "seed": run.seed,
-        "origin": run.origin,
-        "augmentation": None if augmentation is None else asdict(augmentation),
-        "course": [_segment_to_json(segment) for segment in run.course.segments],
-    }
 
 
 def _segment_to_json(segment: Segment) -> dict[str, object]:
@@ -338,21 +293,6 @@ def _segment_to_json(segment: Segment) -> dict[str, object]:
         "optimizer": to_fields(settings.optimizer),
         "schedule": curve_to_fields(settings.curve),
     }
-
-
-def seed_from_json(entry: Value) -> int:
-    """A seed."""
-    return entry.integer(0, LARGEST_INTEGER)
-
-
-def augmentation_from_json(entry: Value) -> Augmentation | None:
-    """The changes that images undergo; null where there are none."""
-    return None if entry.value is None else entry.record(Augmentation)
-
-
-def course_from_json(entry: Value, samples: int) -> Course:
-    """The settings of a run over so many samples."""
-    return Course(samples, tuple(_segment(item) for item in entry.items()))
 
 
 def _segment(entry: Value) -> Segment:
@@ -369,7 +309,7 @@ def _segment(entry: Value) -> Segment:
 CHECKPOINT_BYTES = 64_000_000
 """How much of its checkpoints goes into a file, besides the first state and the newest."""
 _RUN, _DATA = "run.json", "data.json"
-_FIELDS = (*RUN_FIELDS, "states", "spacing")
+_FIELDS = ("title", "seed", "origin", "augmentation", "course", "states", "spacing")
 _START = "start"
 """The update that a fork began after; where it is left out, the first state is the start."""
 _VALIDATED = ("iteration", "loss", "accuracy")
@@ -405,7 +345,7 @@ def save_run(
     data = data or data_to_json(dataset, saved.run.network, find_data)
     members, packed = _members(saved)
     members[_DATA] = json_bytes(data)
-    members |= {} if data["is_bundled"] else array_members(dataset)
+    members |= {} if data["is_bundled"] else _array_members(dataset)
     write_archive(path, members, stored=members if is_quick else packed)
 
 
@@ -417,7 +357,7 @@ def keep_run(path: Path, saved: SavedRun, data: Mapping[str, object]) -> None:
     """
     beside = _beside(path)
     if not beside.exists():
-        arrays = {} if data["is_bundled"] else array_members(saved.run.dataset)
+        arrays = {} if data["is_bundled"] else _array_members(saved.run.dataset)
         write_archive(beside, {_DATA: json_bytes(data), **arrays}, stored=arrays)
     members, _ = _members(saved)
     write_archive(path, members, stored=members)
@@ -431,12 +371,18 @@ def _members(saved: SavedRun) -> tuple[dict[str, bytes], Collection[str]]:
     """All of a run but its data, and what of it is not worth compressing."""
     run, network = saved.run, saved.run.network
     spacing, states = _kept_states(saved)
-    document = run_to_json(run)
-    document["states"] = [state_to_json(state) for state in states]
-    document["spacing"] = spacing
+    document: dict[str, object] = {
+        "title": run.title,
+        "seed": run.seed,
+        "origin": run.origin,
+        "augmentation": None if run.augmentation is None else asdict(run.augmentation),
+        "course": [_segment_to_json(segment) for segment in run.course.segments],
+        "states": [_state_to_json(state) for state in states],
+        "spacing": spacing,
+    }
     if states[0].iteration < run.start.iteration:
         document[_START] = run.start.iteration
-    packed = {state_member(state.iteration): state_to_npy(network, state) for state in states}
+    packed = {_state_member(state.iteration): _state_to_npy(network, state) for state in states}
     newest = replace(run.model, parameters=saved.now.parameters)
     members = {"manifest.json": manifest("run"), **model_members(newest)}
     members |= {_RUN: json_bytes(document), **packed, **_history_members(saved.history)}
@@ -451,7 +397,6 @@ def load_run(path: Path, find_data: FindData | None = None) -> SavedRun:
     """
     try:
         with opened_archive(path) as archive:
-            _check_kind(read_kind(archive))
             if _DATA in archive.names or not _beside(path).exists():
                 return _read(archive, archive, path.stem, find_data)
             with opened_archive(_beside(path)) as beside:
@@ -460,26 +405,23 @@ def load_run(path: Path, find_data: FindData | None = None) -> SavedRun:
         raise UserError(f"{path}: {error}") from None
 
 
-def _check_kind(kind: str) -> None:
-    if kind != "run":
-        raise UserError(f"it holds a {kind}, no training run: open it as a network.")
-
-
 def _read(archive: Archive, data: Archive, name: str, find_data: FindData | None) -> SavedRun:
+    if (kind := read_kind(archive)) != "run":
+        raise UserError(f"it holds a {kind}, no training run: open it as a network.")
     model = read_model(archive, name)
     network = model.network
-    dataset = read_data(data, read_document(data, _DATA), network, find_data)
+    dataset = _read_data(data, read_document(data, _DATA), network, find_data)
     members = read_document(archive, _RUN).members((*_FIELDS, _START), _FIELDS)
-    course = course_from_json(members["course"], len(dataset.training))
-    checkpoints, states = _read_states(archive, network, members)
-    start, now = states
+    segments = tuple(_segment(item) for item in members["course"].items())
+    augmentation = members["augmentation"]
+    checkpoints, start, now = _read_states(archive, network, members)
     run = Run(
         members["title"].text(),
         replace(model, parameters=start.parameters),
         dataset,
-        course,
-        seed_from_json(members["seed"]),
-        augmentation_from_json(members["augmentation"]),
+        Course(len(dataset.training), segments),
+        members["seed"].integer(0, LARGEST_INTEGER),
+        None if augmentation.value is None else augmentation.record(Augmentation),
         start,
         members["origin"].text(),
     )
@@ -503,11 +445,12 @@ def _kept_states(saved: SavedRun) -> tuple[int, list[Trained]]:
 
 def _read_states(
     archive: Archive, network: Network, members: Mapping[str, Value]
-) -> tuple[Checkpoints, tuple[Trained, Trained]]:
+) -> tuple[Checkpoints, Trained, Trained]:
+    """The checkpoints, the state at the run's start and the newest."""
     entries = members["states"].items()
     if not entries:
         members["states"].refuse("list at least one state")
-    first = read_state(archive, network, entries[0])
+    first = _read_state(archive, network, entries[0])
     dtypes = {a.dtype for own in first.parameters.values() for a in own.values()}
     dtype = next(iter(dtypes), None)
     checkpoints = Checkpoints(RUN_BUDGET_BYTES, members["spacing"].integer(1, LARGEST_INTEGER))
@@ -515,12 +458,12 @@ def _read_states(
     begins = members[_START].integer(0, LARGEST_INTEGER) if _START in members else first.iteration
     start = now = first
     for entry in entries[1:]:
-        now = read_state(archive, network, entry, dtype)
+        now = _read_state(archive, network, entry, dtype)
         checkpoints.add(now)
         start = now if now.iteration == begins else start
     if start.iteration != begins:
         members[_START].refuse("name the update of one of the states")
-    return checkpoints, (start, now)
+    return checkpoints, start, now
 
 
 def _history_members(history: History) -> dict[str, bytes]:
@@ -539,7 +482,7 @@ def _history_members(history: History) -> dict[str, bytes]:
 
 def _read_history(archive: Archive, network: Network) -> History:
     tensors = tensors_of(network)
-    rows = len(_column(archive, "iteration", None, 1))
+    rows = len(_column(archive, "iteration"))
     columns = {
         name: _column(archive, name, rows, len(tensors) if name.endswith("_norms") else 1)
         for name in COLUMN_NAMES
@@ -549,7 +492,7 @@ def _read_history(archive: Archive, network: Network) -> History:
     return History.of(tensors, Columns(**columns), tuple(_read_validated(archive)))
 
 
-def _column(archive: Archive, name: str, rows: int | None, width: int) -> Array:
+def _column(archive: Archive, name: str, rows: int | None = None, width: int = 1) -> Array:
     member = f"history/{name}.npy"
     array = archive.any_array(member, ("float64", "int64"))
     is_matrix = name.endswith("_norms")
@@ -562,9 +505,9 @@ def _column(archive: Archive, name: str, rows: int | None, width: int) -> Array:
 
 
 def _read_validated(archive: Archive) -> Iterator[Validated]:
-    iterations = _column(archive, "validated_iteration", None, 1)
-    losses = _column(archive, "validated_loss", len(iterations), 1)
-    accuracies = _column(archive, "validated_accuracy", len(iterations), 1)
+    iterations = _column(archive, "validated_iteration")
+    losses = _column(archive, "validated_loss", len(iterations))
+    accuracies = _column(archive, "validated_accuracy", len(iterations))
     for k, iteration in enumerate(iterations):
         is_last = k == len(iterations) - 1 and _CONFUSION in archive.names
         yield Validated(
@@ -597,10 +540,10 @@ class SpillFolder:
         Raises:
             OSError: there is no room for it, or the folder is gone.
         """
-        member = state_member(iteration)
+        member = _state_member(iteration)
         members = {
-            _STATE: json_bytes(state_to_json(trained)),
-            member: state_to_npy(self._network, trained),
+            _STATE: json_bytes(_state_to_json(trained)),
+            member: _state_to_npy(self._network, trained),
         }
         try:
             write_archive(self._path(iteration), members, stored=(member,))
@@ -608,13 +551,9 @@ class SpillFolder:
             raise OSError(str(error)) from error
 
     def read(self, iteration: int) -> Trained:
-        """A state that was kept, bit for bit.
-
-        Raises:
-            UserError: its file was damaged.
-        """
+        """A state that was kept, bit for bit."""
         with opened_archive(self._path(iteration)) as archive:
-            return read_state(archive, self._network, read_document(archive, _STATE))
+            return _read_state(archive, self._network, read_document(archive, _STATE))
 
     def drop(self, iteration: int) -> None:
         self._path(iteration).unlink(missing_ok=True)

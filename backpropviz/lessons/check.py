@@ -26,11 +26,10 @@ from backpropviz.debugger.commands import (
     reduce,
 )
 from backpropviz.debugger.progress import Standing, value_at
-from backpropviz.debugger.state import SessionState, StopReason, shown_position, timeline_of
+from backpropviz.debugger.session import SessionState, StopReason, shown_position, timeline_of
 from backpropviz.debugger.timeline import (
     Depth,
     LoopOrder,
-    StepExtent,
     Timeline,
     axes_fixed,
     is_absent,
@@ -109,26 +108,16 @@ _ROUNDING = 1e-5
 class LessonExpression:
     """An expression with the line that it stands on (0: none)."""
 
-    text: str
     expression: Expression
     line: int = 0
 
     def value(self, tape: Tape) -> float:
-        """Its number in a pass.
-
-        Raises:
-            UserError: the pass has no such value.
-        """
+        """Its number in a pass."""
         return number_of(self.expression, _Lenient(tape))
 
     def holds(self, tape: Tape) -> bool:
         """Whether a comparison is true."""
         return bool(self.value(tape))
-
-    @property
-    def address(self) -> Address | None:
-        """The address, where it is just one."""
-        return self.expression.address
 
 
 @lru_cache(maxsize=1024)
@@ -138,7 +127,7 @@ def parse_expression(text: str, line: int = 0) -> LessonExpression:
     Raises:
         UserError: it is none; the sentence says at which character, and what is missing.
     """
-    return LessonExpression(text, read(text, _WORDS), line)
+    return LessonExpression(read(text, _WORDS), line)
 
 
 class _Lenient(Arithmetic):
@@ -160,8 +149,8 @@ class _Lenient(Arithmetic):
         if function.name == "sqrt" and np.any(np.less(values[0], 0)):
             raise UserError("a negative number has no square root.")
         if function.name == "between":
-            low, high = (self.compared(*one) for one in _bounds_of(values))
-            return np.logical_and(low, high)
+            value, low, high = values
+            return np.logical_and(self.compared(">=", value, low), self.compared("<=", value, high))
         return super().applied(function, values)
 
     def compared(self, sign: str, left: Quantity, right: Quantity) -> Quantity:
@@ -171,11 +160,6 @@ class _Lenient(Arithmetic):
         if sign in {"==", "<=", ">="}:
             return np.logical_or(exactly, _is_close(left, right))
         return np.logical_and(exactly, np.logical_not(_is_close(left, right)))
-
-
-def _bounds_of(values: Sequence[Quantity]) -> Sequence[tuple[str, Quantity, Quantity]]:
-    value, low, high = values
-    return (">=", value, low), ("<=", value, high)
 
 
 def _is_close(left: Quantity, right: Quantity) -> Quantity:
@@ -252,7 +236,7 @@ def missing(check: Check, timeline: Timeline, tape: Tape, state: SessionState) -
 
 
 def is_met(check: Check, timeline: Timeline, tape: Tape, state: SessionState) -> bool:
-    """Whether nothing is missing."""
+    """Whether nothing is left to do."""
     return not missing(check, timeline, tape, state)
 
 
@@ -286,13 +270,10 @@ def _focus(on: _Standing) -> Iterator[str]:
     if wanted is None or stands_on(on.timeline, on.tape, on.state, wanted):
         return
     here = focused_value(on.timeline, on.state) or focused_array(on.timeline, on.state)
-    yield f"Go to {wanted}: in focus is {here or _wide_focus(on)}."
-
-
-def _wide_focus(on: _Standing) -> str:
-    if on.operation is None:
-        return "nothing, since the pass has ended"
-    return f"a whole {on.timeline.effective_depth(on.state.k, on.state.depth).title}"
+    wide = "nothing, since the pass has ended"
+    if on.operation is not None:
+        wide = f"a whole {on.timeline.effective_depth(on.state.k, on.state.depth).title}"
+    yield f"Go to {wanted}: in focus is {here or wide}."
 
 
 def _depth(on: _Standing) -> Iterator[str]:
@@ -336,16 +317,12 @@ def _reads(on: _Standing) -> Iterator[str]:
 def _known(on: _Standing) -> Iterator[str]:
     shown = shown_position(on.timeline, on.state)
     for address in on.check.computed:
-        if not _is_known(on, shown, address):
+        standing = value_at(on.timeline, on.tape, shown, address).standing
+        if standing not in {Standing.FINAL, Standing.GIVEN}:
             yield f"Step on until {address} is computed."
     for address in on.check.pending:
         if value_at(on.timeline, on.tape, shown, address).standing is not Standing.PENDING:
             yield f"Go back to where {address} is not computed yet."
-
-
-def _is_known(on: _Standing, shown: int, address: Address) -> bool:
-    standing = value_at(on.timeline, on.tape, shown, address).standing
-    return standing in {Standing.FINAL, Standing.GIVEN}
 
 
 def _marks(on: _Standing) -> Iterator[str]:
@@ -386,24 +363,19 @@ def _stopped(on: _Standing) -> Iterator[str]:
 
 def _pass(on: _Standing) -> Iterator[str]:
     wanted = on.check
-    if wanted.target and not _has_target(on.tape, wanted.target):
+    target = np.asarray(on.tape[TARGET]).reshape(-1) if wanted.target else np.zeros(0)
+    if target.shape != (len(wanted.target),) or not np.allclose(target, wanted.target):
         yield f"Set the target to {', '.join(f'{number:g}' for number in wanted.target)}."
     if wanted.optimizer is not None and on.tape.optimizer.kind != wanted.optimizer:
         yield f"Choose the optimizer {wanted.optimizer}."
-    if wanted.holds is not None and not _holds(wanted.holds, on.tape):
-        yield f"Make this true: {wanted.holds.text}."
-
-
-def _has_target(tape: Tape, wanted: tuple[float, ...]) -> bool:
-    found = np.asarray(tape[TARGET]).reshape(-1)
-    return found.shape == (len(wanted),) and bool(np.allclose(found, wanted))
-
-
-def _holds(expression: LessonExpression, tape: Tape) -> bool:
+    if wanted.holds is None:
+        return
     try:
-        return expression.holds(tape)
+        is_true = wanted.holds.holds(on.tape)
     except UserError:
-        return False
+        is_true = False
+    if not is_true:
+        yield f"Make this true: {wanted.holds.expression.text}."
 
 
 _PARTS: tuple[Callable[[_Standing], Iterator[str]], ...] = (
@@ -433,8 +405,12 @@ class ShowMe:
     def apply(self, on: Pass, state: SessionState) -> SessionState:
         if is_met(self._of_place, on.timeline, on.tape, state):
             return state
-        for command in self._first():
-            state = _reduced(on, state, command)
+        # One value is only in focus, as a whole, by target.
+        check = self.check
+        is_whole_value = check.focus is not None and check.focus.indices and check.reads is None
+        order = check.order or (LoopOrder.TARGET if is_whole_value else None)
+        if order is not None:
+            state = _reduced(on, state, SetOrder(order))
         state = self._marked(on, state)
         ordered = Pass(timeline_of(on.timeline, state), on.tape, on.proceed)
         return self._gone(ordered, state)
@@ -442,13 +418,6 @@ class ShowMe:
     @property
     def _of_place(self) -> Check:
         return replace(self.check, target=(), optimizer=None, holds=None)
-
-    def _first(self) -> tuple[Command, ...]:
-        """The loop order; one value is only in focus, as a whole, by target."""
-        check = self.check
-        is_whole_value = check.focus is not None and check.focus.indices and check.reads is None
-        order = check.order or (LoopOrder.TARGET if is_whole_value else None)
-        return () if order is None else (SetOrder(order),)
 
     def _marked(self, on: Pass, state: SessionState) -> SessionState:
         """With the wanted watches, pins and breakpoint that are not there yet."""
@@ -512,13 +481,11 @@ class ShowMe:
         return state
 
     def _in_part(self, on: Pass, state: SessionState) -> SessionState:
-        extents = on.timeline.phases if self.check.layer is None else on.timeline.layers
-        found = next((extent for extent in extents if self._is_wanted(extent)), None)
-        return state if found is None else _reduced(on, state, GoTo(found.start))
-
-    def _is_wanted(self, extent: StepExtent) -> bool:
         phase, layer = self.check.phase, self.check.layer
-        return phase in {None, extent.phase} and layer in {None, extent.layer}
+        for extent in on.timeline.phases if layer is None else on.timeline.layers:
+            if phase in {None, extent.phase} and layer in {None, extent.layer}:
+                return _reduced(on, state, GoTo(extent.start))
+        return state
 
     def _computed(self, on: Pass, state: SessionState) -> SessionState:
         """Where the last of the wanted values is made."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from backpropviz.debugger.commands import GoToAddress, reduce
-from backpropviz.debugger.session import SavedSubject
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SavedSubject, SessionState, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
+from backpropviz.document import Value
 from backpropviz.engine.explain import explain_value, nest_of
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import NestRule
@@ -65,27 +65,13 @@ NumberText: TypeAlias = Callable[[float, bool], str]
 _MARK = re.compile(r"\{\{|\}\}|\*\*|`(?P<code>[^`]*)`|\{(?P<value>[^{}]*)\}|[`{}]")
 
 
-class Source(Protocol):
-    """Where a text comes from: it knows the line of each piece."""
-
-    def line_of(self, piece: str) -> int:
-        """The line on which a piece stands; 0: none."""
-
-    def error_within(self, piece: str, sentence: str) -> UserError:
-        """An error about a piece."""
-
-
-def parse_prose(text: str, source: Source) -> Prose:
-    """Read a text.
-
-    Raises:
-        UserError: a mark is not closed, or a value is not an expression.
-    """
+def parse_prose(text: str, source: Value) -> Prose:
+    """Read the text of a value."""
     paragraphs = (p for p in re.split(r"\n\s*\n", text.strip()) if p.strip())
     return tuple(tuple(_pieces(paragraph, source)) for paragraph in paragraphs)
 
 
-def _pieces(paragraph: str, source: Source) -> Iterator[ProsePiece]:
+def _pieces(paragraph: str, source: Value) -> Iterator[ProsePiece]:
     position, is_strong = 0, False
     for found in _MARK.finditer(paragraph):
         if words := _words(paragraph[position : found.start()]):
@@ -102,25 +88,22 @@ def _pieces(paragraph: str, source: Source) -> Iterator[ProsePiece]:
             yield replace(_value(found["value"], mark, source), is_strong=is_strong)
         else:
             rest = paragraph[found.start() :].splitlines()[0]
-            raise source.error_within(
-                rest, f"“{rest[:30]}”: the {mark} has no partner: close it or remove it."
+            raise source.error(
+                f"“{rest[:30]}”: the {mark} has no partner: close it or remove it.", rest
             )
     if words := _words(paragraph[position:]):
         yield ProsePiece(words, is_strong)
     if is_strong:
         last = paragraph[paragraph.rindex("**") :].splitlines()[0]
-        raise source.error_within(
-            last, f"“{last[:30]}”: the ** has no partner: close it or remove it."
-        )
+        raise source.error(f"“{last[:30]}”: the ** has no partner: close it or remove it.", last)
 
 
-def _value(inside: str, mark: str, source: Source) -> ProsePiece:
-    is_signed = inside.startswith("+")
+def _value(inside: str, mark: str, source: Value) -> ProsePiece:
     try:
-        expression = parse_expression(inside.removeprefix("+").strip(), source.line_of(mark))
+        expression = parse_expression(inside.removeprefix("+").strip(), source.line_within(mark))
     except UserError as refused:
-        raise source.error_within(mark, str(refused)) from None
-    return ProsePiece("", expression=expression, is_signed=is_signed)
+        raise source.error(str(refused), mark) from None
+    return ProsePiece("", expression=expression, is_signed=inside.startswith("+"))
 
 
 def _words(text: str) -> str:
@@ -139,29 +122,30 @@ def expressions(prose: Prose) -> Iterator[LessonExpression]:
 
 def filled(prose: Prose, tape: Tape) -> Spans:
     """The text with the numbers of a pass."""
-    return tuple(tuple(_span(piece, tape) for piece in paragraph) for paragraph in prose)
 
+    def span(piece: ProsePiece) -> Span:
+        told = piece.expression
+        value = None if told is None else told.value(tape)
+        address = None if told is None else told.expression.address
+        return Span(piece.text, piece.is_strong, piece.is_code, value, piece.is_signed, address)
 
-def _span(piece: ProsePiece, tape: Tape) -> Span:
-    expression = piece.expression
-    value = None if expression is None else expression.value(tape)
-    address = None if expression is None else expression.address
-    return Span(piece.text, piece.is_strong, piece.is_code, value, piece.is_signed, address)
+    return tuple(tuple(map(span, paragraph)) for paragraph in prose)
 
 
 def plain(spans: Spans, number_text: NumberText) -> str:
     """Without styles; a blank line between paragraphs."""
-    return "\n\n".join(_joined(paragraph, number_text) for paragraph in spans)
 
+    def text(span: Span) -> str:
+        return span.text if span.value is None else number_text(span.value, span.is_signed)
 
-def _joined(spans: Iterable[Span], number_text: NumberText) -> str:
-    return "".join(s.text if s.value is None else number_text(s.value, s.is_signed) for s in spans)
+    return "\n\n".join("".join(map(text, paragraph)) for paragraph in spans)
 
 
 Given: TypeAlias = float | str | Address
 """An answer: a number or its text, the number of a choice (from 0), or the address of a cell."""
 TOLERANCE = 5e-4
 """Half of the last digit that the screen shows."""
+SIGN_LABELS = ("negative", "zero", "positive")
 
 
 class QuestionKind(Enum):
@@ -200,7 +184,7 @@ class Question:
     of: Address | None = None
     beside: Address | None = None
     options: tuple[Option, ...] = ()
-    labels: tuple[str, str, str] = ("negative", "zero", "positive")
+    labels: tuple[str, str, str] = SIGN_LABELS
     tolerance: float = TOLERANCE
     right: Prose = ()
     wrong: Prose = ()
@@ -229,11 +213,10 @@ def expected_answer(question: Question, tape: Tape) -> float | Address:
             return tape.resolve(_partner(question, tape))
         case QuestionKind.CHOICE:
             return _right_option(question, tape)
-        case QuestionKind.SIGN:
-            value = _question_value(question, tape)
-            return float((value > 0) - (value < 0))
-        case _:
-            return _question_value(question, tape)
+    if question.answer is None:
+        raise UserError(f"a question of kind {question.kind.value} needs an “answer”: add it.")
+    value = question.answer.value(tape)
+    return _sign(value) if question.kind is QuestionKind.SIGN else value
 
 
 def answer(question: Question, given: Given, tape: Tape) -> AnswerOutcome:
@@ -243,31 +226,31 @@ def answer(question: Question, given: Given, tape: Tape) -> AnswerOutcome:
         UserError: the answer is not of the kind that is asked for.
     """
     expected = expected_answer(question, tape)
+    own: Prose = ()
     if isinstance(expected, Address):
-        wanted = _address(given)
-        is_right = tape.resolve(wanted) == tape.resolve(expected)
-        return AnswerOutcome(
-            is_right, expected, _feedback(question, given, tape, is_right=is_right)
-        )
-    number = read_number(given)
-    if question.kind is QuestionKind.VALUE:
-        is_right = abs(number - expected) <= _tolerated(question, expected)
+        is_right = tape.resolve(_address(given)) == tape.resolve(expected)
     else:
-        is_right = _sign_or_number(question, number) == expected
-    return AnswerOutcome(is_right, expected, _feedback(question, number, tape, is_right=is_right))
+        number = read_number(given)
+        if question.kind is QuestionKind.VALUE:
+            # Nothing where nothing is to be tolerated; else at least what float32 has rounded.
+            tolerated = max(question.tolerance, 1e-6 * abs(expected)) if question.tolerance else 0.0
+            is_right = abs(number - expected) <= tolerated
+        elif question.kind is QuestionKind.SIGN:
+            is_right = _sign(number) == expected
+        else:
+            is_right = number == expected
+            if 0 <= int(number) < len(question.options):
+                own = question.options[int(number)].feedback
+    feedback = filled(own + (question.right if is_right else question.wrong), tape)
+    return AnswerOutcome(is_right, expected, feedback)
 
 
-def _tolerated(question: Question, expected: float) -> float:
-    """Nothing where nothing is to be tolerated; else at least what float32 has rounded."""
-    return max(question.tolerance, 1e-6 * abs(expected)) if question.tolerance else 0.0
+def _sign(number: float) -> float:
+    return float((number > 0) - (number < 0))
 
 
 def read_number(given: Given) -> float:
-    """A number as a person writes it: −4, 0.25, 1/4, 1,200.
-
-    Raises:
-        UserError: it is none.
-    """
+    """A number as a person writes it: −4, 0.25, 1/4, 1,200."""
     if isinstance(given, Address):
         raise UserError(f"“{given}” is not a number: write one, such as −4 or 0.25.")
     if not isinstance(given, str):
@@ -283,33 +266,12 @@ def read_number(given: Given) -> float:
     return number
 
 
-def _sign_or_number(question: Question, number: float) -> float:
-    """A sign stays a sign whatever its size."""
-    if question.kind is QuestionKind.SIGN:
-        return float((number > 0) - (number < 0))
-    return number
-
-
 def _address(given: Given) -> Address:
     if isinstance(given, Address):
         return given
     if not isinstance(given, str):
         raise UserError(f"“{given}” is not a cell: click one, or write its address.")
     return parse(given)
-
-
-def _feedback(question: Question, given: Given, tape: Tape, *, is_right: bool) -> Spans:
-    own: Prose = ()
-    if question.kind is QuestionKind.CHOICE and isinstance(given, float):
-        number = int(given)
-        own = question.options[number].feedback if 0 <= number < len(question.options) else ()
-    return filled(own + (question.right if is_right else question.wrong), tape)
-
-
-def _question_value(question: Question, tape: Tape) -> float:
-    if question.answer is None:
-        raise UserError(f"a question of kind {question.kind.value} needs an “answer”: add it.")
-    return question.answer.value(tape)
 
 
 def _right_option(question: Question, tape: Tape) -> float:
@@ -375,11 +337,7 @@ class LessonPass:
     mode: str | None = None
 
     def settings(self, model: Model) -> Settings:
-        """The settings with which the pass is recorded.
-
-        Raises:
-            UserError: the target does not fit the model.
-        """
+        """The settings with which the pass is recorded."""
         target = None if self.target is None else read_target(self.target, model)
         return Settings(target, reduction=self.reduction, optimizer=self.optimizer, mode=self.mode)
 

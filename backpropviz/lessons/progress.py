@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from backpropviz.debugger.commands import GoToAddress, Pass
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SessionState, timeline_of
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import Address
@@ -17,6 +17,7 @@ from backpropviz.lessons.check import Check, LessonExpression, ShowMe
 from backpropviz.lessons.lesson import (
     Lesson,
     LessonPass,
+    LessonStart,
     LessonStep,
     Prose,
     Question,
@@ -240,14 +241,15 @@ def problems(lesson: Lesson, record: Recorder) -> tuple[LessonProblem, ...]:
         try:
             tape = record(step.on)
         except UserError as error:
-            found.append(
-                LessonProblem(lesson.file, step.line, f"the pass cannot be recorded: {error}")
-            )
+            sentence = f"the pass cannot be recorded: {error}"
+            found.append(LessonProblem(lesson.file, step.line, sentence))
             continue
-        on = Pass(
-            Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration)), tape
-        )
-        own = [*(_start_problems(lesson, on) if number == 0 else ()), *_step_problems(step, on)]
+        every = operations(tape.network, tape.batch, tape.optimizer, tape.iteration)
+        on = Pass(Timeline(every), tape)
+        own = [
+            *(_start_problems(lesson.start, on) if number == 0 else ()),
+            *_step_problems(step, on),
+        ]
         found += [LessonProblem(lesson.file, line, sentence) for line, sentence in own]
     return tuple(found)
 
@@ -255,19 +257,16 @@ def problems(lesson: Lesson, record: Recorder) -> tuple[LessonProblem, ...]:
 _Found = Iterator[tuple[int, str]]
 
 
-def _start_problems(lesson: Lesson, on: Pass) -> _Found:
-    start = lesson.start
+def _start_problems(start: LessonStart, on: Pass) -> _Found:
     if start.focus is not None:
         state = SessionState(order=start.order)
-        timeline = timeline_of(on.timeline, state)
-        ordered = Pass(timeline, on.tape)
+        ordered = Pass(timeline_of(on.timeline, state), on.tape)
         if refused := GoToAddress(start.focus, start.depth).refusal(ordered, state):
             yield start.line, refused
 
 
 def _step_problems(step: LessonStep, on: Pass) -> _Found:
-    for prose in (step.text, step.reveal, step.task):
-        yield from _prose_problems(prose, on.tape)
+    yield from _prose_problems((step.text, step.reveal, step.task), on.tape)
     if step.question is not None:
         yield from _question_problems(step.question, on.tape)
     for address in step.show.highlight:
@@ -277,9 +276,10 @@ def _step_problems(step: LessonStep, on: Pass) -> _Found:
             yield from _check_problems(check, on)
 
 
-def _prose_problems(prose: Prose, tape: Tape) -> _Found:
-    for expression in expressions(prose):
-        yield from _expression_problems(expression, tape)
+def _prose_problems(texts: Iterable[Prose], tape: Tape) -> _Found:
+    for prose in texts:
+        for expression in expressions(prose):
+            yield from _expression_problems(expression, tape)
 
 
 def _expression_problems(expression: LessonExpression, tape: Tape) -> _Found:
@@ -302,8 +302,7 @@ def _question_problems(question: Question, tape: Tape) -> _Found:
         texts += [option.text, option.feedback]
         if option.holds is not None:
             yield from _expression_problems(option.holds, tape)
-    for prose in texts:
-        yield from _prose_problems(prose, tape)
+    yield from _prose_problems(texts, tape)
     try:
         expected_answer(question, tape)
     except UserError as error:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from backpropviz.assets import resource, resource_names
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.session import StopReason, read_depth
 from backpropviz.debugger.timeline import Depth, LoopOrder
-from backpropviz.document import KIND_FIELD, LinePlace, Value, located, read_toml
+from backpropviz.document import KIND_FIELD, Value, given, read_toml
 from backpropviz.engine.model import MODES
 from backpropviz.engine.optimizer import Optimizer, optimizer_from_fields, optimizer_kinds
 from backpropviz.engine.record import REDUCTIONS
@@ -24,6 +24,7 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.lessons.check import Check, LessonExpression, parse_expression
 from backpropviz.lessons.lesson import (
+    SIGN_LABELS,
     TOLERANCE,
     Lesson,
     LessonPass,
@@ -41,18 +42,13 @@ from backpropviz.named_file import is_there, kind_of_file, named_path, opened_fi
 LONGEST_TEXT = 6000
 
 
-def line_of(value: Value) -> int:
-    """The line (from 1) on which a value begins; 0 where its document has no lines."""
-    return value.place.line if isinstance(value.place, LinePlace) else 0
-
-
 def heading(value: Value) -> str:
     """A text in one line."""
     return value.words(LONGEST_TEXT)
 
 
 def address(value: Value) -> Address:
-    """An address."""
+    """An address as it is written."""
     text = value.words(LONGEST_TEXT)
     try:
         return parse(text)
@@ -65,101 +61,65 @@ def expression(value: Value) -> LessonExpression:
     is_number = isinstance(value.value, int | float) and not isinstance(value.value, bool)
     text = repr(value.value) if is_number else value.words(LONGEST_TEXT, lines=True)
     try:
-        return parse_expression(text, line_of(value))
+        return parse_expression(text, value.line)
     except UserError as error:
         raise value.error(str(error)) from None
 
 
 def prose(value: Value) -> Prose:
     """Paragraphs with `code`, **bold** and {values}."""
-    return parse_prose(value.words(LONGEST_TEXT, lines=True), _Pieces(value))
+    return parse_prose(value.words(LONGEST_TEXT, lines=True), value)
 
 
-@frozen
-class _Pieces:
-    """The pieces of a text, with their lines."""
-
-    value: Value
-
-    def line_of(self, piece: str) -> int:
-        place = self.value.place
-        return place.line_within(piece) if isinstance(place, LinePlace) else 0
-
-    def error_within(self, piece: str, sentence: str) -> UserError:
-        place = self.value.place
-        if not isinstance(place, LinePlace):
-            return self.value.error(sentence)
-        return located(place.file, place.line_within(piece), sentence)
-
-
-DEPTHS = tuple(depth.title for depth in Depth)
-ORDERS = tuple(order.value for order in LoopOrder)
-PHASES = tuple(phase.value for phase in Phase)
 STOPS: Mapping[str, StopReason] = {
     "start": StopReason.START,
     "end": StopReason.END,
     "breakpoint": StopReason.BREAKPOINT,
 }
-PLACE_FIELDS = (
-    "focus",
-    "depth",
-    "order",
-    "phase",
-    "layer",
-    "reads",
-    "computed",
-    "pending",
-    "stopped",
+_PLACE_FIELDS = (
+    *("focus", "depth", "order", "phase", "layer"),
+    *("reads", "computed", "pending", "stopped"),
 )
 _MARK_FIELDS = ("watching", "pinned", "breakpoint", "target", "optimizer", "holds")
 
 
 def read_check(field: Value) -> Check:
-    """The conditions of a check.
-
-    Raises:
-        UserError: a field is unknown or cannot be read.
-    """
-    found = field.members((*PLACE_FIELDS, *_MARK_FIELDS), what="a check")
+    """The conditions of a check."""
+    found = field.members((*_PLACE_FIELDS, *_MARK_FIELDS), what="a check")
     if not found:
         raise field.error("this check asks for nothing: add a field, such as focus.")
     if "reads" in found and "focus" not in found:
         raise found["reads"].error("“reads” needs “focus” beside it: add the array or value.")
     return Check(
-        focus=_address(found, "focus"),
-        depth=read_depth(found["depth"]) if "depth" in found else None,
-        order=LoopOrder(found["order"].choice(ORDERS)) if "order" in found else None,
-        phase=Phase(found["phase"].choice(PHASES)) if "phase" in found else None,
-        layer=found["layer"].words() if "layer" in found else None,
-        reads=_address(found, "reads"),
-        computed=_addresses(found, "computed"),
-        pending=_addresses(found, "pending"),
-        watching=_addresses(found, "watching"),
-        pinned=_addresses(found, "pinned"),
-        breakpoint=_breakpoint(found["breakpoint"]) if "breakpoint" in found else None,
-        stopped=STOPS[found["stopped"].choice(tuple(STOPS))] if "stopped" in found else None,
-        target=_numbers(found["target"]) if "target" in found else (),
-        optimizer=found["optimizer"].choice(tuple(optimizer_kinds()))
-        if "optimizer" in found
-        else None,
-        holds=expression(found["holds"]) if "holds" in found else None,
-        line=line_of(field),
+        focus=given(found, "focus", address),
+        depth=given(found, "depth", read_depth),
+        order=given(found, "order", _order),
+        phase=given(found, "phase", _phase),
+        layer=given(found, "layer", Value.words),
+        reads=given(found, "reads", address),
+        computed=given(found, "computed", _addresses, ()),
+        pending=given(found, "pending", _addresses, ()),
+        watching=given(found, "watching", _addresses, ()),
+        pinned=given(found, "pinned", _addresses, ()),
+        breakpoint=given(found, "breakpoint", _breakpoint),
+        stopped=given(found, "stopped", lambda stop: STOPS[stop.choice(tuple(STOPS))]),
+        target=given(found, "target", _numbers, ()),
+        optimizer=given(found, "optimizer", lambda kind: kind.choice(tuple(optimizer_kinds()))),
+        holds=given(found, "holds", expression),
+        line=field.line,
     )
 
 
-def read_depth(field: Value) -> Depth:
-    """A depth by its name."""
-    return Depth(DEPTHS.index(field.choice(DEPTHS)))
+def _order(field: Value) -> LoopOrder:
+    return LoopOrder(field.fitted(LoopOrder))
 
 
-def _address(found: Mapping[str, Value], name: str) -> Address | None:
-    return address(found[name]) if name in found else None
+def _phase(field: Value) -> Phase:
+    return Phase(field.fitted(Phase))
 
 
-def _addresses(found: Mapping[str, Value], name: str) -> tuple[Address, ...]:
-    if name not in found:
-        return ()
-    return tuple(address(item) for item in found[name].one_or_more())
+def _addresses(field: Value) -> tuple[Address, ...]:
+    return tuple(address(item) for item in field.one_or_more())
 
 
 def _breakpoint(field: Value) -> Breakpoint:
@@ -169,10 +129,10 @@ def _breakpoint(field: Value) -> Breakpoint:
     found = field.members(("phase", "layer", "address", "condition"), what="a breakpoint")
     try:
         return Breakpoint(
-            Phase(found["phase"].choice(PHASES)) if "phase" in found else None,
-            found["layer"].words() if "layer" in found else None,
-            _address(found, "address"),
-            found["condition"].words(lines=True) if "condition" in found else "",
+            given(found, "phase", _phase),
+            given(found, "layer", Value.words),
+            given(found, "address", address),
+            given(found, "condition", lambda text: text.words(lines=True), ""),
         )
     except UserError as error:
         text = str(error)
@@ -190,15 +150,7 @@ def _numbers(field: Value) -> tuple[float, ...]:
     return tuple(numbers)
 
 
-KINDS = tuple(kind.value for kind in QuestionKind)
 _COMMON = ("kind", "prompt", "concept", "right", "wrong")
-_OWN: Mapping[QuestionKind, tuple[str, ...]] = {
-    QuestionKind.SIGN: ("answer", "labels"),
-    QuestionKind.WINNER: ("of",),
-    QuestionKind.PARTNER: ("of", "beside"),
-    QuestionKind.VALUE: ("answer", "tolerance"),
-    QuestionKind.CHOICE: ("options",),
-}
 _NEEDED: Mapping[QuestionKind, tuple[str, ...]] = {
     QuestionKind.SIGN: ("answer",),
     QuestionKind.WINNER: ("of",),
@@ -206,45 +158,34 @@ _NEEDED: Mapping[QuestionKind, tuple[str, ...]] = {
     QuestionKind.VALUE: ("answer",),
     QuestionKind.CHOICE: ("options",),
 }
+_OWN: Mapping[QuestionKind, tuple[str, ...]] = {
+    **_NEEDED,
+    QuestionKind.SIGN: ("answer", "labels"),
+    QuestionKind.VALUE: ("answer", "tolerance"),
+}
 
 
 def read_question(field: Value, concepts: tuple[str, ...]) -> Question:
-    """A question; its concept is one of the lesson's.
-
-    Raises:
-        UserError: a field is missing, unknown or cannot be read.
-    """
+    """A question; its concept is one of the lesson's."""
     every = dict.fromkeys(name for own in _OWN.values() for name in own)
-    kind = QuestionKind(
-        field.members((*_COMMON, *every), ("kind", "prompt"), "a question")["kind"].choice(KINDS)
-    )
+    asked = field.members((*_COMMON, *every), ("kind", "prompt"), "a question")
+    kind = QuestionKind(asked["kind"].fitted(QuestionKind))
     what = f"a question of kind {kind.value}"
     found = field.members((*_COMMON, *_OWN[kind]), ("kind", "prompt", *_NEEDED[kind]), what)
-    question = Question(
+    return Question(
         kind,
         prose(found["prompt"]),
         _concept(field, found, concepts),
-        right=_prose(found, "right"),
-        wrong=_prose(found, "wrong"),
-        line=line_of(field),
+        answer=given(found, "answer", expression),
+        of=given(found, "of", address),
+        beside=given(found, "beside", address),
+        options=given(found, "options", _options, ()),
+        labels=given(found, "labels", _labels, SIGN_LABELS),
+        tolerance=given(found, "tolerance", lambda number: number.number(0), TOLERANCE),
+        right=given(found, "right", prose, ()),
+        wrong=given(found, "wrong", prose, ()),
+        line=field.line,
     )
-    return _with_answer(question, found)
-
-
-def _with_answer(question: Question, found: Mapping[str, Value]) -> Question:
-    """The question with what its kind alone has."""
-    if question.kind is QuestionKind.WINNER:
-        return replace(question, of=address(found["of"]))
-    if question.kind is QuestionKind.PARTNER:
-        of, beside = address(found["of"]), address(found["beside"])
-        return replace(question, of=of, beside=beside)
-    if question.kind is QuestionKind.CHOICE:
-        return replace(question, options=_options(found["options"]))
-    question = replace(question, answer=expression(found["answer"]))
-    if "labels" in found:
-        question = replace(question, labels=_labels(found["labels"]))
-    tolerance = found["tolerance"].number(0) if "tolerance" in found else TOLERANCE
-    return replace(question, tolerance=tolerance)
 
 
 def _concept(field: Value, found: Mapping[str, Value], concepts: tuple[str, ...]) -> str:
@@ -283,14 +224,10 @@ def _option(field: Value) -> Option:
         raise found["correct"].error("an option has “holds” or “correct”, not both: remove one.")
     return Option(
         prose(found["text"]),
-        expression(found["holds"]) if "holds" in found else None,
-        found["correct"].flag() if "correct" in found else False,
-        _prose(found, "feedback"),
+        given(found, "holds", expression),
+        given(found, "correct", Value.flag, otherwise=False),
+        given(found, "feedback", prose, ()),
     )
-
-
-def _prose(found: Mapping[str, Value], name: str) -> Prose:
-    return prose(found[name]) if name in found else ()
 
 
 FORMAT, VERSION = "backpropviz-lesson", 1
@@ -323,11 +260,11 @@ def read_lesson(text: str, file: str) -> Lesson:
     return Lesson(
         _id(fields["id"]),
         heading(fields["title"]),
-        heading(fields["summary"]) if "summary" in fields else "",
+        given(fields, "summary", heading, ""),
         fields["minutes"].integer(1, MOST_MINUTES),
         concepts,
         on,
-        _start(fields["start"]) if "start" in fields else LessonStart(),
+        given(fields, "start", _start, LessonStart()),
         _steps(fields["step"], concepts, on),
         file,
     )
@@ -346,18 +283,18 @@ def _pass(field: Value, outer: LessonPass | None) -> LessonPass:
     On another network the lesson's image and target would not fit: they are not taken over.
     """
     found = field.members(_PASS_FIELDS, () if outer else ("network",), "a pass")
-    network = found["network"].words() if "network" in found else None
+    network = given(found, "network", Value.words)
     if outer is not None and network in {None, outer.network}:
         base = outer
     else:
         base = LessonPass(network or "")
     return LessonPass(
         network or base.network,
-        found["image"].words() if "image" in found else base.image,
-        _target(found["target"]) if "target" in found else base.target,
-        found["reduction"].choice(REDUCTIONS) if "reduction" in found else base.reduction,
-        _optimizer(found["optimizer"]) if "optimizer" in found else base.optimizer,
-        found["mode"].choice(MODES) if "mode" in found else base.mode,
+        given(found, "image", Value.words, base.image),
+        given(found, "target", _target, base.target),
+        given(found, "reduction", lambda name: name.choice(REDUCTIONS), base.reduction),
+        given(found, "optimizer", _optimizer, base.optimizer),
+        given(found, "mode", lambda name: name.choice(MODES), base.mode),
     )
 
 
@@ -387,13 +324,13 @@ def _optimizer(field: Value) -> Optimizer:
 
 def _start(field: Value) -> LessonStart:
     found = field.members(("focus", "depth", "order"), what="a start")
-    focus = address(found["focus"]) if "focus" in found else None
+    focus = given(found, "focus", address)
     standard = Depth.ELEMENT if focus is not None and focus.indices else Depth.TENSOR
     return LessonStart(
         focus,
-        read_depth(found["depth"]) if "depth" in found else standard,
-        LoopOrder(found["order"].choice(ORDERS)) if "order" in found else LoopOrder.TARGET,
-        line_of(field),
+        given(found, "depth", read_depth, standard),
+        given(found, "order", _order, LoopOrder.TARGET),
+        field.line,
     )
 
 
@@ -409,7 +346,7 @@ def _steps(field: Value, concepts: tuple[str, ...], on: LessonPass) -> tuple[Les
                 f"the title “{step.title}” is used in line {seen[step.title]} already: "
                 "give each step its own."
             )
-        seen[step.title] = line_of(item)
+        seen[step.title] = item.line
     return steps
 
 
@@ -425,24 +362,21 @@ def _step(field: Value, concepts: tuple[str, ...], on: LessonPass) -> LessonStep
     return LessonStep(
         heading(found["title"]),
         prose(found["text"]),
-        _pass(found["pass"], on) if "pass" in found else on,
-        read_question(found["ask"], concepts) if "ask" in found else None,
-        _prose(found, "reveal"),
-        _prose(found, "do"),
-        read_check(found["check"]) if "check" in found else None,
-        _show(found["show"]) if "show" in found else Show(line=line_of(field)),
-        line_of(field),
+        given(found, "pass", lambda own: _pass(own, on), on),
+        given(found, "ask", lambda asked: read_question(asked, concepts)),
+        given(found, "reveal", prose, ()),
+        given(found, "do", prose, ()),
+        given(found, "check", read_check),
+        given(found, "show", _show, Show(line=field.line)),
+        field.line,
     )
 
 
 def _show(field: Value) -> Show:
-    found = field.members(("highlight", *PLACE_FIELDS), what="show")
+    found = field.members(("highlight", *_PLACE_FIELDS), what="show")
     places = {name: member.value for name, member in found.items() if name != "highlight"}
     place = read_check(replace(field, value=places)) if places else None
-    lit: tuple[Address, ...] = ()
-    if "highlight" in found:
-        lit = tuple(address(item) for item in found["highlight"].one_or_more())
-    return Show(place, lit, line_of(field))
+    return Show(place, given(found, "highlight", _addresses, ()), field.line)
 
 
 FOLDER, SUFFIX = "lessons", ".toml"

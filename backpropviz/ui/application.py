@@ -11,9 +11,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from backpropviz.assets import __version__
 from backpropviz.errors import MachineError
 from backpropviz.ui.process import check_display
-from backpropviz.version import __version__
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication

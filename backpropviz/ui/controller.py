@@ -22,7 +22,7 @@ from backpropviz.debugger.commands import (
     ToEnd,
     ToStart,
 )
-from backpropviz.debugger.state import JumpHistory, StopReason, Visit
+from backpropviz.debugger.session import JumpHistory, StopReason, Visit
 from backpropviz.debugger.timeline import step_number
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError

@@ -33,12 +33,12 @@ from backpropviz.debugger.commands import (
     ToggleBreakpoint,
     ToStart,
 )
-from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.session import StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder
+from backpropviz.document import real_number
 from backpropviz.engine.model import draws_masks, has_modes
 from backpropviz.engine.record import read_target
 from backpropviz.errors import BackpropVizError, UserError
-from backpropviz.number_text import real_number
 from backpropviz.ui.controller import command_for
 from backpropviz.ui.controls import Offer, file_name, shortened
 from backpropviz.ui.host import Host

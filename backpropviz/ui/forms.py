@@ -17,9 +17,9 @@ from PySide6.QtCore import QEvent, QKeyCombination, QObject, Qt, Signal
 from PySide6.QtGui import QAction, QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QWidget
 
+from backpropviz.document import LARGEST_INTEGER, real_number, whole_number
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, setting_of
-from backpropviz.number_text import LARGEST_WHOLE, real_number, whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
@@ -118,7 +118,7 @@ def _row(text: str) -> list[object]:
 def _atom(text: str) -> object:
     if text in {"–", "-"}:
         return None
-    whole = whole_number(text, -LARGEST_WHOLE)
+    whole = whole_number(text, -LARGEST_INTEGER)
     number = real_number(text, infinite=True) if whole is None else whole
     return text if number is None else number
 
@@ -209,8 +209,8 @@ class SettingLine(EditorLine):
             )
         if is_list or float in kinds:
             return value if is_list or int in kinds else float(value)
-        least = -LARGEST_WHOLE if self.about.least is None else self.about.least
-        if not isinstance(value, int) or not least <= value < LARGEST_WHOLE:
+        least = -LARGEST_INTEGER if self.about.least is None else self.about.least
+        if not isinstance(value, int) or not least <= value < LARGEST_INTEGER:
             unit = f" of {self.about.unit}" if self.about.unit else ""
             bound = "" if self.about.least is None else f" from {least:g} on"
             raise UserError(f"{shown} must be a whole number{unit}{bound}.")

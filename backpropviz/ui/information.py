@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.assets import resource, resource_names
+from backpropviz.assets import __version__, resource, resource_names
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.value import shape_text
 from backpropviz.paint.families import qfont
@@ -41,7 +41,6 @@ from backpropviz.ui.recent import (
     speed_text,
     write_preferences,
 )
-from backpropviz.version import __version__
 
 _LIBRARIES = ("PySide6-Essentials", "numpy", "scipy", "pillow", "pyqtgraph")
 

@@ -19,7 +19,7 @@ from backpropviz.debugger.commands import (
     ToggleBreakpoint,
 )
 from backpropviz.debugger.progress import Standing, ValueReading, read_watches, value_at
-from backpropviz.debugger.state import StopReason
+from backpropviz.debugger.session import StopReason
 from backpropviz.engine.value import Address, parse, shape_text
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme

@@ -14,13 +14,16 @@ import numpy as np
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.commands import Command, reduce, refusal
-from backpropviz.debugger.session import SavedSubject, Session, restore, save
-from backpropviz.debugger.state import (
+from backpropviz.debugger.session import (
     JumpHistory,
+    SavedSubject,
+    Session,
     SessionState,
     StopCause,
     StopReason,
     Visit,
+    restore,
+    save,
     timeline_of,
 )
 from backpropviz.debugger.timeline import Depth, Step, Timeline

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRect
 from PySide6.QtWidgets import QWidget
 
+from backpropviz.document import is_whole_number
 from backpropviz.frozen import frozen
-from backpropviz.number_text import is_whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, Theme
 from backpropviz.ui.action_table import ACTIONS

@@ -20,8 +20,9 @@ from backpropviz.debugger.commands import (
     TogglePin,
 )
 from backpropviz.debugger.progress import Standing, ValueReading, value_at
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth
+from backpropviz.document import whole_number
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
@@ -29,7 +30,6 @@ from backpropviz.figures.stage.planes import spot_of, window_wanted
 from backpropviz.figures.stage.slot_layout import looking_at, spot_text
 from backpropviz.figures.view import SAMPLE_KEY, lit_keys, target_words, term_step
 from backpropviz.frozen import frozen
-from backpropviz.number_text import whole_number
 from backpropviz.scene.text import full, shown
 from backpropviz.ui.controller import Controller, to_layer
 from backpropviz.ui.menus import Menu

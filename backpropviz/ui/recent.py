@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QByteArray, QSettings, QStandardPaths
 
+from backpropviz.document import whole_number
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import file_content
-from backpropviz.number_text import whole_number
 
 if TYPE_CHECKING:
     from backpropviz.document import Value

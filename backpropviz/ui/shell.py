@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from backpropviz.assets import __version__
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.appearance import (
     apply_theme,
@@ -31,7 +32,6 @@ from backpropviz.ui.appearance import (
 from backpropviz.ui.menus import MENUS, Menu, with_letters
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.start_page import StartPage
-from backpropviz.version import __version__
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent

@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from PySide6.QtGui import QImage, QPainter
 
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SessionState, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.record import run
 from backpropviz.engine.tape import operations

@@ -26,7 +26,7 @@ from backpropviz.debugger.commands import (
 )
 from backpropviz.debugger.progress import Standing, read_watches
 from backpropviz.debugger.search import parse_condition
-from backpropviz.debugger.state import SessionState, StopReason
+from backpropviz.debugger.session import SessionState, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder, operation_of
 from backpropviz.engine.derivation import presence_of
 from backpropviz.engine.nest import NestRule, Presence

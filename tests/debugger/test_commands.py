@@ -29,7 +29,7 @@ from backpropviz.debugger.commands import (
     refusal,
 )
 from backpropviz.debugger.progress import Standing, value_at
-from backpropviz.debugger.state import (
+from backpropviz.debugger.session import (
     SessionState,
     StopCause,
     StopReason,

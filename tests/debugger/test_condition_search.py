@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from backpropviz.debugger.breakpoints import Breakpoint, Seeker
 from backpropviz.debugger.commands import ChangeBreakpoint, ToggleBreakpoint, refusal
 from backpropviz.debugger.search import parse_condition
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, operation_of
 from backpropviz.engine.derivation import presence_of
 from backpropviz.engine.nest import NestRule, Presence

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.session import SavedSubject, from_json, save, to_json
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SavedSubject, SessionState, from_json, save, to_json
+from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.lessons.check import parse_expression
@@ -41,21 +41,11 @@ def in_session(text: str) -> object:
     return from_json({**document, "breakpoints": [{**mark, "condition": text}]})
 
 
-class Lesson:
-    """A text without a file."""
-
-    def line_of(self, piece: str) -> int:
-        return 0
-
-    def error_within(self, piece: str, sentence: str) -> UserError:
-        return UserError(sentence)
-
-
 READERS: dict[str, Callable[[str], object]] = {
     "breakpoint": lambda text: Breakpoint(condition=text),
     "session": in_session,
     "lesson": parse_expression,
-    "prose": lambda text: parse_prose(f"So {{{text}}}.", Lesson()),
+    "prose": lambda text: parse_prose(f"So {{{text}}}.", Value(text, JsonPlace())),
 }
 
 

@@ -11,22 +11,20 @@ from hypothesis import strategies as st
 
 from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.session import (
+    JumpHistory,
     SavedPlace,
     SavedSubject,
+    SessionState,
+    StopCause,
+    StopReason,
+    Visit,
     from_json,
     place_of,
     position_of,
     restore,
     save,
-    to_json,
-)
-from backpropviz.debugger.state import (
-    JumpHistory,
-    SessionState,
-    StopCause,
-    StopReason,
-    Visit,
     timeline_of,
+    to_json,
 )
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.tape import Phase

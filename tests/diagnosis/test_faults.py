@@ -200,7 +200,7 @@ def test_gradients_vanish_through_a_stack_of_sigmoids() -> None:
     found = watched(run_of(network, Sgd(0.1), dataset=stripes())).train(12)
     assert found.came["vanishing"] == 10
     alert = found.alert("vanishing")
-    assert alert.layer == "dense1"
+    assert alert.look_at == parse("dense1.weight.grad")
     assert alert.since == 1
     # The last layers get a gradient: the rule does not blame them.
     assert "dense21" not in alert.evidence

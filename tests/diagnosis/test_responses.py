@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from backpropviz.diagnosis.stops import Watches
 from backpropviz.diagnosis.thresholds import Thresholds
-from backpropviz.diagnosis.watch import Guard, begin_diagnosis, watches
+from backpropviz.diagnosis.watch import Guard, begin_diagnosis
 from backpropviz.engine.value import parse
 from tests.diagnosis.watched import facts, relu, row, validation
 
@@ -13,7 +14,7 @@ def begun(silent: tuple[str, ...] = (), pausing: tuple[str, ...] = ()) -> Guard:
     limits = Thresholds(
         silent=frozenset(silent), pausing=frozenset(pausing), ratio_updates=3, overfit_validations=2
     )
-    return Guard(facts(), watches((), facts()), begin_diagnosis(facts(), limits))
+    return Guard(facts(), Watches(facts()), begin_diagnosis(facts(), limits))
 
 
 def test_a_rule_alerts_and_does_not_pause_unless_asked() -> None:

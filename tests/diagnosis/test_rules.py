@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from backpropviz.diagnosis.activity import copies_share
-from backpropviz.diagnosis.facts import RunFacts, facts_of
-from backpropviz.diagnosis.rule import Alert, Severity
+from backpropviz.diagnosis.rule import Alert, RunFacts, Severity, facts_of
 from backpropviz.diagnosis.thresholds import Thresholds
 from backpropviz.diagnosis.watch import Diagnosis, begin_diagnosis
 from backpropviz.engine.kinds.activation import Sigmoid, Tanh

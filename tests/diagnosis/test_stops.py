@@ -17,9 +17,9 @@ from backpropviz.diagnosis.stops import (
     RatioOutside,
     Reached,
     Stop,
+    Watches,
     stop_kinds,
 )
-from backpropviz.diagnosis.watch import watch, watches
 from backpropviz.engine.fields import from_fields, to_fields
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import parse
@@ -65,7 +65,7 @@ def test_a_gradient_norm_of_one_tensor_or_of_all() -> None:
     )
     assert why_stopped(GradientAbove(norm=49), facts(), [large]) is not None
     assert why_stopped(GradientAbove(norm=51), facts(), [large]) is None
-    found = watch(GradientAbove(norm=49), facts()).after(large).stopped
+    found = Watches(facts()).with_stops([GradientAbove(norm=49)]).after(large).stopped
     assert found is not None
     assert found.look_at == parse("dense1.bias.grad")  # the largest part of them
 
@@ -73,7 +73,7 @@ def test_a_gradient_norm_of_one_tensor_or_of_all() -> None:
 def test_a_ratio_outside_its_bounds() -> None:
     stop = RatioOutside(low=1e-6, high=0.1)
     assert why_stopped(stop, facts(), [row(1, step=0.05)]) is None
-    found = watch(stop, facts()).after(row(1, step=0.2)).stopped
+    found = Watches(facts()).with_stops([stop]).after(row(1, step=0.2)).stopped
     assert found is not None
     assert found.look_at == parse("conv1.weight.step")
     assert why_stopped(stop, facts(), [row(1, step=1e-9)]) is not None
@@ -122,7 +122,7 @@ def test_an_epoch_ends_with_its_last_sample() -> None:
 
 
 def test_a_stop_tells_once_while_it_holds() -> None:
-    now = watches([LossBelow(loss=0.5, of="batch"), Reached(number=4)], facts())
+    now = Watches(facts()).with_stops([LossBelow(loss=0.5, of="batch"), Reached(number=4)])
     told = []
     for one in rows(1.0, 0.4, 0.3, 0.2, 0.9, 0.4):
         now = now.after(one)
@@ -137,8 +137,8 @@ def test_a_stop_that_is_off_sees_nothing() -> None:
 
 def test_stops_can_be_exchanged_while_a_run_goes() -> None:
     rises, reached = LossRises(times=2), Reached(number=9)
-    now = watches([rises], facts()).after(row(1, 1.0)).after(row(2, 1.1))
-    now = now.with_stops([reached, rises], facts()).after(row(3, 1.2))
+    now = Watches(facts()).with_stops([rises]).after(row(1, 1.0)).after(row(2, 1.1))
+    now = now.with_stops([reached, rises]).after(row(3, 1.2))
     assert now.stopped is not None
     assert "rose 2 times" in now.stopped.sentence
     assert now.stops == (reached, rises)
@@ -177,7 +177,7 @@ def test_nonsense_is_refused_in_words(given: dict[str, object], said: str) -> No
 )
 def test_what_the_network_does_not_have_is_refused(stop: Stop) -> None:
     with pytest.raises(UserError, match="of this network; there are"):
-        watches([stop], facts())
+        Watches(facts()).with_stops([stop])
 
 
 def test_every_condition_is_a_clause() -> None:

@@ -8,11 +8,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from backpropviz.diagnosis.facts import RunFacts, facts_of
-from backpropviz.diagnosis.rule import Alert
-from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop
+from backpropviz.diagnosis.rule import Alert, RunFacts, facts_of
+from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop, Watches
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
-from backpropviz.diagnosis.watch import Guard, guard, watch
+from backpropviz.diagnosis.watch import Guard, begin_diagnosis, guard
 from backpropviz.engine.initialize import DEFAULT_SCHEME
 from backpropviz.engine.optimizer import Sgd
 from backpropviz.engine.training.history import Measured, Validated
@@ -76,7 +75,7 @@ def relu(*shares: float) -> dict[str, Array]:
 
 def why_stopped(stop: Stop, facts: RunFacts, rows: Iterable[Measured | Validated]) -> str | None:
     """Why a run that ends with these rows would stop at the last one, or None."""
-    now = watch(stop, facts)
+    now = Guard(facts, Watches(facts).with_stops([stop]), begin_diagnosis(facts))
     for row in rows:
         now = now.after(row) if isinstance(row, Measured) else now.validated(row)
     return None if now.stopped is None else now.stopped.sentence

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from backpropviz.debugger.breakpoints import Breakpoint
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.activation import ReLU

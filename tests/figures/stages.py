@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.squared_error import SquaredError

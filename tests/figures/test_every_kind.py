@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline, operation_of
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.kinds.registry import layer_kinds

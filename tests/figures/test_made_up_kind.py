@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import backpropviz.engine.kinds as package
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.gradcheck import check, plan, report

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from backpropviz.debugger.state import SessionState, StopCause, StopReason
+from backpropviz.debugger.session import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.optimizers.sgd import Sgd
 from backpropviz.engine.record import Settings, run

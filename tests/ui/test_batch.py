@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backpropviz.debugger.commands import GoToAddress
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.optimizer import Sgd

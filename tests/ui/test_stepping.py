@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.commands import GoTo, GoToAddress, SetDepth
-from backpropviz.debugger.state import SessionState, StopReason
+from backpropviz.debugger.session import SessionState, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, Final
@@ -59,22 +59,13 @@ class NumberImages:
     scale: BrightnessScale
     remarks: tuple[str, ...]
 
-    @property
-    def _is_bytes(self) -> bool:
-        return self.values.dtype == np.uint8 and (self.scale.black, self.scale.white) == (0, 255)
-
     def picture(self, number: int, name: str) -> Picture:
-        """One of them.
-
-        Raises:
-            UserError: it holds NaN or infinite values.
-        """
-        image = self.values[number]
-        if self._is_bytes:
+        """One of them."""
+        image, (black, white) = self.values[number], (self.scale.black, self.scale.white)
+        if image.dtype == np.uint8 and (black, white) == (0, 255):
             return picture_from_array(image, name)
         if not np.isfinite(image).all():
             raise UserError(f"{name} holds NaN or infinite values: save finite ones.")
-        black, white = self.scale.black, self.scale.white
         # Halved, since the difference of two large numbers could be infinite.
         scaled = (image.astype(np.float64) / 2 - black / 2) / (white / 2 - black / 2)
         picture = picture_from_array(np.clip(scaled, 0, 1).astype(np.float32), name)
@@ -90,9 +81,6 @@ def number_images(
     """Understand an array (N,H,W), (N,H,W,C), (N,C,H,W) or (N,D) as images.
 
     `scale` is that of the images to train on, which those to validate with share.
-
-    Raises:
-        UserError: it is none of these, is empty, does not hold numbers, or is of another scale.
     """
     if array.dtype.kind not in "biuf":
         raise UserError(f"{name} holds {array.dtype} values, but images are numbers: save those.")
@@ -133,11 +121,7 @@ def _scale(low: float, high: float, *, is_whole: bool) -> BrightnessScale:
 def _shared_words(
     name: str, low: float, high: float, own: BrightnessScale, shared: BrightnessScale
 ) -> tuple[str, ...]:
-    """What of another part's values lies outside the scale of the images to train on.
-
-    Raises:
-        UserError: they are clearly of another scale, as bytes are beside numbers up to 1.
-    """
+    """What of another part's values lies outside the scale of the images to train on."""
     black, white = shared.black, shared.white
     span = white / 2 - black / 2
     is_beyond = max(high / 2 - white / 2, black / 2 - low / 2) > _MOST_BEYOND * span
@@ -211,15 +195,6 @@ def _finite_limits(values: Array) -> tuple[float | None, float | None]:
     return (min(lows), max(highs)) if lows else (None, None)
 
 
-def picture_maker(images: NumberImages, names: tuple[str, ...]) -> Callable[[int], Picture]:
-    """What decodes the images of an array by number."""
-
-    def picture(number: int) -> Picture:
-        return images.picture(number, names[number])
-
-    return picture
-
-
 MOST_CLASSES = 1000
 _LAST_CODE_POINT = 0x10FFFF
 
@@ -236,11 +211,7 @@ class Labels:
 def number_labels(
     array: Array, name: str, wanted: Wanted, class_names: tuple[str, ...] = ()
 ) -> Labels:
-    """Understand an array as one label an image.
-
-    Raises:
-        UserError: they are negative, not whole, not finite, of too many kinds, or no labels.
-    """
+    """Understand an array as one label an image."""
     array = label_column(array, name)
     if array.ndim == 2:
         return _rows(array, name, wanted, class_names)
@@ -252,11 +223,7 @@ def number_labels(
 
 
 def label_column(array: Array, name: str) -> Array:
-    """Labels (N,) as numbers or text, or rows of numbers (N,K); each number can be a label.
-
-    Raises:
-        UserError: they are neither.
-    """
+    """Labels (N,) as numbers or text, or rows of numbers (N,K); each number can be a label."""
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2 and array.dtype.kind in "biuf":
@@ -274,11 +241,7 @@ def label_column(array: Array, name: str) -> Array:
 
 
 def as_text(array: Array, name: str) -> Array:
-    """Text of an array, or bytes as UTF-8 text.
-
-    Raises:
-        UserError: it holds no characters, but numbers beyond them or bytes in another encoding.
-    """
+    """Text of an array, or bytes as UTF-8 text."""
     if array.dtype.kind == "S":
         return np.array([_decoded(content, name) for content in array.tolist()], dtype=np.str_)
     code_points = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))).view(np.uint32)
@@ -364,13 +327,14 @@ def _classes(array: Array, name: str, wanted: Wanted, class_names: tuple[str, ..
 
 
 def refuse_no_classes(array: Array, name: str) -> None:
-    """Refuse numbers (N,) of which one is no class.
-
-    Raises:
-        UserError: it is negative or no whole number.
-    """
+    """Refuse numbers (N,) of which one is no class."""
     if array.dtype.kind == "f":
-        _refuse_fractions(array, name)
+        odd = np.flatnonzero(~(np.isfinite(array) & (np.trunc(array) == array)))
+        if odd.size:
+            raise UserError(
+                f"{name}: the label of image {odd[0]} is {array[odd[0]]:g}, which is no class: "
+                "give whole numbers from 0 on."
+            )
     first = int(array.argmin())
     if array[first] < 0:
         raise UserError(
@@ -385,15 +349,6 @@ def _are_numbered_on(kinds: Array, wanted: Wanted) -> bool:
     if wanted.is_classifier and wanted.outputs is not None and highest < wanted.outputs:
         return True
     return int(kinds[0]) == 0 and highest < min(MOST_CLASSES, 2 * len(kinds))
-
-
-def _refuse_fractions(array: Array, name: str) -> None:
-    odd = np.flatnonzero(~(np.isfinite(array) & (np.trunc(array) == array)))
-    if odd.size:
-        raise UserError(
-            f"{name}: the label of image {odd[0]} is {array[odd[0]]:g}, which is no class: give "
-            "whole numbers from 0 on."
-        )
 
 
 def _names(count: int, class_names: tuple[str, ...]) -> tuple[str, ...]:
@@ -466,31 +421,28 @@ def numbered_catalog(
             number_images(test.images, test.images_name, wanted.preprocessing, images.scale)
         )
     labels = number_labels(_joined_labels(title, pairs), pair.labels_name, wanted, class_names)
-    names = [tuple(f"{one.name}:{number}" for number in range(len(one.images))) for one in pairs]
-    pictures = [picture_maker(part, own) for part, own in zip(parts, names, strict=True)]
-    count = len(names[0])
+    names = tuple(f"{one.name}:{number}" for one in pairs for number in range(len(one.images)))
+    count = len(pair.images)
 
     def picture(number: int) -> Picture:
-        return pictures[0](number) if number < count else pictures[1](number - count)
+        part = parts[number >= count]
+        return part.picture(number - count * (number >= count), names[number])
 
+    split_words = ("", "")
+    if test is not None:
+        own = f"its own {'validation' if test.part == 'val' else 'test'} images are"
+        split_words = f"{own} the validation set", f"{own} not used"
     return Catalog(
         title=title,
         source=source,
-        names=tuple(name for own in names for name in own),
+        names=names,
         labels=labels.values,
         class_names=labels.class_names,
         picture=picture,
         held_out=None if test is None else np.arange(len(labels.values)) >= count,
-        split_words=_split_words(test),
+        split_words=split_words,
         remarks=(*(r for part in parts for r in part.remarks), *labels.remarks),
     )
-
-
-def _split_words(test: ArrayPair | None) -> tuple[str, str]:
-    if test is None:
-        return "", ""
-    kind = "validation" if test.part == "val" else "test"
-    return f"its own {kind} images are the validation set", f"its own {kind} images are not used"
 
 
 def _check_counts(title: str, pair: ArrayPair) -> None:
@@ -539,10 +491,7 @@ class Header:
     @property
     def size_bytes(self) -> int:
         """Of all its numbers; Python's own integers, since a forged shape overflows others."""
-        size = self.dtype.itemsize
-        for length in self.shape:
-            size *= length
-        return size
+        return prod((self.dtype.itemsize, *self.shape))
 
 
 @frozen(eq=False)
@@ -554,11 +503,7 @@ class NpzFile:
     headers: Mapping[str, Header]
 
     def array(self, key: str) -> Array:
-        """One of its arrays.
-
-        Raises:
-            UserError: it is too large, cut off, or holds Python objects.
-        """
+        """One of its arrays."""
         header, where = self.headers[key], f"{self.name}: “{key}”"
         if header.dtype.hasobject:
             raise UserError(
@@ -670,12 +615,14 @@ def npz_catalog(source: str, path: Path, wanted: Wanted) -> Catalog:
         by_name = {key.casefold(): key for key in file.headers}
         training = _keys(by_name, _PATTERNS["train"]) or _keys(by_name, _PLAIN)
         if training is None:
-            raise UserError(_not_found(file))
-        apart: dict[Part, tuple[str, str]] = {}
-        for part in HELD_OUT:
-            keys = _keys(by_name, _PATTERNS[part])
-            if keys is not None:
-                apart[part] = keys
+            shapes = list(file.headers.items())[:8]
+            held = ", ".join(f"“{key}” {shape_text(header.shape)}" for key, header in shapes)
+            raise UserError(
+                f"{file.name} holds {held}, but no images and labels under the usual names: "
+                "save it by numpy.savez(images=…, labels=…)."
+            )
+        found = {part: _keys(by_name, _PATTERNS[part]) for part in HELD_OUT}
+        apart = {part: keys for part, keys in found.items() if keys is not None}
         used = held_out_part(apart)
         pair = _pair(file, training, path.stem)
         other = _pair(file, apart[used], f"{path.stem} {used}", used) if used else None
@@ -715,11 +662,3 @@ def _class_names(file: NpzFile, by_name: Mapping[str, str]) -> tuple[str, ...]:
         if header is not None and header.dtype.kind in "US" and len(header.shape) == 1:
             return tuple(as_text(file.array(key), f"{file.name}: “{key}”").tolist())
     return ()
-
-
-def _not_found(file: NpzFile) -> str:
-    held = ", ".join(f"“{key}” {shape_text(h.shape)}" for key, h in list(file.headers.items())[:8])
-    return (
-        f"{file.name} holds {held}, but no images and labels under the usual names: "
-        "save it by numpy.savez(images=…, labels=…)."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -26,7 +27,6 @@ Cancelled: TypeAlias = Callable[[], bool]
 
 LARGEST_BYTES = 2 * 1024**3
 """Of an array as it is read, and of the images as the network takes them."""
-_CLASS_LOSS = "cross_entropy"
 
 
 @frozen
@@ -46,9 +46,7 @@ def wanted_by(network: Network | None, preprocessing: Preprocessing) -> Wanted:
     """What a network takes and tells."""
     if network is None:
         return Wanted(preprocessing)
-    outputs = 1
-    for size in network.shapes[network.output]:
-        outputs *= size
+    outputs = math.prod(network.shapes[network.output])
     return Wanted(preprocessing, outputs, network.loss.about.is_of_classes)
 
 
@@ -78,16 +76,8 @@ class Catalog:
 _BLOCK = 256
 
 
-@frozen
-class ImageStatistics:
-    """Mean and standard deviation of each channel over all images and pixels."""
-
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-
-def statistics(images: Array) -> ImageStatistics:
-    """Of images (N,C,H,W), in float64; in blocks, since a copy of all could be too large."""
+def mean_and_deviation(images: Array) -> tuple[Array, Array]:
+    """Of each channel of images (N,C,H,W), in float64; in blocks: a copy could be too large."""
     channels = images.shape[1]
     count = images.size // channels
     total = np.zeros(channels)
@@ -98,7 +88,7 @@ def statistics(images: Array) -> ImageStatistics:
     for start in range(0, len(images), _BLOCK):
         away = images[start : start + _BLOCK] - mean[:, None, None]
         squares += np.square(away).sum(axis=(0, 2, 3))
-    return ImageStatistics(tuple(mean.tolist()), tuple(np.sqrt(squares / count).tolist()))
+    return mean, np.sqrt(squares / count)
 
 
 def classes_of(targets: Array) -> Array:
@@ -128,21 +118,13 @@ class ReadingWatch:
     stop: Cancelled | None = None
 
     def tell(self, done: int, count: int) -> None:
-        """`done` of `count` pictures are read.
-
-        Raises:
-            ReadingStoppedError: the person wants to.
-        """
+        """`done` of `count` pictures are read."""
         self.check()
         if self.progress is not None:
             self.progress(done, count)
 
     def check(self) -> None:
-        """Go on only if nobody wants to stop.
-
-        Raises:
-            ReadingStoppedError: somebody does.
-        """
+        """Go on only if nobody wants to stop."""
         if self.stop is not None and self.stop():
             raise ReadingStoppedError("Reading the data was stopped: nothing was taken over.")
 
@@ -153,10 +135,12 @@ def stratified(labels: Array, count: int, seed: int, *, leave: int = 0) -> Array
     Shares are rounded by largest remainder, and at least `leave` samples of each class stay
     outside, so fewer than `count` may be chosen. Labels (N,K) of a regression are one class.
     """
-    groups = _groups(labels)
+    groups = [np.arange(len(labels))]
+    if labels.ndim == 1:
+        order = np.argsort(labels, kind="stable")
+        groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
     sizes = np.array([len(group) for group in groups])
-    taken = _shares(sizes, count)
-    taken = np.minimum(taken, np.maximum(sizes - leave, 0))
+    taken = np.minimum(_shares(sizes, count), np.maximum(sizes - leave, 0))
     chosen = np.zeros(len(labels), dtype=bool)
     for number, (group, take) in enumerate(zip(groups, taken.tolist(), strict=True)):
         order = np.random.default_rng((seed, number)).permutation(len(group))
@@ -186,14 +170,6 @@ def held_out_mask(labels: Array, share: float, seed: int) -> Array | None:
             "share held out to 0, or add samples."
         )
     return chosen
-
-
-def _groups(labels: Array) -> list[Array]:
-    if labels.ndim > 1:
-        return [np.arange(len(labels))]
-    order = np.argsort(labels, kind="stable")
-    borders = np.flatnonzero(np.diff(labels[order])) + 1
-    return list(np.split(order, borders))
 
 
 def _shares(sizes: Array, count: int) -> Array:

@@ -7,6 +7,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from backpropviz.files.data.catalog import (
     name_key,
     parts_of,
 )
-from backpropviz.files.pictures import Picture, picture_from_file
+from backpropviz.files.pictures import picture_from_file
 from backpropviz.frozen import frozen
 
 SUFFIXES = frozenset(
@@ -35,14 +36,6 @@ SUFFIXES = frozenset(
 MOST_FILES = 200_000
 _DEEPEST = 16
 _NOT_MEANT = frozenset(("thumbs.db", "desktop.ini", "__macosx"))
-
-
-@frozen
-class Found:
-    """A picture file of a class; its name is the path below the data set's folder, with “/”."""
-
-    name: str
-    path: Path
 
 
 @frozen
@@ -110,24 +103,25 @@ class FolderWalk:
             self._around.update(real.parents)
         return listed
 
-    def pictures(self, folder: Path) -> Iterator[Found]:
+    def pictures(self, folder: Path) -> Iterator[Path]:
         """Every picture file in a class folder and the folders in it."""
         yield from self._inside(folder, _real(folder), 0)
 
-    def _inside(self, folder: Path, own: Path, depth: int) -> Iterator[Found]:
+    def _inside(self, folder: Path, own: Path, depth: int) -> Iterator[Path]:
         if not self._enter(folder, depth):
             return
         for entry in self._entries(folder):
             self._stop()
-            if entry.is_link and self._is_foreign(_real(entry.path), own):
+            real = _real(entry.path) if entry.is_link else own
+            if real != own and own not in real.parents and self._is_taken(real):
                 self.skip(entry.path, "leads to pictures of another class")
             elif entry.is_folder:
                 yield from self._inside(entry.path, own, depth + 1)
             elif self._is_counted(entry.path):
-                yield Found(self.name(entry.path), entry.path)
+                yield entry.path
 
     def name(self, path: Path) -> str:
-        """A path as the person is told it."""
+        """A path as the person is told it: below the data set's folder, with “/”."""
         return path.relative_to(self._root).as_posix()
 
     def skip(self, path: Path, reason: str) -> None:
@@ -141,9 +135,6 @@ class FolderWalk:
             or real in self._around
             or any(parent in self._claimed for parent in real.parents)
         )
-
-    def _is_foreign(self, real: Path, own: Path) -> bool:
-        return real != own and own not in real.parents and self._is_taken(real)
 
     def _is_counted(self, path: Path) -> bool:
         self._count += 1
@@ -163,11 +154,11 @@ class FolderWalk:
             self.skip(folder, f"cannot be read ({error.strerror})")
             return False
         identity = (status.st_dev, status.st_ino)
-        if identity in self._entered or depth > _DEEPEST:
-            reason = (
-                "leads to a folder that is read already" if depth <= _DEEPEST else "is too deep"
-            )
-            self.skip(folder, reason)
+        if depth > _DEEPEST:
+            self.skip(folder, "is too deep")
+            return False
+        if identity in self._entered:
+            self.skip(folder, "leads to a folder that is read already")
             return False
         self._entered.add(identity)
         return True
@@ -212,7 +203,7 @@ _MOST_STEMS = 20
 
 
 @frozen
-class Layout:
+class FolderLayout:
     """The class folders to train on and to validate with, the names of the parts they lie in.
 
     `remarks` tell what was read and what was left.
@@ -225,12 +216,8 @@ class Layout:
     remarks: tuple[str, ...] = ()
 
 
-def layout_of(root: Path, walk: FolderWalk) -> Layout:
-    """Find the class folders of a data set.
-
-    Raises:
-        UserError: its folders look like parts of a set, but not like parts that can be read.
-    """
+def layout_of(root: Path, walk: FolderWalk) -> FolderLayout:
+    """Find the class folders of a data set."""
     where = _unwrapped(root, walk)
     remarks = () if where == root else (f"read in {walk.name(where)}/",)
     folders, left = _without_copies(where, walk)
@@ -241,24 +228,18 @@ def layout_of(root: Path, walk: FolderWalk) -> Layout:
     if not parts:
         _refuse_copies(where, full, walk)
         left += _nested_words(full, walk)
-        return Layout(tuple(full), remarks=(*remarks, *left))
+        return FolderLayout(tuple(full), remarks=(*remarks, *left))
     if _is_one_class_called_train(full, parts, walk):
         name = next(iter(parts))
         left += (f"{name}/ is a class like the others, not a part to train on",)
-        return Layout(tuple(full), remarks=(*remarks, *left))
+        return FolderLayout(tuple(full), remarks=(*remarks, *left))
     found = _split_layout(where, full, parts, walk)
-    return Layout(
-        found.training,
-        found.held_out,
-        found.training_name,
-        found.held_out_name,
-        (*remarks, *found.remarks, *left),
-    )
+    return replace(found, remarks=(*remarks, *found.remarks, *left))
 
 
 def _split_layout(
     where: Path, full: list[Path], parts: dict[str, Part], walk: FolderWalk
-) -> Layout:
+) -> FolderLayout:
     by_part: dict[Part, list[Path]] = {}
     for folder in full:
         if folder.name in parts:
@@ -288,7 +269,7 @@ def _split_layout(
         names = listed_names([f"{folder.name}/" for folder in others], "")
         be = "are" if len(others) > 1 else "is"
         remarks.append(f"{names} {be} no part to train on or to validate with: not read")
-    return Layout(
+    return FolderLayout(
         tuple(classes),
         tuple(usable[used]) if used else (),
         f"{train.name}/",
@@ -428,50 +409,43 @@ def folder_catalog(source: str, root: Path, watch: ReadingWatch) -> Catalog:
             f"{root.name}: “{unknown}” is only among the pictures for validation: add some of it "
             "to train on."
         )
-    found = [(file, classes.index(name)) for name, files in training.items() for file in files]
-    apart = [(file, joined[name]) for name, files in test.items() for file in files]
+    found = [(path, classes.index(name)) for name, paths in training.items() for path in paths]
+    apart = [(path, joined[name]) for name, paths in test.items() for path in paths]
     everything = found + apart
-    paths = [file.path for file, _ in everything]
-    names = tuple(file.name for file, _ in everything)
-
-    def picture(number: int) -> Picture:
-        return picture_from_file(paths[number], names[number])
-
+    paths = [path for path, _ in everything]
+    names = tuple(map(walk.name, paths))
+    trained = f"trained on {layout.training_name}"
+    split_words = (
+        f"{trained}, validated with {layout.held_out_name}",
+        f"{trained}; {layout.held_out_name} is not used",
+    )
     return Catalog(
         title=root.resolve().name or str(root),
         source=source,
         names=names,
         labels=np.array([label for _, label in everything], dtype=np.int64),
         class_names=classes,
-        picture=picture,
+        picture=lambda number: picture_from_file(paths[number], names[number]),
         held_out=np.arange(len(everything)) >= len(found) if apart else None,
-        split_words=_split_words(layout) if apart else ("", ""),
+        split_words=split_words if apart else ("", ""),
         skipped=tuple(walk.skipped),
         remarks=(
-            *(() if apart or not layout.training_name else (f"trained on {layout.training_name}",)),
+            *(() if apart or not layout.training_name else (trained,)),
             *layout.remarks,
             *_class_words(layout, training, test, joined),
         ),
     )
 
 
-def _split_words(layout: Layout) -> tuple[str, str]:
-    trained = f"trained on {layout.training_name}"
-    return (
-        f"{trained}, validated with {layout.held_out_name}",
-        f"{trained}; {layout.held_out_name} is not used",
-    )
-
-
-def _by_class(walk: FolderWalk, folders: Sequence[Path]) -> Mapping[str, list[Found]]:
+def _by_class(walk: FolderWalk, folders: Sequence[Path]) -> Mapping[str, list[Path]]:
     by_class = {folder.name: list(walk.pictures(folder)) for folder in walk.claimed(folders)}
-    return {name: files for name, files in by_class.items() if files}
+    return {name: paths for name, paths in by_class.items() if paths}
 
 
 def _class_words(
-    layout: Layout,
-    training: Mapping[str, list[Found]],
-    test: Mapping[str, list[Found]],
+    layout: FolderLayout,
+    training: Mapping[str, list[Path]],
+    test: Mapping[str, list[Path]],
     joined: Mapping[str, int],
 ) -> tuple[str, ...]:
     """How the folders of both parts were joined, and which could be meant as one class."""

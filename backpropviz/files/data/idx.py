@@ -159,7 +159,7 @@ def idx_catalog(source: str, path: Path, wanted: Wanted) -> Catalog:
         UserError: a partner is missing, or a file cannot be used.
     """
     if path.is_file():
-        return _told(numbered_catalog(path.name, source, _pair(path), None, wanted), ())
+        return _told(numbered_catalog(path.name, source, _pair(path), None, wanted))
     folder = idx_folder(path) or path
     images = idx_images_in(folder)
     by_part: dict[Part, list[Path]] = {}
@@ -180,7 +180,7 @@ def idx_catalog(source: str, path: Path, wanted: Wanted) -> Catalog:
     return _told(catalog, where, kept)
 
 
-def _told(catalog: Catalog, before: Sequence[str], after: Sequence[str] = ()) -> Catalog:
+def _told(catalog: Catalog, before: Sequence[str] = (), after: Sequence[str] = ()) -> Catalog:
     swapped = (_EMNIST,) if catalog.names[0].casefold().startswith("emnist") else ()
     return replace(catalog, remarks=(*before, *catalog.remarks, *swapped, *after))
 
@@ -206,19 +206,12 @@ def _is_readable(folder: Path) -> bool:
 
 def _pair(path: Path, part: Part = "train") -> ArrayPair:
     images, labels = _partners(path)
-    return ArrayPair(
-        _prefix(images) or images.name,
-        read_idx(images),
-        _classes(read_idx(labels)),
-        images.name,
-        labels.name,
-        part,
-    )
-
-
-def _classes(labels: Array) -> Array:
-    """QMNIST's labels are rows of eight numbers, the class first."""
-    return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == _QMNIST_COLUMNS else labels
+    pixels, classes = read_idx(images), read_idx(labels)
+    # QMNIST's labels are rows of eight numbers, the class first.
+    if classes.ndim == 2 and classes.shape[1] == _QMNIST_COLUMNS:
+        classes = classes[:, 0]
+    name = _prefix(images) or images.name
+    return ArrayPair(name, pixels, classes, images.name, labels.name, part)
 
 
 def _partners(path: Path) -> tuple[Path, Path]:

@@ -31,7 +31,7 @@ from backpropviz.files.data.catalog import (
     classes_of,
     held_out_mask,
     listed_names,
-    statistics,
+    mean_and_deviation,
     stratified,
     wanted_by,
 )
@@ -61,11 +61,7 @@ class Fitted:
 
 
 def fitted(catalog: Catalog, chosen: Array, wanted: Preprocessing, watch: ReadingWatch) -> Fitted:
-    """The chosen pictures, decoded and prepared; one that cannot be used is listed and passed over.
-
-    Raises:
-        UserError: none can be used, or all together are too large.
-    """
+    """The chosen pictures, prepared; one that cannot be used is listed and passed over."""
     size = len(chosen) * wanted.channels * wanted.height * wanted.width * 4
     if size > LARGEST_BYTES:
         raise UserError(
@@ -81,30 +77,20 @@ def fitted(catalog: Catalog, chosen: Array, wanted: Preprocessing, watch: Readin
         try:
             prepared = prepare(catalog.picture(number), wanted)
         except UserError as error:
-            skipped.append(_skipped(catalog.names[number], error))
+            name = catalog.names[number]  # the list names the file, so its reason need not
+            skipped.append(Skipped(name, str(error).removeprefix(f"{name} ")))
             continue
         images[len(numbers)] = prepared.array[0]
         numbers.append(number)
         told.update(prepared.steps)
     watch.tell(len(chosen), len(chosen))
     if not numbers:
-        raise UserError(_nothing_usable(catalog, skipped))
-    return Fitted(
-        images[: len(numbers)],
-        np.array(numbers),
-        _in_words(told, len(numbers)),
-        tuple(skipped),
-    )
-
-
-def _skipped(name: str, error: UserError) -> Skipped:
-    """The list names the file, so its reason need not."""
-    return Skipped(name, str(error).removeprefix(f"{name} "))
-
-
-def _nothing_usable(catalog: Catalog, skipped: list[Skipped]) -> str:
-    first = f" The first: {skipped[0].name} {skipped[0].reason}" if skipped else ""
-    return f"{catalog.title} holds no picture that can be used ({len(skipped)} failed).{first}"
+        first = f" The first: {skipped[0].name} {skipped[0].reason}" if skipped else ""
+        raise UserError(
+            f"{catalog.title} holds no picture that can be used ({len(skipped)} failed).{first}"
+        )
+    words = _in_words(told, len(numbers))
+    return Fitted(images[: len(numbers)], np.array(numbers), words, tuple(skipped))
 
 
 def _in_words(told: Counter[str], count: int) -> tuple[str, ...]:
@@ -144,12 +130,8 @@ def fitting_presets(input_shape: Shape, classes: int) -> tuple[str, ...]:
     return tuple(name for name in PRESETS if fits(name))
 
 
-def check_input(network: Network | None, preprocessing: Preprocessing) -> None:
-    """Refuse a way to the input that does not end at this network's.
-
-    Raises:
-        UserError: the shapes differ.
-    """
+def _check_input(network: Network | None, preprocessing: Preprocessing) -> None:
+    """Refuse a way to the input that does not end at this network's."""
     shape = (preprocessing.channels, preprocessing.height, preprocessing.width)
     if network is not None and network.input_shape != shape:
         raise UserError(
@@ -158,19 +140,16 @@ def check_input(network: Network | None, preprocessing: Preprocessing) -> None:
         )
 
 
-def check_labels(
+def _check_labels(
     labels: Array, class_names: tuple[str, ...], network: Network | None, wanted: Preprocessing
 ) -> None:
-    """Refuse labels that the network cannot tell.
-
-    Raises:
-        NetworkMismatchError: there are more classes than outputs, or another count of numbers.
-    """
+    """Refuse labels that the network cannot tell."""
     if network is None:
         return
     needs = wanted_by(network, wanted)
     outputs = needs.outputs or 0
-    if class_names and not _can_tell(len(class_names), needs):
+    is_one_for_two = outputs == 1 and len(class_names) == 2 and not needs.is_classifier
+    if len(class_names) > outputs and not is_one_for_two:
         shape = (wanted.channels, wanted.height, wanted.width)
         presets = fitting_presets(shape, len(class_names))
         raise NetworkMismatchError(
@@ -189,12 +168,7 @@ def check_labels(
         )
 
 
-def _can_tell(classes: int, needs: Wanted) -> bool:
-    outputs = needs.outputs or 0
-    return classes <= outputs or (not needs.is_classifier and outputs == 1 and classes == 2)
-
-
-def targets_for(labels: Array, network: Network | None) -> tuple[Array, tuple[str, ...]]:
+def _targets_for(labels: Array, network: Network | None) -> tuple[Array, tuple[str, ...]]:
     """Targets as the loss takes them, and in words what was done to classes for it.
 
     Cross-entropy takes the class; another loss a 1 for the class's output and a 0 for the others,
@@ -216,12 +190,7 @@ DIGIT_TITLES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def digits_catalog(name: str) -> Catalog:
-    """All digits of one of the two bundled sets."""
-
-    def picture(number: int) -> Picture:
-        return bundled_picture(name, str(number))
-
+def _digits_catalog(name: str) -> Catalog:
     labels = digit_set(name).labels.astype(np.int64)
     return Catalog(
         title=DIGIT_TITLES[name],
@@ -229,7 +198,7 @@ def digits_catalog(name: str) -> Catalog:
         names=tuple(f"{name}:{number}" for number in range(len(labels))),
         labels=labels,
         class_names=tuple("0123456789"),
-        picture=picture,
+        picture=lambda number: bundled_picture(name, str(number)),
     )
 
 
@@ -261,7 +230,7 @@ def photo_part(photo: str, columns: slice) -> Pixels:
     return bundled_picture("photo", photo).pixels[:, columns]
 
 
-def photos_catalog(seed: int, held_out: float) -> Catalog:
+def _photos_catalog(seed: int, held_out: float) -> Catalog:
     """So many seeded crops of each photo, of which `held_out` is the share from the right third."""
     random = np.random.default_rng(seed)
     kept_apart = round(CROPS_OF_EACH * held_out)
@@ -317,19 +286,15 @@ _KINDS = f"{', '.join(BUNDLED)}, a folder of pictures by class, IDX files or an 
 def catalog_of(
     source: str | Path, wanted: Wanted, seed: int, held_out: float, watch: ReadingWatch
 ) -> Catalog:
-    """What a source holds, before any picture is decoded.
-
-    Raises:
-        UserError: it does not exist, is of no known kind, or cannot be used.
-    """
+    """What a source holds, before any picture is decoded."""
     if isinstance(source, str) and source in DIGIT_TITLES:
-        return digits_catalog(source)
+        return _digits_catalog(source)
     if source == PHOTO_CROPS:
-        return photos_catalog(seed, held_out)
-    return _own(str(source), wanted, watch)
+        return _photos_catalog(seed, held_out)
+    return _own_catalog(str(source), wanted, watch)
 
 
-def _own(source: str, wanted: Wanted, watch: ReadingWatch) -> Catalog:
+def _own_catalog(source: str, wanted: Wanted, watch: ReadingWatch) -> Catalog:
     if not source or "\0" in source:
         raise UserError(f"No data set is named: give {_KINDS}.")
     path = named_path(source)
@@ -342,13 +307,13 @@ def _own(source: str, wanted: Wanted, watch: ReadingWatch) -> Catalog:
             raise UserError(f"There is no data set “{source}”: give {_KINDS}.")
         if not path.is_file():
             raise UserError(f"{path.name} is no regular file: give {_KINDS}.")
-        return _file(source, path, wanted)
+        return _file_catalog(source, path, wanted)
     except OSError as error:
         reason = error.strerror or "the system refused"
         raise UserError(f"{path.name} cannot be read ({reason}): check it.") from error
 
 
-def _file(source: str, path: Path, wanted: Wanted) -> Catalog:
+def _file_catalog(source: str, path: Path, wanted: Wanted) -> Catalog:
     suffix = path.suffix.casefold()
     if suffix == ".npz":
         return npz_catalog(source, path, wanted)
@@ -480,14 +445,8 @@ def load_dataset(
             fit; ReadingStoppedError where `stop` said so.
     """
     choices = Choices(held_out, seed, limit)
-    return read_dataset(
-        source,
-        network,
-        preprocessing,
-        choices,
-        progress=progress,
-        stop=stop,
-    ).dataset
+    read = read_dataset(source, network, preprocessing, choices, progress=progress, stop=stop)
+    return read.dataset
 
 
 def read_dataset(
@@ -505,13 +464,13 @@ def read_dataset(
     `class_names` are those of the network's outputs: classes of these names become these outputs.
     """
     watch = ReadingWatch(progress, stop)
-    check_input(network, preprocessing)
+    _check_input(network, preprocessing)
     if choices.normalize:
         preprocessing = replace(preprocessing, mean=(), std=())
     wanted = wanted_by(network, preprocessing)
     try:
         catalog = catalog_of(source, wanted, choices.seed, choices.held_out, watch)
-        check_labels(catalog.labels, catalog.class_names, network, preprocessing)
+        _check_labels(catalog.labels, catalog.class_names, network, preprocessing)
         chosen, limited = _limited(catalog, choices)
         found = fitted(catalog, chosen, preprocessing, watch)
     except MemoryError as error:
@@ -557,7 +516,7 @@ def _split(
     choices: Choices,
 ) -> tuple[Dataset, tuple[str, ...]]:
     labels = catalog.labels[found.numbers]
-    targets, told = targets_for(mapping.mapped(labels), network)
+    targets, told = _targets_for(mapping.mapped(labels), network)
     names = tuple(catalog.names[number] for number in found.numbers.tolist())
     own = catalog.held_out
     if own is None:
@@ -569,7 +528,10 @@ def _split(
                 f"{catalog.title} holds no image to train on that can be used: check those that "
                 "were passed over."
             )
-    training, validation = _parts(found.images, targets, names, apart)
+    every, validation = Samples(found.images, targets, names), None
+    training = every
+    if apart is not None and apart.any():
+        training, validation = _chosen(every, ~apart), _chosen(every, apart)
     if own is not None and choices.held_out == 0:
         validation = None
     dataset = Dataset(
@@ -583,27 +545,16 @@ def _split(
     )
     words = catalog.split_words[0 if validation else 1]
     manner = "" if own is not None else f" (each class in its share, seed {choices.seed})"
-    return dataset, (
-        *told,
-        *((words,) if words else ()),
-        *_sample_words(dataset, mapping),
-        _count_words(dataset, manner),
-    )
+    held = f"{len(validation):,} held out{manner}" if validation else "none held out"
+    counts = f"{len(training):,} to train on, {held}"
+    apart_words = (words,) if words else ()
+    return dataset, (*told, *apart_words, *_sample_words(dataset, mapping), counts)
 
 
-def _parts(
-    images: Array, targets: Array, names: tuple[str, ...], apart: Array | None
-) -> tuple[Samples, Samples | None]:
-    if apart is None or not apart.any():
-        return Samples(images, targets, names), None
-
-    def part(mask: Array) -> Samples:
-        chosen = np.flatnonzero(mask)
-        return Samples(
-            images[chosen], targets[chosen], tuple(names[number] for number in chosen.tolist())
-        )
-
-    return part(~apart), part(apart)
+def _chosen(samples: Samples, mask: Array) -> Samples:
+    numbers = np.flatnonzero(mask)
+    names = tuple(samples.names[number] for number in numbers.tolist())
+    return Samples(samples.images[numbers], samples.targets[numbers], names)
 
 
 def _sample_words(dataset: Dataset, mapping: ClassMapping) -> tuple[str, ...]:
@@ -625,35 +576,29 @@ def _sample_words(dataset: Dataset, mapping: ClassMapping) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _count_words(dataset: Dataset, manner: str) -> str:
-    if dataset.validation is None:
-        return f"{len(dataset.training):,} to train on, none held out"
-    return f"{len(dataset.training):,} to train on, {len(dataset.validation):,} held out{manner}"
-
-
 def _normalized(reading: DataReading) -> DataReading:
     """Mean and standard deviation are measured on the training images alone."""
     dataset = reading.dataset
-    found = statistics(dataset.training.images)
-    if min(found.std) < _SMALLEST_STD:
+    means, deviations = mean_and_deviation(dataset.training.images)
+    if deviations.min() < _SMALLEST_STD:
         raise UserError(
             f"{dataset.title}: a channel has the same value in every image, so it cannot be "
             "normalized: leave the images as they are."
         )
-    mean, std = (np.array(v)[:, None, None] for v in (found.mean, found.std))
 
     def part(samples: Samples) -> Samples:
-        return replace(samples, images=((samples.images - mean) / std).astype(np.float32))
+        images = (samples.images - means[:, None, None]) / deviations[:, None, None]
+        return replace(samples, images=images.astype(np.float32))
+
+    mean, std = tuple(means.tolist()), tuple(deviations.tolist())
 
     dataset = replace(
         dataset,
         training=part(dataset.training),
         validation=part(dataset.validation) if dataset.validation else None,
-        preprocessing=replace(dataset.preprocessing, mean=found.mean, std=found.std),
+        preprocessing=replace(dataset.preprocessing, mean=mean, std=std),
     )
-    words = ", ".join(
-        f"(x − {m:.4g}) / {s:.4g}" for m, s in zip(found.mean, found.std, strict=True)
-    )
+    words = ", ".join(f"(x − {m:.4g}) / {s:.4g}" for m, s in zip(mean, std, strict=True))
     step = f"normalized {words}, as measured on the training images"
     return replace(reading, dataset=dataset, steps=(*reading.steps, step))
 
@@ -680,19 +625,19 @@ def one_image(model: Model, image: Array, target: int | tuple[float, ...], name:
     return Dataset(
         title=f"One image: {name}",
         source=ONE_IMAGE,
-        training=Samples(image, _target(network, target, model.class_names), (name,)),
+        training=Samples(image, _one_target(network, target, model.class_names), (name,)),
         validation=None,
         class_names=model.class_names,
         preprocessing=model.preprocessing,
     )
 
 
-def _target(network: Network, target: int | tuple[float, ...], names: tuple[str, ...]) -> Array:
+def _one_target(network: Network, target: int | tuple[float, ...], names: tuple[str, ...]) -> Array:
     shape = network.shapes[network.output]
     if isinstance(target, int):
         if not 0 <= target < max(len(names), *shape, 2):
             raise UserError(f"“{network.name}” has no class {target}: choose another target.")
-        found, _ = targets_for(np.array([target], dtype=np.int64), network)
+        found, _ = _targets_for(np.array([target], dtype=np.int64), network)
         return found
     wanted = network.loss.target(target, (1, *shape))
     return wanted.reshape(1, -1)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from backpropviz.debugger.timeline import Depth
+from backpropviz.document import real_number
 from backpropviz.engine.architecture.presets import first_fraction
 from backpropviz.engine.kinds.protocol import IMAGE, TARGET
 from backpropviz.engine.value import Address, Array
@@ -19,7 +20,6 @@ from backpropviz.errors import UserError
 from backpropviz.figures.numbers import said
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
-from backpropviz.number_text import real_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.text import full

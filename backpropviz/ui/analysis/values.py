@@ -298,7 +298,7 @@ class WeightWindow(AnalysisWindow):
 
 def _example() -> View:
     """The small network with a dense layer, recorded on its own example."""
-    from backpropviz.debugger.state import SessionState
+    from backpropviz.debugger.session import SessionState
     from backpropviz.files.networks import load_network
 
     model = load_network(_EXAMPLE)

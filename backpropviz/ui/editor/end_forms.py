@@ -11,6 +11,7 @@ from PySide6.QtCore import QSettings, Signal
 from PySide6.QtGui import QRegularExpressionValidator
 from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
+from backpropviz.document import real_number, whole_number
 from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.draft import WeightPlan, WeightStart
 from backpropviz.engine.initialize import DEFAULT_SCHEME, SCHEMES
@@ -19,7 +20,6 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.value import Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting, setting_of
-from backpropviz.number_text import real_number, whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT

@@ -11,7 +11,7 @@ from typing import Final
 from PySide6.QtCore import QObject, Signal
 
 from backpropviz.debugger.commands import Command, GoToAddress, TogglePin
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SessionState, timeline_of
 from backpropviz.document import parse_json
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address

@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.backprop import forward
 from backpropviz.engine.kinds.kind import Pattern

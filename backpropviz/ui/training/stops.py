@@ -20,9 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from backpropviz.diagnosis.facts import RunFacts
 from backpropviz.diagnosis.loss import NotFinite
-from backpropviz.diagnosis.rule import Rule
+from backpropviz.diagnosis.rule import Rule, RunFacts
 from backpropviz.diagnosis.stops import (
     STOPS,
     NotFiniteStop,

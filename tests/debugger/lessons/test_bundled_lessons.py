@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backpropviz.debugger.commands import reduce
-from backpropviz.debugger.state import SessionState, timeline_of
+from backpropviz.debugger.session import SessionState, timeline_of
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, parse
 from backpropviz.figures.numbers import said

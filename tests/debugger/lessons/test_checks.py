@@ -24,8 +24,7 @@ from backpropviz.debugger.commands import (
     TogglePin,
     reduce,
 )
-from backpropviz.debugger.session import SavedSubject
-from backpropviz.debugger.state import SessionState, StopReason, timeline_of
+from backpropviz.debugger.session import SavedSubject, SessionState, StopReason, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.explain import explain_value
 from backpropviz.engine.nest import NestRule

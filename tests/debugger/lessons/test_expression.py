@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from backpropviz.document import JsonPlace, Value
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.lessons.check import parse_expression
@@ -88,22 +89,16 @@ def test_what_a_pass_does_not_have(text: str) -> None:
 
 
 def test_a_layer_name_may_hold_a_hyphen() -> None:
-    assert parse_expression("conv-1.weight[0]").address == parse("conv-1.weight[0]")
+    assert parse_expression("conv-1.weight[0]").expression.address == parse("conv-1.weight[0]")
 
 
-class Nowhere:
-    """A text without a file."""
-
-    def line_of(self, piece: str) -> int:
-        return 0
-
-    def error_within(self, piece: str, sentence: str) -> UserError:
-        return UserError(sentence)
+NOWHERE = Value("", JsonPlace())
+"""A text without a file."""
 
 
 def test_prose_is_filled_from_the_pass() -> None:
     text = "One {loss},\ntwo **{+loss} x** and `{loss}`.\n\n \nThree {{ok}} {2 * loss}."
-    spans = filled(parse_prose(text, Nowhere()), TAPE)
+    spans = filled(parse_prose(text, NOWHERE), TAPE)
     words = plain(spans, lambda value, signed: f"{value:+g}" if signed else f"{value:g}")
     assert words == "One 2, two +2 x and {loss}.\n\nThree {ok} 4."
     flat = [span for paragraph in spans for span in paragraph]

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from backpropviz.document import read_toml
+from backpropviz.document import TomlPath, places_of, read_toml
 from backpropviz.errors import UserError
 from backpropviz.files.networks import load_network
 from backpropviz.lessons.progress import problems
-from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, line_of, read_lesson
-from backpropviz.toml_places import TomlPath, places_of
+from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
 from tests.debugger.lessons.passes import lesson_with, recorded, text_with
 
 STEP = '[[step]]\ntitle = "One"\ntext = "Some words."\n'
@@ -229,8 +228,8 @@ def test_every_value_is_found_on_its_line() -> None:
     assert lines[places.line(("one", "two", "list", 1, "y", 1)) - 1].strip().startswith("{ x")
     assert places.line(("many", 0, "inner", 1, "v")) == 22
     assert places.line(("many", 1, "k")) == 26
-    assert places.line_within(("text",), "second") == 6
-    assert line_of(read_toml(TRICKY, "f")) == 1
+    assert places.line(("text",), "second") == 6
+    assert read_toml(TRICKY, "f").line == 1
 
 
 def _leaves(value: Any, path: TomlPath) -> Any:

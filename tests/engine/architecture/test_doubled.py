@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backpropviz.diagnosis.facts import facts_of
+from backpropviz.diagnosis.rule import facts_of
 from backpropviz.diagnosis.watch import begin_diagnosis
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture import edits as ends
@@ -24,6 +24,7 @@ from backpropviz.engine.kinds.shape import Reshape
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, chain
+from backpropviz.engine.value import parse
 from tests.diagnosis.watched import row
 
 
@@ -73,7 +74,7 @@ def test_it_is_an_alert_with_its_evidence_from_the_first_update_on() -> None:
     network = ending(CrossEntropy(), Softmax())
     diagnosis = begin_diagnosis(facts_of(network))
     (alert,) = diagnosis.active
-    assert (alert.rule, alert.layer) == ("doubled", "last0")
+    assert (alert.rule, alert.look_at) == ("doubled", parse("last0.output"))
     assert "stays above 0.551 with 3 classes" in alert.evidence
     after = diagnosis.after(row(1, loss=0.9))
     found = next(a for a in after.active if a.rule == "doubled")

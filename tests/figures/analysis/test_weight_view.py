@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.tape import operations
 from backpropviz.engine.value import parse

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.tape import operations
 from backpropviz.engine.value import parse

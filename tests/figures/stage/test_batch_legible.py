@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState, StopReason
+from backpropviz.debugger.session import SessionState, StopReason
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline, find
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.activation import ReLU

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.debugger.state import SessionState
+from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline, find
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy

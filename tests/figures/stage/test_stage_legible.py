@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from backpropviz.debugger.state import SessionState, StopCause, StopReason
+from backpropviz.debugger.session import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import LoopOrder, Timeline
 from backpropviz.engine.model import Model
 from backpropviz.engine.optimizer import Adam, Sgd

@@ -8,7 +8,7 @@ import pytest
 from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.training.samples import Samples
-from backpropviz.files.data.catalog import class_counts, statistics
+from backpropviz.files.data.catalog import class_counts, mean_and_deviation
 from backpropviz.files.data.load import (
     BORDER,
     CROPS_OF_EACH,
@@ -114,15 +114,15 @@ def test_outputs_without_samples_are_named_and_told() -> None:
 def test_normalization_is_measured_on_the_training_images_alone() -> None:
     plain = load_dataset("mnist", None, MNIST)
     reading = read_dataset("mnist", None, MNIST, Choices(normalize=True))
-    data, measured = reading.dataset, statistics(plain.training.images)
-    assert data.preprocessing.mean == measured.mean
-    assert data.preprocessing.std == measured.std
-    found = statistics(data.training.images)
-    assert found.mean[0] == pytest.approx(0, abs=1e-6)
-    assert found.std[0] == pytest.approx(1, abs=1e-6)
+    data, (mean, std) = reading.dataset, mean_and_deviation(plain.training.images)
+    assert data.preprocessing.mean == tuple(mean)
+    assert data.preprocessing.std == tuple(std)
+    new_mean, new_std = mean_and_deviation(data.training.images)
+    assert new_mean[0] == pytest.approx(0, abs=1e-6)
+    assert new_std[0] == pytest.approx(1, abs=1e-6)
     assert np.allclose(
         held_out(data.validation).images,
-        (held_out(plain.validation).images - measured.mean[0]) / measured.std[0],
+        (held_out(plain.validation).images - mean[0]) / std[0],
         atol=1e-6,
     )
     assert reading.steps[-1] == (
@@ -133,6 +133,6 @@ def test_normalization_is_measured_on_the_training_images_alone() -> None:
 def test_statistics_are_each_channel_s_own() -> None:
     images = np.random.default_rng(0).normal((1, 2, 5), (1, 3, 0.5), (700, 6, 4, 3))
     planes = np.moveaxis(images, 3, 1).astype(np.float32)
-    found = statistics(planes)
-    assert found.mean == pytest.approx(planes.mean((0, 2, 3), dtype=np.float64))
-    assert found.std == pytest.approx(planes.std((0, 2, 3), dtype=np.float64))
+    mean, std = mean_and_deviation(planes)
+    assert mean == pytest.approx(planes.mean((0, 2, 3), dtype=np.float64))
+    assert std == pytest.approx(planes.std((0, 2, 3), dtype=np.float64))
