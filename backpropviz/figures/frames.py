@@ -22,8 +22,6 @@ from backpropviz.scene.theme import Theme
 
 MOST_FRAMES: Final = 20_000
 START, END = "start", "end"
-_STEP_MARGIN: Final = 32
-_STEP_LIFT: Final = 6
 
 
 @frozen(eq=False)
@@ -38,15 +36,12 @@ class FrameRange:
 
     @property
     def count(self) -> int:
-        """Number of frames."""
         return len(self.positions)
 
     def __len__(self) -> int:
-        """Number of frames."""
         return len(self.positions)
 
     def __iter__(self) -> Iterator[Scene]:
-        """The pictures in order."""
         return (self.scene(position) for position in self.positions)
 
     def scene(self, position: int) -> Scene:
@@ -65,8 +60,8 @@ class FrameRange:
     def _step_mark(self, view: View) -> Text:
         width, height = self.size
         return Text(
-            width - _STEP_MARGIN,
-            height - _STEP_LIFT,
+            width - 32,
+            height - 6,
             steps_text(view),
             styles.INDEX,
             self.theme.text_tertiary,

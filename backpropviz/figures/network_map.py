@@ -128,21 +128,17 @@ def sign_bar(
         (counts.not_finite, theme.not_finite),
     )
     x = box.x
-    for width, color in zip(_widths(counts, int(box.width)), (c for _, c in shares), strict=True):
-        if width:
-            part = Rect(box.x, box.y, box.width, box.height, fill=color, radius=radius)
-            yield Group((part,), clip=Box(x, box.y, width, box.height))
-        x += width
-
-
-def _widths(counts: SignCounts, room: int) -> list[int]:
-    """Whole pixels, at least 2 for what exists; the largest share gives what the others take."""
+    room = int(box.width)
     parts = (counts.negative, counts.zero, counts.positive, counts.not_finite)
     widths = [max(2, round(room * part / counts.total)) if part else 0 for part in parts]
     used = max(round(room * counts.known / counts.total), 2)
     largest = max(range(len(widths)), key=widths.__getitem__)
     widths[largest] = max(1, widths[largest] + used - sum(widths))
-    return widths
+    for width, color in zip(widths, (c for _, c in shares), strict=True):
+        if width:
+            part = Rect(box.x, box.y, box.width, box.height, fill=color, radius=radius)
+            yield Group((part,), clip=Box(x, box.y, width, box.height))
+        x += width
 
 
 def layer_summary(node: Node) -> str:
@@ -304,18 +300,6 @@ def _status(view: View, name: str) -> str:
         return "done"
     if view.position <= extent.start:
         return "not yet"
-    return _share(view, operation, extent)
-
-
-def _extent(view: View, name: str, phase: Phase) -> StepExtent | None:
-    """A layer's part of a phase; forward and loss count as one."""
-    phases = {Phase.FORWARD, Phase.LOSS} if phase in {Phase.FORWARD, Phase.LOSS} else {phase}
-    found = (e for e in view.timeline.layers if e.layer == name and e.phase in phases)
-    return next(found, None)
-
-
-def _share(view: View, operation: int, extent: StepExtent) -> str:
-    """`67 of 150`: blocks of the wanted depth, not finer than elements, of the current tensor."""
     timeline = view.timeline
     if view.depth <= Depth.TENSOR or not extent.first <= operation < extent.last:
         stops = timeline.starts[extent.first + 1 : extent.last + 1]
@@ -323,6 +307,13 @@ def _share(view: View, operation: int, extent: StepExtent) -> str:
     size = timeline.block_size(operation, min(view.depth, Depth.ELEMENT))
     start, stop = timeline.starts[operation], timeline.starts[operation + 1]
     return f"{(view.position - start) // size:,} of {(stop - start) // size:,}"
+
+
+def _extent(view: View, name: str, phase: Phase) -> StepExtent | None:
+    """A layer's part of a phase; forward and loss count as one."""
+    phases = {Phase.FORWARD, Phase.LOSS} if phase in {Phase.FORWARD, Phase.LOSS} else {phase}
+    found = (e for e in view.timeline.layers if e.layer == name and e.phase in phases)
+    return next(found, None)
 
 
 def _gradient(view: View, name: str) -> Address | None:
@@ -447,8 +438,6 @@ _MARGIN: Final = 16
 
 @frozen
 class _Measures:
-    """Sizes of a row, in pixels."""
-
     height: int
     pitch: int
     thumbnail: int
@@ -514,7 +503,14 @@ def _content(
         baseline = centered_baseline(upper, font)
         yield Text(right, baseline, row.status, font, theme.text_secondary, Anchor.END)
         left_of_status -= text_width(row.status, font) + 8
-    yield from _title(row, upper, left_of_status, measures, theme)
+    name_font, font = measures.name, measures.summary
+    name = elide(row.name, name_font, left_of_status - measures.text_x)
+    yield Text(measures.text_x, centered_baseline(upper, name_font), name, name_font, theme.text)
+    x = measures.text_x + text_width(name, name_font) + 4
+    is_told = row.name == IMAGE_NAME and measures is _SMALL
+    summary = "" if is_told else _shortened(row.summary, font, left_of_status - x)
+    if len(summary) > 2:
+        yield Text(x, centered_baseline(upper, font), summary, font, theme.text_secondary)
     left_of_bar = right
     if row.has_gradient:
         bar_width, bar_height = measures.bar
@@ -522,20 +518,6 @@ def _content(
         yield from sign_bar(row.counts, box, theme, view.scales.diverging)
         left_of_bar = box.x - 8
     yield from _shape(row, lower, left_of_bar, measures, theme)
-
-
-def _title(
-    row: LayerRow, middle: float, right: float, measures: _Measures, theme: Theme
-) -> Iterator[Text]:
-    """The name, and as much of the summary as has room."""
-    name_font, font = measures.name, measures.summary
-    name = elide(row.name, name_font, right - measures.text_x)
-    yield Text(measures.text_x, centered_baseline(middle, name_font), name, name_font, theme.text)
-    x = measures.text_x + text_width(name, name_font) + 4
-    is_told = row.name == IMAGE_NAME and measures is _SMALL
-    summary = "" if is_told else _shortened(row.summary, font, right - x)
-    if len(summary) > 2:
-        yield Text(x, centered_baseline(middle, font), summary, font, theme.text_secondary)
 
 
 def _shortened(summary: str, font: Font, room: float) -> str:
@@ -588,8 +570,6 @@ _VALUE_X: Final = 92
 _LINE: Final = 16
 _LONGEST_COUNT: Final = 9999
 """Larger numbers of steps are told as a percentage."""
-_VALUE: Final = styles.ROW
-_CURRENT: Final = styles.PANEL_TITLE
 
 
 def call_stack(view: View, width: float, theme: Theme) -> Scene:
@@ -620,7 +600,7 @@ def _call_stack_row(
     yield _text(_TITLE_X, middle, title, styles.ROW, theme.text_secondary)
     count = _count(view, frame)
     yield _text(width - _MARGIN, middle, count, styles.INDEX, theme.text_secondary, Anchor.END)
-    font = _CURRENT if is_current else _VALUE
+    font = styles.PANEL_TITLE if is_current else styles.ROW
     room = width - _MARGIN - text_width(count, styles.INDEX) - 8 - _VALUE_X
     yield _text(_VALUE_X, middle, elide(_value(view, frame), font, room), font, theme.text)
 
@@ -653,16 +633,12 @@ def _value(view: View, frame: BlockFrame) -> str:
     if frame.depth is Depth.LAYER:
         return frame.name
     if frame.depth is Depth.TENSOR:
-        return _tensor(view, frame)
+        operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
+        target = operation.nest.target
+        if target.is_gradient or operation.phase is Phase.UPDATE:
+            return view.notation.short(target)
+        return target.quantity
     return _coordinates(view, frame)
-
-
-def _tensor(view: View, frame: BlockFrame) -> str:
-    operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
-    target = operation.nest.target
-    if target.is_gradient or operation.phase is Phase.UPDATE:
-        return view.notation.short(target)
-    return target.quantity
 
 
 def _coordinates(view: View, frame: BlockFrame) -> str:

@@ -65,7 +65,6 @@ class Notation:
 
     @classmethod
     def of(cls, values: Values) -> Notation:
-        """The notation of a pass."""
         return cls(values.network if isinstance(values, Tape) else None)
 
     def letter(self, address: Address) -> Letter:

@@ -191,7 +191,6 @@ class View:
 
     @cached_property
     def depth(self) -> Depth:
-        """The effective depth."""
         if self.has_no_focus:
             return Depth.PASS
         return self.timeline.effective_depth(self.state.k, self.state.depth)
@@ -374,7 +373,6 @@ def _step_numbers(derivation: Derivation, focus: Focus) -> Array:
 
 
 _PROBABILITIES = Address(LOSS_NAME, "probabilities")
-_LONGEST_TARGET = 1
 
 
 def number_words(view: View, sample: int) -> str:
@@ -387,7 +385,7 @@ def target_word(view: View, sample: int) -> str:
     target = np.asarray(view.tape[TARGET][sample]).reshape(-1)
     if view.tape.network.loss.about.is_of_classes:
         return _class_word(view, int(target[0]))
-    return shown(float(target[0])) if target.size == _LONGEST_TARGET else ""
+    return shown(float(target[0])) if target.size == 1 else ""
 
 
 def answer_word(view: View, sample: int) -> str:
@@ -402,7 +400,6 @@ def answer_word(view: View, sample: int) -> str:
 
 
 def _is_finite(values: Array) -> bool:
-    """Of NaN no class is the likeliest."""
     return bool(np.isfinite(values).all())
 
 

@@ -50,8 +50,7 @@ from backpropviz.scene.theme import Theme
 
 CHIP_HEIGHT: Final = 22.0
 LINE_HEIGHT: Final = 26.0
-_INSET, _ANCESTRY_CHIPS_GAP = 7.0, 8.0
-_SIGN_GAP: Final = 7.0
+_INSET, _CHIP_GAP = 7.0, 8.0
 _NAME, _NUMBER = styles.INDEX, styles.NUMBER_SMALL
 
 
@@ -103,11 +102,11 @@ def _places(chips: Iterable[AddressChip], width: float) -> Iterator[tuple[Addres
         if x > 0 and x + sign + chip.width > width:
             line, x = line + 1, 0.0
         yield chip, line, x
-        x += sign + min(chip.width, width - sign) + _ANCESTRY_CHIPS_GAP
+        x += sign + min(chip.width, width - sign) + _CHIP_GAP
 
 
 def _sign_width(chip: AddressChip) -> float:
-    return text_width(chip.sign, _NUMBER) + _SIGN_GAP if chip.sign else 0.0
+    return text_width(chip.sign, _NUMBER) + 7.0 if chip.sign else 0.0
 
 
 def _placed(
@@ -168,19 +167,16 @@ def rerouted(ancestry: Ancestry, shown: Route, chosen: Address, top: int = 3) ->
     A value that no stop lists begins a route of its own.
     """
     for number, parentage in enumerate(shown.parentages):
-        through = _through(parentage.contributions, chosen)
+        carried = (
+            c for c in parentage.contributions if any(s.address == chosen for s in c.sources)
+        )
+        through = next(carried, None)
         if through is not None:
             rest = ancestry.main_path(chosen)
             stops = (*shown.path.stops[: number + 1], *rest.stops)
             steps = (*shown.path.steps[:number], through, *rest.steps)
             return _listed(ancestry, AncestryPath(stops, steps), top)
     return route(ancestry, chosen, top)
-
-
-def _through(contributions: Sequence[Contribution], chosen: Address) -> Contribution | None:
-    """The largest contribution that a value carries."""
-    carried = (c for c in contributions if any(s.address == chosen for s in c.sources))
-    return next(carried, None)
 
 
 def _listed(ancestry: Ancestry, path: AncestryPath, top: int) -> Route:
@@ -294,9 +290,6 @@ _TEXT_X: Final = _PADDING + _THUMBNAIL + 14
 _HEAD, _WORDS, _GAP = 24.0, 18.0, 18.0
 _SHARE: Final = 88.0
 _BAR: Final = 36.0
-_SMALL: Final = styles.CORNER_WORD_QUIET
-_OF_A_MAXIMUM: Final = frozenset({WINNER, LOSER})
-_SAME: Final = 1e-5
 _Onward: TypeAlias = tuple[Contribution, AncestryStop] | None
 """The contribution that a path goes on with, and the stop that it leads to."""
 
@@ -413,7 +406,7 @@ def _term(weight: _Weight, chips: Sequence[AddressChip], room: float, theme: The
 
 def _weight(weight: _Weight, theme: Theme) -> Iterator[Mark]:
     """The term above a small bar with its share beside it; of a candidate whether it won."""
-    if weight.share_words in _OF_A_MAXIMUM:
+    if weight.share_words in {WINNER, LOSER}:
         y = baseline(0, LINE_HEIGHT, styles.ROW)
         yield Text(_TEXT_X, y, weight.share_words, styles.ROW, theme.text_secondary)
         return
@@ -422,7 +415,9 @@ def _weight(weight: _Weight, theme: Theme) -> Iterator[Mark]:
     if weight.share > 0:
         filled = max(2.0, _BAR * min(1.0, weight.share))
         yield Rect(_TEXT_X, 18, filled, 4, fill=weight.ink, radius=2.0)
-    yield Text(_TEXT_X + _BAR + 6, 23.5, weight.share_words, _SMALL, theme.text_secondary)
+    yield Text(
+        _TEXT_X + _BAR + 6, 23.5, weight.share_words, styles.CORNER_WORD_QUIET, theme.text_secondary
+    )
 
 
 def _chips(
@@ -446,22 +441,20 @@ def _operand(view: View, part: Contribution, factor: Factor, theme: Theme) -> Ad
         return AddressChip(str(factor.address), value, theme.text, str(factor.address))
     color, key = stop_color(made, theme), str(made.address)
     short = view.notation.short(made.address)
-    return AddressChip(key, value, color, key, tint=_tint(color, theme), short=short)
-
-
-def _tint(color: Color, theme: Theme) -> Color:
     tints = {
         theme.backward: theme.backward_tint,
         theme.update: theme.update_tint,
         theme.loss: theme.loss_tint,
     }
-    return tints.get(color, theme.forward_tint)
+    return AddressChip(
+        key, value, color, key, tint=tints.get(color, theme.forward_tint), short=short
+    )
 
 
 def is_product(part: Contribution) -> bool:
     """Whether the operands, multiplied, are the term."""
     product = math.prod(factor.value for factor in part.operands)
-    return math.isclose(product, part.term, rel_tol=_SAME, abs_tol=1e-30)
+    return math.isclose(product, part.term, rel_tol=1e-5, abs_tol=1e-30)
 
 
 def _rest(found: Parentage, room: float, theme: Theme) -> PanelPart:
@@ -482,7 +475,7 @@ def _rest(found: Parentage, room: float, theme: Theme) -> PanelPart:
 
 
 _INDENT: Final = _PADDING + 14
-_ANCESTRY_FEEDS_HEAD, _ANCESTRY_FEEDS_WORDS, _ANCESTRY_FEEDS_GAP = 24.0, 18.0, 16.0
+_FEED_GAP: Final = 16.0
 
 
 def feeds_figure(
@@ -494,7 +487,7 @@ def feeds_figure(
     parts = [paragraph(title, styles.SENTENCE, 22, theme.text, inner, _PADDING), space(12)]
     parts += [_feed(feed, width, theme) for feed in found]
     column = stacked(parts, _PADDING)
-    height = column.height + _PADDING - (_ANCESTRY_FEEDS_GAP if found else 12)
+    height = column.height + _PADDING - (_FEED_GAP if found else 12)
     return Scene(width, height, theme.panel, column.marks, f"what {address} feeds")
 
 
@@ -512,27 +505,23 @@ def _feed(feed: Feed, width: float, theme: Theme) -> PanelPart:
     color = phase_color(feed.phase, theme)
     name = elide(str(feed.target), styles.MONO_STRONG, room - 90)
     count = "once" if feed.count == 1 else f"{feed.count:,} times"
-    y = baseline(0, _ANCESTRY_FEEDS_HEAD, styles.MONO_STRONG)
+    y = baseline(0, _HEAD, styles.MONO_STRONG)
     marks: list[Mark] = [
         Text(_INDENT, y, name, styles.MONO_STRONG, color),
         Text(_INDENT + room, y, count, styles.ROW, theme.text_secondary, Anchor.END),
     ]
-    words = elide(_words(feed), styles.LABEL, room)
-    place = baseline(_ANCESTRY_FEEDS_HEAD, _ANCESTRY_FEEDS_WORDS, styles.LABEL)
-    marks.append(Text(_INDENT, place, words, styles.LABEL, theme.text_secondary))
-    uses = stacked(_uses(feed, room, theme))
-    marks.append(Group(uses.marks, dy=_ANCESTRY_FEEDS_HEAD + _ANCESTRY_FEEDS_WORDS + 2))
-    height = _ANCESTRY_FEEDS_HEAD + _ANCESTRY_FEEDS_WORDS + 2 + uses.height
-    bar = Rect(_PADDING, 3, 3, height - 4, fill=color, radius=1.5)
-    return PanelPart((bar, *marks), height + _ANCESTRY_FEEDS_GAP)
-
-
-def _words(feed: Feed) -> str:
     made = {
         NestRule.SUM: "it is a part of these sums",
         NestRule.MAX: "it competes for these maxima",
     }.get(feed.rule, "these are computed from it")
-    return f"{feed.layer} · {feed.phase.value} · {made}"
+    words = elide(f"{feed.layer} · {feed.phase.value} · {made}", styles.LABEL, room)
+    place = baseline(_HEAD, _WORDS, styles.LABEL)
+    marks.append(Text(_INDENT, place, words, styles.LABEL, theme.text_secondary))
+    uses = stacked(_uses(feed, room, theme))
+    marks.append(Group(uses.marks, dy=_HEAD + _WORDS + 2))
+    height = _HEAD + _WORDS + 2 + uses.height
+    bar = Rect(_PADDING, 3, 3, height - 4, fill=color, radius=1.5)
+    return PanelPart((bar, *marks), height + _FEED_GAP)
 
 
 def _uses(feed: Feed, room: float, theme: Theme) -> Iterator[PanelPart]:

@@ -79,15 +79,12 @@ class Chart:
     y: ChartAxis
 
     def x_at(self, value: float) -> float:
-        """The pixel of a value of the lower axis."""
         return self.box.x + self.box.width * self.x.share(value)
 
     def y_at(self, value: float) -> float:
-        """The pixel of a value of the left axis."""
         return self.box.bottom - self.box.height * self.y.share(value)
 
     def value_at(self, x: float) -> float:
-        """The value of the lower axis at a pixel."""
         return self.x.value((x - self.box.x) / self.box.width)
 
     def at(self, point: Point) -> Point:

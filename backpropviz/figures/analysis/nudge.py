@@ -69,7 +69,6 @@ class Kink:
 
     @property
     def address(self) -> Address:
-        """The unit or the window."""
         return self.crossing.address
 
 
@@ -83,7 +82,6 @@ class LossCourse:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """The smallest and the largest δ."""
         return self.nudges[0].delta, self.nudges[-1].delta
 
 
@@ -204,7 +202,11 @@ def verdict(nudge: Nudge, *, is_parameter: bool, step: NextStep | None = None) -
 
 def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if nudge.delta == 0:
-        return _at_rest(nudge, is_parameter=is_parameter)
+        subject = name_of(nudge)
+        if nudge.slope is Slope.FLAT:
+            return f"The gradient is 0: a small nudge of {subject} changes nothing."
+        start = f"Raising {subject} by a little {nudge.slope.value} the loss"
+        return f"{start}, so the update {_update(nudge)} it." if is_parameter else f"{start}."
     move = "Raising" if nudge.delta > 0 else "Lowering"
     start = f"{move} {name_of(nudge)} by {said(abs(nudge.delta))}"
     if not math.isfinite(nudge.true_change):
@@ -224,14 +226,6 @@ def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if nudge.follows_update:
         return f"{start} {effect}: that is where the update goes."
     return f"{start} {effect}, so the update {_update(nudge)} it."
-
-
-def _at_rest(nudge: Nudge, *, is_parameter: bool) -> str:
-    subject = name_of(nudge)
-    if nudge.slope is Slope.FLAT:
-        return f"The gradient is 0: a small nudge of {subject} changes nothing."
-    start = f"Raising {subject} by a little {nudge.slope.value} the loss"
-    return f"{start}, so the update {_update(nudge)} it." if is_parameter else f"{start}."
 
 
 def _effect(nudge: Nudge) -> str:
@@ -268,7 +262,6 @@ _KINK: Final = "kink"
 _WORDS: Final = ("true loss, by forward passes", "tangent: what the gradient predicts", _KINK)
 _FEW_WORDS: Final = ("true loss", "tangent", _KINK)
 _KEY_WIDTH: Final = 26.0
-_LEAST_SPAN: Final = 1e-9
 
 
 @frozen
@@ -280,7 +273,6 @@ class NudgeFrame:
     reach: tuple[float, float]
 
     def x_of(self, delta: float) -> float:
-        """The pixel of a δ."""
         return self.plane.x_at(delta)
 
     def delta_at(self, x: float) -> float:
@@ -297,7 +289,7 @@ def nudge_frame(course: LossCourse, width: float, height: float) -> NudgeFrame:
     margin = _MARGIN if width >= 480 else 0.0
     outer = Box(_PADDING, top, width - 2 * _PADDING - margin, max(72.0, bottom - top))
     low, high = course.reach
-    least = _LEAST_SPAN * max(1.0, abs(course.nudges[0].base_loss))
+    least = 1e-9 * max(1.0, abs(course.nudges[0].base_loss))
     losses = padded(_changes_shown(course), 0.1, least)
     plane = chart(outer, ChartAxis(low, high), ChartAxis(*losses), signed=(True, True))
     return NudgeFrame(plane, lines, course.reach)

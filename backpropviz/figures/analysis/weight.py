@@ -33,9 +33,6 @@ from backpropviz.scene.marks import Anchor, Box, Group, Line, Mark, Pixels, Scen
 from backpropviz.scene.text import centered_baseline, decimal_of, elide
 from backpropviz.scene.theme import BODY, COUNTER, LABEL, ROW, SENTENCE, Theme
 
-_MOST_NOTED = 16
-_PATTERNS = frozenset({Pattern.FILTERS, Pattern.SUMS})
-
 
 @frozen(eq=False, slots=False)
 class WeightTerms:
@@ -53,7 +50,9 @@ class WeightTerms:
         """
         wanted = self.address.array.grad
         node = self.view.tape.network.by_name.get(wanted.layer)
-        meets_inputs = node is not None and node.layer.about.pattern in _PATTERNS
+        meets_inputs = node is not None and node.layer.about.pattern in frozenset(
+            {Pattern.FILTERS, Pattern.SUMS}
+        )
         for operation in self.view.timeline.operations:
             if operation.nest.target == wanted and wanted.quantity == "weight" and meets_inputs:
                 return operation
@@ -63,7 +62,6 @@ class WeightTerms:
 
     @cached_property
     def derivation(self) -> Derivation:
-        """Where its gradient comes from."""
         address = self.address.grad
         return derive(self.view.tape, self.operation.nest, address)
 
@@ -78,17 +76,14 @@ class WeightTerms:
 
     @property
     def count(self) -> int:
-        """How many products its gradient adds up."""
         return int(self.derivation.term_values.size)
 
     @property
     def places(self) -> int:
-        """At how many places of one sample it works."""
         return self.count // self.view.tape.batch
 
     @property
     def not_zero(self) -> int:
-        """How many of the products are not 0."""
         return int(np.count_nonzero(self.derivation.term_values))
 
     @cached_property
@@ -117,7 +112,7 @@ class WeightTerms:
 
     def _upstream_notes(self) -> dict[Address, str]:
         """For each input that is met, the upstream value that it is multiplied with."""
-        if self.count > _MOST_NOTED * self.view.tape.batch:
+        if self.count > 16 * self.view.tape.batch:
             return {}
         pairs = [(term.operands[1], term.operands[0]) for term in self.derivation.terms]
         texts = group_texts([g.value for _, g in pairs], 3)

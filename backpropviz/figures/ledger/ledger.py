@@ -48,8 +48,6 @@ from backpropviz.scene.marks import Anchor, Box, Line, Mark, Rect, Stroke, Text
 from backpropviz.scene.text import elide, text_width
 from backpropviz.scene.theme import BODY_STRONG, LABEL, MONO, MONO_STRONG, ROW, Theme
 
-_GAP = 12.0
-
 
 class FooterLine(NamedTuple):
     """A label at the left, a number at the right."""
@@ -85,7 +83,7 @@ def footer(frame: LedgerFrame, lines: tuple[FooterLine, ...]) -> Iterator[Mark]:
         y = baseline(top + number * LINE, LINE, ROW)
         color = theme.here if is_total else theme.text_secondary
         font = MONO_STRONG if is_total else MONO
-        room = inner.width - (text_width(value, font) + _GAP if value else 0.0)
+        room = inner.width - (text_width(value, font) + 12.0 if value else 0.0)
         yield Text(inner.x, y, elide(label, ROW, room), ROW, color)
         if value:
             key = str(frame.derivation.address) if is_total else ""
@@ -241,7 +239,13 @@ def sample_ledger(view: View, shares: Shares, box: Box, theme: Theme) -> tuple[M
     is_complete = progress.mask(derivation.term_values.size) is None
 
     def rows(most: int) -> LedgerRows:
-        return _named(view, ledger_rows(summed, ran, most, TermOrder.POSITION), is_complete)
+        content = ledger_rows(summed, ran, most, TermOrder.POSITION)
+        rows = tuple(
+            _row(view, row, sample)
+            for row, sample in zip(content.rows, content.folded.numbers, strict=True)
+        )
+        folded = replace(content.folded, is_complete=is_complete)
+        return replace(content, rows=rows, folded=folded, place_names="sample", what="sample")
 
     return ledger_card(summed, ran, box, theme, TermOrder.POSITION, rows, "sample")
 
@@ -263,15 +267,6 @@ def summed_by_sample(
     if progress.current is not None:
         current = int(np.searchsorted(shares.first, progress.current, side="right")) - 1
     return summed, TermProgress(current, None if mask is None else mask[shares.first])
-
-
-def _named(view: View, content: LedgerRows, is_complete: bool) -> LedgerRows:
-    rows = tuple(
-        _row(view, row, sample)
-        for row, sample in zip(content.rows, content.folded.numbers, strict=True)
-    )
-    folded = replace(content.folded, is_complete=is_complete)
-    return replace(content, rows=rows, folded=folded, place_names="sample", what="sample")
 
 
 def _row(view: View, row: LedgerRow, sample: int) -> LedgerRow:

@@ -69,7 +69,6 @@ class PlacedColumn:
 
     @property
     def right(self) -> float:
-        """x + width."""
         return self.x + self.width
 
 
@@ -134,7 +133,6 @@ def pieces_width(pieces: Sequence[LedgerPiece]) -> float:
     return sum(text_width(piece.text, MONO) for piece in pieces)
 
 
-_LEAST_TICK = 36.0
 Ticks: TypeAlias = tuple[tuple[float, str], ...]
 
 
@@ -149,7 +147,6 @@ class LedgerAxis:
     ticks: Ticks
 
     def at(self, value: float) -> float:
-        """The x of a value, on a whole pixel."""
         return float(round(self.x + self.width * (value - self.low) / (self.high - self.low)))
 
 
@@ -165,19 +162,15 @@ def axis_of(rows: Sequence[LedgerRow], columns: Sequence[PlacedColumn]) -> Ledge
         low, high = 0.0, 1.0
     else:
         ticks = _ticks(low, high, placed.width)
-    margin = _label_margin(ticks) if len(ticks) > 1 else 4.0
+    margin = max(text_width(text, INDEX) for _, text in ticks) / 2 if len(ticks) > 1 else 4.0
     if placed.width <= 2 * margin + 8:
         ticks, margin = ((0.0, ""),), 2.0
     return LedgerAxis(placed.x + margin, placed.width - 2 * margin, low, high, ticks)
 
 
-def _label_margin(ticks: Sequence[tuple[float, str]]) -> float:
-    return max(text_width(text, INDEX) for _, text in ticks) / 2
-
-
 def _ticks(low: float, high: float, width: float) -> Ticks:
     """As many round values as their labels leave room for; only 0 where there is little."""
-    for most in range(int(width // _LEAST_TICK), 1, -1):
+    for most in range(int(width // 36.0), 1, -1):
         spacing = round_spacing((high - low) / most)
         values = round_values(low, high, spacing)
         texts = group_texts(values, 4)
@@ -190,7 +183,6 @@ def _ticks(low: float, high: float, width: float) -> Ticks:
 
 TITLE, HEADING, LINE = 28.0, 20.0, 18.0
 LOWEST_ROW = 20.0
-_HIGHEST_ROW = 36.0
 MOST_FOOTER_LINES = 3
 
 
@@ -209,7 +201,6 @@ class LedgerFrame:
 
     @property
     def waterfall(self) -> Box:
-        """Between the title and the rows."""
         return Box(self.inner.x, self.inner.y + TITLE, self.inner.width, self.waterfall_height)
 
     @property
@@ -219,7 +210,6 @@ class LedgerFrame:
 
     @property
     def rows_top(self) -> float:
-        """Where the first row begins."""
         return self.headings_top + HEADING
 
     @property
@@ -227,14 +217,10 @@ class LedgerFrame:
         """As high as there is room, within bounds."""
         room = self.inner.bottom - self.rows_top - self.footer_lines * LINE - 4
         fitting = room / max(1, len(self.content.rows))
-        return float(math.floor(min(_HIGHEST_ROW, max(LOWEST_ROW, fitting))))
+        return float(math.floor(min(36.0, max(LOWEST_ROW, fitting))))
 
     def row_y(self, number: int) -> float:
-        """The top of a row."""
         return self.rows_top + number * self.row_height
-
-
-_LEAST_CONNECTED = 24.0
 
 
 def ticks(frame: LedgerFrame, axis: LedgerAxis) -> Iterator[Mark]:
@@ -266,7 +252,7 @@ def connectors(frame: LedgerFrame, axis: LedgerAxis) -> Iterator[Mark]:
     """Where one bar ends, the next begins."""
     height, half = frame.row_height, _thickness(frame) / 2
     stroke = Stroke(frame.theme.text_tertiary, 1.0, (2, 2))
-    if height < _LEAST_CONNECTED or frame.derivation.rule is NestRule.MAX:
+    if height < 24.0 or frame.derivation.rule is NestRule.MAX:
         return
     for number, row in enumerate(frame.content.rows[:-1]):
         if row.bar is None or not row.ran:
@@ -281,15 +267,14 @@ def _thickness(frame: LedgerFrame) -> float:
     return max(6.0, round(frame.row_height * 0.42))
 
 
-_RIGHT = frozenset({Column.NUMBER, Column.PLACE, Column.VALUE, Column.TOTAL})
-
-
 def headings(frame: LedgerFrame, columns: Sequence[PlacedColumn]) -> Iterator[Mark]:
     """What the columns tell."""
     y, color = baseline(frame.headings_top, HEADING, LABEL), frame.theme.text_secondary
     for placed in columns:
         text = heading(placed.column, frame.content)
-        if text and placed.column in _RIGHT:
+        if text and placed.column in frozenset(
+            {Column.NUMBER, Column.PLACE, Column.VALUE, Column.TOTAL}
+        ):
             yield Text(placed.right, y, text, LABEL, color, Anchor.END)
         elif text:
             yield Text(placed.x, y, text, LABEL, color)
@@ -305,24 +290,16 @@ def row_marks(
         box = frame.box
         yield Rect(box.x + 1, top, box.width - 2, height, fill=tint, key=row.key)
     if row.is_current:
-        yield _pointer(frame.box.x + 2, top + height / 2, frame.theme)
+        x, middle = frame.box.x + 2, top + height / 2
+        outline = ((0, -4), (4, -4), (8, 0), (4, 4), (0, 4))
+        points = tuple((x + dx, middle + dy) for dx, dy in outline)
+        yield Path(points, fill=frame.theme.here, closed=True)
     y = baseline(top, height, MONO)
     for placed in columns:
         if placed.column is not Column.BAR:
             yield from _entry(row, placed, y, top + height / 2, frame.theme)
         elif axis is not None:
             yield from bar(frame, row, axis, top)
-
-
-def _pointer(x: float, middle: float, theme: Theme) -> Path:
-    points = (
-        (x, middle - 4),
-        (x + 4, middle - 4),
-        (x + 8, middle),
-        (x + 4, middle + 4),
-        (x, middle + 4),
-    )
-    return Path(points, fill=theme.here, closed=True)
 
 
 def _entry(
@@ -341,20 +318,13 @@ def _entry(
             color = theme.text if row.is_current else theme.text_secondary
             yield Text(placed.x, y, row.why, ROW, color)
         case Column.VALUE | Column.TOTAL:
-            yield from _number(row, placed, y, middle, theme)
-
-
-def _number(
-    row: LedgerRow, placed: PlacedColumn, y: float, middle: float, theme: Theme
-) -> Iterator[Mark]:
-    """The term or the sum after it; a dot where it has not run."""
-    text = row.value if placed.column is Column.VALUE else row.total
-    if text:
-        font = MONO_STRONG if row.is_current else MONO
-        color = theme.here if row.is_current else theme.text
-        yield Text(placed.right, y, text, font, color, Anchor.END, row.key)
-    elif not row.ran:
-        yield Ellipse(placed.right - 3.5, middle, 2, 2, theme.text_secondary)
+            text = row.value if placed.column is Column.VALUE else row.total
+            if text:
+                font = MONO_STRONG if row.is_current else MONO
+                color = theme.here if row.is_current else theme.text
+                yield Text(placed.right, y, text, font, color, Anchor.END, row.key)
+            elif not row.ran:
+                yield Ellipse(placed.right - 3.5, middle, 2, 2, theme.text_secondary)
 
 
 def _pieces(

@@ -122,20 +122,17 @@ class _Rows:
         return ", ".join(axis.name for axis in axes if axis.size > 1)
 
     def rows(self) -> Iterator[LedgerRow]:
-        texts = self._columns()
+        columns = (
+            group_texts([term.operands[k].value for term in self.terms], _DIGITS)
+            for k in range(len(self.operands))
+        )
+        texts = list(zip(*map(_aligned, columns), strict=True))
         running = _Running(self.derivation.rule is NestRule.MAX)
         operand, initial = self.derivation.nest.by_target.initial, self.derivation.initial
         if operand is not None and initial is not None:
             yield self._start(operand, initial, running)
         for place, term in enumerate(self.terms):
             yield self._row(place, term, texts[place], running)
-
-    def _columns(self) -> list[tuple[str, ...]]:
-        columns = (
-            group_texts([term.operands[k].value for term in self.terms], _DIGITS)
-            for k in range(len(self.operands))
-        )
-        return list(zip(*map(_aligned, columns), strict=True))
 
     def _start(self, operand: Operand, initial: Factor, running: _Running) -> LedgerRow:
         text = self.folded.initial
@@ -208,7 +205,10 @@ class _Running:
         """The next number; its bar reaches from the sum before it to the sum after it."""
         number = decimal_of(text)
         if self._is_maximum:
-            return self._compare(number)
+            before = self._value
+            if before is None or number.is_nan() or (not before.is_nan() and number > before):
+                self._value, self.text = number, exact_text(number)
+            return (0.0, float(number)) if number.is_finite() else None
         before = self._value or Decimal(0)
         if not (number.is_finite() and before.is_finite()):
             self._value, self.text = Decimal("NaN"), "NaN"
@@ -216,12 +216,6 @@ class _Running:
         self._value = before + number
         self.text = exact_text(self._value)
         return float(before), float(self._value)
-
-    def _compare(self, number: Decimal) -> tuple[float, float] | None:
-        before = self._value
-        if before is None or number.is_nan() or (not before.is_nan() and number > before):
-            self._value, self.text = number, exact_text(number)
-        return (0.0, float(number)) if number.is_finite() else None
 
 
 def _piece(
@@ -250,7 +244,13 @@ def reason(derivation: Derivation, term: Term) -> str:
         pooled = _pooled(derivation, upstream.address)
         if pooled is not None:
             return pooled
-    return _zero_factor(derivation, term)
+    notation = Notation.of(derivation.tape)
+    if len(term.operands) < 2:
+        return ""
+    for factor in term.operands:
+        if factor.value == 0 and factor.address is not None:
+            return f"{notation.short(factor.address.array)} is 0"
+    return ""
 
 
 def _winning(term: Term, factor: Factor) -> str:
@@ -297,18 +297,7 @@ def _pooled(derivation: Derivation, upstream: Address) -> str | None:
     return f"the winner: {value}" if has_won else f"loser: {value}, takes 0"
 
 
-def _zero_factor(derivation: Derivation, term: Term) -> str:
-    notation = Notation.of(derivation.tape)
-    if len(term.operands) < 2:
-        return ""
-    for factor in term.operands:
-        if factor.value == 0 and factor.address is not None:
-            return f"{notation.short(factor.address.array)} is 0"
-    return ""
-
-
 def _operand_rows(derivation: Derivation, most: int) -> LedgerRows:
-    """A function's operands, a row each."""
     term = derivation.terms[0]
     cells = Cells(derivation.nest, derivation.tape)
     operands = derivation.nest.by_target.operands
@@ -359,7 +348,6 @@ class TermBins:
 
     @property
     def subtotals(self) -> Array:
-        """What each bin adds."""
         return self.after - self.before
 
     def span(self, place: int) -> tuple[int, int]:
@@ -367,7 +355,6 @@ class TermBins:
         return place * self.size, min((place + 1) * self.size, self.count) - 1
 
     def place_of(self, number: int) -> int:
-        """The bin of a term."""
         return number // self.size
 
 
@@ -394,7 +381,6 @@ def bin_terms(derivation: Derivation, progress: TermProgress = ALL, *, most: int
 
 LEAST_HEIGHT = 72.0
 _PITCH, _BELOW, _LABEL_GAP = 6.0, 16.0, 8.0
-_LINE = 14.0
 
 
 def waterfall(
@@ -442,25 +428,30 @@ class _Drawing:
         return float(round(top + height * (self.high - value) / (self.high - self.low)))
 
     def marks(self) -> Iterator[Mark]:
-        yield from self._axis()
-        current = self.progress.current
-        here = None if current is None else self.bins.place_of(current)
-        for place in range(len(self.bins.peaks)):
-            if self.bins.ran[place]:
-                yield from self._bar(place, is_current=place == here)
-        yield from self._legend()
-
-    def _axis(self) -> Iterator[Mark]:
         theme, zero = self.theme, self.y(0.0)
         yield Line(self.left, zero, self.box.right, zero, Stroke(theme.border_strong))
         taken: list[float] = []
         labels = [(0.0, "0"), (self.high, self.texts[1]), (self.low, self.texts[0])]
         for value, text in labels:
             y = self.y(value)
-            if all(abs(y - other) >= _LINE for other in taken):
+            if all(abs(y - other) >= 14.0 for other in taken):
                 taken.append(y)
                 x = self.left - _LABEL_GAP + 2
                 yield Text(x, y + 4, text, INDEX, theme.text_tertiary, Anchor.END)
+        current = self.progress.current
+        here = None if current is None else self.bins.place_of(current)
+        for place in range(len(self.bins.peaks)):
+            if self.bins.ran[place]:
+                yield from self._bar(place, is_current=place == here)
+        y, color = self.box.bottom - 4, self.theme.text_tertiary
+        size = self.bins.size
+        many, first = f"{self.what}s", 1 if self.what == "term" else 0
+        text = f"{many} {first} to {self.bins.count - 1 + first:,} in loop order"
+        if size > 1:
+            text += f", {size:,} a bar; a line: the largest of them"
+        if text_width(text, INDEX) > self.box.right - self.left:
+            text = f"{self.bins.count:,} {many}, {size:,} a bar"
+        yield Text(self.left, y, text, INDEX, color)
 
     def _bar(self, place: int, *, is_current: bool) -> Iterator[Mark]:
         bins, theme = self.bins, self.theme
@@ -476,14 +467,3 @@ class _Drawing:
             middle = x + width / 2
             stroke = Stroke(theme.here if is_current else theme.text_secondary)
             yield Line(middle, self.y(before), middle, self.y(before + peak), stroke, key)
-
-    def _legend(self) -> Iterator[Mark]:
-        y, color = self.box.bottom - 4, self.theme.text_tertiary
-        size = self.bins.size
-        many, first = f"{self.what}s", 1 if self.what == "term" else 0
-        text = f"{many} {first} to {self.bins.count - 1 + first:,} in loop order"
-        if size > 1:
-            text += f", {size:,} a bar; a line: the largest of them"
-        if text_width(text, INDEX) > self.box.right - self.left:
-            text = f"{self.bins.count:,} {many}, {size:,} a bar"
-        yield Text(self.left, y, text, INDEX, color)

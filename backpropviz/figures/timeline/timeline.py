@@ -45,7 +45,6 @@ from backpropviz.scene.theme import Theme
 
 _LEAST_CELL: Final = 5.0
 """Least pixels from one cell to the next."""
-_GROUP_GAP: Final = 8.0
 _MOST_GAPS: Final = 0.2
 """Share of the width that the gaps between groups may take together."""
 
@@ -66,12 +65,10 @@ class Lens:
 
     @property
     def cells(self) -> int:
-        """Number of cells."""
         return len(self.ruler.lefts)
 
     @property
     def groups(self) -> int:
-        """Number of groups."""
         return self.cells // self.per_group
 
     @property
@@ -93,7 +90,6 @@ class Lens:
         )
 
     def group_box(self, group: int) -> tuple[float, float]:
-        """Left and right edge of a group."""
         first = group * self.per_group
         return self.ruler.lefts[first], self.ruler.rights[first + self.per_group - 1]
 
@@ -146,7 +142,7 @@ def _group_axes(loops: Loops, cell_axes: int) -> int:
 def _places(cells: int, groups: int, room: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Left and right edges of the cells, with a wider gap after each group."""
     per_group = cells // groups
-    group_gap = min(_GROUP_GAP, _MOST_GAPS * room / groups) if per_group > 1 else 0.0
+    group_gap = min(8.0, _MOST_GAPS * room / groups) if per_group > 1 else 0.0
     pitch = (room - group_gap * (groups - 1)) / cells
     cell_gap = 0.0 if cells == 1 else 2.0 if pitch >= 24 else 1.0
     # Whole pixels, so that all gaps look alike.
@@ -200,7 +196,6 @@ LENS_TOP: Final = 62
 _WITH_TERMS, _WITHOUT_TERMS = 24, 20
 BELOW: Final = 95
 """Middle of the line of text below the lens."""
-_RADIUS: Final = 3
 _INSET: Final = 8
 _STRONG: Final = Font("Inter", 11, 600)
 
@@ -215,7 +210,6 @@ class Stand:
 
     @property
     def is_inside(self) -> bool:
-        """Whether there is a current block."""
         return self.start < self.stop
 
 
@@ -264,7 +258,7 @@ def _cells(lens: Lens, fill: Color) -> tuple[Mark, ...]:
             max(1, right - left),
             height,
             fill=fill,
-            radius=min(_RADIUS, (right - left) / 2) if right - left >= 12 else 1,
+            radius=min(3, (right - left) / 2) if right - left >= 12 else 1,
         )
         for left, right in edges
     )
@@ -285,8 +279,11 @@ def _fit_inside(lens: Lens) -> bool:
 def _texts(lens: Lens, color: Color, stand: Stand, theme: Theme) -> Iterator[Text]:
     if lens.groups > 1:
         yield from (_inside if _fit_inside(lens) else _below)(lens, color, stand, theme)
-    if lens.shows_terms and stand.is_inside:
-        yield from _term_text(lens, stand, theme)
+    if lens.shows_terms and stand.is_inside and _term_text_fits(lens, stand):
+        cell = lens.cell_at(stand.start)
+        baseline = centered_baseline(LENS_TOP + lens_height(lens) / 2, _STRONG)
+        x = round(lens.ruler.lefts[cell]) + 6
+        yield Text(x, baseline, _term_name(lens, cell), _STRONG, theme.panel)
 
 
 def _inside(lens: Lens, color: Color, stand: Stand, theme: Theme) -> Iterator[Text]:
@@ -351,14 +348,6 @@ def _term_name(lens: Lens, cell: int) -> str:
     return f"term {cell % lens.per_group + 1} of {lens.per_group}"
 
 
-def _term_text(lens: Lens, stand: Stand, theme: Theme) -> Iterator[Text]:
-    if _term_text_fits(lens, stand):
-        cell = lens.cell_at(stand.start)
-        baseline = centered_baseline(LENS_TOP + lens_height(lens) / 2, _STRONG)
-        x = round(lens.ruler.lefts[cell]) + 6
-        yield Text(x, baseline, _term_name(lens, cell), _STRONG, theme.panel)
-
-
 def caption(name: str, layer: str, nest: Nest, lens: Lens, *, by_source: bool) -> str:
     """`∂L/∂W of conv1: 4 elements of 4 terms`."""
     head = f"{name} of {layer}" if layer else name
@@ -409,10 +398,16 @@ def timeline(
     spread = lens(view.timeline, operation, pixels)
     playhead = found.ruler.x_after(view.position) if view.position else float(MARGIN)
     marked = signs(view, bookmarks)
+    phase = view.timeline.operations[spread.operation].phase
+    start, stop = view.block
+    first, last = spread.ruler.starts[0], spread.ruler.starts[-1]
+    is_part = first <= start and stop <= last and stop - start < last - first
+    done = min(max(view.position, first), last)
+    stand = Stand(done, start, stop) if is_part else Stand(done, done, done)
     marks = (
         *track_marks(view.timeline, view.notation, pixels, theme, playhead),
         *_connection(found.ruler, spread, theme),
-        *_lens(view, spread, theme),
+        *lens_marks(spread, phase_colors(phase, theme), stand, theme),
         *sign_marks(marked, found.ruler, theme),
         *_playhead(playhead, theme),
         *_foot(view, spread, marked, pixels, theme),
@@ -421,16 +416,6 @@ def timeline(
     return TimelineFigure(
         Scene(width, HEIGHT, theme.panel, marks, title), found.ruler, spread.ruler, spread.depth
     )
-
-
-def _lens(view: View, spread: Lens, theme: Theme) -> tuple[Mark, ...]:
-    phase = view.timeline.operations[spread.operation].phase
-    start, stop = view.block
-    first, last = spread.ruler.starts[0], spread.ruler.starts[-1]
-    is_part = first <= start and stop <= last and stop - start < last - first
-    done = min(max(view.position, first), last)
-    stand = Stand(done, start, stop) if is_part else Stand(done, done, done)
-    return lens_marks(spread, phase_colors(phase, theme), stand, theme)
 
 
 def _connection(ruler: Ruler, spread: Lens, theme: Theme) -> Iterator[Line]:

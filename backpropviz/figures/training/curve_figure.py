@@ -81,7 +81,6 @@ class Drawn:
 
     @property
     def is_averaged(self) -> bool:
-        """Whether the line is something else than the values."""
         return self.series.is_smoothed and self.line is not self.series.values
 
     @property
@@ -194,17 +193,13 @@ def under_marks(
             color = theme.breakpoint if mark.is_alert else theme.here
             yield Line(x, box.y, x, box.bottom, Stroke(color, 1.0, (3.0, 3.0)))
     if kind is ChartKind.RATIO and plane.y.low < RATIO_GUIDE < plane.y.high:
-        yield from _guide(plane, theme)
-
-
-def _guide(plane: Chart, theme: Theme) -> Iterator[Mark]:
-    box, y = plane.box, round(plane.y_at(RATIO_GUIDE)) + 0.5
-    yield Line(box.x, y, box.right, y, Stroke(theme.text_secondary, 1.0, (5.0, 4.0)))
-    font = styles.LABEL
-    is_below = y + 18 <= box.bottom
-    baseline = y + 13 if is_below else y - 5
-    if text_width("guide 1e\u22123", font) + 8 <= box.width:
-        yield Text(box.x + 4, baseline, "guide 1e\u22123", font, theme.text_tertiary)
+        box, y = plane.box, round(plane.y_at(RATIO_GUIDE)) + 0.5
+        yield Line(box.x, y, box.right, y, Stroke(theme.text_secondary, 1.0, (5.0, 4.0)))
+        font = styles.LABEL
+        is_below = y + 18 <= box.bottom
+        baseline = y + 13 if is_below else y - 5
+        if text_width("guide 1e\u22123", font) + 8 <= box.width:
+            yield Text(box.x + 4, baseline, "guide 1e\u22123", font, theme.text_tertiary)
 
 
 def over_marks(plane: Chart, drawn: Sequence[Drawn], width: float, theme: Theme) -> Iterator[Mark]:
@@ -246,7 +241,6 @@ def points_of(
 HEAD: Final = 36
 _PADDING: Final = 16
 _GAP: Final = 16
-_TWO_COLUMNS: Final = 720
 DOT_RADIUS: Final = 2.5
 
 
@@ -259,7 +253,6 @@ class CurveOptions:
     scales: Mapping[ChartKind, bool] = field(default_factory=dict)
 
     def is_log(self, kind: ChartKind) -> bool:
-        """Whether a chart's scale is logarithmic."""
         return self.scales.get(kind, kind.begins_log)
 
 
@@ -271,7 +264,7 @@ def curve_page(
     kinds: Sequence[ChartKind] = FOUR_CHARTS,
 ) -> Scene:
     """Charts as cards, two beside each other where the width allows."""
-    across = 2 if width >= _TWO_COLUMNS and len(kinds) > 1 else 1
+    across = 2 if width >= 720 and len(kinds) > 1 else 1
     card_width = (width - _GAP * (across - 1)) / across
     card_height = max(200.0, min(320.0, card_width * 0.42))
     marks: list[Mark] = []
@@ -399,8 +392,6 @@ def _curves(
 _ROW: Final = 17
 _READOUT_PADDING: Final = 8
 _READOUT_GAP: Final = 12
-_LARGEST_WIDTH: Final = 240.0
-_NEAR_PX: Final = 4.0
 
 
 @frozen
@@ -465,7 +456,12 @@ def readout_marks(
     """A card beside the crosshair, on the side that has room."""
     title = f"update {round(iteration):,}"
     notes = [m.words for m in marks if _is_near(plane, m, iteration)]
-    width = _width(title, readings, notes)
+    widest = text_width(title, styles.PANEL_TITLE)
+    for reading in readings:
+        numbers = text_width(reading.value + reading.smoothed, styles.INDEX) + 12
+        widest = max(widest, 14 + text_width(reading.name, styles.LABEL) + 12 + numbers)
+    widest = max([widest, *(text_width(note, styles.LABEL) for note in notes)])
+    width = math.ceil(min(240.0, widest) + 2 * _READOUT_PADDING)
     height = 2 * _READOUT_PADDING + _ROW * (1 + len(readings) + len(notes))
     at = plane.x_at(iteration)
     x = (
@@ -490,16 +486,7 @@ def readout_marks(
 def _is_near(plane: Chart, mark: CurveMark, iteration: float) -> bool:
     if mark.until is not None and mark.iteration <= iteration <= mark.until:
         return True
-    return abs(plane.x_at(mark.iteration) - plane.x_at(iteration)) <= _NEAR_PX
-
-
-def _width(title: str, readings: Sequence[CurveReading], notes: Sequence[str]) -> int:
-    widest = text_width(title, styles.PANEL_TITLE)
-    for reading in readings:
-        numbers = text_width(reading.value + reading.smoothed, styles.INDEX) + 12
-        widest = max(widest, 14 + text_width(reading.name, styles.LABEL) + 12 + numbers)
-    widest = max([widest, *(text_width(note, styles.LABEL) for note in notes)])
-    return math.ceil(min(_LARGEST_WIDTH, widest) + 2 * _READOUT_PADDING)
+    return abs(plane.x_at(mark.iteration) - plane.x_at(iteration)) <= 4.0
 
 
 def _line(text: str, font: Font, x: float, y: float, width: float, color: Color) -> Text:
@@ -543,7 +530,6 @@ class CurveCache:
     def drawn(
         self, kind: ChartKind, series: Sequence[Series], smoothing: Smoothing
     ) -> tuple[Drawn, ...]:
-        """The series with their lines."""
         return tuple(self._one(kind, one, smoothing) for one in series)
 
     def _one(self, kind: ChartKind, series: Series, smoothing: Smoothing) -> Drawn:

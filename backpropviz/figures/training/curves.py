@@ -17,7 +17,6 @@ from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import SERIES, Theme
 
 RATIO_GUIDE: Final = 1e-3
-_RECENT: Final = 64
 TRAIN, VALID, RATE = "train", "valid", "rate"
 _DASHES: Final[tuple[tuple[float, ...], ...]] = ((), (6.0, 3.0), (2.0, 3.0), (8.0, 3.0, 2.0, 3.0))
 
@@ -173,7 +172,7 @@ def _named(series: Series, prefix: str, number: int) -> Series:
 
 
 def _has_values(series: Series) -> bool:
-    recent = series.values[-_RECENT:]
+    recent = series.values[-64:]
     return bool(np.isfinite(recent).any() or np.isfinite(series.values).any())
 
 

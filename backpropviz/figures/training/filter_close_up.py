@@ -32,9 +32,6 @@ _BELOW: Final = 22
 _BETWEEN: Final = 24
 _NUMBERED: Final = (56, 32)
 _CHARACTERS: Final = 7
-_DECIMALS: Final = 3
-_LEAST_FIXED: Final = 0.01
-_LEAST_CELL: Final = 4
 _MOST_PLAIN: Final = 240
 """Pixels of a plane's side whose cells are too small for numbers."""
 
@@ -59,7 +56,6 @@ class _Grid:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether each cell has room for its number."""
         return self.cell == _NUMBERED
 
 
@@ -91,7 +87,7 @@ def _grid(plane: FilterPlane, count: int, room: float) -> _Grid:
     if width <= room and height <= 2 * _MOST_PLAIN:
         across = max(1, min(count, int((room + _BETWEEN) // (width + _BETWEEN))))
         return _Grid(_NUMBERED, across, width, height)
-    side = max(_LEAST_CELL, _MOST_PLAIN // max(plane.rows, plane.columns))
+    side = max(4, _MOST_PLAIN // max(plane.rows, plane.columns))
     width, height = plane.columns * side, plane.rows * side
     across = max(1, min(count, int((room + _BETWEEN) // (width + _BETWEEN))))
     return _Grid((side, side), across, width, height)
@@ -155,7 +151,7 @@ def _numbers(
     (x, y), (width, height) = place, grid.cell
     limit = look.limits.get((row.scale, plane.weight), 0.0)
     font, values = styles.NUMBER_SMALL, plane.values(row.arrays[plane.weight])
-    is_small, signed = largest_magnitude(values) < _LEAST_FIXED, bool(row.part or row.prefix)
+    is_small, signed = largest_magnitude(values) < 0.01, bool(row.part or row.prefix)
     for at_row, line in enumerate(values.tolist()):
         baseline = centered_baseline(y + (at_row + 0.5) * height, font)
         for at_column, value in enumerate(line):
@@ -167,7 +163,7 @@ def _numbers(
 
 def _number(value: float, *, is_small: bool, signed: bool) -> str:
     """Decimals as in the other cells; two significant digits where all of them are small."""
-    text = short(value, 2, signed=signed) if is_small else fixed(value, _DECIMALS, signed=signed)
+    text = short(value, 2, signed=signed) if is_small else fixed(value, 3, signed=signed)
     return text if len(text) <= _CHARACTERS else fitted(value, _CHARACTERS, signed=signed)
 
 
@@ -192,8 +188,6 @@ _STRIP: Final = 8
 _STRIP_GAP: Final = 4
 _BLOCK_GAP: Final = 28
 _TALLEST: Final = 240
-_WISHED_HEIGHT: Final = 168
-_LARGEST_CELL: Final = 14
 
 
 @frozen
@@ -223,7 +217,6 @@ class Matrix:
 
     @property
     def width_px(self) -> int:
-        """Pixels of the matrix and its biases."""
         beside = _STRIP + _STRIP_GAP if self.with_bias else 0
         return self.drawn[1] * self.cell + beside
 
@@ -244,7 +237,7 @@ def matrix(shape: Shape, blocks: int, width: float, *, with_bias: bool) -> Matri
     for across in range(blocks, 0, -1):
         room = int((width + _BLOCK_GAP) / across) - _BLOCK_GAP - beside
         if room >= columns:
-            cell = min(_LARGEST_CELL, room // columns, max(1, _WISHED_HEIGHT // rows))
+            cell = min(14, room // columns, max(1, 168 // rows))
             down = math.ceil(rows / _TALLEST)
             return Matrix(rows, columns, cell, (down, 1), with_bias, across)
     per = math.ceil(columns / max(1, int(width) - beside))
@@ -311,9 +304,10 @@ def _plane(
     limit = look.limits.get((row.scale, address), 0.0)
     known = np.ones(values.shape, np.bool_) if shape.is_reduced else None
     shown = values if known is None else reduced(values, known, *shape.drawn)[0]
+    inside = "{column}" if shape.rows == 1 else "{row},{column}"
     yield Pixels(
         *(x, y, width, height, shown, look.colormap, (-limit, limit)),
-        key_pattern="" if shape.is_reduced else _matrix_marks_pattern(row, address, shape),
+        key_pattern="" if shape.is_reduced else row.key(address, inside),
     )
     theme = look.theme
     frame = (x - 0.5, y - 0.5, width + 1, height + 1)
@@ -326,11 +320,6 @@ def _plane(
         yield Rect(*frame, stroke=stroke, key=row.key(address))
     else:
         yield Rect(*frame, stroke=stroke)
-
-
-def _matrix_marks_pattern(row: TileRow, address: Address, shape: Matrix) -> str:
-    inside = "{column}" if shape.rows == 1 else "{row},{column}"
-    return row.key(address, inside)
 
 
 def _zero(x: float, y: float, room: tuple[int, int], theme: Theme) -> Iterator[Mark]:

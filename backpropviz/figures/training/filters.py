@@ -52,7 +52,6 @@ from backpropviz.scene.text import centered_baseline, elide, text_width
 from backpropviz.scene.theme import Theme
 
 HEADING: Final = 26
-_BESIDE: Final = 16
 
 
 @frozen(eq=False)
@@ -87,7 +86,7 @@ def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tup
     colors, middle = (look.theme, look.colormap), y + HEADING / 2 - 2
     legends = [_legend(heading, scale, title, look.limits) for scale, title in heading.scales]
     for is_brief in (False, True):
-        left = _left_width(heading, is_brief=is_brief) + _BESIDE
+        left = _left_width(heading, is_brief=is_brief) + 16
         fitted = slots(legends, width - left) if legends else None
         if not legends or fitted is not None:
             marks = list(_title_marks(heading, y, look.theme, width, is_brief=is_brief))
@@ -96,7 +95,13 @@ def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tup
                 marks.extend(legend_line(legends, fitted, (x, middle), colors))
             return marks, y + HEADING
     marks = list(_title_marks(heading, y, look.theme, width, is_brief=False))
-    for line in _lines(legends, width):
+    lines: list[list[Legend]] = []
+    for legend in legends:
+        if lines and slots([*lines[-1], legend], width) is not None:
+            lines[-1].append(legend)
+        else:
+            lines.append([legend])
+    for line in lines:
         y += HEADING
         fitted = slots(line, width) or Slots(LEAST_RAMP, 0.0)
         marks.extend(legend_line(line, fitted, (0.0, y + HEADING / 2 - 2), colors))
@@ -105,17 +110,6 @@ def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tup
 
 def _legend(heading: Heading, scale: str, title: str, limits: Limits) -> Legend:
     return Legend(title, limit_texts((scale, heading.weight), limits, heading.measured))
-
-
-def _lines(legends: list[Legend], width: float) -> list[list[Legend]]:
-    """As many on a line as fit."""
-    lines: list[list[Legend]] = []
-    for legend in legends:
-        if lines and slots([*lines[-1], legend], width) is not None:
-            lines[-1].append(legend)
-        else:
-            lines.append([legend])
-    return lines
 
 
 def _title_marks(
@@ -280,8 +274,6 @@ def _matrices(
 
 SECTION_GAP: Final = 10
 _ABOVE_NAME: Final = centered_baseline(HEADING / 2 - 2, styles.BODY_STRONG)
-_NAME: Final = "layer:"
-_LEAST_WIDTH: Final = 240
 
 
 @frozen(eq=False)
@@ -331,7 +323,9 @@ def difference(
 
 def lower_edges(scene: Scene) -> tuple[float, ...]:
     """Where the layers of a picture of filters end, and at last its remarks."""
-    tops = [mark.y for mark in scene.marks if isinstance(mark, Text) and mark.key.startswith(_NAME)]
+    tops = [
+        mark.y for mark in scene.marks if isinstance(mark, Text) and mark.key.startswith("layer:")
+    ]
     return (*(top - SECTION_GAP - _ABOVE_NAME for top in tops[1:]), scene.height)
 
 
@@ -363,7 +357,7 @@ def _reads_image(network: Network, name: str) -> bool:
 def _page(
     network: Network, shown: ShownRows, width: float, theme: Theme, options: FilterOptions
 ) -> Scene:
-    sheet = _sheet(network, shown, max(_LEAST_WIDTH, int(width)), theme, options)
+    sheet = _sheet(network, shown, max(240, int(width)), theme, options)
     marks: list[Mark] = []
     y = 0
     for node in network.nodes:

@@ -166,7 +166,6 @@ def _cell(text: str, x: float, y: float, width: float, theme: Theme, *, is_head:
 
 _GAP: Final = 32
 _COUNTERS_ROW: Final = 56
-_LEAST: Final = 96
 
 
 @frozen
@@ -204,7 +203,7 @@ def counters(entries: Sequence[RunCounter], width: float, theme: Theme) -> Scene
 def _width(entry: RunCounter) -> float:
     value = text_width(entry.value, styles.COUNTER)
     remark = text_width(entry.remark, styles.ROW) + 8 if entry.remark else 0.0
-    return max(_LEAST, text_width(entry.name, styles.LABEL_MEDIUM), value + remark)
+    return max(96, text_width(entry.name, styles.LABEL_MEDIUM), value + remark)
 
 
 def _counter(entry: RunCounter, x: float, y: float, width: float, theme: Theme) -> list[Mark]:
@@ -297,8 +296,6 @@ def fitting(texts: Sequence[str], font: Font, width: float) -> str:
 
 
 LINE: Final = 18
-_FOOT_GAP: Final = 20.0
-_SIGN: Final = 16
 
 
 def foot_marks(
@@ -311,7 +308,7 @@ def foot_marks(
     marks: list[Mark] = []
     x, bottom = 0.0, y
     for sign, words in remarks:
-        lead = _SIGN if sign == "hatch" else 0
+        lead = 16 if sign == "hatch" else 0
         needed = lead + text_width(words, styles.LABEL)
         if x and x + needed > width:
             x, bottom = 0.0, bottom + LINE
@@ -319,7 +316,7 @@ def foot_marks(
         for number, line in enumerate(lines):
             bottom += LINE if number else 0
             marks.extend(_line(sign if not number else "", line, (x, bottom, lead), theme))
-        x = x + needed + _FOOT_GAP if len(lines) == 1 else width
+        x = x + needed + 20.0 if len(lines) == 1 else width
     return marks, bottom + LINE
 
 
