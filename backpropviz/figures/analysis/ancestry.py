@@ -28,7 +28,7 @@ from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
 from backpropviz.figures.network_map import row_thumbnail
 from backpropviz.figures.numbers import counted, group_texts, said
-from backpropviz.figures.symbols import role_color, role_of
+from backpropviz.figures.symbols import phase_colors, role_color, role_of
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -215,33 +215,17 @@ def stop_words(found: Parentage) -> str:
     return "a single term" if stop.rule is NestRule.SUM else "computed from"
 
 
-def phase_words(stop: AncestryStop) -> str:
-    """`backward`, or nothing for what was given."""
-    return "" if stop.phase is None else stop.phase.value
-
-
-def stop_color(stop: AncestryStop, theme: Theme) -> Color:
-    """The color of the phase that made it, of what was given that of its kind."""
-    if stop.phase is not None:
-        return phase_color(stop.phase, theme)
-    if stop.address.is_gradient:
-        return theme.backward
-    return {
-        Origin.IMAGE: theme.forward,
-        Origin.PARAMETER: theme.update,
-        Origin.BEFORE: theme.update,
-        Origin.TARGET: theme.loss,
-    }.get(stop.origin, theme.forward)
-
-
-def phase_color(phase: Phase, theme: Theme) -> Color:
-    """The color of a phase."""
-    return {
-        Phase.FORWARD: theme.forward,
-        Phase.LOSS: theme.loss,
-        Phase.BACKWARD: theme.backward,
-        Phase.UPDATE: theme.update,
-    }[phase]
+def stop_colors(stop: AncestryStop, theme: Theme) -> tuple[Color, Color]:
+    """Ink and tint of the phase that made it, of what was given those of its kind."""
+    phase = stop.phase
+    if phase is None and stop.address.is_gradient:
+        phase = Phase.BACKWARD
+    given = {
+        Origin.PARAMETER: Phase.UPDATE,
+        Origin.BEFORE: Phase.UPDATE,
+        Origin.TARGET: Phase.LOSS,
+    }
+    return phase_colors(phase or given.get(stop.origin, Phase.FORWARD), theme)
 
 
 def share_text(part: Contribution, found: Parentage) -> str:
@@ -343,7 +327,8 @@ def _stop(
 
 
 def _described(found: Parentage) -> str:
-    words = (place_name(found.stop.address), phase_words(found.stop), stop_words(found))
+    phase = "" if found.stop.phase is None else found.stop.phase.value
+    words = (place_name(found.stop.address), phase, stop_words(found))
     return " · ".join(word for word in words if word)
 
 
@@ -351,7 +336,7 @@ def _head(stop: AncestryStop, room: float, theme: Theme) -> Iterator[Mark]:
     key = str(stop.address)
     value = said(stop.value)
     font = styles.NUMBER_SMALL_STRONG
-    color = stop_color(stop, theme)
+    color = stop_colors(stop, theme)[0]
     name = elide(key, styles.MONO_STRONG, room - text_width(value, font) - 12)
     y = baseline(0, _HEAD, styles.MONO_STRONG)
     yield Rect(_TEXT_X, 0, room, _HEAD, fill=theme.panel + "00", key=key)
@@ -363,7 +348,7 @@ def _picture(view: View, stop: AncestryStop, theme: Theme) -> Iterator[Mark]:
     """The layer's thumbnail; where a pass begins or a loss ends, its own."""
     name = place_name(stop.address)
     known = name in {IMAGE_NAME, "loss"} or name in view.tape.network.by_name
-    color = stop_color(stop, theme)
+    color = stop_colors(stop, theme)[0]
     yield Rect(_PADDING - 2, 0, _THUMBNAIL + 4, _THUMBNAIL + 4, fill=theme.panel)
     if known:
         yield Group(row_thumbnail(view, name, _THUMBNAIL, theme), dx=_PADDING, dy=2)
@@ -373,7 +358,7 @@ def _picture(view: View, stop: AncestryStop, theme: Theme) -> Iterator[Mark]:
 
 def _line(following: AncestryStop | None, height: float, theme: Theme) -> Iterator[Mark]:
     if following is not None:
-        stroke = Stroke(stop_color(following, theme), 2.0)
+        stroke = Stroke(stop_colors(following, theme)[0], 2.0)
         yield Line(_LINE_X, _THUMBNAIL + 4, _LINE_X, height, stroke)
     else:
         yield Ellipse(_LINE_X, _THUMBNAIL + 10, 2.5, 2.5, fill=theme.text_tertiary)
@@ -391,7 +376,7 @@ def _terms(
             marks = chip_lines(chips, _TEXT_X, room, theme)
             yield PanelPart(marks, lines_needed(chips, room) * LINE_HEIGHT)
         else:
-            ink = stop_color(found.stop, theme)
+            ink = stop_colors(found.stop, theme)[0]
             yield _term(_Weight(text, share_text(part, found), part.share, ink), chips, room, theme)
     if found.rest_count:
         yield _rest(found, room, theme)
@@ -439,16 +424,8 @@ def _operand(view: View, part: Contribution, factor: Factor, theme: Theme) -> Ad
     made = next((stop for stop in part.sources if stop.named == factor.address), None)
     if made is None:
         return AddressChip(str(factor.address), value, theme.text, str(factor.address))
-    color, key = stop_color(made, theme), str(made.address)
-    short = view.notation.short(made.address)
-    tints = {
-        theme.backward: theme.backward_tint,
-        theme.update: theme.update_tint,
-        theme.loss: theme.loss_tint,
-    }
-    return AddressChip(
-        key, value, color, key, tint=tints.get(color, theme.forward_tint), short=short
-    )
+    (color, tint), key = stop_colors(made, theme), str(made.address)
+    return AddressChip(key, value, color, key, tint=tint, short=view.notation.short(made.address))
 
 
 def is_product(part: Contribution) -> bool:
@@ -502,7 +479,7 @@ def _title(address: Address, value: float, found: Sequence[Feed]) -> str:
 
 def _feed(feed: Feed, width: float, theme: Theme) -> PanelPart:
     room = width - _INDENT - _PADDING
-    color = phase_color(feed.phase, theme)
+    color = phase_colors(feed.phase, theme)[0]
     name = elide(str(feed.target), styles.MONO_STRONG, room - 90)
     count = "once" if feed.count == 1 else f"{feed.count:,} times"
     y = baseline(0, _HEAD, styles.MONO_STRONG)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backpropviz.figures.analysis.chart import ChartAxis, chart_in
-from backpropviz.figures.timeline.track import Ruler
+from backpropviz.figures.track import Ruler
 from backpropviz.figures.training.curves import CurveMark
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles

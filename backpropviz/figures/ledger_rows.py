@@ -53,8 +53,8 @@ class LedgerRow:
     total: str
     why: str
     bar: tuple[float, float] | None
-    is_current: bool
-    ran: bool
+    is_current: bool = False
+    ran: bool = True
     key: str = ""
 
 
@@ -148,8 +148,7 @@ class _Rows:
         ran = bool(text)
         bar = running.add(text) if ran and self.is_running else None
         if ran and not self.is_running:
-            value = float(decimal_of(text))
-            bar = (0.0, value) if math.isfinite(value) else None
+            bar = _from_zero(float(decimal_of(text)))
         number = self.folded.numbers[place]
         return LedgerRow(
             f"{number + 1:,}",
@@ -208,7 +207,7 @@ class _Running:
             before = self._value
             if before is None or number.is_nan() or (not before.is_nan() and number > before):
                 self._value, self.text = number, exact_text(number)
-            return (0.0, float(number)) if number.is_finite() else None
+            return _from_zero(float(number))
         before = self._value or Decimal(0)
         if not (number.is_finite() and before.is_finite()):
             self._value, self.text = Decimal("NaN"), "NaN"
@@ -216,6 +215,10 @@ class _Running:
         self._value = before + number
         self.text = exact_text(self._value)
         return float(before), float(self._value)
+
+
+def _from_zero(value: float) -> tuple[float, float] | None:
+    return (0.0, value) if math.isfinite(value) else None
 
 
 def _piece(
@@ -302,25 +305,15 @@ def _operand_rows(derivation: Derivation, most: int) -> LedgerRows:
     cells = Cells(derivation.nest, derivation.tape)
     operands = derivation.nest.by_target.operands
     texts = group_texts([*(f.value for f in term.operands), derivation.value], _DIGITS)
-    rows = tuple(
-        LedgerRow(
-            "",
-            factor.label or "",
-            (_piece(derivation, cells, operand, factor),),
-            (),
-            text,
-            "",
-            "",
-            (0.0, factor.value) if math.isfinite(factor.value) else None,
-            is_current=False,
-            ran=True,
-        )
-        for operand, factor, text in zip(operands, term.operands, texts, strict=False)
-    )
+    rows = []
+    for operand, factor, text in zip(operands, term.operands, texts, strict=False):
+        piece = _piece(derivation, cells, operand, factor)
+        bar = _from_zero(factor.value)
+        rows.append(LedgerRow("", factor.label or "", (piece,), (), text, "", "", bar))
     folded = Fold((), (), "", None, "", texts[-1], is_complete=True)
     # A function has two lines at the foot at most, where a sum has three.
     hidden = max(0, len(rows) - most)
-    return LedgerRows(rows[:most], folded, is_running=False, place_names="", hidden=hidden)
+    return LedgerRows(tuple(rows[:most]), folded, is_running=False, place_names="", hidden=hidden)
 
 
 def sign_color(change: float, theme: Theme) -> Color:

@@ -14,7 +14,7 @@ from backpropviz.debugger.timeline import StepExtent, Timeline, operation_of
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
 from backpropviz.figures.network_map import bookmark_mark, breakpoint_mark
-from backpropviz.figures.symbols import Notation
+from backpropviz.figures.symbols import Notation, phase_colors
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -156,16 +156,6 @@ TRACK: Final = (20, 24)
 """Top and height of the track."""
 _INSET: Final = 8
 _TITLE: Final = Font("Inter", 11, 600)
-
-
-def phase_colors(phase: Phase, theme: Theme) -> tuple[Color, Color]:
-    """A phase's color and its tint."""
-    return {
-        Phase.FORWARD: (theme.forward, theme.forward_tint),
-        Phase.LOSS: (theme.loss, theme.loss_tint),
-        Phase.BACKWARD: (theme.backward, theme.backward_tint),
-        Phase.UPDATE: (theme.update, theme.update_tint),
-    }[phase]
 
 
 @frozen(eq=False)

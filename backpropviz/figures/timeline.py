@@ -11,13 +11,13 @@ from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.contraction import split
 from backpropviz.engine.nest import Coordinates, Loops, Nest, NestRule
 from backpropviz.engine.tape import Phase
-from backpropviz.figures.timeline.track import (
+from backpropviz.figures.symbols import phase_colors
+from backpropviz.figures.track import (
     MARGIN,
     TRACK,
     Ruler,
     TimelineSign,
     legend,
-    phase_colors,
     sign_marks,
     signs,
     track,
