@@ -12,7 +12,7 @@ from backpropviz.engine.kinds.kind import Family
 from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.value import Shape, shape_text
-from backpropviz.figures.network_map import layer_summary, loss_summary
+from backpropviz.figures.network_map import free_lane, layer_summary, loss_summary
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.marks import (
@@ -125,18 +125,11 @@ def _edges(
             x = stop.x + stop.width / 2
             yield Edge(source, target, ((x, start.bottom), (x, stop.y)), is_route=False)
         elif source in main and target in main:
-            lane = _free_lane(lane_ends, order[source], order[target])
+            lane = free_lane(lane_ends, order[source], order[target])
             x = first_lane + lane * LANE
             yield Edge(source, target, _around(start, stop, x), is_route=True)
         else:
             yield Edge(source, target, _to_or_from_side(start, stop), is_route=True)
-
-
-def _free_lane(ends: list[int], start: int, stop: int) -> int:
-    """The first lane that no route occupies there; the last one may be shared."""
-    lane = next((number for number, end in enumerate(ends) if end <= start), LANES - 1)
-    ends[lane] = max(ends[lane], stop)
-    return lane
 
 
 def _around(start: Box, stop: Box, x: float) -> tuple[tuple[float, float], ...]:

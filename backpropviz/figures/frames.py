@@ -46,27 +46,13 @@ class FrameRange:
 
     def scene(self, position: int) -> Scene:
         """The picture of the block that begins at a position, with the numbers of its steps."""
-        view = self._view_at(position)
-        drawn = stage(view, *self.size, self.theme)
-        return replace(drawn, marks=(*drawn.marks, self._step_mark(view)))
-
-    def _view_at(self, position: int) -> View:
-        """The moment of the view itself where that is meant, since it may be the start."""
-        view = self.view
-        if (position, self.depth) == (view.state.k, view.depth):
-            return view
-        return replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
-
-    def _step_mark(self, view: View) -> Text:
-        width, height = self.size
-        return Text(
-            width - 32,
-            height - 6,
-            steps_text(view),
-            styles.INDEX,
-            self.theme.text_tertiary,
-            Anchor.END,
-        )
+        view, (width, height) = self.view, self.size
+        # The moment of the view itself where that is meant, since it may be the start.
+        if (position, self.depth) != (view.state.k, view.depth):
+            view = replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
+        drawn, ink = stage(view, width, height, self.theme), self.theme.text_tertiary
+        steps = Text(width - 32, height - 6, steps_text(view), styles.INDEX, ink, Anchor.END)
+        return replace(drawn, marks=(*drawn.marks, steps))
 
 
 def steps_text(view: View) -> str:

@@ -17,7 +17,7 @@ from backpropviz.debugger.timeline import BlockFrame, Depth, StepExtent
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, Loss
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Phase, Tape
-from backpropviz.engine.value import Address, Array, Shape, shape_text
+from backpropviz.engine.value import Address, Array, shape_text
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.thumbnails import PHOTO_SIDE, not_computed, photograph, thumbnail
 from backpropviz.figures.view import View
@@ -81,11 +81,6 @@ class SignCounter:
             a + b for a, b in zip(self.sums[address][whole], rest, strict=True)
         )
         return SignCounts(negative, zero, positive, odd, flat.size)
-
-
-def counts_where(values: Array, computed: Array) -> SignCounts:
-    """Of the computed values of an array."""
-    return SignCounts(*_signs(values[computed]), values.size)
 
 
 def _running_sums(flat: Array) -> tuple[tuple[int, int, int, int], ...]:
@@ -222,7 +217,9 @@ def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark,
     array = view.tape[address]
     place = (view.sample,) if array.ndim else ()
     first = array[place]
-    if address == IMAGE and _is_picture(view, array.shape):
+    # Whether an image (N, C, H, W) looks like one, and is what the preprocessing makes.
+    is_large = array.ndim == 4 and min(array.shape[-2:]) >= PHOTO_SIDE
+    if address == IMAGE and is_large and array.shape[1] == view.model.preprocessing.channels:
         return photograph(displayable(first, view.model.preprocessing), size, theme)
     scale = view.scales.of(address, theme)
     done, total = view.steps_done(address)
@@ -234,12 +231,6 @@ def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark,
         return thumbnail(first, size, theme, scale, computed.reshape(array.shape)[place])
     state = array_at(view.timeline, view.tape, view.position, address)
     return thumbnail(state.values[place], size, theme, scale, state.computed[place])
-
-
-def _is_picture(view: View, shape: Shape) -> bool:
-    """Whether an image (N, C, H, W) looks like one, and is what the preprocessing makes."""
-    is_large = len(shape) == 4 and min(shape[-2:]) >= PHOTO_SIDE
-    return is_large and shape[1] == view.model.preprocessing.channels
 
 
 def _computed_in_order(view: View, address: Address) -> int | None:
@@ -346,7 +337,7 @@ def _counts(view: View, gradient: Address) -> SignCounts | None:
     if array.size > _MOST_SCATTERED:
         return None
     state = array_at(view.timeline, view.tape, view.position, gradient)
-    return counts_where(state.values, state.computed)
+    return SignCounts(*_signs(state.values[state.computed]), array.size)
 
 
 def _health(view: View, name: str) -> str:
@@ -378,23 +369,19 @@ def join_marks(
         if (source, target) in neighbors:
             x = left + size / 2
             yield Line(x, middles[source], x, middles[target], stroke)
-    skipping = [edge for edge in edges if edge not in neighbors]
-    for (source, target), lane in zip(skipping, _lanes(skipping, names), strict=True):
-        x = left + size + 3 + lane * _LANE
+    place, lane_ends = {name: number for number, name in enumerate(names)}, [0] * _LANES
+    for source, target in (edge for edge in edges if edge not in neighbors):
+        x = left + size + 3 + free_lane(lane_ends, place[source], place[target]) * _LANE
         start, stop = middles[source] + size / 5, middles[target] - size / 5
         corners = ((left + size, start), (x, start), (x, stop), (left + size, stop))
         yield Path(corners, Stroke(theme.border_strong, 1.5), corner_radius=3.0)
 
 
-def _lanes(edges: list[tuple[str, str]], names: list[str]) -> Iterator[int]:
-    """The lane nearest to the thumbnails that is free along an edge; the last one may be shared."""
-    place = {name: number for number, name in enumerate(names)}
-    free_from = [0] * _LANES
-    for source, target in edges:
-        start, stop = place[source], place[target]
-        lane = next((n for n, free in enumerate(free_from) if free <= start), _LANES - 1)
-        free_from[lane] = max(free_from[lane], stop)
-        yield lane
+def free_lane(ends: list[int], start: int, stop: int) -> int:
+    """The first lane that no route occupies there; the last one may be shared."""
+    lane = next((number for number, end in enumerate(ends) if end <= start), len(ends) - 1)
+    ends[lane] = max(ends[lane], stop)
+    return lane
 
 
 def breakpoint_mark(

@@ -177,11 +177,8 @@ def _cells(
         *(Line(middle, y, middle, y + height, stroke) for middle in across),
         *(Line(x, middle, x + width, middle, stroke) for middle in down),
     )
-    return (
-        _pixels(x, y, width, height, plane, known, theme, scale),
-        *(lines if min(cell) >= 8 else ()),
-        _frame(x, y, width, height, theme),
-    )
+    drawn = _pixels((x, y, width, height), plane, known, theme, scale)
+    return drawn, *(lines if min(cell) >= 8 else ()), _frame(x, y, width, height, theme)
 
 
 def _mosaic(
@@ -204,7 +201,7 @@ def _mosaic(
         y, x = top + row * (height + gap), left + column * (width + gap)
         place = (slice(y, y + tile_height), slice(x, x + tile_width))
         field[place], mask[place] = reduced(maps[index], known[index], tile_height, tile_width)
-    return _pixels(0, 0, size, size, field, mask, theme, scale), _frame(0, 0, size, size, theme)
+    return _pixels((0, 0, size, size), field, mask, theme, scale), _frame(0, 0, size, size, theme)
 
 
 def _proportioned(shape: tuple[int, ...], height: int, width: int) -> tuple[int, int]:
@@ -263,10 +260,7 @@ def _mean(values: Array, count: int, axis: int) -> Array:
 
 
 def _pixels(
-    x: int,
-    y: int,
-    width: int,
-    height: int,
+    box: tuple[int, int, int, int],
     values: Array,
     known: NDArray[np.bool_],
     theme: Theme,
@@ -274,10 +268,7 @@ def _pixels(
 ) -> Pixels:
     missing = None if known.all() else ~known
     shown_values = values if missing is None else np.where(known, values, 0.0)
-    return Pixels(
-        *(x, y, width, height, shown_values),
-        *(scale.colormap, scale.limits, missing, theme.stage),
-    )
+    return Pixels(*(*box, shown_values), *(scale.colormap, scale.limits, missing, theme.stage))
 
 
 def _frame(x: int, y: int, width: int, height: int, theme: Theme) -> Rect:
@@ -418,9 +409,7 @@ def _plane(
 def own_card(photo: Array, theme: Theme) -> Scene:
     """A photograph (H, W, 3) with values 0…1, and maps that shrink from layer to layer."""
     picture = resized(_cropped(photo, _PHOTO_WIDTH / SIZE[1]), 2 * SIZE[1], 2 * _PHOTO_WIDTH)
-    marks: list[Mark] = [
-        Pixels(0, 0, _PHOTO_WIDTH, SIZE[1], picture, theme.photo, (0.0, 1.0)),
-    ]
+    marks: list[Mark] = [Pixels(0, 0, _PHOTO_WIDTH, SIZE[1], picture, theme.photo, (0.0, 1.0))]
     stack = ((224, 88, 10, 3), (254, 70, 11, 4), (286, 48, 12, 5), (320, 24, 13, 6))
     for left, height, width, count in stack:
         for number in reversed(range(count)):

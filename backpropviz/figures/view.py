@@ -396,11 +396,9 @@ def answer_word(view: View, sample: int) -> str:
     if done < total:
         return ""
     probabilities = view.tape[_PROBABILITIES][sample]
-    return _class_word(view, int(np.argmax(probabilities))) if _is_finite(probabilities) else ""
-
-
-def _is_finite(values: Array) -> bool:
-    return bool(np.isfinite(values).all())
+    # Of NaN no class is the likeliest.
+    is_finite = bool(np.isfinite(probabilities).all())
+    return _class_word(view, int(np.argmax(probabilities))) if is_finite else ""
 
 
 def target_words(view: View, sample: int) -> str:

@@ -220,11 +220,7 @@ def stop_colors(stop: AncestryStop, theme: Theme) -> tuple[Color, Color]:
     phase = stop.phase
     if phase is None and stop.address.is_gradient:
         phase = Phase.BACKWARD
-    given = {
-        Origin.PARAMETER: Phase.UPDATE,
-        Origin.BEFORE: Phase.UPDATE,
-        Origin.TARGET: Phase.LOSS,
-    }
+    given = {Origin.PARAMETER: Phase.UPDATE, Origin.BEFORE: Phase.UPDATE, Origin.TARGET: Phase.LOSS}
     return phase_colors(phase or given.get(stop.origin, Phase.FORWARD), theme)
 
 

@@ -477,32 +477,12 @@ def _name(
     key = f"convention:{found.convention}:{verdict.option}"
     is_chosen = verdict.option == chosen
     fill = theme.here_tint if is_chosen else theme.panel + "00"
-    yield Line(
-        _PADDING,
-        top + 0.5,
-        _PADDING + width,
-        top + 0.5,
-        Stroke(theme.border),
-    )
-    yield Rect(
-        0,
-        top + 1,
-        width + 2 * _PADDING,
-        _CHOICE - 1,
-        fill=fill,
-        key=key,
-    )
+    yield Line(_PADDING, top + 0.5, _PADDING + width, top + 0.5, Stroke(theme.border))
+    yield Rect(0, top + 1, width + 2 * _PADDING, _CHOICE - 1, fill=fill, key=key)
     room = _name_width(found, width) - 4
     font = styles.BODY_STRONG if is_chosen else styles.BODY
     name = elide(option_name(found.convention, verdict.option), font, room)
-    yield Text(
-        _PADDING,
-        baseline(top, _CHOICE, font),
-        name,
-        font,
-        theme.text,
-        key=key,
-    )
+    yield Text(_PADDING, baseline(top, _CHOICE, font), name, font, theme.text, key=key)
     if verdict.option == STANDARD.option(found.convention):
         x = _PADDING + text_width(name, font) + 10
         label = elide("standard", styles.LABEL, room - (x - _PADDING))

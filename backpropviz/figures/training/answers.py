@@ -353,17 +353,9 @@ def _row(
     names, left, _ = places
     middle, bar_top = top + _ROW / 2, top + (_ROW - _BAR) / 2
     trained, held = count.training * scale, count.held_out * scale
-    name = elide(count.name, styles.LABEL_MEDIUM, names)
-    marks: list[Mark] = [
-        Text(
-            names,
-            centered_baseline(middle, styles.LABEL_MEDIUM),
-            name,
-            styles.LABEL_MEDIUM,
-            theme.text,
-            Anchor.END,
-        )
-    ]
+    font = styles.LABEL_MEDIUM
+    name, baseline = elide(count.name, font, names), centered_baseline(middle, font)
+    marks: list[Mark] = [Text(names, baseline, name, font, theme.text, Anchor.END)]
     if count.training:
         marks.append(Rect(left, bar_top, trained, _BAR, theme.forward, key=count.name))
     if count.held_out:
@@ -432,28 +424,27 @@ def sample_sheet(
     """A grid of samples, or, where they have changed versions, a row a sample."""
     width, height = size
     versions = max((len(sample.pictures) for sample in samples), default=1) - 1
-    if versions:
-        marks = _rows(samples, versions, preprocessing, size, theme)
-    else:
-        marks = _grid(samples, preprocessing, size, theme)
-    return Scene(width, height, theme.stage, tuple(marks), "Samples")
-
-
-def _grid(
-    samples: tuple[SampleViews, ...],
-    preprocessing: Preprocessing,
-    size: tuple[float, float],
-    theme: Theme,
-) -> list[Mark]:
-    columns, rows, side = _grid_shape(*size)
     marks: list[Mark] = []
-    for number, sample in enumerate(samples[: columns * rows]):
-        row, column = divmod(number, columns)
-        x = _MARGIN + column * (side + _GAP)
-        y = _MARGIN + row * (side + _LINES)
-        marks += _picture(sample.pictures[0], preprocessing, (x, y, side), theme)
-        marks += _words(sample, (x, y + side, side), theme)
-    return marks
+    if versions:
+        side = _row_side(len(samples), versions, size)
+        second = _MARGIN + side + _ARROW_ROOM + _GAP
+        for left, title in ((_MARGIN, "as it is"), (second, "as the batches may show it")):
+            marks.append(Text(left, 16, title, styles.LABEL, theme.text_secondary))
+        corners = [(_MARGIN, _SHEET_HEAD + n * (side + _LINES)) for n in range(len(samples))]
+    else:
+        columns, rows, side = _grid_shape(width, height)
+        second = 0
+        places = [divmod(number, columns) for number in range(columns * rows)]
+        across, down = side + _GAP, side + _LINES
+        corners = [(_MARGIN + column * across, _MARGIN + row * down) for row, column in places]
+    for sample, (x, y) in zip(samples, corners, strict=False):
+        lefts = (x, *(second + place * (side + _GAP) for place in range(versions)))
+        drawn: list[Mark] = [
+            Group(photograph(displayable(picture, preprocessing), side, theme), left, y)
+            for picture, left in zip(sample.pictures, lefts, strict=False)
+        ]
+        marks += (drawn[0], *_words(sample, (x, y + side, side), theme), *drawn[1:])
+    return Scene(width, height, theme.stage, tuple(marks), "Samples")
 
 
 def _grid_shape(width: float, height: float) -> tuple[int, int, int]:
@@ -467,41 +458,11 @@ def _grid_shape(width: float, height: float) -> tuple[int, int, int]:
     return max(shapes)[1:]
 
 
-def _rows(
-    samples: tuple[SampleViews, ...],
-    versions: int,
-    preprocessing: Preprocessing,
-    size: tuple[float, float],
-    theme: Theme,
-) -> list[Mark]:
-    side = _row_side(len(samples), versions, size)
-    first = _MARGIN + side + _ARROW_ROOM + _GAP
-    marks: list[Mark] = [
-        _title(_MARGIN, "as it is", theme),
-        _title(first, "as the batches may show it", theme),
-    ]
-    for number, sample in enumerate(samples):
-        y = _SHEET_HEAD + number * (side + _LINES)
-        marks += _picture(sample.pictures[0], preprocessing, (_MARGIN, y, side), theme)
-        marks += _words(sample, (_MARGIN, y + side, side), theme)
-        for place, picture in enumerate(sample.pictures[1:]):
-            x = first + place * (side + _GAP)
-            marks += _picture(picture, preprocessing, (x, y, side), theme)
-    return marks
-
-
 def _row_side(samples: int, versions: int, size: tuple[float, float]) -> int:
     """A picture's side where each sample has a row of versions."""
     across = size[0] - 2 * _MARGIN - _ARROW_ROOM - versions * _GAP
     down = (size[1] - _MARGIN - _SHEET_HEAD) / samples - _LINES
     return int(max(24.0, min(across / (versions + 1), down)))
-
-
-def _picture(
-    picture: Array, preprocessing: Preprocessing, place: tuple[float, float, int], theme: Theme
-) -> list[Mark]:
-    x, y, side = place
-    return [Group(photograph(displayable(picture, preprocessing), side, theme), x, y)]
 
 
 def _words(sample: SampleViews, place: tuple[float, float, int], theme: Theme) -> list[Mark]:
@@ -516,7 +477,3 @@ def _words(sample: SampleViews, place: tuple[float, float, int], theme: Theme) -
         Text(x + side / 2, y + 13, label, styles.LABEL_MEDIUM, theme.text, Anchor.MIDDLE),
         Text(x + side / 2, y + 25, name, styles.NOTE, theme.text_tertiary, Anchor.MIDDLE),
     ]
-
-
-def _title(x: float, text: str, theme: Theme) -> Text:
-    return Text(x, 16, text, styles.LABEL, theme.text_secondary)

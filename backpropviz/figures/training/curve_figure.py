@@ -346,7 +346,7 @@ def _chart_marks(
     box = plane_box(body, beside)
     plane = plane_of(kind, box, reach, heights(kind, drawn, reach, is_log=is_log), is_log=is_log)
     yield from under_marks(plane, kind, marks_of(runs), theme)
-    yield from _curves(plane, drawn, reach, is_log=is_log, theme=theme)
+    yield from _curves(plane, drawn, reach, theme)
     yield from over_marks(plane, drawn, beside, theme)
 
 
@@ -366,14 +366,9 @@ def marks_of(runs: Sequence[RunCurves]) -> tuple[CurveMark, ...]:
 
 
 def _curves(
-    plane: Chart,
-    drawn: Sequence[Drawn],
-    reach: tuple[float, float],
-    *,
-    is_log: bool,
-    theme: Theme,
+    plane: Chart, drawn: Sequence[Drawn], reach: tuple[float, float], theme: Theme
 ) -> Iterator[Mark]:
-    width = plane.box.width
+    width, is_log = plane.box.width, plane.y.is_log
     for one in drawn:
         if one.has_raw:
             x, y = points_of(one, one.series.values, width, reach, is_log=is_log)
@@ -515,17 +510,11 @@ def spoken(readings: Sequence[CurveReading], iteration: float) -> str:
     return f"Update {round(iteration):,}: {parts}." if parts else f"Update {round(iteration):,}."
 
 
-@frozen(eq=False)
-class _Kept:
-    series: Series
-    smoothed: Smoothed
-
-
 class CurveCache:
     """Keeps the last line of every curve of every chart."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[ChartKind, str], _Kept] = {}
+        self._kept: dict[tuple[ChartKind, str], tuple[Series, Smoothed]] = {}
 
     def drawn(
         self, kind: ChartKind, series: Sequence[Series], smoothing: Smoothing
@@ -538,10 +527,10 @@ class CurveCache:
         key = kind, series.key
         kept = self._kept.get(key)
         before = Smoothed(smoothing)
-        if kept is not None and kept.smoothed.smoothing == smoothing and _grew(kept.series, series):
-            before = kept.smoothed
+        if kept is not None and kept[1].smoothing == smoothing and _grew(kept[0], series):
+            before = kept[1]
         found = before.extended(series.values)
-        self._kept[key] = _Kept(series, found)
+        self._kept[key] = series, found
         return Drawn(series, found.values)
 
 

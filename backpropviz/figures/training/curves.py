@@ -43,7 +43,7 @@ class ChartKind(Enum):
     @property
     def promise(self) -> str:
         """What an empty chart says."""
-        return _TITLES[self][2]
+        return f"{_TITLES[self][2]} will be drawn here."
 
     @property
     def begins_log(self) -> bool:
@@ -57,38 +57,18 @@ class ChartKind(Enum):
 
 
 _TITLES: Final[Mapping[ChartKind, tuple[str, str, str]]] = {
-    ChartKind.LOSS: (
-        "Loss",
-        "of each batch",
-        "The loss of every update will be drawn here.",
-    ),
-    ChartKind.ACCURACY: (
-        "Accuracy",
-        "share of right answers",
-        "The share of right answers will be drawn here.",
-    ),
-    ChartKind.RATIO: (
-        "Update / weight",
-        "per layer",
-        "How far each update moves each layer will be drawn here.",
-    ),
-    ChartKind.GRADIENT: (
-        "Gradient norm",
-        "per layer",
-        "The size of each layer's gradient will be drawn here.",
-    ),
+    ChartKind.LOSS: ("Loss", "of each batch", "The loss of every update"),
+    ChartKind.ACCURACY: ("Accuracy", "share of right answers", "The share of right answers"),
+    ChartKind.RATIO: ("Update / weight", "per layer", "How far each update moves each layer"),
+    ChartKind.GRADIENT: ("Gradient norm", "per layer", "The size of each layer's gradient"),
     ChartKind.LEARNING_RATE: (
         "Learning rate",
         "of each update",
-        "The learning rate of every update will be drawn here.",
+        "The learning rate of every update",
     ),
 }
-FOUR_CHARTS: Final = (
-    ChartKind.LOSS,
-    ChartKind.ACCURACY,
-    ChartKind.RATIO,
-    ChartKind.GRADIENT,
-)
+"""The heading, what is measured, and what an empty chart promises to draw."""
+FOUR_CHARTS: Final = (ChartKind.LOSS, ChartKind.ACCURACY, ChartKind.RATIO, ChartKind.GRADIENT)
 
 
 @frozen

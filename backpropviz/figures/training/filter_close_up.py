@@ -10,7 +10,7 @@ import numpy as np
 
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.figures.thumbnails import reduced
-from backpropviz.figures.training.filter_tiles import TileLook
+from backpropviz.figures.training.filter_tiles import TileLook, zero_marks
 from backpropviz.figures.training.filter_values import (
     FilterPlane,
     Limits,
@@ -315,21 +315,11 @@ def _plane(
     if row.hatches_zero and not values.any():
         key = row.key(address)
         yield Rect(*frame, theme.stage, stroke, 0.0, Hatch.PADDING, theme.border_strong, key)
-        yield from _zero(x + width / 2, y + height / 2, (width, height), theme)
+        yield from zero_marks(x + width / 2, y + height / 2, (width, height), theme)
     elif shape.is_reduced:
         yield Rect(*frame, stroke=stroke, key=row.key(address))
     else:
         yield Rect(*frame, stroke=stroke)
-
-
-def _zero(x: float, y: float, room: tuple[int, int], theme: Theme) -> Iterator[Mark]:
-    font = styles.NUMBER_SMALL
-    patch = text_width("0", font) + 6
-    if min(room) >= 12 and room[0] > patch:
-        height = min(16, room[1] - 2)
-        yield Rect(round(x - patch / 2), round(y - height / 2), patch, height, fill=theme.stage)
-        baseline = centered_baseline(y, font)
-        yield Text(x, baseline, "0", font, theme.text_secondary, Anchor.MIDDLE)
 
 
 def _bias_column(

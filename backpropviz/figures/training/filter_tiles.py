@@ -185,20 +185,9 @@ def band_marks(band: TileBand, x: int, y: int, look: TileLook) -> Iterator[Mark]
     field, empty = mosaic(planes, tiles)
     width = field.shape[1] * tiles.cell
     limit = look.limits.get((band.row.scale, band.weight), 0.0)
-    yield _pixels(x, y, width, tiles.height_px, (field, empty), limit, look)
+    yield _pixels((x, y, width, tiles.height_px), (field, empty), limit, look)
     yield from _frames(band, planes, x, y, look)
     yield from _bias_marks(band, x, y + tiles.height_px + _STRIP_GAP, width, look)
-
-
-def _bias_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> Iterator[Mark]:
-    """The limits of the biases' own scale, left of them."""
-    texts = bias_texts(band, look)
-    if not texts:
-        return
-    text = elide(texts[0], styles.NOTE, width)
-    middle = y + band.tiles.height_px / 2 + _LINE / 2
-    baseline = centered_baseline(middle, styles.NOTE)
-    yield Text(x, baseline, text, styles.NOTE, look.theme.text_tertiary)
 
 
 def bias_texts(band: TileBand, look: TileLook) -> tuple[str, ...]:
@@ -237,7 +226,11 @@ def row_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> I
     has_bias = band.bias is not None and band.bias in band.row.arrays
     middle = y + band.tiles.height_px / 2 - (_LINE / 2 if has_bias else 0)
     yield label_mark(band.row.title, x, middle, width, look.theme)
-    yield from _bias_label(band, x, y, width, look)
+    texts = bias_texts(band, look)
+    if texts:
+        text, font = elide(texts[0], styles.NOTE, width), styles.NOTE
+        baseline = centered_baseline(y + band.tiles.height_px / 2 + _LINE / 2, font)
+        yield Text(x, baseline, text, font, look.theme.text_tertiary)
 
 
 def label_mark(text: str, x: int, y: float, width: float, theme: Theme) -> Text:
@@ -247,18 +240,10 @@ def label_mark(text: str, x: int, y: float, width: float, theme: Theme) -> Text:
 
 
 def _pixels(
-    x: int,
-    y: int,
-    width: int,
-    height: int,
-    cells: tuple[Array, Array],
-    limit: float,
-    look: TileLook,
+    box: tuple[int, int, int, int], cells: tuple[Array, Array], limit: float, look: TileLook
 ) -> Pixels:
-    return Pixels(
-        *(x, y, width, height, cells[0], look.colormap, (-limit, limit)),
-        *(cells[1], look.theme.stage),
-    )
+    values, empty = cells
+    return Pixels(*box, values, look.colormap, (-limit, limit), empty, look.theme.stage)
 
 
 def _frames(band: TileBand, planes: Array, x: int, y: int, look: TileLook) -> Iterator[Mark]:
@@ -308,11 +293,20 @@ def _hatched(box: tuple[float, float, float, float], key: str, theme: Theme) -> 
     stroke = Stroke(theme.border_strong)
     yield Rect(*box, theme.stage, stroke, 0.0, Hatch.PADDING, theme.border_strong, key)
     if min(width, height) >= 22:
-        middle, font = (x + width / 2, y + height / 2), styles.NUMBER_SMALL
-        patch = text_width("0", font) + 6
-        yield Rect(round(middle[0] - patch / 2), round(middle[1]) - 8, patch, 16, fill=theme.stage)
-        baseline = centered_baseline(middle[1], font)
-        yield Text(middle[0], baseline, "0", font, theme.text_secondary, Anchor.MIDDLE, key)
+        yield from zero_marks(x + width / 2, y + height / 2, (width, height), theme, key)
+
+
+def zero_marks(
+    x: float, y: float, room: tuple[float, float], theme: Theme, key: str = ""
+) -> Iterator[Mark]:
+    """A 0 on a patch that covers the hatching, where it has room."""
+    font = styles.NUMBER_SMALL
+    patch = text_width("0", font) + 6
+    if min(room) >= 12 and room[0] > patch:
+        height = min(16, room[1] - 2)
+        yield Rect(round(x - patch / 2), round(y - height / 2), patch, height, fill=theme.stage)
+        baseline = centered_baseline(y, font)
+        yield Text(x, baseline, "0", font, theme.text_secondary, Anchor.MIDDLE, key)
 
 
 def _bias_marks(band: TileBand, x: int, y: int, width: int, look: TileLook) -> Iterator[Mark]:
@@ -320,7 +314,7 @@ def _bias_marks(band: TileBand, x: int, y: int, width: int, look: TileLook) -> I
         return
     values = band.row.arrays[band.bias][band.first : band.stop]
     limit = look.limits.get((band.row.scale, band.bias), 0.0)
-    yield _pixels(x, y, width, _STRIP, strip(values, band.tiles), limit, look)
+    yield _pixels((x, y, width, _STRIP), strip(values, band.tiles), limit, look)
     span = range(band.first, band.stop)
     yield from _bias_areas(band.row.key(band.bias), band.tiles, span, (x, y))
 

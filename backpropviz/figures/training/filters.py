@@ -256,12 +256,7 @@ def _matrix_words(sheet: Sheet, shape: Shape, bias: Address | None) -> str:
 
 
 def _matrices(
-    sheet: Sheet,
-    weight: Address,
-    bias: Address | None,
-    shape: Shape,
-    y: int,
-    marks: list[Mark],
+    sheet: Sheet, weight: Address, bias: Address | None, shape: Shape, y: int, marks: list[Mark]
 ) -> int:
     laid = matrix(shape, len(sheet.rows), sheet.width - 1, with_bias=bias is not None)
     for number, row in enumerate(sheet.rows):
@@ -311,14 +306,22 @@ def filters_of_rows(
     network: Network, shown: ShownRows, width: float, theme: Theme, options: FilterOptions
 ) -> Scene:
     """`filters` of what was subtracted and measured before, such as at another width."""
-    return _page(network, shown, width, theme, options)
+    sheet = _sheet(network, shown, max(240, int(width)), theme, options)
+    marks: list[Mark] = []
+    y = 0
+    for node in network.nodes:
+        if options.layers is None or node.name in options.layers:
+            for weight, bias in _pairs(network.parameter_shapes(node)):
+                y = section(sheet, node.name, weight, bias, y, marks) + SECTION_GAP
+    foot, bottom = foot_marks(_remarks(sheet, options), sheet.width, y, theme)
+    return Scene(width, bottom, theme.stage, (*marks, *foot), "filters")
 
 
 def difference(
     network: Network, rows: tuple[TileRow, ...], width: float, theme: Theme, options: FilterOptions
 ) -> Scene:
     """Two states and what they differ by, as `difference_rows` pairs them up."""
-    return _page(network, ShownRows(rows, limits_of(rows)), width, theme, options)
+    return filters_of_rows(network, ShownRows(rows, limits_of(rows)), width, theme, options)
 
 
 def lower_edges(scene: Scene) -> tuple[float, ...]:
@@ -352,20 +355,6 @@ def _reads_image(network: Network, name: str) -> bool:
         if network.parameter_shapes(node):
             return False
     return True
-
-
-def _page(
-    network: Network, shown: ShownRows, width: float, theme: Theme, options: FilterOptions
-) -> Scene:
-    sheet = _sheet(network, shown, max(240, int(width)), theme, options)
-    marks: list[Mark] = []
-    y = 0
-    for node in network.nodes:
-        if options.layers is None or node.name in options.layers:
-            for weight, bias in _pairs(network.parameter_shapes(node)):
-                y = section(sheet, node.name, weight, bias, y, marks) + SECTION_GAP
-    foot, bottom = foot_marks(_remarks(sheet, options), sheet.width, y, theme)
-    return Scene(width, bottom, theme.stage, (*marks, *foot), "filters")
 
 
 def _sheet(

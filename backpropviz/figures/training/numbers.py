@@ -266,10 +266,7 @@ def line_width(legends: Sequence[Legend], fitted: Slots) -> float:
 
 
 def legend_line(
-    legends: Sequence[Legend],
-    fitted: Slots,
-    place: tuple[float, float],
-    look: tuple[Theme, str],
+    legends: Sequence[Legend], fitted: Slots, place: tuple[float, float], look: tuple[Theme, str]
 ) -> Iterator[Mark]:
     """Legends beside each other, from a place (left, middle), with a theme and a color map."""
     (x, middle), (theme, colormap) = place, look
