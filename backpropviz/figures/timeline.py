@@ -9,8 +9,9 @@ from typing import Final
 
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.contraction import split
-from backpropviz.engine.nest import Coordinates, Loops, Nest, NestRule
+from backpropviz.engine.nest import Coordinates, Loops, NestRule
 from backpropviz.engine.tape import Phase
+from backpropviz.figures.numbers import counted
 from backpropviz.figures.symbols import phase_colors
 from backpropviz.figures.track import (
     MARGIN,
@@ -348,22 +349,20 @@ def _term_name(lens: Lens, cell: int) -> str:
     return f"term {cell % lens.per_group + 1} of {lens.per_group}"
 
 
-def caption(name: str, layer: str, nest: Nest, lens: Lens, *, by_source: bool) -> str:
+def caption(view: View, spread: Lens) -> str:
     """`∂L/∂W of conv1: 4 elements of 4 terms`."""
-    head = f"{name} of {layer}" if layer else name
+    operation, loops = view.timeline.operations[spread.operation], spread.loops
+    nest, name = operation.nest, view.notation.short(operation.nest.target)
+    has_layer = operation.layer and operation.phase is not Phase.LOSS
+    head = f"{name} of {operation.layer}" if has_layer else name
     if nest.rule is NestRule.COPY:
         return f"{head}: one copy of {prod(nest.shape):,} values"
-    loops = lens.loops
-    sizes, outer = loops.sizes, loops.channel_axes + loops.element_axes
-    noun = loops.label if by_source else "element"
-    elements = _counted(prod(sizes[:outer]), noun)
+    outer = loops.channel_axes + loops.element_axes
+    noun = loops.label if view.timeline.orders[spread.operation] > 0 else "element"
+    elements = counted(prod(loops.sizes[:outer]), noun)
     if nest.rule is NestRule.FUNCTION or not loops.term_axes:
         return f"{head}: {elements}"
-    return f"{head}: {elements} of {_counted(prod(sizes[outer:]), 'term')}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{head}: {elements} of {counted(prod(loops.sizes[outer:]), 'term')}"
 
 
 _BOUNDARY: Final = (TRACK[0] + TRACK[1] + LENS_TOP) / 2
@@ -443,17 +442,8 @@ def _foot(
     if has_names_below(spread):
         return
     right = width - MARGIN
-    explained = legend(marked, right, BELOW, theme)
-    left = min((mark.left for mark in explained), default=right)
-    yield from (mark for entry in explained for mark in entry.marks)
+    explained, left = legend(marked, right, BELOW, theme)
+    yield from explained
     font = styles.LABEL
-    text = elide(_caption(view, spread), font, left - 16 - MARGIN)
+    text = elide(caption(view, spread), font, left - 16 - MARGIN)
     yield Text(MARGIN, centered_baseline(BELOW, font), text, font, theme.text_secondary)
-
-
-def _caption(view: View, spread: Lens) -> str:
-    operation = view.timeline.operations[spread.operation]
-    target = operation.nest.target
-    layer = "" if operation.phase is Phase.LOSS else operation.layer
-    by_source = view.timeline.orders[spread.operation] > 0
-    return caption(view.notation.short(target), layer, operation.nest, spread, by_source=by_source)

@@ -332,14 +332,6 @@ class TimelineSign:
     found: Breakpoint | None = None
 
 
-@frozen
-class LegendEntry:
-    """A sign with its word, and where they begin."""
-
-    left: float
-    marks: tuple[Mark, ...]
-
-
 def signs(view: View, bookmarks: tuple[int, ...]) -> tuple[TimelineSign, ...]:
     """Bookmarks, then breakpoints, each where it stops."""
     breakpoints = (
@@ -393,24 +385,20 @@ def sign_marks(marked: tuple[TimelineSign, ...], ruler: Ruler, theme: Theme) -> 
 
 def legend(
     marked: tuple[TimelineSign, ...], right: float, middle: float, theme: Theme
-) -> tuple[LegendEntry, ...]:
-    """What the signs in sight mean, from the right."""
-    entries: list[LegendEntry] = []
-    if any(sign.found is None for sign in marked):
-        entries.append(_entry("bookmark", right, middle, theme))
-    if any(sign.found is not None for sign in marked):
-        edge = entries[-1].left - 16 if entries else right
-        entries.append(_entry("breakpoint", edge, middle, theme))
-    return tuple(entries)
-
-
-def _entry(word: str, right: float, middle: float, theme: Theme) -> LegendEntry:
-    font = styles.LABEL
-    text = Text(
-        *(right, centered_baseline(middle, font), word, font, theme.text_secondary), Anchor.END
-    )
-    x = right - text_width(word, font) - 10
-    sign: tuple[Mark, ...] = (bookmark_mark(x, middle - 5, theme),)
-    if word == "breakpoint":
-        sign = breakpoint_mark(x, middle, theme, enabled=True, conditional=False)
-    return LegendEntry(x - 6, (*sign, text))
+) -> tuple[list[Mark], float]:
+    """What the signs in sight mean, from the right, and where that begins."""
+    marks: list[Mark] = []
+    left, font = right, styles.LABEL
+    for word, is_bookmark in (("bookmark", True), ("breakpoint", False)):
+        if not any((sign.found is None) == is_bookmark for sign in marked):
+            continue
+        end = left - 16 if marks else right
+        x = end - text_width(word, font) - 10
+        if is_bookmark:
+            marks.append(bookmark_mark(x, middle - 5, theme))
+        else:
+            marks.extend(breakpoint_mark(x, middle, theme, enabled=True, conditional=False))
+        y = centered_baseline(middle, font)
+        marks.append(Text(end, y, word, font, theme.text_secondary, Anchor.END))
+        left = x - 6
+    return marks, left

@@ -331,14 +331,8 @@ class View:
             return ExplainedStep(None, focus.operation, self.depth, self.tape, self.model)
         address = focus.nest.target.at(focus.target)
         derivation = derive(self.tape, focus.nest, address)
-        return ExplainedStep(
-            derivation,
-            focus.operation,
-            self.depth,
-            self.tape,
-            self.model,
-            self._term_progress(derivation),
-        )
+        ran = self._term_progress(derivation)
+        return ExplainedStep(derivation, focus.operation, self.depth, self.tape, self.model, ran)
 
     def _term_progress(self, derivation: Derivation) -> TermProgress:
         """Which terms have run, and which is the current one at term depth."""

@@ -82,44 +82,22 @@ class AddressChip:
         return text_width(self.number, _NUMBER) + gap if self.number else 0.0
 
 
-def chip_lines(
-    chips: Sequence[AddressChip], x: float, width: float, theme: Theme
-) -> tuple[Mark, ...]:
-    """Chips from left to right, on as many lines as they need."""
-    return tuple(mark for line in _placed(chips, x, width, theme) for mark in line)
-
-
-def lines_needed(chips: Sequence[AddressChip], width: float) -> int:
-    """How many lines the chips take."""
-    return max((line for _, line, _ in _places(chips, width)), default=0) + 1
-
-
-def _places(chips: Iterable[AddressChip], width: float) -> Iterator[tuple[AddressChip, int, float]]:
-    """Each chip with its line and where on it its sign begins."""
-    line, x = 0, 0.0
+def chip_lines(chips: Iterable[AddressChip], x: float, width: float, theme: Theme) -> PanelPart:
+    """Chips from left to right behind their signs, on as many lines as they need."""
+    marks: list[Mark] = []
+    line, start = 0, 0.0
     for chip in chips:
-        sign = _sign_width(chip)
-        if x > 0 and x + sign + chip.width > width:
-            line, x = line + 1, 0.0
-        yield chip, line, x
-        x += sign + min(chip.width, width - sign) + _CHIP_GAP
-
-
-def _sign_width(chip: AddressChip) -> float:
-    return text_width(chip.sign, _NUMBER) + 7.0 if chip.sign else 0.0
-
-
-def _placed(
-    chips: Sequence[AddressChip], x: float, width: float, theme: Theme
-) -> Iterator[tuple[Mark, ...]]:
-    for chip, line, start in _places(chips, width):
+        sign = text_width(chip.sign, _NUMBER) + 7.0 if chip.sign else 0.0
+        if start > 0 and start + sign + chip.width > width:
+            line, start = line + 1, 0.0
         middle = line * LINE_HEIGHT + LINE_HEIGHT / 2
-        sign = _sign_width(chip)
         if chip.sign:
-            baseline = centered_baseline(middle, _NUMBER)
-            yield (Text(x + start, baseline, chip.sign, _NUMBER, theme.text_secondary),)
+            y, ink = centered_baseline(middle, _NUMBER), theme.text_secondary
+            marks.append(Text(x + start, y, chip.sign, _NUMBER, ink))
         room = min(chip.width, width - start - sign)
-        yield _chip(chip, x + start + sign, middle, room, theme)
+        marks.extend(_chip(chip, x + start + sign, middle, room, theme))
+        start += sign + min(chip.width, width - sign) + _CHIP_GAP
+    return PanelPart(tuple(marks), (line + 1) * LINE_HEIGHT)
 
 
 def _chip(
@@ -274,16 +252,6 @@ _Onward: TypeAlias = tuple[Contribution, AncestryStop] | None
 """The contribution that a path goes on with, and the stop that it leads to."""
 
 
-@frozen
-class _Weight:
-    """A term as text, its share in words and as a number, and the color of its bar."""
-
-    text: str
-    share_words: str
-    share: float
-    ink: Color
-
-
 def ancestry_figure(view: View, shown: Route, width: float, theme: Theme) -> Scene:
     """A route from the value asked for to what was given; as high as it needs to be."""
     inner = width - 2 * _PADDING
@@ -311,7 +279,9 @@ def _stop(
     stop = found.stop
     room = width - _TEXT_X - _PADDING
     marks: list[Mark] = [*_head(stop, room, theme)]
-    words = elide(_described(found), styles.LABEL, room)
+    phase = "" if stop.phase is None else stop.phase.value
+    made = (place_name(stop.address), phase, stop_words(found))
+    words = elide(" · ".join(word for word in made if word), styles.LABEL, room)
     y = baseline(_HEAD, _WORDS, styles.LABEL)
     marks.append(Text(_TEXT_X, y, words, styles.LABEL, theme.text_secondary))
     terms = stacked(_terms(view, found, following, room, theme))
@@ -322,16 +292,8 @@ def _stop(
     return PanelPart((*line, *picture, *marks), height)
 
 
-def _described(found: Parentage) -> str:
-    phase = "" if found.stop.phase is None else found.stop.phase.value
-    words = (place_name(found.stop.address), phase, stop_words(found))
-    return " · ".join(word for word in words if word)
-
-
 def _head(stop: AncestryStop, room: float, theme: Theme) -> Iterator[Mark]:
-    key = str(stop.address)
-    value = said(stop.value)
-    font = styles.NUMBER_SMALL_STRONG
+    key, value, font = str(stop.address), said(stop.value), styles.NUMBER_SMALL_STRONG
     color = stop_colors(stop, theme)[0]
     name = elide(key, styles.MONO_STRONG, room - text_width(value, font) - 12)
     y = baseline(0, _HEAD, styles.MONO_STRONG)
@@ -344,11 +306,10 @@ def _picture(view: View, stop: AncestryStop, theme: Theme) -> Iterator[Mark]:
     """The layer's thumbnail; where a pass begins or a loss ends, its own."""
     name = place_name(stop.address)
     known = name in {IMAGE_NAME, "loss"} or name in view.tape.network.by_name
-    color = stop_colors(stop, theme)[0]
+    edge = Stroke(stop_colors(stop, theme)[0], 2.0)
     yield Rect(_PADDING - 2, 0, _THUMBNAIL + 4, _THUMBNAIL + 4, fill=theme.panel)
     if known:
         yield Group(row_thumbnail(view, name, _THUMBNAIL, theme), dx=_PADDING, dy=2)
-    edge = Stroke(color, 2.0)
     yield Rect(_PADDING - 1, 1, _THUMBNAIL + 2, _THUMBNAIL + 2, stroke=edge, radius=3.0)
 
 
@@ -369,36 +330,29 @@ def _terms(
         lit = following[1].address if following is not None and is_on_path else None
         chips = tuple(_chips(view, part, lit, theme))
         if found.count == 1:
-            marks = chip_lines(chips, _TEXT_X, room, theme)
-            yield PanelPart(marks, lines_needed(chips, room) * LINE_HEIGHT)
+            yield chip_lines(chips, _TEXT_X, room, theme)
         else:
             ink = stop_colors(found.stop, theme)[0]
-            yield _term(_Weight(text, share_text(part, found), part.share, ink), chips, room, theme)
+            weight = _weight(text, share_text(part, found), part.share, ink, theme)
+            made_of = chip_lines(chips, _TEXT_X + _SHARE, room - _SHARE, theme)
+            yield PanelPart((*weight, *made_of.marks), made_of.height)
     if found.rest_count:
         yield _rest(found, room, theme)
 
 
-def _term(weight: _Weight, chips: Sequence[AddressChip], room: float, theme: Theme) -> PanelPart:
-    """A term and its share, then what it was made of."""
-    width = room - _SHARE
-    marks = (*_weight(weight, theme), *chip_lines(chips, _TEXT_X + _SHARE, width, theme))
-    return PanelPart(marks, lines_needed(chips, width) * LINE_HEIGHT)
-
-
-def _weight(weight: _Weight, theme: Theme) -> Iterator[Mark]:
+def _weight(text: str, words: str, share: float, ink: Color, theme: Theme) -> Iterator[Mark]:
     """The term above a small bar with its share beside it; of a candidate whether it won."""
-    if weight.share_words in {WINNER, LOSER}:
+    if words in {WINNER, LOSER}:
         y = baseline(0, LINE_HEIGHT, styles.ROW)
-        yield Text(_TEXT_X, y, weight.share_words, styles.ROW, theme.text_secondary)
+        yield Text(_TEXT_X, y, words, styles.ROW, theme.text_secondary)
         return
-    yield Text(_TEXT_X, 11, weight.text, styles.NUMBER_SMALL, theme.text)
+    yield Text(_TEXT_X, 11, text, styles.NUMBER_SMALL, theme.text)
     yield Rect(_TEXT_X, 18, _BAR, 4, fill=theme.hover, radius=2.0)
-    if weight.share > 0:
-        filled = max(2.0, _BAR * min(1.0, weight.share))
-        yield Rect(_TEXT_X, 18, filled, 4, fill=weight.ink, radius=2.0)
-    yield Text(
-        _TEXT_X + _BAR + 6, 23.5, weight.share_words, styles.CORNER_WORD_QUIET, theme.text_secondary
-    )
+    if share > 0:
+        filled = max(2.0, _BAR * min(1.0, share))
+        yield Rect(_TEXT_X, 18, filled, 4, fill=ink, radius=2.0)
+    font = styles.CORNER_WORD_QUIET
+    yield Text(_TEXT_X + _BAR + 6, 23.5, words, font, theme.text_secondary)
 
 
 def _chips(
@@ -438,9 +392,8 @@ def _rest(found: Parentage, room: float, theme: Theme) -> PanelPart:
     else:
         text = f"the rest: {counted(found.rest_count, 'term')} together"
         subtotal = said(found.rest_sum, signed=True)
-        share = percent(found.rest_share)
-        weight = _Weight(subtotal, share, found.rest_share, theme.text_tertiary)
-        marks = tuple(_weight(weight, theme))
+        share, ink = percent(found.rest_share), theme.text_tertiary
+        marks = tuple(_weight(subtotal, share, found.rest_share, ink, theme))
     shown = elide(text, styles.ROW, room - _SHARE)
     y = baseline(0, LINE_HEIGHT, styles.ROW)
     rest = Text(_TEXT_X + _SHARE, y, shown, styles.ROW, theme.text_secondary)
@@ -519,15 +472,12 @@ def _use(feed: Feed, use: Use, text: str, room: float, theme: Theme) -> PanelPar
     chip = AddressChip(key, said(use.value), color, key, is_lit=False)
     remark = _remark(feed, use, text)
     used = text_width(remark, styles.LABEL) + 10
-    marks: list[Mark] = []
-    lines = lines_needed([chip], room - used)
-    marks.extend(chip_lines([chip], _INDENT, room - used, theme))
+    found = chip_lines([chip], _INDENT, room - used, theme)
     x = _INDENT + min(chip.width, room - used) + 10
     y = baseline(0, LINE_HEIGHT, styles.LABEL)
     ink = theme.text_secondary if use.took_part else theme.text_tertiary
-    if remark:
-        marks.append(Text(x, y, remark, styles.LABEL, ink))
-    return PanelPart(tuple(marks), lines * LINE_HEIGHT)
+    words = (Text(x, y, remark, styles.LABEL, ink),) if remark else ()
+    return PanelPart((*found.marks, *words), found.height)
 
 
 def _remark(feed: Feed, use: Use, text: str) -> str:
