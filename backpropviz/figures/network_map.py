@@ -583,13 +583,13 @@ def _call_stack_row(
     yield Rect(0, top, width, ROW, fill=theme.here_tint if is_current else None, key=key)
     if is_current and not view.has_no_focus:
         yield from pointer_mark(middle, theme)
-    title = _call_stack_title(view, frame)
+    title, value = _told(view, frame)
     yield _text(_TITLE_X, middle, title, styles.ROW, theme.text_secondary)
     count = _count(view, frame)
     yield _text(width - _MARGIN, middle, count, styles.INDEX, theme.text_secondary, Anchor.END)
     font = styles.PANEL_TITLE if is_current else styles.ROW
     room = width - _MARGIN - text_width(count, styles.INDEX) - 8 - _VALUE_X
-    yield _text(_VALUE_X, middle, elide(_value(view, frame), font, room), font, theme.text)
+    yield _text(_VALUE_X, middle, elide(value, font, room), font, theme.text)
 
 
 def _text(
@@ -598,34 +598,23 @@ def _text(
     return Text(x, centered_baseline(middle, font), text, font, color, anchor)
 
 
-def _call_stack_title(view: View, frame: BlockFrame) -> str:
-    """The level's name; a tensor is called what it is."""
-    if frame.depth is not Depth.TENSOR:
-        return frame.depth.title.capitalize()
-    operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
-    if operation.phase is Phase.UPDATE:
-        return "Update"
-    target = operation.nest.target
-    if target.is_gradient:
-        return "Gradient"
-    return "Output" if target.quantity in {"output", "loss"} else "Tensor"
-
-
-def _value(view: View, frame: BlockFrame) -> str:
-    """Which block of the level it is."""
+def _told(view: View, frame: BlockFrame) -> tuple[str, str]:
+    """The level's name, a tensor's being what it is, and which block of the level it is."""
+    title = frame.depth.title.capitalize()
     if frame.depth is Depth.PASS:
-        return "finished" if view.is_done else "training step" if view.has_begun else "not begun"
-    if frame.depth is Depth.PHASE:
-        return frame.name.capitalize()
-    if frame.depth is Depth.LAYER:
-        return frame.name
-    if frame.depth is Depth.TENSOR:
-        operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
-        target = operation.nest.target
-        if target.is_gradient or operation.phase is Phase.UPDATE:
-            return view.notation.short(target)
-        return target.quantity
-    return _coordinates(view, frame)
+        stand = "finished" if view.is_done else "training step" if view.has_begun else "not begun"
+        return title, stand
+    if frame.depth <= Depth.LAYER:
+        return title, frame.name if frame.depth is Depth.LAYER else frame.name.capitalize()
+    if frame.depth is not Depth.TENSOR:
+        return title, _coordinates(view, frame)
+    operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
+    target = operation.nest.target
+    if operation.phase is Phase.UPDATE:
+        return "Update", view.notation.short(target)
+    if target.is_gradient:
+        return "Gradient", view.notation.short(target)
+    return "Output" if target.quantity in {"output", "loss"} else "Tensor", target.quantity
 
 
 def _coordinates(view: View, frame: BlockFrame) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -132,17 +133,24 @@ _NUMBERS: Final = styles.NUMBER_SMALL
 
 @frozen
 class _Column:
-    """A heading above texts; `is_right` puts them at the right edge."""
+    """A heading above texts, from `x` on; `is_right` puts them at the right edge."""
 
     title: str
     texts: tuple[str, ...]
     font: Font
     is_right: bool = True
+    x: float = 0.0
 
     @property
     def width(self) -> float:
         texts = max((text_width(text, self.font) for text in self.texts), default=0.0)
         return max(texts, text_width(self.title, styles.LABEL))
+
+    def cell(self, text: str, y: float, font: Font, ink: Color) -> Text:
+        """A text of the column on a baseline."""
+        if self.is_right:
+            return Text(self.x + self.width, y, text, font, ink, Anchor.END)
+        return Text(self.x, y, text, font, ink)
 
 
 def check_figure(report: Report, width: float, theme: Theme, shown: int = SHOWN) -> Scene:
@@ -214,18 +222,19 @@ def _counts(report: Report, width: float, theme: Theme) -> PanelPart:
 
 def _table(results: Sequence[Checked], width: float, theme: Theme) -> PanelPart:
     columns, name_width = _fitting(_columns(results), width)
-    edges = _edges(columns, name_width)
-    marks: list[Mark] = [*_headings(columns, edges, name_width, theme)]
+    font, ink = styles.LABEL, theme.text_secondary
+    y, text = baseline(0, _ROW, font), elide("value, the worst first", font, name_width)
+    marks: list[Mark] = [Text(_PADDING, y, text, font, ink)]
+    marks += (column.cell(column.title, y, font, ink) for column in columns)
     y = _ROW
     for number, result in enumerate(results):
-        marks.extend(_row(result, number, columns, edges, y, (name_width, width), theme))
+        marks.extend(_row(result, number, columns, y, (name_width, width), theme))
         y += _ROW
         if result.kinks:
             kink = result.kinks[0]
             others = result.kink_count - 1
             more = f", and {others:,} more" if others else ""
             text = f"within ±h {kink.address}: {kink_words(kink)}{more}{closer_text(result)}"
-            font = styles.LABEL
             shown = elide(text, font, width - 12)
             place = baseline(y - 4, _NOTE, font)
             marks.append(Text(_PADDING + 12, place, shown, font, theme.loss, key=str(kink.address)))
@@ -263,45 +272,25 @@ def _words(result: Checked) -> str:
     return "wrong" if result.outcome is Outcome.FAILS else result.band.words
 
 
-def _fitting(columns: tuple[_Column, ...], width: float) -> tuple[tuple[_Column, ...], float]:
+def _fitting(columns: tuple[_Column, ...], width: float) -> tuple[list[_Column], float]:
     """The columns that leave the address some room: the verdict first, then the error."""
     for kept in (columns, columns[2:], columns[3:]):
-        used = sum(column.width + _GAP for column in kept) + _SIGN
-        if width - used >= _LEAST_NAME:
-            return kept, width - used
-    return columns[3:], max(40.0, width - _SIGN - _GAP - columns[3].width)
-
-
-def _edges(columns: tuple[_Column, ...], name_width: float) -> tuple[float, ...]:
-    edges, x = [], _PADDING + name_width + _GAP
-    for column in columns:
-        x += _SIGN if not column.is_right else 0.0
-        edges.append(x)
+        name_width = width - sum(column.width + _GAP for column in kept) - _SIGN
+        if name_width >= _LEAST_NAME:
+            break
+    name_width = max(40.0, name_width)
+    placed, x = [], _PADDING + name_width + _GAP
+    for column in kept:
+        x += 0.0 if column.is_right else _SIGN
+        placed.append(replace(column, x=x))
         x += column.width + _GAP
-    return tuple(edges)
-
-
-def _headings(
-    columns: tuple[_Column, ...], edges: tuple[float, ...], name_width: float, theme: Theme
-) -> Iterator[Mark]:
-    font, ink = styles.LABEL, theme.text_secondary
-    y = baseline(0, _ROW, font)
-    yield Text(_PADDING, y, elide("value, the worst first", font, name_width), font, ink)
-    for column, edge in zip(columns, edges, strict=True):
-        yield _cell(column.title, column, edge, y, font, ink)
-
-
-def _cell(text: str, column: _Column, edge: float, y: float, font: Font, ink: Color) -> Text:
-    if column.is_right:
-        return Text(edge + column.width, y, text, font, ink, Anchor.END)
-    return Text(edge, y, text, font, ink)
+    return placed, name_width
 
 
 def _row(
     result: Checked,
     number: int,
-    columns: tuple[_Column, ...],
-    edges: tuple[float, ...],
+    columns: Sequence[_Column],
     top: float,
     widths: tuple[float, float],
     theme: Theme,
@@ -315,13 +304,12 @@ def _row(
     name = elide(key, styles.MONO, widths[0])
     y = baseline(top, _ROW, styles.MONO)
     yield Text(_PADDING, y, name, styles.MONO, theme.text, key=key)
-    for column, edge in zip(columns, edges, strict=True):
-        is_verdict = not column.is_right
-        if is_verdict:
-            yield from sign(result.outcome, edge - _SIGN / 2 - 2, top + _ROW / 2, ink)
-        color = ink if is_verdict else theme.text
-        line = baseline(top, _ROW, column.font)
-        yield _cell(column.texts[number], column, edge, line, column.font, color)
+    for column in columns:
+        if not column.is_right:
+            yield from sign(result.outcome, column.x - _SIGN / 2 - 2, top + _ROW / 2, ink)
+        color = theme.text if column.is_right else ink
+        y = baseline(top, _ROW, column.font)
+        yield column.cell(column.texts[number], y, column.font, color)
 
 
 TITLES: Final[Mapping[Convention, str]] = MappingProxyType(

@@ -92,7 +92,7 @@ def sweep_figure(
     marks = (
         *_sentence(lines, theme),
         *_axis_title(differences, top - _NOTE - 3, inner, theme),
-        *_bands(plane, theme),
+        *(level_band(plane, *_limits(band), band_colors(band, theme)[1]) for band in _SCALE),
         *grid_marks(plane, theme),
         *_band_words(plane, theme),
         *_course(differences, plane, theme),
@@ -107,15 +107,12 @@ def _told(differences: Sequence[Difference]) -> str:
         exponent = round(math.log10(found.h))
         is_power = math.isclose(found.h, 10.0**exponent)
         step = power_text(exponent) if is_power else small(found.h)
-        return f"The finite difference comes closest at h = {step}: {_off(found)}."
+        error = found.error or 0.0
+        off = f"relative error {small(error)}" if error else "not a digit is different"
+        return f"The finite difference comes closest at h = {step}: {off}."
     if any(difference.numeric is not None for difference in differences):
         return "Gradient and finite difference are both 0, whatever the step."
     return "No step of the sweep changes the value." if differences else "Nothing measured yet."
-
-
-def _off(found: Difference) -> str:
-    error = found.error or 0.0
-    return f"relative error {small(error)}" if error else "not a digit is different"
 
 
 def _sentence(lines: Sequence[str], theme: Theme) -> Iterator[Mark]:
@@ -138,11 +135,6 @@ def _limits(band: Band) -> tuple[float, float]:
     number = _SCALE.index(band)
     low = _SCALE[number - 1].largest_error if number else _LOWEST
     return low, min(_HIGHEST, band.largest_error)
-
-
-def _bands(plane: Chart, theme: Theme) -> Iterator[Mark]:
-    for band in _SCALE:
-        yield level_band(plane, *_limits(band), band_colors(band, theme)[1])
 
 
 def _band_words(plane: Chart, theme: Theme) -> Iterator[Mark]:
@@ -230,8 +222,9 @@ def cost_sentence(cost: NudgeCost) -> str:
     back = "one backward pass" if cost.batches == 1 else f"{cost.batches:,} backward passes"
     takes = "takes" if cost.batches == 1 else "take"
     seconds = cost.batches * cost.backward_s
+    what = "the one parameter" if cost.parameters == 1 else f"all {cost.parameters:,} parameters"
     return (
-        f"Nudging {_all(cost)} would take {passes}, about {duration_text(cost.nudging_s)}; "
+        f"Nudging {what} would take {passes}, about {duration_text(cost.nudging_s)}; "
         f"the {back} {takes} {duration_text(seconds)}."
     )
 
@@ -250,12 +243,6 @@ def cost_figure(cost: NudgeCost, width: float, theme: Theme) -> Scene:
     column = stacked(parts, _PADDING)
     height = column.height + _PADDING
     return Scene(width, height, theme.panel, column.marks, "cost of nudging")
-
-
-def _all(cost: NudgeCost) -> str:
-    if cost.parameters == 1:
-        return "the one parameter"
-    return f"all {cost.parameters:,} parameters"
 
 
 def _bars(cost: NudgeCost, theme: Theme) -> tuple[_Bar, ...]:

@@ -16,7 +16,6 @@ from typing import Final
 from backpropviz.engine.backprop import Forward
 from backpropviz.engine.kink import Crossing, Flip
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import BasePoint, Nudge, Slope, ValueRole, nudged_pass, place
 from backpropviz.engine.optimizer import optimizer_kinds
 from backpropviz.engine.value import Address
@@ -107,7 +106,9 @@ def course(
     for k in takewhile(lambda _: not stop(), range(-half, half + 1)):
         nudge, run = nudged_pass(point, address, reach * k / half)
         if last is not None:
-            kinks.extend(_kinks(point.network, (nudges[-1], last), (nudge, run)))
+            left, right = nudges[-1].delta, nudge.delta
+            found = kinks_between(point.network, last, last, run)
+            kinks += (Kink(crossing, _place(crossing, left, right)) for crossing in found)
         nudges.append(nudge)
         last = run
     is_parameter = place(point, address).role is ValueRole.PARAMETER
@@ -130,14 +131,6 @@ def first_named(kinks: Iterable[Crossing], most: int) -> tuple[tuple[Crossing, .
     """The first kinks, one an address, and how many others there are."""
     found = list({kink.address: kink for kink in kinks}.values())
     return tuple(found[:most]), max(0, len(found) - most)
-
-
-def _kinks(
-    network: Network, left: tuple[Nudge, Forward], right: tuple[Nudge, Forward]
-) -> Iterator[Kink]:
-    """Every corner between two neighboring passes, in forward order."""
-    for crossing in kinks_between(network, left[1], left[1], right[1]):
-        yield Kink(crossing, _place(crossing, left[0].delta, right[0].delta))
 
 
 def _short(value: float) -> str:
@@ -215,12 +208,8 @@ def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if not nudge.keeps_prediction:
         return f"{start} {effect}, {_contradiction(nudge)}."
     if nudge.slope is Slope.FLAT:
-        end = ": the gradient is 0"
-        return (
-            f"{start} {effect}{end}, so the update leaves it."
-            if is_parameter
-            else (f"{start} {effect}{end}.")
-        )
+        kept = ", so the update leaves it" if is_parameter else ""
+        return f"{start} {effect}: the gradient is 0{kept}."
     if not is_parameter:
         return f"{start} {effect}, as its gradient says."
     if nudge.follows_update:
@@ -232,7 +221,8 @@ def _effect(nudge: Nudge) -> str:
     if nudge.true_change == 0:
         return "leaves the loss as it is"
     verb = "raises" if nudge.true_change > 0 else "lowers"
-    return f"{verb} the loss by {_size_like_shown(nudge)}"
+    size = changes(nudge)[1].removeprefix("+").removeprefix(MINUS)
+    return f"{verb} the loss by {size}"
 
 
 def _contradiction(nudge: Nudge) -> str:
@@ -244,11 +234,6 @@ def _contradiction(nudge: Nudge) -> str:
 
 def _update(nudge: Nudge) -> str:
     return "raises" if nudge.slope.update > 0 else "lowers"
-
-
-def _size_like_shown(nudge: Nudge) -> str:
-    """With the decimals of the numbers in the picture."""
-    return changes(nudge)[1].removeprefix("+").removeprefix(MINUS)
 
 
 HANDLE: Final = "nudge:"

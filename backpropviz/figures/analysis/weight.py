@@ -291,7 +291,7 @@ def _dense_half(
     top = stacked([*_title(terms, box.width, theme, origin), space(10)])
     yield Group(top.marks, dx=box.x, dy=box.y)
     y = box.y + top.height
-    columns = _forward_columns(terms) if forward else _backward_columns(terms)
+    columns = _columns(terms, forward=forward)
     is_flat = box.height <= _DENSE_HEIGHT
     rows = min(1 if is_flat else _MOST_SAMPLES, len(columns[0][1]))
     for row in range(rows):
@@ -311,28 +311,23 @@ def _dense_half(
 _Column = tuple[str, list[tuple[float, Address | None]]]
 
 
-def _backward_columns(terms: WeightTerms) -> tuple[_Column, ...]:
-    """Input × upstream = product, a row a sample."""
+def _columns(terms: WeightTerms, *, forward: bool) -> tuple[_Column, ...]:
+    """Input × upstream = product, or input × weight = what it added; a row a sample."""
     found = list(terms.derivation.terms)
     upstream = [(term.operands[0].value, term.operands[0].address) for term in found]
     source = [(term.operands[1].value, term.operands[1].address) for term in found]
-    own: Address | None = terms.address.grad if len(found) == 1 else None
-    return (
-        ("one input", source),
-        ("from one output", upstream),
-        ("one product", [(term.value, own) for term in found]),
-    )
-
-
-def _forward_columns(terms: WeightTerms) -> tuple[_Column, ...]:
-    """Input × weight = what it added to its one output."""
-    found = list(terms.derivation.terms)
-    source = [(term.operands[1].value, term.operands[1].address) for term in found]
+    if not forward:
+        own = terms.address.grad if len(found) == 1 else None
+        products = [(term.value, own) for term in found]
+        return (
+            ("one input", source),
+            ("from one output", upstream),
+            ("one product", products),
+        )
     weight: list[tuple[float, Address | None]] = [(terms.value, terms.address)] * len(found)
-    outputs = [term.operands[0].address for term in found]
     added = [
         (value * terms.value, None if output is None else output.of(""))
-        for (value, _), output in zip(source, outputs, strict=True)
+        for (value, _), (_, output) in zip(source, upstream, strict=True)
     ]
     return (("one input", source), ("the weight", weight), ("to one output", added))
 
@@ -374,11 +369,8 @@ def _contrast(terms: WeightTerms, other: WeightTerms | None, *, forward: bool) -
     places = counted(terms.places, "place")
     if forward:
         outputs = counted(terms.places, "output")
-        lone = (
-            ""
-            if other is None or not terms.is_shared
-            else ("; the dense weight joins one input to one output")
-        )
+        is_alone = other is None or not terms.is_shared
+        lone = "" if is_alone else "; the dense weight joins one input to one output"
         return f"This one number took part in {outputs}{lone}."
     shared = (
         f"The filter value works at {places} of the image, so its gradient adds up "

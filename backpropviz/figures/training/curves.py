@@ -143,12 +143,12 @@ def series_of(runs: Sequence[RunCurves], kind: ChartKind, theme: Theme) -> tuple
         else:
             own = _of_run(run, kind, number, theme, several=several)
         prefix = f"{run.title} " if several else ""
-        found += [_named(series, prefix, number) for series in own if _has_values(series)]
+        found += [
+            replace(series, key=f"{number}:{series.key}", name=f"{prefix}{series.name}")
+            for series in own
+            if _has_values(series)
+        ]
     return tuple(found)
-
-
-def _named(series: Series, prefix: str, number: int) -> Series:
-    return replace(series, key=f"{number}:{series.key}", name=f"{prefix}{series.name}")
 
 
 def _has_values(series: Series) -> bool:
