@@ -55,6 +55,12 @@ def _alone(value: float, signed: bool) -> str:
     return with_sign(f"{mantissa}e{int(power)}", signed=signed)
 
 
+def plain_power(text: str) -> str:
+    """A number as Python writes it with a plain exponent: `-6.64e-06` → `-6.64e-6`."""
+    mantissa, _, power = text.partition("e")
+    return f"{mantissa}e{int(power)}" if power else mantissa
+
+
 def without_common_zeros(texts: Sequence[str]) -> list[str]:
     """`1.0000`, `0.9200` → `1.00`, `0.92`; the shown values stay what they are."""
     decimals = [text for text in texts if "." in text and "e" not in text]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ from backpropviz.scene.marks import (
 from backpropviz.scene.text import centered_baseline, fitted, shown, text_width
 from backpropviz.scene.theme import DARK, Theme
 
+Mask: TypeAlias = NDArray[np.bool_]
 PHOTO_SIDE: Final = 8
 """Pictures of at least this side look like photographs; of smaller ones the cells matter."""
 _SMALLEST_TILE: Final = 3
@@ -59,7 +60,7 @@ _NUMBER_FONTS: Final = (
 
 
 def thumbnail(
-    values: Array, size: int, theme: Theme, scale: Scale, computed: NDArray[np.bool_] | None = None
+    values: Array, size: int, theme: Theme, scale: Scale, computed: Mask | None = None
 ) -> tuple[Mark, ...]:
     """A sample's array in a square of `size` px at the origin.
 
@@ -159,12 +160,7 @@ def _row_length(length: int) -> int:
 
 
 def _cells(
-    plane: Array,
-    known: NDArray[np.bool_],
-    size: int,
-    cell: tuple[int, int],
-    theme: Theme,
-    scale: Scale,
+    plane: Array, known: Mask, size: int, cell: tuple[int, int], theme: Theme, scale: Scale
 ) -> tuple[Mark, ...]:
     """A small plane in cells of whole pixels (height, width), lines between them."""
     rows, columns = plane.shape
@@ -181,9 +177,7 @@ def _cells(
     return drawn, *(lines if min(cell) >= 8 else ()), _frame(x, y, width, height, theme)
 
 
-def _mosaic(
-    maps: Array, known: NDArray[np.bool_], size: int, theme: Theme, scale: Scale
-) -> tuple[Mark, ...]:
+def _mosaic(maps: Array, known: Mask, size: int, theme: Theme, scale: Scale) -> tuple[Mark, ...]:
     """As many maps as have room, row by row; a single one fills the square."""
     columns = min(math.ceil(math.sqrt(len(maps))), size // (_SMALLEST_TILE + 1)) or 1
     rows = min(math.ceil(len(maps) / columns), columns)
@@ -217,9 +211,7 @@ def _centered(size: int, count: int, slot: int, tile: int, gap: int) -> int:
     return (size - count * (slot + gap) + gap) // 2 + (slot - tile) // 2
 
 
-def reduced(
-    plane: Array, known: NDArray[np.bool_], rows: int, columns: int
-) -> tuple[Array, NDArray[np.bool_]]:
+def reduced(plane: Array, known: Mask, rows: int, columns: int) -> tuple[Array, Mask]:
     """The plane in so many pixels, each the value of largest magnitude in its part."""
     if not known.any():
         return np.zeros((rows, columns)), np.zeros((rows, columns), bool)
@@ -260,11 +252,7 @@ def _mean(values: Array, count: int, axis: int) -> Array:
 
 
 def _pixels(
-    box: tuple[int, int, int, int],
-    values: Array,
-    known: NDArray[np.bool_],
-    theme: Theme,
-    scale: Scale,
+    box: tuple[int, int, int, int], values: Array, known: Mask, theme: Theme, scale: Scale
 ) -> Pixels:
     missing = None if known.all() else ~known
     shown_values = values if missing is None else np.where(known, values, 0.0)

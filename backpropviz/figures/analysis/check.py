@@ -21,7 +21,7 @@ from backpropviz.engine.nudge import Band
 from backpropviz.engine.tape import ArrayChange, Comparison
 from backpropviz.figures.analysis.finite_difference import band_colors, small
 from backpropviz.figures.analysis.nudge import kink_words
-from backpropviz.figures.numbers import counted, group_texts, said
+from backpropviz.figures.numbers import counted, group_texts, plain_power, said
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.flow import PanelPart, baseline, paragraph, space, stacked
@@ -257,13 +257,8 @@ def pair_texts(result: Checked) -> tuple[str, str]:
     texts = [f"{value + 0.0:.9g}" for value in pair]
     if any("." in text for text in texts):
         texts = [f"{value:#.9g}" if value else "0" for value in pair]
-    analytic, numeric = (with_sign(_plain_power(text), signed=False) for text in texts)
+    analytic, numeric = (with_sign(plain_power(text), signed=False) for text in texts)
     return analytic, numeric
-
-
-def _plain_power(text: str) -> str:
-    mantissa, _, power = text.partition("e")
-    return f"{mantissa}e{int(power)}" if power else mantissa
 
 
 def _words(result: Checked) -> str:

@@ -31,7 +31,7 @@ from backpropviz.figures.analysis.chart import (
     padded,
 )
 from backpropviz.figures.explain.explanation import StepCounter, counter_row
-from backpropviz.figures.numbers import counted, group_texts, said
+from backpropviz.figures.numbers import counted, group_texts, plain_power, said
 from backpropviz.figures.symbols import PARAMETERS
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -135,8 +135,7 @@ def first_named(kinks: Iterable[Crossing], most: int) -> tuple[tuple[Crossing, .
 
 def _short(value: float) -> str:
     """Three digits, with a plain exponent: `−6.64e−6`."""
-    mantissa, _, power = f"{value + 0.0:.3g}".partition("e")
-    return with_sign(f"{mantissa}e{int(power)}" if power else mantissa, signed=False)
+    return with_sign(plain_power(f"{value + 0.0:.3g}"), signed=False)
 
 
 def _place(crossing: Crossing, left: float, right: float) -> float:

@@ -319,11 +319,7 @@ def _columns(terms: WeightTerms, *, forward: bool) -> tuple[_Column, ...]:
     if not forward:
         own = terms.address.grad if len(found) == 1 else None
         products = [(term.value, own) for term in found]
-        return (
-            ("one input", source),
-            ("from one output", upstream),
-            ("one product", products),
-        )
+        return (("one input", source), ("from one output", upstream), ("one product", products))
     weight: list[tuple[float, Address | None]] = [(terms.value, terms.address)] * len(found)
     added = [
         (value * terms.value, None if output is None else output.of(""))

@@ -26,6 +26,7 @@ from backpropviz.figures.training.curves import (
     RATIO_GUIDE,
     ChartKind,
     CurveMark,
+    Reach,
     RunCurves,
     Series,
     Smoothed,
@@ -107,7 +108,7 @@ def whole_reach(drawn: Sequence[Drawn]) -> tuple[float, float]:
 
 
 def heights(
-    kind: ChartKind, drawn: Sequence[Drawn], reach: tuple[float, float], *, is_log: bool
+    kind: ChartKind, drawn: Sequence[Drawn], reach: Reach, *, is_log: bool
 ) -> tuple[float, float]:
     """The values that the plane shows: all of the lines, and nearly all raw ones."""
     if kind.is_share and not is_log:
@@ -128,7 +129,7 @@ def heights(
     return (low if low == 0 else low - margin), high + margin
 
 
-def _seen(one: Drawn, reach: tuple[float, float], *, is_log: bool) -> Array:
+def _seen(one: Drawn, reach: Reach, *, is_log: bool) -> Array:
     """The values of a curve inside the reach that the plane must hold."""
     line = _usable(decimated(one.series.iterations, one.line, reach, _SAMPLE)[1], is_log=is_log)
     if not line.size:
@@ -163,12 +164,7 @@ def names_width(drawn: Sequence[Drawn], width: float) -> float:
 
 
 def plane_of(
-    kind: ChartKind,
-    box: Box,
-    reach: tuple[float, float],
-    levels: tuple[float, float],
-    *,
-    is_log: bool,
+    kind: ChartKind, box: Box, reach: Reach, levels: tuple[float, float], *, is_log: bool
 ) -> Chart:
     """The plane in a box, with ticks for its size."""
     x = ChartAxis(*reach, is_whole=True)
@@ -229,7 +225,7 @@ def _end(plane: Chart, one: Drawn) -> float:
 
 
 def points_of(
-    one: Drawn, values: Array, plane_width: float, reach: tuple[float, float], *, is_log: bool
+    one: Drawn, values: Array, plane_width: float, reach: Reach, *, is_log: bool
 ) -> tuple[Array, Array]:
     """Updates and heights to draw: decimated; on a logarithmic scale NaN where not positive."""
     x, y = decimated(one.series.iterations, values, reach, max(16, int(plane_width) // _PER_POINTS))
@@ -249,7 +245,7 @@ class CurveOptions:
     """How curves are shown; `reach` are the first and the last update, None for all."""
 
     smoothing: Smoothing = field(default_factory=Smoothing)
-    reach: tuple[float, float] | None = None
+    reach: Reach | None = None
     scales: Mapping[ChartKind, bool] = field(default_factory=dict)
 
     def is_log(self, kind: ChartKind) -> bool:
@@ -365,9 +361,7 @@ def marks_of(runs: Sequence[RunCurves]) -> tuple[CurveMark, ...]:
     return runs[0].marks if runs else ()
 
 
-def _curves(
-    plane: Chart, drawn: Sequence[Drawn], reach: tuple[float, float], theme: Theme
-) -> Iterator[Mark]:
+def _curves(plane: Chart, drawn: Sequence[Drawn], reach: Reach, theme: Theme) -> Iterator[Mark]:
     width, is_log = plane.box.width, plane.y.is_log
     for one in drawn:
         if one.has_raw:

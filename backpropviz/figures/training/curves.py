@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import SERIES, Theme
 
+Reach: TypeAlias = tuple[float, float]
+"""The first and the last update that are shown."""
 RATIO_GUIDE: Final = 1e-3
 TRAIN, VALID, RATE = "train", "valid", "rate"
 _DASHES: Final[tuple[tuple[float, ...], ...]] = ((), (6.0, 3.0), (2.0, 3.0), (8.0, 3.0, 2.0, 3.0))
@@ -233,9 +235,7 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else repr(float(value))
 
 
-def decimated(
-    iterations: Array, values: Array, reach: tuple[float, float], columns: int
-) -> tuple[Array, Array]:
+def decimated(iterations: Array, values: Array, reach: Reach, columns: int) -> tuple[Array, Array]:
     """The points between two updates, or two a column where there are more than that.
 
     `iterations` ascend. A point beyond each end is kept, so that lines leave the picture. A column
@@ -261,7 +261,7 @@ def decimated(
     return np.stack([x[starts], x[ends]], axis=1).ravel(), pairs.ravel()
 
 
-def rows_in(iterations: Array, reach: tuple[float, float]) -> tuple[int, int]:
+def rows_in(iterations: Array, reach: Reach) -> tuple[int, int]:
     """The first row inside an interval, and the one after the last."""
     # Whole numbers: for a fraction NumPy would turn the whole column into fractions first.
     first, last = math.ceil(reach[0]), math.floor(reach[1])

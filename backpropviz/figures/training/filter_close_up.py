@@ -8,15 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Address, Shape
 from backpropviz.figures.thumbnails import reduced
 from backpropviz.figures.training.filter_tiles import TileLook, zero_marks
-from backpropviz.figures.training.filter_values import (
-    FilterPlane,
-    Limits,
-    TileRow,
-    largest_magnitude,
-)
+from backpropviz.figures.training.filter_values import FilterPlane, TileRow, largest_magnitude
 from backpropviz.figures.training.numbers import GAP, ramp, short
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -36,15 +31,6 @@ _MOST_PLAIN: Final = 240
 """Pixels of a plane's side whose cells are too small for numbers."""
 
 
-@frozen(eq=False)
-class CloseUpLook:
-    """Colors, and the limits that the page's own tiles have."""
-
-    theme: Theme
-    colormap: str
-    limits: Limits
-
-
 @frozen
 class _Grid:
     """A cell's pixels, and how many planes stand beside each other."""
@@ -60,7 +46,7 @@ class _Grid:
 
 
 def filter_close_up(
-    rows: Sequence[TileRow], plane: FilterPlane, room: float, look: CloseUpLook
+    rows: Sequence[TileRow], plane: FilterPlane, room: float, look: TileLook
 ) -> Scene:
     """A plane in all rows that have it, in at most so much width; as wide as it needs.
 
@@ -109,7 +95,7 @@ def _title(plane: FilterPlane, width: float, theme: Theme) -> Iterator[Mark]:
 
 
 def _block(
-    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: CloseUpLook
+    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: TileLook
 ) -> Iterator[Mark]:
     x, y = place
     limit = look.limits.get((row.scale, plane.weight), 0.0)
@@ -129,7 +115,7 @@ def _block(
 
 
 def _caption(
-    title: str, limit: float, place: tuple[int, int, int], look: CloseUpLook
+    title: str, limit: float, place: tuple[int, int, int], look: TileLook
 ) -> Iterator[Mark]:
     """The row's title and, where it fits, the color scale."""
     x, y, width = place
@@ -146,7 +132,7 @@ def _caption(
 
 
 def _numbers(
-    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: CloseUpLook
+    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: TileLook
 ) -> Iterator[Mark]:
     (x, y), (width, height) = place, grid.cell
     limit = look.limits.get((row.scale, plane.weight), 0.0)
@@ -168,7 +154,7 @@ def _number(value: float, *, is_small: bool, signed: bool) -> str:
 
 
 def _bias(
-    row: TileRow, plane: FilterPlane, place: tuple[int, int], width: int, look: CloseUpLook
+    row: TileRow, plane: FilterPlane, place: tuple[int, int], width: int, look: TileLook
 ) -> Iterator[Mark]:
     """The bias of the same filter, which has no place among the weights."""
     bias = Address(plane.weight.layer, "bias")
@@ -260,11 +246,10 @@ def matrix_marks(
     if title:
         yield Text(x, baseline, title, styles.ROW, look.theme.text_secondary)
     y += TITLE_HEIGHT
-    array = row.arrays.get(weight)
-    if array is None:
+    if weight not in row.arrays:
         yield from _waiting(row, shape, (x, y), look.theme)
         return
-    yield from _plane(row, weight, array.reshape(shape.rows, shape.columns), shape, (x, y), look)
+    yield from _plane(row, weight, shape, (x, y), look)
     if bias is not None and bias in row.arrays:
         left = x + shape.width_px - _STRIP
         yield from _bias_column(row, bias, shape, (left, y), look)
@@ -292,14 +277,10 @@ def _waiting(row: TileRow, shape: Matrix, place: tuple[int, int], theme: Theme) 
 
 
 def _plane(
-    row: TileRow,
-    address: Address,
-    values: Array,
-    shape: Matrix,
-    place: tuple[int, int],
-    look: TileLook,
+    row: TileRow, address: Address, shape: Matrix, place: tuple[int, int], look: TileLook
 ) -> Iterator[Mark]:
     x, y = place
+    values = row.arrays[address].reshape(shape.rows, shape.columns)
     width, height = shape.drawn[1] * shape.cell, shape.height_px
     limit = look.limits.get((row.scale, address), 0.0)
     known = np.ones(values.shape, np.bool_) if shape.is_reduced else None

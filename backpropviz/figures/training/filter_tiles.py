@@ -150,7 +150,7 @@ class TileLook:
     theme: Theme
     colormap: str
     limits: Limits
-    inactive_after: int
+    inactive_after: int = 10
 
 
 @frozen(eq=False)
