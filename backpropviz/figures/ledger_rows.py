@@ -122,11 +122,13 @@ class _Rows:
         return ", ".join(axis.name for axis in axes if axis.size > 1)
 
     def rows(self) -> Iterator[LedgerRow]:
-        columns = (
-            group_texts([term.operands[k].value for term in self.terms], _DIGITS)
-            for k in range(len(self.operands))
-        )
-        texts = list(zip(*map(_aligned, columns), strict=True))
+        columns = []
+        for k in range(len(self.operands)):
+            column = group_texts([term.operands[k].value for term in self.terms], _DIGITS)
+            # Right-aligned in a font whose characters are equally wide.
+            width = max(map(len, column), default=0)
+            columns.append([text.rjust(width) for text in column])
+        texts = list(zip(*columns, strict=True))
         running = _Running(self.derivation.rule is NestRule.MAX)
         operand, initial = self.derivation.nest.by_target.initial, self.derivation.initial
         if operand is not None and initial is not None:
@@ -184,12 +186,6 @@ class _Rows:
             key = str(factor.address) if factor.address else ""
             text = factor.label.rjust(len(texts[k])) if "/" in factor.label else texts[k]
             yield LedgerPiece(text, role_of_operand(operand, factor), key)
-
-
-def _aligned(texts: list[str]) -> list[str]:
-    """Right-aligned in a font whose characters are equally wide."""
-    width = max(map(len, texts), default=0)
-    return [text.rjust(width) for text in texts]
 
 
 class _Running:
@@ -274,13 +270,9 @@ def _standing(derivation: Derivation, term: Term) -> str:
         return "the winner"
     if term.value != float(values[best]):
         return ""
-    return "a winner too" if _splits_ties(derivation) else "as large, but not first"
-
-
-def _splits_ties(derivation: Derivation) -> bool:
-    """Whether every cell that holds a window's largest value counts as its winner."""
-    tape, layer = derivation.tape, derivation.nest.target.layer
-    return isinstance(tape, Tape) and Address(layer, "tied") in tape
+    # Whether every cell that holds a window's largest value counts as its winner.
+    tape, tied = derivation.tape, Address(derivation.nest.target.layer, "tied")
+    return "a winner too" if isinstance(tape, Tape) and tied in tape else "as large, but not first"
 
 
 def _pooled(derivation: Derivation, upstream: Address) -> str | None:

@@ -224,8 +224,11 @@ def lens_marks(
 ) -> tuple[Mark, ...]:
     """The cells with what has run filled and the current block in the color of here."""
     color, tint = colors
-    start = stand.stop if not stand.is_inside else _current_start(lens, stand)
-    x_start = lens.ruler.x_of(start) if stand.is_inside else lens.ruler.x_after(stand.done)
+    x_start = lens.ruler.x_after(stand.done)
+    if stand.is_inside:
+        # A block smaller than a cell fills its cell from the start.
+        start = min(stand.start, lens.ruler.starts[lens.cell_at(stand.start)])
+        x_start = lens.ruler.x_of(start)
     x_stop = lens.ruler.x_after(stand.stop)
     left = lens.ruler.lefts[0]
     passed = stand.done > lens.ruler.starts[0]
@@ -235,11 +238,6 @@ def lens_marks(
     if stand.is_inside:
         marks.append(_clipped(_cells(lens, theme.here), x_start, x_stop))
     return (*marks, *_texts(lens, color, stand, theme))
-
-
-def _current_start(lens: Lens, stand: Stand) -> int:
-    """A block smaller than a cell fills its cell from the start."""
-    return min(stand.start, lens.ruler.starts[lens.cell_at(stand.start)])
 
 
 def _clipped(marks: tuple[Mark, ...], left: float, right: float) -> Group:

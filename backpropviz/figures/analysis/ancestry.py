@@ -470,7 +470,10 @@ def _use(feed: Feed, use: Use, text: str, room: float, theme: Theme) -> PanelPar
     key = str(use.target)
     color = role_color(role_of(use.target), theme)
     chip = AddressChip(key, said(use.value), color, key, is_lit=False)
-    remark = _remark(feed, use, text)
+    if feed.rule is NestRule.MAX:
+        remark = "won" if use.took_part else "lost"
+    else:
+        remark = f"{text} of it" if feed.rule is NestRule.SUM else ""
     used = text_width(remark, styles.LABEL) + 10
     found = chip_lines([chip], _INDENT, room - used, theme)
     x = _INDENT + min(chip.width, room - used) + 10
@@ -478,9 +481,3 @@ def _use(feed: Feed, use: Use, text: str, room: float, theme: Theme) -> PanelPar
     ink = theme.text_secondary if use.took_part else theme.text_tertiary
     words = (Text(x, y, remark, styles.LABEL, ink),) if remark else ()
     return PanelPart((*found.marks, *words), found.height)
-
-
-def _remark(feed: Feed, use: Use, text: str) -> str:
-    if feed.rule is NestRule.MAX:
-        return "won" if use.took_part else "lost"
-    return f"{text} of it" if feed.rule is NestRule.SUM else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.numbers import Scale, counted, group_texts, said
 from backpropviz.figures.stage.operation import placed_marks
 from backpropviz.figures.stage.panel import Outline, Panel
-from backpropviz.figures.stage.planes import Focus, Plane, Selection, plane
+from backpropviz.figures.stage.planes import Focus, Selection, plane
 from backpropviz.figures.stage.result import product_slot
 from backpropviz.figures.stage.slot_layout import place_slots
 from backpropviz.figures.stage.slots import MOST_TILES, Slot, operand_slots
@@ -146,20 +145,16 @@ class WeightTerms:
         limit = float(np.abs(parts).max()) or 1.0
         colors = self.view.scales.diverging or theme.diverging
         scale = Scale(colors, (-limit, limit), is_diverging=True)
+        selection: Selection = (None, None)
+        patterns = (f"{output}[{n},{filters},{{row}},{{column}}]" for n in range(MOST_TILES))
         panels = tuple(
-            Panel(_output_plane(output, (n, filters), parts[n]), scale, signed=True)
-            for n in islice(range(len(parts)), MOST_TILES)
+            Panel(plane(None, selection, values, pattern=pattern), scale, signed=True)
+            for values, pattern in zip(parts, patterns, strict=False)
         )
         count = f"{self.count:,} products"
         labels = tuple(str(n) for n in range(len(panels)))
         remark = "one is added to each output"
         return Slot(None, "what it did", count, remark, panels, labels, sign="=")
-
-
-def _output_plane(output: Address, first: tuple[int, int], values: Array) -> Plane:
-    selection: Selection = (None, None)
-    pattern = f"{output}[{first[0]},{first[1]},{{row}},{{column}}]"
-    return plane(None, selection, values, pattern=pattern)
 
 
 _MARGIN, _GAP = 24.0, 32.0

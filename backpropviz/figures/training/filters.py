@@ -84,7 +84,10 @@ class Heading:
 def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tuple[list[Mark], int]:
     """Name at the left, scales at the right or below; and where they end."""
     colors, middle = (look.theme, look.colormap), y + HEADING / 2 - 2
-    legends = [_legend(heading, scale, title, look.limits) for scale, title in heading.scales]
+    legends = [
+        Legend(title, limit_texts((scale, heading.weight), look.limits, heading.measured))
+        for scale, title in heading.scales
+    ]
     for is_brief in (False, True):
         left = _left_width(heading, is_brief=is_brief) + 16
         fitted = slots(legends, width - left) if legends else None
@@ -106,10 +109,6 @@ def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tup
         fitted = slots(line, width) or Slots(LEAST_RAMP, 0.0)
         marks.extend(legend_line(line, fitted, (0.0, y + HEADING / 2 - 2), colors))
     return marks, y + HEADING
-
-
-def _legend(heading: Heading, scale: str, title: str, limits: Limits) -> Legend:
-    return Legend(title, limit_texts((scale, heading.weight), limits, heading.measured))
 
 
 def _title_marks(

@@ -141,17 +141,14 @@ def _table_row(
     middle = y + _TABLE_ROW / 2
     yield Rect(0, y, width, _TABLE_ROW, key=f"layer:{row.name}")
     yield Rect(0, round(middle) - 5, 10, 10, fill=layer_color(place, theme), radius=2.0)
-    texts = [_number(row.ratio), _number(row.gradient_norm)]
+    numbers = (row.ratio, row.gradient_norm)
+    texts = ["not yet" if math.isnan(number) else scientific(number) for number in numbers]
     room = columns[0] - text_width(texts[0], styles.MONO) - 24
     yield _cell(row.name, 20, y, room, theme, is_head=False)
     for text, right in zip(texts, columns, strict=True):
         color = theme.text_tertiary if text == "not yet" else theme.text
         baseline = centered_baseline(middle, styles.MONO)
         yield Text(right, baseline, text, styles.MONO, color, Anchor.END)
-
-
-def _number(value: float) -> str:
-    return "not yet" if math.isnan(value) else scientific(value)
 
 
 def _cell(text: str, x: float, y: float, width: float, theme: Theme, *, is_head: bool) -> Text:
