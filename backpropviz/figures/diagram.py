@@ -12,7 +12,7 @@ from backpropviz.engine.kinds.kind import Family
 from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.value import Shape, shape_text
-from backpropviz.figures.network_map import layer_summary, loss_summary
+from backpropviz.figures.network_map import free_lane, layer_summary, loss_summary
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.marks import (
@@ -120,28 +120,16 @@ def _edges(
     lane_ends = [0] * LANES
     for source, target in wires:
         start, stop = boxes[source], boxes[target]
-        if following.get(source) == target or _is_straight(source, target, main, order):
+        is_beside = source not in main and target not in main
+        if following.get(source) == target or (is_beside and order[target] == order[source] + 1):
             x = stop.x + stop.width / 2
             yield Edge(source, target, ((x, start.bottom), (x, stop.y)), is_route=False)
         elif source in main and target in main:
-            lane = _free_lane(lane_ends, order[source], order[target])
+            lane = free_lane(lane_ends, order[source], order[target])
             x = first_lane + lane * LANE
             yield Edge(source, target, _around(start, stop, x), is_route=True)
         else:
             yield Edge(source, target, _to_or_from_side(start, stop), is_route=True)
-
-
-def _is_straight(source: str, target: str, main: tuple[str, ...], order: Mapping[str, int]) -> bool:
-    """Between two layers of the side column that stand one below the other."""
-    is_beside = source not in main and target not in main
-    return is_beside and order[target] == order[source] + 1
-
-
-def _free_lane(ends: list[int], start: int, stop: int) -> int:
-    """The first lane that no route occupies there; the last one may be shared."""
-    lane = next((number for number, end in enumerate(ends) if end <= start), LANES - 1)
-    ends[lane] = max(ends[lane], stop)
-    return lane
 
 
 def _around(start: Box, stop: Box, x: float) -> tuple[tuple[float, float], ...]:
@@ -160,8 +148,6 @@ def _to_or_from_side(start: Box, stop: Box) -> tuple[tuple[float, float], ...]:
 
 UNKNOWN: Final = "not known yet"
 _NAME: Final = Font("Inter", 12, 500)
-_BAR: Final = 44
-_COUNT_X: Final = 46
 
 
 def architecture_diagram(
@@ -198,15 +184,12 @@ def architecture_diagram(
 
 
 class _Words:
-    """What is written of each layer."""
-
     def __init__(self, draft: Draft, found: Survey) -> None:
         self._draft, self._shapes = draft, found.shapes
         self._nodes = {node.name: node for node in draft.nodes}
         self.problems = {problem.layer for problem in found.problems}
 
     def is_known(self, name: str) -> bool:
-        """Whether its shape is known."""
         return name in self._shapes or name == LOSS_NAME
 
     def right(self, name: str) -> str:
@@ -230,7 +213,6 @@ class _Words:
         return None if node is None else node.layer.about.family
 
     def fill(self, name: str, theme: Theme) -> Color:
-        """The color of its bar."""
         if name in {IMAGE_NAME, LOSS_NAME}:
             return theme.forward_tint if name == IMAGE_NAME else theme.loss_tint
         if not self.is_known(name):
@@ -271,9 +253,9 @@ def _counts(found: Survey, placed: DiagramLayout, theme: Theme) -> Iterator[Mark
         middle = box.y + box.height / 2
         baseline = centered_baseline(middle, font)
         text = compact(facts.parameters)
-        x = placed.counts_x + _COUNT_X
+        x = placed.counts_x + 46
         yield Text(x, baseline, text, font, theme.text_secondary, Anchor.END)
-        width = max(2, round(_BAR * facts.parameters / most))
+        width = max(2, round(44 * facts.parameters / most))
         yield Rect(round(x) + 6, round(middle - 3), width, 6, fill=theme.update, radius=2)
 
 

@@ -22,8 +22,6 @@ from backpropviz.scene.theme import Theme
 
 MOST_FRAMES: Final = 20_000
 START, END = "start", "end"
-_STEP_MARGIN: Final = 32
-_STEP_LIFT: Final = 6
 
 
 @frozen(eq=False)
@@ -38,40 +36,23 @@ class FrameRange:
 
     @property
     def count(self) -> int:
-        """Number of frames."""
         return len(self.positions)
 
     def __len__(self) -> int:
-        """Number of frames."""
         return len(self.positions)
 
     def __iter__(self) -> Iterator[Scene]:
-        """The pictures in order."""
         return (self.scene(position) for position in self.positions)
 
     def scene(self, position: int) -> Scene:
         """The picture of the block that begins at a position, with the numbers of its steps."""
-        view = self._view_at(position)
-        drawn = stage(view, *self.size, self.theme)
-        return replace(drawn, marks=(*drawn.marks, self._step_mark(view)))
-
-    def _view_at(self, position: int) -> View:
-        """The moment of the view itself where that is meant, since it may be the start."""
-        view = self.view
-        if (position, self.depth) == (view.state.k, view.depth):
-            return view
-        return replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
-
-    def _step_mark(self, view: View) -> Text:
-        width, height = self.size
-        return Text(
-            width - _STEP_MARGIN,
-            height - _STEP_LIFT,
-            steps_text(view),
-            styles.INDEX,
-            self.theme.text_tertiary,
-            Anchor.END,
-        )
+        view, (width, height) = self.view, self.size
+        # The moment of the view itself where that is meant, since it may be the start.
+        if (position, self.depth) != (view.state.k, view.depth):
+            view = replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
+        drawn, ink = stage(view, width, height, self.theme), self.theme.text_tertiary
+        steps = Text(width - 32, height - 6, steps_text(view), styles.INDEX, ink, Anchor.END)
+        return replace(drawn, marks=(*drawn.marks, steps))
 
 
 def steps_text(view: View) -> str:

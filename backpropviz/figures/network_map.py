@@ -17,7 +17,7 @@ from backpropviz.debugger.timeline import BlockFrame, Depth, StepExtent
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, Loss
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Phase, Tape
-from backpropviz.engine.value import Address, Array, Shape, shape_text
+from backpropviz.engine.value import Address, Array, shape_text
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.thumbnails import PHOTO_SIDE, not_computed, photograph, thumbnail
 from backpropviz.figures.view import View
@@ -83,11 +83,6 @@ class SignCounter:
         return SignCounts(negative, zero, positive, odd, flat.size)
 
 
-def counts_where(values: Array, computed: Array) -> SignCounts:
-    """Of the computed values of an array."""
-    return SignCounts(*_signs(values[computed]), values.size)
-
-
 def _running_sums(flat: Array) -> tuple[tuple[int, int, int, int], ...]:
     """The counts up to the start of each whole chunk, and up to the end of the last whole one."""
     sums = [(0, 0, 0, 0)]
@@ -128,21 +123,17 @@ def sign_bar(
         (counts.not_finite, theme.not_finite),
     )
     x = box.x
-    for width, color in zip(_widths(counts, int(box.width)), (c for _, c in shares), strict=True):
-        if width:
-            part = Rect(box.x, box.y, box.width, box.height, fill=color, radius=radius)
-            yield Group((part,), clip=Box(x, box.y, width, box.height))
-        x += width
-
-
-def _widths(counts: SignCounts, room: int) -> list[int]:
-    """Whole pixels, at least 2 for what exists; the largest share gives what the others take."""
+    room = int(box.width)
     parts = (counts.negative, counts.zero, counts.positive, counts.not_finite)
     widths = [max(2, round(room * part / counts.total)) if part else 0 for part in parts]
     used = max(round(room * counts.known / counts.total), 2)
     largest = max(range(len(widths)), key=widths.__getitem__)
     widths[largest] = max(1, widths[largest] + used - sum(widths))
-    return widths
+    for width, color in zip(widths, (c for _, c in shares), strict=True):
+        if width:
+            part = Rect(box.x, box.y, box.width, box.height, fill=color, radius=radius)
+            yield Group((part,), clip=Box(x, box.y, width, box.height))
+        x += width
 
 
 def layer_summary(node: Node) -> str:
@@ -226,7 +217,9 @@ def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark,
     array = view.tape[address]
     place = (view.sample,) if array.ndim else ()
     first = array[place]
-    if address == IMAGE and _is_picture(view, array.shape):
+    # Whether an image (N, C, H, W) looks like one, and is what the preprocessing makes.
+    is_large = array.ndim == 4 and min(array.shape[-2:]) >= PHOTO_SIDE
+    if address == IMAGE and is_large and array.shape[1] == view.model.preprocessing.channels:
         return photograph(displayable(first, view.model.preprocessing), size, theme)
     scale = view.scales.of(address, theme)
     done, total = view.steps_done(address)
@@ -238,12 +231,6 @@ def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark,
         return thumbnail(first, size, theme, scale, computed.reshape(array.shape)[place])
     state = array_at(view.timeline, view.tape, view.position, address)
     return thumbnail(state.values[place], size, theme, scale, state.computed[place])
-
-
-def _is_picture(view: View, shape: Shape) -> bool:
-    """Whether an image (N, C, H, W) looks like one, and is what the preprocessing makes."""
-    is_large = len(shape) == 4 and min(shape[-2:]) >= PHOTO_SIDE
-    return is_large and shape[1] == view.model.preprocessing.channels
 
 
 def _computed_in_order(view: View, address: Address) -> int | None:
@@ -304,18 +291,6 @@ def _status(view: View, name: str) -> str:
         return "done"
     if view.position <= extent.start:
         return "not yet"
-    return _share(view, operation, extent)
-
-
-def _extent(view: View, name: str, phase: Phase) -> StepExtent | None:
-    """A layer's part of a phase; forward and loss count as one."""
-    phases = {Phase.FORWARD, Phase.LOSS} if phase in {Phase.FORWARD, Phase.LOSS} else {phase}
-    found = (e for e in view.timeline.layers if e.layer == name and e.phase in phases)
-    return next(found, None)
-
-
-def _share(view: View, operation: int, extent: StepExtent) -> str:
-    """`67 of 150`: blocks of the wanted depth, not finer than elements, of the current tensor."""
     timeline = view.timeline
     if view.depth <= Depth.TENSOR or not extent.first <= operation < extent.last:
         stops = timeline.starts[extent.first + 1 : extent.last + 1]
@@ -323,6 +298,13 @@ def _share(view: View, operation: int, extent: StepExtent) -> str:
     size = timeline.block_size(operation, min(view.depth, Depth.ELEMENT))
     start, stop = timeline.starts[operation], timeline.starts[operation + 1]
     return f"{(view.position - start) // size:,} of {(stop - start) // size:,}"
+
+
+def _extent(view: View, name: str, phase: Phase) -> StepExtent | None:
+    """A layer's part of a phase; forward and loss count as one."""
+    phases = {Phase.FORWARD, Phase.LOSS} if phase in {Phase.FORWARD, Phase.LOSS} else {phase}
+    found = (e for e in view.timeline.layers if e.layer == name and e.phase in phases)
+    return next(found, None)
 
 
 def _gradient(view: View, name: str) -> Address | None:
@@ -355,7 +337,7 @@ def _counts(view: View, gradient: Address) -> SignCounts | None:
     if array.size > _MOST_SCATTERED:
         return None
     state = array_at(view.timeline, view.tape, view.position, gradient)
-    return counts_where(state.values, state.computed)
+    return SignCounts(*_signs(state.values[state.computed]), array.size)
 
 
 def _health(view: View, name: str) -> str:
@@ -387,23 +369,19 @@ def join_marks(
         if (source, target) in neighbors:
             x = left + size / 2
             yield Line(x, middles[source], x, middles[target], stroke)
-    skipping = [edge for edge in edges if edge not in neighbors]
-    for (source, target), lane in zip(skipping, _lanes(skipping, names), strict=True):
-        x = left + size + 3 + lane * _LANE
+    place, lane_ends = {name: number for number, name in enumerate(names)}, [0] * _LANES
+    for source, target in (edge for edge in edges if edge not in neighbors):
+        x = left + size + 3 + free_lane(lane_ends, place[source], place[target]) * _LANE
         start, stop = middles[source] + size / 5, middles[target] - size / 5
         corners = ((left + size, start), (x, start), (x, stop), (left + size, stop))
         yield Path(corners, Stroke(theme.border_strong, 1.5), corner_radius=3.0)
 
 
-def _lanes(edges: list[tuple[str, str]], names: list[str]) -> Iterator[int]:
-    """The lane nearest to the thumbnails that is free along an edge; the last one may be shared."""
-    place = {name: number for number, name in enumerate(names)}
-    free_from = [0] * _LANES
-    for source, target in edges:
-        start, stop = place[source], place[target]
-        lane = next((n for n, free in enumerate(free_from) if free <= start), _LANES - 1)
-        free_from[lane] = max(free_from[lane], stop)
-        yield lane
+def free_lane(ends: list[int], start: int, stop: int) -> int:
+    """The first lane that no route occupies there; the last one may be shared."""
+    lane = next((number for number, end in enumerate(ends) if end <= start), len(ends) - 1)
+    ends[lane] = max(ends[lane], stop)
+    return lane
 
 
 def breakpoint_mark(
@@ -447,8 +425,6 @@ _MARGIN: Final = 16
 
 @frozen
 class _Measures:
-    """Sizes of a row, in pixels."""
-
     height: int
     pitch: int
     thumbnail: int
@@ -514,7 +490,14 @@ def _content(
         baseline = centered_baseline(upper, font)
         yield Text(right, baseline, row.status, font, theme.text_secondary, Anchor.END)
         left_of_status -= text_width(row.status, font) + 8
-    yield from _title(row, upper, left_of_status, measures, theme)
+    name_font, font = measures.name, measures.summary
+    name = elide(row.name, name_font, left_of_status - measures.text_x)
+    yield Text(measures.text_x, centered_baseline(upper, name_font), name, name_font, theme.text)
+    x = measures.text_x + text_width(name, name_font) + 4
+    is_told = row.name == IMAGE_NAME and measures is _SMALL
+    summary = "" if is_told else _shortened(row.summary, font, left_of_status - x)
+    if len(summary) > 2:
+        yield Text(x, centered_baseline(upper, font), summary, font, theme.text_secondary)
     left_of_bar = right
     if row.has_gradient:
         bar_width, bar_height = measures.bar
@@ -522,20 +505,6 @@ def _content(
         yield from sign_bar(row.counts, box, theme, view.scales.diverging)
         left_of_bar = box.x - 8
     yield from _shape(row, lower, left_of_bar, measures, theme)
-
-
-def _title(
-    row: LayerRow, middle: float, right: float, measures: _Measures, theme: Theme
-) -> Iterator[Text]:
-    """The name, and as much of the summary as has room."""
-    name_font, font = measures.name, measures.summary
-    name = elide(row.name, name_font, right - measures.text_x)
-    yield Text(measures.text_x, centered_baseline(middle, name_font), name, name_font, theme.text)
-    x = measures.text_x + text_width(name, name_font) + 4
-    is_told = row.name == IMAGE_NAME and measures is _SMALL
-    summary = "" if is_told else _shortened(row.summary, font, right - x)
-    if len(summary) > 2:
-        yield Text(x, centered_baseline(middle, font), summary, font, theme.text_secondary)
 
 
 def _shortened(summary: str, font: Font, room: float) -> str:
@@ -588,8 +557,6 @@ _VALUE_X: Final = 92
 _LINE: Final = 16
 _LONGEST_COUNT: Final = 9999
 """Larger numbers of steps are told as a percentage."""
-_VALUE: Final = styles.ROW
-_CURRENT: Final = styles.PANEL_TITLE
 
 
 def call_stack(view: View, width: float, theme: Theme) -> Scene:
@@ -616,13 +583,13 @@ def _call_stack_row(
     yield Rect(0, top, width, ROW, fill=theme.here_tint if is_current else None, key=key)
     if is_current and not view.has_no_focus:
         yield from pointer_mark(middle, theme)
-    title = _call_stack_title(view, frame)
+    title, value = _told(view, frame)
     yield _text(_TITLE_X, middle, title, styles.ROW, theme.text_secondary)
     count = _count(view, frame)
     yield _text(width - _MARGIN, middle, count, styles.INDEX, theme.text_secondary, Anchor.END)
-    font = _CURRENT if is_current else _VALUE
+    font = styles.PANEL_TITLE if is_current else styles.ROW
     room = width - _MARGIN - text_width(count, styles.INDEX) - 8 - _VALUE_X
-    yield _text(_VALUE_X, middle, elide(_value(view, frame), font, room), font, theme.text)
+    yield _text(_VALUE_X, middle, elide(value, font, room), font, theme.text)
 
 
 def _text(
@@ -631,38 +598,23 @@ def _text(
     return Text(x, centered_baseline(middle, font), text, font, color, anchor)
 
 
-def _call_stack_title(view: View, frame: BlockFrame) -> str:
-    """The level's name; a tensor is called what it is."""
-    if frame.depth is not Depth.TENSOR:
-        return frame.depth.title.capitalize()
-    operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
-    if operation.phase is Phase.UPDATE:
-        return "Update"
-    target = operation.nest.target
-    if target.is_gradient:
-        return "Gradient"
-    return "Output" if target.quantity in {"output", "loss"} else "Tensor"
-
-
-def _value(view: View, frame: BlockFrame) -> str:
-    """Which block of the level it is."""
+def _told(view: View, frame: BlockFrame) -> tuple[str, str]:
+    """The level's name, a tensor's being what it is, and which block of the level it is."""
+    title = frame.depth.title.capitalize()
     if frame.depth is Depth.PASS:
-        return "finished" if view.is_done else "training step" if view.has_begun else "not begun"
-    if frame.depth is Depth.PHASE:
-        return frame.name.capitalize()
-    if frame.depth is Depth.LAYER:
-        return frame.name
-    if frame.depth is Depth.TENSOR:
-        return _tensor(view, frame)
-    return _coordinates(view, frame)
-
-
-def _tensor(view: View, frame: BlockFrame) -> str:
+        stand = "finished" if view.is_done else "training step" if view.has_begun else "not begun"
+        return title, stand
+    if frame.depth <= Depth.LAYER:
+        return title, frame.name if frame.depth is Depth.LAYER else frame.name.capitalize()
+    if frame.depth is not Depth.TENSOR:
+        return title, _coordinates(view, frame)
     operation = view.timeline.operations[view.timeline.operation_at(frame.start)]
     target = operation.nest.target
-    if target.is_gradient or operation.phase is Phase.UPDATE:
-        return view.notation.short(target)
-    return target.quantity
+    if operation.phase is Phase.UPDATE:
+        return "Update", view.notation.short(target)
+    if target.is_gradient:
+        return "Gradient", view.notation.short(target)
+    return "Output" if target.quantity in {"output", "loss"} else "Tensor", target.quantity
 
 
 def _coordinates(view: View, frame: BlockFrame) -> str:

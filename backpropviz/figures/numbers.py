@@ -18,10 +18,6 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.text import decimal_text, full, shown_group, with_sign
 from backpropviz.scene.theme import Theme
 
-_SENTENCE_DIGITS = 4
-_SMALL = 1e-3
-_LONGEST_FIXED = 7
-
 
 def group_texts(values: Iterable[float], digits: int = 3, *, signed: bool = False) -> list[str]:
     """Texts with the same decimals, without zeros at the end that all of them have.
@@ -32,20 +28,15 @@ def group_texts(values: Iterable[float], digits: int = 3, *, signed: bool = Fals
     largest = max((abs(value) for value in group if math.isfinite(value)), default=0.0)
     # What rounds up to the next power of ten has that one's exponent.
     rounded = f"{largest:.{digits - 1}e}"
-    if 0 < float(rounded) < _SMALL:
+    if 0 < float(rounded) < 1e-3:
         exponent = int(rounded.partition("e")[2])
-        return _with_power(group, exponent, digits - 1, signed=signed)
+        mantissas = [_mantissa(value, exponent, digits - 1) for value in group]
+        shown = iter(without_common_zeros([text for text in mantissas if text]))
+        return [
+            with_sign(f"{next(shown)}e{exponent}", signed=signed) if text else _alone(value, signed)
+            for value, text in zip(group, mantissas, strict=True)
+        ]
     return without_common_zeros(shown_group(group, digits, signed=signed))
-
-
-def _with_power(group: Sequence[float], exponent: int, decimals: int, *, signed: bool) -> list[str]:
-    """Mantissas with the same decimals and exponent; what they would hide has its own exponent."""
-    mantissas = [_mantissa(value, exponent, decimals) for value in group]
-    shown = iter(without_common_zeros([text for text in mantissas if text]))
-    return [
-        with_sign(f"{next(shown)}e{exponent}", signed=signed) if text else _alone(value, signed)
-        for value, text in zip(group, mantissas, strict=True)
-    ]
 
 
 def _mantissa(value: float, exponent: int, decimals: int) -> str:
@@ -64,6 +55,12 @@ def _alone(value: float, signed: bool) -> str:
     return with_sign(f"{mantissa}e{int(power)}", signed=signed)
 
 
+def plain_power(text: str) -> str:
+    """A number as Python writes it with a plain exponent: `-6.64e-06` → `-6.64e-6`."""
+    mantissa, _, power = text.partition("e")
+    return f"{mantissa}e{int(power)}" if power else mantissa
+
+
 def without_common_zeros(texts: Sequence[str]) -> list[str]:
     """`1.0000`, `0.9200` → `1.00`, `0.92`; the shown values stay what they are."""
     decimals = [text for text in texts if "." in text and "e" not in text]
@@ -76,7 +73,7 @@ def without_common_zeros(texts: Sequence[str]) -> list[str]:
 def exact_text(value: Decimal) -> str:
     """A decimal with all its digits, with a power of ten where it would be long: `−3.7e−8`."""
     text = decimal_text(value)
-    if len(text) <= _LONGEST_FIXED or not value.is_finite():
+    if len(text) <= 7 or not value.is_finite():
         return text
     power = value.adjusted()
     mantissa = value.scaleb(-power).normalize()
@@ -86,7 +83,7 @@ def exact_text(value: Decimal) -> str:
 
 def said(value: float, *, signed: bool = False) -> str:
     """A number in a sentence: about four digits, no zeros at the end."""
-    return group_texts([value], _SENTENCE_DIGITS, signed=signed)[0]
+    return group_texts([value], 4, signed=signed)[0]
 
 
 def said_exactly(value: float) -> str:

@@ -18,7 +18,7 @@ from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
 from backpropviz.engine.optimizer import parts
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Phase, Tape
 from backpropviz.engine.value import GRADIENT, Address
 from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Fraction, Indexed, Node, Role, RowNode, Symbol, indices, row
@@ -65,7 +65,6 @@ class Notation:
 
     @classmethod
     def of(cls, values: Values) -> Notation:
-        """The notation of a pass."""
         return cls(values.network if isinstance(values, Tape) else None)
 
     def letter(self, address: Address) -> Letter:
@@ -232,7 +231,7 @@ def role_color(role: Role, theme: Theme) -> Color:
 
 
 def role_colors(theme: Theme) -> dict[Role, Color]:
-    """All of them."""
+    """The ink of every role."""
     return {
         Role.INK: theme.text,
         Role.FORWARD: theme.forward,
@@ -242,6 +241,16 @@ def role_colors(theme: Theme) -> dict[Role, Color]:
         Role.LOSS: theme.loss,
         Role.MUTED: theme.text_tertiary,
     }
+
+
+def phase_colors(phase: Phase, theme: Theme) -> tuple[Color, Color]:
+    """A phase's color and its tint."""
+    return {
+        Phase.FORWARD: (theme.forward, theme.forward_tint),
+        Phase.LOSS: (theme.loss, theme.loss_tint),
+        Phase.BACKWARD: (theme.backward, theme.backward_tint),
+        Phase.UPDATE: (theme.update, theme.update_tint),
+    }[phase]
 
 
 def equation_style(theme: Theme) -> EquationStyle:

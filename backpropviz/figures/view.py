@@ -208,7 +208,6 @@ class View:
 
     @cached_property
     def depth(self) -> Depth:
-        """The effective depth."""
         if self.has_no_focus:
             return Depth.PASS
         return self.timeline.effective_depth(self.state.k, self.state.depth)
@@ -349,14 +348,8 @@ class View:
             return ExplainedStep(None, focus.operation, self.depth, self.tape, self.model)
         address = focus.nest.target.at(focus.target)
         derivation = derive(self.tape, focus.nest, address)
-        return ExplainedStep(
-            derivation,
-            focus.operation,
-            self.depth,
-            self.tape,
-            self.model,
-            self._term_progress(derivation),
-        )
+        ran = self._term_progress(derivation)
+        return ExplainedStep(derivation, focus.operation, self.depth, self.tape, self.model, ran)
 
     @cached_property
     def term(self) -> TermPlace | None:
@@ -401,7 +394,6 @@ def _step_numbers(derivation: Derivation, focus: Focus) -> Array:
 
 
 _PROBABILITIES = Address(LOSS_NAME, "probabilities")
-_LONGEST_TARGET = 1
 
 
 def number_words(view: View, sample: int) -> str:
@@ -414,7 +406,7 @@ def target_word(view: View, sample: int) -> str:
     target = np.asarray(view.tape[TARGET][sample]).reshape(-1)
     if view.tape.network.loss.about.is_of_classes:
         return _class_word(view, int(target[0]))
-    return shown(float(target[0])) if target.size == _LONGEST_TARGET else ""
+    return shown(float(target[0])) if target.size == 1 else ""
 
 
 def answer_word(view: View, sample: int) -> str:
@@ -425,12 +417,9 @@ def answer_word(view: View, sample: int) -> str:
     if done < total:
         return ""
     probabilities = view.tape[_PROBABILITIES][sample]
-    return _class_word(view, int(np.argmax(probabilities))) if _is_finite(probabilities) else ""
-
-
-def _is_finite(values: Array) -> bool:
-    """Of NaN no class is the likeliest."""
-    return bool(np.isfinite(values).all())
+    # Of NaN no class is the likeliest.
+    is_finite = bool(np.isfinite(probabilities).all())
+    return _class_word(view, int(np.argmax(probabilities))) if is_finite else ""
 
 
 def target_words(view: View, sample: int) -> str:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QThreadPool, Signal
 from PySide6.QtGui import QPixmap
 
 from backpropviz.errors import BackpropVizError
-from backpropviz.figures.start_cards import start_card
+from backpropviz.figures.thumbnails import start_card
 from backpropviz.files.networks import bundled_networks
 from backpropviz.paint.render import render
 from backpropviz.scene.marks import Scene

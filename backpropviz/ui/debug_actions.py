@@ -255,8 +255,7 @@ class DebugActions(QObject):
 
     def _sort_on_click(self, key: str) -> None:
         # Whoever can click on a ledger has had it imported.
-        from backpropviz.figures.ledger.ledger import ORDER_KEY
-        from backpropviz.figures.ledger.marks import SWITCH_KEY
+        from backpropviz.figures.ledger import ORDER_KEY, SWITCH_KEY
 
         if key == ORDER_KEY:
             self._actions["ledger_by_size"].trigger()

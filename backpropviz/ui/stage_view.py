@@ -25,7 +25,7 @@ from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.scene_view import DIRECTIONS, ZOOM_STEP, SceneView
 
 if TYPE_CHECKING:
-    from backpropviz.figures.timeline.timeline import TimelineFigure
+    from backpropviz.figures.timeline import TimelineFigure
 
 
 _SHARE = 1 / 8
@@ -219,7 +219,7 @@ class TimelineView(SceneView):
 
     def show_view(self, view: View, colors: Theme) -> None:
         """Draw the timeline of a moment; its figure is imported when first drawn."""
-        from backpropviz.figures.timeline.timeline import timeline
+        from backpropviz.figures.timeline import timeline
 
         self._figure = timeline(view, self.viewport().width(), colors)
         self.show_scene(self._figure.scene, colors)

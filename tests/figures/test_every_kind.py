@@ -22,7 +22,7 @@ from backpropviz.figures.explain.sentences import sentences
 from backpropviz.figures.network_map import network_map
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
-from backpropviz.figures.timeline.timeline import timeline
+from backpropviz.figures.timeline import timeline
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme

@@ -20,7 +20,7 @@ from backpropviz.figures.explain.explanation import explanation
 from backpropviz.figures.network_map import call_stack, network_map
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
-from backpropviz.figures.timeline.timeline import timeline
+from backpropviz.figures.timeline import timeline
 from backpropviz.figures.view import View
 from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Pixels, Scene, Text

@@ -12,7 +12,7 @@ from backpropviz.debugger.commands import GoTo, GoToAddress, SetDepth
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.value import parse
 from backpropviz.figures.stage.stage import import_all_stages
-from backpropviz.figures.timeline.timeline import timeline
+from backpropviz.figures.timeline import timeline
 from backpropviz.scene.marks import Text
 from backpropviz.ui.controls import Notice
 from backpropviz.ui.export_dialog import ExportDialog

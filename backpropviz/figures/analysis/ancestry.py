@@ -28,7 +28,7 @@ from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
 from backpropviz.figures.network_map import row_thumbnail
 from backpropviz.figures.numbers import counted, group_texts, said
-from backpropviz.figures.symbols import role_color, role_of
+from backpropviz.figures.symbols import phase_colors, role_color, role_of
 from backpropviz.figures.thumbnails import number as number_picture
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
@@ -51,8 +51,7 @@ from backpropviz.scene.theme import Theme
 
 CHIP_HEIGHT: Final = 22.0
 LINE_HEIGHT: Final = 26.0
-_INSET, _ANCESTRY_CHIPS_GAP = 7.0, 8.0
-_SIGN_GAP: Final = 7.0
+_INSET, _CHIP_GAP = 7.0, 8.0
 _NAME, _NUMBER = styles.INDEX, styles.NUMBER_SMALL
 
 
@@ -84,44 +83,22 @@ class AddressChip:
         return text_width(self.number, _NUMBER) + gap if self.number else 0.0
 
 
-def chip_lines(
-    chips: Sequence[AddressChip], x: float, width: float, theme: Theme
-) -> tuple[Mark, ...]:
-    """Chips from left to right, on as many lines as they need."""
-    return tuple(mark for line in _placed(chips, x, width, theme) for mark in line)
-
-
-def lines_needed(chips: Sequence[AddressChip], width: float) -> int:
-    """How many lines the chips take."""
-    return max((line for _, line, _ in _places(chips, width)), default=0) + 1
-
-
-def _places(chips: Iterable[AddressChip], width: float) -> Iterator[tuple[AddressChip, int, float]]:
-    """Each chip with its line and where on it its sign begins."""
-    line, x = 0, 0.0
+def chip_lines(chips: Iterable[AddressChip], x: float, width: float, theme: Theme) -> PanelPart:
+    """Chips from left to right behind their signs, on as many lines as they need."""
+    marks: list[Mark] = []
+    line, start = 0, 0.0
     for chip in chips:
-        sign = _sign_width(chip)
-        if x > 0 and x + sign + chip.width > width:
-            line, x = line + 1, 0.0
-        yield chip, line, x
-        x += sign + min(chip.width, width - sign) + _ANCESTRY_CHIPS_GAP
-
-
-def _sign_width(chip: AddressChip) -> float:
-    return text_width(chip.sign, _NUMBER) + _SIGN_GAP if chip.sign else 0.0
-
-
-def _placed(
-    chips: Sequence[AddressChip], x: float, width: float, theme: Theme
-) -> Iterator[tuple[Mark, ...]]:
-    for chip, line, start in _places(chips, width):
+        sign = text_width(chip.sign, _NUMBER) + 7.0 if chip.sign else 0.0
+        if start > 0 and start + sign + chip.width > width:
+            line, start = line + 1, 0.0
         middle = line * LINE_HEIGHT + LINE_HEIGHT / 2
-        sign = _sign_width(chip)
         if chip.sign:
-            baseline = centered_baseline(middle, _NUMBER)
-            yield (Text(x + start, baseline, chip.sign, _NUMBER, theme.text_secondary),)
+            y, ink = centered_baseline(middle, _NUMBER), theme.text_secondary
+            marks.append(Text(x + start, y, chip.sign, _NUMBER, ink))
         room = min(chip.width, width - start - sign)
-        yield _chip(chip, x + start + sign, middle, room, theme)
+        marks.extend(_chip(chip, x + start + sign, middle, room, theme))
+        start += sign + min(chip.width, width - sign) + _CHIP_GAP
+    return PanelPart(tuple(marks), (line + 1) * LINE_HEIGHT)
 
 
 def _chip(
@@ -169,19 +146,16 @@ def rerouted(ancestry: Ancestry, shown: Route, chosen: Address, top: int = 3) ->
     A value that no stop lists begins a route of its own.
     """
     for number, parentage in enumerate(shown.parentages):
-        through = _through(parentage.contributions, chosen)
+        carried = (
+            c for c in parentage.contributions if any(s.address == chosen for s in c.sources)
+        )
+        through = next(carried, None)
         if through is not None:
             rest = ancestry.main_path(chosen)
             stops = (*shown.path.stops[: number + 1], *rest.stops)
             steps = (*shown.path.steps[:number], through, *rest.steps)
             return _listed(ancestry, AncestryPath(stops, steps), top)
     return route(ancestry, chosen, top)
-
-
-def _through(contributions: Sequence[Contribution], chosen: Address) -> Contribution | None:
-    """The largest contribution that a value carries."""
-    carried = (c for c in contributions if any(s.address == chosen for s in c.sources))
-    return next(carried, None)
 
 
 def _listed(ancestry: Ancestry, path: AncestryPath, top: int) -> Route:
@@ -220,33 +194,13 @@ def stop_words(found: Parentage) -> str:
     return "a single term" if stop.rule is NestRule.SUM else "computed from"
 
 
-def phase_words(stop: AncestryStop) -> str:
-    """`backward`, or nothing for what was given."""
-    return "" if stop.phase is None else stop.phase.value
-
-
-def stop_color(stop: AncestryStop, theme: Theme) -> Color:
-    """The color of the phase that made it, of what was given that of its kind."""
-    if stop.phase is not None:
-        return phase_color(stop.phase, theme)
-    if stop.address.is_gradient:
-        return theme.backward
-    return {
-        Origin.IMAGE: theme.forward,
-        Origin.PARAMETER: theme.update,
-        Origin.BEFORE: theme.update,
-        Origin.TARGET: theme.loss,
-    }.get(stop.origin, theme.forward)
-
-
-def phase_color(phase: Phase, theme: Theme) -> Color:
-    """The color of a phase."""
-    return {
-        Phase.FORWARD: theme.forward,
-        Phase.LOSS: theme.loss,
-        Phase.BACKWARD: theme.backward,
-        Phase.UPDATE: theme.update,
-    }[phase]
+def stop_colors(stop: AncestryStop, theme: Theme) -> tuple[Color, Color]:
+    """Ink and tint of the phase that made it, of what was given those of its kind."""
+    phase = stop.phase
+    if phase is None and stop.address.is_gradient:
+        phase = Phase.BACKWARD
+    given = {Origin.PARAMETER: Phase.UPDATE, Origin.BEFORE: Phase.UPDATE, Origin.TARGET: Phase.LOSS}
+    return phase_colors(phase or given.get(stop.origin, Phase.FORWARD), theme)
 
 
 def share_text(part: Contribution, found: Parentage) -> str:
@@ -295,21 +249,8 @@ _TEXT_X: Final = _PADDING + _THUMBNAIL + 14
 _HEAD, _WORDS, _GAP = 24.0, 18.0, 18.0
 _SHARE: Final = 88.0
 _BAR: Final = 36.0
-_SMALL: Final = styles.CORNER_WORD_QUIET
-_OF_A_MAXIMUM: Final = frozenset({WINNER, LOSER})
-_SAME: Final = 1e-5
 _Onward: TypeAlias = tuple[Contribution, AncestryStop] | None
 """The contribution that a path goes on with, and the stop that it leads to."""
-
-
-@frozen
-class _Weight:
-    """A term as text, its share in words and as a number, and the color of its bar."""
-
-    text: str
-    share_words: str
-    share: float
-    ink: Color
 
 
 def ancestry_figure(view: View, shown: Route, width: float, theme: Theme) -> Scene:
@@ -339,7 +280,9 @@ def _stop(
     stop = found.stop
     room = width - _TEXT_X - _PADDING
     marks: list[Mark] = [*_head(stop, room, theme)]
-    words = elide(_described(found), styles.LABEL, room)
+    phase = "" if stop.phase is None else stop.phase.value
+    made = (place_name(stop.address), phase, stop_words(found))
+    words = elide(" · ".join(word for word in made if word), styles.LABEL, room)
     y = baseline(_HEAD, _WORDS, styles.LABEL)
     marks.append(Text(_TEXT_X, y, words, styles.LABEL, theme.text_secondary))
     terms = stacked(_terms(view, found, following, room, theme))
@@ -350,16 +293,9 @@ def _stop(
     return PanelPart((*line, *picture, *marks), height)
 
 
-def _described(found: Parentage) -> str:
-    words = (place_name(found.stop.address), phase_words(found.stop), stop_words(found))
-    return " · ".join(word for word in words if word)
-
-
 def _head(stop: AncestryStop, room: float, theme: Theme) -> Iterator[Mark]:
-    key = str(stop.address)
-    value = said(stop.value)
-    font = styles.NUMBER_SMALL_STRONG
-    color = stop_color(stop, theme)
+    key, value, font = str(stop.address), said(stop.value), styles.NUMBER_SMALL_STRONG
+    color = stop_colors(stop, theme)[0]
     name = elide(key, styles.MONO_STRONG, room - text_width(value, font) - 12)
     y = baseline(0, _HEAD, styles.MONO_STRONG)
     yield Rect(_TEXT_X, 0, room, _HEAD, fill=theme.panel + "00", key=key)
@@ -371,19 +307,18 @@ def _picture(view: View, stop: AncestryStop, theme: Theme) -> Iterator[Mark]:
     """The layer's thumbnail; of what is one number, as ∂L/∂L is, that number itself."""
     name = place_name(stop.address)
     known = name in {IMAGE_NAME, "loss"} or name in view.tape.network.by_name
-    color = stop_color(stop, theme)
+    edge = Stroke(stop_colors(stop, theme)[0], 2.0)
     yield Rect(_PADDING - 2, 0, _THUMBNAIL + 4, _THUMBNAIL + 4, fill=theme.panel)
     if known and view.tape[stop.address.array].ndim == 0:
         yield Group(number_picture(stop.value, _THUMBNAIL, theme), dx=_PADDING, dy=2)
     elif known:
         yield Group(row_thumbnail(view, name, _THUMBNAIL, theme), dx=_PADDING, dy=2)
-    edge = Stroke(color, 2.0)
     yield Rect(_PADDING - 1, 1, _THUMBNAIL + 2, _THUMBNAIL + 2, stroke=edge, radius=3.0)
 
 
 def _line(following: AncestryStop | None, height: float, theme: Theme) -> Iterator[Mark]:
     if following is not None:
-        stroke = Stroke(stop_color(following, theme), 2.0)
+        stroke = Stroke(stop_colors(following, theme)[0], 2.0)
         yield Line(_LINE_X, _THUMBNAIL + 4, _LINE_X, height, stroke)
     else:
         yield Ellipse(_LINE_X, _THUMBNAIL + 10, 2.5, 2.5, fill=theme.text_tertiary)
@@ -398,34 +333,29 @@ def _terms(
         lit = following[1].address if following is not None and is_on_path else None
         chips = tuple(_chips(view, part, lit, theme))
         if found.count == 1:
-            marks = chip_lines(chips, _TEXT_X, room, theme)
-            yield PanelPart(marks, lines_needed(chips, room) * LINE_HEIGHT)
+            yield chip_lines(chips, _TEXT_X, room, theme)
         else:
-            ink = stop_color(found.stop, theme)
-            yield _term(_Weight(text, share_text(part, found), part.share, ink), chips, room, theme)
+            ink = stop_colors(found.stop, theme)[0]
+            weight = _weight(text, share_text(part, found), part.share, ink, theme)
+            made_of = chip_lines(chips, _TEXT_X + _SHARE, room - _SHARE, theme)
+            yield PanelPart((*weight, *made_of.marks), made_of.height)
     if found.rest_count:
         yield _rest(found, room, theme)
 
 
-def _term(weight: _Weight, chips: Sequence[AddressChip], room: float, theme: Theme) -> PanelPart:
-    """A term and its share, then what it was made of."""
-    width = room - _SHARE
-    marks = (*_weight(weight, theme), *chip_lines(chips, _TEXT_X + _SHARE, width, theme))
-    return PanelPart(marks, lines_needed(chips, width) * LINE_HEIGHT)
-
-
-def _weight(weight: _Weight, theme: Theme) -> Iterator[Mark]:
+def _weight(text: str, words: str, share: float, ink: Color, theme: Theme) -> Iterator[Mark]:
     """The term above a small bar with its share beside it; of a candidate whether it won."""
-    if weight.share_words in _OF_A_MAXIMUM:
+    if words in {WINNER, LOSER}:
         y = baseline(0, LINE_HEIGHT, styles.ROW)
-        yield Text(_TEXT_X, y, weight.share_words, styles.ROW, theme.text_secondary)
+        yield Text(_TEXT_X, y, words, styles.ROW, theme.text_secondary)
         return
-    yield Text(_TEXT_X, 11, weight.text, styles.NUMBER_SMALL, theme.text)
+    yield Text(_TEXT_X, 11, text, styles.NUMBER_SMALL, theme.text)
     yield Rect(_TEXT_X, 18, _BAR, 4, fill=theme.hover, radius=2.0)
-    if weight.share > 0:
-        filled = max(2.0, _BAR * min(1.0, weight.share))
-        yield Rect(_TEXT_X, 18, filled, 4, fill=weight.ink, radius=2.0)
-    yield Text(_TEXT_X + _BAR + 6, 23.5, weight.share_words, _SMALL, theme.text_secondary)
+    if share > 0:
+        filled = max(2.0, _BAR * min(1.0, share))
+        yield Rect(_TEXT_X, 18, filled, 4, fill=ink, radius=2.0)
+    font = styles.CORNER_WORD_QUIET
+    yield Text(_TEXT_X + _BAR + 6, 23.5, words, font, theme.text_secondary)
 
 
 def _chips(
@@ -447,24 +377,14 @@ def _operand(view: View, part: Contribution, factor: Factor, theme: Theme) -> Ad
     made = next((stop for stop in part.sources if stop.named == factor.address), None)
     if made is None:
         return AddressChip(str(factor.address), value, theme.text, str(factor.address))
-    color, key = stop_color(made, theme), str(made.address)
-    short = view.notation.short(made.address)
-    return AddressChip(key, value, color, key, tint=_tint(color, theme), short=short)
-
-
-def _tint(color: Color, theme: Theme) -> Color:
-    tints = {
-        theme.backward: theme.backward_tint,
-        theme.update: theme.update_tint,
-        theme.loss: theme.loss_tint,
-    }
-    return tints.get(color, theme.forward_tint)
+    (color, tint), key = stop_colors(made, theme), str(made.address)
+    return AddressChip(key, value, color, key, tint=tint, short=view.notation.short(made.address))
 
 
 def is_product(part: Contribution) -> bool:
     """Whether the operands, multiplied, are the term."""
     product = math.prod(factor.value for factor in part.operands)
-    return math.isclose(product, part.term, rel_tol=_SAME, abs_tol=1e-30)
+    return math.isclose(product, part.term, rel_tol=1e-5, abs_tol=1e-30)
 
 
 def _rest(found: Parentage, room: float, theme: Theme) -> PanelPart:
@@ -475,9 +395,8 @@ def _rest(found: Parentage, room: float, theme: Theme) -> PanelPart:
     else:
         text = f"the rest: {counted(found.rest_count, 'term')} together"
         subtotal = said(found.rest_sum, signed=True)
-        share = percent(found.rest_share)
-        weight = _Weight(subtotal, share, found.rest_share, theme.text_tertiary)
-        marks = tuple(_weight(weight, theme))
+        share, ink = percent(found.rest_share), theme.text_tertiary
+        marks = tuple(_weight(subtotal, share, found.rest_share, ink, theme))
     shown = elide(text, styles.ROW, room - _SHARE)
     y = baseline(0, LINE_HEIGHT, styles.ROW)
     rest = Text(_TEXT_X + _SHARE, y, shown, styles.ROW, theme.text_secondary)
@@ -485,7 +404,7 @@ def _rest(found: Parentage, room: float, theme: Theme) -> PanelPart:
 
 
 _INDENT: Final = _PADDING + 14
-_ANCESTRY_FEEDS_HEAD, _ANCESTRY_FEEDS_WORDS, _ANCESTRY_FEEDS_GAP = 24.0, 18.0, 16.0
+_FEED_GAP: Final = 16.0
 
 
 def feeds_figure(
@@ -497,7 +416,7 @@ def feeds_figure(
     parts = [paragraph(title, styles.SENTENCE, 22, theme.text, inner, _PADDING), space(12)]
     parts += [_feed(feed, width, theme) for feed in found]
     column = stacked(parts, _PADDING)
-    height = column.height + _PADDING - (_ANCESTRY_FEEDS_GAP if found else 12)
+    height = column.height + _PADDING - (_FEED_GAP if found else 12)
     return Scene(width, height, theme.panel, column.marks, f"what {address} feeds")
 
 
@@ -512,30 +431,26 @@ def _title(address: Address, value: float, found: Sequence[Feed]) -> str:
 
 def _feed(feed: Feed, width: float, theme: Theme) -> PanelPart:
     room = width - _INDENT - _PADDING
-    color = phase_color(feed.phase, theme)
+    color = phase_colors(feed.phase, theme)[0]
     name = elide(str(feed.target), styles.MONO_STRONG, room - 90)
     count = "once" if feed.count == 1 else f"{feed.count:,} times"
-    y = baseline(0, _ANCESTRY_FEEDS_HEAD, styles.MONO_STRONG)
+    y = baseline(0, _HEAD, styles.MONO_STRONG)
     marks: list[Mark] = [
         Text(_INDENT, y, name, styles.MONO_STRONG, color),
         Text(_INDENT + room, y, count, styles.ROW, theme.text_secondary, Anchor.END),
     ]
-    words = elide(_words(feed), styles.LABEL, room)
-    place = baseline(_ANCESTRY_FEEDS_HEAD, _ANCESTRY_FEEDS_WORDS, styles.LABEL)
-    marks.append(Text(_INDENT, place, words, styles.LABEL, theme.text_secondary))
-    uses = stacked(_uses(feed, room, theme))
-    marks.append(Group(uses.marks, dy=_ANCESTRY_FEEDS_HEAD + _ANCESTRY_FEEDS_WORDS + 2))
-    height = _ANCESTRY_FEEDS_HEAD + _ANCESTRY_FEEDS_WORDS + 2 + uses.height
-    bar = Rect(_PADDING, 3, 3, height - 4, fill=color, radius=1.5)
-    return PanelPart((bar, *marks), height + _ANCESTRY_FEEDS_GAP)
-
-
-def _words(feed: Feed) -> str:
     made = {
         NestRule.SUM: "it is a part of these sums",
         NestRule.MAX: "it competes for these maxima",
     }.get(feed.rule, "these are computed from it")
-    return f"{feed.layer} · {feed.phase.value} · {made}"
+    words = elide(f"{feed.layer} · {feed.phase.value} · {made}", styles.LABEL, room)
+    place = baseline(_HEAD, _WORDS, styles.LABEL)
+    marks.append(Text(_INDENT, place, words, styles.LABEL, theme.text_secondary))
+    uses = stacked(_uses(feed, room, theme))
+    marks.append(Group(uses.marks, dy=_HEAD + _WORDS + 2))
+    height = _HEAD + _WORDS + 2 + uses.height
+    bar = Rect(_PADDING, 3, 3, height - 4, fill=color, radius=1.5)
+    return PanelPart((bar, *marks), height + _FEED_GAP)
 
 
 def _uses(feed: Feed, room: float, theme: Theme) -> Iterator[PanelPart]:
@@ -558,20 +473,14 @@ def _use(feed: Feed, use: Use, text: str, room: float, theme: Theme) -> PanelPar
     key = str(use.target)
     color = role_color(role_of(use.target), theme)
     chip = AddressChip(key, said(use.value), color, key, is_lit=False)
-    remark = _remark(feed, use, text)
+    if feed.rule is NestRule.MAX:
+        remark = "won" if use.took_part else "lost"
+    else:
+        remark = f"{text} of it" if feed.rule is NestRule.SUM else ""
     used = text_width(remark, styles.LABEL) + 10
-    marks: list[Mark] = []
-    lines = lines_needed([chip], room - used)
-    marks.extend(chip_lines([chip], _INDENT, room - used, theme))
+    found = chip_lines([chip], _INDENT, room - used, theme)
     x = _INDENT + min(chip.width, room - used) + 10
     y = baseline(0, LINE_HEIGHT, styles.LABEL)
     ink = theme.text_secondary if use.took_part else theme.text_tertiary
-    if remark:
-        marks.append(Text(x, y, remark, styles.LABEL, ink))
-    return PanelPart(tuple(marks), lines * LINE_HEIGHT)
-
-
-def _remark(feed: Feed, use: Use, text: str) -> str:
-    if feed.rule is NestRule.MAX:
-        return "won" if use.took_part else "lost"
-    return f"{text} of it" if feed.rule is NestRule.SUM else ""
+    words = (Text(x, y, remark, styles.LABEL, ink),) if remark else ()
+    return PanelPart((*found.marks, *words), found.height)

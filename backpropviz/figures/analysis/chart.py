@@ -79,15 +79,12 @@ class Chart:
     y: ChartAxis
 
     def x_at(self, value: float) -> float:
-        """The pixel of a value of the lower axis."""
         return self.box.x + self.box.width * self.x.share(value)
 
     def y_at(self, value: float) -> float:
-        """The pixel of a value of the left axis."""
         return self.box.bottom - self.box.height * self.y.share(value)
 
     def value_at(self, x: float) -> float:
-        """The value of the lower axis at a pixel."""
         return self.x.value((x - self.box.x) / self.box.width)
 
     def at(self, point: Point) -> Point:
@@ -148,7 +145,8 @@ def grid_marks(plane: Chart, theme: Theme) -> Iterator[Mark]:
     for value, text in plane.x.ticks:
         x = round(plane.x_at(value))
         yield Line(x + 0.5, box.bottom, x + 0.5, box.bottom + 4, Stroke(theme.border_strong))
-        yield Text(_inside(x, text, plane), baseline, text, TICK_FONT, ink, Anchor.MIDDLE)
+        middle = min(x, box.right - text_width(text, TICK_FONT) / 2)
+        yield Text(middle, baseline, text, TICK_FONT, ink, Anchor.MIDDLE)
     edge = Stroke(theme.border_strong)
     yield Line(box.x, round(box.bottom) + 0.5, box.right, round(box.bottom) + 0.5, edge)
 
@@ -212,11 +210,6 @@ def spread(
 def power_text(exponent: int) -> str:
     """`1e−5`."""
     return f"1e{exponent}".replace("-", MINUS)
-
-
-def _inside(x: float, text: str, plane: Chart) -> float:
-    """The middle of a tick's number, which stays above the plane's right edge."""
-    return min(x, plane.box.right - text_width(text, TICK_FONT) / 2)
 
 
 def _ticks_across(axis: ChartAxis, width: float, *, signed: bool) -> tuple[Tick, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -20,7 +21,7 @@ from backpropviz.engine.nudge import Band
 from backpropviz.engine.tape import ArrayChange, Comparison
 from backpropviz.figures.analysis.finite_difference import band_colors, small
 from backpropviz.figures.analysis.nudge import kink_words
-from backpropviz.figures.numbers import counted, group_texts, said
+from backpropviz.figures.numbers import counted, group_texts, plain_power, said
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.flow import PanelPart, baseline, paragraph, space, stacked
@@ -66,7 +67,17 @@ def badge(
     error = error_text(checked)
     font = styles.LABEL_MEDIUM
     used = _ICON + (text_width(error, styles.INDEX) + 18 if error else 10)
-    words = elide(_check_badge_fitting(checked, width - used, also), font, width - used)
+    options: tuple[str, ...] = {
+        Outcome.AGREES: ("analytic = finite difference", "= finite difference", "agrees"),
+        Outcome.KINK: ("a kink lies within ±h: no verdict", "kink within ±h", "kink"),
+        Outcome.FAILS: ("analytic ≠ finite difference", "≠ finite difference", "wrong"),
+    }[checked.outcome]
+    if checked.error is None:
+        options = ("analytic = finite difference = 0", "both are 0", "both 0")
+    if also and checked.outcome is Outcome.AGREES:
+        options = (f"{options[0]} = {also}", *options)
+    fitting = (text for text in options if text_width(text, styles.LABEL_MEDIUM) <= width - used)
+    words = elide(next(fitting, options[-1]), font, width - used)
     key = str(checked.address.grad)
     length = used + text_width(words, font)
     middle = HEIGHT / 2
@@ -114,21 +125,6 @@ def error_text(checked: Checked) -> str:
     return small(checked.error)
 
 
-def _check_badge_fitting(checked: Checked, width: float, also: str) -> str:
-    """The longest words that have room."""
-    options: tuple[str, ...] = {
-        Outcome.AGREES: ("analytic = finite difference", "= finite difference", "agrees"),
-        Outcome.KINK: ("a kink lies within ±h: no verdict", "kink within ±h", "kink"),
-        Outcome.FAILS: ("analytic ≠ finite difference", "≠ finite difference", "wrong"),
-    }[checked.outcome]
-    if checked.error is None:
-        options = ("analytic = finite difference = 0", "both are 0", "both 0")
-    if also and checked.outcome is Outcome.AGREES:
-        options = (f"{options[0]} = {also}", *options)
-    fitting = (text for text in options if text_width(text, styles.LABEL_MEDIUM) <= width)
-    return next(fitting, options[-1])
-
-
 SHOWN: Final = 40
 _PADDING, _ROW, _NOTE = 16.0, 24.0, 18.0
 _GAP, _LEAST_NAME, _SIGN = 20.0, 150.0, 18.0
@@ -137,18 +133,24 @@ _NUMBERS: Final = styles.NUMBER_SMALL
 
 @frozen
 class _Column:
-    """A heading above texts; `is_right` puts them at the right edge."""
+    """A heading above texts, from `x` on; `is_right` puts them at the right edge."""
 
     title: str
     texts: tuple[str, ...]
     font: Font
     is_right: bool = True
+    x: float = 0.0
 
     @property
     def width(self) -> float:
-        """That of the widest text."""
         texts = max((text_width(text, self.font) for text in self.texts), default=0.0)
         return max(texts, text_width(self.title, styles.LABEL))
+
+    def cell(self, text: str, y: float, font: Font, ink: Color) -> Text:
+        """A text of the column on a baseline."""
+        if self.is_right:
+            return Text(self.x + self.width, y, text, font, ink, Anchor.END)
+        return Text(self.x, y, text, font, ink)
 
 
 def check_figure(report: Report, width: float, theme: Theme, shown: int = SHOWN) -> Scene:
@@ -220,14 +222,22 @@ def _counts(report: Report, width: float, theme: Theme) -> PanelPart:
 
 def _table(results: Sequence[Checked], width: float, theme: Theme) -> PanelPart:
     columns, name_width = _fitting(_columns(results), width)
-    edges = _edges(columns, name_width)
-    marks: list[Mark] = [*_headings(columns, edges, name_width, theme)]
+    font, ink = styles.LABEL, theme.text_secondary
+    y, text = baseline(0, _ROW, font), elide("value, the worst first", font, name_width)
+    marks: list[Mark] = [Text(_PADDING, y, text, font, ink)]
+    marks += (column.cell(column.title, y, font, ink) for column in columns)
     y = _ROW
     for number, result in enumerate(results):
-        marks.extend(_row(result, number, columns, edges, y, (name_width, width), theme))
+        marks.extend(_row(result, number, columns, y, (name_width, width), theme))
         y += _ROW
         if result.kinks:
-            marks.append(_kink_line(result, y - 4, width, theme))
+            kink = result.kinks[0]
+            others = result.kink_count - 1
+            more = f", and {others:,} more" if others else ""
+            text = f"within ±h {kink.address}: {kink_words(kink)}{more}{closer_text(result)}"
+            shown = elide(text, font, width - 12)
+            place = baseline(y - 4, _NOTE, font)
+            marks.append(Text(_PADDING + 12, place, shown, font, theme.loss, key=str(kink.address)))
             y += _NOTE
     return PanelPart(tuple(marks), y)
 
@@ -247,13 +257,8 @@ def pair_texts(result: Checked) -> tuple[str, str]:
     texts = [f"{value + 0.0:.9g}" for value in pair]
     if any("." in text for text in texts):
         texts = [f"{value:#.9g}" if value else "0" for value in pair]
-    analytic, numeric = (with_sign(_plain_power(text), signed=False) for text in texts)
+    analytic, numeric = (with_sign(plain_power(text), signed=False) for text in texts)
     return analytic, numeric
-
-
-def _plain_power(text: str) -> str:
-    mantissa, _, power = text.partition("e")
-    return f"{mantissa}e{int(power)}" if power else mantissa
 
 
 def _words(result: Checked) -> str:
@@ -262,46 +267,25 @@ def _words(result: Checked) -> str:
     return "wrong" if result.outcome is Outcome.FAILS else result.band.words
 
 
-def _fitting(columns: tuple[_Column, ...], width: float) -> tuple[tuple[_Column, ...], float]:
+def _fitting(columns: tuple[_Column, ...], width: float) -> tuple[list[_Column], float]:
     """The columns that leave the address some room: the verdict first, then the error."""
     for kept in (columns, columns[2:], columns[3:]):
-        used = sum(column.width + _GAP for column in kept) + _SIGN
-        if width - used >= _LEAST_NAME:
-            return kept, width - used
-    return columns[3:], max(40.0, width - _SIGN - _GAP - columns[3].width)
-
-
-def _edges(columns: tuple[_Column, ...], name_width: float) -> tuple[float, ...]:
-    """The left edge of each column."""
-    edges, x = [], _PADDING + name_width + _GAP
-    for column in columns:
-        x += _SIGN if not column.is_right else 0.0
-        edges.append(x)
+        name_width = width - sum(column.width + _GAP for column in kept) - _SIGN
+        if name_width >= _LEAST_NAME:
+            break
+    name_width = max(40.0, name_width)
+    placed, x = [], _PADDING + name_width + _GAP
+    for column in kept:
+        x += 0.0 if column.is_right else _SIGN
+        placed.append(replace(column, x=x))
         x += column.width + _GAP
-    return tuple(edges)
-
-
-def _headings(
-    columns: tuple[_Column, ...], edges: tuple[float, ...], name_width: float, theme: Theme
-) -> Iterator[Mark]:
-    font, ink = styles.LABEL, theme.text_secondary
-    y = baseline(0, _ROW, font)
-    yield Text(_PADDING, y, elide("value, the worst first", font, name_width), font, ink)
-    for column, edge in zip(columns, edges, strict=True):
-        yield _cell(column.title, column, edge, y, font, ink)
-
-
-def _cell(text: str, column: _Column, edge: float, y: float, font: Font, ink: Color) -> Text:
-    if column.is_right:
-        return Text(edge + column.width, y, text, font, ink, Anchor.END)
-    return Text(edge, y, text, font, ink)
+    return placed, name_width
 
 
 def _row(
     result: Checked,
     number: int,
-    columns: tuple[_Column, ...],
-    edges: tuple[float, ...],
+    columns: Sequence[_Column],
     top: float,
     widths: tuple[float, float],
     theme: Theme,
@@ -315,25 +299,12 @@ def _row(
     name = elide(key, styles.MONO, widths[0])
     y = baseline(top, _ROW, styles.MONO)
     yield Text(_PADDING, y, name, styles.MONO, theme.text, key=key)
-    for column, edge in zip(columns, edges, strict=True):
-        is_verdict = not column.is_right
-        if is_verdict:
-            yield from sign(result.outcome, edge - _SIGN / 2 - 2, top + _ROW / 2, ink)
-        color = ink if is_verdict else theme.text
-        line = baseline(top, _ROW, column.font)
-        yield _cell(column.texts[number], column, edge, line, column.font, color)
-
-
-def _kink_line(result: Checked, top: float, width: float, theme: Theme) -> Text:
-    """The first kink within ±h, and how many others there are."""
-    kink = result.kinks[0]
-    others = result.kink_count - 1
-    more = f", and {others:,} more" if others else ""
-    text = f"within ±h {kink.address}: {kink_words(kink)}{more}{closer_text(result)}"
-    font = styles.LABEL
-    shown = elide(text, font, width - 12)
-    place = baseline(top, _NOTE, font)
-    return Text(_PADDING + 12, place, shown, font, theme.loss, key=str(kink.address))
+    for column in columns:
+        if not column.is_right:
+            yield from sign(result.outcome, column.x - _SIGN / 2 - 2, top + _ROW / 2, ink)
+        color = theme.text if column.is_right else ink
+        y = baseline(top, _ROW, column.font)
+        yield column.cell(column.texts[number], y, column.font, color)
 
 
 TITLES: Final[Mapping[Convention, str]] = MappingProxyType(
@@ -361,7 +332,7 @@ _NAMES: Final[Mapping[tuple[Convention, Option], str]] = MappingProxyType(
 _SIDES: Final[Mapping[Side, str]] = MappingProxyType(
     {Side.LEFT: "from the left", Side.CENTER: "central", Side.RIGHT: "from the right"}
 )
-_CONVENTIONS_FIGURE_PADDING, _CONVENTIONS_FIGURE_ROW, _HEAD = 16.0, 32.0, 22.0
+_CHOICE, _HEAD = 32.0, 22.0
 _MOST_CHANGES: Final = 8
 
 
@@ -378,25 +349,21 @@ def conventions_figure(
     `changes` goes from the standard's pass to that of the `chosen` option; keys are addresses, and
     `convention:<name>:<option>` on the rows.
     """
-    inner = width - 2 * _CONVENTIONS_FIGURE_PADDING
+    inner = width - 2 * _PADDING
     where = f"{TITLES[found.convention]}, tried on {found.address}"
     parts = [
-        paragraph(
-            conclusion(found), styles.SENTENCE, 22, theme.text, inner, _CONVENTIONS_FIGURE_PADDING
-        ),
+        paragraph(conclusion(found), styles.SENTENCE, 22, theme.text, inner, _PADDING),
         space(4),
-        paragraph(where, styles.BODY, 20, theme.text_secondary, inner, _CONVENTIONS_FIGURE_PADDING),
+        paragraph(where, styles.BODY, 20, theme.text_secondary, inner, _PADDING),
         space(10),
-        _conventions_figure_table(found, chosen, inner, theme),
+        _choices(found, chosen, inner, theme),
         *_notes(found, inner, theme),
     ]
     if changes is not None:
         parts += [space(14), *_changes(found.convention, changes, chosen, inner, theme)]
-    column = stacked(parts, _CONVENTIONS_FIGURE_PADDING)
+    column = stacked(parts, _PADDING)
     title = f"convention {found.convention}"
-    return Scene(
-        width, column.height + _CONVENTIONS_FIGURE_PADDING, theme.panel, column.marks, title
-    )
+    return Scene(width, column.height + _PADDING, theme.panel, column.marks, title)
 
 
 def conclusion(found: Evidence) -> str:
@@ -433,17 +400,12 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _conventions_figure_table(
-    found: Evidence, chosen: Option, width: float, theme: Theme
-) -> PanelPart:
+def _choices(found: Evidence, chosen: Option, width: float, theme: Theme) -> PanelPart:
     """A row a choice; a slope that agrees with the gradient has a check and a tint."""
     sides = tuple(Side) if width >= 420 else (Side.CENTER,)
     texts = _texts(found, sides)
     column = (width - _name_width(found, width)) / (1 + len(sides))
-    lefts = [
-        _CONVENTIONS_FIGURE_PADDING + _name_width(found, width) + k * column
-        for k in range(1 + len(sides))
-    ]
+    lefts = [_PADDING + _name_width(found, width) + k * column for k in range(1 + len(sides))]
     marks: list[Mark] = []
     y, font = baseline(0, _HEAD, styles.LABEL), styles.LABEL
     heads = ("gradient", *(_SIDES[side] for side in sides))
@@ -451,7 +413,7 @@ def _conventions_figure_table(
         text = elide(head, font, column - 8)
         marks.append(Text(left + column - 8, y, text, font, theme.text_secondary, Anchor.END))
     for number, judged in enumerate(found.verdicts):
-        top = _HEAD + number * _CONVENTIONS_FIGURE_ROW
+        top = _HEAD + number * _CHOICE
         marks.extend(_name(found, judged, chosen, top, width, theme))
         cells = zip(lefts, (None, *sides), texts[number], strict=True)
         for left, side, text in cells:
@@ -459,15 +421,13 @@ def _conventions_figure_table(
             is_gradient = side is None
             ink = theme.backward if is_gradient else theme.ok if agrees else theme.text
             if agrees:
-                box = (left + 4, top + 4, column - 4, _CONVENTIONS_FIGURE_ROW - 8)
+                box = (left + 4, top + 4, column - 4, _CHOICE - 8)
                 marks.append(Rect(*box, fill=theme.ok + "1F", radius=5.0))
-                marks.extend(
-                    sign(Outcome.AGREES, left + 15, top + _CONVENTIONS_FIGURE_ROW / 2, theme.ok)
-                )
-            line = baseline(top, _CONVENTIONS_FIGURE_ROW, _NUMBERS)
+                marks.extend(sign(Outcome.AGREES, left + 15, top + _CHOICE / 2, theme.ok))
+            line = baseline(top, _CHOICE, _NUMBERS)
             fitting = elide(text, _NUMBERS, column - (28 if agrees else 10))
             marks.append(Text(left + column - 8, line, fitting, _NUMBERS, ink, Anchor.END))
-    return PanelPart(tuple(marks), _HEAD + len(found.verdicts) * _CONVENTIONS_FIGURE_ROW)
+    return PanelPart(tuple(marks), _HEAD + len(found.verdicts) * _CHOICE)
 
 
 def _texts(found: Evidence, sides: tuple[Side, ...]) -> list[list[str]]:
@@ -500,37 +460,17 @@ def _name(
     key = f"convention:{found.convention}:{verdict.option}"
     is_chosen = verdict.option == chosen
     fill = theme.here_tint if is_chosen else theme.panel + "00"
-    yield Line(
-        _CONVENTIONS_FIGURE_PADDING,
-        top + 0.5,
-        _CONVENTIONS_FIGURE_PADDING + width,
-        top + 0.5,
-        Stroke(theme.border),
-    )
-    yield Rect(
-        0,
-        top + 1,
-        width + 2 * _CONVENTIONS_FIGURE_PADDING,
-        _CONVENTIONS_FIGURE_ROW - 1,
-        fill=fill,
-        key=key,
-    )
+    yield Line(_PADDING, top + 0.5, _PADDING + width, top + 0.5, Stroke(theme.border))
+    yield Rect(0, top + 1, width + 2 * _PADDING, _CHOICE - 1, fill=fill, key=key)
     room = _name_width(found, width) - 4
     font = styles.BODY_STRONG if is_chosen else styles.BODY
     name = elide(option_name(found.convention, verdict.option), font, room)
-    yield Text(
-        _CONVENTIONS_FIGURE_PADDING,
-        baseline(top, _CONVENTIONS_FIGURE_ROW, font),
-        name,
-        font,
-        theme.text,
-        key=key,
-    )
+    yield Text(_PADDING, baseline(top, _CHOICE, font), name, font, theme.text, key=key)
     if verdict.option == STANDARD.option(found.convention):
-        x = _CONVENTIONS_FIGURE_PADDING + text_width(name, font) + 10
-        label = elide("standard", styles.LABEL, room - (x - _CONVENTIONS_FIGURE_PADDING))
+        x = _PADDING + text_width(name, font) + 10
+        label = elide("standard", styles.LABEL, room - (x - _PADDING))
         if len(label) > 4:
-            line = baseline(top, _CONVENTIONS_FIGURE_ROW, styles.LABEL)
+            line = baseline(top, _CHOICE, styles.LABEL)
             yield Text(x, line, label, styles.LABEL, theme.text_secondary, key=key)
 
 
@@ -542,9 +482,7 @@ def _notes(found: Evidence, width: float, theme: Theme) -> Iterator[PanelPart]:
     if not all(verdict.slopes.is_settled for verdict in found.verdicts):
         texts.append("Another kink lies within ±2h: half the step gives other slopes.")
     yield space(8)
-    yield paragraph(
-        " ".join(texts), styles.LABEL, 16, theme.text_secondary, width, _CONVENTIONS_FIGURE_PADDING
-    )
+    yield paragraph(" ".join(texts), styles.LABEL, 16, theme.text_secondary, width, _PADDING)
 
 
 def _changes(
@@ -554,25 +492,21 @@ def _changes(
     name = option_name(convention, chosen)
     if changes.is_same:
         text = f"With “{name}” not a number of this pass changes."
-        yield paragraph(
-            text, styles.BODY_STRONG, 20, theme.text, width, _CONVENTIONS_FIGURE_PADDING
-        )
+        yield paragraph(text, styles.BODY_STRONG, 20, theme.text, width, _PADDING)
         return
     text = (
         f"With “{name}” {counted(changes.count, 'value')} of the pass "
         f"{'changes' if changes.count == 1 else 'change'}, "
         f"in {counted(len(changes.changes), 'array')}:"
     )
-    yield paragraph(text, styles.BODY_STRONG, 20, theme.text, width, _CONVENTIONS_FIGURE_PADDING)
+    yield paragraph(text, styles.BODY_STRONG, 20, theme.text, width, _PADDING)
     yield space(4)
     for change in changes.changes[:_MOST_CHANGES]:
         yield _change(change, width, theme)
     others = len(changes.changes) - _MOST_CHANGES
     if others > 0:
         more = f"and {counted(others, 'array')} more"
-        yield paragraph(
-            more, styles.LABEL, 20, theme.text_secondary, width, _CONVENTIONS_FIGURE_PADDING
-        )
+        yield paragraph(more, styles.LABEL, 20, theme.text_secondary, width, _PADDING)
 
 
 def _change(change: ArrayChange, width: float, theme: Theme) -> PanelPart:
@@ -583,18 +517,18 @@ def _change(change: ArrayChange, width: float, theme: Theme) -> PanelPart:
     if before == after:
         text = f"{said(change.before)} by {said(change.after - change.before, signed=True)}"
     y = baseline(0, 24, _NUMBERS)
-    right = _CONVENTIONS_FIGURE_PADDING + width
+    right = _PADDING + width
     marks: list[Mark] = [
-        Rect(_CONVENTIONS_FIGURE_PADDING, 0, width, 24, fill=theme.panel + "00", key=key),
+        Rect(_PADDING, 0, width, 24, fill=theme.panel + "00", key=key),
         Text(right, y, text, _NUMBERS, theme.text, Anchor.END, key),
     ]
     room = width - text_width(text, _NUMBERS) - 14
     name = elide(key, styles.MONO, room)
-    marks.append(Text(_CONVENTIONS_FIGURE_PADDING, y, name, styles.MONO, theme.text, key=key))
+    marks.append(Text(_PADDING, y, name, styles.MONO, theme.text, key=key))
     left = room - text_width(name, styles.MONO) - 12
     count = f"largest of {change.count:,}" if change.count > 1 else "the only one"
     words = f"{count}, of {change.size:,}"
     if text_width(words, styles.LABEL) <= left:
-        x = _CONVENTIONS_FIGURE_PADDING + text_width(name, styles.MONO) + 12
+        x = _PADDING + text_width(name, styles.MONO) + 12
         marks.append(Text(x, y, words, styles.LABEL, theme.text_secondary))
     return PanelPart(tuple(marks), 24.0)

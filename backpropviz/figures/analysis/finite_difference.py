@@ -45,7 +45,6 @@ from backpropviz.scene.theme import Theme
 _PADDING, _LINE, _NOTE = 16.0, 22.0, 16.0
 _WORDS_WIDTH: Final = 118.0
 _LOWEST, _HIGHEST = 1e-16, 10.0
-_LAST_DIGIT: Final = 1e-15
 _SCALE: Final = (Band.HAPPY, Band.KINKS_ONLY, Band.UNCOMFORTABLE, Band.WRONG)
 
 
@@ -76,7 +75,7 @@ def best(differences: Sequence[Difference]) -> Difference | None:
     Errors in the last digit alone are equal, since there luck decides: the largest step counts.
     """
     judged = [found for found in differences if found.error is not None]
-    return min(judged, key=lambda found: (max(_error(found), _LAST_DIGIT), -found.h), default=None)
+    return min(judged, key=lambda found: (max(_error(found), 1e-15), -found.h), default=None)
 
 
 def sweep_figure(
@@ -93,7 +92,7 @@ def sweep_figure(
     marks = (
         *_sentence(lines, theme),
         *_axis_title(differences, top - _NOTE - 3, inner, theme),
-        *_bands(plane, theme),
+        *(level_band(plane, *_limits(band), band_colors(band, theme)[1]) for band in _SCALE),
         *grid_marks(plane, theme),
         *_band_words(plane, theme),
         *_course(differences, plane, theme),
@@ -108,15 +107,12 @@ def _told(differences: Sequence[Difference]) -> str:
         exponent = round(math.log10(found.h))
         is_power = math.isclose(found.h, 10.0**exponent)
         step = power_text(exponent) if is_power else small(found.h)
-        return f"The finite difference comes closest at h = {step}: {_off(found)}."
+        error = found.error or 0.0
+        off = f"relative error {small(error)}" if error else "not a digit is different"
+        return f"The finite difference comes closest at h = {step}: {off}."
     if any(difference.numeric is not None for difference in differences):
         return "Gradient and finite difference are both 0, whatever the step."
     return "No step of the sweep changes the value." if differences else "Nothing measured yet."
-
-
-def _off(found: Difference) -> str:
-    error = found.error or 0.0
-    return f"relative error {small(error)}" if error else "not a digit is different"
 
 
 def _sentence(lines: Sequence[str], theme: Theme) -> Iterator[Mark]:
@@ -139,11 +135,6 @@ def _limits(band: Band) -> tuple[float, float]:
     number = _SCALE.index(band)
     low = _SCALE[number - 1].largest_error if number else _LOWEST
     return low, min(_HIGHEST, band.largest_error)
-
-
-def _bands(plane: Chart, theme: Theme) -> Iterator[Mark]:
-    for band in _SCALE:
-        yield level_band(plane, *_limits(band), band_colors(band, theme)[1])
 
 
 def _band_words(plane: Chart, theme: Theme) -> Iterator[Mark]:
@@ -195,7 +186,6 @@ def _ends(plane: Chart, top: float, theme: Theme) -> Iterator[Mark]:
 
 
 _MANY: Final = 1000
-_NUDGE_COST_FIGURE_PADDING: Final = 16.0
 _ROW, _BAR, _AXIS = 52.0, 14.0, 22.0
 _MINUTE, _HOUR, _DAY, _YEAR = 60.0, 3600.0, 86400.0, 31557600.0
 _MARKS: Final = (
@@ -232,36 +222,27 @@ def cost_sentence(cost: NudgeCost) -> str:
     back = "one backward pass" if cost.batches == 1 else f"{cost.batches:,} backward passes"
     takes = "takes" if cost.batches == 1 else "take"
     seconds = cost.batches * cost.backward_s
+    what = "the one parameter" if cost.parameters == 1 else f"all {cost.parameters:,} parameters"
     return (
-        f"Nudging {_all(cost)} would take {passes}, about {duration_text(cost.nudging_s)}; "
+        f"Nudging {what} would take {passes}, about {duration_text(cost.nudging_s)}; "
         f"the {back} {takes} {duration_text(seconds)}."
     )
 
 
 def cost_figure(cost: NudgeCost, width: float, theme: Theme) -> Scene:
     """Three bars on one scale of time, each line of which is several times the one before."""
-    inner = width - 2 * _NUDGE_COST_FIGURE_PADDING
+    inner = width - 2 * _PADDING
     bars = _bars(cost, theme)
     parts = (
-        paragraph(
-            cost_sentence(cost), styles.SENTENCE, 22, theme.text, inner, _NUDGE_COST_FIGURE_PADDING
-        ),
+        paragraph(cost_sentence(cost), styles.SENTENCE, 22, theme.text, inner, _PADDING),
         space(12),
         _chart(bars, inner, theme),
         space(8),
-        paragraph(
-            _ratio(cost), styles.BODY, 20, theme.text_secondary, inner, _NUDGE_COST_FIGURE_PADDING
-        ),
+        paragraph(_ratio(cost), styles.BODY, 20, theme.text_secondary, inner, _PADDING),
     )
-    column = stacked(parts, _NUDGE_COST_FIGURE_PADDING)
-    height = column.height + _NUDGE_COST_FIGURE_PADDING
+    column = stacked(parts, _PADDING)
+    height = column.height + _PADDING
     return Scene(width, height, theme.panel, column.marks, "cost of nudging")
-
-
-def _all(cost: NudgeCost) -> str:
-    if cost.parameters == 1:
-        return "the one parameter"
-    return f"all {cost.parameters:,} parameters"
 
 
 def _bars(cost: NudgeCost, theme: Theme) -> tuple[_Bar, ...]:
@@ -301,7 +282,11 @@ def _on_more_data(cost: NudgeCost) -> str:
 def _chart(bars: tuple[_Bar, ...], width: float, theme: Theme) -> PanelPart:
     numbers = max(text_width(duration_text(bar.seconds), styles.NUMBER_SMALL) for bar in bars)
     room = width - numbers - 12
-    scale = _scale(bars)
+    seconds = [bar.seconds for bar in bars if bar.seconds > 0] or [1e-3]
+    low = max((mark for mark, _ in _MARKS if mark < min(seconds)), default=min(seconds) / 10)
+    high = min((mark for mark, _ in _MARKS if mark >= max(seconds)), default=max(seconds))
+    ticks = tuple(mark for mark in _MARKS if low <= mark[0] <= high)
+    scale = ChartAxis(low, high, is_log=True, ticks=ticks)
     bottom = len(bars) * _ROW
     marks: list[Mark] = [*_grid(scale, room, bottom, theme)]
     for number, bar in enumerate(bars):
@@ -309,22 +294,13 @@ def _chart(bars: tuple[_Bar, ...], width: float, theme: Theme) -> PanelPart:
     return PanelPart(tuple(marks), bottom + _AXIS)
 
 
-def _scale(bars: tuple[_Bar, ...]) -> ChartAxis:
-    """From the last mark below the shortest time to the first above the longest."""
-    seconds = [bar.seconds for bar in bars if bar.seconds > 0] or [1e-3]
-    low = max((mark for mark, _ in _MARKS if mark < min(seconds)), default=min(seconds) / 10)
-    high = min((mark for mark, _ in _MARKS if mark >= max(seconds)), default=max(seconds))
-    ticks = tuple(mark for mark in _MARKS if low <= mark[0] <= high)
-    return ChartAxis(low, high, is_log=True, ticks=ticks)
-
-
 def _grid(scale: ChartAxis, room: float, bottom: float, theme: Theme) -> Iterator[Mark]:
     font = styles.INDEX
     free_from = -math.inf
     for value, text in scale.ticks:
-        x = round(_NUDGE_COST_FIGURE_PADDING + room * scale.share(value)) + 0.5
+        x = round(_PADDING + room * scale.share(value)) + 0.5
         yield Line(x, 0, x, bottom, Stroke(theme.border))
-        start = max(_NUDGE_COST_FIGURE_PADDING, x - text_width(text, font) / 2)
+        start = max(_PADDING, x - text_width(text, font) / 2)
         if start >= free_from:
             yield Text(start, baseline(bottom + 2, 16, font), text, font, theme.text_tertiary)
             free_from = start + text_width(text, font) + 10
@@ -335,9 +311,11 @@ def _bar_marks(
 ) -> Iterator[Mark]:
     y = baseline(top, 20, styles.BODY_MEDIUM)
     title = elide(bar.title, styles.BODY_MEDIUM, width)
-    yield from _backed(title, y, theme)
-    x = _NUDGE_COST_FIGURE_PADDING + text_width(title, styles.BODY_MEDIUM) + 10
-    room_left = _NUDGE_COST_FIGURE_PADDING + width - x
+    font = styles.BODY_MEDIUM
+    yield Rect(_PADDING, y - 13, text_width(title, font) + 3, 18, fill=theme.panel)
+    yield Text(_PADDING, y, title, font, theme.text)
+    x = _PADDING + text_width(title, styles.BODY_MEDIUM) + 10
+    room_left = _PADDING + width - x
     whole = text_width(bar.remark, styles.LABEL) <= room_left
     # A number cut in two would be another number.
     remark = bar.remark if whole else elide(bar.remark.split(":")[0], styles.LABEL, room_left)
@@ -346,19 +324,10 @@ def _bar_marks(
         yield ground
         yield Text(x, y, remark, styles.LABEL, theme.text_secondary)
     length = max(2.0, room * scale.share(bar.seconds)) if bar.seconds > 0 else 0.0
-    yield Rect(_NUDGE_COST_FIGURE_PADDING, top + 24, length, _BAR, fill=bar.color, radius=2.0)
+    yield Rect(_PADDING, top + 24, length, _BAR, fill=bar.color, radius=2.0)
     font = styles.NUMBER_SMALL
     number_y = baseline(top + 24, _BAR, font)
     text = duration_text(bar.seconds)
-    start = _NUDGE_COST_FIGURE_PADDING + length + 8
+    start = _PADDING + length + 8
     yield Rect(start - 3, top + 23, text_width(text, font) + 6, 16, fill=theme.panel)
     yield Text(start, number_y, text, font, theme.text, Anchor.START)
-
-
-def _backed(title: str, y: float, theme: Theme) -> Iterator[Mark]:
-    """A text on a ground of its own, since grid lines run behind it."""
-    font = styles.BODY_MEDIUM
-    yield Rect(
-        _NUDGE_COST_FIGURE_PADDING, y - 13, text_width(title, font) + 3, 18, fill=theme.panel
-    )
-    yield Text(_NUDGE_COST_FIGURE_PADDING, y, title, font, theme.text)

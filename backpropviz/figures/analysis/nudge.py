@@ -16,7 +16,6 @@ from typing import Final
 from backpropviz.engine.backprop import Forward
 from backpropviz.engine.kink import Crossing, Flip
 from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import BasePoint, Nudge, Slope, ValueRole, nudged_pass, place
 from backpropviz.engine.optimizer import optimizer_kinds
 from backpropviz.engine.value import Address
@@ -32,7 +31,7 @@ from backpropviz.figures.analysis.chart import (
     padded,
 )
 from backpropviz.figures.explain.explanation import StepCounter, counter_row
-from backpropviz.figures.numbers import counted, group_texts, said
+from backpropviz.figures.numbers import counted, group_texts, plain_power, said
 from backpropviz.figures.symbols import PARAMETERS
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -69,7 +68,6 @@ class Kink:
 
     @property
     def address(self) -> Address:
-        """The unit or the window."""
         return self.crossing.address
 
 
@@ -83,7 +81,6 @@ class LossCourse:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """The smallest and the largest δ."""
         return self.nudges[0].delta, self.nudges[-1].delta
 
 
@@ -109,7 +106,9 @@ def course(
     for k in takewhile(lambda _: not stop(), range(-half, half + 1)):
         nudge, run = nudged_pass(point, address, reach * k / half)
         if last is not None:
-            kinks.extend(_kinks(point.network, (nudges[-1], last), (nudge, run)))
+            left, right = nudges[-1].delta, nudge.delta
+            found = kinks_between(point.network, last, last, run)
+            kinks += (Kink(crossing, _place(crossing, left, right)) for crossing in found)
         nudges.append(nudge)
         last = run
     is_parameter = place(point, address).role is ValueRole.PARAMETER
@@ -134,18 +133,9 @@ def first_named(kinks: Iterable[Crossing], most: int) -> tuple[tuple[Crossing, .
     return tuple(found[:most]), max(0, len(found) - most)
 
 
-def _kinks(
-    network: Network, left: tuple[Nudge, Forward], right: tuple[Nudge, Forward]
-) -> Iterator[Kink]:
-    """Every corner between two neighboring passes, in forward order."""
-    for crossing in kinks_between(network, left[1], left[1], right[1]):
-        yield Kink(crossing, _place(crossing, left[0].delta, right[0].delta))
-
-
 def _short(value: float) -> str:
     """Three digits, with a plain exponent: `−6.64e−6`."""
-    mantissa, _, power = f"{value + 0.0:.3g}".partition("e")
-    return with_sign(f"{mantissa}e{int(power)}" if power else mantissa, signed=False)
+    return with_sign(plain_power(f"{value + 0.0:.3g}"), signed=False)
 
 
 def _place(crossing: Crossing, left: float, right: float) -> float:
@@ -204,7 +194,11 @@ def verdict(nudge: Nudge, *, is_parameter: bool, step: NextStep | None = None) -
 
 def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if nudge.delta == 0:
-        return _at_rest(nudge, is_parameter=is_parameter)
+        subject = name_of(nudge)
+        if nudge.slope is Slope.FLAT:
+            return f"The gradient is 0: a small nudge of {subject} changes nothing."
+        start = f"Raising {subject} by a little {nudge.slope.value} the loss"
+        return f"{start}, so the update {_update(nudge)} it." if is_parameter else f"{start}."
     move = "Raising" if nudge.delta > 0 else "Lowering"
     start = f"{move} {name_of(nudge)} by {said(abs(nudge.delta))}"
     if not math.isfinite(nudge.true_change):
@@ -213,12 +207,8 @@ def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     if not nudge.keeps_prediction:
         return f"{start} {effect}, {_contradiction(nudge)}."
     if nudge.slope is Slope.FLAT:
-        end = ": the gradient is 0"
-        return (
-            f"{start} {effect}{end}, so the update leaves it."
-            if is_parameter
-            else (f"{start} {effect}{end}.")
-        )
+        kept = ", so the update leaves it" if is_parameter else ""
+        return f"{start} {effect}: the gradient is 0{kept}."
     if not is_parameter:
         return f"{start} {effect}, as its gradient says."
     if nudge.follows_update:
@@ -226,19 +216,12 @@ def _verdict(nudge: Nudge, *, is_parameter: bool) -> str:
     return f"{start} {effect}, so the update {_update(nudge)} it."
 
 
-def _at_rest(nudge: Nudge, *, is_parameter: bool) -> str:
-    subject = name_of(nudge)
-    if nudge.slope is Slope.FLAT:
-        return f"The gradient is 0: a small nudge of {subject} changes nothing."
-    start = f"Raising {subject} by a little {nudge.slope.value} the loss"
-    return f"{start}, so the update {_update(nudge)} it." if is_parameter else f"{start}."
-
-
 def _effect(nudge: Nudge) -> str:
     if nudge.true_change == 0:
         return "leaves the loss as it is"
     verb = "raises" if nudge.true_change > 0 else "lowers"
-    return f"{verb} the loss by {_size_like_shown(nudge)}"
+    size = changes(nudge)[1].removeprefix("+").removeprefix(MINUS)
+    return f"{verb} the loss by {size}"
 
 
 def _contradiction(nudge: Nudge) -> str:
@@ -252,11 +235,6 @@ def _update(nudge: Nudge) -> str:
     return "raises" if nudge.slope.update > 0 else "lowers"
 
 
-def _size_like_shown(nudge: Nudge) -> str:
-    """With the decimals of the numbers in the picture."""
-    return changes(nudge)[1].removeprefix("+").removeprefix(MINUS)
-
-
 HANDLE: Final = "nudge:"
 """Before the δ in the handle's key."""
 _PADDING, _LINE, _COUNTERS = 16.0, 22.0, 44.0
@@ -268,7 +246,6 @@ _KINK: Final = "kink"
 _WORDS: Final = ("true loss, by forward passes", "tangent: what the gradient predicts", _KINK)
 _FEW_WORDS: Final = ("true loss", "tangent", _KINK)
 _KEY_WIDTH: Final = 26.0
-_LEAST_SPAN: Final = 1e-9
 
 
 @frozen
@@ -280,7 +257,6 @@ class NudgeFrame:
     reach: tuple[float, float]
 
     def x_of(self, delta: float) -> float:
-        """The pixel of a δ."""
         return self.plane.x_at(delta)
 
     def delta_at(self, x: float) -> float:
@@ -297,7 +273,7 @@ def nudge_frame(course: LossCourse, width: float, height: float) -> NudgeFrame:
     margin = _MARGIN if width >= 480 else 0.0
     outer = Box(_PADDING, top, width - 2 * _PADDING - margin, max(72.0, bottom - top))
     low, high = course.reach
-    least = _LEAST_SPAN * max(1.0, abs(course.nudges[0].base_loss))
+    least = 1e-9 * max(1.0, abs(course.nudges[0].base_loss))
     losses = padded(_changes_shown(course), 0.1, least)
     plane = chart(outer, ChartAxis(low, high), ChartAxis(*losses), signed=(True, True))
     return NudgeFrame(plane, lines, course.reach)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.numbers import Scale, counted, group_texts, said
 from backpropviz.figures.stage.operation import placed_marks
 from backpropviz.figures.stage.panel import Outline, Panel
-from backpropviz.figures.stage.planes import Focus, Plane, Selection, plane
+from backpropviz.figures.stage.planes import Focus, Selection, plane
 from backpropviz.figures.stage.result import product_slot
 from backpropviz.figures.stage.slot_layout import place_slots
 from backpropviz.figures.stage.slots import MOST_TILES, Slot, operand_slots
@@ -32,9 +31,6 @@ from backpropviz.scene.flow import PanelPart, equations, paragraph, space, stack
 from backpropviz.scene.marks import Anchor, Box, Group, Line, Mark, Pixels, Scene, Stroke, Text
 from backpropviz.scene.text import centered_baseline, decimal_of, elide
 from backpropviz.scene.theme import BODY, COUNTER, LABEL, ROW, SENTENCE, Theme
-
-_MOST_NOTED = 16
-_PATTERNS = frozenset({Pattern.FILTERS, Pattern.SUMS})
 
 
 @frozen(eq=False, slots=False)
@@ -53,7 +49,9 @@ class WeightTerms:
         """
         wanted = self.address.array.grad
         node = self.view.tape.network.by_name.get(wanted.layer)
-        meets_inputs = node is not None and node.layer.about.pattern in _PATTERNS
+        meets_inputs = node is not None and node.layer.about.pattern in frozenset(
+            {Pattern.FILTERS, Pattern.SUMS}
+        )
         for operation in self.view.timeline.operations:
             if operation.nest.target == wanted and wanted.quantity == "weight" and meets_inputs:
                 return operation
@@ -63,7 +61,6 @@ class WeightTerms:
 
     @cached_property
     def derivation(self) -> Derivation:
-        """Where its gradient comes from."""
         address = self.address.grad
         return derive(self.view.tape, self.operation.nest, address)
 
@@ -78,17 +75,14 @@ class WeightTerms:
 
     @property
     def count(self) -> int:
-        """How many products its gradient adds up."""
         return int(self.derivation.term_values.size)
 
     @property
     def places(self) -> int:
-        """At how many places of one sample it works."""
         return self.count // self.view.tape.batch
 
     @property
     def not_zero(self) -> int:
-        """How many of the products are not 0."""
         return int(np.count_nonzero(self.derivation.term_values))
 
     @cached_property
@@ -117,7 +111,7 @@ class WeightTerms:
 
     def _upstream_notes(self) -> dict[Address, str]:
         """For each input that is met, the upstream value that it is multiplied with."""
-        if self.count > _MOST_NOTED * self.view.tape.batch:
+        if self.count > 16 * self.view.tape.batch:
             return {}
         pairs = [(term.operands[1], term.operands[0]) for term in self.derivation.terms]
         texts = group_texts([g.value for _, g in pairs], 3)
@@ -151,20 +145,16 @@ class WeightTerms:
         limit = float(np.abs(parts).max()) or 1.0
         colors = self.view.scales.diverging or theme.diverging
         scale = Scale(colors, (-limit, limit), is_diverging=True)
+        selection: Selection = (None, None)
+        patterns = (f"{output}[{n},{filters},{{row}},{{column}}]" for n in range(MOST_TILES))
         panels = tuple(
-            Panel(_output_plane(output, (n, filters), parts[n]), scale, signed=True)
-            for n in islice(range(len(parts)), MOST_TILES)
+            Panel(plane(None, selection, values, pattern=pattern), scale, signed=True)
+            for values, pattern in zip(parts, patterns, strict=False)
         )
         count = f"{self.count:,} products"
         labels = tuple(str(n) for n in range(len(panels)))
         remark = "one is added to each output"
         return Slot(None, "what it did", count, remark, panels, labels, sign="=")
-
-
-def _output_plane(output: Address, first: tuple[int, int], values: Array) -> Plane:
-    selection: Selection = (None, None)
-    pattern = f"{output}[{first[0]},{first[1]},{{row}},{{column}}]"
-    return plane(None, selection, values, pattern=pattern)
 
 
 _MARGIN, _GAP = 24.0, 32.0
@@ -296,7 +286,7 @@ def _dense_half(
     top = stacked([*_title(terms, box.width, theme, origin), space(10)])
     yield Group(top.marks, dx=box.x, dy=box.y)
     y = box.y + top.height
-    columns = _forward_columns(terms) if forward else _backward_columns(terms)
+    columns = _columns(terms, forward=forward)
     is_flat = box.height <= _DENSE_HEIGHT
     rows = min(1 if is_flat else _MOST_SAMPLES, len(columns[0][1]))
     for row in range(rows):
@@ -316,28 +306,19 @@ def _dense_half(
 _Column = tuple[str, list[tuple[float, Address | None]]]
 
 
-def _backward_columns(terms: WeightTerms) -> tuple[_Column, ...]:
-    """Input × upstream = product, a row a sample."""
+def _columns(terms: WeightTerms, *, forward: bool) -> tuple[_Column, ...]:
+    """Input × upstream = product, or input × weight = what it added; a row a sample."""
     found = list(terms.derivation.terms)
     upstream = [(term.operands[0].value, term.operands[0].address) for term in found]
     source = [(term.operands[1].value, term.operands[1].address) for term in found]
-    own: Address | None = terms.address.grad if len(found) == 1 else None
-    return (
-        ("one input", source),
-        ("from one output", upstream),
-        ("one product", [(term.value, own) for term in found]),
-    )
-
-
-def _forward_columns(terms: WeightTerms) -> tuple[_Column, ...]:
-    """Input × weight = what it added to its one output."""
-    found = list(terms.derivation.terms)
-    source = [(term.operands[1].value, term.operands[1].address) for term in found]
+    if not forward:
+        own = terms.address.grad if len(found) == 1 else None
+        products = [(term.value, own) for term in found]
+        return (("one input", source), ("from one output", upstream), ("one product", products))
     weight: list[tuple[float, Address | None]] = [(terms.value, terms.address)] * len(found)
-    outputs = [term.operands[0].address for term in found]
     added = [
         (value * terms.value, None if output is None else output.of(""))
-        for (value, _), output in zip(source, outputs, strict=True)
+        for (value, _), (_, output) in zip(source, upstream, strict=True)
     ]
     return (("one input", source), ("the weight", weight), ("to one output", added))
 
@@ -379,11 +360,8 @@ def _contrast(terms: WeightTerms, other: WeightTerms | None, *, forward: bool) -
     places = counted(terms.places, "place")
     if forward:
         outputs = counted(terms.places, "output")
-        lone = (
-            ""
-            if other is None or not terms.is_shared
-            else ("; the dense weight joins one input to one output")
-        )
+        is_alone = other is None or not terms.is_shared
+        lone = "" if is_alone else "; the dense weight joins one input to one output"
         return f"This one number took part in {outputs}{lone}."
     shared = (
         f"The filter value works at {places} of the image, so its gradient adds up "

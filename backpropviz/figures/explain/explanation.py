@@ -19,7 +19,7 @@ from backpropviz.figures.explain.code import CodeVersion, code_block, code_lines
 from backpropviz.figures.explain.formula import Formula, formula, in_symbols
 from backpropviz.figures.explain.sentences import sentences
 from backpropviz.figures.explain.written_sum import TermOrder, fold
-from backpropviz.figures.ledger.rows import TermBins, bin_terms
+from backpropviz.figures.ledger_rows import TermBins, bin_terms
 from backpropviz.figures.numbers import exact_text, group_texts, said, said_exactly
 from backpropviz.figures.symbols import PARAMETERS, equation_style, role_color, role_of
 from backpropviz.figures.view import ALL, ExplainedStep, TermProgress, term_key
@@ -194,7 +194,7 @@ def explanation(
 
 def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
     """One finished value explained, with its ledger, for a notebook."""
-    from backpropviz.figures.ledger.ledger import ledger
+    from backpropviz.figures.ledger import ledger
 
     width = _SCENE_WIDTH
     marks: tuple[Group, ...] = ()

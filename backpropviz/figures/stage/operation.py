@@ -184,10 +184,10 @@ def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
         return ()
     # The first step of a network shows none: the stage does not wait for it.
     from backpropviz.figures.explain.written_sum import TermOrder
-    from backpropviz.figures.ledger.ledger import ledger
+    from backpropviz.figures.ledger import ledger
 
     if view.options.ledger_by_sample and view.shares is not None:
-        from backpropviz.figures.ledger.ledger import sample_ledger
+        from backpropviz.figures.ledger import sample_ledger
 
         return sample_ledger(view, view.shares, box, theme)
     order = TermOrder.SIZE if view.options.ledger_by_size else TermOrder.POSITION

@@ -16,7 +16,7 @@ from backpropviz.engine.explain import sample_shares
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Array
-from backpropviz.figures.ledger.rows import sign_color
+from backpropviz.figures.ledger_rows import sign_color
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.headings import HEADER_HEIGHT, header, path_parts
 from backpropviz.figures.stage.losses import SAMPLE_LOSS

@@ -19,10 +19,8 @@ from backpropviz.scene.text import centered_baseline, elide, full, text_width
 from backpropviz.scene.theme import Theme
 
 _HEAD: Final = 28
-_TILE: Final = 56
 _GAP: Final = 8
 _NUMBER: Final = 18
-_MOST_MAPS: Final = 256
 _RAMP: Final = (48, 8)
 
 
@@ -90,14 +88,14 @@ def _tiles(
     output: Address, maps: Array, dimensions: int, scale: _Scale, width: float, theme: Theme
 ) -> tuple[list[Mark], float]:
     """All maps in rows of whole pixels, their numbers below."""
-    shown = maps[:_MOST_MAPS]
+    shown = maps[:256]
     rows, columns = maps.shape[1:]
     if dimensions < 3:
         cell = max(1, min(14, int(width - 2) // columns))
         per_line, height = 1, max(14, cell)
         tile = (min(int(width - 2), cell * columns), height)
     else:
-        cell = max(1, round(_TILE / max(rows, columns)))
+        cell = max(1, round(56 / max(rows, columns)))
         tile = (cell * columns, cell * rows)
         per_line = max(1, int((width + _GAP) // (tile[0] + _GAP)))
     pitch = (tile[0] + _GAP, tile[1] + _NUMBER + 4)
@@ -135,8 +133,7 @@ def _frame(plane: Array, box: tuple[float, float, float, float], theme: Theme) -
 
 
 _CHIP: Final = 22
-_ACTIVITY_GAP: Final = 5
-_ACTIVITY_HEAD: Final = 26
+_CHIPS_TOP: Final = 26
 _LINE: Final = 20
 _MANY: Final = 128
 """Units from which chips carry no number and are small."""
@@ -152,14 +149,14 @@ def activity_figure(
     """
     kinds = _kinds(shares, inactive, inactive_after)
     small = len(shares) > _MANY
-    side, gap = (8, 2) if small else (_CHIP, _ACTIVITY_GAP)
+    side, gap = (8, 2) if small else (_CHIP, 5)
     per_line = max(1, int((width + gap) // (side + gap)))
     marks: list[Mark] = list(_activity_heading(layer, len(shares), width, theme))
     for number, kind in enumerate(kinds):
         line, column = divmod(number, per_line)
-        place = (column * (side + gap), _ACTIVITY_HEAD + line * (side + gap))
+        place = (column * (side + gap), _CHIPS_TOP + line * (side + gap))
         marks.extend(_chip(layer, number, int(kind), (*place, side), theme))
-    y = _ACTIVITY_HEAD + math.ceil(len(shares) / per_line) * (side + gap) + 4
+    y = _CHIPS_TOP + math.ceil(len(shares) / per_line) * (side + gap) + 4
     for line, (color, text) in enumerate(_words(kinds, inactive, inactive_after, theme)):
         marks.extend(_legend(color, text, y + line * _LINE, width, theme))
     lines = len(set(kinds.tolist()))

@@ -37,9 +37,7 @@ MOST_NUMBERED: Final = 20
 """Classes up to which every count is written."""
 _LARGEST_CELL, _LEAST_NUMBERED_CELL = 48, 20
 _HEAD: Final = 40
-_NAME_ROOM: Final = 0.28
 _TOTALS: Final = 56
-_FONTS: Final = (styles.NUMBER_SMALL, styles.INDEX, styles.NOTE)
 
 
 @frozen
@@ -55,7 +53,6 @@ class _Table:
 
     @property
     def end(self) -> int:
-        """Pixels of a side of the table."""
         return self.side * self.classes
 
 
@@ -68,7 +65,16 @@ def confusion_figure(
     classes on, or where cells are too narrow, the numbers are dropped, and the figure says so.
     """
     names = _names(class_names, len(counts))
-    table = _laid(counts, names, width)
+    classes = len(counts)
+    widest = max(text_width(name, styles.LABEL) for name in names)
+    left = math.ceil(min(widest, width * 0.28)) + 28
+    for totals in (_TOTALS, 0):
+        side = int(min(_LARGEST_CELL, (width - left - totals) // classes))
+        if side >= _LEAST_NUMBERED_CELL or not totals:
+            break
+    side = max(1, side)
+    fits = _number_font(counts, side) is not None
+    table = _Table(left, _HEAD, side, classes, classes <= MOST_NUMBERED and fits, totals > 0)
     marks = [
         *_headings(counts, table, width, title, theme),
         *_colors(counts, table, theme),
@@ -113,25 +119,12 @@ def _names(class_names: Sequence[str], classes: int) -> tuple[str, ...]:
     return (*given, *(str(k) for k in range(len(given), classes)))
 
 
-def _laid(counts: Array, names: Sequence[str], width: float) -> _Table:
-    classes = len(counts)
-    widest = max(text_width(name, styles.LABEL) for name in names)
-    left = math.ceil(min(widest, width * _NAME_ROOM)) + 28
-    for totals in (_TOTALS, 0):
-        side = int(min(_LARGEST_CELL, (width - left - totals) // classes))
-        if side >= _LEAST_NUMBERED_CELL or not totals:
-            break
-    side = max(1, side)
-    fits = _number_font(counts, side) is not None
-    return _Table(left, _HEAD, side, classes, classes <= MOST_NUMBERED and fits, totals > 0)
-
-
 def _number_font(counts: Array, side: int) -> Font | None:
     longest = str(int(counts.max())) if counts.size else "0"
     return next(
         (
             font
-            for font in _FONTS
+            for font in (styles.NUMBER_SMALL, styles.INDEX, styles.NOTE)
             if text_width(longest, font) <= side - 4 and font.size + 4 <= side
         ),
         None,
@@ -244,7 +237,7 @@ MOST_SAMPLES: Final = 60
 _SIDE: Final = 56
 _GAP: Final = 12
 _WORDS: Final = 30
-_ANSWER_SHEET_HEAD: Final = 26
+_ANSWER_HEAD: Final = 26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,7 +252,6 @@ class AnsweredSample:
 
     @property
     def is_right(self) -> bool:
-        """Whether the answer is the class."""
         return self.true == self.answer
 
 
@@ -279,10 +271,10 @@ def answer_sheet(
     marks: list[Mark] = [Text(0, centered_baseline(10, font), head, font, theme.text)]
     for place, sample in enumerate(shown):
         line, column = divmod(place, per_line)
-        x, y = 2 + column * (_SIDE + _GAP), _ANSWER_SHEET_HEAD + line * (_SIDE + _WORDS)
+        x, y = 2 + column * (_SIDE + _GAP), _ANSWER_HEAD + line * (_SIDE + _WORDS)
         is_chosen = sample.number == chosen
         marks.extend(_sample(sample, x, y, preprocessing, theme, is_chosen=is_chosen))
-    bottom = float(_ANSWER_SHEET_HEAD + -(-len(shown) // per_line) * (_SIDE + _WORDS))
+    bottom = float(_ANSWER_HEAD + -(-len(shown) // per_line) * (_SIDE + _WORDS))
     rest = len(samples) - len(shown)
     if rest or not samples:
         text = f"and {counted(rest, 'more sample')}" if rest else "none"
@@ -317,11 +309,10 @@ def _sample(
 
 _ROW: Final = 20
 _BAR: Final = 12
-_CLASS_COUNTS_GAP: Final = 8
+_BAR_GAP: Final = 8
 _LEAST_BAR: Final = 8.0
 _WIDEST_NAME: Final = 0.35
 """Of the room."""
-_UNEVEN: Final = 1.5
 
 
 @frozen
@@ -338,7 +329,6 @@ class ClassCount:
 
     @property
     def text(self) -> str:
-        """As it stands at the bar's end."""
         return f"{self.training:,} + {self.held_out:,}" if self.held_out else f"{self.training:,}"
 
 
@@ -346,11 +336,9 @@ def class_counts_scene(counts: tuple[ClassCount, ...], width: float, theme: Them
     """A row a class, as tall as they need; a class without a sample says 0."""
     names = max((text_width(c.name, styles.LABEL_MEDIUM) for c in counts), default=0.0)
     numbers = max((text_width(c.text, styles.INDEX) for c in counts), default=0.0)
-    names = max(
-        0.0, min(names, width * _WIDEST_NAME, width - numbers - 3 * _CLASS_COUNTS_GAP - _LEAST_BAR)
-    )
-    left = names + _CLASS_COUNTS_GAP
-    room = max(_LEAST_BAR, width - left - numbers - 2 * _CLASS_COUNTS_GAP)
+    names = max(0.0, min(names, width * _WIDEST_NAME, width - numbers - 3 * _BAR_GAP - _LEAST_BAR))
+    left = names + _BAR_GAP
+    room = max(_LEAST_BAR, width - left - numbers - 2 * _BAR_GAP)
     most = max((count.total for count in counts), default=0) or 1
     marks: list[Mark] = []
     for number, count in enumerate(counts):
@@ -365,23 +353,15 @@ def _row(
     names, left, _ = places
     middle, bar_top = top + _ROW / 2, top + (_ROW - _BAR) / 2
     trained, held = count.training * scale, count.held_out * scale
-    name = elide(count.name, styles.LABEL_MEDIUM, names)
-    marks: list[Mark] = [
-        Text(
-            names,
-            centered_baseline(middle, styles.LABEL_MEDIUM),
-            name,
-            styles.LABEL_MEDIUM,
-            theme.text,
-            Anchor.END,
-        )
-    ]
+    font = styles.LABEL_MEDIUM
+    name, baseline = elide(count.name, font, names), centered_baseline(middle, font)
+    marks: list[Mark] = [Text(names, baseline, name, font, theme.text, Anchor.END)]
     if count.training:
         marks.append(Rect(left, bar_top, trained, _BAR, theme.forward, key=count.name))
     if count.held_out:
         edge = Stroke(theme.forward)
         marks.append(Rect(left + trained, bar_top + 0.5, held, _BAR - 1, theme.forward_tint, edge))
-    end = left + trained + held + _CLASS_COUNTS_GAP
+    end = left + trained + held + _BAR_GAP
     baseline = centered_baseline(middle, styles.INDEX)
     marks.append(Text(end, baseline, count.text, styles.INDEX, theme.text_secondary))
     return marks
@@ -396,7 +376,7 @@ def balance_words(counts: tuple[ClassCount, ...]) -> str:
     if len(present) < 2:
         return ""
     least, most = (choose(present, key=lambda c: c.total) for choose in (min, max))
-    if most.total < _UNEVEN * least.total:
+    if most.total < 1.5 * least.total:
         return ""
     return (
         f"Uneven: {most.total:,} of “{most.name}”, but {least.total:,} of “{least.name}”; a "
@@ -405,11 +385,10 @@ def balance_words(counts: tuple[ClassCount, ...]) -> str:
 
 
 _LEAST_SIDE: Final = 64
-_SAMPLE_SHEET_GAP: Final = 12
 _MARGIN: Final = 12
 _LINES: Final = 32
 """Below a picture: its class, and its name."""
-_SAMPLE_SHEET_HEAD: Final = 24
+_SHEET_HEAD: Final = 24
 _MOST: Final = 40
 """Pictures at once: more take longer to draw than a person waits at a click."""
 _ARROW_ROOM: Final = 20
@@ -429,9 +408,9 @@ def sheet_capacity(width: float, height: float, *, versions: int) -> tuple[int, 
     if not versions:
         columns, rows, _ = _grid_shape(width, height)
         return columns * rows, 0
-    columns = int((width - 2 * _MARGIN + _SAMPLE_SHEET_GAP) // (_LEAST_SIDE + _SAMPLE_SHEET_GAP))
+    columns = int((width - 2 * _MARGIN + _GAP) // (_LEAST_SIDE + _GAP))
     versions = min(versions, max(1, columns - 2))
-    most = int((height - _MARGIN - _SAMPLE_SHEET_HEAD) // (_LEAST_SIDE + _LINES))
+    most = int((height - _MARGIN - _SHEET_HEAD) // (_LEAST_SIDE + _LINES))
     choices = range(1, max(1, min(most, _MOST // (versions + 1))) + 1)
     return max(choices, key=lambda n: n * _row_side(n, versions, (width, height)) ** 2), versions
 
@@ -445,78 +424,45 @@ def sample_sheet(
     """A grid of samples, or, where they have changed versions, a row a sample."""
     width, height = size
     versions = max((len(sample.pictures) for sample in samples), default=1) - 1
-    if versions:
-        marks = _rows(samples, versions, preprocessing, size, theme)
-    else:
-        marks = _grid(samples, preprocessing, size, theme)
-    return Scene(width, height, theme.stage, tuple(marks), "Samples")
-
-
-def _grid(
-    samples: tuple[SampleViews, ...],
-    preprocessing: Preprocessing,
-    size: tuple[float, float],
-    theme: Theme,
-) -> list[Mark]:
-    columns, rows, side = _grid_shape(*size)
     marks: list[Mark] = []
-    for number, sample in enumerate(samples[: columns * rows]):
-        row, column = divmod(number, columns)
-        x = _MARGIN + column * (side + _SAMPLE_SHEET_GAP)
-        y = _MARGIN + row * (side + _LINES)
-        marks += _picture(sample.pictures[0], preprocessing, (x, y, side), theme)
-        marks += _words(sample, (x, y + side, side), theme)
-    return marks
+    if versions:
+        side = _row_side(len(samples), versions, size)
+        second = _MARGIN + side + _ARROW_ROOM + _GAP
+        for left, title in ((_MARGIN, "as it is"), (second, "as the batches may show it")):
+            marks.append(Text(left, 16, title, styles.LABEL, theme.text_secondary))
+        corners = [(_MARGIN, _SHEET_HEAD + n * (side + _LINES)) for n in range(len(samples))]
+    else:
+        columns, rows, side = _grid_shape(width, height)
+        second = 0
+        places = [divmod(number, columns) for number in range(columns * rows)]
+        across, down = side + _GAP, side + _LINES
+        corners = [(_MARGIN + column * across, _MARGIN + row * down) for row, column in places]
+    for sample, (x, y) in zip(samples, corners, strict=False):
+        lefts = (x, *(second + place * (side + _GAP) for place in range(versions)))
+        drawn: list[Mark] = [
+            Group(photograph(displayable(picture, preprocessing), side, theme), left, y)
+            for picture, left in zip(sample.pictures, lefts, strict=False)
+        ]
+        marks += (drawn[0], *_words(sample, (x, y + side, side), theme), *drawn[1:])
+    return Scene(width, height, theme.stage, tuple(marks), "Samples")
 
 
 def _grid_shape(width: float, height: float) -> tuple[int, int, int]:
     """Columns, rows and a picture's side, such that pictures fill as much of the room as can be."""
-    most = max(
-        1, int((width - 2 * _MARGIN + _SAMPLE_SHEET_GAP) // (_LEAST_SIDE + _SAMPLE_SHEET_GAP))
-    )
+    most = max(1, int((width - 2 * _MARGIN + _GAP) // (_LEAST_SIDE + _GAP)))
     shapes = []
     for columns in range(max(1, min(5, most), most // 2), most + 1):
-        side = max(1, int((width - 2 * _MARGIN + _SAMPLE_SHEET_GAP) / columns - _SAMPLE_SHEET_GAP))
+        side = max(1, int((width - 2 * _MARGIN + _GAP) / columns - _GAP))
         rows = max(1, min(int((height - _MARGIN) // (side + _LINES)), _MOST // columns))
         shapes.append((columns * rows * side * side, columns, rows, side))
     return max(shapes)[1:]
 
 
-def _rows(
-    samples: tuple[SampleViews, ...],
-    versions: int,
-    preprocessing: Preprocessing,
-    size: tuple[float, float],
-    theme: Theme,
-) -> list[Mark]:
-    side = _row_side(len(samples), versions, size)
-    first = _MARGIN + side + _ARROW_ROOM + _SAMPLE_SHEET_GAP
-    marks: list[Mark] = [
-        _title(_MARGIN, "as it is", theme),
-        _title(first, "as the batches may show it", theme),
-    ]
-    for number, sample in enumerate(samples):
-        y = _SAMPLE_SHEET_HEAD + number * (side + _LINES)
-        marks += _picture(sample.pictures[0], preprocessing, (_MARGIN, y, side), theme)
-        marks += _words(sample, (_MARGIN, y + side, side), theme)
-        for place, picture in enumerate(sample.pictures[1:]):
-            x = first + place * (side + _SAMPLE_SHEET_GAP)
-            marks += _picture(picture, preprocessing, (x, y, side), theme)
-    return marks
-
-
 def _row_side(samples: int, versions: int, size: tuple[float, float]) -> int:
     """A picture's side where each sample has a row of versions."""
-    across = size[0] - 2 * _MARGIN - _ARROW_ROOM - versions * _SAMPLE_SHEET_GAP
-    down = (size[1] - _MARGIN - _SAMPLE_SHEET_HEAD) / samples - _LINES
+    across = size[0] - 2 * _MARGIN - _ARROW_ROOM - versions * _GAP
+    down = (size[1] - _MARGIN - _SHEET_HEAD) / samples - _LINES
     return int(max(24.0, min(across / (versions + 1), down)))
-
-
-def _picture(
-    picture: Array, preprocessing: Preprocessing, place: tuple[float, float, int], theme: Theme
-) -> list[Mark]:
-    x, y, side = place
-    return [Group(photograph(displayable(picture, preprocessing), side, theme), x, y)]
 
 
 def _words(sample: SampleViews, place: tuple[float, float, int], theme: Theme) -> list[Mark]:
@@ -531,7 +477,3 @@ def _words(sample: SampleViews, place: tuple[float, float, int], theme: Theme) -
         Text(x + side / 2, y + 13, label, styles.LABEL_MEDIUM, theme.text, Anchor.MIDDLE),
         Text(x + side / 2, y + 25, name, styles.NOTE, theme.text_tertiary, Anchor.MIDDLE),
     ]
-
-
-def _title(x: float, text: str, theme: Theme) -> Text:
-    return Text(x, 16, text, styles.LABEL, theme.text_secondary)

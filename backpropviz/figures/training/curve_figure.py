@@ -26,6 +26,7 @@ from backpropviz.figures.training.curves import (
     RATIO_GUIDE,
     ChartKind,
     CurveMark,
+    Reach,
     RunCurves,
     Series,
     Smoothed,
@@ -81,7 +82,6 @@ class Drawn:
 
     @property
     def is_averaged(self) -> bool:
-        """Whether the line is something else than the values."""
         return self.series.is_smoothed and self.line is not self.series.values
 
     @property
@@ -108,7 +108,7 @@ def whole_reach(drawn: Sequence[Drawn]) -> tuple[float, float]:
 
 
 def heights(
-    kind: ChartKind, drawn: Sequence[Drawn], reach: tuple[float, float], *, is_log: bool
+    kind: ChartKind, drawn: Sequence[Drawn], reach: Reach, *, is_log: bool
 ) -> tuple[float, float]:
     """The values that the plane shows: all of the lines, and nearly all raw ones."""
     if kind.is_share and not is_log:
@@ -129,7 +129,7 @@ def heights(
     return (low if low == 0 else low - margin), high + margin
 
 
-def _seen(one: Drawn, reach: tuple[float, float], *, is_log: bool) -> Array:
+def _seen(one: Drawn, reach: Reach, *, is_log: bool) -> Array:
     """The values of a curve inside the reach that the plane must hold."""
     line = _usable(decimated(one.series.iterations, one.line, reach, _SAMPLE)[1], is_log=is_log)
     if not line.size:
@@ -164,12 +164,7 @@ def names_width(drawn: Sequence[Drawn], width: float) -> float:
 
 
 def plane_of(
-    kind: ChartKind,
-    box: Box,
-    reach: tuple[float, float],
-    levels: tuple[float, float],
-    *,
-    is_log: bool,
+    kind: ChartKind, box: Box, reach: Reach, levels: tuple[float, float], *, is_log: bool
 ) -> Chart:
     """The plane in a box, with ticks for its size."""
     x = ChartAxis(*reach, is_whole=True)
@@ -194,17 +189,13 @@ def under_marks(
             color = theme.breakpoint if mark.is_alert else theme.here
             yield Line(x, box.y, x, box.bottom, Stroke(color, 1.0, (3.0, 3.0)))
     if kind is ChartKind.RATIO and plane.y.low < RATIO_GUIDE < plane.y.high:
-        yield from _guide(plane, theme)
-
-
-def _guide(plane: Chart, theme: Theme) -> Iterator[Mark]:
-    box, y = plane.box, round(plane.y_at(RATIO_GUIDE)) + 0.5
-    yield Line(box.x, y, box.right, y, Stroke(theme.text_secondary, 1.0, (5.0, 4.0)))
-    font = styles.LABEL
-    is_below = y + 18 <= box.bottom
-    baseline = y + 13 if is_below else y - 5
-    if text_width("guide 1e\u22123", font) + 8 <= box.width:
-        yield Text(box.x + 4, baseline, "guide 1e\u22123", font, theme.text_tertiary)
+        box, y = plane.box, round(plane.y_at(RATIO_GUIDE)) + 0.5
+        yield Line(box.x, y, box.right, y, Stroke(theme.text_secondary, 1.0, (5.0, 4.0)))
+        font = styles.LABEL
+        is_below = y + 18 <= box.bottom
+        baseline = y + 13 if is_below else y - 5
+        if text_width("guide 1e\u22123", font) + 8 <= box.width:
+            yield Text(box.x + 4, baseline, "guide 1e\u22123", font, theme.text_tertiary)
 
 
 def over_marks(plane: Chart, drawn: Sequence[Drawn], width: float, theme: Theme) -> Iterator[Mark]:
@@ -234,7 +225,7 @@ def _end(plane: Chart, one: Drawn) -> float:
 
 
 def points_of(
-    one: Drawn, values: Array, plane_width: float, reach: tuple[float, float], *, is_log: bool
+    one: Drawn, values: Array, plane_width: float, reach: Reach, *, is_log: bool
 ) -> tuple[Array, Array]:
     """Updates and heights to draw: decimated; on a logarithmic scale NaN where not positive."""
     x, y = decimated(one.series.iterations, values, reach, max(16, int(plane_width) // _PER_POINTS))
@@ -246,7 +237,6 @@ def points_of(
 HEAD: Final = 36
 _PADDING: Final = 16
 _GAP: Final = 16
-_TWO_COLUMNS: Final = 720
 DOT_RADIUS: Final = 2.5
 
 
@@ -255,11 +245,10 @@ class CurveOptions:
     """How curves are shown; `reach` are the first and the last update, None for all."""
 
     smoothing: Smoothing = field(default_factory=Smoothing)
-    reach: tuple[float, float] | None = None
+    reach: Reach | None = None
     scales: Mapping[ChartKind, bool] = field(default_factory=dict)
 
     def is_log(self, kind: ChartKind) -> bool:
-        """Whether a chart's scale is logarithmic."""
         return self.scales.get(kind, kind.begins_log)
 
 
@@ -271,7 +260,7 @@ def curve_page(
     kinds: Sequence[ChartKind] = FOUR_CHARTS,
 ) -> Scene:
     """Charts as cards, two beside each other where the width allows."""
-    across = 2 if width >= _TWO_COLUMNS and len(kinds) > 1 else 1
+    across = 2 if width >= 720 and len(kinds) > 1 else 1
     card_width = (width - _GAP * (across - 1)) / across
     card_height = max(200.0, min(320.0, card_width * 0.42))
     marks: list[Mark] = []
@@ -353,7 +342,7 @@ def _chart_marks(
     box = plane_box(body, beside)
     plane = plane_of(kind, box, reach, heights(kind, drawn, reach, is_log=is_log), is_log=is_log)
     yield from under_marks(plane, kind, marks_of(runs), theme)
-    yield from _curves(plane, drawn, reach, is_log=is_log, theme=theme)
+    yield from _curves(plane, drawn, reach, theme)
     yield from over_marks(plane, drawn, beside, theme)
 
 
@@ -372,15 +361,8 @@ def marks_of(runs: Sequence[RunCurves]) -> tuple[CurveMark, ...]:
     return runs[0].marks if runs else ()
 
 
-def _curves(
-    plane: Chart,
-    drawn: Sequence[Drawn],
-    reach: tuple[float, float],
-    *,
-    is_log: bool,
-    theme: Theme,
-) -> Iterator[Mark]:
-    width = plane.box.width
+def _curves(plane: Chart, drawn: Sequence[Drawn], reach: Reach, theme: Theme) -> Iterator[Mark]:
+    width, is_log = plane.box.width, plane.y.is_log
     for one in drawn:
         if one.has_raw:
             x, y = points_of(one, one.series.values, width, reach, is_log=is_log)
@@ -399,8 +381,6 @@ def _curves(
 _ROW: Final = 17
 _READOUT_PADDING: Final = 8
 _READOUT_GAP: Final = 12
-_LARGEST_WIDTH: Final = 240.0
-_NEAR_PX: Final = 4.0
 
 
 @frozen
@@ -465,7 +445,12 @@ def readout_marks(
     """A card beside the crosshair, on the side that has room."""
     title = f"update {round(iteration):,}"
     notes = [m.words for m in marks if _is_near(plane, m, iteration)]
-    width = _width(title, readings, notes)
+    widest = text_width(title, styles.PANEL_TITLE)
+    for reading in readings:
+        numbers = text_width(reading.value + reading.smoothed, styles.INDEX) + 12
+        widest = max(widest, 14 + text_width(reading.name, styles.LABEL) + 12 + numbers)
+    widest = max([widest, *(text_width(note, styles.LABEL) for note in notes)])
+    width = math.ceil(min(240.0, widest) + 2 * _READOUT_PADDING)
     height = 2 * _READOUT_PADDING + _ROW * (1 + len(readings) + len(notes))
     at = plane.x_at(iteration)
     x = (
@@ -490,16 +475,7 @@ def readout_marks(
 def _is_near(plane: Chart, mark: CurveMark, iteration: float) -> bool:
     if mark.until is not None and mark.iteration <= iteration <= mark.until:
         return True
-    return abs(plane.x_at(mark.iteration) - plane.x_at(iteration)) <= _NEAR_PX
-
-
-def _width(title: str, readings: Sequence[CurveReading], notes: Sequence[str]) -> int:
-    widest = text_width(title, styles.PANEL_TITLE)
-    for reading in readings:
-        numbers = text_width(reading.value + reading.smoothed, styles.INDEX) + 12
-        widest = max(widest, 14 + text_width(reading.name, styles.LABEL) + 12 + numbers)
-    widest = max([widest, *(text_width(note, styles.LABEL) for note in notes)])
-    return math.ceil(min(_LARGEST_WIDTH, widest) + 2 * _READOUT_PADDING)
+    return abs(plane.x_at(mark.iteration) - plane.x_at(iteration)) <= 4.0
 
 
 def _line(text: str, font: Font, x: float, y: float, width: float, color: Color) -> Text:
@@ -528,22 +504,15 @@ def spoken(readings: Sequence[CurveReading], iteration: float) -> str:
     return f"Update {round(iteration):,}: {parts}." if parts else f"Update {round(iteration):,}."
 
 
-@frozen(eq=False)
-class _Kept:
-    series: Series
-    smoothed: Smoothed
-
-
 class CurveCache:
     """Keeps the last line of every curve of every chart."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[ChartKind, str], _Kept] = {}
+        self._kept: dict[tuple[ChartKind, str], tuple[Series, Smoothed]] = {}
 
     def drawn(
         self, kind: ChartKind, series: Sequence[Series], smoothing: Smoothing
     ) -> tuple[Drawn, ...]:
-        """The series with their lines."""
         return tuple(self._one(kind, one, smoothing) for one in series)
 
     def _one(self, kind: ChartKind, series: Series, smoothing: Smoothing) -> Drawn:
@@ -552,10 +521,10 @@ class CurveCache:
         key = kind, series.key
         kept = self._kept.get(key)
         before = Smoothed(smoothing)
-        if kept is not None and kept.smoothed.smoothing == smoothing and _grew(kept.series, series):
-            before = kept.smoothed
+        if kept is not None and kept[1].smoothing == smoothing and _grew(kept[0], series):
+            before = kept[1]
         found = before.extended(series.values)
-        self._kept[key] = _Kept(series, found)
+        self._kept[key] = series, found
         return Drawn(series, found.values)
 
 

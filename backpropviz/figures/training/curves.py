@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from enum import Enum
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import SERIES, Theme
 
+Reach: TypeAlias = tuple[float, float]
+"""The first and the last update that are shown."""
 RATIO_GUIDE: Final = 1e-3
-_RECENT: Final = 64
 TRAIN, VALID, RATE = "train", "valid", "rate"
 _DASHES: Final[tuple[tuple[float, ...], ...]] = ((), (6.0, 3.0), (2.0, 3.0), (8.0, 3.0, 2.0, 3.0))
 
@@ -44,7 +45,7 @@ class ChartKind(Enum):
     @property
     def promise(self) -> str:
         """What an empty chart says."""
-        return _TITLES[self][2]
+        return f"{_TITLES[self][2]} will be drawn here."
 
     @property
     def begins_log(self) -> bool:
@@ -58,38 +59,18 @@ class ChartKind(Enum):
 
 
 _TITLES: Final[Mapping[ChartKind, tuple[str, str, str]]] = {
-    ChartKind.LOSS: (
-        "Loss",
-        "of each batch",
-        "The loss of every update will be drawn here.",
-    ),
-    ChartKind.ACCURACY: (
-        "Accuracy",
-        "share of right answers",
-        "The share of right answers will be drawn here.",
-    ),
-    ChartKind.RATIO: (
-        "Update / weight",
-        "per layer",
-        "How far each update moves each layer will be drawn here.",
-    ),
-    ChartKind.GRADIENT: (
-        "Gradient norm",
-        "per layer",
-        "The size of each layer's gradient will be drawn here.",
-    ),
+    ChartKind.LOSS: ("Loss", "of each batch", "The loss of every update"),
+    ChartKind.ACCURACY: ("Accuracy", "share of right answers", "The share of right answers"),
+    ChartKind.RATIO: ("Update / weight", "per layer", "How far each update moves each layer"),
+    ChartKind.GRADIENT: ("Gradient norm", "per layer", "The size of each layer's gradient"),
     ChartKind.LEARNING_RATE: (
         "Learning rate",
         "of each update",
-        "The learning rate of every update will be drawn here.",
+        "The learning rate of every update",
     ),
 }
-FOUR_CHARTS: Final = (
-    ChartKind.LOSS,
-    ChartKind.ACCURACY,
-    ChartKind.RATIO,
-    ChartKind.GRADIENT,
-)
+"""The heading, what is measured, and what an empty chart promises to draw."""
+FOUR_CHARTS: Final = (ChartKind.LOSS, ChartKind.ACCURACY, ChartKind.RATIO, ChartKind.GRADIENT)
 
 
 @frozen
@@ -164,16 +145,16 @@ def series_of(runs: Sequence[RunCurves], kind: ChartKind, theme: Theme) -> tuple
         else:
             own = _of_run(run, kind, number, theme, several=several)
         prefix = f"{run.title} " if several else ""
-        found += [_named(series, prefix, number) for series in own if _has_values(series)]
+        found += [
+            replace(series, key=f"{number}:{series.key}", name=f"{prefix}{series.name}")
+            for series in own
+            if _has_values(series)
+        ]
     return tuple(found)
 
 
-def _named(series: Series, prefix: str, number: int) -> Series:
-    return replace(series, key=f"{number}:{series.key}", name=f"{prefix}{series.name}")
-
-
 def _has_values(series: Series) -> bool:
-    recent = series.values[-_RECENT:]
+    recent = series.values[-64:]
     return bool(np.isfinite(recent).any() or np.isfinite(series.values).any())
 
 
@@ -254,9 +235,7 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else repr(float(value))
 
 
-def decimated(
-    iterations: Array, values: Array, reach: tuple[float, float], columns: int
-) -> tuple[Array, Array]:
+def decimated(iterations: Array, values: Array, reach: Reach, columns: int) -> tuple[Array, Array]:
     """The points between two updates, or two a column where there are more than that.
 
     `iterations` ascend. A point beyond each end is kept, so that lines leave the picture. A column
@@ -282,7 +261,7 @@ def decimated(
     return np.stack([x[starts], x[ends]], axis=1).ravel(), pairs.ravel()
 
 
-def rows_in(iterations: Array, reach: tuple[float, float]) -> tuple[int, int]:
+def rows_in(iterations: Array, reach: Reach) -> tuple[int, int]:
     """The first row inside an interval, and the one after the last."""
     # Whole numbers: for a fraction NumPy would turn the whole column into fractions first.
     first, last = math.ceil(reach[0]), math.floor(reach[1])

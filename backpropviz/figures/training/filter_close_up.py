@@ -8,15 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Address, Shape
 from backpropviz.figures.thumbnails import reduced
-from backpropviz.figures.training.filter_tiles import TileLook
-from backpropviz.figures.training.filter_values import (
-    FilterPlane,
-    Limits,
-    TileRow,
-    largest_magnitude,
-)
+from backpropviz.figures.training.filter_tiles import TileLook, zero_marks
+from backpropviz.figures.training.filter_values import FilterPlane, TileRow, largest_magnitude
 from backpropviz.figures.training.numbers import GAP, ramp, short
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -32,20 +27,8 @@ _BELOW: Final = 22
 _BETWEEN: Final = 24
 _NUMBERED: Final = (56, 32)
 _CHARACTERS: Final = 7
-_DECIMALS: Final = 3
-_LEAST_FIXED: Final = 0.01
-_LEAST_CELL: Final = 4
 _MOST_PLAIN: Final = 240
 """Pixels of a plane's side whose cells are too small for numbers."""
-
-
-@frozen(eq=False)
-class CloseUpLook:
-    """Colors, and the limits that the page's own tiles have."""
-
-    theme: Theme
-    colormap: str
-    limits: Limits
 
 
 @frozen
@@ -59,12 +42,11 @@ class _Grid:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether each cell has room for its number."""
         return self.cell == _NUMBERED
 
 
 def filter_close_up(
-    rows: Sequence[TileRow], plane: FilterPlane, room: float, look: CloseUpLook
+    rows: Sequence[TileRow], plane: FilterPlane, room: float, look: TileLook
 ) -> Scene:
     """A plane in all rows that have it, in at most so much width; as wide as it needs.
 
@@ -91,7 +73,7 @@ def _grid(plane: FilterPlane, count: int, room: float) -> _Grid:
     if width <= room and height <= 2 * _MOST_PLAIN:
         across = max(1, min(count, int((room + _BETWEEN) // (width + _BETWEEN))))
         return _Grid(_NUMBERED, across, width, height)
-    side = max(_LEAST_CELL, _MOST_PLAIN // max(plane.rows, plane.columns))
+    side = max(4, _MOST_PLAIN // max(plane.rows, plane.columns))
     width, height = plane.columns * side, plane.rows * side
     across = max(1, min(count, int((room + _BETWEEN) // (width + _BETWEEN))))
     return _Grid((side, side), across, width, height)
@@ -113,7 +95,7 @@ def _title(plane: FilterPlane, width: float, theme: Theme) -> Iterator[Mark]:
 
 
 def _block(
-    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: CloseUpLook
+    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: TileLook
 ) -> Iterator[Mark]:
     x, y = place
     limit = look.limits.get((row.scale, plane.weight), 0.0)
@@ -133,7 +115,7 @@ def _block(
 
 
 def _caption(
-    title: str, limit: float, place: tuple[int, int, int], look: CloseUpLook
+    title: str, limit: float, place: tuple[int, int, int], look: TileLook
 ) -> Iterator[Mark]:
     """The row's title and, where it fits, the color scale."""
     x, y, width = place
@@ -150,12 +132,12 @@ def _caption(
 
 
 def _numbers(
-    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: CloseUpLook
+    row: TileRow, plane: FilterPlane, grid: _Grid, place: tuple[int, int], look: TileLook
 ) -> Iterator[Mark]:
     (x, y), (width, height) = place, grid.cell
     limit = look.limits.get((row.scale, plane.weight), 0.0)
     font, values = styles.NUMBER_SMALL, plane.values(row.arrays[plane.weight])
-    is_small, signed = largest_magnitude(values) < _LEAST_FIXED, bool(row.part or row.prefix)
+    is_small, signed = largest_magnitude(values) < 0.01, bool(row.part or row.prefix)
     for at_row, line in enumerate(values.tolist()):
         baseline = centered_baseline(y + (at_row + 0.5) * height, font)
         for at_column, value in enumerate(line):
@@ -167,12 +149,12 @@ def _numbers(
 
 def _number(value: float, *, is_small: bool, signed: bool) -> str:
     """Decimals as in the other cells; two significant digits where all of them are small."""
-    text = short(value, 2, signed=signed) if is_small else fixed(value, _DECIMALS, signed=signed)
+    text = short(value, 2, signed=signed) if is_small else fixed(value, 3, signed=signed)
     return text if len(text) <= _CHARACTERS else fitted(value, _CHARACTERS, signed=signed)
 
 
 def _bias(
-    row: TileRow, plane: FilterPlane, place: tuple[int, int], width: int, look: CloseUpLook
+    row: TileRow, plane: FilterPlane, place: tuple[int, int], width: int, look: TileLook
 ) -> Iterator[Mark]:
     """The bias of the same filter, which has no place among the weights."""
     bias = Address(plane.weight.layer, "bias")
@@ -192,8 +174,6 @@ _STRIP: Final = 8
 _STRIP_GAP: Final = 4
 _BLOCK_GAP: Final = 28
 _TALLEST: Final = 240
-_WISHED_HEIGHT: Final = 168
-_LARGEST_CELL: Final = 14
 
 
 @frozen
@@ -223,7 +203,6 @@ class Matrix:
 
     @property
     def width_px(self) -> int:
-        """Pixels of the matrix and its biases."""
         beside = _STRIP + _STRIP_GAP if self.with_bias else 0
         return self.drawn[1] * self.cell + beside
 
@@ -244,7 +223,7 @@ def matrix(shape: Shape, blocks: int, width: float, *, with_bias: bool) -> Matri
     for across in range(blocks, 0, -1):
         room = int((width + _BLOCK_GAP) / across) - _BLOCK_GAP - beside
         if room >= columns:
-            cell = min(_LARGEST_CELL, room // columns, max(1, _WISHED_HEIGHT // rows))
+            cell = min(14, room // columns, max(1, 168 // rows))
             down = math.ceil(rows / _TALLEST)
             return Matrix(rows, columns, cell, (down, 1), with_bias, across)
     per = math.ceil(columns / max(1, int(width) - beside))
@@ -267,11 +246,10 @@ def matrix_marks(
     if title:
         yield Text(x, baseline, title, styles.ROW, look.theme.text_secondary)
     y += TITLE_HEIGHT
-    array = row.arrays.get(weight)
-    if array is None:
+    if weight not in row.arrays:
         yield from _waiting(row, shape, (x, y), look.theme)
         return
-    yield from _plane(row, weight, array.reshape(shape.rows, shape.columns), shape, (x, y), look)
+    yield from _plane(row, weight, shape, (x, y), look)
     if bias is not None and bias in row.arrays:
         left = x + shape.width_px - _STRIP
         yield from _bias_column(row, bias, shape, (left, y), look)
@@ -299,21 +277,18 @@ def _waiting(row: TileRow, shape: Matrix, place: tuple[int, int], theme: Theme) 
 
 
 def _plane(
-    row: TileRow,
-    address: Address,
-    values: Array,
-    shape: Matrix,
-    place: tuple[int, int],
-    look: TileLook,
+    row: TileRow, address: Address, shape: Matrix, place: tuple[int, int], look: TileLook
 ) -> Iterator[Mark]:
     x, y = place
+    values = row.arrays[address].reshape(shape.rows, shape.columns)
     width, height = shape.drawn[1] * shape.cell, shape.height_px
     limit = look.limits.get((row.scale, address), 0.0)
     known = np.ones(values.shape, np.bool_) if shape.is_reduced else None
     shown = values if known is None else reduced(values, known, *shape.drawn)[0]
+    inside = "{column}" if shape.rows == 1 else "{row},{column}"
     yield Pixels(
         *(x, y, width, height, shown, look.colormap, (-limit, limit)),
-        key_pattern="" if shape.is_reduced else _matrix_marks_pattern(row, address, shape),
+        key_pattern="" if shape.is_reduced else row.key(address, inside),
     )
     theme = look.theme
     frame = (x - 0.5, y - 0.5, width + 1, height + 1)
@@ -321,26 +296,11 @@ def _plane(
     if row.hatches_zero and not values.any():
         key = row.key(address)
         yield Rect(*frame, theme.stage, stroke, 0.0, Hatch.PADDING, theme.border_strong, key)
-        yield from _zero(x + width / 2, y + height / 2, (width, height), theme)
+        yield from zero_marks(x + width / 2, y + height / 2, (width, height), theme)
     elif shape.is_reduced:
         yield Rect(*frame, stroke=stroke, key=row.key(address))
     else:
         yield Rect(*frame, stroke=stroke)
-
-
-def _matrix_marks_pattern(row: TileRow, address: Address, shape: Matrix) -> str:
-    inside = "{column}" if shape.rows == 1 else "{row},{column}"
-    return row.key(address, inside)
-
-
-def _zero(x: float, y: float, room: tuple[int, int], theme: Theme) -> Iterator[Mark]:
-    font = styles.NUMBER_SMALL
-    patch = text_width("0", font) + 6
-    if min(room) >= 12 and room[0] > patch:
-        height = min(16, room[1] - 2)
-        yield Rect(round(x - patch / 2), round(y - height / 2), patch, height, fill=theme.stage)
-        baseline = centered_baseline(y, font)
-        yield Text(x, baseline, "0", font, theme.text_secondary, Anchor.MIDDLE)
 
 
 def _bias_column(

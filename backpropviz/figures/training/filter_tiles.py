@@ -20,18 +20,7 @@ from backpropviz.scene.marks import Anchor, Color, Hatch, Mark, Pixels, Rect, St
 from backpropviz.scene.text import centered_baseline, elide, text_width
 from backpropviz.scene.theme import Theme
 
-_TILE: Final = 36
-"""Pixels of a tile's side, about; more where it has few values, or where there is much room."""
-_LARGE_TILE: Final = 42
-_TILE_OF_MANY: Final = 30
-_LEAST_TILE: Final = 25
-_LEAST_OF_FEW: Final = 30
 _FEW_ROWS: Final = 3
-_MANY: Final = 64
-_WIDE: Final = 1100
-_GAP: Final = 8
-_LARGEST_CELL: Final = 21
-_MOST_SLICES: Final = 3
 
 
 @frozen
@@ -54,13 +43,13 @@ class Tiling:
     @property
     def least_cell(self) -> int:
         """Pixels of a value below which a tile is no longer made smaller to save a line."""
-        least = _LEAST_OF_FEW if self.rows <= _FEW_ROWS else _LEAST_TILE
+        least = 30 if self.rows <= _FEW_ROWS else 25
         return min(self.cell, math.ceil(least / self.rows))
 
     @property
     def gap(self) -> int:
         """Values' widths between two tiles."""
-        return max(1, round(_GAP / self.cell))
+        return max(1, round(8 / self.cell))
 
     @property
     def width(self) -> int:
@@ -77,11 +66,9 @@ class Tiling:
 
     @property
     def pitch_px(self) -> int:
-        """Pixels from one tile to the next."""
         return (self.width + self.gap) * self.cell
 
     def run_px(self, count: int) -> int:
-        """Pixels of so many tiles side by side."""
         return count * self.pitch_px - self.gap * self.cell
 
     def indices(self, number: int, piece: int) -> str:
@@ -109,16 +96,16 @@ def tiling(
     if len(shape) != 4 or math.prod(shape[2:]) == 1:
         return None
     count, channels, rows, columns = shape
-    if channel is None and channels > _MOST_SLICES:
+    if channel is None and channels > 3:
         channel = 0
     if channels == 1:
         channel = 0
     chosen = None if channel is None else min(max(channel, 0), channels - 1)
     slices = channels if chosen is None else 1
-    is_many = slices > 1 or count > _MANY
-    is_large = rows <= _FEW_ROWS or width >= _WIDE
-    wanted = _TILE_OF_MANY if is_many else _LARGE_TILE if is_large else _TILE
-    cell = min(_LARGEST_CELL, max(1, round(wanted / rows)))
+    is_many = slices > 1 or count > 64
+    is_large = rows <= _FEW_ROWS or width >= 1100
+    wanted = 30 if is_many else 42 if is_large else 36
+    cell = min(21, max(1, round(wanted / rows)))
     return Tiling(count, slices, rows, columns, cell, channels, chosen, image)
 
 
@@ -153,7 +140,6 @@ NUMBER_HEIGHT: Final = 16
 ROW_GAP: Final = 5
 _STRIP: Final = 6
 _STRIP_GAP: Final = 2
-_LEAST_WORD: Final = 22
 _LINE: Final = 15
 
 
@@ -164,7 +150,7 @@ class TileLook:
     theme: Theme
     colormap: str
     limits: Limits
-    inactive_after: int
+    inactive_after: int = 10
 
 
 @frozen(eq=False)
@@ -189,27 +175,19 @@ def band_marks(band: TileBand, x: int, y: int, look: TileLook) -> Iterator[Mark]
     """The tiles; where the row has no array yet, words in their place."""
     array = band.row.arrays.get(band.weight)
     if array is None:
-        yield _waiting(band, x, y, look)
+        width = max(60.0, band.tiles.run_px(band.stop - band.first))
+        text = elide(band.row.waiting, styles.ROW, width)
+        baseline = centered_baseline(y + band.tiles.height_px / 2, styles.ROW)
+        yield Text(x, baseline, text, styles.ROW, look.theme.text_tertiary)
         return
     tiles = band.tiles
     planes = tiles.planes(array)[band.first : band.stop]
     field, empty = mosaic(planes, tiles)
     width = field.shape[1] * tiles.cell
     limit = look.limits.get((band.row.scale, band.weight), 0.0)
-    yield _pixels(x, y, width, tiles.height_px, (field, empty), limit, look)
+    yield _pixels((x, y, width, tiles.height_px), (field, empty), limit, look)
     yield from _frames(band, planes, x, y, look)
     yield from _bias_marks(band, x, y + tiles.height_px + _STRIP_GAP, width, look)
-
-
-def _bias_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> Iterator[Mark]:
-    """The limits of the biases' own scale, left of them."""
-    texts = bias_texts(band, look)
-    if not texts:
-        return
-    text = elide(texts[0], styles.NOTE, width)
-    middle = y + band.tiles.height_px / 2 + _LINE / 2
-    baseline = centered_baseline(middle, styles.NOTE)
-    yield Text(x, baseline, text, styles.NOTE, look.theme.text_tertiary)
 
 
 def bias_texts(band: TileBand, look: TileLook) -> tuple[str, ...]:
@@ -248,7 +226,11 @@ def row_label(band: TileBand, x: int, y: int, width: float, look: TileLook) -> I
     has_bias = band.bias is not None and band.bias in band.row.arrays
     middle = y + band.tiles.height_px / 2 - (_LINE / 2 if has_bias else 0)
     yield label_mark(band.row.title, x, middle, width, look.theme)
-    yield from _bias_label(band, x, y, width, look)
+    texts = bias_texts(band, look)
+    if texts:
+        text, font = elide(texts[0], styles.NOTE, width), styles.NOTE
+        baseline = centered_baseline(y + band.tiles.height_px / 2 + _LINE / 2, font)
+        yield Text(x, baseline, text, font, look.theme.text_tertiary)
 
 
 def label_mark(text: str, x: int, y: float, width: float, theme: Theme) -> Text:
@@ -257,26 +239,11 @@ def label_mark(text: str, x: int, y: float, width: float, theme: Theme) -> Text:
     return Text(x, centered_baseline(y, styles.ROW), shown, styles.ROW, theme.text_secondary)
 
 
-def _waiting(band: TileBand, x: int, y: int, look: TileLook) -> Mark:
-    width = max(60.0, band.tiles.run_px(band.stop - band.first))
-    text = elide(band.row.waiting, styles.ROW, width)
-    baseline = centered_baseline(y + band.tiles.height_px / 2, styles.ROW)
-    return Text(x, baseline, text, styles.ROW, look.theme.text_tertiary)
-
-
 def _pixels(
-    x: int,
-    y: int,
-    width: int,
-    height: int,
-    cells: tuple[Array, Array],
-    limit: float,
-    look: TileLook,
+    box: tuple[int, int, int, int], cells: tuple[Array, Array], limit: float, look: TileLook
 ) -> Pixels:
-    return Pixels(
-        *(x, y, width, height, cells[0], look.colormap, (-limit, limit)),
-        *(cells[1], look.theme.stage),
-    )
+    values, empty = cells
+    return Pixels(*box, values, look.colormap, (-limit, limit), empty, look.theme.stage)
 
 
 def _frames(band: TileBand, planes: Array, x: int, y: int, look: TileLook) -> Iterator[Mark]:
@@ -325,12 +292,21 @@ def _hatched(box: tuple[float, float, float, float], key: str, theme: Theme) -> 
     x, y, width, height = box
     stroke = Stroke(theme.border_strong)
     yield Rect(*box, theme.stage, stroke, 0.0, Hatch.PADDING, theme.border_strong, key)
-    if min(width, height) >= _LEAST_WORD:
-        middle, font = (x + width / 2, y + height / 2), styles.NUMBER_SMALL
-        patch = text_width("0", font) + 6
-        yield Rect(round(middle[0] - patch / 2), round(middle[1]) - 8, patch, 16, fill=theme.stage)
-        baseline = centered_baseline(middle[1], font)
-        yield Text(middle[0], baseline, "0", font, theme.text_secondary, Anchor.MIDDLE, key)
+    if min(width, height) >= 22:
+        yield from zero_marks(x + width / 2, y + height / 2, (width, height), theme, key)
+
+
+def zero_marks(
+    x: float, y: float, room: tuple[float, float], theme: Theme, key: str = ""
+) -> Iterator[Mark]:
+    """A 0 on a patch that covers the hatching, where it has room."""
+    font = styles.NUMBER_SMALL
+    patch = text_width("0", font) + 6
+    if min(room) >= 12 and room[0] > patch:
+        height = min(16, room[1] - 2)
+        yield Rect(round(x - patch / 2), round(y - height / 2), patch, height, fill=theme.stage)
+        baseline = centered_baseline(y, font)
+        yield Text(x, baseline, "0", font, theme.text_secondary, Anchor.MIDDLE, key)
 
 
 def _bias_marks(band: TileBand, x: int, y: int, width: int, look: TileLook) -> Iterator[Mark]:
@@ -338,14 +314,13 @@ def _bias_marks(band: TileBand, x: int, y: int, width: int, look: TileLook) -> I
         return
     values = band.row.arrays[band.bias][band.first : band.stop]
     limit = look.limits.get((band.row.scale, band.bias), 0.0)
-    yield _pixels(x, y, width, _STRIP, strip(values, band.tiles), limit, look)
+    yield _pixels((x, y, width, _STRIP), strip(values, band.tiles), limit, look)
     span = range(band.first, band.stop)
     yield from _bias_areas(band.row.key(band.bias), band.tiles, span, (x, y))
 
 
 @lru_cache(maxsize=256)
 def _bias_areas(name: str, tiles: Tiling, span: range, place: tuple[int, int]) -> tuple[Rect, ...]:
-    """Where each bias can be pointed at."""
     (x, y), pitch, length = place, tiles.pitch_px, tiles.width_px
     return tuple(
         Rect(x + at * pitch, y, length, _STRIP, key=f"{name}[{number}]")
@@ -410,7 +385,6 @@ def _fits(tiles: Tiling, across: int, width: int) -> bool:
 
 
 CAPTION_HEIGHT: Final = 18
-_LONGEST_RAMP: Final = 48
 
 
 @frozen(eq=False)
@@ -506,7 +480,7 @@ def _scales(
     limit, bias = _scale_texts(blocks, row, room)
     if limit:
         taken = text_width(limit, styles.INDEX) + GAP + _bias_width(bias)
-        length = int(min(_LONGEST_RAMP, room - taken))
+        length = int(min(48, room - taken))
         yield ramp(round(x), round(middle) - 4, length, blocks.look.colormap)
         x = round(x) + length + GAP
         baseline = centered_baseline(middle, styles.INDEX)

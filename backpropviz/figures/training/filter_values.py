@@ -12,7 +12,7 @@ import numpy as np
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.history import tensors_of
-from backpropviz.engine.value import Address, Array, Shape, parse
+from backpropviz.engine.value import Address, Array, parse
 from backpropviz.errors import UserError
 from backpropviz.figures.training.numbers import short
 from backpropviz.frozen import frozen
@@ -68,12 +68,7 @@ def plane_of(network: Network, key: str, as_images: frozenset[str]) -> FilterPla
     weight = Address(address.layer, address.quantity)
     shape = shapes.get(address.quantity, ())
     image = network.input_shape if address.layer in as_images else ()
-    return _plane(weight, address.indices, shape, image)
-
-
-def _plane(
-    weight: Address, indices: tuple[int, ...], shape: Shape, image: Shape
-) -> FilterPlane | None:
+    indices = address.indices
     if len(shape) == 4 and shape[2] * shape[3] > 1 and len(indices) >= 2:
         return FilterPlane(weight, indices[:2], shape[2], shape[3])
     if len(shape) == 2 and len(image) == 3 and image[0] == 1 and indices:

@@ -52,7 +52,6 @@ from backpropviz.scene.text import centered_baseline, elide, text_width
 from backpropviz.scene.theme import Theme
 
 HEADING: Final = 26
-_BESIDE: Final = 16
 
 
 @frozen(eq=False)
@@ -85,9 +84,12 @@ class Heading:
 def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tuple[list[Mark], int]:
     """Name at the left, scales at the right or below; and where they end."""
     colors, middle = (look.theme, look.colormap), y + HEADING / 2 - 2
-    legends = [_legend(heading, scale, title, look.limits) for scale, title in heading.scales]
+    legends = [
+        Legend(title, limit_texts((scale, heading.weight), look.limits, heading.measured))
+        for scale, title in heading.scales
+    ]
     for is_brief in (False, True):
-        left = _left_width(heading, is_brief=is_brief) + _BESIDE
+        left = _left_width(heading, is_brief=is_brief) + 16
         fitted = slots(legends, width - left) if legends else None
         if not legends or fitted is not None:
             marks = list(_title_marks(heading, y, look.theme, width, is_brief=is_brief))
@@ -96,26 +98,17 @@ def heading_marks(heading: Heading, width: float, y: int, look: TileLook) -> tup
                 marks.extend(legend_line(legends, fitted, (x, middle), colors))
             return marks, y + HEADING
     marks = list(_title_marks(heading, y, look.theme, width, is_brief=False))
-    for line in _lines(legends, width):
-        y += HEADING
-        fitted = slots(line, width) or Slots(LEAST_RAMP, 0.0)
-        marks.extend(legend_line(line, fitted, (0.0, y + HEADING / 2 - 2), colors))
-    return marks, y + HEADING
-
-
-def _legend(heading: Heading, scale: str, title: str, limits: Limits) -> Legend:
-    return Legend(title, limit_texts((scale, heading.weight), limits, heading.measured))
-
-
-def _lines(legends: list[Legend], width: float) -> list[list[Legend]]:
-    """As many on a line as fit."""
     lines: list[list[Legend]] = []
     for legend in legends:
         if lines and slots([*lines[-1], legend], width) is not None:
             lines[-1].append(legend)
         else:
             lines.append([legend])
-    return lines
+    for line in lines:
+        y += HEADING
+        fitted = slots(line, width) or Slots(LEAST_RAMP, 0.0)
+        marks.extend(legend_line(line, fitted, (0.0, y + HEADING / 2 - 2), colors))
+    return marks, y + HEADING
 
 
 def _title_marks(
@@ -262,12 +255,7 @@ def _matrix_words(sheet: Sheet, shape: Shape, bias: Address | None) -> str:
 
 
 def _matrices(
-    sheet: Sheet,
-    weight: Address,
-    bias: Address | None,
-    shape: Shape,
-    y: int,
-    marks: list[Mark],
+    sheet: Sheet, weight: Address, bias: Address | None, shape: Shape, y: int, marks: list[Mark]
 ) -> int:
     laid = matrix(shape, len(sheet.rows), sheet.width - 1, with_bias=bias is not None)
     for number, row in enumerate(sheet.rows):
@@ -280,8 +268,6 @@ def _matrices(
 
 SECTION_GAP: Final = 10
 _ABOVE_NAME: Final = centered_baseline(HEADING / 2 - 2, styles.BODY_STRONG)
-_NAME: Final = "layer:"
-_LEAST_WIDTH: Final = 240
 
 
 @frozen(eq=False)
@@ -319,19 +305,29 @@ def filters_of_rows(
     network: Network, shown: ShownRows, width: float, theme: Theme, options: FilterOptions
 ) -> Scene:
     """`filters` of what was subtracted and measured before, such as at another width."""
-    return _page(network, shown, width, theme, options)
+    sheet = _sheet(network, shown, max(240, int(width)), theme, options)
+    marks: list[Mark] = []
+    y = 0
+    for node in network.nodes:
+        if options.layers is None or node.name in options.layers:
+            for weight, bias in _pairs(network.parameter_shapes(node)):
+                y = section(sheet, node.name, weight, bias, y, marks) + SECTION_GAP
+    foot, bottom = foot_marks(_remarks(sheet, options), sheet.width, y, theme)
+    return Scene(width, bottom, theme.stage, (*marks, *foot), "filters")
 
 
 def difference(
     network: Network, rows: tuple[TileRow, ...], width: float, theme: Theme, options: FilterOptions
 ) -> Scene:
     """Two states and what they differ by, as `difference_rows` pairs them up."""
-    return _page(network, ShownRows(rows, limits_of(rows)), width, theme, options)
+    return filters_of_rows(network, ShownRows(rows, limits_of(rows)), width, theme, options)
 
 
 def lower_edges(scene: Scene) -> tuple[float, ...]:
     """Where the layers of a picture of filters end, and at last its remarks."""
-    tops = [mark.y for mark in scene.marks if isinstance(mark, Text) and mark.key.startswith(_NAME)]
+    tops = [
+        mark.y for mark in scene.marks if isinstance(mark, Text) and mark.key.startswith("layer:")
+    ]
     return (*(top - SECTION_GAP - _ABOVE_NAME for top in tops[1:]), scene.height)
 
 
@@ -358,20 +354,6 @@ def _reads_image(network: Network, name: str) -> bool:
         if network.parameter_shapes(node):
             return False
     return True
-
-
-def _page(
-    network: Network, shown: ShownRows, width: float, theme: Theme, options: FilterOptions
-) -> Scene:
-    sheet = _sheet(network, shown, max(_LEAST_WIDTH, int(width)), theme, options)
-    marks: list[Mark] = []
-    y = 0
-    for node in network.nodes:
-        if options.layers is None or node.name in options.layers:
-            for weight, bias in _pairs(network.parameter_shapes(node)):
-                y = section(sheet, node.name, weight, bias, y, marks) + SECTION_GAP
-    foot, bottom = foot_marks(_remarks(sheet, options), sheet.width, y, theme)
-    return Scene(width, bottom, theme.stage, (*marks, *foot), "filters")
 
 
 def _sheet(

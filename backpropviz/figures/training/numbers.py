@@ -34,21 +34,18 @@ _SMALLEST_FIXED, _LARGEST_FIXED = 0.01, 1e4
 
 def short(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """About so many significant digits: 1.60, 0.0934, 4.82e−3, 1.22e5; NaN and ∞ as words."""
-    if value == 0 or not math.isfinite(value):
-        return shown(value, signed=signed)
     if _SMALLEST_FIXED <= abs(value) < _LARGEST_FIXED:
         decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
         return with_sign(f"{value:.{min(decimals, digits + 1)}f}", signed=signed)
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return with_sign(f"{mantissa}e{int(exponent)}", signed=signed)
+    return scientific(value, digits, signed=signed)
 
 
-def scientific(value: float, digits: int = 3) -> str:
+def scientific(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """So many significant digits and a power of ten: 1.22e−2, to compare across magnitudes."""
     if value == 0 or not math.isfinite(value):
-        return shown(value)
+        return shown(value, signed=signed)
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return with_sign(f"{mantissa}e{int(exponent)}", signed=False)
+    return with_sign(f"{mantissa}e{int(exponent)}", signed=signed)
 
 
 def percent(share: float) -> str:
@@ -144,17 +141,14 @@ def _table_row(
     middle = y + _TABLE_ROW / 2
     yield Rect(0, y, width, _TABLE_ROW, key=f"layer:{row.name}")
     yield Rect(0, round(middle) - 5, 10, 10, fill=layer_color(place, theme), radius=2.0)
-    texts = [_number(row.ratio), _number(row.gradient_norm)]
+    numbers = (row.ratio, row.gradient_norm)
+    texts = ["not yet" if math.isnan(number) else scientific(number) for number in numbers]
     room = columns[0] - text_width(texts[0], styles.MONO) - 24
     yield _cell(row.name, 20, y, room, theme, is_head=False)
     for text, right in zip(texts, columns, strict=True):
         color = theme.text_tertiary if text == "not yet" else theme.text
         baseline = centered_baseline(middle, styles.MONO)
         yield Text(right, baseline, text, styles.MONO, color, Anchor.END)
-
-
-def _number(value: float) -> str:
-    return "not yet" if math.isnan(value) else scientific(value)
 
 
 def _cell(text: str, x: float, y: float, width: float, theme: Theme, *, is_head: bool) -> Text:
@@ -166,7 +160,6 @@ def _cell(text: str, x: float, y: float, width: float, theme: Theme, *, is_head:
 
 _GAP: Final = 32
 _COUNTERS_ROW: Final = 56
-_LEAST: Final = 96
 
 
 @frozen
@@ -204,7 +197,7 @@ def counters(entries: Sequence[RunCounter], width: float, theme: Theme) -> Scene
 def _width(entry: RunCounter) -> float:
     value = text_width(entry.value, styles.COUNTER)
     remark = text_width(entry.remark, styles.ROW) + 8 if entry.remark else 0.0
-    return max(_LEAST, text_width(entry.name, styles.LABEL_MEDIUM), value + remark)
+    return max(96, text_width(entry.name, styles.LABEL_MEDIUM), value + remark)
 
 
 def _counter(entry: RunCounter, x: float, y: float, width: float, theme: Theme) -> list[Mark]:
@@ -267,10 +260,7 @@ def line_width(legends: Sequence[Legend], fitted: Slots) -> float:
 
 
 def legend_line(
-    legends: Sequence[Legend],
-    fitted: Slots,
-    place: tuple[float, float],
-    look: tuple[Theme, str],
+    legends: Sequence[Legend], fitted: Slots, place: tuple[float, float], look: tuple[Theme, str]
 ) -> Iterator[Mark]:
     """Legends beside each other, from a place (left, middle), with a theme and a color map."""
     (x, middle), (theme, colormap) = place, look
@@ -297,8 +287,6 @@ def fitting(texts: Sequence[str], font: Font, width: float) -> str:
 
 
 LINE: Final = 18
-_FOOT_GAP: Final = 20.0
-_SIGN: Final = 16
 
 
 def foot_marks(
@@ -311,7 +299,7 @@ def foot_marks(
     marks: list[Mark] = []
     x, bottom = 0.0, y
     for sign, words in remarks:
-        lead = _SIGN if sign == "hatch" else 0
+        lead = 16 if sign == "hatch" else 0
         needed = lead + text_width(words, styles.LABEL)
         if x and x + needed > width:
             x, bottom = 0.0, bottom + LINE
@@ -319,7 +307,7 @@ def foot_marks(
         for number, line in enumerate(lines):
             bottom += LINE if number else 0
             marks.extend(_line(sign if not number else "", line, (x, bottom, lead), theme))
-        x = x + needed + _FOOT_GAP if len(lines) == 1 else width
+        x = x + needed + 20.0 if len(lines) == 1 else width
     return marks, bottom + LINE
 
 

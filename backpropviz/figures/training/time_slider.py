@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from backpropviz.figures.analysis.chart import ChartAxis, chart_in
-from backpropviz.figures.timeline.track import Ruler
+from backpropviz.figures.track import Ruler
 from backpropviz.figures.training.curves import CurveMark
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -30,7 +30,6 @@ MARGIN: Final = 16
 _FLAGS: Final = 2
 _TRACK: Final = (24, 6)
 _NUMBERS: Final = 58
-_EPOCHS: Final = 43
 _FOOT: Final = 80
 _FLAG_SPACING: Final = 12.0
 _HANDLE: Final = 8.0
@@ -128,7 +127,7 @@ def _numbers(ruler: Ruler, theme: Theme) -> Iterator[Mark]:
 def _epochs(state: SliderState, ruler: Ruler, theme: Theme) -> Iterator[Mark]:
     """Where each epoch begins, as far as the words have room."""
     font, taken = styles.LABEL, 0.0
-    baseline = centered_baseline(_EPOCHS, font)
+    baseline = centered_baseline(43, font)
     for number, first in state.epochs:
         x = ruler.x_of(max(state.first, first - 1))
         text = f"epoch {number:,}"
@@ -156,7 +155,6 @@ def _flags(state: SliderState, ruler: Ruler, theme: Theme) -> Iterator[Mark]:
 
 
 def _flag(x: float, y: float) -> tuple[tuple[float, float], ...]:
-    """A bookmark, 8 px wide."""
     return ((x - 4, y), (x + 4, y), (x + 4, y + 13), (x, y + 9), (x - 4, y + 13))
 
 
@@ -193,12 +191,9 @@ def _foot(state: SliderState, ruler: Ruler, theme: Theme) -> Iterator[Mark]:
         yield Text(round(x), baseline, text, styles.LABEL, theme.here, key=key)
         left = x - 16
     if state.checkpoints:
-        yield from _hint(Box(ruler.lefts[0], 0, left - ruler.lefts[0], HEIGHT), theme)
-
-
-def _hint(room: Box, theme: Theme) -> Iterator[Mark]:
-    text = elide(_HINT, styles.LABEL, room.width - 16)
-    if len(text) > len("checkpoint"):
-        yield Path(_flag(room.x + 4, _FOOT - 7), None, theme.update, closed=True)
-        baseline = centered_baseline(_FOOT, styles.LABEL)
-        yield Text(room.x + 16, baseline, text, styles.LABEL, theme.text_secondary)
+        room = Box(ruler.lefts[0], 0, left - ruler.lefts[0], HEIGHT)
+        text = elide(_HINT, styles.LABEL, room.width - 16)
+        if len(text) > len("checkpoint"):
+            yield Path(_flag(room.x + 4, _FOOT - 7), None, theme.update, closed=True)
+            baseline = centered_baseline(_FOOT, styles.LABEL)
+            yield Text(room.x + 16, baseline, text, styles.LABEL, theme.text_secondary)

@@ -13,7 +13,8 @@ from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.network import Network
 from backpropviz.engine.value import Address, Array, parse
 from backpropviz.errors import UserError
-from backpropviz.figures.training.filter_close_up import CloseUpLook, filter_close_up
+from backpropviz.figures.training.filter_close_up import filter_close_up
+from backpropviz.figures.training.filter_tiles import TileLook
 from backpropviz.figures.training.filter_values import (
     CHANGE_PREFIX,
     FilterPlane,
@@ -277,7 +278,7 @@ class FiltersView(FilterScene):
         if plane is None or theme is None:
             return
         limits = {**self._rows.limits, **(self._options.locked or {})}
-        look = CloseUpLook(theme, self._options.colormap or theme.diverging, limits)
+        look = TileLook(theme, self._options.colormap or theme.diverging, limits)
         scene = filter_close_up(self._rows.rows, plane, self.card.room, look)
         self.card.show_beside(scene, theme, self._large_at)
 

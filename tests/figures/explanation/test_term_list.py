@@ -15,7 +15,7 @@ from backpropviz.figures.explain.explanation import (
     explanation,
 )
 from backpropviz.figures.explain.written_sum import TermOrder
-from backpropviz.figures.ledger.rows import bin_terms
+from backpropviz.figures.ledger_rows import bin_terms
 from backpropviz.figures.view import ALL, TermProgress
 from backpropviz.scene.marks import Text
 from backpropviz.scene.text import decimal_of

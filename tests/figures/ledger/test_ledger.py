@@ -4,8 +4,8 @@ import pytest
 
 from backpropviz.engine.nest import NestRule
 from backpropviz.figures.explain.written_sum import TermOrder
-from backpropviz.figures.ledger.ledger import ORDER_KEY, ledger
-from backpropviz.figures.ledger.rows import LedgerRows, ledger_rows
+from backpropviz.figures.ledger import ORDER_KEY, ledger
+from backpropviz.figures.ledger_rows import LedgerRows, ledger_rows
 from backpropviz.figures.view import ALL, ExplainedStep, TermProgress
 from backpropviz.scene.marks import Box, Rect, Scene, Text
 from backpropviz.scene.text import decimal_of

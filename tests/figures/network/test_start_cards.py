@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.record import run
-from backpropviz.figures.start_cards import SIZE, StartCard, start_card
+from backpropviz.figures.thumbnails import SIZE, StartCard, start_card
 from backpropviz.files.networks import load_network
 from backpropviz.scene.marks import Pixels, Scene, Text
 from backpropviz.scene.theme import DARK, LIGHT, Theme

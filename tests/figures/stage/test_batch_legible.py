@@ -29,8 +29,8 @@ from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import parse
 from backpropviz.figures.explain.written_sum import TermOrder
-from backpropviz.figures.ledger.ledger import summed_by_sample
-from backpropviz.figures.ledger.rows import ledger_rows
+from backpropviz.figures.ledger import summed_by_sample
+from backpropviz.figures.ledger_rows import ledger_rows
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import ALL, Options, View, answer_word, step_in, term_key, term_step

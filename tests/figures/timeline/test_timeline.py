@@ -12,7 +12,7 @@ from backpropviz.debugger.breakpoints import Breakpoint
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse
-from backpropviz.figures.timeline.timeline import TimelineFigure, timeline
+from backpropviz.figures.timeline import TimelineFigure, timeline
 from backpropviz.figures.view import HEIGHT
 from backpropviz.scene.hit import hit
 from backpropviz.scene.marks import Group, Rect, Scene, Text

@@ -10,7 +10,8 @@ import pytest
 from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.network import Network
 from backpropviz.engine.value import Address, parse
-from backpropviz.figures.training.filter_close_up import CloseUpLook, filter_close_up
+from backpropviz.figures.training.filter_close_up import filter_close_up
+from backpropviz.figures.training.filter_tiles import TileLook
 from backpropviz.figures.training.filter_values import (
     FilterState,
     plane_of,
@@ -97,7 +98,7 @@ def _close_up(network: Network, key: str, room: float, theme: Theme, scale: floa
     images = frozenset({name}) if len(parse(key).indices) == 1 else NOTHING
     plane = plane_of(network, key, images)
     assert plane is not None
-    look = CloseUpLook(theme, theme.diverging, shown.limits)
+    look = TileLook(theme, theme.diverging, shown.limits)
     return filter_close_up(shown.rows, plane, room, look)
 
 

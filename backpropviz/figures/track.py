@@ -14,7 +14,7 @@ from backpropviz.debugger.timeline import StepExtent, Timeline, operation_of
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
 from backpropviz.figures.network_map import bookmark_mark, breakpoint_mark
-from backpropviz.figures.symbols import Notation
+from backpropviz.figures.symbols import Notation, phase_colors
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
@@ -59,8 +59,6 @@ class Ruler:
 
 
 MARGIN: Final = 16
-_PHASE_GAP: Final = 8.0
-_LAYER_GAP: Final = 2.0
 _MOST_GAPS: Final = 0.15
 """Share of the width that gaps may take together."""
 _STEP: Final = 4.0
@@ -88,12 +86,10 @@ class Block:
 
     @property
     def left(self) -> float:
-        """Its left edge."""
         return self.parts[0].left
 
     @property
     def right(self) -> float:
-        """Its right edge."""
         return self.parts[-1].right
 
 
@@ -109,7 +105,14 @@ class Track:
 @lru_cache(maxsize=8)
 def track(timeline: Timeline, width: int) -> Track:
     """The pass in `width` px: widths by the number of steps, or by its root if there are many."""
-    gaps = _gaps(timeline, width)
+    phases = {extent.first for extent in timeline.phases}
+    layers = {extent.first for extent in timeline.layers}
+    wished = [
+        (8.0 if k in phases else 2.0 if k in layers else 0.0) if k else 0.0
+        for k in range(len(timeline.operations))
+    ]
+    shrunk = min(1.0, _MOST_GAPS * width / max(sum(wished), 1.0))
+    gaps = [gap * shrunk for gap in wished]
     room = max(1.0, width - 2 * MARGIN - sum(gaps))
     counts = [stop - start for start, stop in pairwise(timeline.starts)]
     is_proportional = room >= _STEP * timeline.steps
@@ -125,18 +128,6 @@ def track(timeline: Timeline, width: int) -> Track:
         rights.append(x)
     blocks = tuple(_block(timeline, extent, lefts, rights) for extent in timeline.layers)
     return Track(blocks, Ruler(timeline.starts, tuple(lefts), tuple(rights)), is_proportional)
-
-
-def _gaps(timeline: Timeline, width: int) -> list[float]:
-    """The empty pixels left of each operation."""
-    phases = {extent.first for extent in timeline.phases}
-    layers = {extent.first for extent in timeline.layers}
-    wished = [
-        (_PHASE_GAP if k in phases else _LAYER_GAP if k in layers else 0.0) if k else 0.0
-        for k in range(len(timeline.operations))
-    ]
-    shrunk = min(1.0, _MOST_GAPS * width / max(sum(wished), 1.0))
-    return [gap * shrunk for gap in wished]
 
 
 def _block(
@@ -163,19 +154,8 @@ def _tensor(timeline: Timeline, operation: int) -> object:
 
 TRACK: Final = (20, 24)
 """Top and height of the track."""
-_RADIUS: Final = 3
 _INSET: Final = 8
 _TITLE: Final = Font("Inter", 11, 600)
-
-
-def phase_colors(phase: Phase, theme: Theme) -> tuple[Color, Color]:
-    """A phase's color and its tint."""
-    return {
-        Phase.FORWARD: (theme.forward, theme.forward_tint),
-        Phase.LOSS: (theme.loss, theme.loss_tint),
-        Phase.BACKWARD: (theme.backward, theme.backward_tint),
-        Phase.UPDATE: (theme.update, theme.update_tint),
-    }[phase]
 
 
 @frozen(eq=False)
@@ -234,7 +214,7 @@ def _block_marks(found: Track, block: Block, theme: Theme, *, passed: bool) -> I
     top, height = TRACK
     color, tint = phase_colors(block.extent.phase, theme)
     left, right = round(block.left), max(round(block.right), round(block.left) + 1)
-    radius = min(_RADIUS, (right - left) / 2)
+    radius = min(3, (right - left) / 2)
     yield Rect(left, top, right - left, height, fill=color if passed else tint, radius=radius)
     line = Stroke(theme.panel)
     for part in block.parts[1:]:
@@ -340,8 +320,6 @@ def _names_above(
             yield Text(left, baseline, name, font, theme.text_tertiary)
 
 
-_BREAKPOINT_Y: Final = 48
-_BOOKMARK_TOP: Final = 14
 _MOST_PLACES: Final = 16
 """Dots that one breakpoint may have: a layer's has one a phase, a scattered value's one a term."""
 
@@ -352,14 +330,6 @@ class TimelineSign:
 
     position: int
     found: Breakpoint | None = None
-
-
-@frozen
-class LegendEntry:
-    """A sign with its word, and where they begin."""
-
-    left: float
-    marks: tuple[Mark, ...]
 
 
 def signs(view: View, bookmarks: tuple[int, ...]) -> tuple[TimelineSign, ...]:
@@ -403,10 +373,10 @@ def sign_marks(marked: tuple[TimelineSign, ...], ruler: Ruler, theme: Theme) -> 
         x = round(ruler.x_of(sign.position))
         key = f"step:{sign.position}"
         if sign.found is None:
-            yield bookmark_mark(x, _BOOKMARK_TOP, theme, key)
+            yield bookmark_mark(x, 14, theme, key)
         else:
             yield from breakpoint_mark(
-                *(x, _BREAKPOINT_Y, theme),
+                *(x, 48, theme),
                 enabled=sign.found.enabled,
                 conditional=bool(sign.found.condition),
                 key=key,
@@ -415,24 +385,20 @@ def sign_marks(marked: tuple[TimelineSign, ...], ruler: Ruler, theme: Theme) -> 
 
 def legend(
     marked: tuple[TimelineSign, ...], right: float, middle: float, theme: Theme
-) -> tuple[LegendEntry, ...]:
-    """What the signs in sight mean, from the right."""
-    entries: list[LegendEntry] = []
-    if any(sign.found is None for sign in marked):
-        entries.append(_entry("bookmark", right, middle, theme))
-    if any(sign.found is not None for sign in marked):
-        edge = entries[-1].left - 16 if entries else right
-        entries.append(_entry("breakpoint", edge, middle, theme))
-    return tuple(entries)
-
-
-def _entry(word: str, right: float, middle: float, theme: Theme) -> LegendEntry:
-    font = styles.LABEL
-    text = Text(
-        *(right, centered_baseline(middle, font), word, font, theme.text_secondary), Anchor.END
-    )
-    x = right - text_width(word, font) - 10
-    sign: tuple[Mark, ...] = (bookmark_mark(x, middle - 5, theme),)
-    if word == "breakpoint":
-        sign = breakpoint_mark(x, middle, theme, enabled=True, conditional=False)
-    return LegendEntry(x - 6, (*sign, text))
+) -> tuple[list[Mark], float]:
+    """What the signs in sight mean, from the right, and where that begins."""
+    marks: list[Mark] = []
+    left, font = right, styles.LABEL
+    for word, is_bookmark in (("bookmark", True), ("breakpoint", False)):
+        if not any((sign.found is None) == is_bookmark for sign in marked):
+            continue
+        end = left - 16 if marks else right
+        x = end - text_width(word, font) - 10
+        if is_bookmark:
+            marks.append(bookmark_mark(x, middle - 5, theme))
+        else:
+            marks.extend(breakpoint_mark(x, middle, theme, enabled=True, conditional=False))
+        y = centered_baseline(middle, font)
+        marks.append(Text(end, y, word, font, theme.text_secondary, Anchor.END))
+        left = x - 6
+    return marks, left

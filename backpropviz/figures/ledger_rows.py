@@ -53,8 +53,8 @@ class LedgerRow:
     total: str
     why: str
     bar: tuple[float, float] | None
-    is_current: bool
-    ran: bool
+    is_current: bool = False
+    ran: bool = True
     key: str = ""
 
 
@@ -122,20 +122,19 @@ class _Rows:
         return ", ".join(axis.name for axis in axes if axis.size > 1)
 
     def rows(self) -> Iterator[LedgerRow]:
-        texts = self._columns()
+        columns = []
+        for k in range(len(self.operands)):
+            column = group_texts([term.operands[k].value for term in self.terms], _DIGITS)
+            # Right-aligned in a font whose characters are equally wide.
+            width = max(map(len, column), default=0)
+            columns.append([text.rjust(width) for text in column])
+        texts = list(zip(*columns, strict=True))
         running = _Running(self.derivation.rule is NestRule.MAX)
         operand, initial = self.derivation.nest.by_target.initial, self.derivation.initial
         if operand is not None and initial is not None:
             yield self._start(operand, initial, running)
         for place, term in enumerate(self.terms):
             yield self._row(place, term, texts[place], running)
-
-    def _columns(self) -> list[tuple[str, ...]]:
-        columns = (
-            group_texts([term.operands[k].value for term in self.terms], _DIGITS)
-            for k in range(len(self.operands))
-        )
-        return list(zip(*map(_aligned, columns), strict=True))
 
     def _start(self, operand: Operand, initial: Factor, running: _Running) -> LedgerRow:
         text = self.folded.initial
@@ -151,8 +150,7 @@ class _Rows:
         ran = bool(text)
         bar = running.add(text) if ran and self.is_running else None
         if ran and not self.is_running:
-            value = float(decimal_of(text))
-            bar = (0.0, value) if math.isfinite(value) else None
+            bar = _from_zero(float(decimal_of(text)))
         number = self.folded.numbers[place]
         return LedgerRow(
             f"{number + 1:,}",
@@ -190,12 +188,6 @@ class _Rows:
             yield LedgerPiece(text, role_of_operand(operand, factor), key)
 
 
-def _aligned(texts: list[str]) -> list[str]:
-    """Right-aligned in a font whose characters are equally wide."""
-    width = max(map(len, texts), default=0)
-    return [text.rjust(width) for text in texts]
-
-
 class _Running:
     """The sum (or the maximum) of the shown numbers, in decimal: it can be checked by hand."""
 
@@ -208,7 +200,10 @@ class _Running:
         """The next number; its bar reaches from the sum before it to the sum after it."""
         number = decimal_of(text)
         if self._is_maximum:
-            return self._compare(number)
+            before = self._value
+            if before is None or number.is_nan() or (not before.is_nan() and number > before):
+                self._value, self.text = number, exact_text(number)
+            return _from_zero(float(number))
         before = self._value or Decimal(0)
         if not (number.is_finite() and before.is_finite()):
             self._value, self.text = Decimal("NaN"), "NaN"
@@ -217,11 +212,9 @@ class _Running:
         self.text = exact_text(self._value)
         return float(before), float(self._value)
 
-    def _compare(self, number: Decimal) -> tuple[float, float] | None:
-        before = self._value
-        if before is None or number.is_nan() or (not before.is_nan() and number > before):
-            self._value, self.text = number, exact_text(number)
-        return (0.0, float(number)) if number.is_finite() else None
+
+def _from_zero(value: float) -> tuple[float, float] | None:
+    return (0.0, value) if math.isfinite(value) else None
 
 
 def _piece(
@@ -250,7 +243,13 @@ def reason(derivation: Derivation, term: Term) -> str:
         pooled = _pooled(derivation, upstream.address)
         if pooled is not None:
             return pooled
-    return _zero_factor(derivation, term)
+    notation = Notation.of(derivation.tape)
+    if len(term.operands) < 2:
+        return ""
+    for factor in term.operands:
+        if factor.value == 0 and factor.address is not None:
+            return f"{notation.short(factor.address.array)} is 0"
+    return ""
 
 
 def _winning(term: Term, factor: Factor) -> str:
@@ -271,13 +270,9 @@ def _standing(derivation: Derivation, term: Term) -> str:
         return "the winner"
     if term.value != float(values[best]):
         return ""
-    return "a winner too" if _splits_ties(derivation) else "as large, but not first"
-
-
-def _splits_ties(derivation: Derivation) -> bool:
-    """Whether every cell that holds a window's largest value counts as its winner."""
-    tape, layer = derivation.tape, derivation.nest.target.layer
-    return isinstance(tape, Tape) and Address(layer, "tied") in tape
+    # Whether every cell that holds a window's largest value counts as its winner.
+    tape, tied = derivation.tape, Address(derivation.nest.target.layer, "tied")
+    return "a winner too" if isinstance(tape, Tape) and tied in tape else "as large, but not first"
 
 
 def _pooled(derivation: Derivation, upstream: Address) -> str | None:
@@ -297,41 +292,20 @@ def _pooled(derivation: Derivation, upstream: Address) -> str | None:
     return f"the winner: {value}" if has_won else f"loser: {value}, takes 0"
 
 
-def _zero_factor(derivation: Derivation, term: Term) -> str:
-    notation = Notation.of(derivation.tape)
-    if len(term.operands) < 2:
-        return ""
-    for factor in term.operands:
-        if factor.value == 0 and factor.address is not None:
-            return f"{notation.short(factor.address.array)} is 0"
-    return ""
-
-
 def _operand_rows(derivation: Derivation, most: int) -> LedgerRows:
-    """A function's operands, a row each."""
     term = derivation.terms[0]
     cells = Cells(derivation.nest, derivation.tape)
     operands = derivation.nest.by_target.operands
     texts = group_texts([*(f.value for f in term.operands), derivation.value], _DIGITS)
-    rows = tuple(
-        LedgerRow(
-            "",
-            factor.label or "",
-            (_piece(derivation, cells, operand, factor),),
-            (),
-            text,
-            "",
-            "",
-            (0.0, factor.value) if math.isfinite(factor.value) else None,
-            is_current=False,
-            ran=True,
-        )
-        for operand, factor, text in zip(operands, term.operands, texts, strict=False)
-    )
+    rows = []
+    for operand, factor, text in zip(operands, term.operands, texts, strict=False):
+        piece = _piece(derivation, cells, operand, factor)
+        bar = _from_zero(factor.value)
+        rows.append(LedgerRow("", factor.label or "", (piece,), (), text, "", "", bar))
     folded = Fold((), (), "", None, "", texts[-1], is_complete=True)
     # A function has two lines at the foot at most, where a sum has three.
     hidden = max(0, len(rows) - most)
-    return LedgerRows(rows[:most], folded, is_running=False, place_names="", hidden=hidden)
+    return LedgerRows(tuple(rows[:most]), folded, is_running=False, place_names="", hidden=hidden)
 
 
 def sign_color(change: float, theme: Theme) -> Color:
@@ -359,7 +333,6 @@ class TermBins:
 
     @property
     def subtotals(self) -> Array:
-        """What each bin adds."""
         return self.after - self.before
 
     def span(self, place: int) -> tuple[int, int]:
@@ -367,7 +340,6 @@ class TermBins:
         return place * self.size, min((place + 1) * self.size, self.count) - 1
 
     def place_of(self, number: int) -> int:
-        """The bin of a term."""
         return number // self.size
 
 
@@ -394,7 +366,6 @@ def bin_terms(derivation: Derivation, progress: TermProgress = ALL, *, most: int
 
 LEAST_HEIGHT = 72.0
 _PITCH, _BELOW, _LABEL_GAP = 6.0, 16.0, 8.0
-_LINE = 14.0
 
 
 def waterfall(
@@ -442,25 +413,30 @@ class _Drawing:
         return float(round(top + height * (self.high - value) / (self.high - self.low)))
 
     def marks(self) -> Iterator[Mark]:
-        yield from self._axis()
-        current = self.progress.current
-        here = None if current is None else self.bins.place_of(current)
-        for place in range(len(self.bins.peaks)):
-            if self.bins.ran[place]:
-                yield from self._bar(place, is_current=place == here)
-        yield from self._legend()
-
-    def _axis(self) -> Iterator[Mark]:
         theme, zero = self.theme, self.y(0.0)
         yield Line(self.left, zero, self.box.right, zero, Stroke(theme.border_strong))
         taken: list[float] = []
         labels = [(0.0, "0"), (self.high, self.texts[1]), (self.low, self.texts[0])]
         for value, text in labels:
             y = self.y(value)
-            if all(abs(y - other) >= _LINE for other in taken):
+            if all(abs(y - other) >= 14.0 for other in taken):
                 taken.append(y)
                 x = self.left - _LABEL_GAP + 2
                 yield Text(x, y + 4, text, INDEX, theme.text_tertiary, Anchor.END)
+        current = self.progress.current
+        here = None if current is None else self.bins.place_of(current)
+        for place in range(len(self.bins.peaks)):
+            if self.bins.ran[place]:
+                yield from self._bar(place, is_current=place == here)
+        y, color = self.box.bottom - 4, self.theme.text_tertiary
+        size = self.bins.size
+        many, first = f"{self.what}s", 1 if self.what == "term" else 0
+        text = f"{many} {first} to {self.bins.count - 1 + first:,} in loop order"
+        if size > 1:
+            text += f", {size:,} a bar; a line: the largest of them"
+        if text_width(text, INDEX) > self.box.right - self.left:
+            text = f"{self.bins.count:,} {many}, {size:,} a bar"
+        yield Text(self.left, y, text, INDEX, color)
 
     def _bar(self, place: int, *, is_current: bool) -> Iterator[Mark]:
         bins, theme = self.bins, self.theme
@@ -476,14 +452,3 @@ class _Drawing:
             middle = x + width / 2
             stroke = Stroke(theme.here if is_current else theme.text_secondary)
             yield Line(middle, self.y(before), middle, self.y(before + peak), stroke, key)
-
-    def _legend(self) -> Iterator[Mark]:
-        y, color = self.box.bottom - 4, self.theme.text_tertiary
-        size = self.bins.size
-        many, first = f"{self.what}s", 1 if self.what == "term" else 0
-        text = f"{many} {first} to {self.bins.count - 1 + first:,} in loop order"
-        if size > 1:
-            text += f", {size:,} a bar; a line: the largest of them"
-        if text_width(text, INDEX) > self.box.right - self.left:
-            text = f"{self.bins.count:,} {many}, {size:,} a bar"
-        yield Text(self.left, y, text, INDEX, color)

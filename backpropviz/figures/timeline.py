@@ -9,15 +9,16 @@ from typing import Final
 
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.contraction import split
-from backpropviz.engine.nest import Coordinates, Loops, Nest, NestRule
+from backpropviz.engine.nest import Coordinates, Loops, NestRule
 from backpropviz.engine.tape import Phase
-from backpropviz.figures.timeline.track import (
+from backpropviz.figures.numbers import counted
+from backpropviz.figures.symbols import phase_colors
+from backpropviz.figures.track import (
     MARGIN,
     TRACK,
     Ruler,
     TimelineSign,
     legend,
-    phase_colors,
     sign_marks,
     signs,
     track,
@@ -45,7 +46,6 @@ from backpropviz.scene.theme import Theme
 
 _LEAST_CELL: Final = 5.0
 """Least pixels from one cell to the next."""
-_GROUP_GAP: Final = 8.0
 _MOST_GAPS: Final = 0.2
 """Share of the width that the gaps between groups may take together."""
 
@@ -66,12 +66,10 @@ class Lens:
 
     @property
     def cells(self) -> int:
-        """Number of cells."""
         return len(self.ruler.lefts)
 
     @property
     def groups(self) -> int:
-        """Number of groups."""
         return self.cells // self.per_group
 
     @property
@@ -93,7 +91,6 @@ class Lens:
         )
 
     def group_box(self, group: int) -> tuple[float, float]:
-        """Left and right edge of a group."""
         first = group * self.per_group
         return self.ruler.lefts[first], self.ruler.rights[first + self.per_group - 1]
 
@@ -146,7 +143,7 @@ def _group_axes(loops: Loops, cell_axes: int) -> int:
 def _places(cells: int, groups: int, room: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Left and right edges of the cells, with a wider gap after each group."""
     per_group = cells // groups
-    group_gap = min(_GROUP_GAP, _MOST_GAPS * room / groups) if per_group > 1 else 0.0
+    group_gap = min(8.0, _MOST_GAPS * room / groups) if per_group > 1 else 0.0
     pitch = (room - group_gap * (groups - 1)) / cells
     cell_gap = 0.0 if cells == 1 else 2.0 if pitch >= 24 else 1.0
     # Whole pixels, so that all gaps look alike.
@@ -200,7 +197,6 @@ LENS_TOP: Final = 62
 _WITH_TERMS, _WITHOUT_TERMS = 24, 20
 BELOW: Final = 95
 """Middle of the line of text below the lens."""
-_RADIUS: Final = 3
 _INSET: Final = 8
 _STRONG: Final = Font("Inter", 11, 600)
 
@@ -219,7 +215,6 @@ class Stand:
 
     @property
     def is_inside(self) -> bool:
-        """Whether there is a current block."""
         return self.start < self.stop
 
 
@@ -233,8 +228,11 @@ def lens_marks(
 ) -> tuple[Mark, ...]:
     """The cells with what has run filled and the current block in the color of here."""
     color, tint = colors
-    start = stand.stop if not stand.is_inside else _current_start(lens, stand)
-    x_start = lens.ruler.x_of(start) if stand.is_inside else lens.ruler.x_after(stand.done)
+    x_start = lens.ruler.x_after(stand.done)
+    if stand.is_inside:
+        # A block smaller than a cell fills its cell from the start.
+        start = min(stand.start, lens.ruler.starts[lens.cell_at(stand.start)])
+        x_start = lens.ruler.x_of(start)
     x_stop = lens.ruler.x_after(stand.stop)
     left = lens.ruler.lefts[0]
     passed = stand.done > lens.ruler.starts[0]
@@ -244,11 +242,6 @@ def lens_marks(
     if stand.is_inside:
         marks.append(_clipped(_cells(lens, theme.here), x_start, x_stop))
     return (*marks, *_texts(lens, color, stand, theme))
-
-
-def _current_start(lens: Lens, stand: Stand) -> int:
-    """A block smaller than a cell fills its cell from the start."""
-    return min(stand.start, lens.ruler.starts[lens.cell_at(stand.start)])
 
 
 def _clipped(marks: tuple[Mark, ...], left: float, right: float) -> Group:
@@ -268,7 +261,7 @@ def _cells(lens: Lens, fill: Color) -> tuple[Mark, ...]:
             max(1, right - left),
             height,
             fill=fill,
-            radius=min(_RADIUS, (right - left) / 2) if right - left >= 12 else 1,
+            radius=min(3, (right - left) / 2) if right - left >= 12 else 1,
         )
         for left, right in edges
     )
@@ -289,8 +282,11 @@ def _fit_inside(lens: Lens) -> bool:
 def _texts(lens: Lens, color: Color, stand: Stand, theme: Theme) -> Iterator[Text]:
     if lens.groups > 1:
         yield from (_inside if _fit_inside(lens) else _below)(lens, color, stand, theme)
-    if lens.shows_terms and stand.is_inside:
-        yield from _term_text(lens, stand, theme)
+    if lens.shows_terms and stand.is_inside and _term_text_fits(lens, stand):
+        cell = lens.cell_at(stand.start)
+        baseline = centered_baseline(LENS_TOP + lens_height(lens) / 2, _STRONG)
+        x = round(lens.ruler.lefts[cell]) + 6
+        yield Text(x, baseline, stand.term, _STRONG, theme.panel)
 
 
 def _inside(lens: Lens, color: Color, stand: Stand, theme: Theme) -> Iterator[Text]:
@@ -350,30 +346,20 @@ def _term_text_fits(lens: Lens, stand: Stand) -> bool:
     return bool(stand.term) and text_width(stand.term, _STRONG) + 12 <= width
 
 
-def _term_text(lens: Lens, stand: Stand, theme: Theme) -> Iterator[Text]:
-    if _term_text_fits(lens, stand):
-        cell = lens.cell_at(stand.start)
-        baseline = centered_baseline(LENS_TOP + lens_height(lens) / 2, _STRONG)
-        x = round(lens.ruler.lefts[cell]) + 6
-        yield Text(x, baseline, stand.term, _STRONG, theme.panel)
-
-
-def caption(name: str, layer: str, nest: Nest, lens: Lens, *, by_source: bool) -> str:
+def caption(view: View, spread: Lens) -> str:
     """`∂L/∂W of conv1: 4 elements of 4 terms`."""
-    head = f"{name} of {layer}" if layer else name
+    operation, loops = view.timeline.operations[spread.operation], spread.loops
+    nest, name = operation.nest, view.notation.short(operation.nest.target)
+    has_layer = operation.layer and operation.phase is not Phase.LOSS
+    head = f"{name} of {operation.layer}" if has_layer else name
     if nest.rule is NestRule.COPY:
         return f"{head}: one copy of {prod(nest.shape):,} values"
-    loops = lens.loops
-    sizes, outer = loops.sizes, loops.channel_axes + loops.element_axes
-    noun = loops.label if by_source else "element"
-    elements = _counted(prod(sizes[:outer]), noun)
+    outer = loops.channel_axes + loops.element_axes
+    noun = loops.label if view.timeline.orders[spread.operation] > 0 else "element"
+    elements = counted(prod(loops.sizes[:outer]), noun)
     if nest.rule is NestRule.FUNCTION or not loops.term_axes:
         return f"{head}: {elements}"
-    return f"{head}: {elements} of {_counted(prod(sizes[outer:]), 'term')}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{head}: {elements} of {counted(prod(loops.sizes[outer:]), 'term')}"
 
 
 _BOUNDARY: Final = (TRACK[0] + TRACK[1] + LENS_TOP) / 2
@@ -408,10 +394,17 @@ def timeline(
     spread = lens(view.timeline, operation, pixels)
     playhead = found.ruler.x_after(view.position) if view.position else float(MARGIN)
     marked = signs(view, bookmarks)
+    phase = view.timeline.operations[spread.operation].phase
+    start, stop = view.block
+    first, last = spread.ruler.starts[0], spread.ruler.starts[-1]
+    is_part = first <= start and stop <= last and stop - start < last - first
+    done = min(max(view.position, first), last)
+    term = "" if view.term is None else str(view.term)
+    stand = Stand(done, start, stop, term) if is_part else Stand(done, done, done)
     marks = (
         *track_marks(view.timeline, view.notation, pixels, theme, playhead),
         *_connection(found.ruler, spread, theme),
-        *_lens(view, spread, theme),
+        *lens_marks(spread, phase_colors(phase, theme), stand, theme),
         *sign_marks(marked, found.ruler, theme),
         *_playhead(playhead, theme),
         *_foot(view, spread, marked, pixels, theme),
@@ -420,17 +413,6 @@ def timeline(
     return TimelineFigure(
         Scene(width, HEIGHT, theme.panel, marks, title), found.ruler, spread.ruler, spread.depth
     )
-
-
-def _lens(view: View, spread: Lens, theme: Theme) -> tuple[Mark, ...]:
-    phase = view.timeline.operations[spread.operation].phase
-    start, stop = view.block
-    first, last = spread.ruler.starts[0], spread.ruler.starts[-1]
-    is_part = first <= start and stop <= last and stop - start < last - first
-    done = min(max(view.position, first), last)
-    term = "" if view.term is None else str(view.term)
-    stand = Stand(done, start, stop, term) if is_part else Stand(done, done, done)
-    return lens_marks(spread, phase_colors(phase, theme), stand, theme)
 
 
 def _connection(ruler: Ruler, spread: Lens, theme: Theme) -> Iterator[Line]:
@@ -458,17 +440,8 @@ def _foot(
     if has_names_below(spread):
         return
     right = width - MARGIN
-    explained = legend(marked, right, BELOW, theme)
-    left = min((mark.left for mark in explained), default=right)
-    yield from (mark for entry in explained for mark in entry.marks)
+    explained, left = legend(marked, right, BELOW, theme)
+    yield from explained
     font = styles.LABEL
-    text = elide(_caption(view, spread), font, left - 16 - MARGIN)
+    text = elide(caption(view, spread), font, left - 16 - MARGIN)
     yield Text(MARGIN, centered_baseline(BELOW, font), text, font, theme.text_secondary)
-
-
-def _caption(view: View, spread: Lens) -> str:
-    operation = view.timeline.operations[spread.operation]
-    target = operation.nest.target
-    layer = "" if operation.phase is Phase.LOSS else operation.layer
-    by_source = view.timeline.orders[spread.operation] > 0
-    return caption(view.notation.short(target), layer, operation.nest, spread, by_source=by_source)

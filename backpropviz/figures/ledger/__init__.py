@@ -1,1 +1,0 @@
-"""Every term of a value as a row, with its bar and the running sum."""
