@@ -1,4 +1,4 @@
-"""The bundled fonts in Qt: as QFonts for widgets, as glyphs for scenes.
+"""The bundled fonts in Qt as glyphs for scenes.
 
 A scene's text is set glyph by glyph at the advances of `scene.fonts`, unhinted, so that it takes
 exactly the room it was given; Qt's shaping (kerning, ligatures, font matching) has no part in it.
@@ -8,55 +8,15 @@ Text with a character that the bundled fonts lack falls back to Qt's own layout 
 from __future__ import annotations
 
 import threading
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import accumulate
 
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGlyphRun, QPainter, QRawFont
+from PySide6.QtGui import QColor, QGlyphRun, QPainter, QRawFont
 
-from backpropviz.assets import resource, resource_names
+from backpropviz.paint.families import UNHINTED, qfont
 from backpropviz.scene.marks import Anchor, Font, Text
 from backpropviz.scene.text import font_file, text_start, text_width
-
-UNHINTED = QFont.HintingPreference.PreferNoHinting
-
-
-@cache
-def register_fonts() -> tuple[str, ...]:
-    """Make the bundled families known to Qt, once; returns their names."""
-    families: dict[str, None] = {}
-    for name in resource_names("fonts", ".ttf"):
-        identifier = QFontDatabase.addApplicationFont(str(resource("fonts", name)))
-        families.update(dict.fromkeys(QFontDatabase.applicationFontFamilies(identifier)))
-    return tuple(families)
-
-
-@cache
-def register_family(family: str) -> None:
-    """Make one bundled family known to Qt, once."""
-    stem = family.replace(" ", "")
-    for name in resource_names("fonts", ".ttf"):
-        if name.startswith(f"{stem}-"):
-            QFontDatabase.addApplicationFont(str(resource("fonts", name)))
-
-
-@lru_cache(maxsize=256)
-def qfont(font: Font, magnification: int = 1) -> QFont:
-    """A bundled font for widgets and Qt's own layout: unhinted, no kerning, no ligatures.
-
-    Qt's fonts have whole pixel sizes; the magnification keeps a fraction.
-    """
-    register_family(font.family)
-    result = QFont(font.family)
-    result.setPixelSize(max(1, round(font.size * magnification)))
-    result.setWeight(QFont.Weight(font.weight))
-    result.setItalic(font.italic)
-    result.setHintingPreference(UNHINTED)
-    result.setKerning(False)
-    for tag in ("liga", "clig", "calt", "dlig"):
-        result.setFeature(QFont.Tag(tag), 0)
-    return result
-
 
 _MAGNIFICATION = 8
 _LARGEST_GLYPH = 60

@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.frozen import frozen
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint, icon, pixmap
 from backpropviz.ui.menus import Menu

@@ -28,7 +28,7 @@ from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.expression.language import word_start
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, MONO
 from backpropviz.ui.controls import Suggestions
 from backpropviz.ui.floating import SearchLine

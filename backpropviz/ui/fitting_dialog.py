@@ -13,7 +13,7 @@ from backpropviz.engine.model import Fit, Invert, Preprocessing, Resample
 from backpropviz.errors import UserError
 from backpropviz.figures.thumbnails import photograph
 from backpropviz.files.fit import Prepared, displayable, prepare
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Rect, Scene, Stroke
 from backpropviz.scene.theme import LABEL, PANEL_TITLE, Theme
 from backpropviz.ui.controls import Segmented

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit, QWidget
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, setting_of
 from backpropviz.number_text import LARGEST_WHOLE, real_number, whole_number
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
 from backpropviz.ui.plain_text import plain_tip, plain_title

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from backpropviz.assets import resource, resource_names
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.value import shape_text
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, MONO, ROW
 from backpropviz.ui.action_table import ACTIONS, ActionSpec, Scope
 from backpropviz.ui.actions import key_text

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from backpropviz.frozen import frozen
 from backpropviz.number_text import is_whole_number
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, Theme
 from backpropviz.ui.action_table import ACTIONS
 from backpropviz.ui.actions import key_text

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.frozen import frozen
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, MONO_STRONG, Theme
 from backpropviz.ui.plain_text import plain_tip
 

@@ -13,7 +13,7 @@ from backpropviz.engine.model import has_modes
 from backpropviz.figures.thumbnails import photograph, thumbnail
 from backpropviz.files.fit import displayable
 from backpropviz.paint.draw import render
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.actions import ActionSet, key_text

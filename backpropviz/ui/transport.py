@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.debugger.timeline import Depth, LoopOrder
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO_STRONG, ROW, Theme
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.appearance import faint, icon

@@ -20,7 +20,7 @@ from backpropviz.figures.numbers import said
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.number_text import real_number
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.text import full
 from backpropviz.scene.theme import BODY_STRONG, MONO

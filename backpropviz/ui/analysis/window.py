@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
 
 from backpropviz.debugger.commands import GoToAddress
 from backpropviz.engine.value import Address
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
 from backpropviz.ui.background import Background

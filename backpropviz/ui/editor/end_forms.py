@@ -20,7 +20,7 @@ from backpropviz.engine.value import Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.number_text import real_number, whole_number
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT
 from backpropviz.ui.dialog import FramedDialog

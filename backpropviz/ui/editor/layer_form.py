@@ -22,7 +22,7 @@ from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.frozen import setting_of
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO, PANEL_TITLE, ROW, Theme
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.editor.draft import DraftController

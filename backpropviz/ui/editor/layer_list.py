@@ -46,7 +46,7 @@ from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.engine.value import shape_text
 from backpropviz.figures.network_map import layer_summary, loss_summary
 from backpropviz.frozen import frozen
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_MEDIUM, INDEX, LIGHT, ROW, Theme
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.controls import PanelHead, hairline

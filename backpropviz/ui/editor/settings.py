@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidg
 
 from backpropviz.engine.fields import Configuration
 from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, ROW
 from backpropviz.ui.forms import Control, Fields
 from backpropviz.ui.plain_text import PlainLabel, plain_tip

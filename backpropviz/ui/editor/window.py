@@ -28,7 +28,7 @@ from backpropviz.engine.kinds.protocol import LOSS_NAME
 from backpropviz.engine.model import Model
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.errors import UserError
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, COUNTER, LABEL, Theme
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.background import Background, sentence

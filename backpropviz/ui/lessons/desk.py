@@ -10,7 +10,7 @@ from backpropviz.frozen import frozen
 from backpropviz.lessons.lesson import Lesson
 from backpropviz.lessons.progress import LessonProgress, is_finished
 from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, BODY_MEDIUM, INDEX, LABEL_MEDIUM, LIGHT, ROW, Font, Theme
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.background import Background

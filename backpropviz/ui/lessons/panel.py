@@ -21,7 +21,7 @@ from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.lessons.lesson import Lesson, LessonStep
 from backpropviz.lessons.progress import LessonProgress, Score, is_finished, scores
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import (
     BODY,
     BODY_MEDIUM,

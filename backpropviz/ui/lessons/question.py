@@ -36,7 +36,7 @@ from backpropviz.lessons.lesson import (
     filled,
 )
 from backpropviz.lessons.progress import Answered
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, BODY_STRONG, Theme
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.plain_text import PlainLabel

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.watch import Diagnosis
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Font, Theme
 from backpropviz.ui.appearance import faint, icon, pixmap
 from backpropviz.ui.controls import PanelHead

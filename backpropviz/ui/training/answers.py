@@ -26,7 +26,7 @@ from backpropviz.figures.training.answers import (
     confusion_figure,
     parse_confusion,
 )
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, LIGHT, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Chip

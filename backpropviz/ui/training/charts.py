@@ -37,7 +37,7 @@ from backpropviz.figures.training.curves import (
 )
 from backpropviz.figures.training.filter_values import TileRow, difference_rows, value_words
 from backpropviz.figures.training.filters import FilterOptions, difference
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, CARD_TITLE, LIGHT, ROW, Theme
 from backpropviz.ui.controls import Chip, Segmented

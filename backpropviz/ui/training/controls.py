@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from backpropviz.engine.training.run import Run
 from backpropviz.figures.training.time_slider import HEIGHT as SLIDER_HEIGHT
 from backpropviz.figures.training.time_slider import SliderFigure, SliderState, time_slider
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO, MONO_STRONG, ROW, Theme
 from backpropviz.ui.action_table import action_spec
 from backpropviz.ui.actions import ActionSet, tool_tip

@@ -28,7 +28,7 @@ from backpropviz.figures.training.answers import balance_words, class_counts_sce
 from backpropviz.files.data.catalog import ReadingStoppedError
 from backpropviz.files.data.load import Choices
 from backpropviz.frozen import frozen
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LABEL, MONO, PANEL_TITLE, Theme
 from backpropviz.ui.background import Background, sentence

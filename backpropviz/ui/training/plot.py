@@ -42,7 +42,7 @@ from backpropviz.figures.training.curve_figure import (
 )
 from backpropviz.figures.training.curves import ChartKind, CurveMark
 from backpropviz.paint.draw import draw_marks
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Box
 from backpropviz.scene.theme import ROW, Theme
 

@@ -35,7 +35,7 @@ from backpropviz.files.data.load import (
     read_dataset,
 )
 from backpropviz.frozen import frozen
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import PANEL_TITLE, Theme
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented

@@ -32,7 +32,7 @@ from backpropviz.engine.training.update import (
 from backpropviz.errors import UserError
 from backpropviz.files.data.load import ONE_IMAGE, Choices, one_image, read_dataset
 from backpropviz.frozen import Setting, frozen, setting_of
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, Theme
 from backpropviz.ui.dialog import form
 from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows

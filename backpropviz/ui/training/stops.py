@@ -35,7 +35,7 @@ from backpropviz.diagnosis.watch import RULES
 from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting
-from backpropviz.paint.fonts import qfont
+from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
