@@ -270,7 +270,7 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
 def _paint_without_display() -> None:
     # A platform that the person has chosen may need a display, which this command does without.
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from backpropviz.paint.render import painting_application
+    from backpropviz.paint.draw import painting_application
 
     painting_application()
 

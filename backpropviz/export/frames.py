@@ -1,7 +1,8 @@
 """One frame or a range of frames to a file or a folder: whole, or not at all.
 
 The suffix chooses the format: `.png` and `.svg` hold one frame, `.pdf` a page a frame, and a name
-without suffix is a folder of numbered frames.
+without suffix is a folder of numbered frames. A PDF holds vectors, text as text, values as lossless
+images.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from backpropviz.errors import UsageError
-from backpropviz.export.painted import pdf, png_bytes
+from PySide6.QtCore import QBuffer, QFile, QFileDevice, QIODevice, QMarginsF, QSizeF
+from PySide6.QtGui import QGuiApplication, QPageSize, QPainter, QPdfWriter
+
+from backpropviz.errors import UsageError, UserError
 from backpropviz.export.svg import svg
-from backpropviz.files.atomic import atomic_folder, write_bytes
+from backpropviz.files.atomic import atomic_file, atomic_folder, write_bytes
+from backpropviz.paint.draw import draw, render
 from backpropviz.scene.marks import Scene
 
 FrameFormat = Literal["png", "svg"]
@@ -55,7 +59,12 @@ def export_frames(
         if kind == "pdf":
             pdf(frames, path)
         elif kind == "folder":
-            _write_folder(frames, count, path, frame_format, scale, overwrite=overwrite)
+            digits = max(4, len(str(count)))
+            stale = f"frame-*.{frame_format}"
+            with atomic_folder(path, overwrite=overwrite, replaced=stale) as folder:
+                for number, scene in enumerate(frames, start=1):
+                    name = f"frame-{number:0{digits}}.{frame_format}"
+                    (folder / name).write_bytes(frame_bytes(scene, frame_format, scale))
         else:
             contents = [frame_bytes(scene, kind, scale) for scene in frames]
             write_bytes(path, contents[0])
@@ -128,18 +137,70 @@ def _watched(
         raise _Stopped
 
 
-def _write_folder(
-    frames: Iterator[Scene],
-    count: int,
-    path: Path,
-    frame_format: FrameFormat,
-    scale: float,
-    *,
-    overwrite: bool,
-) -> None:
-    digits = max(4, len(str(count)))
-    stale = f"frame-*.{frame_format}"
-    with atomic_folder(path, overwrite=overwrite, replaced=stale) as folder:
-        for number, scene in enumerate(frames, start=1):
-            name = f"frame-{number:0{digits}}.{frame_format}"
-            (folder / name).write_bytes(frame_bytes(scene, frame_format, scale))
+_POINTS_PER_PIXEL: Final = 0.75
+_RESOLUTION: Final = 1200
+
+
+def pdf(scenes: Iterable[Scene], path: Path) -> None:
+    """Write a page for each scene; a page is as large as its scene (96 pixels are an inch)."""
+    with atomic_file(path) as temporary:
+        write_pages(scenes, temporary)
+
+
+def write_pages(scenes: Iterable[Scene], path: Path) -> None:
+    """Write the PDF straight to a path; raises OSError where the disk refuses."""
+    file = QFile(str(path))
+    if not file.open(QIODevice.OpenModeFlag.WriteOnly):
+        raise OSError(file.errorString())
+    try:
+        _paint_pages(scenes, file)
+        # Asked before closing, which forgets earlier errors.
+        if not file.flush() or file.error() != QFileDevice.FileError.NoError:
+            raise OSError(file.errorString())
+    finally:
+        file.close()
+
+
+def _paint_pages(scenes: Iterable[Scene], file: QFile) -> None:
+    writer, painter = QPdfWriter(file), QPainter()
+    writer.setCreator("BackpropViz")
+    writer.setResolution(_RESOLUTION)
+    writer.setPageMargins(QMarginsF())
+    try:
+        for scene in scenes:
+            points = QSizeF(scene.width, scene.height) * _POINTS_PER_PIXEL
+            # Exactly this size: Qt would else round a near one to a paper format.
+            exact = QPageSize.SizeMatchPolicy.ExactMatch
+            writer.setPageSize(QPageSize(points, QPageSize.Unit.Point, "", exact))
+            if not painter.isActive():
+                writer.setTitle(scene.title)
+                painter.begin(writer)
+            else:
+                writer.newPage()
+            painter.setRenderHint(QPainter.RenderHint.LosslessImageRendering)
+            painter.save()
+            try:
+                painter.scale(_RESOLUTION / 96, _RESOLUTION / 96)
+                draw(scene, painter)
+            finally:
+                # An interrupt may come between any two marks.
+                painter.restore()
+        if not painter.isActive():
+            raise UserError("There is no frame to write; choose a range with at least one step.")
+    finally:
+        if painter.isActive():
+            painter.end()
+
+
+def png_bytes(scene: Scene, scale: float = 1.0) -> bytes:
+    """The scene as the content of a PNG file."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    # Qt offers no file type by enumeration; a quality of 80 is a fast zlib level, still lossless.
+    render(scene, scale).save(buffer, "PNG", 80)  # type: ignore[call-overload]
+    return bytes(buffer.data().data())
+
+
+def copy_image(scene: Scene, scale: float = 1.0) -> None:
+    """Put the scene on the clipboard as an image."""
+    QGuiApplication.clipboard().setImage(render(scene, scale))

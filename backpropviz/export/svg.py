@@ -183,7 +183,13 @@ def _group(group: Group, values: Values) -> Iterator[str]:
     moved = f"translate({_number(group.dx)} {_number(group.dy)})"
     scaled = f" scale({_number(group.scale)})" if group.scale != 1 else ""
     if group.clip is not None:
-        yield from _clip(group.clip)
+        box = group.clip
+        # Named by its geometry: equal names in one page, or in several pictures on it, do no harm.
+        numbers = (_number(value) for value in (box.x, box.y, box.width, box.height))
+        name = "clip_" + "_".join(numbers)
+        # Inside `defs`, since viewers that know no clips would else draw the rectangle.
+        yield f'<defs><clipPath id="{name}"><rect{_place(box)}/></clipPath></defs>'
+        yield f'<g clip-path="url(#{name})">'
     yield f'<g transform="{moved}{scaled}">'
     if group.key:
         yield _title(group.key, values.get(group.key, ""))
@@ -191,15 +197,6 @@ def _group(group: Group, values: Values) -> Iterator[str]:
     yield "</g>"
     if group.clip is not None:
         yield "</g>"
-
-
-def _clip(box: Box) -> Iterator[str]:
-    # Named by its geometry: equal names in one page, or in several pictures on it, do no harm.
-    numbers = (_number(value) for value in (box.x, box.y, box.width, box.height))
-    name = "clip_" + "_".join(numbers)
-    # Inside `defs`, since viewers that know no clips would else draw the rectangle.
-    yield f'<defs><clipPath id="{name}"><rect{_place(box)}/></clipPath></defs>'
-    yield f'<g clip-path="url(#{name})">'
 
 
 def _element(name: str, attributes: str, key: str, values: Values) -> str:

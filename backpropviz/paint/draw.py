@@ -1,7 +1,8 @@
-"""Marks, painted one by one."""
+"""A scene painted mark by mark, with any painter or as an image."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
@@ -15,6 +16,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import (
     QBrush,
     QColor,
+    QGuiApplication,
     QImage,
     QPaintEngine,
     QPainter,
@@ -24,6 +26,7 @@ from PySide6.QtGui import (
     QTransform,
 )
 
+from backpropviz.errors import UserError
 from backpropviz.paint.fonts import draw_selectable_text, draw_text
 from backpropviz.scene.color import MISSING_INDEX, alpha, indices, lookup_table, rgb, true_colors
 from backpropviz.scene.marks import (
@@ -107,9 +110,8 @@ def _draw_dots(painter: QPainter, pixels: Pixels, target: QRectF, *, in_pdf: boo
         return
     radius = pixels.dot_radius * device.m11()
     size = round(on_device.width()), round(on_device.height())
-    painter.drawImage(
-        target, _dots_image(mask.tobytes(), mask.shape, size, radius, pixels.dot_color)
-    )
+    dots = _dots_image(mask.tobytes(), mask.shape, size, radius, pixels.dot_color)
+    painter.drawImage(target, dots)
 
 
 @lru_cache(maxsize=64)
@@ -144,11 +146,16 @@ def _dot_samples(width: int, height: int, radius: float, color: Color) -> NDArra
 def _dotted(
     size: tuple[int, int], centers: tuple[tuple[float, float], ...], radius: float, color: Color
 ) -> QImage:
+    return _painted(size, lambda painter: _dot(painter, centers, radius, color))
+
+
+def _painted(size: tuple[int, int], paint: Callable[[QPainter], None]) -> QImage:
+    """A transparent image with something on it."""
     image = QImage(*size, _TRANSLUCENT)
     image.fill(0)
     painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _dot(painter, centers, radius, color)
+    paint(painter)
     painter.end()
     return image
 
@@ -170,18 +177,17 @@ _IMAGES: Final[WeakKeyDictionary[Pixels, QImage]] = WeakKeyDictionary()
 def image_of(pixels: Pixels) -> QImage:
     """One image pixel for each value; kept, since most grids stay from step to step."""
     image = _IMAGES.get(pixels)
-    if image is None:
-        image = _IMAGES[pixels] = _made(pixels)
-    return image
-
-
-def _made(pixels: Pixels) -> QImage:
+    if image is not None:
+        return image
     if pixels.values.ndim == 3:
-        return _image(true_colors(pixels), _TRUE_COLOR)
-    levels = indices(pixels.values, pixels.colormap, pixels.limits, pixels.missing)
-    # Qt scales 32-bit images several times faster than indexed ones.
-    colors = _packed_colors(pixels.colormap, pixels.missing_color)[levels]
-    return _image(colors, _PIXELS_OPAQUE)
+        image = _image(true_colors(pixels), _TRUE_COLOR)
+    else:
+        levels = indices(pixels.values, pixels.colormap, pixels.limits, pixels.missing)
+        # Qt scales 32-bit images several times faster than indexed ones.
+        colors = _packed_colors(pixels.colormap, pixels.missing_color)[levels]
+        image = _image(colors, _PIXELS_OPAQUE)
+    _IMAGES[pixels] = image
+    return image
 
 
 def upscaled(image: QImage, factor: int) -> QImage:
@@ -244,15 +250,13 @@ def _pen(hatch: Hatch, color: Color) -> QPen:
 @lru_cache(maxsize=64)
 def _tile_brush(hatch: Hatch, color: Color, side: int) -> QBrush:
     """A brush that repeats two lines; its tile is `side` device pixels wide."""
-    tile = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
-    tile.fill(0)
-    painter = QPainter(tile)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.scale(side / _TILE, side / _TILE)
-    painter.setPen(_pen(hatch, color))
-    painter.drawLines([_line(hatch, HATCH_PHASE + HATCH_STEP * k) for k in range(-3, 6)])
-    painter.end()
-    brush = QBrush(tile)
+
+    def paint(painter: QPainter) -> None:
+        painter.scale(side / _TILE, side / _TILE)
+        painter.setPen(_pen(hatch, color))
+        painter.drawLines([_line(hatch, HATCH_PHASE + HATCH_STEP * k) for k in range(-3, 6)])
+
+    brush = QBrush(_painted((side, side), paint))
     brush.setTransform(QTransform.fromScale(_TILE / side, _TILE / side))
     return brush
 
@@ -267,7 +271,6 @@ def _line(hatch: Hatch, level: float) -> QLineF:
 
 MOST_STAMPS: Final = 256
 LARGEST_STAMP: Final = 1 << 15
-_STAMPS_TRANSLUCENT: Final = QImage.Format.Format_ARGB32_Premultiplied
 _SOFT: Final = 1
 
 Stroker = Callable[[Rect, QPainter], None]
@@ -292,13 +295,7 @@ def stamp(rect: Rect, painter: QPainter, stroke: Stroker) -> bool:
 
 @lru_cache(maxsize=MOST_STAMPS)
 def _stamps_image(rect: Rect, size: tuple[int, int], stroke: Stroker) -> QImage:
-    image = QImage(*size, _STAMPS_TRANSLUCENT)
-    image.fill(0)
-    painter = QPainter(image)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    stroke(rect, painter)
-    painter.end()
-    return image
+    return _painted(size, lambda painter: stroke(rect, painter))
 
 
 _REACH: Final = 16.0
@@ -322,9 +319,8 @@ def _seen(scene: Scene, painter: QPainter) -> Iterable[Mark]:
     device = painter.deviceTransform()
     if painter.paintEngine().type() != _RASTER or device.isRotating() or device.m22() <= 0:
         return scene.marks
-    top, bottom = (
-        edge / device.m22() for edge in (-device.dy(), painter.device().height() - device.dy())
-    )
+    edges = (-device.dy(), painter.device().height() - device.dy())
+    top, bottom = (edge / device.m22() for edge in edges)
     if top <= 0 and scene.height <= bottom:
         return scene.marks
     return [mark for mark in scene.marks if _may_be_seen(mark, top, bottom)]
@@ -419,7 +415,6 @@ def _draw_crisp(rect: Rect, canvas: _Canvas) -> bool:
 
 
 def _inner(edges: tuple[int, int, int, int, int]) -> tuple[int, int, int, int]:
-    """What a frame (x, y, width, height, line) leaves."""
     x, y, width, height, line = edges
     return x + line, y + line, width - 2 * line, height - 2 * line
 
@@ -523,3 +518,35 @@ _PAINTERS: Final[dict[type[Mark], Callable[[Any, _Canvas], None]]] = {
     Pixels: _draw_pixels,
     Group: _draw_group,
 }
+
+
+_DOTS_PER_METER = 96 / 0.0254
+
+
+def render(scene: Scene, scale: float = 1.0) -> QImage:
+    """The scene at `scale` image pixels per logical pixel."""
+    width, height = round(scene.width * scale), round(scene.height * scale)
+    image = QImage(max(1, width), max(1, height), QImage.Format.Format_ARGB32_Premultiplied)
+    if image.isNull():
+        raise UserError(
+            f"An image of {width} × {height} pixels is too large to draw; choose a smaller scale."
+        )
+    image.fill(0)
+    image.setDotsPerMeterX(round(_DOTS_PER_METER * scale))
+    image.setDotsPerMeterY(round(_DOTS_PER_METER * scale))
+    painter = QPainter(image)
+    try:
+        painter.scale(scale, scale)
+        draw(scene, painter)
+    finally:
+        painter.end()
+    return image
+
+
+def painting_application() -> QGuiApplication:
+    """The running application, or a new one that needs no display."""
+    running = QGuiApplication.instance()
+    if isinstance(running, QGuiApplication):
+        return running
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return QGuiApplication(["backpropviz"])

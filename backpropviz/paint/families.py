@@ -1,4 +1,7 @@
-"""The bundled fonts for widgets: registered with Qt, and as QFonts."""
+"""The bundled fonts for widgets: registered with Qt, and as QFonts.
+
+Apart from the glyphs of scenes, whose metrics need NumPy: a window paints before that is loaded.
+"""
 
 from __future__ import annotations
 

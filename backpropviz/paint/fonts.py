@@ -16,11 +16,9 @@ from unicodedata import combining
 from PySide6.QtCore import QPointF
 from PySide6.QtGui import QColor, QGlyphRun, QPainter, QRawFont
 
-from backpropviz.paint.families import UNHINTED, qfont, register_fonts
+from backpropviz.paint.families import UNHINTED, qfont
 from backpropviz.scene.marks import Anchor, Font, Text
 from backpropviz.scene.text import font_file, text_start, text_width
-
-__all__ = ["draw_selectable_text", "draw_text", "qfont", "register_fonts"]
 
 _MAGNIFICATION = 8
 _LARGEST_GLYPH = 60
@@ -36,18 +34,14 @@ def draw_text(painter: QPainter, text: Text, color: QColor, scale: float = 1.0) 
     left = 0.0 if anchor is Anchor.START else width if anchor is Anchor.END else width / 2
     origin = QPointF(text.x - left, text.y)
     if font.size * scale > _LARGEST_GLYPH:
-        _fill_outlines(painter, origin, run, color)
+        # Qt paints no glyph run of a font made from a file above 64 pixels, and says nothing.
+        raw_font = run.rawFont()
+        for glyph, place in zip(run.glyphIndexes(), run.positions(), strict=True):
+            outline = raw_font.pathForGlyph(glyph)
+            painter.fillPath(outline.translated(origin + place), color)
         return
     painter.setPen(color)
     painter.drawGlyphRun(origin, run)
-
-
-def _fill_outlines(painter: QPainter, origin: QPointF, run: QGlyphRun, color: QColor) -> None:
-    """Qt paints no glyph run of a font made from a file above 64 pixels, and says nothing."""
-    raw_font = run.rawFont()
-    for glyph, place in zip(run.glyphIndexes(), run.positions(), strict=True):
-        outline = raw_font.pathForGlyph(glyph)
-        painter.fillPath(outline.translated(origin + place), color)
 
 
 def draw_selectable_text(painter: QPainter, text: Text, color: QColor) -> None:

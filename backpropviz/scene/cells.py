@@ -82,12 +82,8 @@ _OUTLINE_WIDTH: Final = {
     CellState.OPERAND: 4.0,
     CellState.WINNER: 3.0,
 }
-_ON_STAGE: Final = (
-    CellState.PADDING,
-    CellState.NOT_FINITE,
-    CellState.NOT_COMPUTED,
-    CellState.ABSENT,
-)
+_WITHOUT_VALUE: Final = (CellState.NOT_COMPUTED, CellState.ABSENT)
+_ON_STAGE: Final = (CellState.PADDING, CellState.NOT_FINITE, *_WITHOUT_VALUE)
 
 
 def is_large(box: Box) -> bool:
@@ -146,7 +142,7 @@ def number_font(
 
 def number_marks(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """The value, or the word for one that is not finite, and a winner's ring around it."""
-    if not cell.text or cell.state in {CellState.NOT_COMPUTED, CellState.ABSENT}:
+    if not cell.text or cell.state in _WITHOUT_VALUE:
         return ()
     font = cell.font or _own_font(cell)
     if font is None:
@@ -173,13 +169,12 @@ def word_marks(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """The word in the corner: at the right for winner and loser, else at the left."""
     if not cell.word or cell.state is CellState.TIE or not is_large(cell.box):
         return ()
-    box, outlined = cell.box, bool(outline_width(cell))
+    box = cell.box
     competing = cell.state in {CellState.WINNER, CellState.LOSER}
     font = styles.CORNER_WORD_QUIET if cell.state is CellState.LOSER else styles.CORNER_WORD
-    margin = _MARGIN
     text = Text(
-        box.right - margin if competing else box.x + margin,
-        box.y + (15 if outlined else 16),
+        box.right - _MARGIN if competing else box.x + _MARGIN,
+        box.y + (15 if outline_width(cell) else 16),
         cell.word,
         font,
         _word_color(cell, theme),
@@ -196,12 +191,13 @@ def note_marks(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     if not _has_visible_note(cell, cell.font or styles.NUMBER_SMALL):
         return ()
     box, large = cell.box, is_large(cell.box)
+    is_quiet = cell.state in HATCHED or cell.state in _WITHOUT_VALUE
     text = Text(
         box.x + _MARGIN if large else box.x + box.width / 2,
         box.bottom - _MARGIN if large else centered_baseline(box.y + box.height * 0.735, font),
         cell.note,
         font,
-        _note_color(cell, theme),
+        theme.text_secondary if is_quiet else contrast_color(fill_color(cell, theme)),
         Anchor.START if large else Anchor.MIDDLE,
     )
     if cell.state in HATCHED:
@@ -236,14 +232,8 @@ def _ink(cell: Cell, theme: Theme) -> Color:
 def _word_color(cell: Cell, theme: Theme) -> Color:
     if cell.state is CellState.WINNER:
         return legible(accent_color(cell, theme), fill_color(cell, theme))
-    return (
-        theme.text_secondary if cell.state in HATCHED else contrast_color(fill_color(cell, theme))
-    )
-
-
-def _note_color(cell: Cell, theme: Theme) -> Color:
-    quiet = {*HATCHED, CellState.NOT_COMPUTED, CellState.ABSENT}
-    return theme.text_secondary if cell.state in quiet else contrast_color(fill_color(cell, theme))
+    is_hatched = cell.state in HATCHED
+    return theme.text_secondary if is_hatched else contrast_color(fill_color(cell, theme))
 
 
 def _own_font(cell: Cell) -> Font | None:
@@ -278,22 +268,6 @@ def _has_visible_note(cell: Cell, font: Font) -> bool:
     return large or box.height >= cap_height(font) + cap_height(styles.NOTE) + 16
 
 
-__all__ = [
-    "LARGE_CELL",
-    "Cell",
-    "CellState",
-    "body",
-    "cell",
-    "cells",
-    "fitting_notes",
-    "framed",
-    "number_font",
-    "outline",
-    "overlay",
-    "tie_frame",
-    "value_fill",
-]
-
 _HALO: Final = 1.5
 
 
@@ -312,18 +286,12 @@ def cells(many: Iterable[Cell], theme: Theme) -> tuple[Mark, ...]:
 
 def body(cell: Cell, theme: Theme) -> tuple[Mark, ...]:
     """Fill, hatching, border: what lies inside the cell."""
-    box, state = cell.box, cell.state
-    stroke = _border(state, theme)
-    hatch, hatch_color = _hatching(state, theme)
+    box = cell.box
+    hatch, hatch_color = _hatching(cell.state, theme)
     # The border is one pixel inside the box, so that its line is crisp.
-    rect = Rect(
-        *(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1),
-        fill=fill_color(cell, theme),
-        stroke=stroke,
-        hatch=hatch,
-        hatch_color=hatch_color,
-        key=cell.key,
-    )
+    edges = (box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1)
+    fill, stroke = fill_color(cell, theme), _border(cell.state, theme)
+    rect = Rect(*edges, fill, stroke, 0.0, hatch, hatch_color, cell.key)
     return rect, *_sign_of_state(cell, theme)
 
 
@@ -372,12 +340,7 @@ def tie_frame(window: Box, theme: Theme, tag: str = "tie: first wins") -> tuple[
     font = styles.CORNER_WORD
     width = round(text_width(tag, font)) + 11
     left = round(window.x + (window.width - width) / 2) + 0.5
-    pill = Rect(
-        *(left, window.bottom - 4.5, width, 18),
-        fill=theme.loss_tint,
-        stroke=Stroke(theme.loss),
-        radius=4.0,
-    )
+    pill = Rect(left, window.bottom - 4.5, width, 18, theme.loss_tint, Stroke(theme.loss), 4.0)
     baseline = centered_baseline(window.bottom + 4.5, font)
     return dashed, pill, Text(left + width / 2, baseline, tag, font, theme.loss, Anchor.MIDDLE)
 

@@ -69,9 +69,11 @@ def not_finite_color(name: str) -> Color:
 @cache
 def lookup_table(name: str) -> NDArray[np.uint8]:
     """Colors (256, 3) by the indices that `indices` computes; read-only."""
-    fractions = np.linspace(0.0, 1.0, LAST_LEVEL + 1)
+    stops = np.array([rgb(stop) for stop in _STOPS[name]], dtype=np.float64)
+    positions, fractions = (np.linspace(0.0, 1.0, n) for n in (len(stops), LAST_LEVEL + 1))
+    channels = [np.interp(fractions, positions, stops[:, c]) for c in range(3)]
     table = np.empty((256, 3), dtype=np.uint8)
-    table[: LAST_LEVEL + 1] = np.rint(_interpolate(name, fractions))
+    table[: LAST_LEVEL + 1] = np.rint(np.stack(channels, axis=1))
     table[LAST_LEVEL + 1 :] = rgb(not_finite_color(name))
     table.setflags(write=False)
     return table
@@ -146,8 +148,7 @@ def legible(color: Color, background: Color, least: float = 4.5) -> Color:
 def mix(color: Color, background: Color, opacity: float) -> Color:
     """The opaque color that `color` at that opacity makes on the background."""
     pairs = zip(rgb(color), rgb(background), strict=True)
-    channels = [round(opacity * top + (1 - opacity) * below) for top, below in pairs]
-    return "#" + "".join(f"{channel:02X}" for channel in channels)
+    return "#" + "".join(f"{round(opacity * a + (1 - opacity) * b):02X}" for a, b in pairs)
 
 
 @cache
@@ -163,13 +164,6 @@ def _luminance(color: Color) -> float:
 def _flat_fraction(name: str) -> float:
     """Where a value stands between two equal limits: at the map's zero."""
     return 0.5 if name in DIVERGING else 0.0
-
-
-def _interpolate(name: str, fractions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Colors (n, 3) in 0…255 at fractions of the way through the map."""
-    stops = np.array([rgb(stop) for stop in _STOPS[name]], dtype=np.float64)
-    positions = np.linspace(0.0, 1.0, len(stops))
-    return np.stack([np.interp(fractions, positions, stops[:, c]) for c in range(3)], axis=1)
 
 
 def pixel_colors(pixels: Pixels) -> NDArray[np.uint8]:

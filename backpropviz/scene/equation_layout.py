@@ -12,28 +12,7 @@ from math import ceil, cos, pi
 from typing import NamedTuple, TypeAlias
 
 from backpropviz.frozen import frozen
-from backpropviz.scene.equation import (
-    JUXTAPOSED,
-    BigOperator,
-    Delimited,
-    Fraction,
-    Function,
-    Indexed,
-    IndicatorNode,
-    Node,
-    NumberNode,
-    Operator,
-    Pending,
-    Role,
-    Root,
-    RowNode,
-    Space,
-    Symbol,
-    SymbolKind,
-    TermNode,
-    Words,
-    operator_kind,
-)
+from backpropviz.scene import equation as eq
 from backpropviz.scene.marks import Color, Ellipse, Font, Mark, Path, Rect, Stroke, Text
 from backpropviz.scene.text import text_width
 
@@ -54,7 +33,7 @@ _AXIS, _RULE = 0.258, 0.068  # em, as in the MATH table of STIX Two Math
 class EquationStyle:
     """How an equation looks: sizes in pixels and the theme's color for each role."""
 
-    colors: Mapping[Role, Color]
+    colors: Mapping[eq.Role, Color]
     tint: Color
     size: float = 17.0
     index_size: float = 11.5
@@ -84,17 +63,16 @@ class Setting(NamedTuple):
     style: EquationStyle
     measure: Measure
     size: float
-    role: Role = Role.INK
+    role: eq.Role = eq.Role.INK
     key: str = ""
     is_script: bool = False
     is_faded: bool = False
 
-    def color(self, role: Role | None = None) -> Color:
-        """The color of a role, here and now."""
+    def color(self, role: eq.Role | None = None) -> Color:
         color = self.style.colors[role or self.role]
         return f"{color[:7]}{round(255 * self.style.faded_opacity):02X}" if self.is_faded else color
 
-    def within(self, role: Role | None, key: str = "") -> Setting:
+    def within(self, role: eq.Role | None, key: str = "") -> Setting:
         """The setting inside a part with its own role or key."""
         if role is None and not key:
             return self
@@ -114,7 +92,6 @@ class Setting(NamedTuple):
 
     @property
     def rule(self) -> float:
-        """Thickness of a fraction bar."""
         return max(1.0, float(round(_RULE * self.size)))
 
 
@@ -146,7 +123,7 @@ def font(family: str, size: float, weight: int = 400, italic: bool = False) -> F
 
 
 def letters(
-    text: str, face: Font, setting: Setting, role: Role | None = None, key: str = ""
+    text: str, face: Font, setting: Setting, role: eq.Role | None = None, key: str = ""
 ) -> EquationBox:
     """A text on the baseline."""
     color, name = setting.color(role), key or setting.key
@@ -275,45 +252,45 @@ _SIGNS_OF_MATH = frozenset("∂∑∏∇∞√")
 _LEANING, _OVERHANG = frozenset("fFHIJKMNTUVWXYZ"), 0.07  # italics that reach past their advance
 
 
-def box_of(node: Node, setting: Setting) -> EquationBox:
+def box_of(node: eq.Node, setting: Setting) -> EquationBox:
     """The box of any part."""
     match node:
-        case Symbol():
+        case eq.Symbol():
             return _symbol(node, setting)
-        case Operator():
+        case eq.Operator():
             return _operator(node, setting)
-        case NumberNode():
+        case eq.NumberNode():
             return _number(node, setting)
-        case Indexed():
+        case eq.Indexed():
             return _indexed(node, setting)
-        case RowNode():
+        case eq.RowNode():
             return _row(node, setting)
-        case TermNode():
+        case eq.TermNode():
             return _term(node, setting)
-        case Fraction():
+        case eq.Fraction():
             return _fraction(node, setting)
-        case BigOperator():
+        case eq.BigOperator():
             return _big_operator(node, setting)
         case _:
             return _rarer(node, setting)
 
 
-def _rarer(node: Node, setting: Setting) -> EquationBox:
+def _rarer(node: eq.Node, setting: Setting) -> EquationBox:
     match node:
-        case Words():
+        case eq.Words():
             return _words(node, setting)
-        case Delimited():
+        case eq.Delimited():
             inside = setting.within(node.role)
             return delimited(box_of(node.item, inside), node.left, node.right, inside)
-        case Function():
+        case eq.Function():
             return _function(node, setting)
-        case IndicatorNode():
+        case eq.IndicatorNode():
             return _indicator(node, setting)
-        case Root():
+        case eq.Root():
             return root(box_of(node.item, setting.within(node.role, node.key)), setting)
-        case Pending():
+        case eq.Pending():
             return _pending(node, setting)
-        case Space():
+        case eq.Space():
             return EquationBox(node.em * setting.size, 0.0, 0.0)
         case _:
             return EquationBox(0.0, 0.0, 0.0)
@@ -324,10 +301,10 @@ class PlacedBox(NamedTuple):
 
     x: float
     box: EquationBox
-    node: Node
+    node: eq.Node
 
 
-def placed_parts(items: tuple[Node, ...], setting: Setting) -> list[PlacedBox]:
+def placed_parts(items: tuple[eq.Node, ...], setting: Setting) -> list[PlacedBox]:
     """Parts side by side, with the space that mathematics wants between them."""
     placed: list[PlacedBox] = []
     x, before = 0.0, None
@@ -339,20 +316,20 @@ def placed_parts(items: tuple[Node, ...], setting: Setting) -> list[PlacedBox]:
     return placed
 
 
-def _part_of_row(node: Node, before: Node | None, setting: Setting) -> EquationBox:
-    if isinstance(node, Operator) and _is_between_values(node, before):
-        small = setting._replace(size=setting.style.number_size, role=Role.MUTED)
+def _part_of_row(node: eq.Node, before: eq.Node | None, setting: Setting) -> EquationBox:
+    if isinstance(node, eq.Operator) and _is_between_values(node, before):
+        small = setting._replace(size=setting.style.number_size, role=eq.Role.MUTED)
         return _operator(node, small)
     return box_of(node, setting)
 
 
-def _is_between_values(node: Operator, before: Node | None) -> bool:
+def _is_between_values(node: eq.Operator, before: eq.Node | None) -> bool:
     """Whether a product sign follows a value, where it is as small as the digits, and quiet."""
-    is_value = isinstance(before, NumberNode) and not before.constant
-    return is_value and operator_kind(node) is SymbolKind.PRODUCT
+    is_value = isinstance(before, eq.NumberNode) and not before.constant
+    return is_value and eq.operator_kind(node) is eq.SymbolKind.PRODUCT
 
 
-def _row(node: RowNode, setting: Setting) -> EquationBox:
+def _row(node: eq.RowNode, setting: Setting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     placed = placed_parts(node.items, inside)
     if not placed:
@@ -362,50 +339,50 @@ def _row(node: RowNode, setting: Setting) -> EquationBox:
 
 # Space beside a part, in em: (before, after). Between two parts the larger of the two counts.
 _KIND_MARGINS = {
-    SymbolKind.SUM: (0.21, 0.21),
-    SymbolKind.PRODUCT: (0.17, 0.17),
-    SymbolKind.RELATION: (0.28, 0.28),
-    SymbolKind.PUNCTUATION: (0.0, 0.17),
+    eq.SymbolKind.SUM: (0.21, 0.21),
+    eq.SymbolKind.PRODUCT: (0.17, 0.17),
+    eq.SymbolKind.RELATION: (0.28, 0.28),
+    eq.SymbolKind.PUNCTUATION: (0.0, 0.17),
 }
 _MARGINS: Mapping[type, tuple[float, float]] = {
-    BigOperator: (0.14, 0.12),
-    Function: (0.1, 0.1),
-    Fraction: (0.06, 0.06),
-    Indexed: (0.0, 0.06),
-    Words: (0.26, 0.26),
+    eq.BigOperator: (0.14, 0.12),
+    eq.Function: (0.1, 0.1),
+    eq.Fraction: (0.06, 0.06),
+    eq.Indexed: (0.0, 0.06),
+    eq.Words: (0.26, 0.26),
 }
 _NONE, _TIGHT, _SCRIPT_COMMA = (0.0, 0.0), (0.05, 0.05), (0.0, 0.05)
 
 
-def _gap(before: Node, node: Node, placed: list[PlacedBox], setting: Setting) -> float:
+def _gap(before: eq.Node, node: eq.Node, placed: list[PlacedBox], setting: Setting) -> float:
     earlier = placed[-2].node if len(placed) > 1 else None
     after_it = _margins(before, earlier, setting)[1]
     ahead = _margins(node, before, setting)[0]
-    leans = isinstance(before, Symbol) and before.italic and before.text[-1:] in _LEANING
+    leans = isinstance(before, eq.Symbol) and before.italic and before.text[-1:] in _LEANING
     return (max(after_it, ahead) + (_OVERHANG if leans else 0.0)) * setting.size
 
 
-def _margins(node: Node, before: Node | None, setting: Setting) -> tuple[float, float]:
-    if not isinstance(node, Operator):
+def _margins(node: eq.Node, before: eq.Node | None, setting: Setting) -> tuple[float, float]:
+    if not isinstance(node, eq.Operator):
         return _MARGINS.get(type(node), _NONE)
-    kind = operator_kind(node)
+    kind = eq.operator_kind(node)
     if setting.is_script:
-        return _SCRIPT_COMMA if kind is SymbolKind.PUNCTUATION else _NONE
-    if node.text == JUXTAPOSED or _is_between_values(node, before):
+        return _SCRIPT_COMMA if kind is eq.SymbolKind.PUNCTUATION else _NONE
+    if node.text == eq.JUXTAPOSED or _is_between_values(node, before):
         return _TIGHT
-    if kind is SymbolKind.SUM and (before is None or isinstance(before, Operator)):
-        return (_KIND_MARGINS[operator_kind(before)][1] if before else 0.0, 0.0)
+    if kind is eq.SymbolKind.SUM and (before is None or isinstance(before, eq.Operator)):
+        return (_KIND_MARGINS[eq.operator_kind(before)][1] if before else 0.0, 0.0)
     return _KIND_MARGINS[kind]
 
 
-def _symbol(node: Symbol, setting: Setting) -> EquationBox:
+def _symbol(node: eq.Symbol, setting: Setting) -> EquationBox:
     family = SIGNS if node.text in _SIGNS_OF_MATH else LETTERS
     italic = node.italic and family is LETTERS
     face = font(family, setting.size, italic=italic)
     return letters(node.text, face, setting, node.role, node.key)
 
 
-def _number(node: NumberNode, setting: Setting) -> EquationBox:
+def _number(node: eq.NumberNode, setting: Setting) -> EquationBox:
     if node.constant or setting.is_script:
         face = font(LETTERS, setting.size)
     elif node.bold:
@@ -415,20 +392,20 @@ def _number(node: NumberNode, setting: Setting) -> EquationBox:
     return letters(node.text, face, setting, node.role, node.key)
 
 
-def _operator(node: Operator, setting: Setting) -> EquationBox:
-    if node.text == JUXTAPOSED:
+def _operator(node: eq.Operator, setting: Setting) -> EquationBox:
+    if node.text == eq.JUXTAPOSED:
         return EquationBox(0.0, 0.0, 0.0)
     return letters(node.text, font(SIGNS, setting.size), setting, node.role)
 
 
-def _words(node: Words, setting: Setting) -> EquationBox:
+def _words(node: eq.Words, setting: Setting) -> EquationBox:
     small = font(REMARKS, setting.style.remark_size)
     face = small if node.small else font(LETTERS, setting.size)
     return letters(node.text, face, setting, node.role)
 
 
-def _pending(node: Pending, setting: Setting) -> EquationBox:
-    radius, color, key = 0.12 * setting.size, setting.color(Role.MUTED), node.key or setting.key
+def _pending(node: eq.Pending, setting: Setting) -> EquationBox:
+    radius, color, key = 0.12 * setting.size, setting.color(eq.Role.MUTED), node.key or setting.key
 
     def draw(x: float, y: float) -> Mark:
         return Ellipse(x + 2 * radius, y - setting.axis, radius, radius, color, key=key)
@@ -436,7 +413,7 @@ def _pending(node: Pending, setting: Setting) -> EquationBox:
     return EquationBox(4 * radius, ASCENT * setting.size, DESCENT * setting.size, draw)
 
 
-def _indexed(node: Indexed, setting: Setting) -> EquationBox:
+def _indexed(node: eq.Indexed, setting: Setting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     base = box_of(node.base, inside)
     x = base.width + 0.03 * setting.size
@@ -455,7 +432,7 @@ def _indexed(node: Indexed, setting: Setting) -> EquationBox:
     return around(parts)
 
 
-def _fraction(node: Fraction, setting: Setting) -> EquationBox:
+def _fraction(node: eq.Fraction, setting: Setting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     upper, lower = box_of(node.numerator, inside), box_of(node.denominator, inside)
     width = max(upper.width, lower.width) + 0.12 * setting.size
@@ -471,7 +448,7 @@ def _fraction(node: Fraction, setting: Setting) -> EquationBox:
     )
 
 
-def _big_operator(node: BigOperator, setting: Setting) -> EquationBox:
+def _big_operator(node: eq.BigOperator, setting: Setting) -> EquationBox:
     inside = setting.within(node.role)
     sign = big_sign(node.text, inside)
     limits = [
@@ -487,22 +464,22 @@ def _big_operator(node: BigOperator, setting: Setting) -> EquationBox:
     return around(parts)
 
 
-def _function(node: Function, setting: Setting) -> EquationBox:
+def _function(node: eq.Function, setting: Setting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     name = letters(node.name, font(LETTERS, setting.size), inside)
-    comma = Operator(",")
+    comma = eq.Operator(",")
     items = [part for argument in node.arguments for part in (comma, argument)]
-    arguments = _row(RowNode(tuple(items[1:])), inside)
+    arguments = _row(eq.RowNode(tuple(items[1:])), inside)
     return beside(name, delimited(arguments, "(", ")", inside))
 
 
-def _indicator(node: IndicatorNode, setting: Setting) -> EquationBox:
+def _indicator(node: eq.IndicatorNode, setting: Setting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     one = letters("1", font(LETTERS, setting.size, 600), inside)
     return beside(one, delimited(box_of(node.condition, inside), "[", "]", inside))
 
 
-def _term(node: TermNode, setting: Setting) -> EquationBox:
+def _term(node: eq.TermNode, setting: Setting) -> EquationBox:
     """The space of the tint is kept whether it is there or not, so that stepping moves nothing."""
     inside = setting.within(None, node.key)._replace(is_faded=setting.is_faded or node.faded)
     item = box_of(node.item, inside)
@@ -519,8 +496,6 @@ def _term(node: TermNode, setting: Setting) -> EquationBox:
         width, ascent, descent, draw if node.current else None, ((padding, 0.0, item),)
     )
 
-
-__all__ = ["EquationStyle", "Laid", "Measure", "layout", "layout_aligned", "layout_lines"]
 
 _LINE_PITCH, _LINE_GAP = 24 / 17, 0.06  # em between baselines, and between extents, at least
 
@@ -542,17 +517,16 @@ class Laid:
 
     @property
     def height(self) -> float:
-        """ascent + descent."""
         return self.ascent + self.descent
 
 
-def layout(tree: Node, style: EquationStyle, measure: Measure = text_width) -> Laid:
+def layout(tree: eq.Node, style: EquationStyle, measure: Measure = text_width) -> Laid:
     """The equation on one line."""
     return _laid([_placed(tree, style, measure)], style.size)
 
 
 def layout_lines(
-    tree: Node,
+    tree: eq.Node,
     style: EquationStyle,
     width: float,
     relation_x: float = 0.0,
@@ -570,7 +544,7 @@ def layout_lines(
 
 
 def layout_aligned(
-    trees: Sequence[Node], style: EquationStyle, width: float, measure: Measure = text_width
+    trees: Sequence[eq.Node], style: EquationStyle, width: float, measure: Measure = text_width
 ) -> tuple[Laid, ...]:
     """Several equations, each broken at `width`, whose first relations stand in one column."""
     placed = [_placed(tree, style, measure) for tree in trees]
@@ -578,26 +552,26 @@ def layout_aligned(
     return tuple(_laid(_broken(_shifted_to(parts, column), width), style.size) for parts in placed)
 
 
-def _placed(tree: Node, style: EquationStyle, measure: Measure) -> list[PlacedBox]:
-    items = _flattened(tree) if isinstance(tree, RowNode) else (tree,)
+def _placed(tree: eq.Node, style: EquationStyle, measure: Measure) -> list[PlacedBox]:
+    items = _flattened(tree) if isinstance(tree, eq.RowNode) else (tree,)
     return placed_parts(items, Setting(style, measure, style.size))
 
 
-def _flattened(row: RowNode) -> tuple[Node, ...]:
+def _flattened(row: eq.RowNode) -> tuple[eq.Node, ...]:
     """The items of a row, with those of plain rows inside it, so that lines can break there."""
-    items: list[Node] = []
+    items: list[eq.Node] = []
     for item in row.items:
-        is_plain = isinstance(item, RowNode) and item.role is None and not item.key
-        items.extend(_flattened(item) if is_plain and isinstance(item, RowNode) else (item,))
+        is_plain = isinstance(item, eq.RowNode) and item.role is None and not item.key
+        items.extend(_flattened(item) if is_plain and isinstance(item, eq.RowNode) else (item,))
     return tuple(items)
 
 
 def _relation_x(parts: list[PlacedBox]) -> float | None:
-    return next((part.x for part in parts if _is_break(part, SymbolKind.RELATION)), None)
+    return next((part.x for part in parts if _is_break(part, eq.SymbolKind.RELATION)), None)
 
 
-def _is_break(part: PlacedBox, *kinds: SymbolKind) -> bool:
-    return isinstance(part.node, Operator) and operator_kind(part.node) in kinds
+def _is_break(part: PlacedBox, *kinds: eq.SymbolKind) -> bool:
+    return isinstance(part.node, eq.Operator) and eq.operator_kind(part.node) in kinds
 
 
 def _shifted_to(parts: list[PlacedBox], relation_x: float) -> list[PlacedBox]:
@@ -616,7 +590,7 @@ def _broken(parts: list[PlacedBox], width: float) -> list[list[PlacedBox]]:
     lines: list[list[PlacedBox]] = [[]]
     offset = 0.0
     for run in _runs(parts, width - hanging_x):
-        start = relation_x if _is_break(run[0], SymbolKind.RELATION) else hanging_x
+        start = relation_x if _is_break(run[0], eq.SymbolKind.RELATION) else hanging_x
         is_too_far = _right(run) + offset > width and start < run[0].x + offset
         if lines[-1] and is_too_far:
             offset = start - run[0].x
@@ -628,7 +602,7 @@ def _broken(parts: list[PlacedBox], width: float) -> list[list[PlacedBox]]:
 def _columns(parts: list[PlacedBox]) -> tuple[float, float]:
     """Where lines that begin with a relation start, and where the others hang."""
     for part, following in pairwise(parts):
-        if _is_break(part, SymbolKind.RELATION):
+        if _is_break(part, eq.SymbolKind.RELATION):
             return part.x, following.x
     return parts[0].x, parts[0].x
 
@@ -636,16 +610,16 @@ def _columns(parts: list[PlacedBox]) -> tuple[float, float]:
 def _runs(parts: list[PlacedBox], width: float) -> list[list[PlacedBox]]:
     """The pieces that stay on one line, each from a sign to the next."""
     runs: list[list[PlacedBox]] = []
-    for run in _split(parts, SymbolKind.SUM, SymbolKind.RELATION):
+    for run in _split(parts, eq.SymbolKind.SUM, eq.SymbolKind.RELATION):
         is_wide = _right(run) - run[0].x > width
-        runs.extend(_split(run, SymbolKind.PRODUCT) if is_wide else (run,))
+        runs.extend(_split(run, eq.SymbolKind.PRODUCT) if is_wide else (run,))
     return runs
 
 
-def _split(parts: list[PlacedBox], *kinds: SymbolKind) -> list[list[PlacedBox]]:
+def _split(parts: list[PlacedBox], *kinds: eq.SymbolKind) -> list[list[PlacedBox]]:
     runs = [[parts[0]]]
     for before, part in pairwise(parts):
-        is_sign = isinstance(before.node, Operator)  # then a minus belongs to what follows
+        is_sign = isinstance(before.node, eq.Operator)  # then a minus belongs to what follows
         if _is_break(part, *kinds) and not is_sign:
             runs.append([])
         runs[-1].append(part)

@@ -7,7 +7,7 @@ from typing import Final
 
 from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Node
-from backpropviz.scene.equation_layout import EquationStyle, Laid, layout_aligned
+from backpropviz.scene.equation_layout import EquationStyle, layout_aligned
 from backpropviz.scene.marks import Box, Color, Font, Group, Line, Mark, Stroke, Text
 from backpropviz.scene.text import wrap
 
@@ -34,7 +34,6 @@ class Grid:
         return Box(self.x, self.y, width, height)
 
     def cell(self, row: int, column: int) -> Box:
-        """Where one cell lies."""
         x = self.x + column * (self.cell_width + self.gap)
         y = self.y + row * (self.cell_height + self.gap)
         return Box(x, y, self.cell_width, self.cell_height)
@@ -128,14 +127,13 @@ def equations(
     trees: Sequence[Node], style: EquationStyle, width: float, x: float
 ) -> list[PanelPart]:
     """Equations whose relations stand in one column; one that is too wide is made smaller."""
-    return [_equation(laid, width, x) for laid in layout_aligned(trees, style, width)]
-
-
-def _equation(laid: Laid, width: float, x: float) -> PanelPart:
-    scale = min(1.0, width / laid.width) if laid.width else 1.0
-    ascent, descent = round(laid.ascent * scale), round(laid.descent * scale)
-    group = Group(laid.marks, dx=x, dy=float(ascent), scale=scale)
-    return PanelPart((group,), float(ascent + descent), scale)
+    parts = []
+    for laid in layout_aligned(trees, style, width):
+        scale = min(1.0, width / laid.width) if laid.width else 1.0
+        ascent, descent = round(laid.ascent * scale), round(laid.descent * scale)
+        group = Group(laid.marks, dx=x, dy=float(ascent), scale=scale)
+        parts.append(PanelPart((group,), float(ascent + descent), scale))
+    return parts
 
 
 def stacked(parts: Iterable[PanelPart], top: float = 0.0) -> PanelPart:

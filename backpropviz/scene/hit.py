@@ -9,6 +9,7 @@ from itertools import pairwise
 from math import hypot
 
 from backpropviz.frozen import frozen
+from backpropviz.scene.flow import bounds
 from backpropviz.scene.marks import (
     Box,
     Ellipse,
@@ -92,7 +93,7 @@ def places(scene: Scene, keys: Collection[str]) -> tuple[HitPlace, ...]:
     found: dict[str, list[HitPlace]] = {}
     for place in _keyed(scene.marks, _Frame(), frozenset(keys)):
         others = found.setdefault(place.key, [])
-        if not any(_holds(other.box, place.box) for other in others):
+        if not any(other.box.inset(-1).holds(place.box) for other in others):
             others.append(place)
     return tuple(place for places_of_key in found.values() for place in places_of_key)
 
@@ -111,7 +112,11 @@ def mark_box(mark: Mark) -> Box:
         return path_box(mark)
     if isinstance(mark, Text):
         return text_box(mark)
-    return _group_box(mark)
+    # A group's extent in its parent's coordinates, cut by its clip.
+    if not mark.marks:
+        return Box(mark.dx, mark.dy, 0.0, 0.0)
+    box = _Frame(mark.dx, mark.dy, mark.scale).to_scene(_group_box_inside(mark))
+    return box if mark.clip is None else intersection(mark.clip, box)
 
 
 def pixel_at(pixels: Pixels, x: float, y: float) -> tuple[int, int] | None:
@@ -139,27 +144,19 @@ def _hits(marks: Iterable[Mark], frame: _Frame, x: float, y: float) -> Iterator[
     own_x, own_y = frame.to_own(x, y)
     for mark in marks:
         if isinstance(mark, Group):
-            yield from _group_hits(mark, frame, x, y)
+            inner = frame.inside(mark)
+            if mark.key and mark.marks:
+                box = inner.to_scene(_group_box_inside(mark))
+                if intersection(inner.clip, box).contains(x, y):
+                    yield Hit(mark.key, box)
+            yield from _hits(mark.marks, inner, x, y)
         elif isinstance(mark, Pixels):
-            yield from _pixel_hits(mark, frame, own_x, own_y)
+            place = pixel_at(mark, own_x, own_y) if mark.key_pattern else None
+            key = "" if place is None else mark.cell_key(*place)
+            if key and place is not None:
+                yield Hit(key, frame.to_scene(mark.cell_box(*place)))
         elif mark.key and _covers(mark, own_x, own_y):
             yield Hit(mark.key, frame.to_scene(mark_box(mark)))
-
-
-def _group_hits(group: Group, frame: _Frame, x: float, y: float) -> Iterator[Hit]:
-    inner = frame.inside(group)
-    if group.key and group.marks:
-        box = inner.to_scene(_group_box_inside(group))
-        if intersection(inner.clip, box).contains(x, y):
-            yield Hit(group.key, box)
-    yield from _hits(group.marks, inner, x, y)
-
-
-def _pixel_hits(pixels: Pixels, frame: _Frame, x: float, y: float) -> Iterator[Hit]:
-    place = pixel_at(pixels, x, y) if pixels.key_pattern else None
-    key = "" if place is None else pixels.cell_key(*place)
-    if key and place is not None:
-        yield Hit(key, frame.to_scene(pixels.cell_box(*place)))
 
 
 def _covers(mark: Rect | Line | Path | Ellipse | Text, x: float, y: float) -> bool:
@@ -175,16 +172,15 @@ def _covers(mark: Rect | Line | Path | Ellipse | Text, x: float, y: float) -> bo
 
 
 def _near(points: tuple[tuple[float, float], ...], x: float, y: float) -> bool:
-    return any(_distance(start, end, x, y) <= _REACH for start, end in pairwise(points))
-
-
-def _distance(start: tuple[float, float], end: tuple[float, float], x: float, y: float) -> float:
-    """From a point to a straight segment."""
-    run, rise = end[0] - start[0], end[1] - start[1]
-    square = run * run + rise * rise
-    share = ((x - start[0]) * run + (y - start[1]) * rise) / square if square else 0.0
-    share = min(1.0, max(0.0, share))
-    return hypot(x - start[0] - share * run, y - start[1] - share * rise)
+    for start, end in pairwise(points):
+        # The nearest point of the straight segment lies this share of the way along it.
+        run, rise = end[0] - start[0], end[1] - start[1]
+        square = run * run + rise * rise
+        share = ((x - start[0]) * run + (y - start[1]) * rise) / square if square else 0.0
+        share = min(1.0, max(0.0, share))
+        if hypot(x - start[0] - share * run, y - start[1] - share * rise) <= _REACH:
+            return True
+    return False
 
 
 def _boxes_of(marks: Iterable[Mark], frame: _Frame, key: str) -> Iterator[Box]:
@@ -195,7 +191,7 @@ def _boxes_of(marks: Iterable[Mark], frame: _Frame, key: str) -> Iterator[Box]:
                 yield inner.to_scene(_group_box_inside(mark))
             yield from _boxes_of(mark.marks, inner, key)
         elif isinstance(mark, Pixels):
-            yield from (frame.to_scene(box) for box in _pixel_box(mark, key))
+            yield from map(frame.to_scene, _pixel_box(mark, key))
         elif mark.key == key:
             yield frame.to_scene(mark_box(mark))
 
@@ -209,28 +205,13 @@ def _keyed(marks: Iterable[Mark], frame: _Frame, keys: frozenset[str]) -> Iterat
                 yield HitPlace(mark.key, inner.to_scene(_group_box_inside(mark)), is_text=False)
             yield from _keyed(mark.marks, inner, keys)
         elif isinstance(mark, Pixels):
-            yield from _pixel_places(mark, frame, keys)
+            for key in keys:
+                boxes = map(frame.to_scene, _pixel_box(mark, key))
+                yield from (HitPlace(key, box, is_text=False) for box in boxes)
         elif mark.key and mark.key in keys:
             box = intersection(frame.clip, frame.to_scene(mark_box(mark)))
             if box.width > 0 or box.height > 0:
                 yield HitPlace(mark.key, box, isinstance(mark, Text))
-
-
-def _pixel_places(pixels: Pixels, frame: _Frame, keys: frozenset[str]) -> Iterator[HitPlace]:
-    if pixels.key_pattern:
-        for key in keys:
-            for box in _pixel_box(pixels, key):
-                yield HitPlace(key, frame.to_scene(box), is_text=False)
-
-
-def _holds(outer: Box, inner: Box) -> bool:
-    grown = outer.inset(-1)
-    return (
-        grown.x <= inner.x
-        and grown.y <= inner.y
-        and inner.right <= grown.right
-        and inner.bottom <= grown.bottom
-    )
 
 
 def _pixel_box(pixels: Pixels, key: str) -> Iterator[Box]:
@@ -263,15 +244,4 @@ def _pattern(key_pattern: str) -> re.Pattern[str]:
 
 def _group_box_inside(group: Group) -> Box:
     """The extent of a group's marks in the group's own coordinates."""
-    boxes = [mark_box(mark) for mark in group.marks]
-    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
-    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
-    return Box(x, y, right - x, bottom - y)
-
-
-def _group_box(group: Group) -> Box:
-    """A group's extent in its parent's coordinates, cut by its clip."""
-    if not group.marks:
-        return Box(group.dx, group.dy, 0.0, 0.0)
-    box = _Frame(group.dx, group.dy, group.scale).to_scene(_group_box_inside(group))
-    return box if group.clip is None else intersection(group.clip, box)
+    return bounds([mark_box(mark) for mark in group.marks])

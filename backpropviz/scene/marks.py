@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-
 __all__ = [
     "Anchor",
     "Box",
@@ -49,17 +48,20 @@ class Box:
 
     @property
     def right(self) -> float:
-        """x + width."""
         return self.x + self.width
 
     @property
     def bottom(self) -> float:
-        """y + height."""
         return self.y + self.height
 
     def contains(self, x: float, y: float) -> bool:
         """Whether the point lies inside, left and top edge included."""
         return self.x <= x < self.right and self.y <= y < self.bottom
+
+    def holds(self, other: Box) -> bool:
+        """Whether all of another box lies inside."""
+        across = self.x <= other.x and other.right <= self.right
+        return across and self.y <= other.y and other.bottom <= self.bottom
 
     def inset(self, margin: float) -> Box:
         """The box with `margin` taken from each side (negative: added)."""
@@ -196,12 +198,10 @@ class Pixels(_Remembered):
 
     @property
     def rows(self) -> int:
-        """Number of rows."""
         return int(self.values.shape[0])
 
     @property
     def columns(self) -> int:
-        """Number of columns."""
         return int(self.values.shape[1])
 
     def cell_key(self, row: int, column: int) -> str:
@@ -213,7 +213,6 @@ class Pixels(_Remembered):
         return self.key_pattern.format(row=row, column=column, index=index + self.first_index)
 
     def cell_box(self, row: int, column: int) -> Box:
-        """Where one cell lies."""
         width, height = self.width / self.columns, self.height / self.rows
         return Box(self.x + column * width, self.y + row * height, width, height)
 

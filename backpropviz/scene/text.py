@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import numpy as np
 
@@ -37,17 +37,6 @@ _FILES: Final[dict[tuple[str, int, bool], str]] = {
 }
 
 
-class _Entry(TypedDict):
-    """One font file in metrics.json, in font units; advances map to the characters that have it."""
-
-    units: int
-    ascent: int
-    descent: int
-    cap_height: int
-    x_height: int
-    advances: dict[str, str]
-
-
 @frozen
 class _Metrics:
     """One font file, in units of the em."""
@@ -61,7 +50,11 @@ class _Metrics:
     def advance(self, character: str) -> float:
         """Width of a character; one that no bundled font has is estimated by its kind."""
         known = self.advances.get(character)
-        return known if known is not None else _foreign_advance(character)
+        if known is not None:
+            return known
+        if unicodedata.combining(character):
+            return 0.0
+        return 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.62
 
 
 @lru_cache(maxsize=16384)
@@ -155,6 +148,7 @@ def font_file(font: Font) -> Path:
 
 @cache
 def _metrics(stem: str) -> _Metrics:
+    """From metrics.json, in font units; its advances map to the characters that have each."""
     entry = _table()[stem]
     units = entry["units"]
     advances = {
@@ -162,25 +156,16 @@ def _metrics(stem: str) -> _Metrics:
         for advance, characters in entry["advances"].items()
         for character in characters
     }
-    return _Metrics(
-        ascent=entry["ascent"] / units,
-        descent=entry["descent"] / units,
-        cap_height=entry["cap_height"] / units,
-        x_height=entry["x_height"] / units,
-        advances=advances,
+    above, below, capital, small = (
+        entry[name] / units for name in ("ascent", "descent", "cap_height", "x_height")
     )
+    return _Metrics(above, below, capital, small, advances)
 
 
 @cache
-def _table() -> dict[str, _Entry]:
-    table: dict[str, _Entry] = json.loads(resource("fonts", "metrics.json").read_bytes())
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(resource("fonts", "metrics.json").read_bytes())
     return table
-
-
-def _foreign_advance(character: str) -> float:
-    if unicodedata.combining(character):
-        return 0.0
-    return 1.0 if unicodedata.east_asian_width(character) in "WF" else 0.62
 
 
 MINUS: Final = "\u2212"
@@ -254,7 +239,13 @@ def shown_group(values: Iterable[float], digits: int = 3, *, signed: bool = Fals
     """Texts of values shown side by side, with the same decimals."""
     group = list(values)
     decimals = group_decimals(group, digits)
-    return [_in_group(value, decimals, signed=signed) for value in group]
+
+    def text(value: float) -> str:
+        if math.isfinite(value) and abs(value) >= _LARGEST_FIXED:
+            return _scientific(value, 3, signed=signed)
+        return fixed(value, decimals, signed=signed)
+
+    return list(map(text, group))
 
 
 def decimal_of(text: str) -> Decimal:
@@ -282,12 +273,6 @@ def with_sign(text: str, *, signed: bool) -> str:
     """ASCII number text with U+2212, and a plus where the sign is asked for."""
     plus = "+" if signed and not text.startswith("-") else ""
     return plus + text.replace("-", MINUS)
-
-
-def _in_group(value: float, decimals: int, *, signed: bool) -> str:
-    if math.isfinite(value) and abs(value) >= _LARGEST_FIXED:
-        return _scientific(value, 3, signed=signed)
-    return fixed(value, decimals, signed=signed)
 
 
 def _scientific(value: float, digits: int, *, signed: bool) -> str:

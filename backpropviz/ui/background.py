@@ -13,7 +13,7 @@ from PySide6.QtGui import QPixmap
 from backpropviz.errors import BackpropVizError
 from backpropviz.figures.thumbnails import start_card
 from backpropviz.files.networks import bundled_networks
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui.start_page import EXAMPLE, LENET, OWN, StartPage

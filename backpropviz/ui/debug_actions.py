@@ -285,7 +285,7 @@ class DebugActions(QObject):
 
     def copy_frame(self) -> None:
         """The stage as an image on the clipboard."""
-        from backpropviz.export.painted import copy_image
+        from backpropviz.export.frames import copy_image
 
         scene = self._host.stage.scene
         if scene is not None:

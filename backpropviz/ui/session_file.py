@@ -14,7 +14,7 @@ from backpropviz.engine.model import Model
 from backpropviz.engine.record import Settings, read_target
 from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
-from backpropviz.export.painted import png_bytes
+from backpropviz.export.frames import png_bytes
 from backpropviz.figures.frames import START
 from backpropviz.files import networks as model_file
 from backpropviz.files.networks import is_known, load_file

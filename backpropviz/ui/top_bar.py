@@ -12,8 +12,8 @@ from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.model import has_modes
 from backpropviz.figures.thumbnails import photograph, thumbnail
 from backpropviz.files.fit import displayable
+from backpropviz.paint.draw import render
 from backpropviz.paint.families import qfont
-from backpropviz.paint.render import render
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.actions import ActionSet, key_text

@@ -35,8 +35,7 @@ from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.view import View
 from backpropviz.files.networks import load_network
-from backpropviz.paint.draw import draw
-from backpropviz.paint.render import painting_application
+from backpropviz.paint.draw import draw, painting_application
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT
 from backpropviz.ui.process import collect_between_events, set_aside_what_stays

@@ -9,9 +9,15 @@ import pytest
 from PySide6.QtGui import QImage
 
 from backpropviz.errors import UsageError, UserError
-from backpropviz.export.frames import check_path, export_frames, frame_size
-from backpropviz.export.painted import pdf, png_bytes, write_pages
-from backpropviz.paint.render import render
+from backpropviz.export.frames import (
+    check_path,
+    export_frames,
+    frame_size,
+    pdf,
+    png_bytes,
+    write_pages,
+)
+from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Group, Pixels, Rect, Scene, Text
 from backpropviz.scene.theme import LIGHT, ROW
 from tests.golden_files import pixel_bytes
@@ -179,7 +185,7 @@ def test_frame_sizes() -> None:
 def test_the_clipboard_holds_the_picture() -> None:
     from PySide6.QtGui import QGuiApplication
 
-    from backpropviz.export.painted import copy_image
+    from backpropviz.export.frames import copy_image
 
     copy_image(frame(0), 2)
     assert QGuiApplication.clipboard().image().width() == 400

@@ -6,8 +6,7 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-from backpropviz.scene.equation import RowNode
-from backpropviz.scene.equation_text import equation_text
+from backpropviz.scene.equation import RowNode, equation_text
 from backpropviz.scene.text import decimal_of
 
 _REMARKS = re.compile(r"\(\S+ more\)|rounding|so far|padding")

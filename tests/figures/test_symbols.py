@@ -4,8 +4,7 @@ import pytest
 
 from backpropviz.engine.value import parse
 from backpropviz.figures.symbols import Notation, role_of
-from backpropviz.scene.equation import Role
-from backpropviz.scene.equation_text import equation_text
+from backpropviz.scene.equation import Role, equation_text
 from tests.figures.passes import branching, lenet, tiny
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PySide6.QtGui import QColor
 
 from backpropviz.export.svg import svg
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Pixels, Scene
 
 MISSING = np.array([[True, False], [False, True]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Font, Scene, Text
 from tests.golden_files import pixel_bytes
 

@@ -9,9 +9,8 @@ import pytest
 from PySide6.QtGui import QColor, QImage
 
 from backpropviz.errors import UserError
-from backpropviz.paint.draw import _IMAGES, image_of, upscaled
-from backpropviz.paint.fonts import qfont, register_fonts
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import _IMAGES, image_of, render, upscaled
+from backpropviz.paint.families import qfont, register_fonts
 from backpropviz.scene.color import color_at, not_finite_color
 from backpropviz.scene.marks import (
     Anchor,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PySide6.QtGui import QImage, QPainter
 
-from backpropviz.paint.draw import LARGEST_STAMP, MOST_STAMPS, stamp
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import LARGEST_STAMP, MOST_STAMPS, render, stamp
 from backpropviz.scene.marks import Group, Rect, Scene, Stroke
 from tests.golden_files import pixel_bytes
 

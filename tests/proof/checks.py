@@ -17,9 +17,15 @@ from backpropviz.figures.explain.formula import Formula, derivation_text, formul
 from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.symbols import equation_style
 from backpropviz.figures.view import ALL, ExplainedStep, TermProgress
-from backpropviz.scene.equation import NumberNode, RowNode, TermNode, walk
+from backpropviz.scene.equation import (
+    NumberNode,
+    RowNode,
+    TermNode,
+    equation_latex,
+    equation_text,
+    walk,
+)
 from backpropviz.scene.equation_layout import layout_aligned
-from backpropviz.scene.equation_text import equation_latex, equation_text
 from backpropviz.scene.marks import Text
 from backpropviz.scene.text import decimal_of
 from backpropviz.scene.theme import LIGHT

@@ -14,8 +14,8 @@ from backpropviz.engine.value import parse
 from backpropviz.figures.explain.formula import formula
 from backpropviz.figures.symbols import equation_style
 from backpropviz.files.networks import load_network
+from backpropviz.scene.equation import equation_latex, equation_text
 from backpropviz.scene.equation_layout import Laid, layout
-from backpropviz.scene.equation_text import equation_latex, equation_text
 from backpropviz.scene.marks import Text
 from backpropviz.scene.theme import LIGHT
 from tests.figures.kind_passes import LOSSES, OPTIMIZERS, every_kind, of_loss, of_optimizer

@@ -14,6 +14,8 @@ from backpropviz.scene.equation import (
     Symbol,
     SymbolKind,
     Words,
+    equation_latex,
+    equation_text,
     indices,
     operator_kind,
     partial,
@@ -21,7 +23,6 @@ from backpropviz.scene.equation import (
     total,
     walk,
 )
-from backpropviz.scene.equation_text import equation_latex, equation_text
 from tests.scene.equation_samples import ALL, LONG, WITH_INDICES, WITH_NUMBERS, constant
 
 TEXTS = {

@@ -50,7 +50,7 @@ def test_every_font_file_is_used_by_its_name() -> None:
 def test_widths_agree_with_qt(font: Font, text: str) -> None:
     from PySide6.QtGui import QFontMetricsF
 
-    from backpropviz.paint.fonts import qfont
+    from backpropviz.paint.families import qfont
 
     metrics = QFontMetricsF(qfont(font, 8))
     assert abs(metrics.horizontalAdvance(text) / 8 - text_width(text, font)) <= 0.5
@@ -65,7 +65,7 @@ def test_widths_agree_with_qt(font: Font, text: str) -> None:
 def test_heights_agree_with_qt(font: Font) -> None:
     from PySide6.QtGui import QFontMetricsF
 
-    from backpropviz.paint.fonts import qfont
+    from backpropviz.paint.families import qfont
 
     if font.family == "STIX Two Math":
         pytest.skip("Qt counts its tallest operators, which no line of text reaches")

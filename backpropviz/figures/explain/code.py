@@ -13,14 +13,8 @@ from typing import Final
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation
+from backpropviz.engine.kinds import cross_entropy
 from backpropviz.engine.kinds.adaptive_pooling import WindowShare
-from backpropviz.engine.kinds.cross_entropy import (
-    ClassWeight,
-    IsTarget,
-    OneOver,
-    TargetCell,
-    TargetWeight,
-)
 from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Axis, Index, Nest, NestRule, Operand, Region, Values
@@ -65,27 +59,22 @@ class Coder:
 
     @cached_property
     def writer(self) -> OperandWriter:
-        """How operands are written elsewhere."""
         return OperandWriter.of(self.nest, self.values)
 
     @cached_property
     def names(self) -> Names:
-        """The variables."""
         return Names(self.nest, self.values)
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        """What a term multiplies."""
         return self.nest.by_target.operands
 
     @property
     def running(self) -> str:
-        """The variable that holds the value so far."""
         return "best" if self.nest.rule is NestRule.MAX else "total"
 
     @property
     def prefix(self) -> tuple[int, ...]:
-        """The loop variables of the channel and the element."""
         return () if self.indices is None else self.nest.element_at(self.indices)
 
     @property
@@ -96,25 +85,21 @@ class Coder:
 
     @property
     def term_axes(self) -> tuple[Axis, ...]:
-        """The loops over terms."""
         return self.nest.by_target.axes[self.first_term :]
 
     def start(self) -> str:
-        """Before the loop."""
         initial = self.nest.by_target.initial
         if self.nest.rule is NestRule.MAX:
             return "best = -inf"
         return f"total = {0 if initial is None else self.operand(initial)}"
 
     def loop(self) -> str:
-        """The loop over terms."""
         if self.writer.names_windows:
             return f"for y, x in windows_over({', '.join(self._element())}):"
         axes = [axis for axis in self.term_axes if axis.size > 1] or list(self.term_axes)
         return loop_over(axes)
 
     def outer_loop(self) -> str:
-        """The loop over values."""
         return loop_over(self.outer_axes)
 
     @cached_property
@@ -180,12 +165,10 @@ class Coder:
         return ascii_index(index_text(index, loops.axes, self.prefix, silent))
 
     def body(self) -> str:
-        """What the loop does with a term."""
         term = self.product()
         return f"best = max(best, {term})" if self.nest.rule is NestRule.MAX else f"total += {term}"
 
     def product(self) -> str:
-        """A term."""
         return " * ".join(self.operand(operand) for operand in self.operands)
 
     @property
@@ -196,7 +179,6 @@ class Coder:
         return is_single and not self.guard() and not self.writer.names_windows
 
     def target(self) -> str:
-        """The value that is computed."""
         address = self.nest.target
         name = self.names.of(address)
         if self.indices is not None:
@@ -205,12 +187,10 @@ class Coder:
         return f"{name}[{text}]" if text else name
 
     def function(self) -> str:
-        """The right side of a function."""
         operands = [self.operand(operand) for operand in self.operands]
         return "" if self.nest.formula is None else self.nest.formula.python(operands)
 
     def operand(self, operand: Operand) -> str:
-        """One operand of a term."""
         match operand:
             case Choice():
                 return self._chosen(operand)
@@ -222,9 +202,9 @@ class Coder:
                 return self._share(operand)
             case TiedShare():
                 return f"1/tied[{self._window(operand.tied)}]"
-            case IsTarget():
+            case cross_entropy.IsTarget():
                 return f"({self.index(operand.category)} == {self._class(operand.sample)})"
-            case TargetCell():
+            case cross_entropy.TargetCell():
                 return self._of_class(operand)
         address = operand.address
         if address is None:
@@ -238,11 +218,11 @@ class Coder:
         match operand:
             case NotAbove():
                 return f"({self.operand(operand.cell)} <= 0)"
-            case ClassWeight():
+            case cross_entropy.ClassWeight():
                 return f"w[{self.index(operand.category)}]"
-            case TargetWeight():
+            case cross_entropy.TargetWeight():
                 return f"w[{self._class(operand.sample)}]"
-            case OneOver():
+            case cross_entropy.OneOver():
                 return f"(1/{self.names.of(operand.source)})"
             case WindowShare():
                 y, x = map(self.index, operand.window)
@@ -268,7 +248,7 @@ class Coder:
         is_dropped = 0 in self.writer.cells.dropped(TARGET)
         return "t" if is_dropped else f"t[{self.index(sample)}]"
 
-    def _of_class(self, operand: TargetCell) -> str:
+    def _of_class(self, operand: cross_entropy.TargetCell) -> str:
         name, target = self.names.of(operand.address), self._class(operand.sample)
         is_dropped = 0 in self.writer.cells.dropped(operand.address)
         return f"{name}[{target if is_dropped else f'{self.index(operand.sample)},{target}'}]"
@@ -325,12 +305,8 @@ def loops_program(step: ExplainedStep) -> Program | None:
         return _copy(step, coder)
     core = tuple(_lines_of_tensor(coder) if derivation is None else _of_value(step, derivation))
     name = coder.names.of(coder.nest.target)
-    setup = [
-        *_loads(coder),
-        *_settings(step, coder, core),
-        *_result(coder, name),
-        *_windows(coder),
-    ]
+    room = _result(coder, name)
+    setup = [*_loads(coder), *_settings(step, coder, core), *room, *_windows(coder)]
     opened = opening([line.text for line in core] + setup)
     return Program((*opened, *setup), core, indexed(name, indices))
 
@@ -363,16 +339,11 @@ def _plain_lines(coder: Coder) -> Iterator[str]:
     else:
         yield coder.start()
         yield coder.loop()
-        yield from _guarded(coder)
+        # The term inside the loop, behind the condition that it exists.
+        guard = coder.guard()
+        yield from (f"    {guard}",) if guard else ()
+        yield f"{'        ' if guard else '    '}{coder.body()}"
         yield f"{coder.target()} = {coder.running}"
-
-
-def _guarded(coder: Coder) -> tuple[str, ...]:
-    """The term inside the loop, behind the condition that it exists."""
-    guard = coder.guard()
-    if not guard:
-        return (f"    {coder.body()}",)
-    return (f"    {guard}", f"        {coder.body()}")
 
 
 def _of_value(step: ExplainedStep, derivation: Derivation) -> Iterator[CodeLine]:
@@ -388,30 +359,23 @@ def _of_value(step: ExplainedStep, derivation: Derivation) -> Iterator[CodeLine]
     yield CodeLine(start, "" if derivation.initial is None else said(derivation.initial.value))
     yield CodeLine(loop, _note_of_loop(derivation, coder, current))
     yield from map(CodeLine, guard)
-    yield CodeLine(body, _note_of_term(derivation, current), current is not None)
+    note = "" if current is None else said(float(derivation.term_values[current]))
+    yield CodeLine(body, note, current is not None)
     yield CodeLine(last, value if is_complete else _NOT_YET, current is None)
-
-
-def _note_of_term(derivation: Derivation, current: int | None) -> str:
-    return "" if current is None else said(float(derivation.term_values[current]))
 
 
 def _note_of_loop(derivation: Derivation, coder: Coder, current: int | None) -> str:
     if current is None:
         return f"×{len(derivation.positions):,}"
     if coder.writer.names_windows:
-        return _note_of_window(derivation, current)
+        # The window that the term's upstream value belongs to.
+        upstream = derivation.nest.by_target.operands[0]
+        coordinates = derivation.coordinates(current)
+        y, x = (index.at(coordinates) for index in upstream.index[2:])
+        return f"y={y} x={x}"
     axes = derivation.nest.by_target.axes
     pairs = list(zip(axes, derivation.coordinates(current), strict=True))[coder.first_term :]
     return " ".join(f"{axis.name}={index}" for axis, index in pairs if axis.size > 1)
-
-
-def _note_of_window(derivation: Derivation, current: int) -> str:
-    """The window that the term's upstream value belongs to."""
-    upstream = derivation.nest.by_target.operands[0]
-    coordinates = derivation.coordinates(current)
-    y, x = (index.at(coordinates) for index in upstream.index[2:])
-    return f"y={y} x={x}"
 
 
 def _loads(coder: Coder) -> Iterator[str]:
@@ -438,22 +402,18 @@ def _settings(step: ExplainedStep, coder: Coder, core: tuple[CodeLine, ...]) -> 
     yield from hyperparameters(text, settings_of(step))
     share = next((o for o in coder.operands if isinstance(o, Share)), None)
     if share is not None and "count[" in text:
-        yield from _count_lines(step, coder, share)
+        # How many cells each window counts.
+        geometry = window_of(step)
+        layer = coder.nest.target.layer
+        height, width = step.tape[Address(layer, "input")].shape[2:]
+        sizes = (*share.counts.shape, *geometry.window.kernel)
+        inside = " and ".join(geometry.inside(height, width))
+        yield f"count = np.zeros({share.counts.shape}, int)"
+        yield loop_over(tuple(map(Axis, "yxij", sizes)))
+        yield f"    count[y, x] += {inside}"
     uneven = next((o for o in coder.operands if isinstance(o, WindowShare)), None)
     if uneven is not None:
         yield f"count = np.array({uneven.counts.tolist()})"
-
-
-def _count_lines(step: ExplainedStep, coder: Coder, share: Share) -> Iterator[str]:
-    """How many cells each window counts."""
-    geometry = window_of(step)
-    layer = coder.nest.target.layer
-    height, width = step.tape[Address(layer, "input")].shape[2:]
-    sizes = (*share.counts.shape, *geometry.window.kernel)
-    inside = " and ".join(geometry.inside(height, width))
-    yield f"count = np.zeros({share.counts.shape}, int)"
-    yield loop_over(tuple(map(Axis, "yxij", sizes)))
-    yield f"    count[y, x] += {inside}"
 
 
 def _result(coder: Coder, name: str) -> Iterator[str]:
@@ -547,12 +507,10 @@ def version_switch(current: CodeVersion, width: float, x: float, theme: Theme) -
     marks: list[Mark] = [Text(x, y, "As code", LABEL, theme.text_secondary)]
     place = x + text_width("As code", LABEL) + _GAP
     for version in CodeVersion:
-        chosen = version is current
-        font = Font(LABEL.family, LABEL.size, 600) if chosen else LABEL
-        color = theme.text if chosen else theme.update
-        marks.append(
-            Text(place, y, version.value, font, color, key="" if chosen else version_key(version))
-        )
+        font, color, key = LABEL, theme.update, version_key(version)
+        if version is current:
+            font, color, key = Font(LABEL.family, LABEL.size, 600), theme.text, ""
+        marks.append(Text(place, y, version.value, font, color, key=key))
         place += text_width(version.value, font) + _GAP
     if place + text_width(_COPY, LABEL) <= x + width:
         marks.append(Text(x + width, y, _COPY, LABEL, theme.update, Anchor.END, COPY_KEY))
@@ -580,7 +538,11 @@ def _line(
     marks: list[Mark] = []
     if line.is_current:
         marks.append(Rect(0.0, 0.0, panel_width, height, fill=theme.here_tint))
-        marks.append(_pointer(x, theme))
+        # The mark of where the program stands.
+        middle = _LINE_HEIGHT / 2
+        up, down = middle - 5, middle + 5
+        points = ((x, up), (x + 6, up), (x + 11, middle), (x + 6, down), (x, down))
+        marks.append(Path(points, fill=theme.here, closed=True))
     else:
         marks.append(Text(x, _baseline(0), str(number), MONO, theme.text_tertiary))
     for k, row in enumerate(rows):
@@ -593,19 +555,6 @@ def _line(
 
 def _baseline(row: int) -> float:
     return baseline(row * _LINE_HEIGHT, _LINE_HEIGHT, MONO)
-
-
-def _pointer(x: float, theme: Theme) -> Path:
-    """The mark of where the program stands."""
-    middle = _LINE_HEIGHT / 2
-    points = (
-        (x, middle - 5),
-        (x + 6, middle - 5),
-        (x + 11, middle),
-        (x + 6, middle + 5),
-        (x, middle + 5),
-    )
-    return Path(points, fill=theme.here, closed=True)
 
 
 def broken(text: str, width: float, further: float | None = None) -> tuple[str, ...]:

@@ -13,10 +13,10 @@ from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.operands import ArrayCell
 from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.tape import Operation, Tape, operation_of
+from backpropviz.engine.tape import Tape, operation_of
 from backpropviz.engine.value import Address, Array
 from backpropviz.figures.explain.code import CodeVersion, code_block, code_lines, version_switch
-from backpropviz.figures.explain.formula import Formula, formula, in_symbols
+from backpropviz.figures.explain.formula import formula, in_symbols
 from backpropviz.figures.explain.sentences import sentences
 from backpropviz.figures.explain.written_sum import TermOrder, fold
 from backpropviz.figures.ledger_rows import TermBins, bin_terms
@@ -24,15 +24,7 @@ from backpropviz.figures.numbers import exact_text, group_texts, said, said_exac
 from backpropviz.figures.symbols import PARAMETERS, equation_style, role_color, role_of
 from backpropviz.figures.view import ALL, ExplainedStep, TermProgress, term_key
 from backpropviz.frozen import frozen
-from backpropviz.scene.flow import (
-    PanelPart,
-    baseline,
-    equations,
-    hairline,
-    paragraph,
-    space,
-    stacked,
-)
+from backpropviz.scene import flow
 from backpropviz.scene.marks import Anchor, Box, Color, Font, Group, Mark, Rect, Scene, Text
 from backpropviz.scene.text import decimal_of, elide, residue, text_width
 from backpropviz.scene.theme import (
@@ -102,49 +94,32 @@ def _after(
         return step.tape.value(following) if following in step.tape else None
     optimizer = step.tape.optimizer
     is_plain = isinstance(optimizer, Sgd) and not optimizer.momentum and not optimizer.weight_decay
-    if not is_plain:
-        return None
-    return step.tape.value(parameter) - optimizer.learning_rate * gradient
+    return step.tape.value(parameter) - optimizer.learning_rate * gradient if is_plain else None
 
 
-def counter_row(found: tuple[StepCounter, ...], width: float, x: float, theme: Theme) -> PanelPart:
+def counter_row(
+    found: tuple[StepCounter, ...], width: float, x: float, theme: Theme
+) -> flow.PanelPart:
     """The counters in a row, with smaller numbers where there is little room; else in a column."""
-    for font in (NUMBER_MEDIUM, NUMBER_SMALL):
-        widths = [_width(counter, font) for counter in found]
-        if sum(widths) + _GAP * (len(found) - 1) <= width:
-            return _in_row(found, widths, width, x, font, theme)
     marks: list[Mark] = []
     height = _LABEL_HEIGHT + _VALUE_HEIGHT
+    for font in (NUMBER_MEDIUM, NUMBER_SMALL):
+        widths = [max(text_width(one.label, LABEL), text_width(one.text, font)) for one in found]
+        if sum(widths) + _GAP * (len(found) - 1) <= width:
+            gap = min((width - sum(widths)) / max(len(found) - 1, 1), 4 * _GAP)
+            for counter, own in zip(found, widths, strict=True):
+                marks.extend(_marks(counter, round(x), 0.0, font, theme))
+                x += own + gap
+            return flow.PanelPart(tuple(marks), height)
     for number, counter in enumerate(found):
         marks.extend(_marks(counter, x, number * height, NUMBER_SMALL, theme))
-    return PanelPart(tuple(marks), len(found) * height)
-
-
-def _in_row(
-    found: tuple[StepCounter, ...],
-    widths: list[float],
-    width: float,
-    x: float,
-    font: Font,
-    theme: Theme,
-) -> PanelPart:
-    free = (width - sum(widths)) / max(len(found) - 1, 1)
-    gap = min(free, 4 * _GAP)
-    marks: list[Mark] = []
-    for counter, own in zip(found, widths, strict=True):
-        marks.extend(_marks(counter, round(x), 0.0, font, theme))
-        x += own + gap
-    return PanelPart(tuple(marks), _LABEL_HEIGHT + _VALUE_HEIGHT)
-
-
-def _width(counter: StepCounter, font: Font) -> float:
-    return max(text_width(counter.label, LABEL), text_width(counter.text, font))
+    return flow.PanelPart(tuple(marks), len(found) * height)
 
 
 def _marks(counter: StepCounter, x: float, y: float, font: Font, theme: Theme) -> tuple[Mark, ...]:
-    value_y = baseline(y + _LABEL_HEIGHT, _VALUE_HEIGHT, font)
+    value_y = flow.baseline(y + _LABEL_HEIGHT, _VALUE_HEIGHT, font)
     return (
-        Text(x, baseline(y, _LABEL_HEIGHT, LABEL), counter.label, LABEL, theme.text_secondary),
+        Text(x, flow.baseline(y, _LABEL_HEIGHT, LABEL), counter.label, LABEL, theme.text_secondary),
         Text(x, value_y, counter.text, font, counter.color, key=counter.key),
     )
 
@@ -186,7 +161,7 @@ def explanation(
     of `version_key` are asked for by a click.
     """
     shown = Shown(code_version, unfolded, order)
-    column = stacked(_parts(step, width, theme, shown), _PADDING)
+    column = flow.stacked(_parts(step, width, theme, shown), _PADDING)
     height = column.height + _PADDING
     title = str(step.derivation.address) if step.derivation else "explanation"
     return Scene(width, height, theme.panel, column.marks, title)
@@ -200,10 +175,10 @@ def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
     marks: tuple[Group, ...] = ()
     top = _PADDING
     if isinstance(derivation.tape, Tape):
-        step = ExplainedStep(
-            derivation, _operation(derivation.tape, derivation), Depth.ELEMENT, derivation.tape
-        )
-        column = stacked(_parts(step, width, theme, Shown()), _PADDING)
+        tape, target = derivation.tape, derivation.nest.target
+        operation = operation_of(tape.network, tape.batch, tape.optimizer, tape.iteration, target)
+        step = ExplainedStep(derivation, operation, Depth.ELEMENT, tape)
+        column = flow.stacked(_parts(step, width, theme, Shown()), _PADDING)
         marks = (Group(column.marks),)
         top = column.height
     box = Box(_PADDING, top + _PADDING, width - 2 * _PADDING, _LEDGER_HEIGHT)
@@ -212,43 +187,42 @@ def derivation_scene(derivation: Derivation, theme: Theme) -> Scene:
     return Scene(width, height, theme.panel, (*marks, *card), str(derivation.address))
 
 
-def _operation(tape: Tape, derivation: Derivation) -> Operation | None:
-    target = derivation.nest.target
-    return operation_of(tape.network, tape.batch, tape.optimizer, tape.iteration, target)
-
-
 def _order(derivation: Derivation) -> TermOrder:
     """A finished long sum begins with its largest terms."""
     is_long = derivation.rule is NestRule.SUM and derivation.term_values.size > _MOST_TERMS
     return TermOrder.SIZE if is_long else TermOrder.POSITION
 
 
-def _parts(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Iterator[PanelPart]:
+def _parts(
+    step: ExplainedStep, width: float, theme: Theme, shown: Shown
+) -> Iterator[flow.PanelPart]:
     inner = width - 2 * _PADDING
     told = sentences(step)
     key = str(step.derivation.address) if step.derivation else ""
-    yield paragraph(told.bold, SENTENCE, _SENTENCE_LINE, theme.text, inner, _PADDING, key)
+    yield flow.paragraph(told.bold, SENTENCE, _SENTENCE_LINE, theme.text, inner, _PADDING, key)
     if told.plain:
-        yield space(8)
+        yield flow.space(8)
         text = " ".join(told.plain)
-        yield paragraph(text, BODY, _BODY_LINE, theme.text_secondary, inner, _PADDING)
+        yield flow.paragraph(text, BODY, _BODY_LINE, theme.text_secondary, inner, _PADDING)
     yield from _equations(step, inner, theme, shown)
     yield from _terms(step, inner, theme, shown)
     found = counters(step, theme)
     if found:
-        yield space(12)
-        yield hairline(inner, theme.border, _PADDING)
-        yield space(12)
+        yield flow.space(12)
+        yield flow.hairline(inner, theme.border, _PADDING)
+        yield flow.space(12)
         yield counter_row(found, inner, _PADDING, theme)
     lines = code_lines(step, shown.code_version)
     if lines:
-        yield space(12)
+        yield flow.space(12)
         yield version_switch(shown.code_version, inner, _PADDING, theme)
-        yield space(2)
+        yield flow.space(2)
         yield code_block(lines, inner, _PADDING, width, theme)
 
 
-def _terms(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Iterator[PanelPart]:
+def _terms(
+    step: ExplainedStep, width: float, theme: Theme, shown: Shown
+) -> Iterator[flow.PanelPart]:
     """The way to all terms of a long sum, and where it was taken the terms."""
     derivation = step.derivation
     if derivation is None or derivation.rule not in {NestRule.SUM, NestRule.MAX}:
@@ -257,50 +231,46 @@ def _terms(step: ExplainedStep, width: float, theme: Theme, shown: Shown) -> Ite
     if count <= _MOST_TERMS:
         return
     text = f"Fold the {count:,} terms" if shown.unfolded else f"Show all {count:,} terms"
-    yield space(8)
-    yield paragraph(text, LABEL, _LABEL_LINE, theme.update, width, _PADDING, UNFOLD_KEY)
+    yield flow.space(8)
+    yield flow.paragraph(text, LABEL, _LABEL_LINE, theme.update, width, _PADDING, UNFOLD_KEY)
     if shown.unfolded:
         order = shown.order or TermOrder.POSITION
-        yield space(4)
+        yield flow.space(4)
         yield term_list(derivation, step.progress, order, width, _PADDING, theme)
 
 
 def _equations(
     step: ExplainedStep, width: float, theme: Theme, shown: Shown
-) -> Iterator[PanelPart]:
+) -> Iterator[flow.PanelPart]:
     style = equation_style(theme)
     derivation, operation = step.derivation, step.operation
     if derivation is None:
         if operation is None or step.depth <= Depth.PHASE:
             return
-        yield space(12)
+        yield flow.space(12)
         yield _label("In symbols", width, theme)
-        yield from equations([in_symbols(operation.nest, step.tape)], style, width, _PADDING)
+        yield from flow.equations([in_symbols(operation.nest, step.tape)], style, width, _PADDING)
         return
-    order = shown.order or (
-        _order(derivation) if step.progress.current is None else TermOrder.POSITION
-    )
+    is_finished = step.progress.current is None
+    order = shown.order or (_order(derivation) if is_finished else TermOrder.POSITION)
     for most in _TERMS:
         found = formula(derivation, step.progress, most=most, order=order)
         trees = (found.symbols, found.indices, found.numbers)
-        laid = equations(trees, style, width, _PADDING)
+        laid = flow.equations(trees, style, width, _PADDING)
         if all(part.scale >= _SMALLEST_SCALE for part in laid):
             break
-    for label, part in zip(_labels(found, order), laid, strict=True):
-        yield space(12)
+    where = f", where {found.where}" if found.where else ""
+    largest = ", largest first" if order is TermOrder.SIZE else ""
+    labels = ("In symbols", f"With indices{where}", f"With numbers{largest}")
+    for label, part in zip(labels, laid, strict=True):
+        yield flow.space(12)
         yield _label(label, width, theme)
-        yield space(2)
+        yield flow.space(2)
         yield part
 
 
-def _labels(found: Formula, order: TermOrder) -> tuple[str, str, str]:
-    where = f", where {found.where}" if found.where else ""
-    largest = ", largest first" if order is TermOrder.SIZE else ""
-    return "In symbols", f"With indices{where}", f"With numbers{largest}"
-
-
-def _label(text: str, width: float, theme: Theme) -> PanelPart:
-    return paragraph(text, LABEL, _LABEL_LINE, theme.text_secondary, width, _PADDING)
+def _label(text: str, width: float, theme: Theme) -> flow.PanelPart:
+    return flow.paragraph(text, LABEL, _LABEL_LINE, theme.text_secondary, width, _PADDING)
 
 
 MOST_TERMS = 200
@@ -326,21 +296,18 @@ def term_list(
     width: float,
     x: float,
     theme: Theme,
-) -> PanelPart:
+) -> flow.PanelPart:
     """The lines, then what rounding left and the sum: they add up, digit by digit."""
-    if derivation.rule is NestRule.SUM and _is_binned(derivation, order):
+    # A list by size may end with the largest; one by position may leave nothing out.
+    is_long = derivation.rule is NestRule.SUM and derivation.term_values.size > MOST_TERMS
+    if is_long and order is TermOrder.POSITION:
         lines = tuple(_bin_lines(derivation, progress, theme))
     else:
         lines = tuple(_term_lines(derivation, progress, order, theme))
     labels = max((text_width(line.place, MONO) for line in lines if line.factors), default=0.0)
-    return stacked(
+    return flow.stacked(
         _line(line, labels, width, x, theme, is_total=line is lines[-1]) for line in lines
     )
-
-
-def _is_binned(derivation: Derivation, order: TermOrder) -> bool:
-    """A list by size may end with the largest; one by position may leave nothing out."""
-    return derivation.term_values.size > MOST_TERMS and order is TermOrder.POSITION
 
 
 def _term_lines(
@@ -352,7 +319,14 @@ def _term_lines(
         most = min(most, max(_LEAST_TERMS, int(np.count_nonzero(derivation.term_values))))
     folded = fold(derivation, progress, most=most, order=order, digits=4)
     numbers = np.asarray(folded.numbers, dtype=np.int64)
-    places, columns = _places(derivation, numbers), _columns(derivation, numbers, theme)
+    # `3,1`: the loop variables of each term.
+    loops = derivation.nest.by_target
+    first = loops.channel_axes + loops.element_axes
+    sizes = tuple(len(r) for r in derivation.region)
+    found = np.unravel_index(derivation.positions[numbers], sizes)[first:]
+    shown = [c for c, size in zip(found, sizes[first:], strict=True) if size > 1]
+    places = [",".join(map(str, row)) for row in np.stack(shown, axis=1)] if shown else []
+    columns = _columns(derivation, numbers, theme)
     if folded.initial:
         yield ListLine("start", (), folded.initial)
     for row, number in enumerate(folded.numbers):
@@ -371,22 +345,8 @@ def _term_lines(
 
 def _total(derivation: Derivation, text: str) -> ListLine:
     return ListLine(
-        "largest" if derivation.rule is NestRule.MAX else "sum", (), text, _own(derivation)
+        "largest" if derivation.rule is NestRule.MAX else "sum", (), text, str(derivation.address)
     )
-
-
-def _own(derivation: Derivation) -> str:
-    return str(derivation.address)
-
-
-def _places(derivation: Derivation, numbers: Array) -> list[str]:
-    """`3,1`: the loop variables of each term."""
-    loops = derivation.nest.by_target
-    first = loops.channel_axes + loops.element_axes
-    sizes = tuple(len(r) for r in derivation.region)
-    found = np.unravel_index(derivation.positions[numbers], sizes)[first:]
-    shown = [c for c, size in zip(found, sizes[first:], strict=True) if size > 1]
-    return [",".join(map(str, row)) for row in np.stack(shown, axis=1)] if shown else []
 
 
 def _columns(derivation: Derivation, numbers: Array, theme: Theme) -> list[tuple[list[str], Color]]:
@@ -416,12 +376,16 @@ def _bin_lines(derivation: Derivation, progress: TermProgress, theme: Theme) -> 
     if start:
         yield ListLine("start", (), texts[0])
     for first, last in _stretches(bins):
-        if first == last:
-            pair = (subtotals[first], peaks[first])
-            yield _bin_line(derivation, progress, bins, first, pair, theme)
-        else:
-            numbers = f"{bins.span(first)[0] + 1:,}–{bins.span(last)[1] + 1:,}"
+        numbers = f"{bins.span(first)[0] + 1:,}–{bins.span(last)[1] + 1:,}"
+        if first < last:
             yield ListLine(numbers, (("all 0", theme.text_tertiary),), "0")
+            continue
+        largest = int(bins.largest[first])
+        remark = (f"largest {peaks[first]} at {largest + 1:,}", theme.text_secondary)
+        has_run = bool(bins.ran[first])
+        factors, text = ((remark,), subtotals[first]) if has_run else ((), "•")
+        is_current = progress.current is not None and bins.place_of(progress.current) == first
+        yield ListLine(numbers, factors, text, term_key(derivation, largest), is_current)
     addends = [*texts[: len(start)], *subtotals]
     if all(decimal_of(text).is_finite() for text in (texts[-1], *addends)):
         left = residue(texts[-1], addends)
@@ -442,32 +406,10 @@ def _stretches(bins: TermBins) -> Iterator[tuple[int, int]]:
             first = place + 1
 
 
-def _bin_line(
-    derivation: Derivation,
-    progress: TermProgress,
-    bins: TermBins,
-    place: int,
-    texts: tuple[str, str],
-    theme: Theme,
-) -> ListLine:
-    first, last = bins.span(place)
-    largest = int(bins.largest[place])
-    remark = f"largest {texts[1]} at {largest + 1:,}"
-    has_run = bool(bins.ran[place])
-    current = progress.current is not None and bins.place_of(progress.current) == place
-    return ListLine(
-        f"{first + 1:,}–{last + 1:,}",
-        ((remark, theme.text_secondary),) if has_run else (),
-        texts[0] if has_run else "•",
-        term_key(derivation, largest),
-        current,
-    )
-
-
 def _line(
     line: ListLine, labels: float, width: float, x: float, theme: Theme, *, is_total: bool
-) -> PanelPart:
-    y = baseline(0, _LINE, MONO)
+) -> flow.PanelPart:
+    y = flow.baseline(0, _LINE, MONO)
     marks: list[Mark] = []
     if line.key:
         tint = theme.here_tint if line.is_current else None
@@ -479,7 +421,7 @@ def _line(
     marks.append(Text(x, y, line.place, MONO if line.factors else ROW, theme.text_secondary))
     room = width - (left - x) - text_width(line.value, value_font) - 2 * _TERM_LIST_GAP
     marks.extend(_factors(line, left + _TERM_LIST_GAP, y, room, theme))
-    return PanelPart(tuple(marks), _LINE)
+    return flow.PanelPart(tuple(marks), _LINE)
 
 
 def _factors(line: ListLine, x: float, y: float, room: float, theme: Theme) -> Iterator[Mark]:

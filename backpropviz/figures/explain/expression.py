@@ -13,7 +13,6 @@ from backpropviz.engine.formula import COMPARED, Formula, needs_parentheses
 from backpropviz.engine.kinds.cross_entropy import TargetCell
 from backpropviz.engine.nest import (
     Axis,
-    Coordinate,
     Coordinates,
     Factor,
     Index,
@@ -23,78 +22,66 @@ from backpropviz.engine.nest import (
     Presence,
     Values,
 )
-from backpropviz.engine.operands import PADDING_LABEL, ArrayCell, Choice, Share
-from backpropviz.engine.operands import Indicator as Indicator_operand_nodes
+from backpropviz.engine.operands import PADDING_LABEL, ArrayCell, Choice, Indicator, Share
 from backpropviz.engine.value import Address
 from backpropviz.figures.symbols import PARAMETERS, Notation, role_of
 from backpropviz.figures.view import array_key
 from backpropviz.frozen import frozen
-from backpropviz.scene.equation import (
-    MINUS,
-    Delimited,
-    Fraction,
-    Function,
-    Indexed,
-    IndicatorNode,
-    Node,
-    NumberNode,
-    Operator,
-    Role,
-    Root,
-    RowNode,
-    Symbol,
-    Words,
-    row,
-    symbol,
-)
+from backpropviz.scene import equation as eq
 
-_ALTERNATIVES: Final[Mapping[str, Words]] = MappingProxyType(
-    {word: Words(word) for word in ("if", "else")}
+_ALTERNATIVES: Final[Mapping[str, eq.Words]] = MappingProxyType(
+    {word: eq.Words(word) for word in ("if", "else")}
 )
 
 
-def formula_node(formula: Formula, operands: Sequence[Node]) -> Node:
+def formula_node(formula: Formula, operands: Sequence[eq.Node]) -> eq.Node:
     """The formula with `operands[k]` for the operand in place k."""
     return _Writer(operands).relation(formula)
 
 
-def label_node(label: str) -> Node:
+def label_node(label: str) -> eq.Node:
     """`1/4` as a fraction, `η` as a symbol, `0.5` as a number, `1 − α` in parentheses."""
     halves = label.split("/")
     if len(halves) == 2 and all(halves):
-        return Fraction(label_node(halves[0]), label_node(halves[1]))
+        return eq.Fraction(label_node(halves[0]), label_node(halves[1]))
     if label.startswith("["):
-        return IndicatorNode(_words(label[1:-1]))
+        return eq.IndicatorNode(_words(label[1:-1]))
     if " " in label:
-        return Delimited(_words(label))
+        return eq.Delimited(_words(label))
     if re.fullmatch(r"[\d.]+(e[-−+]?\d+)?", label):
-        return NumberNode(label, constant=True)
-    return Symbol(label, italic=len(label) == 1)
+        return eq.NumberNode(label, constant=True)
+    return eq.Symbol(label, italic=len(label) == 1)
 
 
-def _words(label: str) -> Node:
+def bracketed(node: eq.Node) -> eq.Node:
+    """A negative number in parentheses, since a sign may precede it."""
+    is_negative = isinstance(node, eq.NumberNode) and node.text.startswith(eq.MINUS)
+    return eq.Delimited(node) if is_negative else node
+
+
+def _words(label: str) -> eq.Node:
     """`k = t`, `1 − α`: names and numbers with signs between them."""
-    first, *others = label.replace("-", MINUS).split(" ")
+    first, *others = label.replace("-", eq.MINUS).split(" ")
     nodes = [_signed(first)]
     for sign, name in zip(others[::2], others[1::2], strict=True):
-        nodes += [Operator(sign), _signed(name)]
-    return RowNode(tuple(nodes)) if others else nodes[0]
+        nodes += [eq.Operator(sign), _signed(name)]
+    return eq.RowNode(tuple(nodes)) if others else nodes[0]
 
 
-def _signed(name: str) -> Node:
-    plain = name.removeprefix(MINUS)
-    return label_node(name) if plain == name else row(Operator(MINUS), label_node(plain))
+def _signed(name: str) -> eq.Node:
+    plain = name.removeprefix(eq.MINUS)
+    return label_node(name) if plain == name else eq.row(eq.Operator(eq.MINUS), label_node(plain))
 
 
 @frozen(eq=False)
 class _Writer:
-    operands: Sequence[Node]
+    operands: Sequence[eq.Node]
 
-    def relation(self, formula: Formula) -> Node:
+    def relation(self, formula: Formula) -> eq.Node:
         """A whole formula, or what stands in parentheses."""
         return _row(self._alternatives(formula))
 
-    def _alternatives(self, formula: Formula, *, asks: bool = False) -> list[Node]:
+    def _alternatives(self, formula: Formula, *, asks: bool = False) -> list[eq.Node]:
         if formula.sign == "if":
             then, condition, otherwise = formula.parts
             return [
@@ -106,94 +93,90 @@ class _Writer:
             ]
         if asks and formula.sign in COMPARED:
             first, second = formula.parts
-            return [self._sum(first), Operator(formula.sign), self._sum(second)]
+            return [self._sum(first), eq.Operator(formula.sign), self._sum(second)]
         return [self._sum(formula)]
 
-    def _sum(self, formula: Formula) -> Node:
+    def _sum(self, formula: Formula) -> eq.Node:
         first, *others = self._summands(formula)
         return _row([_opened(first), *others])
 
-    def _summands(self, formula: Formula) -> list[Node]:
+    def _summands(self, formula: Formula) -> list[eq.Node]:
         if formula.sign not in {"+", "−"}:
             return [self._product(formula)]
         first = formula.parts[0]
         before = self._summands(first) if first.sign in {"+", "−"} else [self._part(formula, 0)]
-        return [*before, Operator(formula.sign.replace("−", MINUS)), self._part(formula, 1)]
+        return [*before, eq.Operator(formula.sign.replace("−", eq.MINUS)), self._part(formula, 1)]
 
-    def _part(self, formula: Formula, place: int) -> Node:
+    def _part(self, formula: Formula, place: int) -> eq.Node:
         """A part in its parentheses, where it needs them."""
         part = formula.parts[place]
         if needs_parentheses(formula, place):
-            return Delimited(self.relation(part))
+            return eq.Delimited(self.relation(part))
         return self._product(part)
 
-    def _product(self, formula: Formula) -> Node:
+    def _product(self, formula: Formula) -> eq.Node:
         return _row(self._factors(formula))
 
-    def _factors(self, formula: Formula) -> list[Node]:
+    def _factors(self, formula: Formula) -> list[eq.Node]:
         """The factors; a quotient is a fraction of the last factor before it."""
         if formula.sign == "step":
             (x,) = formula.parts
-            both = RowNode((self._atom(x > 0), Operator("+"), self._atom(x >= 0)))
-            return [Fraction(both, NumberNode("2", constant=True))]
+            both = eq.RowNode((self._atom(x > 0), eq.Operator("+"), self._atom(x >= 0)))
+            return [eq.Fraction(both, eq.NumberNode("2", constant=True))]
         if formula.sign not in {"·", "/"}:
             return [self._atom(formula)]
         first = formula.parts[0]
         is_loose = needs_parentheses(formula, 0)
-        factors = [Delimited(self.relation(first))] if is_loose else self._factors(first)
+        factors = [eq.Delimited(self.relation(first))] if is_loose else self._factors(first)
         if formula.sign == "/":
-            return [*factors[:-1], Fraction(_bare(factors[-1]), _bare(self._part(formula, 1)))]
-        return [*factors, Operator("·"), self._part(formula, 1)]
+            return [*factors[:-1], eq.Fraction(_bare(factors[-1]), _bare(self._part(formula, 1)))]
+        return [*factors, eq.Operator("·"), self._part(formula, 1)]
 
-    def _atom(self, formula: Formula) -> Node:
+    def _atom(self, formula: Formula) -> eq.Node:
         parts = formula.parts
         match formula.sign:
             case "x":
                 return self.operands[int(formula.value)]
             case "#":
-                return _signed(f"{formula.value:g}".replace("-", MINUS))
+                return _signed(f"{formula.value:g}".replace("-", eq.MINUS))
             case "$":
                 return label_node(formula.letter)
             case "-":
-                return row(Operator(MINUS), self._part(formula, 0))
+                return eq.row(eq.Operator(eq.MINUS), self._part(formula, 0))
             case "^":
-                power = NumberNode(f"{parts[1].value:g}", constant=True)
-                return Indexed(_grouped(self._part(formula, 0)), sup=power)
+                power = eq.NumberNode(f"{parts[1].value:g}", constant=True)
+                node = self._part(formula, 0)
+                # Parentheses around what the exponent could be taken for a part of.
+                has_power = isinstance(node, eq.Indexed) and node.sup is not None
+                is_loose = has_power or isinstance(node, eq.Fraction | eq.RowNode)
+                base = eq.Delimited(node) if is_loose else bracketed(node)
+                return eq.Indexed(base, sup=power)
             case "√":
-                return Root(self.relation(parts[0]))
+                return eq.Root(self.relation(parts[0]))
             case sign if sign in COMPARED:
-                return IndicatorNode(_row(self._alternatives(formula, asks=True)))
+                return eq.IndicatorNode(_row(self._alternatives(formula, asks=True)))
             case name:
-                return Function(name, tuple(map(self.relation, parts)))
+                return eq.Function(name, tuple(map(self.relation, parts)))
 
 
-def _row(parts: list[Node]) -> Node:
-    return parts[0] if len(parts) == 1 else RowNode(tuple(parts))
+def _row(parts: list[eq.Node]) -> eq.Node:
+    return parts[0] if len(parts) == 1 else eq.RowNode(tuple(parts))
 
 
-def _bare(node: Node) -> Node:
+def _bare(node: eq.Node) -> eq.Node:
     """Without parentheses, which a bar makes needless."""
-    return node.item if isinstance(node, Delimited) and node.left == "(" else node
+    return node.item if isinstance(node, eq.Delimited) and node.left == "(" else node
 
 
-def _opened(node: Node) -> Node:
+def _opened(node: eq.Node) -> eq.Node:
     """A negative number that nothing precedes needs no parentheses."""
     match node:
-        case Delimited(item=NumberNode() as number, left="("):
+        case eq.Delimited(item=eq.NumberNode() as number, left="("):
             return number
-        case RowNode(items=(Delimited(item=NumberNode() as number, left="("), *others)):
-            return RowNode((number, *others), node.role, node.key)
+        case eq.RowNode(items=(eq.Delimited(item=eq.NumberNode() as number, left="("), *others)):
+            return eq.RowNode((number, *others), node.role, node.key)
         case _:
             return node
-
-
-def _grouped(node: Node) -> Node:
-    """Parentheses around what an exponent could be taken for a part of."""
-    is_loose = isinstance(node, Fraction | RowNode) or (
-        isinstance(node, Indexed) and node.sup is not None
-    )
-    is_negative = isinstance(node, NumberNode) and node.text.startswith(MINUS)
-    return Delimited(node) if is_loose or is_negative else node
 
 
 def index_text(
@@ -212,25 +195,19 @@ def index_text(
         if term.axis < len(known):
             total += term.factor * (known[term.axis] // term.floor)
         elif term.axis not in silent:
-            pieces.append(_variable(term, axes[term.axis].name))
-    return _divided(pieces, total, index.divisor)
-
-
-def _variable(term: Coordinate, name: str) -> str:
-    letter = name if term.floor == 1 else f"⌊{name}/{term.floor}⌋"
-    factor = "" if abs(term.factor) == 1 else str(abs(term.factor))
-    return f"{'-' if term.factor < 0 else '+'}{factor}{letter}"
-
-
-def _divided(pieces: list[str], total: int, divisor: int) -> str:
+            name = axes[term.axis].name
+            letter = name if term.floor == 1 else f"⌊{name}/{term.floor}⌋"
+            factor = "" if abs(term.factor) == 1 else str(abs(term.factor))
+            pieces.append(f"{'-' if term.factor < 0 else '+'}{factor}{letter}")
+    divisor = index.divisor
     if not pieces and total % divisor == 0:
-        return str(total // divisor).replace("-", MINUS)
+        return str(total // divisor).replace("-", eq.MINUS)
     pieces.sort(key=lambda piece: piece.startswith("-"))
     # A sum that would begin with a minus begins with its constant instead: 2−i.
     constant = f"{total:+d}" if total else ""
     first = [constant] if total > 0 and pieces and pieces[0].startswith("-") else []
     text = "".join([*first, *pieces, *([] if first else [constant])])
-    text = text.removeprefix("+").replace("-", MINUS)
+    text = text.removeprefix("+").replace("-", eq.MINUS)
     return text if divisor == 1 else f"({text})/{divisor}"
 
 
@@ -245,7 +222,6 @@ class Cells:
     values: Values
 
     def text(self, maps: Sequence[Index], address: Address, known: Sequence[int] = ()) -> str:
-        """The indices of a cell of an array."""
         loops = self.nest.by_target
         first = loops.channel_axes + loops.element_axes
         silent = frozenset(k for k, axis in enumerate(loops.axes) if k >= first and axis.size == 1)
@@ -257,7 +233,7 @@ class Cells:
         """The indices of a value, `0,1`."""
         dropped = self.dropped(address)
         kept = (index for number, index in enumerate(address.indices) if number not in dropped)
-        return ",".join(str(index).replace("-", MINUS) for index in kept)
+        return ",".join(str(index).replace("-", eq.MINUS) for index in kept)
 
     def short(self, cell: Sequence[int], address: Address) -> str:
         """A cell inside or outside an array: `−1,3`."""
@@ -297,7 +273,6 @@ class Cells:
         return True
 
     def term_axes(self) -> tuple[Axis, ...]:
-        """The loops of a sum that run more than once."""
         loops = self.nest.by_target
         first = loops.channel_axes + loops.element_axes
         return tuple(axis for axis in loops.axes[first:] if axis.size > 1)
@@ -354,36 +329,32 @@ class OperandWriter:
 
     @classmethod
     def of(cls, nest: Nest, values: Values) -> OperandWriter:
-        """In the notation of the pass."""
         return cls(nest, values, Notation.of(values))
 
     @cached_property
     def cells(self) -> Cells:
-        """How cells are written."""
         return Cells(self.nest, self.values)
 
     @cached_property
     def names_windows(self) -> bool:
         """Whether upstream cells are called (y,x), as windows, not by the arithmetic of strides."""
         operands = self.nest.by_target.operands
-        is_pooled = any(
-            isinstance(operand, Indicator_operand_nodes | Share) for operand in operands
-        )
+        is_pooled = any(isinstance(operand, Indicator | Share) for operand in operands)
         return is_pooled and self.nest.target.is_gradient
 
-    def target(self, indices: Coordinates | None = None) -> Node:
+    def target(self, indices: Coordinates | None = None) -> eq.Node:
         """The left side, in symbols or with the indices of one value."""
         address = self.nest.target
         if indices is None:
             text = self.cells.text(self.nest.by_target.target, address)
-            return self.notation.node(address, text, role=Role.INK)
+            return self.notation.node(address, text, role=eq.Role.INK)
         found = address.at(indices)
-        return self.notation.node(found, self.cells.of_address(found), role=Role.INK)
+        return self.notation.node(found, self.cells.of_address(found), role=eq.Role.INK)
 
-    def in_symbols(self, operand: Operand, known: Sequence[int] = ()) -> Node:
+    def in_symbols(self, operand: Operand, known: Sequence[int] = ()) -> eq.Node:
         """An operand with the loop variables as indices, but for those that are known."""
         match operand:
-            case Indicator_operand_nodes():
+            case Indicator():
                 return self._won_in_symbols(operand)
             case Choice():
                 place = known[operand.axis] if operand.axis < len(known) else 0
@@ -403,9 +374,8 @@ class OperandWriter:
         terms = len(self.nest.by_target.axes) - len(known)
         return share.at(self.values, (*known, *(0,) * terms)).label
 
-    def with_indices(self, operand: Operand, factor: Factor, coordinates: Coordinates) -> Node:
-        """An operand of one term."""
-        if isinstance(operand, Indicator_operand_nodes):
+    def with_indices(self, operand: Operand, factor: Factor, coordinates: Coordinates) -> eq.Node:
+        if isinstance(operand, Indicator):
             return self._won(operand, coordinates)
         if factor.address is None:
             if factor.label != PADDING_LABEL:
@@ -413,11 +383,11 @@ class OperandWriter:
             return PADDING if self.nest.rule is NestRule.MAX else _padding()
         return self._quantity(factor.address, self.cells.of_address(factor.address))
 
-    def abbreviated(self, address: Address) -> Node:
+    def abbreviated(self, address: Address) -> eq.Node:
         """A gradient operand of one term as `g`."""
-        return symbol("g", self.cells.of_address(address), Role.BACKWARD, str(address))
+        return eq.symbol("g", self.cells.of_address(address), eq.Role.BACKWARD, str(address))
 
-    def _quantity(self, address: Address, indices: str, key: str = "") -> Node:
+    def _quantity(self, address: Address, indices: str, key: str = "") -> eq.Node:
         consumer = address.layer if self._tells_consumers else ""
         return self.notation.node(address, indices, superscript=consumer, key=key)
 
@@ -438,45 +408,45 @@ class OperandWriter:
             return "t" if is_target else "…"
         return self.cells.text(maps, address, known)
 
-    def _won_in_symbols(self, operand: Indicator_operand_nodes) -> Node:
+    def _won_in_symbols(self, operand: Indicator) -> eq.Node:
         names = self.nest.by_target.axes
         cell = ",".join(names[index.axis].name for index in operand.cell)
         return won_node(cell, "y,x")
 
-    def _won(self, operand: Indicator_operand_nodes, coordinates: Coordinates) -> Node:
+    def _won(self, operand: Indicator, coordinates: Coordinates) -> eq.Node:
         cell = ",".join(str(index.at(coordinates)) for index in operand.cell)
         window = ",".join(str(index.at(coordinates)) for index in operand.window[2:])
         return won_node(cell, window)
 
 
-def won_node(cell: str, window: str) -> Node:
+def won_node(cell: str, window: str) -> eq.Node:
     """𝟏[(u,v) won window (y,x)]."""
-    return IndicatorNode(Words(f"({cell}) won window ({window})"), Role.FORWARD)
+    return eq.IndicatorNode(eq.Words(f"({cell}) won window ({window})"), eq.Role.FORWARD)
 
 
-def number_node(operand: Operand, factor: Factor, text: str) -> Node:
+def number_node(operand: Operand, factor: Factor, text: str) -> eq.Node:
     """An operand's value; constants of the definition stay fractions."""
     if factor.address is None and factor.label == PADDING_LABEL:
         return _padding() if text else PADDING
     if "/" in factor.label:
         return label_node(factor.label)
     key = "" if factor.address is None else str(factor.address)
-    return NumberNode(text, role_of_operand(operand, factor), key=key)
+    return eq.NumberNode(text, role_of_operand(operand, factor), key=key)
 
 
-def role_of_operand(operand: Operand, factor: Factor) -> Role:
+def role_of_operand(operand: Operand, factor: Factor) -> eq.Role:
     """The color of an operand; a padding cell is no value of the pass."""
     if factor.presence is Presence.PADDING:
-        return Role.MUTED
+        return eq.Role.MUTED
     address = factor.address or (operand.address if isinstance(operand, ArrayCell) else None)
     if address is not None:
         return role_of(address)
-    return Role.FORWARD if isinstance(operand, Indicator_operand_nodes) else Role.INK
+    return eq.Role.FORWARD if isinstance(operand, Indicator) else eq.Role.INK
 
 
-PADDING = Words("padding", Role.MUTED, small=True)
+PADDING = eq.Words("padding", eq.Role.MUTED, small=True)
 """Where a maximum looks: padding is no 0 there, it never wins."""
 
 
-def _padding() -> Node:
-    return row(PADDING, NumberNode("0", Role.MUTED))
+def _padding() -> eq.Node:
+    return eq.row(PADDING, eq.NumberNode("0", eq.Role.MUTED))

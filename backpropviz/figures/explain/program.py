@@ -131,21 +131,22 @@ def opening(core: Sequence[str], *, torch: bool = False) -> list[str]:
     """The imports that lines need, and the tape."""
     text = "\n".join(core)
     lines = []
-    used = [name for name in _MATH if _calls(name, text)]
+    used = [name for name in _MATH if mentions(name, text)]
     if used and not torch:
         lines.append(f"from math import {', '.join(used)}")
     lines += ["import numpy as np"]
     if torch:
         lines.append("import torch")
-        lines += ["import torch.nn.functional as F"] if _calls("F", text) else []
-    if _calls("ndindex", text):
+        lines += ["import torch.nn.functional as F"] if mentions("F", text) else []
+    if mentions("ndindex", text):
         lines.append("from numpy import ndindex")
-    if _calls("sliding_window_view", text):
+    if mentions("sliding_window_view", text):
         lines.append("from numpy.lib.stride_tricks import sliding_window_view")
     return [*lines, "", f'tape = np.load("{TAPE_FILE}")']
 
 
-def _calls(name: str, text: str) -> bool:
+def mentions(name: str, text: str) -> bool:
+    """Whether code uses a variable or a function."""
     return re.search(rf"(?<![\w.]){name}\b", text) is not None
 
 
@@ -159,7 +160,7 @@ def hyperparameters(text: str, known: Mapping[str, CodeNumber]) -> list[str]:
     return [
         f"{name} = {f'np.array({list(value)})' if isinstance(value, tuple) else repr(value)}"
         for name, value in known.items()
-        if _calls(name, text)
+        if mentions(name, text)
     ]
 
 
@@ -200,20 +201,16 @@ def window_of(step: ExplainedStep) -> Geometry:
 def settings_of(step: ExplainedStep) -> Mapping[str, CodeNumber]:
     """Every setting that code may name, with its value."""
     if step.operation is None or step.operation.phase is not Phase.UPDATE:
-        return _settings_of_layer(step)
+        layer = step.layer
+        if layer is None:
+            return {}
+        if isinstance(layer.about, Kind):
+            return layer.about.code_numbers(layer)
+        classes = step.tape[Address(LOSS_NAME, "input")].shape[-1]
+        return layer.about.code_numbers(layer, int(classes))
     rule = step.tape.optimizer
     counted = {"t": iteration_of(step)} if rule.about.powers(rule) else {}
     return {**rule.about.code_numbers(rule), **counted}
-
-
-def _settings_of_layer(step: ExplainedStep) -> Mapping[str, CodeNumber]:
-    layer = step.layer
-    if layer is None:
-        return {}
-    if isinstance(layer.about, Kind):
-        return layer.about.code_numbers(layer)
-    classes = step.tape[Address(LOSS_NAME, "input")].shape[-1]
-    return layer.about.code_numbers(layer, int(classes))
 
 
 def iteration_of(step: ExplainedStep) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,20 +12,13 @@ from backpropviz.engine.operands import Choice
 from backpropviz.engine.optimizer import parts
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
-from backpropviz.figures.explain.program import (
-    CodeLine,
-    Names,
-    Program,
-    arrays_of,
-    iteration_of,
-    opening,
-)
+from backpropviz.figures.explain import program
 from backpropviz.figures.explain.vectorized import result_line
 from backpropviz.figures.view import ExplainedStep
 from backpropviz.frozen import frozen
 
 
-def update_program(step: ExplainedStep) -> Program | None:
+def update_program(step: ExplainedStep) -> program.Program | None:
     """One parameter, its gradient and its state, and a call of `optimizer.step()`.
 
     In double precision, so that a small step of a large weight keeps its digits.
@@ -35,8 +27,8 @@ def update_program(step: ExplainedStep) -> Program | None:
         return None
     nest = step.operation.nest
     parameter = nest.target.of("")
-    target = Names(nest, step.tape).of(nest.target)
-    before = Names(nest, step.tape).of(parameter)
+    target = program.Names(nest, step.tape).of(nest.target)
+    before = program.Names(nest, step.tape).of(parameter)
     loads = [
         f'{before} = torch.tensor(tape["{parameter}"]).double()',
         f"w = torch.nn.Parameter({before}.clone())",
@@ -51,10 +43,7 @@ def update_program(step: ExplainedStep) -> Program | None:
         lines = [f'{target} = {before} + torch.tensor(tape["{parameter.of("step")}"])']
     else:
         lines = [*_stepped(step, parameter), f"{target} = {_wanted(nest.target.part, before)}"]
-    last, result = result_line(step, target)
-    core = (*map(CodeLine, lines), *last)
-    text = [line.text for line in core]
-    return Program((*opening([*text, *loads], torch=True), *loads), core, result)
+    return _finished(step, loads, lines, target)
 
 
 def _stepped(step: ExplainedStep, parameter: Address) -> list[str]:
@@ -66,7 +55,7 @@ def _stepped(step: ExplainedStep, parameter: Address) -> list[str]:
         if part.buffer and parameter.of(f"{name}_before") in step.tape
     ]
     if about.torch_counts:
-        states = [f'    "step": torch.tensor({iteration_of(step) - 1}.0),', *states]
+        states = [f'    "step": torch.tensor({program.iteration_of(step) - 1}.0),', *states]
     given = ["optimizer.state[w] = {", *states, "}"] if states else []
     made = f"optimizer = torch.optim.{about.torch}([w], {about.torch_settings(rule)})"
     return [made, *given, "optimizer.step()"]
@@ -81,22 +70,22 @@ def _wanted(part: str, before: str) -> str:
     return own.torch or f'optimizer.state[w]["{own.buffer}"]'
 
 
-def torch_program(step: ExplainedStep) -> Program | None:
+def torch_program(step: ExplainedStep) -> program.Program | None:
     """The tensor of a step by PyTorch; a remark where PyTorch has no such operation."""
     if step.operation is None:
         return None
     if step.operation.phase is Phase.UPDATE:
         return update_program(step)
     nest = step.operation.nest
-    names = Names(nest, step.tape)
+    names = program.Names(nest, step.tape)
     target = names.of(nest.target)
     if isinstance(nest.by_target.operands[0], Choice) and nest.target.is_gradient:
-        parts = (f'torch.tensor(tape["{a}"])' for a in arrays_of(nest.by_target.operands))
+        parts = (f'torch.tensor(tape["{a}"])' for a in program.arrays_of(nest.by_target.operands))
         return _finished(step, [], [f"{target} = {' + '.join(parts)}"], target)
     call = _Call(step, nest, step.operation.layer, step.layer)
     remark = call.missing()
     if remark:
-        return Program((), (CodeLine(f"# {remark}"),), "")
+        return program.Program((), (program.CodeLine(f"# {remark}"),), "")
     if step.operation.layer == LOSS_NAME:
         return call.loss(names)
     inside = call.inside(names)
@@ -105,11 +94,13 @@ def torch_program(step: ExplainedStep) -> Program | None:
     return call.gradient(names) if nest.target.is_gradient else call.forward(names)
 
 
-def _finished(step: ExplainedStep, loads: list[str], lines: list[str], target: str) -> Program:
+def _finished(
+    step: ExplainedStep, loads: list[str], lines: list[str], target: str
+) -> program.Program:
     last, result = result_line(step, target)
-    core = (*map(CodeLine, lines), *last)
+    core = (*map(program.CodeLine, lines), *last)
     text = [line.text for line in core]
-    return Program((*opening([*text, *loads], torch=True), *loads), core, result)
+    return program.Program((*program.opening([*text, *loads], torch=True), *loads), core, result)
 
 
 def _loaded(name: str, address: Address, *, tracked: bool = False) -> str:
@@ -125,13 +116,12 @@ class _Call:
     layer: Any
 
     def missing(self) -> str:
-        """Why PyTorch cannot be asked."""
         about = self.layer.about
         if not isinstance(about, Kind):
             return ""
         return about.torch.lacks(self.layer, self.nest.target.is_gradient)
 
-    def inside(self, names: Names) -> Program | None:
+    def inside(self, names: program.Names) -> program.Program | None:
         """A value that PyTorch's call computes on its way; None for what the call gives."""
         site = self.step.tape.network.site(self.owner, self.step.tape.batch)
         shown = {"input": site.input(), "output": site.output, "g": site.output.grad}
@@ -144,7 +134,7 @@ class _Call:
         known = {variables[key]: address for key, address in shown.items()}
         known |= {name: site.quantity(name) for name in self._kept(site)}
         used = "\n".join(lines)
-        loads = [_loaded(name, a) for name, a in known.items() if _names(name, used)]
+        loads = [_loaded(name, a) for name, a in known.items() if program.mentions(name, used)]
         target = names.of(self.nest.target)
         return _finished(self.step, loads, [*lines[:-1], f"{target} = {lines[-1]}"], target)
 
@@ -158,16 +148,16 @@ class _Call:
         addresses = [site.input(k) for k in range(len(site.inputs))]
         addresses += [site.quantity(name) for name in site.parameters]
         addresses += [site.quantity(name) for name in self.layer.about.torch.buffers(self.layer)]
-        forward = Names(self.layer.nests(site).forward[0], self.step.tape)
+        forward = program.Names(self.layer.nests(site).forward[0], self.step.tape)
         return {forward.of(address): address for address in addresses}
 
-    def forward(self, names: Names) -> Program:
+    def forward(self, names: program.Names) -> program.Program:
         inputs = self._inputs()
         loads = [_loaded(name, address) for name, address in inputs.items()]
         target = names.of(self.nest.target)
         return _finished(self.step, loads, [f"{target} = {self._expression(list(inputs))}"], target)
 
-    def gradient(self, names: Names) -> Program:
+    def gradient(self, names: program.Names) -> program.Program:
         """The forward call, and what autograd makes of the upstream gradient."""
         inputs = self._inputs()
         asked = self.nest.target.of("")
@@ -194,8 +184,7 @@ class _Call:
         found: Mapping[str, str] = self.layer.about.torch(self.layer, int(classes))
         return found
 
-    def loss(self, names: Names) -> Program:
-        """A part of the loss, the loss, or its gradient."""
+    def loss(self, names: program.Names) -> program.Program:
         prediction = Address(LOSS_NAME, "input")
         target = names.of(self.nest.target)
         is_gradient = self.nest.target.is_gradient
@@ -206,10 +195,6 @@ class _Call:
         else:
             lines = [f"{target} = {self._loss_parts()[self.nest.target.quantity]}"]
         used = "\n".join(lines)
-        loads = loads if _names("t", used) else loads[:1]
-        loads = loads if _names("z", used) else loads[1:]
+        loads = loads if program.mentions("t", used) else loads[:1]
+        loads = loads if program.mentions("z", used) else loads[1:]
         return _finished(self.step, loads, lines, target)
-
-
-def _names(name: str, text: str) -> bool:
-    return re.search(rf"(?<![\w.]){name}\b", text) is not None

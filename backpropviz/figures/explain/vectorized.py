@@ -7,34 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from backpropviz.engine.kernels.geometry import Pair, Window
-from backpropviz.engine.kinds.cross_entropy import (
-    ClassWeight,
-    IsTarget,
-    OneOver,
-    TargetCell,
-    TargetWeight,
-)
+from backpropviz.engine.kinds import cross_entropy
 from backpropviz.engine.kinds.kind import Kind, Pattern
 from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.kinds.shape import Framed
 from backpropviz.engine.nest import Index, Nest, NestRule, Operand
 from backpropviz.engine.operands import ArrayCell, Choice, Share
-from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Shape
-from backpropviz.figures.explain.program import (
-    CodeLine,
-    Names,
-    Program,
-    arrays_of,
-    hyperparameters,
-    indexed,
-    load,
-    opening,
-    python_constant,
-    settings_of,
-    with_shape,
-)
+from backpropviz.figures.explain import program
 from backpropviz.figures.numbers import said
 from backpropviz.figures.view import ExplainedStep
 from backpropviz.frozen import frozen
@@ -52,7 +33,6 @@ class Slid:
 
     @property
     def shape(self) -> Shape:
-        """That of the view as windows."""
         return (*self.source[:2], *self.places, *self.window.kernel)
 
     def needed(self) -> tuple[Pair, Pair]:
@@ -71,7 +51,7 @@ class Slid:
         return (*self.source[:2], height + top + bottom, width + left + right)
 
 
-def view(padded: str, slid: Slid) -> CodeLine:
+def view(padded: str, slid: Slid) -> program.CodeLine:
     """`windows = sliding_window_view(padded, (5, 5), (2, 3))`, thinned by stride and dilation."""
     window = slid.window
     text = f"windows = sliding_window_view({padded}, {window.extent}, (2, 3))"
@@ -80,7 +60,7 @@ def view(padded: str, slid: Slid) -> CodeLine:
         text += f"[:, :, {every(sy)}, {every(sx)}, {every(dy)}, {every(dx)}]"
     elif (sy, sx) != (1, 1):
         text += f"[:, :, {every(sy)}, {every(sx)}]"
-    return with_shape(text, slid.shape)
+    return program.with_shape(text, slid.shape)
 
 
 def every(step: int) -> str:
@@ -88,7 +68,7 @@ def every(step: int) -> str:
     return ":" if step == 1 else f"::{step}"
 
 
-def pad(name: str, slid: Slid, value: str = "") -> tuple[str, tuple[CodeLine, ...]]:
+def pad(name: str, slid: Slid, value: str = "") -> tuple[str, tuple[program.CodeLine, ...]]:
     """The padded array's name and the line that makes it; nothing where no padding is needed."""
     needed = slid.needed()
     if needed == NO_PADDING:
@@ -97,44 +77,58 @@ def pad(name: str, slid: Slid, value: str = "") -> tuple[str, tuple[CodeLine, ..
     (top, bottom), (left, right) = needed
     sizes = f"((0, 0), (0, 0), ({top}, {bottom}), ({left}, {right}))"
     line = f"padded = np.pad({name}, {sizes}{filled})"
-    return "padded", (with_shape(line, slid.padded_shape()),)
+    return "padded", (program.with_shape(line, slid.padded_shape()),)
 
 
-def slid_of(tape: Tape, nest: Nest, window: Window) -> Slid:
-    """The window of the layer that a nest belongs to, on the layer's input."""
-    layer = nest.target.layer
-    source = tape[Address(layer, "input")].shape
-    rows, columns = tape[Address(layer, "output")].shape[2:]
-    return Slid(window, source, (rows, columns))
-
-
-def convolution_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
-    """Output, ∂W or ∂X."""
-    writer = _Convolution(step, nest, names, step.layer)
-    if not nest.target.is_gradient:
-        return writer.output()
-    is_weight = nest.target.quantity == "weight"
-    return writer.weight_gradient() if is_weight else writer.input_gradient()
-
-
-@frozen(slots=False)
-class _Convolution:
-    """One convolution's three tensors; with groups, every array gets an axis G for them."""
+@frozen(eq=False)
+class Coded:
+    """What a kind needs to write its own NumPy code."""
 
     step: ExplainedStep
     nest: Nest
-    names: Names
-    layer: Any
+    names: program.Names
 
     @property
-    def weight(self) -> str:
-        return self.names.of(Address(self.nest.target.layer, "weight"))
+    def input_shape(self) -> Shape:
+        return self.step.tape[self._of("input")].shape
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.step.tape[self._of("output")].shape
+
+    @property
+    def target(self) -> str:
+        return self.names.of(self.nest.target)
+
+    @property
+    def source(self) -> str:
+        return self.names.of(self._of("input"))
+
+    def _of(self, quantity: str) -> Address:
+        return Address(self.nest.target.layer, quantity)
+
+
+class _Windowed(Coded):
+    """What slides a window over its input."""
+
+    @property
+    def layer(self) -> Any:
+        return self.step.layer
 
     @property
     def slid(self) -> Slid:
-        return slid_of(self.step.tape, self.nest, self.layer.window)
+        rows, columns = self.output_shape[2:]
+        return Slid(self.layer.window, self.input_shape, (rows, columns))
 
-    def output(self) -> Iterator[CodeLine]:
+
+class _Convolution(_Windowed):
+    """One convolution's three tensors; with groups, every array gets an axis G for them."""
+
+    @property
+    def weight(self) -> str:
+        return self.names.of(self._of("weight"))
+
+    def output(self) -> Iterator[program.CodeLine]:
         yield from self._windows()
         turned = "[:, :, ::-1, ::-1]" if self.layer.flip else ""
         weight = self._by_group(f"{self.weight}{turned}", self._weight_shape(), 0)
@@ -144,13 +138,13 @@ class _Convolution:
         added = f" + {bias}[:, None, None]" if bias else ""
         yield self._result(f"{text}{added}")
 
-    def weight_gradient(self) -> Iterator[CodeLine]:
+    def weight_gradient(self) -> Iterator[program.CodeLine]:
         yield from self._windows()
-        upstream = self._by_group("g", self._upstream_shape(), 1)
+        upstream = self._by_group("g", self.output_shape, 1)
         text = self._contracted("nGfyx,nGcyxij->Gfcij", (upstream, "windows"), self.nest.shape)
         yield self._result(f"{text}[:, :, ::-1, ::-1]" if self.layer.flip else text)
 
-    def input_gradient(self) -> Iterator[CodeLine]:
+    def input_gradient(self) -> Iterator[program.CodeLine]:
         """The upstream gradient, spread by the stride, meets the kernel turned by 180°."""
         canvas, first, outer = self._canvas()
         places = ", ".join(
@@ -159,8 +153,8 @@ class _Convolution:
                 first, self.slid.places, self.layer.window.stride, strict=True
             )
         )
-        yield with_shape(f"spread = np.zeros({canvas}, g.dtype)", canvas)
-        yield CodeLine(f"spread[:, :, {places}] = g")
+        yield program.with_shape(f"spread = np.zeros({canvas}, g.dtype)", canvas)
+        yield program.CodeLine(f"spread[:, :, {places}] = g")
         dense = replace(self.layer.window, stride=(1, 1), padding=NO_PADDING)
         height, width = (canvas[2 + axis] - dense.extent[axis] + 1 for axis in (0, 1))
         yield view("spread", Slid(dense, canvas, (height, width)))
@@ -170,7 +164,7 @@ class _Convolution:
             turned = self.weight
         else:
             turned = "turned"
-            yield CodeLine(f"turned = {self.weight}[:, :, ::-1, ::-1]", "by 180°")
+            yield program.CodeLine(f"turned = {self.weight}[:, :, ::-1, ::-1]", "by 180°")
         weight = self._by_group(turned, self._weight_shape(), 0)
         shape = (*self.nest.shape[:2], height, width)
         text = self._contracted("nGfyxij,Gfcij->nGcyx", ("windows", weight), shape)
@@ -190,20 +184,20 @@ class _Convolution:
             starts.append(start)
             sizes.append(max(self.nest.shape[2 + axis] + reach + more, last))
             outer.append(more)
-        filters = self._upstream_shape()[:2]
+        filters = self.output_shape[:2]
         return (*filters, *sizes), (starts[0], starts[1]), (outer[0], outer[1])
 
-    def _windows(self) -> Iterator[CodeLine]:
+    def _windows(self) -> Iterator[program.CodeLine]:
         slid = self.slid
-        source, padding = pad(self.names.of(Address(self.nest.target.layer, "input")), slid)
+        source, padding = pad(self.source, slid)
         yield from padding
         yield view(source, slid)
         if self.layer.groups > 1:
             yield self._split_windows(slid.shape)
 
-    def _split_windows(self, shape: Shape) -> CodeLine:
+    def _split_windows(self, shape: Shape) -> program.CodeLine:
         split = self._split(shape, 1)
-        return with_shape(f"windows = windows.reshape{split}", split)
+        return program.with_shape(f"windows = windows.reshape{split}", split)
 
     def _by_group(self, name: str, shape: Shape, axis: int) -> str:
         return name if self.layer.groups == 1 else f"{name}.reshape{self._split(shape, axis)}"
@@ -213,97 +207,74 @@ class _Convolution:
         return (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :])
 
     def _contracted(self, letters: str, operands: tuple[str, str], shape: Shape) -> str:
-        if self.layer.groups == 1:
-            letters = letters.replace("G", "")
-            return f'np.einsum("{letters}", {operands[0]}, {operands[1]})'
-        return f'np.einsum("{letters}", {operands[0]}, {operands[1]}).reshape{shape}'
+        is_split = self.layer.groups > 1
+        letters = letters if is_split else letters.replace("G", "")
+        text = f'np.einsum("{letters}", {operands[0]}, {operands[1]})'
+        return f"{text}.reshape{shape}" if is_split else text
 
-    def _result(self, text: str) -> CodeLine:
-        return with_shape(f"{self.names.of(self.nest.target)} = {text}", self.nest.shape)
-
-    def _upstream_shape(self) -> Shape:
-        return self.step.tape[Address(self.nest.target.layer, "output")].shape
+    def _result(self, text: str) -> program.CodeLine:
+        return program.with_shape(f"{self.target} = {text}", self.nest.shape)
 
     def _weight_shape(self) -> Shape:
-        return self.step.tape[Address(self.nest.target.layer, "weight")].shape
+        return self.step.tape[self._of("weight")].shape
 
 
-def pooling_lines(step: ExplainedStep, nest: Nest, names: Names) -> Iterator[CodeLine]:
-    """Output or ∂X."""
-    layer: Any = step.layer
-    writer = _Pooling(step, nest, names, layer)
-    if not nest.target.is_gradient:
-        return writer.output()
-    return writer.gradient()
-
-
-@frozen(slots=False)
-class _Pooling:
-    step: ExplainedStep
-    nest: Nest
-    names: Names
-    layer: Any
-
+class _Pooling(_Windowed):
     @property
     def is_maximum(self) -> bool:
         return self.share is None
-
-    @property
-    def slid(self) -> Slid:
-        return slid_of(self.step.tape, self.nest, self.layer.window)
 
     @property
     def share(self) -> Share | None:
         operands = self.nest.by_target.operands
         return next((o for o in operands if isinstance(o, Share)), None)
 
-    def output(self) -> Iterator[CodeLine]:
-        source = self.names.of(Address(self.nest.target.layer, "input"))
-        value = "-np.inf" if self.is_maximum else ""
-        padded, lines = pad(source, self.slid, value)
+    def output(self) -> Iterator[program.CodeLine]:
+        padded, lines = pad(self.source, self.slid, "-np.inf" if self.is_maximum else "")
         yield from lines
         yield view(padded, self.slid)
-        target = self.names.of(self.nest.target)
+        target = self.target
         if self.is_maximum:
-            yield with_shape(f"{target} = windows.max(axis=(4, 5))", self.nest.shape)
+            yield program.with_shape(f"{target} = windows.max(axis=(4, 5))", self.nest.shape)
             return
         yield from self._counts()
-        yield with_shape(f"{target} = windows.sum(axis=(4, 5)) / {self._count()}", self.nest.shape)
+        yield program.with_shape(
+            f"{target} = windows.sum(axis=(4, 5)) / {self._count()}", self.nest.shape
+        )
 
-    def gradient(self) -> Iterator[CodeLine]:
+    def gradient(self) -> Iterator[program.CodeLine]:
         if self.is_maximum and self.layer.ties == "first":
             yield from self._scattered()
             return
-        slid, target = self.slid, self.names.of(self.nest.target)
+        slid, target = self.slid, self.target
         padded = slid.padded_shape()
         if self.is_maximum:
-            source = self.names.of(Address(self.nest.target.layer, "input"))
-            name, lines = pad(source, slid, "-np.inf")
+            name, lines = pad(self.source, slid, "-np.inf")
             yield from lines
-            largest = self.names.of(Address(self.nest.target.layer, "output"))
+            largest = self.names.of(self._of("output"))
             part = " / tied" if self.layer.ties == "shared" else ""
             taken = f"g * ({name}[cells] == {largest}){part}"
         else:
             yield from self._counts()
             taken = f"g / {self._count()}"
-        yield with_shape(f"{target} = np.zeros({padded})", padded)
-        yield CodeLine(f"for i, j in ndindex{self.layer.window.kernel}:")
-        yield CodeLine(f"    cells = np.s_[:, :, {self._cells(0)}, {self._cells(1)}]")
-        yield CodeLine(f"    {target}[cells] += {taken}")
+        yield program.with_shape(f"{target} = np.zeros({padded})", padded)
+        yield program.CodeLine(f"for i, j in ndindex{self.layer.window.kernel}:")
+        yield program.CodeLine(f"    cells = np.s_[:, :, {self._cells(0)}, {self._cells(1)}]")
+        yield program.CodeLine(f"    {target}[cells] += {taken}")
         if padded != self.nest.shape:
             (top, _), (left, _) = slid.needed()
             height, width = self.nest.shape[2:]
             cut = f"[:, :, {top}:{top + height}, {left}:{left + width}]"
-            yield with_shape(f"{target} = {target}{cut}", self.nest.shape)
+            yield program.with_shape(f"{target} = {target}{cut}", self.nest.shape)
 
-    def _scattered(self) -> Iterator[CodeLine]:
+    def _scattered(self) -> Iterator[program.CodeLine]:
         """Every upstream value is added to its winner."""
-        target, shape = self.names.of(self.nest.target), self.nest.shape
+        target, shape = self.target, self.nest.shape
         flat = (*shape[:2], shape[2] * shape[3])
-        yield with_shape(f"{target} = np.zeros({flat})", flat)
-        yield CodeLine("n, c, y, x = np.indices(g.shape)")
-        yield CodeLine(f"np.add.at({target}, (n, c, switches), g)", "to the winners")
-        yield with_shape(f"{target} = {target}.reshape{shape}", shape)
+        yield program.with_shape(f"{target} = np.zeros({flat})", flat)
+        yield program.CodeLine("n, c, y, x = np.indices(g.shape)")
+        yield program.CodeLine(f"np.add.at({target}, (n, c, switches), g)", "to the winners")
+        yield program.with_shape(f"{target} = {target}.reshape{shape}", shape)
 
     def _cells(self, axis: int) -> str:
         """Where cell i (or j) of all windows lies."""
@@ -317,7 +288,7 @@ class _Pooling:
         label = "" if self.share is None else self.share.label
         return "count" if label == "1/n" else label.removeprefix("1/")
 
-    def _counts(self) -> Iterator[CodeLine]:
+    def _counts(self) -> Iterator[program.CodeLine]:
         """How many cells each window counts, where that differs."""
         if self._count() != "count" or self.share is None:
             return
@@ -330,10 +301,10 @@ class _Pooling:
             beyond = [max(0, needed[axis][1] - counted[axis][1]) for axis in (0, 1)]
             rest = ((0, beyond[0]), (0, beyond[1]))
         padded = (sizes[0] + sum(rest[0]), sizes[1] + sum(rest[1]))
-        yield with_shape(f"ones = np.pad(np.ones({sizes}), {rest})", padded)
+        yield program.with_shape(f"ones = np.pad(np.ones({sizes}), {rest})", padded)
         window = slid.window
         (sy, sx), (dy, dx) = window.stride, window.dilation
-        yield with_shape(
+        yield program.with_shape(
             f"count = sliding_window_view(ones, {window.extent})"
             f"[{every(sy)}, {every(sx)}, {every(dy)}, {every(dx)}].sum(axis=(2, 3))"
             f"[:{slid.places[0]}, :{slid.places[1]}]",
@@ -341,140 +312,108 @@ class _Pooling:
         )
 
 
-def copy_line(nest: Nest, names: Names, indices: tuple[int, ...] | None) -> tuple[str, str]:
+def copy_line(nest: Nest, names: program.Names, indices: tuple[int, ...] | None) -> tuple[str, str]:
     """The line, and the expression of its result."""
     operand = nest.by_target.operands[0]
     target = names.of(nest.target)
-    result = indexed(target, indices)
+    result = program.indexed(target, indices)
     if isinstance(operand, Choice):
-        parts = ", ".join(names.of(address) for address in arrays_of((operand,)))
+        parts = ", ".join(names.of(address) for address in program.arrays_of((operand,)))
         return f"{target} = np.concatenate([{parts}], axis=1)", result
-    (address,) = arrays_of((operand,))
+    (address,) = program.arrays_of((operand,))
     source = names.of(address)
     if isinstance(operand, Framed):
-        frame = _frame(operand.index, names.values[address].shape, nest.shape)
+        # How many cells np.pad adds before and after, for each axis.
+        sizes = zip(operand.index, names.values[address].shape, nest.shape, strict=True)
+        frame = tuple((-i.offset, whole - size + i.offset) for i, size, whole in sizes)
         return f"{target} = np.pad({source}, {frame}, constant_values={operand.value!r})", result
     if not operand.index:
         return f"{target} = {source}.reshape{nest.shape}", result
     if names.values[address].shape == nest.shape:
         return f"{target} = {source}", result
-    starts = [index.offset for index in operand.index]
-    slices = [f"{start}:{start + size}" for start, size in zip(starts, nest.shape, strict=True)]
-    cut = [
-        ":" if whole == size else text
-        for text, size, whole in zip(slices, nest.shape, names.values[address].shape, strict=True)
-    ]
+    sizes = zip(operand.index, names.values[address].shape, nest.shape, strict=True)
+    cut = [":" if whole == size else f"{i.offset}:{i.offset + size}" for i, whole, size in sizes]
     while cut[-1] == ":":
         cut.pop()
     return f"{target} = {source}[{', '.join(cut)}]", result
 
 
-def _frame(maps: Sequence[Index], source: Shape, framed: Shape) -> tuple[tuple[int, int], ...]:
-    """How many cells np.pad adds before and after, for each axis."""
-    before = [-index.offset for index in maps]
-    sizes = zip(before, source, framed, strict=True)
-    return tuple((start, whole - size - start) for start, size, whole in sizes)
-
-
-@frozen(eq=False)
-class Coded:
-    """What a kind needs to write its own NumPy code."""
-
-    step: ExplainedStep
-    nest: Nest
-    names: Names
-
-    @property
-    def input_shape(self) -> Shape:
-        """The layer's input, batch included."""
-        return self.step.tape[self._of("input")].shape
-
-    @property
-    def output_shape(self) -> Shape:
-        """The layer's output, batch included."""
-        return self.step.tape[self._of("output")].shape
-
-    @property
-    def target(self) -> str:
-        """The variable of the result."""
-        return self.names.of(self.nest.target)
-
-    @property
-    def source(self) -> str:
-        """The variable of the layer's input."""
-        return self.names.of(self._of("input"))
-
-    def _of(self, quantity: str) -> Address:
-        return Address(self.nest.target.layer, quantity)
-
-
-def numpy_program(step: ExplainedStep) -> Program | None:
+def numpy_program(step: ExplainedStep) -> program.Program | None:
     """The tensor of a step, and of it the value in focus."""
     if step.operation is None:
         return None
     nest = step.operation.nest
-    names = Names(nest, step.tape)
+    names = program.Names(nest, step.tape)
     lines = list(_lines(step, nest, names))
     last, result = result_line(step, names.of(nest.target))
     core = (*lines, *last)
     text = "\n".join(line.text for line in core)
-    loads = [load(names.of(a), a) for a in arrays_of(_operands(nest))]
-    setup = (*opening([text]), *loads, *hyperparameters(text, settings_of(step)))
-    return Program(setup, core, result)
+    operands = (nest.by_target.initial, *nest.by_target.operands)
+    loads = [program.load(names.of(a), a) for a in program.arrays_of(operands)]
+    setup = (
+        *program.opening([text]),
+        *loads,
+        *program.hyperparameters(text, program.settings_of(step)),
+    )
+    return program.Program(setup, core, result)
 
 
-def result_line(step: ExplainedStep, target: str) -> tuple[tuple[CodeLine, ...], str]:
+def result_line(step: ExplainedStep, target: str) -> tuple[tuple[program.CodeLine, ...], str]:
     """The line that takes the value in focus out of its tensor, and the expression to print."""
     derivation = step.derivation
     if derivation is None:
         return (), target
     indices = derivation.address.indices
     value = said(step.progress.running(derivation))
-    line = CodeLine(f"value = {indexed(target, indices)}", value, is_current=True)
+    line = program.CodeLine(f"value = {program.indexed(target, indices)}", value, is_current=True)
     return (line,), "value"
 
 
-def _operands(nest: Nest) -> tuple[Operand | None, ...]:
-    return (nest.by_target.initial, *nest.by_target.operands)
-
-
-def _lines(step: ExplainedStep, nest: Nest, names: Names) -> Sequence[CodeLine]:
+def _lines(step: ExplainedStep, nest: Nest, names: program.Names) -> Sequence[program.CodeLine]:
     target = names.of(nest.target)
     if nest.rule is NestRule.COPY:
-        return (with_shape(copy_line(nest, names, None)[0], nest.shape),)
+        return (program.with_shape(copy_line(nest, names, None)[0], nest.shape),)
     if nest.formula is not None:
         operands = [_aligned(operand, nest, names) for operand in nest.by_target.operands]
-        return (with_shape(f"{target} = {nest.formula.numpy(operands)}", nest.shape),)
+        return (program.with_shape(f"{target} = {nest.formula.numpy(operands)}", nest.shape),)
     if isinstance(nest.by_target.operands[0], Choice):
-        sources = arrays_of(nest.by_target.operands)
+        sources = program.arrays_of(nest.by_target.operands)
         parts = " + ".join(f'tape["{address}"]' for address in sources)
-        return (with_shape(f"{target} = {parts}", nest.shape),)
+        return (program.with_shape(f"{target} = {parts}", nest.shape),)
     about = None if step.layer is None else step.layer.about
     if not isinstance(about, Kind) or nest.target.quantity == "bias":
-        return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
+        return (program.with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
     if about.numpy is not None:
         coded = about.numpy(Coded(step, nest, names))
-        return tuple(CodeLine(text) if s is None else with_shape(text, s) for text, s in coded)
+        return tuple(
+            program.CodeLine(text) if s is None else program.with_shape(text, s)
+            for text, s in coded
+        )
     if about.pattern is Pattern.FILTERS:
-        return tuple(convolution_lines(step, nest, names))
+        convolution = _Convolution(step, nest, names)
+        if not nest.target.is_gradient:
+            return tuple(convolution.output())
+        is_weight = nest.target.quantity == "weight"
+        return tuple(convolution.weight_gradient() if is_weight else convolution.input_gradient())
     if about.pattern in {Pattern.LARGEST, Pattern.MEANS}:
-        return tuple(pooling_lines(step, nest, names))
+        pooling = _Pooling(step, nest, names)
+        return tuple(pooling.gradient() if nest.target.is_gradient else pooling.output())
     if about.pattern is Pattern.SUMS:
-        return (with_shape(f"{target} = {_dense(nest, names)}", nest.shape),)
-    return (with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
+        return (program.with_shape(f"{target} = {_dense(nest, names)}", nest.shape),)
+    return (program.with_shape(f"{target} = {_reduced(nest, names)}", nest.shape),)
 
 
-def _dense(nest: Nest, names: Names) -> str:
-    first, second = (names.of(a) for a in arrays_of(nest.by_target.operands))
+def _dense(nest: Nest, names: program.Names) -> str:
+    first, second = (names.of(a) for a in program.arrays_of(nest.by_target.operands))
     if nest.target.quantity == "weight":
         return f"{first}.T @ {second}"
     if nest.target.is_gradient:
         return f"{first} @ {second}"
-    bias = arrays_of((nest.by_target.initial,))
+    bias = program.arrays_of((nest.by_target.initial,))
     return f"{second} @ {first}.T" + "".join(f" + {names.of(b)}" for b in bias)
 
 
-def _reduced(nest: Nest, names: Names) -> str:
+def _reduced(nest: Nest, names: program.Names) -> str:
     """A product summed over its term axes: `g.sum(axis=(0, 2, 3))`."""
     loops = nest.by_target
     first_term = loops.channel_axes + loops.element_axes
@@ -496,7 +435,7 @@ def _is_split(operand: Operand) -> bool:
     return any(len(index.terms) > 1 for index in operand.index)
 
 
-def _reduced_by_axes(nest: Nest, names: Names) -> str:
+def _reduced_by_axes(nest: Nest, names: program.Names) -> str:
     """The same where groups of channels are summed: each array with an axis a loop."""
     loops = nest.by_target
     first_term = loops.channel_axes + loops.element_axes
@@ -528,24 +467,28 @@ def _tuple(numbers: Sequence[int]) -> str:
     return str(numbers[0]) if len(numbers) == 1 else f"({', '.join(map(str, numbers))})"
 
 
-def _plain(operand: Operand, names: Names) -> str:
+def _plain(operand: Operand, names: program.Names) -> str:
     match operand:
         case NotAbove():
             return f"({names.of(operand.cell.address)} <= 0)"
-        case ClassWeight():
+        case cross_entropy.ClassWeight():
             return "w"
-        case TargetWeight():
+        case cross_entropy.TargetWeight():
             return f"w[{names.of(TARGET)}]"
-        case OneOver():
+        case cross_entropy.OneOver():
             return f"(1 / {names.of(operand.source)})"
-    return python_constant(operand.label) if operand.address is None else names.of(operand.address)
+    return (
+        program.python_constant(operand.label)
+        if operand.address is None
+        else names.of(operand.address)
+    )
 
 
-def _aligned(operand: Operand, nest: Nest, names: Names) -> str:
+def _aligned(operand: Operand, nest: Nest, names: program.Names) -> str:
     """An operand laid along the axes of the result: `m[:, None]`."""
-    if isinstance(operand, IsTarget):
+    if isinstance(operand, cross_entropy.IsTarget):
         return f"(np.arange({nest.shape[-1]}) == {names.of(TARGET)}[:, None])"
-    if isinstance(operand, TargetCell):
+    if isinstance(operand, cross_entropy.TargetCell):
         name, target = names.of(operand.address), names.of(TARGET)
         return f"{name}[np.arange({nest.shape[0]}), {target}]"
     if operand.address is None:

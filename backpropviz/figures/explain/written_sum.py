@@ -41,7 +41,6 @@ class Rest:
 
     @property
     def count(self) -> int:
-        """All of them."""
         return self.not_zero + self.zero + self.not_run
 
 
@@ -73,7 +72,11 @@ def fold(
     values = derivation.term_values
     ran = progress.mask(values.size)
     numbers = shown_numbers(values, ran, progress.current, most, order)
-    rest_values, not_run = _rest(values, ran, numbers)
+    # Of the terms that are not written out: the values of those that ran, and how many did not.
+    hidden = np.ones(values.size, dtype=bool)
+    hidden[list(numbers)] = False
+    rest_values = values[hidden if ran is None else hidden & ran]
+    not_run = 0 if ran is None else int(np.count_nonzero(hidden & ~ran))
     total = progress.running(derivation)
     shown = [float(values[k]) for k in numbers if ran is None or ran[k]]
     initial = [] if derivation.initial is None else [derivation.initial.value]
@@ -82,12 +85,14 @@ def fold(
     subtotal = _subtotal(rest_values, is_sum=is_sum) if has_rest else 0.0
     texts = group_texts([*initial, *shown, subtotal, total], digits)
     addends = texts[: len(initial) + len(shown)]
-    rest = _rest_of(rest_values, not_run, texts[-2]) if has_rest else None
+    not_zero = int(np.count_nonzero(rest_values))
+    rest = Rest(not_zero, rest_values.size - not_zero, not_run, texts[-2])
+    following = iter(addends[len(initial) :])
     return Fold(
         numbers,
-        tuple(_spread(addends[len(initial) :], numbers, ran)),
+        tuple(next(following) if ran is None or ran[k] else "" for k in numbers),
         addends[0] if initial else "",
-        rest,
+        rest if has_rest else None,
         _residue(texts[-1], texts[:-1]) if is_sum else "",
         texts[-1],
         ran is None,
@@ -118,22 +123,12 @@ def _largest(values: Array, ran: Array | None, most: int) -> tuple[int, ...]:
     size = np.nan_to_num(np.abs(values), nan=np.inf)
     if ran is not None:
         size = np.where(ran, size, -1.0)
+    candidates = np.arange(size.size)
     if most < size.size:
         threshold = np.partition(size, size.size - most)[size.size - most]
         candidates = np.flatnonzero(size >= threshold)
-    else:
-        candidates = np.arange(size.size)
     by_size = candidates[np.argsort(-size[candidates], kind="stable")]
     return tuple(int(k) for k in by_size[:most])
-
-
-def _rest(values: Array, ran: Array | None, numbers: tuple[int, ...]) -> tuple[Array, int]:
-    """The values of the terms that ran and are not written out, and how many did not run."""
-    hidden = np.ones(values.size, dtype=bool)
-    hidden[list(numbers)] = False
-    if ran is None:
-        return values[hidden], 0
-    return values[hidden & ran], int(np.count_nonzero(hidden & ~ran))
 
 
 def _subtotal(values: Array, *, is_sum: bool) -> float:
@@ -141,16 +136,6 @@ def _subtotal(values: Array, *, is_sum: bool) -> float:
         return float(values.sum())
     finite = values[values > -np.inf]
     return float(finite.max()) if finite.size else 0.0
-
-
-def _rest_of(values: Array, not_run: int, subtotal: str) -> Rest:
-    not_zero = int(np.count_nonzero(values))
-    return Rest(not_zero, values.size - not_zero, not_run, subtotal)
-
-
-def _spread(texts: list[str], numbers: tuple[int, ...], ran: Array | None) -> list[str]:
-    following = iter(texts)
-    return [next(following) if ran is None or ran[k] else "" for k in numbers]
 
 
 def _residue(total: str, addends: list[str]) -> str:
@@ -176,17 +161,14 @@ class WrittenSum:
 
     @property
     def operands(self) -> tuple[Operand, ...]:
-        """What each term multiplies."""
         return self.derivation.nest.by_target.operands
 
     @property
     def initial_operand(self) -> Operand | None:
-        """The bias, where there is one."""
         return self.derivation.nest.by_target.initial
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """The terms that are written out."""
         return tuple(self.derivation.terms[k] for k in self.folded.numbers)
 
     @property
@@ -195,15 +177,12 @@ class WrittenSum:
         return self.derivation.terms[0]
 
     def ran(self, place: int) -> bool:
-        """Whether the term in a place has run."""
         return bool(self.folded.texts[place])
 
     def is_current(self, place: int) -> bool:
-        """Whether it is the one in focus."""
         return self.folded.numbers[place] == self.progress.current
 
     def key(self, place: int) -> str:
-        """The key of the term in a place."""
         return term_key(self.derivation, self.folded.numbers[place])
 
     def with_gaps(self, written: Sequence[Node]) -> list[Node]:

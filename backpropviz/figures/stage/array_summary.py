@@ -15,13 +15,14 @@ from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address, Array, shape_text
 from backpropviz.figures.numbers import Scale, Scales, finite_values
 from backpropviz.figures.stage.headings import CAPTION_HEIGHT, REMARK_HEIGHT, Caption, caption_marks
+from backpropviz.figures.stage.panel import value_cell
 from backpropviz.figures.symbols import PARAMETERS
 from backpropviz.figures.thumbnails import PHOTO_SIDE, not_computed, photograph, thumbnail
 from backpropviz.figures.view import View
 from backpropviz.files.fit import displayable
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.cells import Cell, CellState, cells, number_font, value_fill
+from backpropviz.scene.cells import cells, number_font
 from backpropviz.scene.flow import Grid
 from backpropviz.scene.marks import Box, Group, Mark, Rect, Text
 from backpropviz.scene.text import shown, shown_group, text_width
@@ -43,14 +44,12 @@ class ArraySummary:
 
     @property
     def range_text(self) -> str:
-        """`−0.86 … 0.79`."""
         if self.low == self.high:
             return shown(self.low)
         return f"{shown(self.low)} … {shown(self.high)}"
 
     @property
     def mean_text(self) -> str:
-        """`mean 0.012`."""
         return f"mean {shown(self.mean)}"
 
     @property
@@ -87,20 +86,17 @@ def statistics(view: View, address: Address) -> ArraySummary:
     """The summary of an array of the tape."""
     known = _kept(view.scales).statistics
     if address not in known:
-        known[address] = _measured(view.tape[address])
+        values = view.tape[address]
+        finite = finite_values(values)
+        some = finite if finite.size else np.zeros(1)
+        known[address] = ArraySummary(
+            float(some.min()),
+            float(some.max()),
+            float(some.mean(dtype=np.float64)),
+            (values.size - np.count_nonzero(values)) / values.size,
+            finite.size == values.size,
+        )
     return known[address]
-
-
-def _measured(values: Array) -> ArraySummary:
-    finite = finite_values(values)
-    some = finite if finite.size else np.zeros(1)
-    return ArraySummary(
-        float(some.min()),
-        float(some.max()),
-        float(some.mean(dtype=np.float64)),
-        (values.size - np.count_nonzero(values)) / values.size,
-        finite.size == values.size,
-    )
 
 
 def array_thumbnail(
@@ -120,7 +116,11 @@ def array_thumbnail(
 
 
 def _drawn(view: View, address: Address, size: int, theme: Theme) -> tuple[Mark, ...]:
-    values = _of_sample(view, address)
+    # Maps, a plane, a vector or a number: of the shown sample, or all kernels of a filter.
+    values = view.tape[address]
+    if address.quantity not in PARAMETERS and values.ndim:
+        values = values[view.sample if len(values) == view.tape.batch else 0]
+    values = values.reshape(-1, *values.shape[-2:]) if values.ndim > 3 else values
     is_large = values.ndim == 3 and min(values.shape[-2:]) >= PHOTO_SIDE
     if address == IMAGE and is_large and len(values) == view.model.preprocessing.channels:
         return photograph(displayable(values, view.model.preprocessing), size, theme)
@@ -144,29 +144,9 @@ def _numbered(
     if font is None:
         return ()
     grid = Grid((size - side * columns) // 2, (size - side * rows) // 2, rows, columns, side, side)
-    numbers = zip(planes.ravel().tolist(), texts, strict=True)
-    return cells(
-        (
-            _cell(value, text, grid.cell(*divmod(k, columns)), scale)
-            for k, (value, text) in enumerate(numbers)
-        ),
-        theme,
-    )
-
-
-def _cell(value: float, text: str, box: Box, scale: Scale) -> Cell:
-    if not math.isfinite(value):
-        return Cell(box, CellState.NOT_FINITE, text)
-    fill = value_fill(value, scale.colormap, scale.limits)
-    return Cell(box, CellState.FINAL, text, fill)
-
-
-def _of_sample(view: View, address: Address) -> Array:
-    """Maps, a plane, a vector or a number: of the shown sample, or all kernels of a filter."""
-    values = view.tape[address]
-    if address.quantity not in PARAMETERS and values.ndim:
-        values = values[view.sample if len(values) == view.tape.batch else 0]
-    return values.reshape(-1, *values.shape[-2:]) if values.ndim > 3 else values
+    numbers = enumerate(zip(planes.ravel().tolist(), texts, strict=True))
+    boxes_and_numbers = ((grid.cell(*divmod(k, columns)), *number) for k, number in numbers)
+    return cells((value_cell(*each, scale) for each in boxes_and_numbers), theme)
 
 
 _GAP = 28
@@ -176,42 +156,37 @@ _LARGEST, _SMALLEST = 260, 40
 _NARROWEST = 128
 
 
-@frozen
-class TensorLine:
-    """Tensors that stand in one row."""
-
-    title: str
-    tensors: tuple[Address, ...]
+Tensors = tuple[Address, ...]
+"""Those that stand in one row."""
 
 
 def layer_marks(view: View, phase: Phase, layer: str, body: Box, theme: Theme) -> tuple[Mark, ...]:
     """Forward: inputs, parameters, output. Backward: gradients. Update: a row a parameter."""
     lines = _lines(view, phase, layer)
-    tensors = [address for line in lines for address in line.tensors]
     across, size = _arrangement(lines, body)
-    rows = _wrapped(lines, across)
+    rows = [line[k : k + across] for line in lines for k in range(0, len(line), across)]
     marks: list[Mark] = []
     step = _HEADING + size + _STATISTICS + _GAP / 2
     most = max(1, int((body.height + _GAP / 2) // step))
-    for number, row in enumerate(rows[:most]):
-        y = body.y + number * step
-        marks.extend(_row(view, row, layer, Box(body.x, y, body.width, step), across, size, theme))
-    hidden = len(tensors) - sum(len(row) for row in rows[:most])
+    pitch = (body.width + _GAP) / across
+    for down, row in enumerate(rows[:most]):
+        for right, address in enumerate(row):
+            x, y = round(body.x + right * pitch), body.y + down * step
+            marks.extend(_tile(view, address, layer, Box(x, y, pitch - _GAP, step), size, theme))
+    hidden = sum(map(len, rows[most:]))
     if hidden:
         text = f"{hidden} more have no room here: step into the layer to see them"
         marks.append(Text(body.x, body.bottom, text, styles.LABEL, theme.text_secondary))
     return tuple(marks)
 
 
-def _lines(view: View, phase: Phase, layer: str) -> tuple[TensorLine, ...]:
+def _lines(view: View, phase: Phase, layer: str) -> tuple[Tensors, ...]:
     if phase is Phase.UPDATE:
         return tuple(_update_lines(view, layer))
-    if phase is Phase.BACKWARD:
-        return (TensorLine("", _backward(view, layer)),)
-    return (TensorLine("", _forward(view, layer)),)
+    return ((_backward if phase is Phase.BACKWARD else _forward)(view, layer),)
 
 
-def _forward(view: View, layer: str) -> tuple[Address, ...]:
+def _forward(view: View, layer: str) -> Tensors:
     if layer == LOSS_NAME:
         made = [o.nest.target for o in view.timeline.operations if o.phase is Phase.LOSS]
         return (Address(LOSS_NAME, "input"), TARGET, *made)
@@ -221,7 +196,7 @@ def _forward(view: View, layer: str) -> tuple[Address, ...]:
     return (*inputs, *parameters, Address(layer, "output"))
 
 
-def _backward(view: View, layer: str) -> tuple[Address, ...]:
+def _backward(view: View, layer: str) -> Tensors:
     """Upstream, and what the layer makes of it."""
     network = view.tape.network
     made = tuple(
@@ -236,7 +211,7 @@ def _backward(view: View, layer: str) -> tuple[Address, ...]:
     return (output, *made)
 
 
-def _update_lines(view: View, layer: str) -> Iterator[TensorLine]:
+def _update_lines(view: View, layer: str) -> Iterator[Tensors]:
     network = view.tape.network
     updates = [
         o.nest.target
@@ -252,44 +227,22 @@ def _update_lines(view: View, layer: str) -> Iterator[TensorLine]:
             before = target.of(f"{target.part}_before")
             found += [before] if before in view.tape else []
             found.append(target)
-        yield TensorLine(name, tuple(found))
+        yield tuple(found)
 
 
-def _wrapped(lines: Sequence[TensorLine], across: int) -> list[tuple[Address, ...]]:
-    rows: list[tuple[Address, ...]] = []
-    for line in lines:
-        rows.extend(line.tensors[k : k + across] for k in range(0, len(line.tensors), across))
-    return rows
-
-
-def _arrangement(lines: Sequence[TensorLine], body: Box) -> tuple[int, int]:
+def _arrangement(lines: Sequence[Tensors], body: Box) -> tuple[int, int]:
     """Tiles in a row, and a thumbnail's side: as large as fit."""
-    longest = max(len(line.tensors) for line in lines)
+    longest = max(map(len, lines))
     widest = max(1, int((body.width + _GAP) // (_NARROWEST + _GAP)))
     best = (min(longest, widest), _SMALLEST)
     for across in range(1, min(longest, widest) + 1):
-        down = sum(math.ceil(len(line.tensors) / across) for line in lines)
+        down = sum(math.ceil(len(line) / across) for line in lines)
         width = (body.width + _GAP) / across - _GAP
         height = (body.height + _GAP / 2) / down - _GAP / 2 - _HEADING - _STATISTICS
         size = int(min(width, height, _LARGEST))
         if size > best[1] or (size == best[1] and across < best[0]):
             best = (across, size)
     return best
-
-
-def _row(
-    view: View,
-    tensors: Sequence[Address],
-    layer: str,
-    box: Box,
-    across: int,
-    size: int,
-    theme: Theme,
-) -> Iterator[Mark]:
-    step = (box.width + _GAP) / across
-    for number, address in enumerate(tensors):
-        tile = Box(round(box.x + number * step), box.y, step - _GAP, box.height)
-        yield from _tile(view, address, layer, tile, size, theme)
 
 
 def _tile(
@@ -304,17 +257,12 @@ def _tile(
     yield from caption_marks(caption, view.notation, box.x, box.y, box.width, theme)
     y = box.y + _HEADING
     yield from array_thumbnail(view, address, box.x, y, size, theme)
-    for number, text in enumerate(_facts(view, address)):
+    facts: tuple[str, ...] = ("not computed yet",)
+    if is_computed(view, address):
+        found = statistics(view, address)
+        facts = (found.range_text, found.mean_text, found.zeros_text) if array.size > 1 else ()
+    for number, text in enumerate(facts):
         baseline = y + size + 17 + 17 * number
         # A number that is cut is another number.
         if text_width(text, styles.INDEX) <= box.width:
             yield Text(box.x, baseline, text, styles.INDEX, theme.text_secondary)
-
-
-def _facts(view: View, address: Address) -> tuple[str, ...]:
-    if not is_computed(view, address):
-        return ("not computed yet",)
-    found = statistics(view, address)
-    if view.tape[address].size == 1:
-        return ()
-    return found.range_text, found.mean_text, found.zeros_text

@@ -17,7 +17,7 @@ from backpropviz.figures.symbols import Notation
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.equation import Operator, RowNode, Symbol
+from backpropviz.scene.equation import Operator, Role, RowNode, Symbol
 from backpropviz.scene.equation_layout import EquationStyle, Laid, layout
 from backpropviz.scene.marks import (
     Anchor,
@@ -55,15 +55,11 @@ def header(view: View, path: Path, width: float, theme: Theme) -> tuple[Mark, ..
         scale = view.scales.of(focus.nest.target, theme)
         legend = scale_legend(scale, width - _MARGIN - 168, 10, theme)
         room -= 190
-    return (line, *_path_marks(path, room, theme), *legend)
-
-
-def _path_marks(parts: Path, room: float, theme: Theme) -> tuple[Mark, ...]:
-    """Backward › conv1 › ∂L/∂W › 0 ← 0 › [0, 1] › term 3 of 4, the last part in bold."""
+    # Backward › conv1 › ∂L/∂W › 0 ← 0 › [0, 1] › term 3 of 4, the last part in bold.
     marks: list[Mark] = []
     x = float(_MARGIN)
-    for number, (text, key) in enumerate(parts):
-        is_last = number == len(parts) - 1
+    for number, (text, key) in enumerate(path):
+        is_last = number == len(path) - 1
         font = styles.BODY_STRONG if is_last else styles.BODY
         color = theme.text if is_last else theme.text_secondary
         fitting = elide(text, font, room - (x - _MARGIN))
@@ -74,7 +70,7 @@ def _path_marks(parts: Path, room: float, theme: Theme) -> tuple[Mark, ...]:
         if not is_last and x - _MARGIN < room - 12:
             marks.append(Text(x, _BASELINE, "›", styles.BODY, theme.text_tertiary))
             x += 16
-    return tuple(marks)
+    return (line, *marks, *legend)
 
 
 def path_parts(view: View) -> Path:
@@ -181,13 +177,8 @@ def symbol_marks(address: Address, notation: Notation, color: Color) -> Laid:
 @lru_cache(maxsize=256)
 def _laid_symbol(name: Symbol, color: Color, *, is_gradient: bool) -> Laid:
     parts = (Symbol("∂"), Symbol("L"), Operator("/"), Symbol("∂"), name)
-    return layout(RowNode(parts) if is_gradient else name, _title_style(color))
-
-
-def _title_style(color: Color) -> EquationStyle:
-    from backpropviz.scene.equation import Role
-
-    return EquationStyle(dict.fromkeys(Role, color), color, size=20)
+    style = EquationStyle(dict.fromkeys(Role, color), color, size=20)
+    return layout(RowNode(parts) if is_gradient else name, style)
 
 
 CAPTION_HEIGHT = 26
@@ -262,13 +253,8 @@ def fact_marks(facts: Sequence[Fact], box: Box, theme: Theme) -> tuple[Mark, ...
 
 def _one(fact: Fact, label: str, text: str, box: Box, theme: Theme) -> tuple[Mark, ...]:
     edge = Stroke(theme.here, 2.0) if fact.is_current else Stroke(theme.border)
-    card = Rect(
-        *(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1),
-        fill=theme.panel,
-        stroke=edge,
-        radius=8.0,
-        key=fact.key,
-    )
+    edges = (box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1)
+    card = Rect(*edges, fill=theme.panel, stroke=edge, radius=8.0, key=fact.key)
     x = box.x + _PADDING
     name = Text(x, box.y + 22, label, styles.LABEL, theme.text_secondary)
     if not text:

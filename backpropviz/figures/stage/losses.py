@@ -12,17 +12,10 @@ from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.value import Address, Array, shape_text
 from backpropviz.figures.numbers import finite_values
-from backpropviz.figures.stage.headings import (
-    CAPTION_HEIGHT,
-    FACT_HEIGHT,
-    Caption,
-    Fact,
-    caption_marks,
-    fact_marks,
-)
+from backpropviz.figures.stage import headings
 from backpropviz.figures.stage.operation import placed_marks
 from backpropviz.figures.stage.panel import Mood, Panel
-from backpropviz.figures.stage.planes import Focus, Selection, leading_dimensions, plane
+from backpropviz.figures.stage.planes import Focus, Selection, known_plane, leading_dimensions
 from backpropviz.figures.stage.slot_layout import place_slots
 from backpropviz.figures.stage.slots import Slot
 from backpropviz.figures.symbols import Notation
@@ -58,57 +51,41 @@ def loss_list(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
     width = min(_WIDEST, (box.width + _GAP) / across - _GAP)
     if down < 1 or width < _NARROWEST:
         return
-    yield Text(box.x, box.y + 14, _title(view), styles.BODY_STRONG, theme.text)
+    done, total = view.steps_done(LOSS)
+    what = "mean" if view.tape.network.loss.reduction == "mean" else "sum"
+    made = f"; their {what} is the loss, {shown(view.tape.loss, 4)}" if done == total else ""
+    title = f"Losses of all {batch} samples{made}"
+    yield Text(box.x, box.y + 14, title, styles.BODY_STRONG, theme.text)
     rows = -(-batch // across)
     known = view.plane_status(SAMPLE_LOSS, (None,))
     largest = float(np.max(finite_values(known.values), initial=0.0)) or 1.0
     decimals = group_decimals(view.tape[SAMPLE_LOSS].ravel().tolist())
     for sample in range(batch):
         column, row = divmod(sample, rows)
-        place = Box(
-            round(box.x + column * (width + _GAP)), box.y + _TITLE + row * _ROW, width, _ROW
-        )
-        value = float(known.values[sample]) if known.computed[sample] else None
-        text = "" if value is None else fixed(value, decimals)
+        x, y = round(box.x + column * (width + _GAP)), box.y + _TITLE + row * _ROW
+        value, place = float(known.values[sample]), Box(x, y, width, _ROW)
+        text = fixed(value, decimals) if known.computed[sample] else ""
         yield from _line(view, sample, value, text, largest, place, theme)
 
 
-def _title(view: View) -> str:
-    done, total = view.steps_done(LOSS)
-    what = "mean" if view.tape.network.loss.reduction == "mean" else "sum"
-    made = f"; their {what} is the loss, {shown(view.tape.loss, 4)}" if done == total else ""
-    return f"Losses of all {view.tape.batch} samples{made}"
-
-
 def _line(
-    view: View,
-    sample: int,
-    value: float | None,
-    text: str,
-    largest: float,
-    box: Box,
-    theme: Theme,
+    view: View, sample: int, value: float, text: str, largest: float, box: Box, theme: Theme
 ) -> Iterator[Mark]:
+    """A sample's number, target and loss; `text` is empty where that is not computed."""
     key, baseline, middle = f"{SAMPLE_KEY}{sample}", box.y + 14, box.y + box.height / 2
-    is_shown = sample == view.sample
-    stroke = Stroke(theme.here, 1.5) if is_shown else None
-    yield Rect(
-        *(box.x - 4, box.y, box.width + 8, box.height - 1),
-        fill=theme.stage + "00",
-        stroke=stroke,
-        radius=3.0,
-        key=key,
-    )
+    stroke = Stroke(theme.here, 1.5) if sample == view.sample else None
+    edges = (box.x - 4, box.y, box.width + 8, box.height - 1)
+    yield Rect(*edges, fill=theme.stage + "00", stroke=stroke, radius=3.0, key=key)
     yield Text(box.x, baseline, str(sample), styles.MONO, theme.text_tertiary, key=key)
     words = elide(arrow_words(view, sample), styles.ROW, _WORDS)
     if words:
         yield Text(box.x + _NUMBER, baseline, words, styles.ROW, theme.text, key=key)
-    if value is None:
+    if not text:
         yield Ellipse(box.right - 4, middle, 2.0, 2.0, fill=theme.text_tertiary)
         return
     yield Text(box.right, baseline, text, styles.MONO, theme.text, Anchor.END, key)
     room = box.width - _NUMBER - _WORDS - max(_VALUE, text_width(text, styles.MONO)) - 10
-    if np.isfinite(value) and value > 0:
+    if math.isfinite(value) and value > 0:
         x = box.x + _NUMBER + _WORDS
         yield Rect(x, middle - 4, max(1.0, room * value / largest), 8, fill=theme.loss, radius=2.0)
 
@@ -152,7 +129,7 @@ class ClassRows:
 
 def rows_shown(count: int, height: float, near: int) -> range:
     """As many classes as fit; a page of them, where they do not all fit."""
-    most = max(1, int((height - CAPTION_HEIGHT - 14) // SMALLEST_ROW))
+    most = max(1, int((height - headings.CAPTION_HEIGHT - 14) // SMALLEST_ROW))
     if count <= most:
         return range(count)
     start = max(0, min(near // most * most, count - most))
@@ -161,13 +138,13 @@ def rows_shown(count: int, height: float, near: int) -> range:
 
 def row_height(count: int, box: Box) -> int:
     """Height of each of so many rows."""
-    room = box.height - CAPTION_HEIGHT - 14
+    room = box.height - headings.CAPTION_HEIGHT - 14
     return min(LARGEST_ROW, int(room // max(1, count)))
 
 
 def bars_bottom(count: int, box: Box) -> float:
     """Where the last row ends."""
-    return box.y + CAPTION_HEIGHT + 14 + count * row_height(count, box)
+    return box.y + headings.CAPTION_HEIGHT + 14 + count * row_height(count, box)
 
 
 def bar_marks(
@@ -178,15 +155,15 @@ def bar_marks(
     widest = max(text_width(name, styles.BODY_MEDIUM) for name in names)
     target_width = text_width(_TARGET, styles.LABEL_MEDIUM)
     left = min(widest, _NAMES_WIDEST) + target_width + 30
-    top = box.y + CAPTION_HEIGHT + 14
+    top = box.y + headings.CAPTION_HEIGHT + 14
     height = row_height(len(names), box)
     step = (box.width - left + _CLASS_BARS_GAP) / len(columns)
     marks: list[Mark] = [*_names(rows, Box(box.x, top, left, height), box.width, theme)]
     for number, column in enumerate(columns):
         x = round(box.x + left + number * step)
         place = Box(x, box.y, round(step - _CLASS_BARS_GAP), box.height)
-        caption = Caption(column.address, column.title)
-        marks.extend(caption_marks(caption, notation, x, box.y, place.width, theme))
+        caption = headings.Caption(column.address, column.title)
+        marks.extend(headings.caption_marks(caption, notation, x, box.y, place.width, theme))
         marks.extend(_bars(column, rows, Box(x, top, place.width, height), theme))
     return tuple(marks)
 
@@ -211,43 +188,33 @@ def _names(rows: ClassRows, first: Box, width: float, theme: Theme) -> Iterator[
 def _bars(column: BarColumn, rows: ClassRows, first: Box, theme: Theme) -> Iterator[Mark]:
     low, high = column.limits
     span = (high - low) or 1.0
-    texts = _texts(column)
+    texts = [
+        fixed(float(value), column.decimals, signed=column.signed) if known else ""
+        for value, known in zip(column.values, column.computed, strict=True)
+    ]
     room = max((text_width(text, styles.NUMBER_SMALL) for text in texts), default=0.0)
     width = first.width - room - 10
     axis = first.x + width * (-low / span)
     bottom = first.y + len(rows.shown) * first.height
     yield Line(axis, first.y, axis, bottom, Stroke(theme.border_strong))
     for number, k in enumerate(rows.shown):
+        # A bar from the axis, its number at the right end of the row.
         row = Box(first.x, first.y + number * first.height, first.width, first.height)
-        yield from _bar(column, k, texts[k], row, (axis, width / span), theme)
-
-
-def _texts(column: BarColumn) -> list[str]:
-    return [
-        fixed(float(value), column.decimals, signed=column.signed) if known else ""
-        for value, known in zip(column.values, column.computed, strict=True)
-    ]
-
-
-def _bar(
-    column: BarColumn, k: int, text: str, row: Box, scale: tuple[float, float], theme: Theme
-) -> Iterator[Mark]:
-    """A bar from the axis, its number at the right end of the row."""
-    middle = row.y + row.height / 2
-    category = k if column.keys is None else column.keys[k]
-    key = str(column.address.at((*column.prefix, category)))
-    yield Rect(row.x, row.y + 1, row.width, row.height - 2, fill=theme.stage + "00", key=key)
-    if not column.computed[k]:
-        yield Ellipse(row.right - 5, middle, 2.5, 2.5, fill=theme.text_tertiary)
-    else:
-        yield from _filled(column, k, row, scale)
-        baseline = centered_baseline(middle, styles.NUMBER_SMALL)
-        font, color = styles.NUMBER_SMALL, theme.text
-        yield Text(row.right, baseline, text, font, color, Anchor.END, key)
-    for place, color in ((column.read, theme.forward), (column.current, theme.here)):
-        if place == k:
-            edges = (row.x - 4, row.y + 1.5, row.width + 8, row.height - 3)
-            yield Rect(*edges, stroke=Stroke(color, 2.0), radius=4.0)
+        middle = row.y + row.height / 2
+        category = k if column.keys is None else column.keys[k]
+        key = str(column.address.at((*column.prefix, category)))
+        yield Rect(row.x, row.y + 1, row.width, row.height - 2, fill=theme.stage + "00", key=key)
+        if not column.computed[k]:
+            yield Ellipse(row.right - 5, middle, 2.5, 2.5, fill=theme.text_tertiary)
+        else:
+            yield from _filled(column, k, row, (axis, width / span))
+            font, ink = styles.NUMBER_SMALL, theme.text
+            baseline = centered_baseline(middle, font)
+            yield Text(row.right, baseline, texts[k], font, ink, Anchor.END, key)
+        for place, color in ((column.read, theme.forward), (column.current, theme.here)):
+            if place == k:
+                edges = (row.x - 4, row.y + 1.5, row.width + 8, row.height - 3)
+                yield Rect(*edges, stroke=Stroke(color, 2.0), radius=4.0)
 
 
 def _filled(column: BarColumn, k: int, row: Box, scale: tuple[float, float]) -> Iterator[Mark]:
@@ -275,17 +242,28 @@ def cross_entropy_marks(
     sample = view.sample
     target = int(view.tape[TARGET][sample])
     count = int(view.tape[LOGITS].shape[1])
-    bars = Box(body.x, body.y, body.width, body.height - FACT_HEIGHT - 20)
-    near = _class(focus) if focus is not None and _class(focus) is not None else target
-    rows = ClassRows(class_names(view, count), rows_shown(count, bars.height, near or 0), target)
+    bars = Box(body.x, body.y, body.width, body.height - headings.FACT_HEIGHT - 20)
+    near = _class(focus)
+    shown_classes = rows_shown(count, bars.height, target if near is None else near)
+    rows = ClassRows(class_names(view, count), shown_classes, target)
     columns = tuple(_column(view, focus, a, sample, theme) for a in _arrays(focus, bars))
-    facts = Box(body.x, bars_bottom(len(rows.shown), bars) + 20, body.width, FACT_HEIGHT)
-    used = bar_marks(columns, rows, view.notation, bars, theme)
-    below = Box(body.x, facts.bottom + 24, body.width, body.bottom - facts.bottom - 24)
+    below = Box(body.x, bars_bottom(len(rows.shown), bars) + 20, body.width, headings.FACT_HEIGHT)
+    rest = Box(body.x, below.bottom + 24, body.width, body.bottom - below.bottom - 24)
+    p_label = f"p of the target {rows.names[target]}"
+    facts = (
+        scalar_fact(view, focus, _indexed(view, address, sample), label, color)
+        for address, label, color in (
+            (Address(LOSS_NAME, "max"), "largest logit", theme.forward),
+            (Address(LOSS_NAME, "normalizer"), "Σ exp, shared by all", theme.forward),
+            (_PROBABILITIES.at((sample, target)), p_label, theme.loss),
+            (SAMPLE_LOSS, "−log p of the target", theme.loss),
+            (LOSS, "loss", theme.loss),
+        )
+    )
     return (
-        *used,
-        *fact_marks(_facts(view, focus, sample, target, theme), facts, theme),
-        *loss_list(view, below, theme),
+        *bar_marks(columns, rows, view.notation, bars, theme),
+        *headings.fact_marks(tuple(facts), below, theme),
+        *loss_list(view, rest, theme),
     )
 
 
@@ -318,27 +296,25 @@ def _column(
     category = _class(focus)
     is_target = focus is not None and focus.nest.target == address
     reads = focus is not None and any(o.address == address for o in focus.loops.operands)
+    # The ends of the bars' axis, 0 among them; a probability's are 0 and 1.
+    values = view.tape[address]
+    finite = values[np.isfinite(values)]
+    limits = (0.0, 1.0)
+    if finite.size and address != _PROBABILITIES:
+        limits = (min(0.0, float(finite.min())), max(0.0, float(finite.max())))
     return BarColumn(
         address,
         _TITLES[address],
         np.asarray(known.values),
         np.asarray(known.computed),
         theme.backward if address.is_gradient else theme.forward,
-        _limits(view.tape[address], address),
-        group_decimals(view.tape[address].ravel().tolist()),
+        limits,
+        group_decimals(values.ravel().tolist()),
         (sample,),
         signed=address.is_gradient,
         current=category if is_target else None,
         read=category if reads and not is_target else None,
     )
-
-
-def _limits(values: Array, address: Address) -> tuple[float, float]:
-    """The ends of the bars' axis, 0 among them; a probability's are 0 and 1."""
-    finite = values[np.isfinite(values)]
-    if address == _PROBABILITIES or not finite.size:
-        return 0.0, 1.0
-    return min(0.0, float(finite.min())), max(0.0, float(finite.max()))
 
 
 _TITLES = {
@@ -349,27 +325,6 @@ _TITLES = {
 }
 
 
-def _facts(
-    view: View, focus: Focus | None, sample: int, target: int, theme: Theme
-) -> tuple[Fact, ...]:
-    name = class_names(view, int(view.tape[LOGITS].shape[1]))[target]
-    chosen: tuple[tuple[Address, str, Color], ...] = (
-        (_part("max"), "largest logit", theme.forward),
-        (_part("normalizer"), "Σ exp, shared by all", theme.forward),
-        (_PROBABILITIES.at((sample, target)), f"p of the target {name}", theme.loss),
-        (_part("sample"), "−log p of the target", theme.loss),
-        (LOSS, "loss", theme.loss),
-    )
-    return tuple(
-        scalar_fact(view, focus, _indexed(view, address, sample), label, color)
-        for address, label, color in chosen
-    )
-
-
-def _part(quantity: str) -> Address:
-    return Address(LOSS_NAME, quantity)
-
-
 def _indexed(view: View, address: Address, sample: int) -> Address:
     has_samples = not address.indices and view.tape[address].ndim == 1
     return address.at((sample,)) if has_samples else address
@@ -377,7 +332,7 @@ def _indexed(view: View, address: Address, sample: int) -> Address:
 
 def scalar_fact(
     view: View, focus: Focus | None, address: Address, label: str, color: Color
-) -> Fact:
+) -> headings.Fact:
     """One value as a fact, with what is known of it at the shown position."""
     known = view.plane_status(address.array, tuple(address.indices))
     computed, complete = bool(np.all(known.computed)), bool(np.all(known.complete))
@@ -385,7 +340,7 @@ def scalar_fact(
     is_made = focus is not None and focus.is_element and focus.nest.target == address.array
     key = str(address)
     so_far = "" if complete or not computed else " so far"
-    return Fact(label + so_far, text, color, key, is_made and len(address.indices) < 2)
+    return headings.Fact(label + so_far, text, color, key, is_made and len(address.indices) < 2)
 
 
 PREDICTION = Address(LOSS_NAME, "input")
@@ -397,60 +352,43 @@ def squared_error_marks(
     view: View, focus: Focus | None, body: Box, theme: Theme
 ) -> tuple[Mark, ...]:
     """Prediction, target, difference and gradient side by side; the loss with its sum below."""
-    selection = _selection(view, focus)
-    slots = tuple(
-        _slot(view, focus, address, selection, sign, theme)
-        for address, sign in (
-            (PREDICTION, ""),
-            (TARGET, "−"),
-            (_DIFFERENCE, "="),
-            (PREDICTION.grad, ""),
-        )
-    )
-    below = FACT_HEIGHT + 48
-    top = Box(body.x, body.y, body.width, max(60.0, body.height - below))
-    placed = place_slots(slots, top)
-    bottom = max(grid.box.bottom for one in placed for grid in one.grids)
-    y = min(bottom + 36, body.bottom - below)
-    facts = Box(body.x, y + 28, body.width, FACT_HEIGHT)
-    sentence = elide(_sum_text(view), styles.MONO, body.width)
-    return (
-        *placed_marks(placed, view, theme),
-        Text(body.x, y + 12, sentence, styles.MONO, theme.text_secondary),
-        *fact_marks((scalar_fact(view, focus, LOSS, "loss", theme.loss),), facts, theme),
-    )
-
-
-def _selection(view: View, focus: Focus | None) -> Selection:
-    """The plane in focus, of the sample that is shown."""
+    # The plane in focus, of the sample that is shown.
     shape = view.tape[PREDICTION].shape
     leading = leading_dimensions(PREDICTION, len(shape))
     known = focus.coordinates[:leading] if focus is not None else ()
     first = (*known, *(0,) * (leading - len(known)))
     if view.tape.batch > 1 and leading:
         first = (view.sample, *first[1:])
-    return (*first, *(None,) * (len(shape) - leading))
+    selection = (*first, *(None,) * (len(shape) - leading))
+    signs = {PREDICTION: "", TARGET: "−", _DIFFERENCE: "=", PREDICTION.grad: ""}
+    slots = tuple(
+        _slot(view, focus, address, selection, sign, theme) for address, sign in signs.items()
+    )
+    below = headings.FACT_HEIGHT + 48
+    top = Box(body.x, body.y, body.width, max(60.0, body.height - below))
+    placed = place_slots(slots, top)
+    bottom = max(grid.box.bottom for one in placed for grid in one.grids)
+    y = min(bottom + 36, body.bottom - below)
+    facts = Box(body.x, y + 28, body.width, headings.FACT_HEIGHT)
+    sentence = elide(_sum_text(view), styles.MONO, body.width)
+    return (
+        *placed_marks(placed, view, theme),
+        Text(body.x, y + 12, sentence, styles.MONO, theme.text_secondary),
+        *headings.fact_marks((scalar_fact(view, focus, LOSS, "loss", theme.loss),), facts, theme),
+    )
 
 
 def _slot(
-    view: View,
-    focus: Focus | None,
-    address: Address,
-    selection: Selection,
-    sign: str,
-    theme: Theme,
+    view: View, focus: Focus | None, address: Address, selection: Selection, sign: str, theme: Theme
 ) -> Slot:
-    known = view.plane_status(address, selection)
-    found = plane(address, selection, known.values, known.computed, known.complete)
+    found = known_plane(address, selection, view.plane_status(address, selection))
     moods = {}
     indices = focus.coordinates if focus is not None and focus.is_element else ()
-    if focus is not None and len(indices) == len(selection):
-        place = found.cell(indices)
-        is_target = focus.nest.target == address
-        reads = any(o.address == address for o in focus.loops.operands)
-        if place is not None and is_target:
+    place = found.cell(indices) if len(indices) == len(selection) else None
+    if focus is not None and place is not None:
+        if focus.nest.target == address:
             moods[place] = Mood(CellState.CURRENT)
-        elif place is not None and reads:
+        elif any(o.address == address for o in focus.loops.operands):
             color = theme.loss if address == TARGET else theme.forward
             moods[place] = Mood(CellState.OPERAND, accent=color)
     scale = view.scales.of(PREDICTION if address == TARGET else address, theme)

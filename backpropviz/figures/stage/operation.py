@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.nest import Factor, NestRule
 from backpropviz.engine.value import Address
-from backpropviz.figures.explain.expression import formula_node, number_node
+from backpropviz.figures.explain.expression import bracketed, formula_node, number_node
 from backpropviz.figures.numbers import group_texts
 from backpropviz.figures.stage.headings import slot_heading
-from backpropviz.figures.stage.panel import panel_marks, whole_map_marks, window_mark
+from backpropviz.figures.stage.panel import cell_box, panel_marks, whole_map_marks, window_mark
 from backpropviz.figures.stage.planes import Focus
 from backpropviz.figures.stage.result import (
     has_product_map,
@@ -32,22 +34,20 @@ from backpropviz.figures.symbols import equation_style, role_color, role_of
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.equation import Delimited, Node, NumberNode, Operator, Role, RowNode
+from backpropviz.scene.equation import NumberNode, Operator, Role, RowNode
 from backpropviz.scene.equation_layout import Laid, layout
-from backpropviz.scene.flow import Grid
+from backpropviz.scene.flow import Grid, bounds
 from backpropviz.scene.hit import intersection, mark_box
 from backpropviz.scene.marks import Anchor, Box, Color, Group, Mark, Path, Rect, Stroke, Text
-from backpropviz.scene.text import MINUS, centered_baseline, text_width
+from backpropviz.scene.text import centered_baseline, text_width
 from backpropviz.scene.theme import Theme
 
 LEDGER_LEAST_WIDTH = 372
 LEDGER_LEAST_HEIGHT = 160
 _LEDGER_FRAME, _LEDGER_ROW = 132, 28
 _MOST_ROWS = 9
-_WIRES_HEIGHT = 84
-_LEAST_PANELS = 200
-_BETWEEN = 24
-_ABOVE_LEDGER = 12
+_WIRES_HEIGHT, _LEAST_PANELS = 84, 200
+_BETWEEN, _ABOVE_LEDGER = 24, 12
 _TILES_FROM_WIDTH = 940
 
 
@@ -75,14 +75,12 @@ def operation_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[
         shown = _two_rows(view, focus, rows, theme)
     else:
         placed = place_slots(slots, areas.top)
-        shown = (
-            *placed_marks(placed, view, theme),
-            *_joined(view, focus, placed, _below(placed, areas), theme),
-        )
-    return (
-        *shown,
-        *ledger_marks(view, areas.ledger, theme),
-    )
+        # The band for the wires: right below the panels, so that they stay short.
+        bottom = max(one.bottom for one in placed)
+        y = min(bottom + 10, areas.wires.y)
+        band = replace(areas.wires, y=y)
+        shown = (*placed_marks(placed, view, theme), *wires(view, focus, placed, band, theme))
+    return (*shown, *ledger_marks(view, areas.ledger, theme))
 
 
 def _areas(focus: Focus, body: Box) -> Areas:
@@ -106,40 +104,20 @@ def _ledger_height(focus: Focus, room: float) -> float:
     return wanted if wanted <= least else max(0.0, least if least >= LEDGER_LEAST_HEIGHT else 0.0)
 
 
-def _joined(
-    view: View, focus: Focus, placed: Sequence[PlacedSlot], band: Box, theme: Theme
-) -> tuple[Mark, ...]:
-    if not band.height:
-        return ()
-    # Like the ledger: nothing that the first step of a network shows.
-
-    return tuple(wires(view, focus, placed, band, theme))
-
-
 def _two_rows(view: View, focus: Focus, rows: TwoRows, theme: Theme) -> tuple[Mark, ...]:
     """The operands above, the wires, and the result over the whole width below."""
     target, font = rows.lower, styles.COUNTER
     baseline = target.box.y + 16
     sign = Text(target.box.x - INDENT, baseline, target.slot.sign, font, theme.text_secondary)
+    # Words that a wire passes behind.
+    marks = (sign, *slot_heading(target, view.notation, theme))
+    boxes = [mark_box(mark).inset(-3) for mark in marks]
     return (
         *placed_marks(rows.upper, view, theme),
         *_panels(target, view, theme),
-        *_joined(view, focus, (*rows.upper, target), rows.band, theme),
-        *_uncrossed((sign, *slot_heading(target, view.notation, theme)), theme),
+        *wires(view, focus, (*rows.upper, target), rows.band, theme),
+        *(*(Rect(b.x, b.y, b.width, b.height, fill=theme.stage) for b in boxes), *marks),
     )
-
-
-def _uncrossed(marks: Sequence[Mark], theme: Theme) -> tuple[Mark, ...]:
-    """Words that a wire passes behind."""
-    boxes = [mark_box(mark).inset(-3) for mark in marks]
-    return (*(Rect(b.x, b.y, b.width, b.height, fill=theme.stage) for b in boxes), *marks)
-
-
-def _below(placed: Sequence[PlacedSlot], areas: Areas) -> Box:
-    """The band for the wires: right below the panels, so that they stay short."""
-    bottom = max(one.bottom for one in placed)
-    y = min(bottom + 10, areas.wires.y)
-    return Box(areas.wires.x, y, areas.wires.width, areas.wires.height)
 
 
 def has_ledger(focus: Focus) -> bool:
@@ -169,12 +147,9 @@ def _of_many_terms(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[M
 def _lower_halves(focus: Focus, lower: Box) -> tuple[Box, Box]:
     if not has_ledger(focus):
         return lower, Box(lower.right, lower.y, 0, 0)
-    right = max(LEDGER_LEAST_WIDTH, lower.width * 0.42)
-    left = lower.width - right - 2 * _BETWEEN
-    return (
-        Box(lower.x, lower.y, left, lower.height),
-        Box(lower.right - right, lower.y, right, lower.height),
-    )
+    width = max(LEDGER_LEAST_WIDTH, lower.width * 0.42)
+    left = replace(lower, width=lower.width - width - 2 * _BETWEEN)
+    return left, replace(lower, x=lower.right - width, width=width)
 
 
 def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
@@ -184,11 +159,9 @@ def ledger_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
         return ()
     # The first step of a network shows none: the stage does not wait for it.
     from backpropviz.figures.explain.written_sum import TermOrder
-    from backpropviz.figures.ledger import ledger
+    from backpropviz.figures.ledger import ledger, sample_ledger
 
     if view.options.ledger_by_sample and view.shares is not None:
-        from backpropviz.figures.ledger import sample_ledger
-
         return sample_ledger(view, view.shares, box, theme)
     order = TermOrder.SIZE if view.options.ledger_by_size else TermOrder.POSITION
     is_of_batch = view.shares is not None
@@ -208,12 +181,24 @@ def placed_marks(
     return tuple(marks)
 
 
+def _sign(before: PlacedSlot, one: PlacedSlot, theme: Theme) -> Text:
+    """In the gap between two slots, at the height of their panels' middle."""
+    left, right = (bounds([grid.box for grid in slot.grids]) for slot in (before, one))
+    labelled = len(one.grids) == 1 and one.grids[0].x > one.box.x
+    x = (left.right + right.x - (16 if labelled else 0)) / 2
+    top = min(before.grids[0].box.y, one.grids[0].box.y)
+    y = centered_baseline((top + min(left.bottom, right.bottom)) / 2, styles.COUNTER)
+    return Text(x, y, one.slot.sign, styles.COUNTER, theme.text_secondary, Anchor.MIDDLE)
+
+
 def _panels(one: PlacedSlot, view: View, theme: Theme) -> tuple[Mark, ...]:
-    """All below the heading."""
     marks = list(_whole(one, view, theme))
     for k, (panel, grid) in enumerate(zip(one.slot.panels, one.grids, strict=True)):
         if len(one.slot.panels) > 1:
-            marks.extend(_tile_label(one.slot.labels[k], grid.box, theme))
+            # Which channel a tile is; left out where the tile is narrower than its label.
+            text, box = one.slot.labels[k], grid.box
+            if text_width(text, styles.NOTE) <= box.width + 4:
+                marks.append(Text(box.x, box.y - 4, text, styles.NOTE, theme.text_tertiary))
         marks.extend(panel_marks(panel, grid, theme, is_tile=len(one.grids) > 1))
     return tuple(marks)
 
@@ -222,48 +207,13 @@ def _whole(one: PlacedSlot, view: View, theme: Theme) -> tuple[Mark, ...]:
     """The map of a plane of which a part is drawn."""
     if one.slot.whole is None or one.map_room is None:
         return ()
-    panel = one.slot.panel
-    return (
-        window_mark(panel.plane, one.grids[0].box, theme),
-        *whole_map_marks(
-            one.slot.whole, panel.plane, one.map_room, panel.scale, view.scales, theme
-        ),
-    )
+    shown, scale, scales = one.slot.panel.plane, one.slot.panel.scale, view.scales
+    whole = whole_map_marks(one.slot.whole, shown, one.map_room, scale, scales, theme)
+    return window_mark(shown, one.grids[0].box, theme), *whole
 
 
-def _tile_label(text: str, box: Box, theme: Theme) -> tuple[Text, ...]:
-    """Which channel a tile is; left out where the tile is narrower than its label."""
-    if text_width(text, styles.NOTE) > box.width + 4:
-        return ()
-    return (Text(box.x, box.y - 4, text, styles.NOTE, theme.text_tertiary),)
-
-
-def _sign(before: PlacedSlot, after: PlacedSlot, theme: Theme) -> Text:
-    """In the gap between two slots, at the height of their panels' middle."""
-    left = max(grid.box.right for grid in before.grids)
-    right = min(grid.box.x for grid in after.grids)
-    labelled = len(after.grids) == 1 and after.grids[0].x > after.box.x
-    font = styles.COUNTER
-    return Text(
-        (left + right - (16 if labelled else 0)) / 2,
-        centered_baseline(_middle(before, after), font),
-        after.slot.sign,
-        font,
-        theme.text_secondary,
-        Anchor.MIDDLE,
-    )
-
-
-def _middle(before: PlacedSlot, after: PlacedSlot) -> float:
-    heights = [max(grid.box.bottom for grid in p.grids) for p in (before, after)]
-    top = min(before.grids[0].box.y, after.grids[0].box.y)
-    return (top + min(heights)) / 2
-
-
-_HEIGHT = 36
-_PADDING = 18
-_LEAST_WIDTH = 96
-_CORNER = 5
+_LEAST_WIDTH, _HEIGHT = 96, 36
+_PADDING, _CORNER = 18, 5
 _WIRE, _ROUTE = 2.0, 2.0
 _CLEARANCE = 8
 _LABEL_HEIGHT, _SHORTEST = 11, 3
@@ -283,18 +233,30 @@ def wires(
     view: View, focus: Focus, placed: Sequence[PlacedSlot], band: Box, theme: Theme
 ) -> tuple[Mark, ...]:
     """The product of the current term in `band`, below the panels that it joins."""
+    if not band.height:
+        return ()
     factors = tuple(o.at(view.tape, focus.coordinates) for o in focus.loops.operands)
     laid = _fitting(_equation(view, focus, factors), band.width - 4 * _PADDING, theme)
     sources = _sources(view, factors, placed[:-1], theme)
     target = _target(view, focus, placed[-1], theme)
     if not sources or target is None:
         return ()
-    chip = _chip_box(laid, sources, band)
+    # In the middle of the band, under the last operand where it can be.
+    width = max(_LEAST_WIDTH, round(laid.width) + 2 * _PADDING)
+    last = sources[-1].box
+    wanted = last.x + last.width / 2 - width / 2
+    x = min(max(wanted, band.x + _CLEARANCE), band.right - width - 2 * _CLEARANCE)
+    height = max(_HEIGHT, round(laid.height) + 12)
+    chip = Box(round(x), round(band.bottom - height - 14), width, height)
     marks = (
         *(m for number, end in enumerate(sources) for m in _incoming(end, chip, number)),
         *_outgoing(target, chip, band),
     )
-    return *_apart(marks, band.y, chip), *_chip(laid, chip, theme)
+    edges = (chip.x + 0.5, chip.y + 0.5, chip.width - 1, chip.height - 1)
+    frame = Rect(*edges, fill=theme.panel, stroke=Stroke(theme.border_strong), radius=6)
+    left = round(chip.x + (chip.width - laid.width) / 2)
+    baseline = round(chip.y + (chip.height + laid.ascent - laid.descent) / 2)
+    return (*_apart(marks, band.y, chip), frame, Group(laid.marks, left, baseline))
 
 
 def _apart(marks: Sequence[Mark], top: float, chip: Box) -> Iterator[Mark]:
@@ -310,14 +272,10 @@ def _apart(marks: Sequence[Mark], top: float, chip: Box) -> Iterator[Mark]:
         width = text_width(mark.text, mark.font)
         x = mark.x - (width / 2 if mark.anchor is Anchor.MIDDLE else 0)
         box = Box(x, mark.y - _LABEL_HEIGHT, width, _LABEL_HEIGHT + 4)
-        if box.y >= top and not any(_meet(box, other) for other in taken):
+        shared = (intersection(box, other) for other in taken)
+        if box.y >= top and not any(both.width > 0 and both.height > 0 for both in shared):
             taken.append(box)
             yield mark
-
-
-def _meet(first: Box, second: Box) -> bool:
-    shared = intersection(first, second)
-    return shared.width > 0 and shared.height > 0
 
 
 def _fitting(equation: RowNode, width: float, theme: Theme) -> Laid:
@@ -332,15 +290,12 @@ def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> RowNode:
     """`2 × 4 = 8`, or a function's formula with its numbers."""
     operands, nest = focus.loops.operands, focus.nest
     values = [factor.value for factor in factors]
+    result = math.prod(values, start=1.0)
     if nest.rule is NestRule.FUNCTION:
         result = float(view.tape[nest.target.at(focus.target or ())])
-    else:
-        result = 1.0
-        for value in values:
-            result *= value
     texts = [group_texts([value], 4)[0] for value in (*values, result)]
     numbers = [
-        _bracketed(number_node(operand, factor, text))
+        bracketed(number_node(operand, factor, text))
         for operand, factor, text in zip(operands, factors, texts, strict=False)
     ]
     total = NumberNode(texts[-1], Role.HERE, bold=True)
@@ -352,16 +307,8 @@ def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> RowNode:
     return RowNode((*joined[1:], Operator("="), total))
 
 
-def _bracketed(node: Node) -> Node:
-    is_negative = isinstance(node, NumberNode) and node.text.startswith(MINUS)
-    return Delimited(node) if is_negative else node
-
-
 def _sources(
-    view: View,
-    factors: Sequence[Factor],
-    placed: Sequence[PlacedSlot],
-    theme: Theme,
+    view: View, factors: Sequence[Factor], placed: Sequence[PlacedSlot], theme: Theme
 ) -> list[End]:
     """The cells of the current operands; one in the padding has no address, and no wire."""
     ends = []
@@ -404,41 +351,15 @@ def _cell_of(
         for panel, grid in zip(one.slot.panels, one.grids, strict=True):
             cell = panel.plane.cell(indices)
             if cell is not None:
-                row, column = cell
-                box = grid.cell(row + panel.margins.top, column + panel.margins.left)
-                return box, grid
+                return cell_box(panel, grid, *cell), grid
     return None
-
-
-def _chip_box(laid: Laid, sources: Sequence[End], band: Box) -> Box:
-    """In the middle of the band, under the last operand where it can be."""
-    width = max(_LEAST_WIDTH, round(laid.width) + 2 * _PADDING)
-    last = sources[-1].box
-    wanted = last.x + last.width / 2 - width / 2
-    x = min(max(wanted, band.x + _CLEARANCE), band.right - width - 2 * _CLEARANCE)
-    height = max(_HEIGHT, round(laid.height) + 12)
-    return Box(round(x), round(band.bottom - height - 14), width, height)
-
-
-def _chip(laid: Laid, box: Box, theme: Theme) -> tuple[Mark, ...]:
-    frame = Rect(
-        *(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1),
-        fill=theme.panel,
-        stroke=Stroke(theme.border_strong),
-        radius=6,
-    )
-    baseline = round(box.y + (box.height + laid.ascent - laid.descent) / 2)
-    return frame, Group(laid.marks, round(box.x + (box.width - laid.width) / 2), baseline)
-
-
-def _edge_x(box: Box, chip: Box) -> float:
-    """The cell's border that is nearer to the product."""
-    return box.right if box.x + box.width / 2 < chip.x + chip.width / 2 else box.x
 
 
 def _incoming(end: End, chip: Box, number: int) -> tuple[Mark, ...]:
     """Down from the cell along a border, into the product's top or its side."""
-    x = _edge_x(end.box, chip)
+    # The cell's border that is nearer to the product.
+    box = end.box
+    x = box.right if box.x + box.width / 2 < chip.x + chip.width / 2 else box.x
     stroke = Stroke(end.color, _WIRE)
     inside = chip.x <= x <= chip.right
     above = end.box.bottom < chip.y
@@ -446,7 +367,8 @@ def _incoming(end: End, chip: Box, number: int) -> tuple[Mark, ...]:
         points = ((x, end.box.bottom), (x, chip.y))
         height = chip.y - 12 - 16 * number
         label = Text(x + 8, height, end.label, styles.MONO, end.color)
-        return Path(points, stroke), *_if_room(label, chip.right + 80)
+        fits = label.x + text_width(label.text, label.font) <= chip.right + 200
+        return Path(points, stroke), *((label,) if fits else ())
     y = chip.y + chip.height / 2 + 6 * number - (6 if number else 0)
     side = chip.x if x < chip.x else chip.right
     bent = ((x, end.box.bottom), (x, y), (side, y))
@@ -455,15 +377,10 @@ def _incoming(end: End, chip: Box, number: int) -> tuple[Mark, ...]:
     return Path(bent, stroke, corner_radius=_CORNER), *((label,) if fits else ())
 
 
-def _if_room(label: Text, right: float) -> tuple[Mark, ...]:
-    return (label,) if label.x + text_width(label.text, label.font) <= right + 120 else ()
-
-
 def _outgoing(end: End, chip: Box, band: Box) -> tuple[Mark, ...]:
     """From the product to the result: from the right into the last column, else from below."""
     y = chip.y + chip.height / 2
     box, grid = end.box, end.grid.box
-    stroke = Stroke(end.color, _ROUTE)
     points: tuple[tuple[float, float], ...]
     if box.y > chip.bottom:
         return _downward(end, chip)
@@ -474,11 +391,15 @@ def _outgoing(end: End, chip: Box, band: Box) -> tuple[Mark, ...]:
     else:
         x = box.right if box.right < grid.right else box.x
         points = ((chip.right, y), (x, y), (x, box.bottom + 3))
-    if x <= chip.right + 12:
-        return ()
-    label = Text((chip.right + x) / 2, y - 8, end.label, styles.LABEL, end.color, Anchor.MIDDLE)
-    fits = text_width(end.label, styles.LABEL) + 16 <= x - chip.right
-    path = Path(points, stroke, corner_radius=_CORNER, arrow=True)
+    return () if x <= chip.right + 12 else _route(end, chip.right, points)
+
+
+def _route(end: End, left: float, points: tuple[tuple[float, float], ...]) -> tuple[Mark, ...]:
+    """A wire that starts to the right from `left`, with its label above that part if it fits."""
+    (_, y), (x, _) = points[:2]
+    label = Text((left + x) / 2, y - 8, end.label, styles.LABEL, end.color, Anchor.MIDDLE)
+    fits = text_width(end.label, styles.LABEL) + 16 <= x - left
+    path = Path(points, Stroke(end.color, _ROUTE), corner_radius=_CORNER, arrow=True)
     return path, *((label,) if fits else ())
 
 
@@ -493,8 +414,4 @@ def _downward(end: End, chip: Box) -> tuple[Mark, ...]:
         start, lower = chip.x + 2 * _CLEARANCE, chip.bottom + _CLEARANCE
         bent = ((start, chip.bottom), (start, lower), (x, lower), (x, below))
         return (Path(bent, stroke, corner_radius=_CORNER, arrow=True),)
-    points = ((chip.right, y), (x, y), (x, below))
-    label = Text((chip.right + x) / 2, y - 8, end.label, styles.LABEL, end.color, Anchor.MIDDLE)
-    fits = text_width(end.label, styles.LABEL) + 16 <= x - chip.right
-    path = Path(points, stroke, corner_radius=_CORNER, arrow=True)
-    return path, *((label,) if fits else ())
+    return _route(end, chip.right, ((chip.right, y), (x, y), (x, below)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET
-from backpropviz.engine.network import IMAGE_NAME, Network
+from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
 from backpropviz.figures.numbers import said
@@ -71,11 +71,12 @@ class Card:
 
 def phase_marks(view: View, phase: Phase, body: Box, theme: Theme) -> tuple[Mark, ...]:
     """Cards in rows, in the order in which they run; arrows from card to card."""
+    cards, color = _forward_cards, theme.forward
     if phase is Phase.UPDATE:
-        return _card_marks(view, tuple(_update_cards(view)), body, theme.update, theme)
-    if phase is Phase.BACKWARD:
-        return _card_marks(view, tuple(_backward_cards(view)), body, theme.backward, theme)
-    return _card_marks(view, tuple(_forward_cards(view)), body, theme.forward, theme)
+        cards, color = _update_cards, theme.update
+    elif phase is Phase.BACKWARD:
+        cards, color = _backward_cards, theme.backward
+    return _card_marks(view, tuple(cards(view)), body, color, theme)
 
 
 def _forward_cards(view: View) -> Iterator[Card]:
@@ -92,12 +93,13 @@ def _backward_cards(view: View) -> Iterator[Card]:
     for name in (*(node.name for node in reversed(network.nodes)), IMAGE_NAME):
         gradient = network.output_address(name).grad
         if gradient in view.tape:
-            yield Card(name, (gradient,), _range(view, gradient), _readers(network, name))
-
-
-def _readers(network: Network, name: str) -> tuple[str, ...]:
-    readers = (reader for reader, _ in network.consumers[name])
-    return tuple(dict.fromkeys(LOSS_NAME if r is None else r.name for r in readers))
+            readers = (reader for reader, _ in network.consumers[name])
+            yield Card(
+                name,
+                (gradient,),
+                _range(view, gradient),
+                tuple(dict.fromkeys(LOSS_NAME if r is None else r.name for r in readers)),
+            )
 
 
 def _update_cards(view: View) -> Iterator[Card]:
@@ -106,7 +108,8 @@ def _update_cards(view: View) -> Iterator[Card]:
         for name in network.parameter_shapes(node):
             parameter = Address(node.name, name)
             both = (parameter, parameter.of("next"))
-            yield Card(parameter.name, both, _change(view, parameter))
+            found = _range(view, parameter.of("step"))
+            yield Card(parameter.name, both, (f"step {found[0]}", *found))
 
 
 def _range(view: View, address: Address) -> tuple[str, ...]:
@@ -114,11 +117,6 @@ def _range(view: View, address: Address) -> tuple[str, ...]:
         return ("not yet",)
     found = statistics(view, address)
     return found.range_text, f"{shown(found.low, 1)} … {shown(found.high, 1)}"
-
-
-def _change(view: View, parameter: Address) -> tuple[str, ...]:
-    found = _range(view, parameter.of("step"))
-    return (f"step {found[0]}", *found)
 
 
 def _card_marks(
@@ -133,7 +131,11 @@ def _card_marks(
     if size < _SMALLEST + 16:
         measures = _COMPACT
         across, size = _arrangement(len(cards), wide, body, measures)
-    most = _capacity(across, size, body, measures, len(cards))
+    # How many cards have room; a line is kept free where that is not all.
+    step = _height(size, measures) + measures.gap
+    most = int((body.height + measures.gap) // step) * across
+    if most < len(cards):
+        most = max(1, int((body.height - _NOTE_HEIGHT + measures.gap) // step)) * across
     places = _places(cards[:most], wide, across, size, body, measures)
     marks: list[Mark] = []
     for card in cards[:most]:
@@ -143,15 +145,6 @@ def _card_marks(
         text = f"{len(cards) - most} more have no room here: enlarge the stage to see them"
         marks.append(Text(body.x, body.bottom, text, styles.LABEL, theme.text_secondary))
     return tuple(marks)
-
-
-def _capacity(across: int, size: int, body: Box, measures: Measures, count: int) -> int:
-    """How many cards have room; a line is kept free where that is not all."""
-    step = _height(size, measures) + measures.gap
-    rows = int((body.height + measures.gap) // step)
-    if rows * across >= count:
-        return count
-    return max(1, int((body.height - _NOTE_HEIGHT + measures.gap) // step)) * across
 
 
 def _height(size: int, measures: Measures) -> float:
@@ -200,12 +193,8 @@ def _card(
     view: View, card: Card, box: Box, size: int, measures: Measures, theme: Theme
 ) -> Iterator[Mark]:
     if measures is _ROOMY:
-        yield Rect(
-            *(box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1),
-            fill=theme.panel,
-            stroke=Stroke(theme.border),
-            radius=8.0,
-        )
+        edges = (box.x + 0.5, box.y + 0.5, box.width - 1, box.height - 1)
+        yield Rect(*edges, fill=theme.panel, stroke=Stroke(theme.border), radius=8.0)
     x, width = box.x + measures.padding, box.width - 2 * measures.padding
     name = elide(card.name, measures.font, width)
     yield Text(x, box.y + round(measures.title * 0.68), name, measures.font, theme.text)
@@ -218,18 +207,14 @@ def _card(
             points = ((left - measures.gap + 2, middle), (left - 2, middle))
             yield Path(points, Stroke(theme.update, 1.75), arrow=True)
     if measures is _ROOMY:
-        yield from _feet(card, x, top + size, width, theme)
-
-
-def _feet(card: Card, x: float, y: float, width: float, theme: Theme) -> Iterator[Mark]:
-    """A range whole or not at all, since a cut number is another number; and what is joined."""
-    fitting = (text for text in card.feet if text_width(text, styles.INDEX) <= width)
-    foot = next(fitting, "")
-    if foot:
-        yield Text(x, y + 17, foot, styles.INDEX, theme.text_secondary)
-    if len(card.reads) > 1:
-        reads = elide(" + ".join(card.reads), styles.LABEL, width)
-        yield Text(x, y + 34, reads, styles.LABEL, theme.text_tertiary)
+        # A range whole or not at all, since a cut number is another number; and what is joined.
+        y = top + size
+        fitting = (text for text in card.feet if text_width(text, styles.INDEX) <= width)
+        if foot := next(fitting, ""):
+            yield Text(x, y + 17, foot, styles.INDEX, theme.text_secondary)
+        if len(card.reads) > 1:
+            reads = elide(" + ".join(card.reads), styles.LABEL, width)
+            yield Text(x, y + 34, reads, styles.LABEL, theme.text_tertiary)
 
 
 def _joins(
@@ -245,17 +230,15 @@ def _joins(
             start, end = places[source], places[card.name]
             is_next = number > 0 and cards[number - 1].name == source
             if is_next and start.y == end.y:
-                points = _straight(start, end, measures)
+                thumbnail = start.height - measures.title - measures.foot
+                middle = start.y + measures.title + thumbnail / 2
+                points: tuple[tuple[float, float], ...]
+                points = ((start.right + 2, middle), (end.x - 2, middle))
             else:
                 lane = lanes.get(end.y, 0)
                 lanes[end.y] = lane + 1
                 points = _around(start, end, lane % _LANES, port, measures)
             yield Path(points, stroke, corner_radius=4.0, arrow=True)
-
-
-def _straight(start: Box, end: Box, measures: Measures) -> tuple[tuple[float, float], ...]:
-    middle = start.y + measures.title + (start.height - measures.title - measures.foot) / 2
-    return ((start.right + 2, middle), (end.x - 2, middle))
 
 
 def _around(
@@ -267,25 +250,19 @@ def _around(
     x1 = start.x + start.width * (0.5 + 0.1 * (lane - 1))
     x2 = end.x + end.width * (0.5 + 0.16 * port)
     y = end.y - gap + shift
-    if start.y == end.y:
-        return ((x1, start.y), (x1, y), (x2, y), (x2, end.y - 1))
-    if end.y - start.bottom <= gap:
-        return ((x1, start.bottom), (x1, y), (x2, y), (x2, end.y - 1))
+    if start.y == end.y or end.y - start.bottom <= gap:
+        begin = start.y if start.y == end.y else start.bottom
+        return ((x1, begin), (x1, y), (x2, y), (x2, end.y - 1))
     side, first = start.right + shift, start.bottom + shift
-    return (
-        *((x1, start.bottom), (x1, first), (side, first), (side, y)),
-        *((x2, y), (x2, end.y - 1)),
-    )
+    around = ((x1, first), (side, first), (side, y))
+    return ((x1, start.bottom), *around, (x2, y), (x2, end.y - 1))
 
 
 _PROBABILITIES = Address("loss", "probabilities")
 _PREDICTION = Address("loss", "input")
-_LABEL_WIDTH = 76
-_STEP_LARGEST, _STEP_SMALLEST = 150, 22
-_LEAST_TILE = 8
-_NAME = 18
-_MOST_CLASSES = 10
-_BARS_WIDTH = 380
+_LABEL_WIDTH, _NAME = 76, 18
+_STEP_LARGEST, _STEP_SMALLEST, _LEAST_TILE = 150, 22, 8
+_MOST_CLASSES, _BARS_WIDTH = 10, 380
 _BETWEEN = 26
 
 
@@ -303,7 +280,10 @@ def step_marks(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
     """Numbers at the top, the prediction below, then a column a layer in three rows."""
     facts = fact_marks(_facts(view, theme), Box(body.x, body.y, body.width, FACT_HEIGHT), theme)
     y = body.y + FACT_HEIGHT + 18
-    height = min(body.bottom - y - _least_rows(view, body), 290)
+    columns = _columns(view)
+    across = max(1, int((body.width - _LABEL_WIDTH) // (_STEP_SMALLEST + 8)))
+    least_rows = math.ceil(len(columns) / across) * (3 * (_STEP_SMALLEST + 6) + _NAME + 12) + 14
+    height = min(body.bottom - y - least_rows, 290)
     prediction, bottom = _prediction(view, Box(body.x, y, body.width, height), theme)
     rows = Box(body.x, bottom + 14, body.width, body.bottom - bottom - 14)
     return (*facts, *prediction, *_layer_rows(view, rows, theme))
@@ -322,10 +302,15 @@ def _facts(view: View, theme: Theme) -> tuple[Fact, ...]:
         value = shown(float(tape[_PREDICTION].ravel()[view.sample]), 4)
         facts.append(Fact("prediction", value, theme.forward))
         facts.append(Fact("target", shown(float(tape[TARGET].ravel()[view.sample]), 4), theme.loss))
-    steps = [a for a in tape if a.part == "step"]
+
+    def size(address: Address) -> float:
+        found = statistics(view, address)
+        return max(abs(found.low), abs(found.high))
+
+    steps = [address for address in tape if address.part == "step"]
     if steps:
-        largest = max(steps, key=lambda a: _size(view, a))
-        text = said(_size(view, largest))
+        largest = max(steps, key=size)
+        text = said(size(largest))
         facts.append(Fact(f"largest step, in {largest.of('').name}", text, theme.update))
     return tuple(facts)
 
@@ -335,24 +320,16 @@ def _classifies(view: View) -> bool:
     return view.tape.network.loss.about.is_of_classes and _PROBABILITIES in view.tape
 
 
-def _size(view: View, address: Address) -> float:
-    found = statistics(view, address)
-    return max(abs(found.low), abs(found.high))
-
-
-def _least_rows(view: View, body: Box) -> float:
-    columns = _columns(view)
-    across = max(1, int((body.width - _LABEL_WIDTH) // (_STEP_SMALLEST + 8)))
-    return math.ceil(len(columns) / across) * (3 * (_STEP_SMALLEST + 6) + _NAME + 12) + 14
-
-
 def _prediction(view: View, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], float]:
     """Probabilities of the likeliest classes, where the network classifies and there is room."""
     if not _classifies(view) or box.height < 90:
         return (), box.y - 14
     values = np.asarray(view.tape[_PROBABILITIES][view.sample], dtype=np.float64)
     target = int(view.tape[TARGET][view.sample])
-    chosen = _likeliest(values, target, max(3, min(_MOST_CLASSES, int((box.height - 40) // 20))))
+    # The likeliest in their own order, and the target always.
+    count = max(3, min(_MOST_CLASSES, int((box.height - 40) // 20)))
+    chosen = [int(k) for k in np.argsort(-values, kind="stable")[:count]]
+    chosen = sorted(chosen if target in chosen else [*chosen[:-1], target])
     names = class_names(view, len(values))
     column = BarColumn(
         _PROBABILITIES,
@@ -371,31 +348,14 @@ def _prediction(view: View, box: Box, theme: Theme) -> tuple[tuple[Mark, ...], f
     return bar_marks((column,), rows, view.notation, room, theme), bars_bottom(len(chosen), room)
 
 
-def _likeliest(values: np.ndarray, target: int, count: int) -> list[int]:
-    """The classes with the largest probabilities, in their own order; the target always."""
-    if len(values) <= count:
-        return list(range(len(values)))
-    order = [int(k) for k in np.argsort(-values, kind="stable")[:count]]
-    if target not in order:
-        order[-1] = target
-    return sorted(order)
-
-
 def _columns(view: View) -> tuple[LayerColumn, ...]:
-    network, tape = view.tape.network, view.tape
-    found = []
-    for name in (IMAGE_NAME, *(node.name for node in network.nodes)):
+    def column(name: str) -> LayerColumn:
         output = IMAGE if name == IMAGE_NAME else Address(name, "output")
-        step = Address(name, "weight", "step")
-        found.append(
-            LayerColumn(
-                name,
-                output,
-                output.grad if output.grad in tape else None,
-                step if step in tape else None,
-            )
-        )
-    return tuple(found)
+        gradient, step = output.grad, Address(name, "weight", "step")
+        found = (address if address in view.tape else None for address in (gradient, step))
+        return LayerColumn(name, output, *found)
+
+    return tuple(map(column, (IMAGE_NAME, *(node.name for node in view.tape.network.nodes))))
 
 
 def _layer_rows(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
@@ -430,25 +390,17 @@ def _band(
 ) -> Iterator[Mark]:
     width, size = tile
     width = min(width, size + _BETWEEN) if len(columns) > 1 else width
-    rows: tuple[tuple[str, Color], ...] = (
-        ("output", theme.forward),
-        ("gradient", theme.backward),
-        ("step of W", theme.update),
-    )
     top = box.y + _NAME + 6
-    for number, (label, color) in enumerate(rows):
+    colors = {"output": theme.forward, "gradient": theme.backward, "step of W": theme.update}
+    for number, (label, color) in enumerate(colors.items()):
         y = top + number * (size + 6) + size / 2 + 4
         yield Text(box.x, y, label, styles.LABEL_MEDIUM, color)
     for k, column in enumerate(columns):
         x = round(box.x + _LABEL_WIDTH + k * width)
         name = elide(column.name, styles.LABEL, width - 4)
         if name:
-            middle = x + size / 2
-            yield Text(
-                *(middle, box.y + _NAME - 4, name, styles.LABEL),
-                color=theme.text_secondary,
-                anchor=Anchor.MIDDLE,
-            )
+            middle, baseline, color = x + size / 2, box.y + _NAME - 4, theme.text_secondary
+            yield Text(middle, baseline, name, styles.LABEL, color, Anchor.MIDDLE)
         for number, address in enumerate((column.output, column.gradient, column.step)):
             if address is not None:
                 y = top + number * (size + 6)
@@ -463,7 +415,13 @@ def start_marks(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
     title = "Nothing has run yet"
     marks = [Text(body.x, body.y + 16, title, styles.CARD_TITLE, theme.text)]
     y = float(body.y + 16 + _TITLE)
-    for sentence in _start_hint(view):
+    # What this is, what the keys do, where to look.
+    steps = view.timeline.steps
+    for sentence in (
+        f"One training step as a program of {steps:,} steps: forward, loss, backward, update.",
+        "F10 steps over to the next block, F11 into it, F5 runs on to a breakpoint or the end.",
+        "Values appear here as they are computed; what they mean is explained at the right.",
+    ):
         for line in wrap(sentence, styles.BODY, min(body.width, _HINT_WIDTH)):
             y += _LINE
             marks.append(Text(body.x, y - 6, line, styles.BODY, theme.text_secondary))
@@ -471,16 +429,6 @@ def start_marks(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
     top = y + 18
     room = Box(body.x, top, body.width, body.bottom - top)
     return (*marks, *phase_marks(view, Phase.FORWARD, room, theme))
-
-
-def _start_hint(view: View) -> tuple[str, ...]:
-    """What this is, what the keys do, where to look."""
-    steps = view.timeline.steps
-    return (
-        f"One training step as a program of {steps:,} steps: forward, loss, backward, update.",
-        "F10 steps over to the next block, F11 into it, F5 runs on to a breakpoint or the end.",
-        "Values appear here as they are computed; what they mean is explained at the right.",
-    )
 
 
 def overview_stage(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import field, fields, replace
 from functools import cached_property, lru_cache
 from math import ceil, isfinite, sqrt
 from operator import attrgetter
@@ -12,7 +12,7 @@ import numpy as np
 
 from backpropviz.engine.value import Array, shape_text
 from backpropviz.figures.numbers import Reduced, Scale, Scales
-from backpropviz.figures.stage.planes import Plane, ViewWindow, plane_name, window_shown
+from backpropviz.figures.stage.planes import Plane, plane_name, window_shown
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import (
@@ -68,6 +68,9 @@ class Mood:
     accent: Color | None = None
 
 
+PLAIN = Mood(CellState.FINAL)
+
+
 @frozen
 class Margins:
     """Rows and columns of padding around a plane."""
@@ -103,17 +106,14 @@ class Panel:
 
     @property
     def texts(self) -> Iterable[str]:
-        """All numbers."""
         return self.numbers.values()
 
     @property
     def rows(self) -> int:
-        """Rows with the padding."""
         return self.plane.rows + self.margins.top + self.margins.bottom
 
     @property
     def columns(self) -> int:
-        """Columns with the padding."""
         return self.plane.columns + self.margins.left + self.margins.right
 
 
@@ -194,15 +194,11 @@ def _padding(outer: Box, inner: Box, theme: Theme) -> tuple[Mark, ...]:
         Box(outer.x, inner.y, inner.x - outer.x, inner.height),
         Box(inner.right, inner.y, outer.right - inner.right, inner.height),
     )
+    fill, ink = theme.stage, theme.border_strong
     hatched = (
-        Rect(
-            *(strip.x, strip.y, strip.width, strip.height),
-            fill=theme.stage,
-            hatch=Hatch.PADDING,
-            hatch_color=theme.border_strong,
-        )
-        for strip in strips
-        if strip.width > 0 and strip.height > 0
+        Rect(b.x, b.y, b.width, b.height, fill, hatch=Hatch.PADDING, hatch_color=ink)
+        for b in strips
+        if b.width > 0 and b.height > 0
     )
     return (*hatched, _edge(outer, theme))
 
@@ -228,7 +224,9 @@ def special_cells(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     special = [(p, mood) for p, mood in panel.moods.items() if mood.state in _OF_THE_STEP]
     many = 1 if grid.cell_width < _LEAST_FRAMED else MOST_FRAMED
     if len(special) > many:
-        return _framed_together(special, panel, grid, theme)
+        box = bounds([cell_box(panel, grid, row, column) for (row, column), _ in special])
+        open_ones = [mood for _, mood in special if mood.state is CellState.IN_PROGRESS]
+        return _framed_cell(box, open_ones[0] if open_ones else special[0][1], theme)
     return tuple(
         mark
         for (row, column), mood in special
@@ -240,14 +238,6 @@ def _framed_cell(box: Box, mood: Mood, theme: Theme) -> tuple[Mark, ...]:
     dash = (4.0, 2.0) if mood.state is CellState.IN_PROGRESS else ()
     width = 2.0 if box.width < _LEAST_FRAMED else 3.0
     return framed(box.inset(-1), mood.accent or theme.here, theme, width, dash)
-
-
-def _framed_together(
-    special: Sequence[tuple[tuple[int, int], Mood]], panel: Panel, grid: Grid, theme: Theme
-) -> tuple[Mark, ...]:
-    box = bounds([cell_box(panel, grid, row, column) for (row, column), _ in special])
-    open_ones = [mood for _, mood in special if mood.state is CellState.IN_PROGRESS]
-    return _framed_cell(box, open_ones[0] if open_ones else special[0][1], theme)
 
 
 _DRAWN_SINGLY = 400
@@ -300,8 +290,15 @@ def _kept_marks(content: _Content) -> tuple[Mark, ...]:
     side = min(grid.cell_width, grid.cell_height)
     single = side >= NUMBERED and panel.rows * panel.columns <= _DRAWN_SINGLY
     body = _numbered(panel, grid, theme) if single else _mapped(panel, grid, theme)
+    outlined = ((outline, outline_box(outline, panel, grid)) for outline in panel.outlines)
+    outlines = (
+        mark
+        for outline, box in outlined
+        if box is not None
+        for mark in framed(box, outline.color, theme, outline.width, outline.dash)
+    )
     labels = () if content.is_tile or side < LABELLED else _labels(panel, grid, theme)
-    return (*body, *_outlines(panel.outlines, panel, grid, theme), *labels)
+    return (*body, *outlines, *labels)
 
 
 def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
@@ -311,7 +308,15 @@ def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
         return _mapped(panel, grid, theme)
     is_plain = panel.margins == NO_MARGINS and not panel.notes and len(panel.moods) <= MOST_FRAMED
     if is_plain and panel.plane.values.size > _DRAWN_WITH_STATES:
-        return _numbered_map(panel, grid, font, theme)
+        # Many plain cells: one map with lines and numbers, several times faster than cell by cell.
+        box, color = grid.box, theme.border_strong
+        xs = (box.x + k * grid.cell_width - 1 for k in range(1, grid.columns))
+        ys = (box.y + k * grid.cell_height - 1 for k in range(1, grid.rows))
+        columns = (Rect(x, box.y, 2, box.height, fill=color) for x in xs)
+        rows = (Rect(box.x, y, box.width, 2, fill=color) for y in ys)
+        numbers = (_number(panel, grid.cell(*place), place, font) for place in panel.numbers)
+        special = special_cells(panel, grid, theme)
+        return (*map_marks(panel, grid, theme), *columns, *rows, *special, *numbers)
     own = (mood.note for mood in panel.moods.values())
     notes = fitting_notes((*panel.notes.values(), *own), grid.cell(0, 0))
     return cells(
@@ -325,35 +330,11 @@ def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     )
 
 
-def _numbered_map(panel: Panel, grid: Grid, font: Font, theme: Theme) -> tuple[Mark, ...]:
-    """Many plain cells: one map with lines and numbers, several times faster than cell by cell."""
-    box, color = grid.box, theme.border_strong
-    columns = (
-        Rect(box.x + k * grid.cell_width - 1, box.y, 2, box.height, fill=color)
-        for k in range(1, grid.columns)
-    )
-    rows = (
-        Rect(box.x, box.y + k * grid.cell_height - 1, box.width, 2, fill=color)
-        for k in range(1, grid.rows)
-    )
-    numbers = (
-        _number(panel, grid.cell(row, column), row, column, font) for row, column in panel.numbers
-    )
-    special = special_cells(panel, grid, theme)
-    return (*map_marks(panel, grid, theme), *columns, *rows, *special, *numbers)
-
-
-def _number(panel: Panel, box: Box, row: int, column: int, font: Font) -> Text:
-    value = float(panel.plane.values[row, column])
-    fill = value_fill(value, panel.scale.colormap, panel.scale.limits)
-    return Text(
-        box.x + box.width / 2,
-        centered_baseline(box.y + box.height / 2, font),
-        panel.numbers[row, column],
-        font,
-        contrast_color(fill),
-        Anchor.MIDDLE,
-    )
+def _number(panel: Panel, box: Box, place: tuple[int, int], font: Font) -> Text:
+    fill = value_fill(float(panel.plane.values[place]), panel.scale.colormap, panel.scale.limits)
+    baseline, color = centered_baseline(box.y + box.height / 2, font), contrast_color(fill)
+    x = box.x + box.width / 2
+    return Text(x, baseline, panel.numbers[place], font, color, Anchor.MIDDLE)
 
 
 def _is_behind_end(plane: Plane, row: int, column: int) -> bool:
@@ -369,18 +350,23 @@ def _cell(
     if not (0 <= row < plane.rows and 0 <= column < plane.columns):
         return Cell(box, CellState.PADDING, "0")
     key = plane.key_of(row, column)
-    mood = panel.moods.get((row, column))
-    own = panel.notes.get((row, column), "")
-    note = notes.get(own if mood is None else mood.note or own, "")
+    mood = panel.moods.get((row, column), PLAIN)
+    note = notes.get(mood.note or panel.notes.get((row, column), ""), "")
     if not plane.computed[row, column]:
         return Cell(box, CellState.NOT_COMPUTED, note=note, key=key)
-    value = float(plane.values[row, column])
+    if note != mood.note:
+        mood = replace(mood, note=note)
+    return value_cell(box, float(plane.values[row, column]), text, panel.scale, mood, key)
+
+
+def value_cell(
+    box: Box, value: float, text: str, scale: Scale, mood: Mood = PLAIN, key: str = ""
+) -> Cell:
+    """A value in its color on a scale; of one that is not finite, only that."""
     if not isfinite(value):
         return Cell(box, CellState.NOT_FINITE, text, key=key)
-    fill = value_fill(value, panel.scale.colormap, panel.scale.limits)
-    if mood is None:
-        return Cell(box, CellState.FINAL, text, fill, note=note, key=key)
-    return Cell(box, mood.state, text, fill, mood.word, note, mood.accent, key)
+    fill = value_fill(value, scale.colormap, scale.limits)
+    return Cell(box, mood.state, text, fill, mood.word, mood.note, mood.accent, key)
 
 
 def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
@@ -388,49 +374,21 @@ def _mapped(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     return (*map_marks(panel, grid, theme), *special_cells(panel, grid, theme))
 
 
-def _outlines(
-    outlines: Iterable[Outline], panel: Panel, grid: Grid, theme: Theme
-) -> tuple[Mark, ...]:
-    marks: list[Mark] = []
-    for outline in outlines:
-        box = outline_box(outline, panel, grid)
-        if box is not None:
-            marks.extend(framed(box, outline.color, theme, outline.width, outline.dash))
-    return tuple(marks)
-
-
 def _labels(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
     """Row numbers at the left, column numbers above."""
     plane, margins = panel.plane, panel.margins
-    columns = [
-        _label(
-            str(column + plane.first_column),
-            grid.cell(0, column + margins.left),
-            theme,
-            above=True,
-        )
-        for column in range(plane.columns)
-    ]
-    if plane.rows == 1:
-        return tuple(columns)
+    font, color = styles.INDEX, theme.text_tertiary
+    labels = []
+    for column in range(plane.columns):
+        cell, text = grid.cell(0, column + margins.left), str(column + plane.first_column)
+        x = cell.x + cell.width / 2
+        labels.append(Text(x, cell.y - 8, text, font, color, Anchor.MIDDLE))
     step = plane.whole[1] if plane.wrapped else 1
-    rows = [
-        _label(
-            str((row + plane.first_row) * step), grid.cell(row + margins.top, 0), theme, above=False
-        )
-        for row in range(plane.rows)
-    ]
-    return (*columns, *rows)
-
-
-def _label(text: str, cell: Box, theme: Theme, *, above: bool) -> Text:
-    font = styles.INDEX
-    if above:
-        return Text(
-            cell.x + cell.width / 2, cell.y - 8, text, font, theme.text_tertiary, Anchor.MIDDLE
-        )
-    baseline = centered_baseline(cell.y + cell.height / 2, font)
-    return Text(cell.x - 10, baseline, text, font, theme.text_tertiary, Anchor.END)
+    for row in range(plane.rows if plane.rows > 1 else 0):
+        cell, text = grid.cell(row + margins.top, 0), str((row + plane.first_row) * step)
+        baseline = centered_baseline(cell.y + cell.height / 2, font)
+        labels.append(Text(cell.x - 10, baseline, text, font, color, Anchor.END))
+    return tuple(labels)
 
 
 _SHARE, _MOST, _LEAST = 0.3, 160, 14
@@ -479,10 +437,7 @@ def parted(whole: Plane, room: Box) -> MapRoom | None:
 def _size(whole: Plane, width: float, height: float) -> tuple[int, int]:
     """At most a pixel a cell, in the plane's proportion unless a side would vanish."""
     scale = min(1.0, width / whole.columns, height / whole.rows)
-    return (
-        max(_LEAST, int(whole.columns * scale)),
-        max(_LEAST, int(whole.rows * scale)),
-    )
+    return max(_LEAST, int(whole.columns * scale)), max(_LEAST, int(whole.rows * scale))
 
 
 def whole_map_marks(
@@ -496,17 +451,16 @@ def whole_map_marks(
         *(scale.colormap, scale.limits, None if known is None else ~known, theme.stage),
         window.spot_pattern(int(box.height), int(box.width)),
     )
-    edge = Rect(
-        *(box.x - 0.5, box.y - 0.5, box.width + 1, box.height + 1),
-        stroke=Stroke(theme.border_strong),
-    )
-    behind = Rect(box.x, box.y, box.width, box.height, fill=theme.stage, key=window.key)
+    # A dark line between light ones, to be seen on any color.
+    down, across = box.height / window.whole[0], box.width / window.whole[1]
+    x, y = round(box.x + window.columns.start * across), round(box.y + window.rows.start * down)
+    width = max(4, round(len(window.columns) * across))
+    height = max(4, round(len(window.rows) * down))
+    inner = Rect(x, y, width, height, stroke=Stroke(theme.text, 2.0))
+    outer = Rect(x - 1.5, y - 1.5, width + 3, height + 3, stroke=Stroke(theme.stage))
     return (
-        *_caption(whole, room.caption, theme),
-        behind,
-        pixels,
-        edge,
-        *_frame(window, box, theme),
+        _caption(whole, room.caption, theme),
+        *(window_mark(shown, box, theme), pixels, _edge(box, theme), outer, inner),
     )
 
 
@@ -516,27 +470,17 @@ def window_mark(shown: Plane, box: Box, theme: Theme) -> Rect:
     return Rect(box.x, box.y, box.width, box.height, fill=theme.stage, key=key)
 
 
-def _caption(whole: Plane, box: Box, theme: Theme) -> tuple[Text, ...]:
+def _caption(whole: Plane, box: Box, theme: Theme) -> Text:
     font, shape = styles.LABEL, shape_text(whole.whole)
     texts = [text.format(shape=shape) for text in _CAPTIONS]
     words = next((t for t in texts if text_width(t, font) <= box.width), texts[-1])
-    return (Text(box.x, box.y + 10, elide(words, font, box.width), font, theme.text_tertiary),)
-
-
-def _frame(window: ViewWindow, box: Box, theme: Theme) -> tuple[Rect, ...]:
-    """A dark line between light ones, to be seen on any color."""
-    down, across = box.height / window.whole[0], box.width / window.whole[1]
-    x, y = round(box.x + window.columns.start * across), round(box.y + window.rows.start * down)
-    width = max(4, round(len(window.columns) * across))
-    height = max(4, round(len(window.rows) * down))
-    inner = Rect(x, y, width, height, stroke=Stroke(theme.text, 2.0))
-    outer = Rect(x - 1.5, y - 1.5, width + 3, height + 3, stroke=Stroke(theme.stage))
-    return outer, inner
+    return Text(box.x, box.y + 10, elide(words, font, box.width), font, theme.text_tertiary)
 
 
 def _reduced(whole: Plane, rows: int, columns: int, scales: Scales) -> Reduced:
     """A value a pixel, and where there is one (None: everywhere); of what is complete kept."""
-    if whole.address is None or not _is_complete(whole):
+    is_complete = whole.complete.all() and whole.length == whole.values.size
+    if whole.address is None or not is_complete:
         return _strongest(whole, rows, columns)
     key = (plane_name(whole), rows, columns)
     if key not in scales.reduced:
@@ -544,10 +488,6 @@ def _reduced(whole: Plane, rows: int, columns: int, scales: Scales) -> Reduced:
             scales.reduced.clear()
         scales.reduced[key] = _strongest(whole, rows, columns)
     return scales.reduced[key]
-
-
-def _is_complete(whole: Plane) -> bool:
-    return bool(whole.complete.all()) and whole.length == whole.values.size
 
 
 def _strongest(whole: Plane, rows: int, columns: int) -> Reduced:

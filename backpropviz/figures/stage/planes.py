@@ -54,12 +54,10 @@ class Plane:
 
     @property
     def rows(self) -> int:
-        """Rows shown."""
         return int(self.values.shape[0])
 
     @property
     def columns(self) -> int:
-        """Columns shown."""
         return int(self.values.shape[1])
 
     @property
@@ -76,7 +74,6 @@ class Plane:
         return self._filled((row, column))
 
     def address_of(self, row: int, column: int) -> Address | None:
-        """The address of a cell of the picture."""
         indices = self.indices(row, column)
         return None if indices is None or self.address is None else self.address.at(indices)
 
@@ -85,7 +82,8 @@ class Plane:
         if any(s not in {None, i} for s, i in zip(self.selection, indices, strict=True)):
             return None
         free = [i for s, i in zip(self.selection, indices, strict=True) if s is None]
-        row, column = divmod(free[0], self.whole[1]) if self.wrapped else _two(free)
+        # A plane has two free dimensions, a row of a matrix has one, and a number none.
+        row, column = divmod(free[0], self.whole[1]) if self.wrapped else (0, 0, *free)[-2:]
         row, column = row - self.first_row, column - self.first_column
         inside = 0 <= row < self.rows and 0 <= column < self.columns
         return (row, column) if inside else None
@@ -127,10 +125,6 @@ class Plane:
         return tuple(next(rest) if s is None else s for s in self.selection)
 
 
-def _two(free: list[int]) -> tuple[int, int]:
-    return (0, 0) if not free else (0, free[0]) if len(free) == 1 else (free[0], free[1])
-
-
 def plane(
     address: Address | None,
     selection: Selection,
@@ -151,6 +145,11 @@ def plane(
         done = _padded(done.reshape(-1), shape, fill=False)
     whole = (values.shape[0], values.shape[1])
     return Plane(address, selection, values, known, done, wrapped, length, whole, pattern=pattern)
+
+
+def known_plane(address: Address, selection: Selection, known: Partial) -> Plane:
+    """A plane as far as it is known."""
+    return plane(address, selection, known.values, known.computed, known.complete)
 
 
 def _padded(flat: Array, shape: Shape, fill: float | bool) -> Array:
@@ -197,12 +196,10 @@ class Focus:
 
     @property
     def nest(self) -> Nest:
-        """The operation's definition."""
         return self.operation.nest
 
     @property
     def loops(self) -> Loops:
-        """The loops in the chosen order."""
         return self.nest.orders[self.order]
 
     @property
@@ -216,7 +213,6 @@ class Focus:
 
     @cached_property
     def region(self) -> Region:
-        """The block in focus."""
         return self.region_at(self.depth)
 
     @cached_property
@@ -245,7 +241,6 @@ class Extent:
 
     @property
     def is_single(self) -> bool:
-        """Whether there is just one."""
         return len(self.cells) == 1
 
     @property
@@ -334,7 +329,6 @@ class CloseUp:
         return middle_of(self.rows), middle_of(self.columns)
 
     def holds(self, rows: range, columns: range) -> bool:
-        """Whether a block of cells lies inside."""
         return _is_inside(rows, self.rows) and _is_inside(columns, self.columns)
 
 
@@ -349,7 +343,6 @@ class ViewWindow:
 
     @property
     def key(self) -> str:
-        """As the key of a mark."""
         return WINDOW_KEY + self._words
 
     def spot_pattern(self, rows: int, columns: int) -> str:
@@ -384,7 +377,6 @@ class Spot:
 
     @property
     def wanted(self) -> ViewWindow:
-        """What is to be drawn large when it is clicked."""
         return self.window.around(middle_of(self.rows), middle_of(self.columns))
 
 
@@ -451,6 +443,11 @@ def around(middle: int, size: int, most: int) -> range:
     most = max(1, min(most, size))
     first = max(0, min(middle - most // 2, size - most))
     return range(first, first + most)
+
+
+def shifted(cells: range, first: int) -> range:
+    """The cells counted from another one."""
+    return range(cells.start - first, cells.stop - first)
 
 
 def middle_of(cells: range) -> int:

@@ -56,21 +56,15 @@ class PooledPlane:
 
     @property
     def count(self) -> Pixel:
-        """Rows and columns of windows."""
         return int(self.output.shape[0]), int(self.output.shape[1])
 
     @property
     def overlaps(self) -> bool:
         """Whether a cell may lie in several windows, so that they cannot be drawn apart."""
-        return any(
-            n > 1 and stride < extent
-            for n, stride, extent in zip(
-                self.count, self.window.stride, self.window.extent, strict=True
-            )
-        )
+        axes = zip(self.count, self.window.stride, self.window.extent, strict=True)
+        return any(n > 1 and stride < extent for n, stride, extent in axes)
 
     def taps(self, y: int, x: int) -> list[WindowTap]:
-        """The cells of a window in row-major order."""
         rows, columns = self.window.kernel
         places = ((i, j) for i in range(rows) for j in range(columns))
         return [WindowTap(place, self.pixel((y, x), place)) for place in places]
@@ -155,7 +149,6 @@ class PooledPlane:
         return rows, columns
 
     def windows_of(self, u: int, v: int) -> list[Pixel]:
-        """The windows that a cell lies in."""
         ranges = [self._reaching(position, axis) for axis, position in enumerate((u, v))]
         return [(y, x) for y in ranges[0] for x in ranges[1]]
 
@@ -280,7 +273,6 @@ class PoolingShown:
 
     @property
     def by_cell(self) -> bool:
-        """Whether the loops finish one cell after the other."""
         return self.is_backward and not self.focus.is_by_source
 
     @cached_property
@@ -323,7 +315,6 @@ class PoolingShown:
 
     @cached_property
     def current_cell(self) -> Pixel | None:
-        """The cell in focus."""
         if self.by_cell:
             return self.middle
         if self.middle is None or self.focus.depth is not Depth.TERM:
@@ -352,19 +343,15 @@ class PoolingShown:
     def _applied(self) -> Array:
         if not self.is_backward:
             return self.known.complete
-        steps = self.plane.winning_steps(self._sizes, by_cell=self.by_cell)
+        steps = self.plane.winning_steps(self.focus.loops.sizes, by_cell=self.by_cell)
         if steps is None:
             return np.zeros(self.plane.count, bool)
         return np.asarray(steps < self.focus.steps_done)
 
     @cached_property
-    def _sizes(self) -> tuple[int, ...]:
-        return self.focus.loops.sizes
-
-    @cached_property
     def visited(self) -> tuple[tuple[range, range], ...]:
         """The part of the plane that the loops have passed, as at most two blocks."""
-        sizes = self._sizes
+        sizes = self.focus.loops.sizes
         channel = self.plane.sample * sizes[1] + self.plane.channel
         done = self.focus.steps_done - channel * math.prod(sizes[2:])
         elements = min(max(0, done // math.prod(sizes[4:])), sizes[2] * sizes[3])
@@ -444,10 +431,7 @@ def pool_moods(view: View, address: Address, plane: Plane) -> Mapping[Pixel, Moo
     if sample is None or channel is None:
         return {}
     pooled = pooled_plane(view.tape, origin.layer, sample, channel)
-    return _moods(pooled, plane, view.notation.letter(address.of("")).text)
-
-
-def _moods(pooled: PooledPlane, plane: Plane, letter: str) -> dict[Pixel, Mood]:
+    letter = view.notation.letter(address.of("")).text
     texts = shown_group(pooled.values.ravel().tolist())
     moods: dict[Pixel, Mood] = {}
     for row in range(plane.rows):
@@ -455,11 +439,7 @@ def _moods(pooled: PooledPlane, plane: Plane, letter: str) -> dict[Pixel, Mood]:
             pixel = (row + plane.first_row, column + plane.first_column)
             if not plane.complete[row, column] or not pooled.is_reached(*pixel):
                 continue
-            won = pixel in pooled.won
+            state = CellState.WINNER if pixel in pooled.won else CellState.LOSER
             text = texts[pixel[0] * pooled.values.shape[1] + pixel[1]]
-            moods[row, column] = Mood(
-                CellState.WINNER if won else CellState.LOSER,
-                "winner" if won else "loser",
-                f"{letter} = {text}",
-            )
+            moods[row, column] = Mood(state, state.value, f"{letter} = {text}")
     return moods

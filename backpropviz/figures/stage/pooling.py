@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from backpropviz.debugger.timeline import Depth
-from backpropviz.engine.partial import Partial
-from backpropviz.engine.value import Address, shape_text
+from backpropviz.engine.value import Address, Shape, shape_text
 from backpropviz.figures.stage.headings import CAPTION_HEIGHT, REMARK_HEIGHT, Caption, caption_marks
 from backpropviz.figures.stage.panel import (
     LABELLED,
@@ -19,7 +19,7 @@ from backpropviz.figures.stage.panel import (
     outline_box,
     panel_marks,
 )
-from backpropviz.figures.stage.planes import Focus, Plane, plane
+from backpropviz.figures.stage.planes import Focus, Plane, known_plane, plane
 from backpropviz.figures.stage.pooled_plane import Pixel, PoolingShown, pooling_shown
 from backpropviz.figures.stage.pooling_windows import (
     GutterLayout,
@@ -36,15 +36,14 @@ from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import CellState, framed, value_fill
 from backpropviz.scene.flow import Grid
-from backpropviz.scene.marks import Box, Color, Line, Mark, Path, Rect, Stroke, Text
+from backpropviz.scene.marks import Box, Line, Mark, Path, Rect, Stroke, Text
 from backpropviz.scene.text import elide, text_width, wrap
 from backpropviz.scene.theme import Theme
 
 _MAPS_GAP = 40
 _LABEL_ROOM = 22
 _LARGEST = 64
-_MOST_RINGS = 600
-_MOST_NUMBERS = 49
+_MOST_RINGS, _MOST_NUMBERS = 600, 49
 _DIMMED = "8C"
 
 
@@ -78,28 +77,26 @@ def _pooled(
     grid = _grid(values, room)
     settled = _settled(shown)
     is_numbered = grid.cell_width >= NUMBERED and values.values.size <= _MOST_NUMBERS
-    panel = Panel(
-        values,
-        shown.view.scales.of(address, theme),
-        moods=_moods(settled, theme) if is_numbered else {},
-    )
+    numbered = settled if is_numbered else ()
+    moods = {pixel: Mood(CellState.WINNER, accent=theme.forward) for pixel in numbered}
+    panel = Panel(values, shown.view.scales.of(address, theme), moods=moods)
     rings = () if is_numbered else _rings(shown, settled, values, grid, theme)
     bottom = grid.box.bottom + 18
     legend = elide(_legend(shown), styles.LABEL, box.width)
+    rows, columns = shown.plane.window.kernel
+    channels = shown.view.tape[shown.forward_address].shape[1]
+    which = f"channel {shown.plane.channel} of {channels} · " if channels > 1 else ""
+    kept = "mean" if shown.is_mean else "largest"
+    remark = f"{which}{kept} of each {rows}×{columns} window"
+    outlines = (outline_box(o, panel, grid) for o in _frame(region.cells, values, theme))
+    frames = (framed(o.inset(-1), theme.text, theme, 2.0) for o in outlines if o)
     return (
-        *_maps_caption(shown, address, shown.plane.values.shape, _maps_remark(shown), box, theme),
+        *_maps_caption(shown, address, shown.plane.values.shape, remark, box, theme),
         *panel_marks(panel, grid, theme),
         *rings,
-        *_frame_marks(region.cells, panel, grid, theme),
+        *chain.from_iterable(frames),
         Text(box.x, bottom, legend, styles.LABEL, theme.text_secondary),
     ), bottom
-
-
-def _frame_marks(
-    region: tuple[range, range], panel: Panel, grid: Grid, theme: Theme
-) -> tuple[Mark, ...]:
-    boxes = (outline_box(o, panel, grid) for o in _frame(region, panel.plane, theme))
-    return tuple(m for box in boxes if box for m in framed(box.inset(-1), theme.text, theme, 2.0))
 
 
 def _legend(shown: PoolingShown) -> str:
@@ -110,21 +107,8 @@ def _legend(shown: PoolingShown) -> str:
     return "ring = winner   dimmed = loser"
 
 
-def _maps_remark(shown: PoolingShown) -> str:
-    rows, columns = shown.plane.window.kernel
-    channels = shown.view.tape[shown.forward_address].shape[1]
-    which = f"channel {shown.plane.channel} of {channels} · " if channels > 1 else ""
-    kept = "mean" if shown.is_mean else "largest"
-    return f"{which}{kept} of each {rows}×{columns} window"
-
-
 def _maps_caption(
-    shown: PoolingShown,
-    address: Address,
-    shape: tuple[int, ...],
-    remark: str,
-    box: Box,
-    theme: Theme,
+    shown: PoolingShown, address: Address, shape: Shape, remark: str, box: Box, theme: Theme
 ) -> tuple[Mark, ...]:
     notation = shown.view.notation
     is_result = address == shown.focus.nest.target
@@ -135,11 +119,6 @@ def _maps_caption(
 
 def _plane(shown: PoolingShown, address: Address, values: np.ndarray) -> Plane:
     return plane(address, (shown.plane.sample, shown.plane.channel, None, None), values)
-
-
-def _known_plane(shown: PoolingShown, address: Address, known: Partial) -> Plane:
-    selection = (shown.plane.sample, shown.plane.channel, None, None)
-    return plane(address, selection, known.values, known.computed, known.complete)
 
 
 def _grid(values: Plane, room: Box) -> Grid:
@@ -181,10 +160,6 @@ def _settled(shown: PoolingShown) -> set[Pixel]:
     }
 
 
-def _moods(settled: set[Pixel], theme: Theme) -> dict[Pixel, Mood]:
-    return {pixel: Mood(CellState.WINNER, accent=theme.forward) for pixel in settled}
-
-
 def _rings(
     shown: PoolingShown, settled: set[Pixel], values: Plane, grid: Grid, theme: Theme
 ) -> tuple[Mark, ...]:
@@ -221,7 +196,8 @@ def _results(shown: PoolingShown, region: PooledRegion, box: Box, theme: Theme) 
     if box.height < CAPTION_HEIGHT + 24:
         return ()
     target = shown.focus.nest.target
-    known = _known_plane(shown, target, shown.known)
+    selection = (shown.plane.sample, shown.plane.channel, None, None)
+    known = known_plane(target, selection, shown.known)
     if shown.upstream is None:
         return _map(shown, known, target, region.windows, box, theme)[0]
     half = (box.width - _MAPS_GAP) / 2
@@ -231,7 +207,14 @@ def _results(shown: PoolingShown, region: PooledRegion, box: Box, theme: Theme) 
     height = right_grid.box.bottom - box.y
     left_box = Box(box.x, box.y, half, height)
     left, left_grid = _map(shown, upstream, shown.window_address, region.windows, left_box, theme)
-    return (*left, *_arrow(left_grid, right_grid, theme.backward), *right)
+    middle = round((left_grid.box.y + min(left_grid.box.bottom, right_grid.box.bottom)) / 2)
+    labels = _LABEL_ROOM if right_grid.cell_width >= LABELLED else 0
+    start, end = left_grid.box.right + 8, right_grid.x - 8 - labels
+    arrow: tuple[Mark, ...] = ()
+    if end - start >= 12:
+        points = ((start, middle), (end, middle))
+        arrow = (Path(points, Stroke(theme.backward, 1.75), arrow=True),)
+    return (*left, *arrow, *right)
 
 
 def _map(
@@ -265,15 +248,6 @@ def _current(shown: PoolingShown, values: Plane, theme: Theme) -> tuple[Outline,
     return (Outline(range(row, row + 1), range(column, column + 1), theme.here, 3.0, dash),)
 
 
-def _arrow(left: Grid, right: Grid, color: Color) -> tuple[Mark, ...]:
-    middle = round((left.box.y + min(left.box.bottom, right.box.bottom)) / 2)
-    labels = _LABEL_ROOM if right.cell_width >= LABELLED else 0
-    start, end = left.box.right + 8, right.x - 8 - labels
-    if end - start < 12:
-        return ()
-    return (Path(((start, middle), (end, middle)), Stroke(color, 1.75), arrow=True),)
-
-
 _GAP = 44
 _RULE_HEIGHT = 40
 _COLUMN_SHARE = 0.36
@@ -300,15 +274,15 @@ def pooling_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Ma
         if isinstance(laid, GutterLayout)
         else window_marks(shown, laid, theme)
     )
-    below = room.y + laid.size[1] + 6
+    below, middle = room.y + laid.size[1] + 6, x - _GAP / 2
     drawn = Box(room.x, room.y, *laid.size)
     return (
         *map_marks(shown, region, column, theme),
         *_caption(shown, region, right, theme),
         *figure,
-        *average_beside(shown, drawn, Box(x, body.y, right.width, body.bottom - body.y), theme),
+        *average_beside(shown, drawn, right, theme),
         *_rule(shown, region, Box(x, below, right.width, body.bottom - below), theme),
-        *_separator(body, x - _GAP / 2, theme),
+        Line(middle, body.y, middle, body.bottom, Stroke(theme.border)),
     )
 
 
@@ -320,47 +294,29 @@ def _region(shown: PoolingShown, laid: WindowLayout | GutterLayout) -> PooledReg
     return PooledRegion((rows, columns), windows)
 
 
-def _separator(body: Box, x: float, theme: Theme) -> tuple[Mark, ...]:
-    return (Line(x, body.y, x, body.bottom, Stroke(theme.border)),)
-
-
 def _caption(shown: PoolingShown, region: PooledRegion, box: Box, theme: Theme) -> tuple[Mark, ...]:
-    title = _title(shown)
-    rows, columns = region.cells
-    limits = shown.plane.values.shape
-    span = ", ".join(
-        f"{name} {max(0, r.start)}–{min(n, r.stop) - 1}"
-        for name, r, n in zip(("rows", "columns"), (rows, columns), limits, strict=True)
-    )
-    is_all = all(len(r) >= n for r, n in zip(region.cells, limits, strict=True))
-    shape = "" if is_all else span
-    caption = Caption(shown.focus.nest.target, title, shape, _remark(shown))
-    return caption_marks(caption, shown.view.notation, box.x, box.y, box.width, theme)
-
-
-def _title(shown: PoolingShown) -> str:
-    if shown.is_mean:
-        return "shared out evenly" if shown.is_backward else "the mean of each window"
-    return "routed to the winners" if shown.is_backward else "the largest of each window"
-
-
-def _remark(shown: PoolingShown) -> str:
     if shown.is_backward:
-        return f"pill: upstream; large: gradient received; small: value {shown.letter}"
-    if shown.is_mean:
-        return "pill: the window's mean; each value is multiplied by its share"
-    return "pill: the window's largest value, which goes on"
+        title = "shared out evenly" if shown.is_mean else "routed to the winners"
+        remark = f"pill: upstream; large: gradient received; small: value {shown.letter}"
+    elif shown.is_mean:
+        title = "the mean of each window"
+        remark = "pill: the window's mean; each value is multiplied by its share"
+    else:
+        title = "the largest of each window"
+        remark = "pill: the window's largest value, which goes on"
+    cells = list(zip(("rows", "columns"), region.cells, shown.plane.values.shape, strict=True))
+    span = ", ".join(f"{name} {max(0, r.start)}–{min(n, r.stop) - 1}" for name, r, n in cells)
+    is_all = all(len(r) >= n for _, r, n in cells)
+    caption = Caption(shown.focus.nest.target, title, "" if is_all else span, remark)
+    return caption_marks(caption, shown.view.notation, box.x, box.y, box.width, theme)
 
 
 def _rule(shown: PoolingShown, region: PooledRegion, box: Box, theme: Theme) -> Iterator[Mark]:
     """What is worth saying below: the running maximum, or how a tie is broken."""
-    text, color = _words(shown, region), theme.text_secondary
-    if not text:
-        return
-    lines = wrap(text, styles.ROW, box.width)
+    lines = wrap(_words(shown, region), styles.ROW, box.width)
     most = int(max(0, box.height - 4) // 18)
     for number, line in enumerate(lines[:most]):
-        yield Text(box.x, box.y + 14 + 18 * number, line, styles.ROW, color)
+        yield Text(box.x, box.y + 14 + 18 * number, line, styles.ROW, theme.text_secondary)
 
 
 def _words(shown: PoolingShown, region: PooledRegion) -> str:
@@ -368,7 +324,12 @@ def _words(shown: PoolingShown, region: PooledRegion) -> str:
     if running:
         return running
     if shown.is_mean:
-        return _shares(shown, region)
+        # What each cell of a mean is worth.
+        windows = ((y, x) for y in region.windows[0] for x in region.windows[1])
+        labels = list(dict.fromkeys(shown.share_label(*window) for window in windows))
+        share = f"× {labels[0]}" if len(labels) == 1 else f"shares {', '.join(labels)}"
+        handed = "its upstream gradient" if shown.is_backward else "its cells' values"
+        return f"Each window hands on {handed} in equal parts: {share}."
     ties = shown_ties(shown, region.windows)
     if not ties:
         return ""
@@ -387,15 +348,6 @@ def _takes(shown: PoolingShown) -> str:
     if shown.plane.ties == "all":
         return "each takes the whole gradient" if gradient else "all of them win"
     return f"the first in row-major order {'takes the gradient' if gradient else 'wins'}"
-
-
-def _shares(shown: PoolingShown, region: PooledRegion) -> str:
-    """What each cell of a mean is worth."""
-    windows = ((y, x) for y in region.windows[0] for x in region.windows[1])
-    labels = list(dict.fromkeys(shown.share_label(*window) for window in windows))
-    share = f"× {labels[0]}" if len(labels) == 1 else f"shares {', '.join(labels)}"
-    handed = "its upstream gradient" if shown.is_backward else "its cells' values"
-    return f"Each window hands on {handed} in equal parts: {share}."
 
 
 def _running(shown: PoolingShown) -> str:

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.figures.numbers import Scale, said
+from backpropviz.figures.stage.panel import PLAIN, Mood, value_cell
 from backpropviz.figures.stage.pooled_plane import Pixel, PoolingShown
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
-from backpropviz.scene.cells import (
-    Cell,
-    CellState,
-    cells,
-    framed,
-    number_font,
-    tie_frame,
-    value_fill,
-)
+from backpropviz.scene.cells import Cell, CellState, cells, framed, number_font, tie_frame
+from backpropviz.scene.flow import bounds
 from backpropviz.scene.marks import (
     Anchor,
     Box,
@@ -57,35 +52,29 @@ class Pill:
 def pill_of(shown: PoolingShown, window: Pixel, room: float) -> Pill:
     """The longest text, in the largest font, that fits between its neighbors."""
     is_complete = shown.upstream is not None or bool(shown.known.complete[window])
-    texts = _texts(shown, window)
+    texts = _texts(shown, window, is_complete)
     if not texts:
         return Pill("", styles.NUMBER_SMALL, _EMPTY_WIDTH, is_complete)
     options = [(text, font, space) for font, space in _STYLES for text in texts]
     widths = [2 * math.ceil((text_width(t, f) + space) / 2) for t, f, space in options]
-    fitting = (k for k, width in enumerate(widths) if width <= room)
-    best = next(fitting, len(options) - 1)
-    return Pill(options[best][0], options[best][1], widths[best], is_complete)
+    best = next((k for k, width in enumerate(widths) if width <= room), len(options) - 1)
+    return Pill(*options[best][:2], widths[best], is_complete)
 
 
-def _texts(shown: PoolingShown, window: Pixel) -> tuple[str, ...]:
+def _texts(shown: PoolingShown, window: Pixel, is_complete: bool) -> tuple[str, ...]:
     """The longest first."""
-    if shown.upstream is not None:
-        text = fixed(float(shown.upstream[window]), shown.decimals, signed=True)
-        share = _share(shown, window)
-        divided = f"{text} ÷ {share.removeprefix('1/')}"
-        return (f"{text} × {share}", divided, text) if share else (text,)
-    if not shown.known.computed[window]:
-        return ()
-    text = fixed(float(shown.known.values[window]), shown.decimals)
-    return (text,) if shown.known.complete[window] else (f"{text} so far", text)
-
-
-def _share(shown: PoolingShown, window: Pixel) -> str:
-    """What part of the upstream value each cell takes that takes any; empty if the whole."""
-    if shown.is_mean:
-        return shown.share_label(*window)
+    if shown.upstream is None:
+        if not shown.known.computed[window]:
+            return ()
+        text = fixed(float(shown.known.values[window]), shown.decimals)
+        return (text,) if is_complete else (f"{text} so far", text)
+    text = fixed(float(shown.upstream[window]), shown.decimals, signed=True)
+    # What part of the upstream value each cell takes that takes any.
     parts = shown.plane.parts(*window)
-    return f"1/{parts}" if parts > 1 else ""
+    share = shown.share_label(*window) if shown.is_mean else f"1/{parts}"
+    if parts == 1 and not shown.is_mean:
+        return (text,)
+    return f"{text} × {share}", f"{text} ÷ {share.removeprefix('1/')}", text
 
 
 def pill_marks(
@@ -114,10 +103,8 @@ def pill_colors(shown: PoolingShown, theme: Theme) -> tuple[Color, Color]:
     return theme.forward, theme.forward_tint
 
 
-GUTTER = 14
-_BELOW_PILL = 12
-_BELOW_WINDOW = 24
-_BETWEEN = 20
+GUTTER, _BETWEEN = 14, 20
+_BELOW_PILL, _BELOW_WINDOW = 12, 24
 _ROUTE = 1.75
 _MOST_TAGS = 4
 _MOST_WINDOWS = (4, 4)
@@ -147,25 +134,19 @@ class WindowLayout:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height of all that is drawn."""
-        wide, high = self._window_size()
+        wide, high = _window_size(self.kernel, self.page.cell)
         columns, rows = len(self.page.columns), len(self.page.rows)
         width = columns * wide + (columns - 1) * _BETWEEN
         return width, rows * (PILL_HEIGHT + _BELOW_PILL + high + _BELOW_WINDOW)
 
-    def _window_size(self) -> tuple[float, float]:
-        return _window_size(self.kernel, self.page.cell)
-
     def window(self, y: int, x: int) -> Box:
-        """A window's cells, with their gutters."""
-        wide, high = self._window_size()
+        wide, high = _window_size(self.kernel, self.page.cell)
         row, column = y - self.page.rows.start, x - self.page.columns.start
         top = self.y + PILL_HEIGHT + _BELOW_PILL
         step_y = PILL_HEIGHT + _BELOW_PILL + high + _BELOW_WINDOW
         return Box(self.x + column * (wide + _BETWEEN), top + row * step_y, wide, high)
 
     def cell(self, window: Pixel, place: Pixel) -> Box:
-        """A cell of a window."""
         box = self.window(*window)
         width, height = self.page.cell
         return Box(box.x + place[1] * (width + GUTTER), box.y + place[0] * height, width, height)
@@ -184,10 +165,13 @@ def _window_size(kernel: Pixel, cell: tuple[int, int]) -> tuple[float, float]:
 def window_layout(shown: PoolingShown, room: Box) -> WindowLayout | None:
     """Windows that are easily seen at once, their cells as large as fit; None if none fits."""
     kernel, count = shown.plane.window.kernel, shown.plane.count
-    wanted = tuple(min(n, most) for n, most in zip(count, _MOST_WINDOWS, strict=True))
-    is_whole = all(n <= most for n, most in zip(count, _MOST_WINDOWS, strict=True))
+    wanted = tuple(map(min, count, _MOST_WINDOWS))
+    is_whole = wanted == count
     for cell in (*(_SIZES if is_whole else _SIZES_OF_PAGES), _SMALLEST):
-        fits = _capacity(kernel, cell, room)
+        wide, high = _window_size(kernel, cell)
+        across = (room.width + _BETWEEN) / (wide + _BETWEEN)
+        down = room.height / (PILL_HEIGHT + _BELOW_PILL + high + _BELOW_WINDOW)
+        fits = math.floor(down), math.floor(across)
         is_last = cell in {_SIZES[-1], _SMALLEST} and min(fits) >= 1
         if is_last or all(f >= n for f, n in zip(fits, wanted, strict=True)):
             break
@@ -205,13 +189,6 @@ def page_of(count: int, size: int, place: int) -> range:
     """The stretch of `size` that holds a place; it stays while the place moves inside it."""
     start = max(0, min(place // size * size, count - size))
     return range(start, min(count, start + size))
-
-
-def _capacity(kernel: Pixel, cell: tuple[int, int], room: Box) -> Pixel:
-    wide, high = _window_size(kernel, cell)
-    across = (room.width + _BETWEEN) / (wide + _BETWEEN)
-    down = room.height / (PILL_HEIGHT + _BELOW_PILL + high + _BELOW_WINDOW)
-    return math.floor(down), math.floor(across)
 
 
 def window_marks(shown: PoolingShown, laid: WindowLayout, theme: Theme) -> tuple[Mark, ...]:
@@ -232,9 +209,7 @@ def with_common_font(many: list[Cell], size: tuple[int, int]) -> list[Cell]:
     if min(size) >= 64 or not many:
         return many
     font = number_font(*size, [cell.text for cell in many], note=True)
-    return [
-        Cell(c.box, c.state, c.text, c.fill, c.word, c.note, c.accent, c.key, font) for c in many
-    ]
+    return [replace(cell, font=font) for cell in many]
 
 
 def _window_cells(
@@ -259,16 +234,15 @@ def gradient_cell(
     if not shown.known.computed[pixel]:
         return Cell(box, CellState.NOT_COMPUTED, note=note, key=key)
     value = float(shown.known.values[pixel])
-    if not math.isfinite(value):
-        return Cell(box, CellState.NOT_FINITE, fixed(value, shown.decimals), key=key)
-    text = text or fixed(value, shown.decimals, signed=True)
-    fill = value_fill(value, scale.colormap, scale.limits)
+    is_number = math.isfinite(value)
+    if not text or not is_number:
+        text = fixed(value, shown.decimals, signed=is_number)
+    mood = Mood(CellState.LOSER, "loser", note)
     if shown.is_mean or not shown.plane.is_reached(*pixel):
-        return Cell(box, CellState.FINAL, text, fill, note=note, key=key)
-    if pixel in shown.plane.won:
-        accent = None if large else theme.backward
-        return Cell(box, CellState.WINNER, text, fill, "winner", note, accent, key)
-    return Cell(box, CellState.LOSER, text, word="loser", note=note, key=key)
+        mood = Mood(CellState.FINAL, note=note)
+    elif pixel in shown.plane.won:
+        mood = Mood(CellState.WINNER, "winner", note, None if large else theme.backward)
+    return value_cell(box, value, text, scale, mood, key)
 
 
 def _value_cell(
@@ -276,19 +250,14 @@ def _value_cell(
 ) -> Cell:
     """A value that competes, has won or has lost; or that has its share in a mean."""
     key, text = shown.at(shown.cell_address, pixel), shown.value_text(pixel)
-    value = float(shown.plane.values[pixel])
-    if not math.isfinite(value):
-        return Cell(box, CellState.NOT_FINITE, text, key=key)
-    fill = value_fill(value, scale.colormap, scale.limits)
+    mood = Mood(CellState.LOSER, "loser")
     if shown.is_mean:
-        return Cell(
-            box, CellState.FINAL, text, fill, note=f"× {shown.share_label(*window)}", key=key
-        )
-    if not shown.is_applied(*window):
-        return Cell(box, CellState.FINAL, text, fill, key=key)
-    if pixel in shown.plane.winners(*window):
-        return Cell(box, CellState.WINNER, text, fill, "winner", accent=theme.forward, key=key)
-    return Cell(box, CellState.LOSER, text, word="loser", key=key)
+        mood = Mood(CellState.FINAL, note=f"× {shown.share_label(*window)}")
+    elif not shown.is_applied(*window):
+        mood = PLAIN
+    elif pixel in shown.plane.winners(*window):
+        mood = Mood(CellState.WINNER, "winner", accent=theme.forward)
+    return value_cell(box, float(shown.plane.values[pixel]), text, scale, mood, key)
 
 
 def _over_window(
@@ -302,7 +271,15 @@ def _over_window(
         for winner in shown.plane.winning_places(*window):
             yield _route(shown, laid.cell(window, winner), winner, place, theme)
     yield from pill_marks(shown, window, pill, place, theme)
-    yield from _focus_frames(shown, laid, window, theme)
+    if shown.current_window == window:
+        is_term = shown.focus.depth is Depth.TERM
+        dash = (8.0, 4.0) if is_term else ()
+        yield from framed(laid.window(*window).inset(-1), theme.here, theme, 3.0, dash)
+    for tap in shown.plane.taps(*window):
+        is_current = tap.pixel is not None and tap.pixel == shown.current_cell
+        if is_current and shown.current_window in {None, window}:
+            color, width = current_outline(shown, theme)
+            yield from framed(laid.cell(window, tap.place), color, theme, width)
 
 
 def tie_tags(shown: PoolingShown, window: Pixel) -> tuple[str, ...]:
@@ -322,12 +299,8 @@ def _tie_tag(shown: PoolingShown, box: Box, window: Pixel, theme: Theme) -> Iter
     text = next((t for t in texts if text_width(t, font) + 12 <= box.width), "tie")
     width = round(text_width(text, font)) + 12
     left = round(box.x + (box.width - width) / 2)
-    yield Rect(
-        *(left + 0.5, box.bottom + 0.5, width - 1, 16),
-        fill=theme.loss_tint,
-        stroke=Stroke(theme.loss),
-        radius=4.0,
-    )
+    edges = (left + 0.5, box.bottom + 0.5, width - 1, 16)
+    yield Rect(*edges, fill=theme.loss_tint, stroke=Stroke(theme.loss), radius=4.0)
     baseline = centered_baseline(box.bottom + 8.5, font)
     yield Text(left + width / 2, baseline, text, font, theme.loss, Anchor.MIDDLE)
 
@@ -350,22 +323,8 @@ def _route(shown: PoolingShown, box: Box, place: Pixel, pill: Box, theme: Theme)
     if start == lane:
         points = [(lane, pill.bottom), (lane, height), (edge, height)]
     color, _ = pill_colors(shown, theme)
-    ordered = tuple(points if shown.is_backward else reversed(points))
+    ordered = tuple(points if shown.is_backward else points[::-1])
     return Path(ordered, Stroke(color, _ROUTE), corner_radius=3, arrow=True)
-
-
-def _focus_frames(
-    shown: PoolingShown, laid: WindowLayout, window: Pixel, theme: Theme
-) -> Iterator[Mark]:
-    if shown.current_window == window:
-        is_term = shown.focus.depth is Depth.TERM
-        dash = (8.0, 4.0) if is_term else ()
-        yield from framed(laid.window(*window).inset(-1), theme.here, theme, 3.0, dash)
-    for tap in shown.plane.taps(*window):
-        is_current = tap.pixel is not None and tap.pixel == shown.current_cell
-        if is_current and shown.current_window in {None, window}:
-            color, width = current_outline(shown, theme)
-            yield from framed(laid.cell(window, tap.place), color, theme, width)
 
 
 def current_outline(shown: PoolingShown, theme: Theme) -> tuple[Color, float]:
@@ -373,8 +332,7 @@ def current_outline(shown: PoolingShown, theme: Theme) -> tuple[Color, float]:
     return (theme.here, 3.0) if shown.is_backward else (theme.forward, 4.0)
 
 
-_COLUMN_GUTTER = 18
-_ROW_GUTTER = 32
+_COLUMN_GUTTER, _ROW_GUTTER = 18, 32
 _GUTTERS_MOST_WINDOWS = 5
 _GUTTERS_SIZES = ((84, 76), (72, 72), (58, 48), (52, 42))
 
@@ -392,11 +350,9 @@ class GutterLayout:
 
     @property
     def size(self) -> tuple[float, float]:
-        """Width and height of all that is drawn."""
         return _extent(len(self.rows), len(self.columns), self.cell_size)
 
     def cell(self, pixel: Pixel) -> Box:
-        """A cell, inside the plane or in its padding."""
         width, height = self.cell_size
         x = self.x + _COLUMN_GUTTER + (pixel[1] - self.columns.start) * (width + _COLUMN_GUTTER)
         y = self.y + _ROW_GUTTER + (pixel[0] - self.rows.start) * (height + _ROW_GUTTER)
@@ -448,10 +404,20 @@ def gutter_marks(shown: PoolingShown, laid: GutterLayout, theme: Theme) -> tuple
     many = [_cell(shown, laid, (u, v), scale, theme) for u in laid.rows for v in laid.columns]
     windows = [(y, x) for y in laid.windows[0] for x in laid.windows[1]]
     frames = [m for w in windows for m in _focus_frame(shown, laid, w, theme)]
-    routes = [m for w in windows for m in _routes(shown, laid, w, theme)]
+    routes = [
+        _gutters_route(shown, laid, window, winner, theme)
+        for window in windows
+        if shown.is_applied(*window)
+        for winner in shown.plane.winners(*window)
+    ]
     pills = [m for w in windows for m in _pill(shown, laid, w, theme)]
     body = cells(with_common_font(many, laid.cell_size), theme)
-    return (*body, *frames, *routes, *pills, *_current_cell(shown, laid, theme))
+    now: tuple[Mark, ...] = ()
+    cell = shown.current_cell
+    if cell is not None and cell[0] in laid.rows and cell[1] in laid.columns:
+        color, width = current_outline(shown, theme)
+        now = framed(laid.cell(cell), color, theme, width)
+    return (*body, *frames, *routes, *pills, *now)
 
 
 def _cell(
@@ -463,7 +429,11 @@ def _cell(
         return Cell(box, CellState.PADDING)
     if shown.is_backward:
         return gradient_cell(shown, pixel, box, scale, theme, _sum_text(shown, pixel, box))
-    return _gutters_value_cell(shown, pixel, box, scale, theme)
+    won = [w for w in shown.plane.won.get(pixel, ()) if shown.is_applied(*w)]
+    word = "winner" if len(won) == 1 else f"won {len(won)}"
+    mood = Mood(CellState.WINNER, word, accent=theme.forward) if won else PLAIN
+    text, key = shown.value_text(pixel), shown.at(shown.cell_address, pixel)
+    return value_cell(box, float(shown.plane.values[pixel]), text, scale, mood, key)
 
 
 def _sum_text(shown: PoolingShown, pixel: Pixel, box: Box) -> str:
@@ -481,21 +451,6 @@ def _sum_text(shown: PoolingShown, pixel: Pixel, box: Box) -> str:
     return text if text_width(text, styles.NUMBER_SMALL) <= box.width - 6 else ""
 
 
-def _gutters_value_cell(
-    shown: PoolingShown, pixel: Pixel, box: Box, scale: Scale, theme: Theme
-) -> Cell:
-    value, text = float(shown.plane.values[pixel]), shown.value_text(pixel)
-    key = shown.at(shown.cell_address, pixel)
-    if not math.isfinite(value):
-        return Cell(box, CellState.NOT_FINITE, text, key=key)
-    fill = value_fill(value, scale.colormap, scale.limits)
-    won = [w for w in shown.plane.won.get(pixel, ()) if shown.is_applied(*w)]
-    if not won:
-        return Cell(box, CellState.FINAL, text, fill, key=key)
-    word = "winner" if len(won) == 1 else f"won {len(won)}"
-    return Cell(box, CellState.WINNER, text, fill, word, accent=theme.forward, key=key)
-
-
 def _middle_cell(shown: PoolingShown, window: Pixel) -> Pixel:
     """The cell right below the middle of a window."""
     shape, (u, v) = shown.plane.window, shown.plane.corner(window)
@@ -503,27 +458,17 @@ def _middle_cell(shown: PoolingShown, window: Pixel) -> Pixel:
     return u + rows // 2 * down, v + columns // 2 * across
 
 
-def _pill_box(laid: GutterLayout, middle: Pixel, width: float) -> Box:
-    x, y = laid.crossing(middle)
-    return Box(round(x - width / 2), round(y - PILL_HEIGHT / 2), width, PILL_HEIGHT)
-
-
 def _pill(shown: PoolingShown, laid: GutterLayout, window: Pixel, theme: Theme) -> Iterator[Mark]:
     pitch = shown.plane.window.stride[1] * (laid.cell_size[0] + _COLUMN_GUTTER)
     pill = pill_of(shown, window, pitch - 6)
-    box = _pill_box(laid, _middle_cell(shown, window), pill.width)
+    width = pill.width
+    x, y = laid.crossing(_middle_cell(shown, window))
+    box = Box(round(x - width / 2), round(y - PILL_HEIGHT / 2), width, PILL_HEIGHT)
     yield from pill_marks(shown, window, pill, box, theme)
     if shown.plane.is_tie(*window) and (shown.is_backward or shown.is_applied(*window)):
         edge = box.inset(-2.5)
         dashed = Stroke(theme.loss, 1.5, (4.0, 3.0))
         yield Rect(edge.x, edge.y, edge.width, edge.height, stroke=dashed, radius=12.0)
-
-
-def _routes(shown: PoolingShown, laid: GutterLayout, window: Pixel, theme: Theme) -> Iterator[Mark]:
-    """A route to each winner of a window that is settled."""
-    if shown.is_applied(*window):
-        for winner in shown.plane.winners(*window):
-            yield _gutters_route(shown, laid, window, winner, theme)
 
 
 def _gutters_route(
@@ -540,7 +485,7 @@ def _gutters_route(
     lane = lane + (4 if is_left else -4)
     points = ((x, y), (lane, y), (lane, height), (edge, height))
     color, _ = pill_colors(shown, theme)
-    ordered = points if shown.is_backward else tuple(reversed(points))
+    ordered = points if shown.is_backward else points[::-1]
     return Path(ordered, Stroke(color, _ROUTE), corner_radius=3, arrow=shown.is_backward)
 
 
@@ -551,16 +496,8 @@ def _focus_frame(
         return
     u, v = shown.plane.corner(window)
     down, across = shown.plane.window.extent
-    first, last = laid.cell((u, v)), laid.cell((u + down - 1, v + across - 1))
-    box = Box(first.x, first.y, last.right - first.x, last.bottom - first.y)
+    box = bounds((laid.cell((u, v)), laid.cell((u + down - 1, v + across - 1))))
     yield from framed(box.inset(-4), theme.here, theme, 3.0)
-
-
-def _current_cell(shown: PoolingShown, laid: GutterLayout, theme: Theme) -> Iterator[Mark]:
-    cell = shown.current_cell
-    if cell is not None and cell[0] in laid.rows and cell[1] in laid.columns:
-        color, width = current_outline(shown, theme)
-        yield from framed(laid.cell(cell), color, theme, width)
 
 
 _CELL = (56, 44)
@@ -578,19 +515,18 @@ def average_beside(shown: PoolingShown, figure: Box, room: Box, theme: Theme) ->
     rows, columns = shown.plane.window.kernel
     if rows * columns > _MOST_CELLS or rows * columns == 1:
         return ()
-    texts = _heading(shown)
+    whole = said(_upstream(shown), signed=True)
+    texts = ("Average pooling instead:", f"{whole} × 1/{rows * columns} to each cell")
     widest = max(text_width(text, styles.LABEL) for text in texts)
     width, height = max(columns * _CELL[0], widest), _HEADING + rows * _CELL[1]
     x, y = round(figure.right + 36), figure.y
     if x + width > room.right or y + height > room.bottom:
         return ()
-    return (*_words(texts, x, y, theme), *_shares(shown, x, y + _HEADING, theme))
-
-
-def _heading(shown: PoolingShown) -> tuple[str, str]:
-    rows, columns = shown.plane.window.kernel
-    whole = said(_upstream(shown), signed=True)
-    return "Average pooling instead:", f"{whole} × 1/{rows * columns} to each cell"
+    words = (
+        Text(x, y + 14 + number * _LINE, text, styles.LABEL, theme.text_secondary)
+        for number, text in enumerate(texts)
+    )
+    return (*words, *_shares(shown, x, y + _HEADING, theme))
 
 
 def _upstream(shown: PoolingShown) -> float:
@@ -598,24 +534,13 @@ def _upstream(shown: PoolingShown) -> float:
     return math.nan if found is None else float(found[shown.nearest_window])
 
 
-def _words(texts: tuple[str, str], x: float, y: float, theme: Theme) -> Iterator[Mark]:
-    for number, text in enumerate(texts):
-        baseline = y + 14 + number * _LINE
-        yield Text(x, baseline, text, styles.LABEL, theme.text_secondary)
-
-
 def _shares(shown: PoolingShown, x: float, y: float, theme: Theme) -> tuple[Mark, ...]:
     rows, columns = shown.plane.window.kernel
     share = _upstream(shown) / (rows * columns)
-    scale = shown.view.scales.of(shown.cell_address, theme)
-    fill = value_fill(share, scale.colormap, scale.limits)
-    text = said(share, signed=True)
-    is_number = math.isfinite(share)
-    state = CellState.FINAL if is_number else CellState.NOT_FINITE
+    text, scale = said(share, signed=True), shown.view.scales.of(shown.cell_address, theme)
     boxes = (
         Box(x + column * _CELL[0], y + row * _CELL[1], *_CELL)
         for row in range(rows)
         for column in range(columns)
     )
-    many = [Cell(box, state, text, fill if is_number else None) for box in boxes]
-    return cells(many, theme)
+    return cells((value_cell(box, share, text, scale) for box in boxes), theme)

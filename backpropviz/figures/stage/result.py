@@ -14,9 +14,9 @@ from backpropviz.engine.contraction import join
 from backpropviz.engine.derivation import block_values
 from backpropviz.engine.explain import sample_axis
 from backpropviz.engine.nest import NestRule, Region
-from backpropviz.engine.partial import Partial
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Array, Shape
 from backpropviz.figures.numbers import Scale, counted, finite_values, group_texts
+from backpropviz.figures.stage import slots
 from backpropviz.figures.stage.panel import Mood, Outline, Panel
 from backpropviz.figures.stage.planes import (
     CellIndex,
@@ -25,31 +25,16 @@ from backpropviz.figures.stage.planes import (
     Plane,
     Selection,
     extents,
+    known_plane,
     leading_dimensions,
     plane,
     selections,
 )
 from backpropviz.figures.stage.slot_layout import PlacedSlot
-from backpropviz.figures.stage.slots import (
-    MOST_TILES,
-    Slot,
-    blocks,
-    current_panel,
-    cut_tile,
-    in_sample,
-    is_on,
-    middle,
-    middle_around,
-    planes_remark,
-    region_size,
-    selections_of,
-    shape_of,
-    tile_label,
-)
 from backpropviz.figures.view import SAMPLE_KEY, TERM_PATTERN, View
 from backpropviz.scene import theme as styles
-from backpropviz.scene.cells import Cell as Cell_total
-from backpropviz.scene.cells import CellState, cell, value_fill
+from backpropviz.scene.cells import Cell, CellState, cell, value_fill
+from backpropviz.scene.flow import bounds
 from backpropviz.scene.marks import Anchor, Box, Mark, Path, Stroke, Text
 from backpropviz.scene.text import shown_group, text_width
 from backpropviz.scene.theme import Theme
@@ -58,61 +43,54 @@ _MOST_MOODS = 100
 _MOST_NOTED = 9
 
 
-def target_slot(view: View, focus: Focus, theme: Theme) -> Slot:
+def target_slot(view: View, focus: Focus, theme: Theme) -> slots.Slot:
     """The result, as far as it is known at the end of the block in focus."""
     address, shape = focus.nest.target, focus.nest.shape
     touched = extents(focus.loops.target, focus.region)
     wide = extents(focus.loops.target, focus.element_region)
     sample = view.sample if view.has_samples(address) else None
-    chosen = selections_of(address, shape, in_sample(wide, sample), is_element=False)
-    chosen = chosen or _first_plane(address, shape)
+    chosen = slots.selections_of(address, shape, slots.in_sample(wide, sample), is_element=False)
+    if not chosen:
+        leading = leading_dimensions(address, len(shape))
+        chosen = ((*(0,) * leading, *(None,) * (len(shape) - leading)),)
     scale = view.scales.of(address, theme)
     planes = (
-        cut_tile(_plane(address, selection, known), touched, focus, len(chosen))
+        slots.cut_tile(known_plane(address, selection, known), touched, focus, len(chosen))
         for selection, known in zip(chosen, view.plane_statuses(address, chosen), strict=True)
     )
     panels = tuple(_target_panel(view, focus, found, touched, scale, theme) for found in planes)
-    return Slot(
+    return slots.Slot(
         address,
         view.notation.title(address, focus.operation.layer),
-        shape_of(view.tape[address]),
-        planes_remark(address, shape, chosen, sample),
+        slots.shape_of(view.tape[address]),
+        slots.planes_remark(address, shape, chosen, sample),
         panels,
-        tuple(tile_label(selection, shape, sample) for selection in chosen),
+        tuple(slots.tile_label(selection, shape, sample) for selection in chosen),
         sign="→" if focus.nest.rule in {NestRule.FUNCTION, NestRule.COPY, NestRule.MAX} else "=",
-        current=current_panel(chosen, touched),
-        middle=middle(view, panels[0].plane, touched) if len(panels) == 1 else None,
+        current=slots.current_panel(chosen, touched),
+        middle=slots.middle(view, panels[0].plane, touched) if len(panels) == 1 else None,
     )
 
 
-def _plane(address: Address, selection: Selection, known: Partial) -> Plane:
-    return plane(address, selection, known.values, known.computed, known.complete)
-
-
-def _first_plane(address: Address, shape: Shape) -> tuple[Selection, ...]:
-    leading = leading_dimensions(address, len(shape))
-    return ((*(0,) * leading, *(None,) * (len(shape) - leading)),)
-
-
 def _target_panel(
-    view: View,
-    focus: Focus,
-    found: Plane,
-    touched: tuple[Extent, ...],
-    scale: Scale,
-    theme: Theme,
+    view: View, focus: Focus, found: Plane, touched: tuple[Extent, ...], scale: Scale, theme: Theme
 ) -> Panel:
+    # Where the block adds to more cells than can be marked singly: the rectangle around them.
+    free = [e for s, e in zip(found.selection, touched, strict=True) if s is None]
+    many = math.prod(len(e.cells) for e in free) > _MOST_MOODS
+    is_marked = focus.is_element and many and slots.is_on(found.selection, touched)
+    blocks = slots.blocks(found, touched) if is_marked else ()
     return Panel(
         found,
         scale,
         moods=_target_moods(found, found.selection, touched, focus),
-        outlines=_target_outlines(found, touched, focus, theme),
+        outlines=tuple(Outline(rows, columns, theme.here, 3.0) for rows, columns in blocks),
         notes=_weights(view, found),
         signed=focus.nest.target.is_gradient and found.values.size > 4,
     )
 
 
-def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
+def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[slots.Slot, ...]:
     """All planes of the result side by side, where it has more than one."""
     address, shape = focus.nest.target, focus.nest.shape
     leading = leading_dimensions(address, len(shape))
@@ -120,11 +98,11 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
         return ()
     sample = view.sample if view.has_samples(address) else None
     chosen, remark = _page(shape, leading, focus, sample)
-    current = current_panel(chosen, extents(focus.loops.target, focus.region))
+    current = slots.current_panel(chosen, extents(focus.loops.target, focus.region))
     scale = view.scales.of(address, theme)
     panels = tuple(
         Panel(
-            plane(address, selection, known.values, known.computed, known.complete),
+            known_plane(address, selection, known),
             scale,
             outlines=_frame(known.values.shape, theme) if k == current else (),
         )
@@ -132,13 +110,13 @@ def target_tiles(view: View, focus: Focus, theme: Theme) -> tuple[Slot, ...]:
             zip(chosen, view.plane_statuses(address, chosen), strict=True)
         )
     )
-    slot = Slot(
+    slot = slots.Slot(
         address,
         view.notation.title(address, focus.operation.layer),
-        shape_of(view.tape[address]),
+        slots.shape_of(view.tape[address]),
         remark,
         panels,
-        tuple(tile_label(selection, shape, sample) for selection in chosen),
+        tuple(slots.tile_label(selection, shape, sample) for selection in chosen),
         current=current,
     )
     return (slot,)
@@ -156,8 +134,8 @@ def _page(
     for found, inside in zip(extents(focus.loops.target, focus.region), ranges, strict=False):
         cell = found.cells[0] if found.cells else 0
         place = place * len(inside) + (cell - inside.start if cell in inside else 0)
-    first = place // MOST_TILES * MOST_TILES
-    chosen = tuple(islice(selections(shape, tuple(ranges)), first, first + MOST_TILES))
+    first = place // slots.MOST_TILES * slots.MOST_TILES
+    chosen = tuple(islice(selections(shape, tuple(ranges)), first, first + slots.MOST_TILES))
     of_sample = "" if sample is None else f" of sample {sample}"
     if len(chosen) == total:
         return chosen, f"all {total}{of_sample}"
@@ -187,7 +165,7 @@ def _target_moods(
     found: Plane, selection: Selection, touched: tuple[Extent, ...], focus: Focus
 ) -> dict[tuple[int, int], Mood]:
     """The cells that the block adds to: in progress, or complete."""
-    if not focus.is_element or not is_on(selection, touched):
+    if not focus.is_element or not slots.is_on(selection, touched):
         return {}
     free = [e for s, e in zip(selection, touched, strict=True) if s is None]
     if math.prod(len(e.cells) for e in free) > _MOST_MOODS:
@@ -202,19 +180,6 @@ def _target_moods(
     return moods
 
 
-def _target_outlines(
-    shown: Plane, touched: tuple[Extent, ...], focus: Focus, theme: Theme
-) -> tuple[Outline, ...]:
-    """Where the block adds to more cells than can be marked singly: the rectangle around them."""
-    free = [e for s, e in zip(shown.selection, touched, strict=True) if s is None]
-    many = math.prod(len(e.cells) for e in free) > _MOST_MOODS
-    if not focus.is_element or not many or not is_on(shown.selection, touched):
-        return ()
-    return tuple(
-        Outline(rows, columns, theme.here, 3.0) for rows, columns in blocks(shown, touched)
-    )
-
-
 FEW_TERMS = 16
 """Up to so many terms are told singly; more are drawn as a map of products."""
 
@@ -227,11 +192,11 @@ def has_product_map(focus: Focus) -> bool:
         and not focus.is_by_source
         and focus.nest.rule is NestRule.SUM
         and len(operands) > 1
-        and region_size(focus.element_region) > FEW_TERMS
+        and slots.region_size(focus.element_region) > FEW_TERMS
     )
 
 
-def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
+def product_slot(view: View, focus: Focus, theme: Theme) -> slots.Slot:
     """Every product of the element, a tile a channel; what has not run is not computed.
 
     Of a sum over a batch, the products of the sample that is shown.
@@ -248,24 +213,28 @@ def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
     ranges = [range(n) for n in leading]
     if sample is not None:
         ranges[0] = range(sample, sample + 1)
-    chosen = tuple(islice(product(*ranges), MOST_TILES))
-    current = _current_position(focus, shape)
+    chosen = tuple(islice(product(*ranges), slots.MOST_TILES))
+    current = term_number(focus) if focus.depth is Depth.TERM else None
     panels = tuple(
         _panel(values[first], ran[first], _offset(first, shape), scale, current) for first in chosen
     )
-    by_sample = not leading and view.tape.batch > 1 and _runs_over_samples(focus, region)
-    if by_sample and len(shape) == 1:
-        panels = (_with_sample(panels[0], view.sample, theme),)
+    by_sample = len(shape) == 1 and view.tape.batch > 1 and _runs_over_samples(focus, region)
+    if by_sample:
+        # The product of the sample that is shown in a frame of its own.
+        row, column = divmod(view.sample, panels[0].plane.columns)
+        frame = Outline(range(row, row + 1), range(column, column + 1), theme.here, 2.0)
+        panels = (replace(panels[0], outlines=(*panels[0].outlines, frame)),)
     plane_size = math.prod(shape[-2:])
     tile = current // plane_size if current is not None and leading else 0
     tile -= _offset(chosen[0], shape) // plane_size if leading else 0
-    count = counted(region_size(region), "term")
+    count = counted(slots.region_size(region), "term")
+    remark = "one a sample; the sum is this value" if by_sample else "their sum is this one value"
     labels = (first if sample is None else first[1:] for first in chosen)
-    return Slot(
+    return slots.Slot(
         None,
         "products",
         count if sample is None else f"{len(chosen) * plane_size:,} of {count}",
-        _remark(sample, one_each=by_sample and len(shape) == 1),
+        remark if sample is None else f"of sample {sample}",
         panels,
         tuple(" ".join(map(str, label)) for label in labels),
         sign="=",
@@ -276,20 +245,7 @@ def product_slot(view: View, focus: Focus, theme: Theme) -> Slot:
 
 def _middle(view: View, panel: Panel) -> CellIndex:
     row, column = next(iter(panel.moods), (0, 0))
-    return middle_around(view, panel.plane, (range(row, row + 1), range(column, column + 1)))
-
-
-def _remark(sample: int | None, *, one_each: bool) -> str:
-    if sample is not None:
-        return f"of sample {sample}"
-    return "one a sample; the sum is this value" if one_each else "their sum is this one value"
-
-
-def _with_sample(panel: Panel, sample: int, theme: Theme) -> Panel:
-    """The product of the sample that is shown in a frame of its own."""
-    row, column = divmod(sample, panel.plane.columns)
-    frame = Outline(range(row, row + 1), range(column, column + 1), theme.here, 2.0)
-    return replace(panel, outlines=(*panel.outlines, frame))
+    return slots.middle_around(view, panel.plane, (range(row, row + 1), range(column, column + 1)))
 
 
 def _runs_over_samples(focus: Focus, region: Region) -> bool:
@@ -300,10 +256,9 @@ def _runs_over_samples(focus: Focus, region: Region) -> bool:
 
 def _ran(focus: Focus, region: Region) -> Array:
     """Which terms of the element have run when the focus has."""
-    count = region_size(region)
-    if focus.depth is not Depth.TERM:
-        return np.ones(count, bool)
-    return np.arange(count) <= term_number(focus)
+    count = slots.region_size(region)
+    last = term_number(focus) if focus.depth is Depth.TERM else count
+    return np.arange(count) <= last
 
 
 def term_number(focus: Focus) -> int:
@@ -312,10 +267,6 @@ def term_number(focus: Focus) -> int:
     for c, r in zip(focus.coordinates, focus.element_region, strict=True):
         number = number * len(r) + (c - r.start if len(r) > 1 else 0)
     return number
-
-
-def _current_position(focus: Focus, shape: tuple[int, ...]) -> int | None:
-    return term_number(focus) if focus.depth is Depth.TERM and shape else None
 
 
 def _offset(first: tuple[int, ...], shape: tuple[int, ...]) -> int:
@@ -330,10 +281,8 @@ def _panel(values: Array, ran: Array, offset: int, scale: Scale, current: int | 
     found = plane(None, selection, np.where(ran, values, np.nan), ran, ran, TERM_PATTERN)
     found = replace(found, first_index=offset)
     moods = {}
-    position = None if current is None else current - offset
-    if position is not None and 0 <= position < values.size:
-        place = divmod(position, found.columns)
-        moods[place] = Mood(CellState.CURRENT)
+    if current is not None and 0 <= current - offset < values.size:
+        moods[divmod(current - offset, found.columns)] = Mood(CellState.CURRENT)
     return Panel(found, scale, moods=moods, signed=True)
 
 
@@ -363,27 +312,25 @@ def total_marks(view: View, focus: Focus, before: PlacedSlot, theme: Theme) -> t
     value = view.value
     if value is None or focus.target is None:
         return ()
-    extent = _extent(before)
+    extent = bounds([grid.box for grid in before.grids])
     middle = round(extent.y + extent.height / 2)
     x = extent.right + 8
     box = Box(round(x + _ARROW), middle - _HEIGHT / 2, _cell_width(view, focus), _HEIGHT)
     arrow = Path(((x, middle), (box.x - 5, middle)), Stroke(theme.here, 2.0), arrow=True)
     address = focus.nest.target.at(focus.target)
+    center, ink = box.x + box.width / 2, theme.text_secondary
+    varying = [str(i) for i, n in zip(focus.target, focus.nest.shape, strict=True) if n > 1]
+    name = f"element [{', '.join(varying)}]"
     return (
         Text(x + _ARROW / 2 - 2, middle - 14, "∑", styles.FORMULA_SUM, theme.text, Anchor.MIDDLE),
         arrow,
         *cell(_cell(view, focus, value, box, theme), theme),
-        Text(
-            box.x + box.width / 2,
-            box.bottom + 20,
-            _caption(focus),
-            styles.LABEL,
-            theme.here,
-            Anchor.MIDDLE,
-            key=str(address),
-        ),
+        Text(center, box.bottom + 20, name, styles.LABEL, theme.here, Anchor.MIDDLE, str(address)),
         *_start(view, focus, box, theme),
-        *_share_marks(view, box, theme),
+        *(
+            Text(center, box.bottom + 40 + 18 * k, text, styles.LABEL, ink, Anchor.MIDDLE, key)
+            for k, (text, key) in enumerate(_share_lines(view))
+        ),
     )
 
 
@@ -401,15 +348,6 @@ def _share_lines(view: View) -> tuple[tuple[str, str], ...]:
     return (first, (f"{word}: {texts[1]}", "")) if count else (first,)
 
 
-def _share_marks(view: View, box: Box, theme: Theme) -> tuple[Mark, ...]:
-    """How the value is made of the sample's share and those of all others."""
-    font, x = styles.LABEL, box.x + box.width / 2
-    return tuple(
-        Text(x, box.bottom + 40 + 18 * k, text, font, theme.text_secondary, Anchor.MIDDLE, key)
-        for k, (text, key) in enumerate(_share_lines(view))
-    )
-
-
 def _start(view: View, focus: Focus, box: Box, theme: Theme) -> tuple[Mark, ...]:
     """What the sum starts from, where that is not 0: the bias."""
     if focus.loops.initial is None:
@@ -424,21 +362,14 @@ def _start(view: View, focus: Focus, box: Box, theme: Theme) -> tuple[Mark, ...]
     return (Text(x, box.bottom + 38, text, font, theme.text_secondary, Anchor.MIDDLE, key),)
 
 
-def _extent(before: PlacedSlot) -> Box:
-    left = min(grid.box.x for grid in before.grids)
-    top = min(grid.box.y for grid in before.grids)
-    right = max(grid.box.right for grid in before.grids)
-    bottom = max(grid.box.bottom for grid in before.grids)
-    return Box(left, top, right - left, bottom - top)
-
-
-def _cell(view: View, focus: Focus, value: float, box: Box, theme: Theme) -> Cell_total:
+def _cell(view: View, focus: Focus, value: float, box: Box, theme: Theme) -> Cell:
     key = str(focus.nest.target.at(focus.target or ()))
     if not isfinite(value):
-        return Cell_total(box, CellState.NOT_FINITE, _text(view, focus), key=key)
+        return Cell(box, CellState.NOT_FINITE, _text(view, focus), key=key)
     scale = view.scales.of(focus.nest.target, theme)
-    done = focus.steps_done >= _end_of_element(focus)
-    return Cell_total(
+    last = tuple(r.stop - 1 for r in focus.element_region)
+    done = focus.steps_done > join(last, focus.loops.sizes)
+    return Cell(
         box,
         CellState.CURRENT if done else CellState.IN_PROGRESS,
         _text(view, focus),
@@ -446,14 +377,3 @@ def _cell(view: View, focus: Focus, value: float, box: Box, theme: Theme) -> Cel
         key=key,
         font=styles.NUMBER_MEDIUM,
     )
-
-
-def _end_of_element(focus: Focus) -> int:
-    """The step after the last of the current element."""
-    last = tuple(r.stop - 1 for r in focus.element_region)
-    return join(last, focus.loops.sizes) + 1
-
-
-def _caption(focus: Focus) -> str:
-    varying = [str(i) for i, n in zip(focus.target or (), focus.nest.shape, strict=True) if n > 1]
-    return f"element [{', '.join(varying)}]"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
-from backpropviz.engine.value import Array, parse
+from backpropviz.engine.value import parse
 from backpropviz.figures.stage.panel import (
     LABELLED,
     NUMBERED,
@@ -26,9 +27,10 @@ from backpropviz.figures.stage.planes import (
     ViewWindow,
     around,
     extents,
-    plane,
+    known_plane,
     row_length,
     selection_named,
+    shifted,
 )
 from backpropviz.figures.stage.slots import (
     MOST_AROUND,
@@ -46,6 +48,8 @@ from backpropviz.scene.flow import Grid
 from backpropviz.scene.marks import Box
 from backpropviz.scene.text import shown, text_width
 from backpropviz.scene.theme import NUMBER_SMALL
+
+T = TypeVar("T")
 
 LEAST_CELL = 2
 """The side of a cell (px) from which on a plane is drawn whole."""
@@ -89,24 +93,19 @@ def _cropped(slot: Slot, room: Box) -> Slot:
     panel = slot.panel
     if fits(panel, room.width, room.height):
         return slot
-    map_room = parted(panel.plane, room)
+    plane, map_room = panel.plane, parted(panel.plane, room)
     rest = room if map_room is None else map_room.rest
     if map_room is None and panel.columns <= room.width and panel.rows <= room.height:
         return slot
     across, down = _cells_in(panel, rest, 1 if map_room is None else LEAST_CELL)
     row, column = slot.middle or _middle(panel)
-    part = windowed(
-        panel, around(row, panel.plane.rows, down), around(column, panel.plane.columns, across)
-    )
-    whole = None if map_room is None else panel.plane
-    return replace(slot, panels=(part,), remark=_remark(slot, part, room.width), whole=whole)
-
-
-def _remark(slot: Slot, part: Panel, width: float) -> str:
-    """What part is drawn, in as many words as have room."""
+    part = windowed(panel, around(row, plane.rows, down), around(column, plane.columns, across))
+    # What part is drawn, in as many words as have room.
     words, short = cut_remarks(part.plane)
-    most = [", ".join(filter(None, (slot.remark, text))) for text in (words, short)]
-    return next((t for t in (*most, words) if text_width(t, styles.ROW) <= width), short)
+    texts = [*(", ".join(filter(None, (slot.remark, text))) for text in (words, short)), words]
+    remark = next((t for t in texts if text_width(t, styles.ROW) <= room.width), short)
+    whole = None if map_room is None else plane
+    return replace(slot, panels=(part,), remark=remark, whole=whole)
 
 
 def _cells_in(panel: Panel, room: Box, least: int) -> tuple[int, int]:
@@ -144,36 +143,31 @@ def windowed(panel: Panel, rows: range, columns: range) -> Panel:
             margins.right if columns.stop == panel.plane.columns else 0,
         ),
         outlines=tuple(
-            Outline(_moved(o.rows, top), _moved(o.columns, left), o.color, o.width, o.dash)
+            Outline(shifted(o.rows, top), shifted(o.columns, left), o.color, o.width, o.dash)
             for o in panel.outlines
         ),
-        moods={
-            (r - top, c - left): mood
-            for (r, c), mood in panel.moods.items()
-            if r in rows and c in columns
-        },
-        notes={
-            (r - top, c - left): note
-            for (r, c), note in panel.notes.items()
-            if r in rows and c in columns
-        },
+        moods=_inside(panel.moods, rows, columns),
+        notes=_inside(panel.notes, rows, columns),
     )
 
 
-def _moved(cells: range, first: int) -> range:
-    return range(cells.start - first, cells.stop - first)
+def _inside(cells: Mapping[CellIndex, T], rows: range, columns: range) -> dict[CellIndex, T]:
+    """What is told of the cells in some rows and columns, counted from the first of them."""
+    return {
+        (r - rows.start, c - columns.start): told
+        for (r, c), told in cells.items()
+        if r in rows and c in columns
+    }
 
 
 GAP = 44
 """Room for a sign between slots."""
 LABEL_ROOM = 22
 TITLE_HEIGHT = 50
-_TILE_GAP = 8
-_TILE_LABEL = 14
+_TILE_GAP, _TILE_LABEL = 8, 14
 _LEAST_WIDTH = 130
 _UNBOUNDED = 100_000
-_LEAST_BESIDE_TILES = 310
-_LEAST_BESIDE_WHOLE = 140
+_LEAST_BESIDE_TILES, _LEAST_BESIDE_WHOLE = 310, 140
 _ADDEND = 170
 """Room for a bias beside tiles, where it is no more than a remark."""
 _LARGEST_TILE_CELL = 26
@@ -209,7 +203,8 @@ def place_slots(slots: Sequence[Slot], box: Box) -> tuple[PlacedSlot, ...]:
     x = box.x
     for slot, width in zip(slots, widths, strict=True):
         column = Box(round(x), box.y, width, box.height)
-        room = _room(column)
+        height = max(1.0, column.height - TITLE_HEIGHT)
+        room = Box(column.x, column.y + TITLE_HEIGHT, column.width, height)
         shown = fitting(slot, room, _TILE_GAP, _TILE_LABEL)
         map_room = None if shown.whole is None else parted(shown.whole, room)
         rest = room if map_room is None else map_room.rest
@@ -274,12 +269,12 @@ def _shared(wanted: Sequence[float], room: float) -> list[float]:
 def _natural_width(slot: Slot, height: float) -> float:
     panel = slot.panel
     room = height - TITLE_HEIGHT - LABEL_ROOM
-    if len(slot.panels) == 1:
-        side = min(largest_cell(panel.rows * panel.columns), room // max(panel.rows, 1))
-        if side >= _LEAST_NUMBERED_HEIGHT:
-            side = max(side, number_width(panel))
-        return LABEL_ROOM + max(1, side) * panel.columns
-    return float(_UNBOUNDED)
+    if len(slot.panels) > 1:
+        return float(_UNBOUNDED)
+    side = min(largest_cell(panel.rows * panel.columns), room // max(panel.rows, 1))
+    if side >= _LEAST_NUMBERED_HEIGHT:
+        side = max(side, number_width(panel))
+    return LABEL_ROOM + max(1, side) * panel.columns
 
 
 def largest_cell(count: int) -> int:
@@ -295,56 +290,38 @@ def number_width(panel: Panel) -> int:
     return math.ceil(text_width(max(panel.texts, key=len, default=""), NUMBER_SMALL)) + 8
 
 
-def _room(column: Box) -> Box:
-    """What is below the title."""
-    height = max(1.0, column.height - TITLE_HEIGHT)
-    return Box(column.x, column.y + TITLE_HEIGHT, column.width, height)
-
-
 def _grids(slot: Slot, room: Box) -> tuple[Grid, ...]:
     if len(slot.panels) == 1:
-        return (_single(slot, room),)
-    return _tiles(slot, room)
-
-
-def _single(slot: Slot, room: Box) -> Grid:
-    panel = slot.panel
-    free_width, free_height = room.width - LABEL_ROOM, room.height - LABEL_ROOM
-    side = _side(panel.rows, panel.columns, free_width, free_height)
-    if side < LABELLED:
-        whole = _side(panel.rows, panel.columns, room.width, room.height)
-        side = min(whole, LABELLED - 1)
-        return Grid(round(room.x), round(room.y), panel.rows, panel.columns, side, side)
-    across = side
-    if side >= _LEAST_NUMBERED_HEIGHT:
-        across = max(side, min(number_width(panel), int(free_width // panel.columns)))
-    x, y = round(room.x + LABEL_ROOM), round(room.y + LABEL_ROOM)
-    return Grid(x, y, panel.rows, panel.columns, across, side)
-
-
-def _side(rows: int, columns: int, width: float, height: float) -> int:
-    side = min(width // max(columns, 1), height // max(rows, 1), largest_cell(rows * columns))
-    return max(1, int(side))
-
-
-def _tiles(slot: Slot, room: Box) -> tuple[Grid, ...]:
-    """Equal tiles in the arrangement that makes their cells largest."""
+        return (_single(slot.panel, room),)
+    # Equal tiles in the arrangement that makes their cells largest.
     rows, columns, count = slot.panel.rows, slot.panel.columns, len(slot.panels)
     across = max(range(1, count + 1), key=lambda n: (_tile_side(slot, room, n), -abs(n - count)))
     side = max(1, math.floor(_tile_side(slot, room, across)))
     step_x = side * columns + _TILE_GAP
     step_y = side * rows + _TILE_GAP + _TILE_LABEL
-    return tuple(
-        Grid(
-            round(room.x + (k % across) * step_x),
-            round(room.y + _TILE_LABEL + (k // across) * step_y),
-            rows,
-            columns,
-            side,
-            side,
-        )
+    corners = (
+        (room.x + (k % across) * step_x, room.y + _TILE_LABEL + (k // across) * step_y)
         for k in range(count)
     )
+    return tuple(Grid(round(x), round(y), rows, columns, side, side) for x, y in corners)
+
+
+def _single(panel: Panel, room: Box) -> Grid:
+    rows, columns = panel.rows, panel.columns
+    free_width = room.width - LABEL_ROOM
+    across = side = _side(rows, columns, free_width, room.height - LABEL_ROOM)
+    if side < LABELLED:
+        side = min(_side(rows, columns, room.width, room.height), LABELLED - 1)
+        return Grid(round(room.x), round(room.y), rows, columns, side, side)
+    if side >= _LEAST_NUMBERED_HEIGHT:
+        across = max(side, min(number_width(panel), int(free_width // columns)))
+    x, y = round(room.x + LABEL_ROOM), round(room.y + LABEL_ROOM)
+    return Grid(x, y, rows, columns, across, side)
+
+
+def _side(rows: int, columns: int, width: float, height: float) -> int:
+    side = min(width // max(columns, 1), height // max(rows, 1), largest_cell(rows * columns))
+    return max(1, int(side))
 
 
 def _tile_side(slot: Slot, room: Box, across: int) -> float:
@@ -360,22 +337,20 @@ def _with_common_cells(placed: tuple[PlacedSlot, ...]) -> tuple[PlacedSlot, ...]
     sides = [p.grids[0].cell_height for p in placed if len(p.grids) == 1]
     if len(sides) < len(placed) or min(sides, default=0) < LABELLED * 2:
         return placed
-    return tuple(
-        replace(p, grids=tuple(_resized(grid, min(sides)) for grid in p.grids)) for p in placed
-    )
 
+    def resized(grid: Grid) -> Grid:
+        is_square = grid.cell_width == grid.cell_height
+        width = min(sides) if is_square else grid.cell_width
+        return replace(grid, cell_width=width, cell_height=min(sides), gap=0)
 
-def _resized(grid: Grid, side: int) -> Grid:
-    width = side if grid.cell_width == grid.cell_height else grid.cell_width
-    return Grid(grid.x, grid.y, grid.rows, grid.columns, width, side)
+    return tuple(replace(p, grids=tuple(map(resized, p.grids))) for p in placed)
 
 
 INDENT = 24
 """Room for the sign before the result."""
 _BETWEEN = 24
 _ABOVE_BAND = 10
-_LEAST_ABOVE = 220
-_MOST_ABOVE = 330
+_LEAST_ABOVE, _MOST_ABOVE = 220, 330
 
 
 @frozen
@@ -447,11 +422,9 @@ def _is_kept(view: View, chosen: CloseUp) -> bool:
 def _cells(view: View, name: str) -> tuple[Extent, ...] | None:
     """What the step touches of an array; None where it is no part of the step."""
     focus = view.focus
-    if focus is None:
-        return None
-    if focus.nest.target.name == name:
+    if focus is not None and focus.nest.target.name == name:
         return extents(focus.loops.target, focus.region)
-    return read_cells(view, focus, name)
+    return None if focus is None else read_cells(view, focus, name)
 
 
 def spot_text(view: View, spot: Spot) -> str:
@@ -461,26 +434,22 @@ def spot_text(view: View, spot: Spot) -> str:
         return "Click to look there"
     address = parse(name)
     known = view.plane_status(address, selection)
-    whole = plane(address, selection, known.values, known.computed, known.complete)
-    values, computed = _block(whole.values, spot), _block(whole.computed, spot)
+    whole = known_plane(address, selection, known)
+    part = whole.window(spot.rows, spot.columns)
+    values, computed = part.values, part.computed
     if not computed.any():
         return f"{_cells_text(spot)} of {name} are not computed yet\nClick to look there"
     place = np.argmax(np.where(computed, np.abs(values), -1.0))
     row, column = divmod(int(place), values.shape[1])
-    indices = whole.indices(row + spot.rows.start, column + spot.columns.start)
+    indices = part.indices(row, column)
     value = shown(float(values[row, column]), 6, signed=address.is_gradient)
     largest = f"the largest of {_cells_text(spot)}\n" if values.size > 1 else ""
     return f"{address.at(indices or ())} = {value}\n{largest}Click to look there"
 
 
-def _block(values: Array, spot: Spot) -> Array:
-    rows, columns = spot.rows, spot.columns
-    return values[rows.start : rows.stop, columns.start : columns.stop]
-
-
 def _cells_text(spot: Spot) -> str:
-    rows, columns = spot.rows, spot.columns
-    down = f"row {rows.start}" if len(rows) == 1 else f"rows {rows.start}–{rows.stop - 1}"
-    if len(columns) == 1:
-        return f"{down}, column {columns.start}"
-    return f"{down}, columns {columns.start}–{columns.stop - 1}"
+    def words(name: str, cells: range) -> str:
+        first = cells.start
+        return f"{name} {first}" if len(cells) == 1 else f"{name}s {first}–{cells.stop - 1}"
+
+    return f"{words('row', spot.rows)}, {words('column', spot.columns)}"

@@ -33,9 +33,10 @@ from backpropviz.figures.stage.planes import (
     middle_of,
     plane,
     plane_name,
+    shifted,
 )
 from backpropviz.figures.stage.pooled_plane import pool_moods
-from backpropviz.figures.symbols import role_color, role_of
+from backpropviz.figures.symbols import PARAMETERS, role_color, role_of
 from backpropviz.figures.view import View, fixed_sample
 from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Color
@@ -123,7 +124,6 @@ def cut_remarks(shown: Plane) -> tuple[str, str]:
 
 MOST_TILES = 48
 """Channels shown at once; where there are more, the stage says which ones it shows."""
-_DIMENSION_NAMES = (("sample", "channel"), ("filter", "channel"))
 _MET, _OPERAND = 2.0, 4.0
 
 
@@ -148,7 +148,6 @@ class Slot:
 
     @property
     def panel(self) -> Panel:
-        """The panel that the step is in."""
         return self.panels[self.current]
 
 
@@ -207,28 +206,23 @@ def _operand_slot(view: View, focus: Focus, reader: _Reader, theme: Theme) -> Sl
     near = reader.cells(focus.region, array.shape)
     margins = _margins(reader, focus, array.shape)
     color = role_color(role_of(address), theme)
+    scale = view.scales.of(address, theme)
     sample = view.sample if view.has_samples(address) else None
     wide, near = in_sample(wide, sample), in_sample(near, sample)
     chosen = selections_of(address, array.shape, wide, is_element=focus.is_element)
-    panels = tuple(
-        Panel(
-            shown,
-            view.scales.of(address, theme),
-            margins if selection.count(None) == 2 else NO_MARGINS,
-            _operand_outlines(shown, wide, near, focus, color),
-            pool_moods(view, address, shown),
-        )
-        for selection, shown in (
-            (s, cut_tile(plane_of(array, address, s), near, focus, len(chosen))) for s in chosen
-        )
-    )
+    panels = []
+    for selection in chosen:
+        shown = cut_tile(plane_of(array, address, selection), near, focus, len(chosen))
+        padded = margins if selection.count(None) == 2 else NO_MARGINS
+        outlines = _operand_outlines(shown, wide, near, focus, color)
+        panels.append(Panel(shown, scale, padded, outlines, pool_moods(view, address, shown)))
     where = planes_remark(address, array.shape, chosen, sample)
     return Slot(
         address,
         view.notation.title(address, focus.operation.layer),
         shape_of(array),
         ", ".join(filter(None, (where, _turn(view, focus, address), _one_of(view, focus, sample)))),
-        panels,
+        tuple(panels),
         tuple(tile_label(selection, array.shape, sample) for selection in chosen),
         current=current_panel(chosen, near),
         middle=middle(view, panels[0].plane, near) if len(panels) == 1 else None,
@@ -269,11 +263,7 @@ def shape_of(array: Array) -> str:
 
 
 def selections_of(
-    address: Address,
-    shape: Shape,
-    cells: tuple[Extent, ...],
-    *,
-    is_element: bool,
+    address: Address, shape: Shape, cells: tuple[Extent, ...], *, is_element: bool
 ) -> tuple[Selection, ...]:
     """The planes on which the cells lie; of a matrix, the row or column that an element needs."""
     if len(shape) == 2 and leading_dimensions(address, 2) == 0 and is_element:
@@ -311,11 +301,7 @@ def _margins(reader: _Reader, focus: Focus, shape: Shape) -> Margins:
 
 
 def _operand_outlines(
-    shown: Plane,
-    wide: tuple[Extent, ...],
-    near: tuple[Extent, ...],
-    focus: Focus,
-    color: Color,
+    shown: Plane, wide: tuple[Extent, ...], near: tuple[Extent, ...], focus: Focus, color: Color
 ) -> tuple[Outline, ...]:
     """Thin around what the element meets, thick around the current operand."""
     if not focus.is_element:
@@ -347,11 +333,7 @@ def blocks(shown: Plane, cells: tuple[Extent, ...]) -> list[tuple[range, range]]
     rows, columns = free
     many = [(r, c) for r in rows.runs() for c in columns.runs()]
     found = many if len(many) <= _MOST_BLOCKS else [(rows.hull, columns.hull)]
-    return [(_shifted(r, shown.first_row), _shifted(c, shown.first_column)) for r, c in found]
-
-
-def _shifted(cells: range, first: int) -> range:
-    return range(cells.start - first, cells.stop - first)
+    return [(shifted(r, shown.first_row), shifted(c, shown.first_column)) for r, c in found]
 
 
 def _wrapped_blocks(shown: Plane, run: range) -> list[tuple[range, range]]:
@@ -405,16 +387,13 @@ def planes_remark(
 
 def _plane_name(address: Address, selection: Selection, shape: Shape) -> str:
     """`filter 2 of 6`, `filter 2, channel 0`, `channel 3 of 16`, `sample 1 of 4`."""
-    first, second = _DIMENSION_NAMES[address.quantity in {"weight", "bias"}]
+    words = ("filter" if address.quantity in PARAMETERS else "sample", "channel")
     named = [
-        (word, s, size)
-        for word, s, size in zip((first, second), selection, shape, strict=False)
+        (f"{word} {s}", size)
+        for word, s, size in zip(words, selection, shape, strict=False)
         if s is not None and size > 1
     ]
-    if len(named) == 1:
-        word, s, size = named[0]
-        return f"{word} {s} of {size}"
-    return ", ".join(f"{word} {s}" for word, s, _ in named)
+    return f"{named[0][0]} of {named[0][1]}" if len(named) == 1 else ", ".join(dict(named))
 
 
 def region_size(region: Region) -> int:

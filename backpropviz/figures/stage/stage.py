@@ -19,9 +19,8 @@ from backpropviz.engine.value import Array
 from backpropviz.figures.ledger_rows import sign_color
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.stage.headings import HEADER_HEIGHT, header, path_parts
-from backpropviz.figures.stage.losses import SAMPLE_LOSS
+from backpropviz.figures.stage.losses import SAMPLE_LOSS, loss_stage
 from backpropviz.figures.stage.operation import operation_stage
-from backpropviz.figures.stage.planes import Focus
 from backpropviz.figures.stage.pooled_plane import is_pooling
 from backpropviz.figures.thumbnails import PHOTO_SIDE, photograph, thumbnail
 from backpropviz.figures.view import SAMPLE_KEY, View, number_words, target_words
@@ -32,13 +31,7 @@ from backpropviz.scene.marks import Box, Group, Line, Mark, Rect, Scene, Stroke,
 from backpropviz.scene.text import elide
 from backpropviz.scene.theme import Theme
 
-_LATER = (
-    "ledger.ledger",
-    "stage.losses",
-    "stage.overview",
-    "stage.pooling",
-    "stage.update",
-)
+_LATER = ("ledger.ledger", "stage.overview", "stage.pooling", "stage.update")
 _MARGIN = 32
 _NARROW = 700
 _STRIP_LIFT = 6
@@ -49,23 +42,13 @@ def stage(view: View, width: float, height: float, theme: Theme) -> Scene:
     margin = _MARGIN if width >= _NARROW else _MARGIN / 2
     body = Box(margin, HEADER_HEIGHT + 20, width - 2 * margin, height - HEADER_HEIGHT - 20 - 16)
     path = path_parts(view)
-    above, body = _samples(view, body, theme)
+    above: tuple[Mark, ...] = ()
+    if has_strip(view):
+        strip = Box(body.x, body.y - _STRIP_LIFT, body.width, strip_height(view, body.width))
+        above = tuple(sample_strip(view, strip, theme))
+        body = Box(body.x, strip.bottom, body.width, body.bottom - strip.bottom)
     marks = (*header(view, path, width, theme), *above, *_body(view, body, theme))
     return Scene(width, height, theme.stage, marks, " › ".join(text for text, _ in path))
-
-
-def _samples(view: View, body: Box, theme: Theme) -> tuple[tuple[Mark, ...], Box]:
-    """The samples of a batch in a row, and what is left below."""
-    if view.tape.batch == 1:
-        return (), body
-
-    if not has_strip(view):
-        return (), body
-    height = strip_height(view, body.width)
-    strip = Box(body.x, body.y - _STRIP_LIFT, body.width, height)
-    top = strip.bottom
-    below = Box(body.x, top, body.width, body.bottom - top)
-    return tuple(sample_strip(view, strip, theme)), below
 
 
 def import_all_stages() -> None:
@@ -75,31 +58,23 @@ def import_all_stages() -> None:
 
 
 def _body(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
-    focus = view.focus
+    """An operation's own stage where its kind has one that has something to say."""
+    focus, own = view.focus, None
     if focus is None:
         from backpropviz.figures.stage.overview import overview_stage
 
         return overview_stage(view, body, theme)
-    own = _own_stage(view, focus, body, theme)
-    return operation_stage(view, focus, body, theme) if own is None else own
-
-
-def _own_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mark, ...] | None:
-    """The stage of a kind of operation that has one; None where it has nothing to say."""
-    operation = focus.operation
-    if operation.phase is Phase.UPDATE:
+    if focus.operation.phase is Phase.UPDATE:
         from backpropviz.figures.stage.update import update_stage
 
-        return update_stage(view, focus, body, theme)
-    if operation.layer == LOSS_NAME:
-        from backpropviz.figures.stage.losses import loss_stage
-
-        return loss_stage(view, focus, body, theme)
-    if is_pooling(view.tape, operation.layer):
+        own = update_stage(view, focus, body, theme)
+    elif focus.operation.layer == LOSS_NAME:
+        own = loss_stage(view, focus, body, theme)
+    elif is_pooling(view.tape, focus.operation.layer):
         from backpropviz.figures.stage.pooling import pooling_stage
 
-        return pooling_stage(view, focus, body, theme)
-    return None
+        own = pooling_stage(view, focus, body, theme)
+    return operation_stage(view, focus, body, theme) if own is None else own
 
 
 _LEFT, _NARROW_LEFT, _SAMPLE_STRIP_NARROW = 168.0, 148.0, 760.0
@@ -128,7 +103,11 @@ def sample_strip(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
     """Words at the left, pictures at the right, below them a bar for each share."""
     yield from _words(view, box, theme)
     size = _tile(view.tape.batch, box.width - _left(box.width))
-    page = _page(view, size, box.width - _left(box.width))
+    # The samples that have room, the shown one among them.
+    most = max(1, int(((box.width - _left(box.width)) + _gap(size)) // (size + _gap(size))))
+    batch = view.tape.batch
+    first = max(0, min(view.sample // most * most, batch - most))
+    page = range(first, min(batch, first + most))
     x, step = round(box.x + _left(box.width)), size + _gap(size)
     bars = _bars(view)
     pictures = _pictures(view.scales, _Look(view, size, theme))
@@ -140,13 +119,18 @@ def sample_strip(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
             yield Rect(*edges, stroke=Stroke(theme.here, 2.0), radius=2.0)
         if bars is not None:
             area = Box(left, round(box.y) + size + 4, size, _BARS - 4)
-            yield from _bar(float(bars.values[sample]), bars, area, theme)
+            value = float(bars.values[sample])
+            unit = area.height / ((bars.high - bars.low) or 1.0)
+            zero = area.y + bars.high * unit
+            axis = round(zero) + 0.5
+            yield Line(area.x, axis, area.right, axis, Stroke(theme.border))
+            if value:
+                top, bottom = sorted((zero, zero - value * unit))
+                color = sign_color(value, theme)
+                yield Rect(area.x + 2, top, area.width - 4, max(1.0, bottom - top), fill=color)
         height = size + (_BARS if bars is not None else 0)
-        yield Rect(left - 2, box.y, step, height, fill=theme.stage + "00", key=_key(sample))
-
-
-def _key(sample: int) -> str:
-    return f"{SAMPLE_KEY}{sample}"
+        key = f"{SAMPLE_KEY}{sample}"
+        yield Rect(left - 2, box.y, step, height, fill=theme.stage + "00", key=key)
 
 
 def _words(view: View, box: Box, theme: Theme) -> Iterator[Mark]:
@@ -206,24 +190,6 @@ def _tile(count: int, room: float) -> int:
 
 def _gap(size: int) -> int:
     return 4 if size >= _WIDE_GAP_FROM else 2
-
-
-def _page(view: View, size: int, room: float) -> range:
-    """The samples that have room, the shown one among them."""
-    most = max(1, int((room + _gap(size)) // (size + _gap(size))))
-    batch = view.tape.batch
-    first = max(0, min(view.sample // most * most, batch - most))
-    return range(first, min(batch, first + most))
-
-
-def _bar(value: float, bars: _Bars, area: Box, theme: Theme) -> Iterator[Mark]:
-    unit = area.height / ((bars.high - bars.low) or 1.0)
-    zero = area.y + bars.high * unit
-    yield Line(area.x, round(zero) + 0.5, area.right, round(zero) + 0.5, Stroke(theme.border))
-    if value:
-        top, bottom = sorted((zero, zero - value * unit))
-        color = sign_color(value, theme)
-        yield Rect(area.x + 2, top, area.width - 4, max(1.0, bottom - top), fill=color)
 
 
 class _Look:

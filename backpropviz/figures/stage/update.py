@@ -6,33 +6,39 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from backpropviz.engine.nest import Coordinates, Factor, Nest
-from backpropviz.engine.tape import Operation, Phase
+from backpropviz.engine.nest import Coordinates, Nest
+from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address, shape_text
-from backpropviz.figures.explain.expression import formula_node, label_node, number_node
+from backpropviz.figures.explain.expression import bracketed, formula_node, label_node, number_node
 from backpropviz.figures.numbers import group_texts
 from backpropviz.figures.stage.headings import CAPTION_HEIGHT, REMARK_HEIGHT, Caption, caption_marks
 from backpropviz.figures.stage.panel import LABELLED, Mood, Panel, panel_marks
-from backpropviz.figures.stage.planes import Focus, Plane, Selection, leading_dimensions, plane
+from backpropviz.figures.stage.planes import (
+    Focus,
+    Plane,
+    Selection,
+    known_plane,
+    leading_dimensions,
+)
 from backpropviz.figures.stage.pooling_windows import page_of
 from backpropviz.figures.stage.slot_layout import largest_cell
+from backpropviz.figures.stage.slots import cut_remarks
 from backpropviz.figures.symbols import equation_style, role_color, role_of
 from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import CellState
-from backpropviz.scene.equation import Delimited, Node, NumberNode, Operator, Role, RowNode
+from backpropviz.scene.equation import Node, NumberNode, Operator, Role, RowNode
 from backpropviz.scene.equation_layout import Laid, layout, layout_lines
 from backpropviz.scene.flow import Grid
 from backpropviz.scene.marks import Box, Ellipse, Group, Mark, Rect, Text
-from backpropviz.scene.text import MINUS, elide
+from backpropviz.scene.text import elide
 from backpropviz.scene.theme import Theme
 
 _GAP = 24
 _LABEL_ROOM = 22
 _VALUE_HEIGHT = 26
-_LEAST_WIDTH = 118
-_LEAST_HEIGHT = 112
+_LEAST_WIDTH, _LEAST_HEIGHT = 118, 112
 _NOTE_HEIGHT = 20
 _MOST_SIDE = 28
 _HEADING = CAPTION_HEIGHT + REMARK_HEIGHT + 4
@@ -87,7 +93,12 @@ def tile_marks(shown: UpdateShown, box: Box, theme: Theme) -> tuple[tuple[Mark, 
         own, end = _tile(shown, address, tile, theme)
         marks.extend(own)
         bottom = max(bottom, end)
-    marks.extend(_left_out(shown, every, arrays, Box(box.x, bottom, box.width, note), theme))
+    if note:
+        names = (
+            shown.view.notation.title(a, shown.parameter.layer) for a in every if a not in arrays
+        )
+        text = elide(f"No room for: {', '.join(names)}", styles.LABEL, box.width)
+        marks.append(Text(box.x, bottom + 14, text, styles.LABEL, theme.text_secondary))
     return tuple(marks), bottom + note
 
 
@@ -101,30 +112,25 @@ def _most_wanted(shown: UpdateShown, every: tuple[Address, ...], count: int) -> 
     return tuple(address for address in every if address in chosen)
 
 
-def _left_out(
-    shown: UpdateShown,
-    every: tuple[Address, ...],
-    arrays: tuple[Address, ...],
-    box: Box,
-    theme: Theme,
-) -> tuple[Mark, ...]:
-    titles = [shown.view.notation.title(a, shown.parameter.layer) for a in every if a not in arrays]
-    if not titles:
-        return ()
-    text = elide(f"No room for: {', '.join(titles)}", styles.LABEL, box.width)
-    return (Text(box.x, box.y + 14, text, styles.LABEL, theme.text_secondary),)
-
-
 def _tile(
     shown: UpdateShown, address: Address, box: Box, theme: Theme
 ) -> tuple[tuple[Mark, ...], float]:
     """Caption, plane, and below it the value in focus."""
     view = shown.view
-    known = view.plane_status(address, shown.selection)
-    whole = plane(address, shown.selection, known.values, known.computed, known.complete)
+    selection = shown.selection
+    whole = known_plane(address, selection, view.plane_status(address, selection))
     found = cut_around(whole, shown.indices)
     room = Box(box.x, box.y + _HEADING, box.width, max(8.0, box.height - _HEADING - _VALUE_HEIGHT))
-    grid = _grid(found, room)
+    # Cells as large as fit, with room for indices where they are large.
+    for labels in (_LABEL_ROOM, 0):
+        width, height = room.width - labels, room.height - labels
+        side = int(min(width // found.columns, height // found.rows))
+        side = max(1, min(side, largest_cell(found.rows * found.columns)))
+        if side >= LABELLED:
+            break
+    side = side if labels else min(side, LABELLED - 1)
+    x, y = round(room.x + labels), round(room.y + labels)
+    grid = Grid(x, y, found.rows, found.columns, side, side)
     is_signed = address.is_gradient or address.part == "step"
     scale = view.scales.of(address, theme)
     panel = Panel(found, scale, moods=_moods(shown, address, found, theme), signed=is_signed)
@@ -151,22 +157,7 @@ def cut_around(whole: Plane, indices: Coordinates) -> Plane:
 def _remark(found: Plane, whole: Plane) -> str:
     if not found.is_cut:
         return shape_text(whole.whole) if not whole.wrapped else str(whole.length)
-    last_row, last_column = found.first_row + found.rows - 1, found.first_column + found.columns - 1
-    rows, columns = f"{found.first_row}–{last_row}", f"{found.first_column}–{last_column}"
-    return f"{rows}, {columns} of {shape_text(whole.whole)}"
-
-
-def _grid(found: Plane, room: Box) -> Grid:
-    """Cells as large as fit, with room for indices where they are large."""
-    for labels in (_LABEL_ROOM, 0):
-        width, height = room.width - labels, room.height - labels
-        side = int(min(width // found.columns, height // found.rows))
-        side = max(1, min(side, largest_cell(found.rows * found.columns)))
-        if side >= LABELLED:
-            break
-    side = side if labels else min(side, LABELLED - 1)
-    x, y = round(room.x + labels), round(room.y + labels)
-    return Grid(x, y, found.rows, found.columns, side, side)
+    return f"{cut_remarks(found)[1]} of {shape_text(whole.whole)}"
 
 
 def _moods(
@@ -200,8 +191,7 @@ def _value(
     return (Text(grid.x, y, text, styles.MONO_STRONG, color, key=key),)
 
 
-_LEAST_ROW = 40
-_LABEL_WIDTH = 118
+_LEAST_ROW, _LABEL_WIDTH = 40, 118
 _FORMULAS_SHARE = 0.5
 
 
@@ -211,10 +201,16 @@ def update_stage(view: View, focus: Focus, body: Box, theme: Theme) -> tuple[Mar
         return None
     parameter = replace(focus.nest.target, part="")
     shown = UpdateShown(view, focus, parameter, focus.coordinates)
-    own = [o for o in view.timeline.operations if _makes_part(o, shown)]
     width = body.width - _label_width(body)
-    rows = [_Row(o.nest, _laid(shown, o.nest, width, theme)) for o in own]
-    rows = _nearest(rows, focus, body.height * _FORMULAS_SHARE)
+    rows = [
+        _Row(o.nest, _laid(shown, o.nest, width, theme))
+        for o in view.timeline.operations
+        if o.phase is Phase.UPDATE and replace(o.nest.target, part="") == parameter
+    ]
+    # As many formulas as there is room for, the current one among them.
+    room = body.height * _FORMULAS_SHARE
+    while len(rows) > 1 and sum(row.height for row in rows) > room:
+        rows.pop(0 if rows[0].nest is not focus.nest else -1)
     height = sum(row.height for row in rows)
     tiles = Box(body.x, body.y, body.width, body.height - height - 28)
     marks, bottom = tile_marks(shown, tiles, theme)
@@ -231,7 +227,6 @@ class _Row:
 
     @property
     def height(self) -> float:
-        """With air above and below."""
         return max(_LEAST_ROW, round(self.laid.height) + 14)
 
 
@@ -239,48 +234,34 @@ def _label_width(body: Box) -> float:
     return min(_LABEL_WIDTH, body.width * 0.25)
 
 
-def _makes_part(operation: Operation, shown: UpdateShown) -> bool:
-    target = operation.nest.target
-    is_update = operation.phase is Phase.UPDATE
-    return is_update and replace(target, part="") == shown.parameter
-
-
-def _nearest(rows: list[_Row], focus: Focus, room: float) -> list[_Row]:
-    """As many formulas as there is room for, the current one among them."""
-    found = list(rows)
-    while len(found) > 1 and sum(row.height for row in found) > room:
-        found.pop(0 if found[0].nest is not focus.nest else -1)
-    return found
-
-
 def _formulas(shown: UpdateShown, rows: Sequence[_Row], box: Box, theme: Theme) -> Iterator[Mark]:
     y = box.y
     for row in rows:
         place = Box(box.x, y, box.width, row.height)
-        yield from _formula(shown, row, place, theme)
+        # Its name, then symbols = numbers = result; only the symbols where it has not run.
+        if row.nest is shown.focus.nest:
+            edges = (place.x - 8, place.y + 2, place.width + 16, place.height - 4)
+            yield Rect(*edges, fill=theme.here_tint, radius=6.0)
+        label_width = _label_width(place)
+        baseline = round(place.y + (place.height + row.laid.ascent - row.laid.descent) / 2)
+        title = shown.view.notation.title(row.nest.target, shown.parameter.layer)
+        name = elide(title, styles.BODY_MEDIUM, label_width - 10)
+        yield Text(place.x, baseline, name, styles.BODY_MEDIUM, theme.text_secondary)
+        yield Group(row.laid.marks, round(place.x + label_width), baseline)
         y += row.height
-
-
-def _formula(shown: UpdateShown, row: _Row, box: Box, theme: Theme) -> Iterator[Mark]:
-    """Its name, then symbols = numbers = result; only the symbols where it has not run."""
-    if row.nest is shown.focus.nest:
-        edges = (box.x - 8, box.y + 2, box.width + 16, box.height - 4)
-        yield Rect(*edges, fill=theme.here_tint, radius=6.0)
-    label_width = _label_width(box)
-    baseline = round(box.y + (box.height + row.laid.ascent - row.laid.descent) / 2)
-    title = shown.view.notation.title(row.nest.target, shown.parameter.layer)
-    name = elide(title, styles.BODY_MEDIUM, label_width - 10)
-    yield Text(box.x, baseline, name, styles.BODY_MEDIUM, theme.text_secondary)
-    yield Group(row.laid.marks, round(box.x + label_width), baseline)
 
 
 def _laid(shown: UpdateShown, nest: Nest, width: float, theme: Theme) -> Laid:
     """On one line: in symbols and numbers, or in numbers alone, or in symbols alone."""
-    style = equation_style(theme)
-    target, symbols = shown.view.notation.node(nest.target), _symbols(shown, nest)
+    style, view = equation_style(theme), shown.view
+    node = view.notation.node
+    operands = nest.by_target.operands
+    nodes = [label_node(o.label) if o.address is None else node(o.address) for o in operands]
+    target, symbols = node(nest.target), _made(nest, nodes)
     equal = Operator("=")
     short = RowNode((target, equal, symbols))
-    if not shown.focus.is_element or not _has_run(shown, nest):
+    at = tuple(shown.indices)
+    if not shown.focus.is_element or not view.plane_status(nest.target, at).computed.all():
         return layout(short, style)
     numbers, result = _numbers(shown, nest)
     candidates = (
@@ -292,20 +273,6 @@ def _laid(shown: UpdateShown, nest: Nest, width: float, theme: Theme) -> Laid:
     return next(fitting, layout_lines(candidates[-1], style, width))
 
 
-def _has_run(shown: UpdateShown, nest: Nest) -> bool:
-    at = tuple(shown.indices)
-    return bool(shown.view.plane_status(nest.target, at).computed.all())
-
-
-def _symbols(shown: UpdateShown, nest: Nest) -> Node:
-    notation = shown.view.notation
-    operands = nest.by_target.operands
-    nodes = [
-        label_node(o.label) if o.address is None else notation.node(o.address) for o in operands
-    ]
-    return _made(nest, nodes)
-
-
 def _made(nest: Nest, nodes: Sequence[Node]) -> Node:
     return RowNode(tuple(nodes)) if nest.formula is None else formula_node(nest.formula, nodes)
 
@@ -314,19 +281,11 @@ def _numbers(shown: UpdateShown, nest: Nest) -> tuple[Node, Node]:
     operands = nest.by_target.operands
     factors = tuple(o.at(shown.view.tape, shown.indices) for o in operands)
     nodes = [
-        _bracketed(number_node(o, f, _text(f))) for o, f in zip(operands, factors, strict=True)
+        bracketed(number_node(o, f, group_texts([f.value], 4)[0]))
+        for o, f in zip(operands, factors, strict=True)
     ]
     value = float(shown.view.tape[nest.target.at(shown.indices)])
     text = group_texts([value], 4)[0]
     role = Role.HERE if nest is shown.focus.nest else Role.INK
     key = str(nest.target.at(shown.indices))
     return _made(nest, nodes), NumberNode(text, role, bold=True, key=key)
-
-
-def _text(factor: Factor) -> str:
-    return group_texts([factor.value], 4)[0]
-
-
-def _bracketed(node: Node) -> Node:
-    is_negative = isinstance(node, NumberNode) and node.text.startswith(MINUS)
-    return Delimited(node) if is_negative else node

@@ -16,8 +16,7 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.samples import Dataset
-from backpropviz.export.frames import check_path, frame_bytes
-from backpropviz.export.painted import pdf, png_bytes
+from backpropviz.export.frames import check_path, frame_bytes, pdf, png_bytes
 from backpropviz.figures.thumbnails import photograph
 from backpropviz.files.atomic import write_bytes
 from backpropviz.files.data.load import BUNDLED, Choices, read_dataset

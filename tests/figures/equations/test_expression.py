@@ -14,8 +14,7 @@ from backpropviz.engine.formula import (
     where,
 )
 from backpropviz.figures.explain.expression import formula_node, label_node
-from backpropviz.scene.equation import Fraction, Node, NumberNode, Root, Symbol, walk
-from backpropviz.scene.equation_text import equation_text
+from backpropviz.scene.equation import Fraction, Node, NumberNode, Root, Symbol, equation_text, walk
 
 OPERANDS: tuple[Node, ...] = tuple(Symbol(letter) for letter in "abcdef")
 A, B, C, D = operands(4)

@@ -7,8 +7,15 @@ from backpropviz.engine.value import parse
 from backpropviz.figures.explain.formula import Formula, formula
 from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.view import ExplainedStep, TermProgress
-from backpropviz.scene.equation import Node, NumberNode, Pending, TermNode, walk
-from backpropviz.scene.equation_text import equation_latex, equation_text
+from backpropviz.scene.equation import (
+    Node,
+    NumberNode,
+    Pending,
+    TermNode,
+    equation_latex,
+    equation_text,
+    walk,
+)
 from backpropviz.scene.text import decimal_of
 from tests.figures.passes import branching, lenet, tiny
 from tests.figures.shown_sums import shown_sum

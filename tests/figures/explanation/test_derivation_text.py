@@ -10,8 +10,7 @@ from backpropviz.engine.derivation import derive
 from backpropviz.engine.explain import nest_of
 from backpropviz.engine.value import parse
 from backpropviz.figures.explain.formula import derivation_json, derivation_latex, derivation_text
-from backpropviz.scene.equation import Indexed, NumberNode, Operator, Symbol, row
-from backpropviz.scene.equation_text import equation_latex
+from backpropviz.scene.equation import Indexed, NumberNode, Operator, Symbol, equation_latex, row
 from backpropviz.scene.text import fitted, fixed, full, shown
 from tests.figures.kind_passes import of_optimizer
 from tests.figures.passes import lenet, tiny, with_value
