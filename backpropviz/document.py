@@ -19,6 +19,7 @@ from typing import (
     TYPE_CHECKING,
     Annotated,
     Any,
+    ClassVar,
     Final,
     Literal,
     NoReturn,
@@ -624,3 +625,32 @@ def _bare(name: str) -> str:
     for long, short in (("pooling", "pool"), ("average", "avg"), ("normalization", "norm2d")):
         plain = plain.replace(long, short)
     return plain.removesuffix("loss")
+
+
+class Configuration(Protocol):
+    """A dataclass whose class says which kind it is."""
+
+    kind: ClassVar[str]
+
+
+def to_fields(configuration: Configuration) -> dict[str, object]:
+    """The kind and every field, as JSON has them."""
+    found: dict[str, object] = {KIND_FIELD: configuration.kind}
+    for field in fields(configuration):  # type: ignore[arg-type]
+        found[field.name] = _as_json(getattr(configuration, field.name))
+    return found
+
+
+def from_fields(
+    kinds: Mapping[str, type[T]], given: Mapping[str, object], noun: str, where: str
+) -> T:
+    """The configuration that a JSON object describes; `where` begins each sentence.
+
+    Raises:
+        UserError: the kind or a field is unknown, missing, of a wrong type or out of range.
+    """
+    return Value(dict(given), JsonPlace(where, ": ")).configuration(kinds, noun)
+
+
+def _as_json(value: object) -> object:
+    return [_as_json(item) for item in value] if isinstance(value, tuple) else value

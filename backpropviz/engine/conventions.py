@@ -23,8 +23,8 @@ from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import BasePoint, base_point, changed, place
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.record import with_reduction
-from backpropviz.engine.ties import TieRule
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

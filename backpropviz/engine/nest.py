@@ -23,7 +23,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 import numpy as np
 
 from backpropviz.engine.formula import Formula
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 

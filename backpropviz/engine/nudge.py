@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from backpropviz.engine.backprop import NONE, Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, Crossing, input_name
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array, freeze, shape_text
@@ -478,3 +478,18 @@ def _timed(
         yield clock() - start
         if stop():
             return
+
+
+def kinks_between(
+    network: Network, base: Forward, minus: Forward, plus: Forward
+) -> Iterator[Crossing]:
+    """Every unit that flips and every window whose winner changes, in forward order.
+
+    With `base` for `minus` they are those between the base and `plus`. Layers that did not run
+    again are passed over.
+    """
+    for node in network.nodes:
+        finder = node.layer.about.kinks
+        runs = tuple(run.residuals[node.name] for run in (base, minus, plus))
+        if finder is not None and not (runs[0] is runs[1] is runs[2]):
+            yield from finder.between(node.name, node.layer, *runs)

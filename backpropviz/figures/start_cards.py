@@ -8,11 +8,10 @@ from typing import Final, Literal
 
 import numpy as np
 
-from backpropviz.engine.explain import nest_of
 from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.partial import progress
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, nest_of
 from backpropviz.engine.value import Address, Array, parse
 from backpropviz.figures.numbers import Scale, Scales
 from backpropviz.figures.thumbnails import resized

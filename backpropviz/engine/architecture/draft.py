@@ -13,7 +13,7 @@ from backpropviz.engine.kinds.protocol import LOSS_NAME, Buffered, Loss
 from backpropviz.engine.kinds.shape import Reshaping
 from backpropviz.engine.model import TRAIN, Example, Model, Preprocessing, refuse_size
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.value import Shape, freeze, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

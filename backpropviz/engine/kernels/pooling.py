@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels.convolution import SMALL_BLOCK_BYTES
-from backpropviz.engine.kernels.geometry import Pair, Window
+from backpropviz.engine.kernels.convolution import SMALL_BLOCK_BYTES, Pair, Window
 from backpropviz.engine.kernels.workspace import FRESH, Fresh, Workspace
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

@@ -29,8 +29,19 @@ from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels import elementwise as smooth
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Crossing,
+    Family,
+    Flip,
+    Kept,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import (
     Sentences,
     Told,
@@ -39,7 +50,6 @@ from backpropviz.engine.kinds.words import (
     through_slope,
     through_slope_alone,
 )
-from backpropviz.engine.kink import Crossing, Flip, Kept
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.operands import Constant, elementwise_nest
 from backpropviz.engine.value import Address, Array, Shape

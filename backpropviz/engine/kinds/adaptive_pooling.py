@@ -14,9 +14,17 @@ import numpy as np
 from backpropviz.engine.kernels import pooling as adaptive
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import image_shape, is_whole
-from backpropviz.engine.kinds.kind import Coding, Family, Kind, Torch
 from backpropviz.engine.kinds.pooling import MEAN_WORDS, AvgPool2d
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Coding,
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.nest import (
     Coordinates,
     Factor,

@@ -13,13 +13,17 @@ from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import AFFINE, EPS, MODE, image_shape
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
     LayerMode,
     LayerNests,
     LayerParameters,
+    Pattern,
+    Quantity,
     Residuals,
     Site,
+    Torch,
 )
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import Nest, NestRule, Operand

@@ -17,8 +17,15 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.kinds.kind import LossKind, Quantity
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    LOSS,
+    TARGET,
+    LayerNests,
+    LossKind,
+    Quantity,
+    Residuals,
+    Site,
+)
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
 from backpropviz.engine.nest import Loops, Nest, NestRule, Operand, variables

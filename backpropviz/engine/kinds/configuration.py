@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.errors import UserError

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from backpropviz.engine.kernels import convolution as kernel
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import (
     BIAS,
@@ -33,8 +33,16 @@ from backpropviz.engine.kinds.configuration import (
     window,
     window_summary,
 )
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
 from backpropviz.engine.nest import (
     Axis,

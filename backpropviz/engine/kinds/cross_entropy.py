@@ -18,8 +18,16 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.kinds.kind import CodeNumber, LossKind, Quantity
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    LOSS,
+    TARGET,
+    CodeNumber,
+    LayerNests,
+    LossKind,
+    Quantity,
+    Residuals,
+    Site,
+)
 from backpropviz.engine.kinds.softmax import (
     STEPS,
     each_class,

@@ -7,11 +7,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.kernels import dense as kernel
-from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import BIAS, positive, single
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
 from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, picked, variables
 from backpropviz.engine.operands import ArrayCell
@@ -104,7 +111,11 @@ class Dense:
     ) -> tuple[Array, Residuals]:
         """x · Wᵀ + b; the input is kept."""
         (values,) = inputs
-        output = kernel.output(values, parameters["weight"], parameters.get("bias"), workspace)
+        shape = (values.shape[0], self.out_features)
+        output = (workspace or FRESH).result("output", shape, values.dtype)
+        np.matmul(values, parameters["weight"].T, out=output)
+        if self.bias:
+            np.add(output, parameters["bias"], out=output)
         return output, {"input": values}
 
     def vjp(
@@ -117,12 +128,22 @@ class Dense:
         needs_inputs: bool = True,
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
         """∂W = gᵀ · x, ∂b = Σ_n g, ∂x = g · W."""
-        gradients = {"weight": kernel.weight_gradient(residuals["input"], upstream, workspace)}
+        values, weight = residuals["input"], parameters["weight"]
+        buffers = workspace or FRESH
+        by_weight = buffers.result("weight_gradient", weight.shape, values.dtype)
+        if upstream.shape[0] == 1:
+            np.multiply(upstream.T, values, out=by_weight)
+        else:
+            np.matmul(upstream.T, values, out=by_weight)
+        gradients = {"weight": by_weight}
         if self.bias:
-            gradients["bias"] = kernel.bias_gradient(upstream, workspace)
+            by_bias = buffers.result("bias_gradient", upstream.shape[1:], upstream.dtype)
+            gradients["bias"] = np.add.reduce(upstream, axis=0, out=by_bias)
         if not needs_inputs:
             return (), gradients
-        return (kernel.input_gradient(upstream, parameters["weight"], workspace),), gradients
+        downstream = buffers.result("input_gradient", values.shape, upstream.dtype)
+        np.matmul(upstream, weight, out=downstream)
+        return (downstream,), gradients
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂W, ∂b, ∂X."""

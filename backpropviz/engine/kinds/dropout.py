@@ -10,13 +10,17 @@ import numpy as np
 
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import MODE, single
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
     LayerMode,
     LayerNests,
     LayerParameters,
+    Pattern,
+    Quantity,
     Residuals,
     Site,
+    Torch,
 )
 from backpropviz.engine.kinds.words import Sentences, Told, Words
 from backpropviz.engine.nest import Nest, variables

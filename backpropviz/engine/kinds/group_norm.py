@@ -11,8 +11,17 @@ import numpy as np
 from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import AFFINE, EPS, image_shape, positive
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Quantity,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import Nest, NestRule, Operand
 from backpropviz.engine.operands import ArrayCell, Constant, Lettering, function_nest, sizes_of

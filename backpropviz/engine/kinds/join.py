@@ -10,8 +10,15 @@ import numpy as np
 
 from backpropviz.engine.formula import Formula
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
-from backpropviz.engine.kinds.kind import Family, Kind, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.nest import Nest, variables
 from backpropviz.engine.operands import ArrayCell, Choice, copy_nest, elementwise_nest
 from backpropviz.engine.value import Array, Shape, shape_text

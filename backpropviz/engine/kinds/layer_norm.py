@@ -17,8 +17,16 @@ from backpropviz.engine.kinds.group_norm import (
     pull_back,
     three_ways,
 )
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import Nest, NestRule, Operand
 from backpropviz.engine.operands import Constant, Lettering, function_nest, sizes_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 import numpy as np
 
 from backpropviz.engine.kernels import pooling as kernel
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import (
     DILATION,
@@ -25,10 +25,22 @@ from backpropviz.engine.kinds.configuration import (
     window,
     window_summary,
 )
-from backpropviz.engine.kinds.kind import Coding, Family, Kind, Pattern, Quantity, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Coding,
+    Crossing,
+    Family,
+    Kept,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Quantity,
+    Residuals,
+    Site,
+    Torch,
+    WinnerChange,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
-from backpropviz.engine.kink import Crossing, Kept, WinnerChange
 from backpropviz.engine.nest import (
     Axis,
     Coordinates,
@@ -42,8 +54,14 @@ from backpropviz.engine.nest import (
     under,
     variables,
 )
-from backpropviz.engine.operands import ArrayCell, Indicator, Share
-from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
+from backpropviz.engine.operands import (
+    ArrayCell,
+    Indicator,
+    Share,
+    TiedIndicator,
+    TiedShare,
+    TieRule,
+)
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting

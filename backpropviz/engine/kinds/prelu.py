@@ -12,8 +12,14 @@ from backpropviz.engine.kernels.elementwise import channel_sum
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.activation import RectifierKinks, above_zero, unary
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.kind import Kind, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, through_slope
 from backpropviz.engine.nest import (
     Computed,

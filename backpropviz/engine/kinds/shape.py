@@ -17,8 +17,16 @@ from backpropviz.engine.kinds.configuration import (
     single,
     window,
 )
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.nest import (
     Coordinates,
     Factor,

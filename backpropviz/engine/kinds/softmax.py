@@ -10,8 +10,16 @@ from backpropviz.engine.formula import exp
 from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.kind import Family, Kind, Quantity, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Quantity,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, Operand, variables
 from backpropviz.engine.operands import ArrayCell, function_nest

@@ -16,8 +16,15 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.kinds.kind import LossKind, Quantity
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    LOSS,
+    TARGET,
+    LayerNests,
+    LossKind,
+    Quantity,
+    Residuals,
+    Site,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
 from backpropviz.engine.nest import Loops, Nest, NestRule, variables
 from backpropviz.engine.operands import ArrayCell, Constant, element_axes, elementwise_nest

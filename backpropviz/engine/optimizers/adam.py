@@ -9,7 +9,7 @@ import numpy as np
 from backpropviz.engine.formula import sqrt
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.update_rule import (
+from backpropviz.engine.optimizers.optimizer import (
     DECAYED,
     OptimizerKind,
     OptimizerState,

@@ -10,7 +10,7 @@ from backpropviz.engine.formula import Formula, maximum, sqrt
 from backpropviz.engine.kinds.words import Sentences, Told
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.update_rule import (
+from backpropviz.engine.optimizers.optimizer import (
     DECAYED,
     OptimizerKind,
     OptimizerState,

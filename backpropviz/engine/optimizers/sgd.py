@@ -10,7 +10,7 @@ import numpy as np
 from backpropviz.engine.formula import Formula
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.update_rule import (
+from backpropviz.engine.optimizers.optimizer import (
     DECAYED,
     OptimizerKind,
     OptimizerState,

@@ -14,7 +14,7 @@ from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer, OptimizerState
+from backpropviz.engine.optimizers import Optimizer, OptimizerState
 from backpropviz.engine.record import DTYPES
 from backpropviz.engine.training.samples import Augmentation, Batch, Dataset, Samples, epoch_order
 from backpropviz.engine.training.update import ConstantRate, Curve, Trained, scheduled

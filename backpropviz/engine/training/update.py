@@ -11,17 +11,16 @@ from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from backpropviz.document import JsonPlace, Value
+from backpropviz.document import KIND_FIELD, JsonPlace, Value, to_fields
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
-from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.kinds.protocol import LayerParameters
 from backpropviz.engine.model import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer, OptimizerState
+from backpropviz.engine.optimizers import Optimizer, OptimizerState
+from backpropviz.engine.optimizers.optimizer import check_not_negative
 from backpropviz.engine.training.samples import Batch, Batches
-from backpropviz.engine.update_rule import check_not_negative
 from backpropviz.engine.value import Address, Array, freeze
 from backpropviz.frozen import Setting, frozen, setting
 

@@ -6,8 +6,8 @@ import math
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.kinds.kind import Kind, Pattern
 from backpropviz.engine.kinds.pooling import losers_in_general
+from backpropviz.engine.kinds.protocol import Kind, Pattern
 from backpropviz.engine.kinds.words import Sentences, remark
 from backpropviz.engine.model import draws_masks, recorded_mode
 from backpropviz.engine.nest import Factor, Nest, NestRule, Presence

@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.explain import sample_axis, sample_shares
-from backpropviz.engine.kinds.kind import Pattern
-from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.derivation import Derivation, sample_axis, sample_shares
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET, Pattern
 from backpropviz.engine.kinds.words import Sentences, Words, count_of_nonzero, handed_on, not_zero
 from backpropviz.engine.nest import NestRule, Operand
 from backpropviz.engine.network import IMAGE_NAME, Node
