@@ -36,7 +36,7 @@ from backpropviz.engine.kinds.protocol import (
     Kept,
     Kind,
     LayerNests,
-    LayerParameters,
+    OneInput,
     Pattern,
     Residuals,
     Site,
@@ -200,7 +200,7 @@ def unary(title: str, help: str, torch: Torch, **further: Any) -> Kind:  # noqa:
 
 
 @frozen
-class Activation:
+class Activation(OneInput):
     """A function of each value by itself. Its curve is all that a new one has to say.
 
     Those that train many networks have kernels of their own; tests hold these to the curve.
@@ -256,37 +256,19 @@ class Activation:
         """That of the input."""
         return single(inputs, "an activation")[0]
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """Value by value."""
-        (values,) = inputs
         output = (workspace or FRESH).result("output", values.shape, values.dtype)
         self.apply(values, output)
         return output, {self.kept: output if self.kept == "output" else values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """f′ · upstream, value by value."""
-        if not needs_inputs:
-            return (), {}
         gradient = (workspace or FRESH).result("input_gradient", upstream.shape, upstream.dtype)
         self.pull_back(upstream, residuals[self.kept], gradient)
-        return (gradient,), {}
+        return gradient
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""

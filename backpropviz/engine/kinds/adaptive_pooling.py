@@ -6,7 +6,7 @@ those that do not meet are no terms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from backpropviz.engine.kinds.protocol import (
     Family,
     Kind,
     LayerNests,
-    LayerParameters,
+    OneInput,
     Residuals,
     Site,
     Torch,
@@ -67,7 +67,7 @@ def _adaptive_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
 
 
 @frozen
-class AdaptiveAvgPool2d:
+class AdaptiveAvgPool2d(OneInput):
     """o[n,c,y,x] = mean of X over rows ⌊y·H/O⌋ … ⌈(y+1)·H/O⌉ − 1, columns alike.
 
     Where the sizes divide without remainder it is an average pooling with windows of H/O × W/O.
@@ -104,39 +104,21 @@ class AdaptiveAvgPool2d:
         rows, columns = self._sizes
         return (channels, rows or height, columns or width)
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The means."""
-        (image,) = inputs
-        if (even := self._even(image.shape)) is not None:
-            return even.forward(inputs, parameters, workspace)
-        _, rows, columns = self.output_shape((image.shape[1:],))
-        return adaptive.adaptive_average(image, rows, columns), {"input": image}
+        if (even := self._even(values.shape)) is not None:
+            return even.run(values, workspace)
+        _, rows, columns = self.output_shape((values.shape[1:],))
+        return adaptive.adaptive_average(values, rows, columns), {"input": values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is shared out evenly over its window."""
-        if not needs_inputs:
-            return (), {}
         shape = residuals["input"].shape
         if (even := self._even(shape)) is not None:
-            return even.vjp(upstream, residuals, parameters, workspace)
-        return (adaptive.adaptive_average_gradient(upstream, shape),), {}
+            return even.run_back(upstream, residuals, workspace)
+        return adaptive.adaptive_average_gradient(upstream, shape)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""

@@ -15,7 +15,7 @@ from backpropviz.engine.kinds.protocol import (
     Kind,
     LayerMode,
     LayerNests,
-    LayerParameters,
+    OneInput,
     Pattern,
     Quantity,
     Residuals,
@@ -67,7 +67,7 @@ def _inside(layer: Dropout, quantity: str, names: Mapping[str, str]) -> tuple[st
 
 
 @frozen
-class Dropout:
+class Dropout(OneInput):
     """o = X · mask / (1 − p) in training, X in use; the mask is 0 with probability p, else 1.
 
     The same seed draws the same mask. Source: Srivastava and others: Dropout, 2014, with the
@@ -121,38 +121,20 @@ class Dropout:
         """That of the input."""
         return single(inputs, "a dropout")[0]
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The values that stay, scaled; the mask is kept."""
-        (values,) = inputs
         if self.mode == "eval":
             return values, {}
         mask = self._mask(values.shape).astype(values.dtype)
         return self._dropped(values, mask, "output", workspace), {"mask": mask}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """upstream · mask / (1 − p)."""
-        if not needs_inputs:
-            return (), {}
         if self.mode == "eval":
-            return (upstream,), {}
-        return (self._dropped(upstream, residuals["mask"], "input_gradient", workspace),), {}
+            return upstream
+        return self._dropped(upstream, residuals["mask"], "input_gradient", workspace)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""

@@ -32,7 +32,7 @@ from backpropviz.engine.kinds.protocol import (
     Kept,
     Kind,
     LayerNests,
-    LayerParameters,
+    OneInput,
     Pattern,
     Quantity,
     Residuals,
@@ -307,7 +307,7 @@ def _cells(mask: Array) -> Iterator[Coordinates]:
 
 
 @frozen(slots=False)
-class _Windowed:
+class _Windowed(OneInput):
     """What both poolings with a window are told; the stride is the kernel size unless given."""
 
     name_in_words: ClassVar[str]
@@ -337,10 +337,6 @@ class _Windowed:
         rows, columns = self.window.output_size(height, width)
         kernel.window_counts(height, width, self.window, count_include_pad=False)
         return (channels, rows, columns)
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
 
 @frozen(slots=False)
@@ -379,42 +375,27 @@ class MaxPool2d(_Windowed):
         if self.ties not in get_args(TieRule):
             raise UserError(f"ties = “{self.ties}” must be “first”, “all” or “shared”.")
 
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The winners; where they stood is kept, and how many they are if ties matter."""
-        (image,) = inputs
-        output, switches = kernel.max_pool(image, self.window, workspace)
-        kept = {"input": image, "switches": switches}
+        output, switches = kernel.max_pool(values, self.window, workspace)
+        kept = {"input": values, "switches": switches}
         if self.ties != "first":
             kept["output"] = output
-            kept["tied"] = kernel.tied_counts(image, output, self.window, workspace)
+            kept["tied"] = kernel.tied_counts(values, output, self.window, workspace)
         return output, kept
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is added to its winner, or as `ties` says to all that hold it."""
-        if not needs_inputs:
-            return (), {}
         image = residuals["input"]
         if self.ties == "first":
             switches = residuals["switches"]
-            return (kernel.max_pool_gradient(upstream, switches, image.shape, workspace),), {}
+            return kernel.max_pool_gradient(upstream, switches, image.shape, workspace)
         counts = residuals["tied"] if self.ties == "shared" else None
-        gradient = kernel.tied_gradient(
+        return kernel.tied_gradient(
             upstream, image, residuals["output"], self.window, counts, workspace
         )
-        return (gradient,), {}
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -448,33 +429,18 @@ class AvgPool2d(_Windowed):
         Setting("Count padding", "Whether the mean counts padded pixels as 0."), default=True
     )
 
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The means."""
-        (image,) = inputs
-        output = kernel.average_pool(image, self.window, self.count_include_pad, workspace)
-        return output, {"input": image}
+        output = kernel.average_pool(values, self.window, self.count_include_pad, workspace)
+        return output, {"input": values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is shared out evenly over its window."""
-        if not needs_inputs:
-            return (), {}
-        gradient = kernel.average_pool_gradient(
+        return kernel.average_pool_gradient(
             upstream, residuals["input"].shape, self.window, self.count_include_pad, workspace
         )
-        return (gradient,), {}
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -485,7 +451,7 @@ class AvgPool2d(_Windowed):
 
 
 @frozen
-class GlobalAvgPool2d:
+class GlobalAvgPool2d(OneInput):
     """o[n,c,0,0] = Σ_{y,x} X[n,c,y,x] / (H·W): one window over each whole channel."""
 
     kind: ClassVar[str] = "global_avg_pool2d"
@@ -508,31 +474,15 @@ class GlobalAvgPool2d:
         channels, _, _ = image_shape(inputs, "a global average-pooling")
         return (channels, 1, 1)
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The mean of each channel."""
-        return _over_all(inputs[0].shape).forward(inputs, parameters, workspace)
+        return _over_all(values.shape).run(values, workspace)
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is shared out evenly over its channel."""
-        pooling = _over_all(residuals["input"].shape)
-        return pooling.vjp(upstream, residuals, parameters, workspace, needs_inputs=needs_inputs)
+        return _over_all(residuals["input"].shape).run_back(upstream, residuals, workspace)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""

@@ -306,6 +306,56 @@ class Layer(Protocol):
         """The definitions of all that forward and vjp compute."""
 
 
+class Parameterless:
+    """A layer that learns nothing."""
+
+    __slots__ = ()
+
+    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
+        """None."""
+        return {}
+
+
+class OneInput(Parameterless):
+    """A layer that learns nothing and has one input: it says `run` and `run_back`."""
+
+    __slots__ = ()
+
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
+        """The output, and what `run_back` will need."""
+        raise NotImplementedError
+
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
+        """The gradient of the input."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        inputs: tuple[Array, ...],
+        parameters: LayerParameters,
+        workspace: Workspace | None = None,
+    ) -> tuple[Array, Residuals]:
+        """As every layer has it."""
+        (values,) = inputs
+        return self.run(values, workspace)
+
+    def vjp(
+        self,
+        upstream: Array,
+        residuals: Residuals,
+        parameters: LayerParameters,
+        workspace: Workspace | None = None,
+        *,
+        needs_inputs: bool = True,
+    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+        """As every layer has it."""
+        if not needs_inputs:
+            return (), {}
+        return (self.run_back(upstream, residuals, workspace),), {}
+
+
 LayerMode: TypeAlias = Literal["eval", "train"]
 """What a layer that acts otherwise in training is to do."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from backpropviz.engine.kinds.protocol import (
     Family,
     Kind,
     LayerNests,
-    LayerParameters,
+    OneInput,
     Pattern,
     Residuals,
     Site,
@@ -54,39 +54,23 @@ def _framed(layer: Pad, given: Sequence[str]) -> str:
     return f"F.pad({given[0]}, ({left}, {right}, {top}, {bottom}), value={layer.value!r})"
 
 
-class Reshaping:
+class Reshaping(OneInput):
     """What both share: the values in row-major order, given another shape."""
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """Each reshaping has its own."""
         return single(inputs, "a reshaping")[0]
 
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The same values in another shape."""
-        (values,) = inputs
         shape = (values.shape[0], *self.output_shape((values.shape[1:],)))
         return values.reshape(shape), {"input": values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """The upstream values in the input's shape."""
-        return ((upstream.reshape(residuals["input"].shape),) if needs_inputs else ()), {}
+        return upstream.reshape(residuals["input"].shape)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -204,7 +188,7 @@ class Reshaped(Present):
 
 
 @frozen
-class Pad:
+class Pad(OneInput):
     """o[n,c,y,x] = X[n,c,y−top,x−left], and `value` where there is no such pixel."""
 
     kind: ClassVar[str] = "pad"
@@ -239,37 +223,19 @@ class Pad:
         (top, bottom), (left, right) = self.margins
         return (channels, height + top + bottom, width + left + right)
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The image in its frame."""
-        (image,) = inputs
-        shape = (*image.shape[:1], *self.output_shape((image.shape[1:],)))
-        output = (workspace or FRESH).result("output", shape, image.dtype)
+        shape = (*values.shape[:1], *self.output_shape((values.shape[1:],)))
+        output = (workspace or FRESH).result("output", shape, values.dtype)
         output.fill(self.value)
-        output[self._inside(shape)] = image
+        output[self._inside(shape)] = values
         return output, {}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """The upstream gradient without the frame's."""
-        if not needs_inputs:
-            return (), {}
-        return (np.ascontiguousarray(upstream[self._inside(upstream.shape)]),), {}
+        return np.ascontiguousarray(upstream[self._inside(upstream.shape)])
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""

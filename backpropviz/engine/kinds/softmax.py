@@ -15,6 +15,7 @@ from backpropviz.engine.kinds.protocol import (
     Kind,
     LayerNests,
     LayerParameters,
+    Parameterless,
     Quantity,
     Residuals,
     Site,
@@ -70,7 +71,7 @@ STEPS: Mapping[str, Quantity] = MappingProxyType(
 
 
 @frozen
-class Softmax:
+class Softmax(Parameterless):
     """p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j]); ∂z = p·g − p·Σ_j p·g."""
 
     kind: ClassVar[str] = "softmax"
@@ -94,10 +95,6 @@ class Softmax:
                 "add a flatten layer before it."
             )
         return shape
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def forward(
         self,
