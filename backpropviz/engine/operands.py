@@ -212,18 +212,13 @@ class Share(Present):
 
 
 @frozen
-class Indicator:
+class Indicator(Computed):
     """1 where a cell is the winner of its window, else 0."""
 
     switches: Address
     window: tuple[Index, ...]
     cell: tuple[Index, Index]
     plane_width: int
-
-    @property
-    def address(self) -> Address | None:
-        """None: its value is not the switch, but whether the switch is this cell."""
-        return None
 
     @property
     def reads(self) -> tuple[Address, ...]:
@@ -256,14 +251,6 @@ class Indicator:
         inside = (columns >= 0) & (columns < self.plane_width)
         won: Array = (inside & (rows * self.plane_width + columns == switch)).astype(np.float64)
         return won
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
 
 
 @frozen
@@ -330,7 +317,13 @@ class Lettering:
         """The value at `letters` of an array."""
         return ArrayCell(address, picked(self.letters, letters))
 
-    def loops(self, target: str, operands: tuple[Operand, ...], other: str = "") -> Loops:
+    def loops(
+        self,
+        target: str,
+        operands: tuple[Operand, ...],
+        other: str = "",
+        initial: Operand | None = None,
+    ) -> Loops:
         """The loops; `other` is how the nest's other order is written, if it has one."""
         channel, element, _ = self.written.split("|")
         return Loops(
@@ -340,6 +333,7 @@ class Lettering:
             element_axes=len(element),
             target=picked(self.letters, target),
             operands=operands,
+            initial=initial,
             locate=picked(other.replace("|", ""), self.letters) if other else (),
         )
 

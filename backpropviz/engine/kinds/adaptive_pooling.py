@@ -26,6 +26,7 @@ from backpropviz.engine.kinds.protocol import (
     Torch,
 )
 from backpropviz.engine.nest import (
+    Computed,
     Coordinates,
     Factor,
     Index,
@@ -36,7 +37,7 @@ from backpropviz.engine.nest import (
     Values,
 )
 from backpropviz.engine.operands import Lettering, sizes_of
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -173,7 +174,7 @@ def _share(site: Site, lettering: Lettering) -> WindowShare:
 
 
 @frozen(eq=False)
-class WindowShare:
+class WindowShare(Computed):
     """1/n where a window of n pixels covers a pixel; absent where it does not."""
 
     counts: Array
@@ -181,16 +182,6 @@ class WindowShare:
     columns: Array
     window: tuple[Index, Index]
     pixel: tuple[Index, Index]
-
-    @property
-    def address(self) -> None:
-        """None."""
-        return
-
-    @property
-    def reads(self) -> tuple[Address, ...]:
-        """None."""
-        return ()
 
     @property
     def index(self) -> tuple[Index, ...]:

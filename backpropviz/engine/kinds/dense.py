@@ -20,8 +20,8 @@ from backpropviz.engine.kinds.protocol import (
     Torch,
 )
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
-from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, picked, variables
-from backpropviz.engine.operands import ArrayCell
+from backpropviz.engine.nest import Loops, Nest, NestRule
+from backpropviz.engine.operands import Lettering, sizes_of
 from backpropviz.engine.value import Address, Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
@@ -161,6 +161,27 @@ def _in_features(inputs: tuple[Shape, ...]) -> int:
     return shape[0]
 
 
+def _loops(
+    site: Site,
+    target: str,
+    operands: tuple[tuple[Address, str], ...],
+    orders: tuple[tuple[str, str], ...],
+    initial: tuple[Address, str] | None = None,
+) -> tuple[Loops, ...]:
+    """One or two orders by label and letters: n sample, o output, i input."""
+    sizes = sizes_of(site.inputs[0], "ni", o=site.output_shape[1])
+    ways = [Lettering(label, written, sizes) for label, written in orders]
+    return tuple(
+        here.loops(
+            target,
+            tuple(here.cell(*operand) for operand in operands),
+            there.written if here is not there else "",
+            here.cell(*initial) if initial else None,
+        )
+        for here, there in zip(ways, reversed(ways), strict=True)
+    )
+
+
 def _output(site: Site) -> Nest:
     """– | n o | i, from the bias."""
     weight, bias = site.quantity("weight"), site.quantity("bias")
@@ -170,7 +191,7 @@ def _output(site: Site) -> Nest:
         site.output,
         site.output_shape,
         NestRule.SUM,
-        (_order(site, "output", "no|i", "no", operands, initial=initial),),
+        _loops(site, "no", operands, (("output", "|no|i"),), initial),
         remark="Every input has a weight of its own, used at one place only.",
     )
 
@@ -182,25 +203,18 @@ def _weight_gradient(site: Site) -> Nest:
         site.quantity("weight").grad,
         site.parameters["weight"],
         NestRule.SUM,
-        (
-            _order(site, "weight", "oi|n", "oi", operands, other="noi"),
-            _order(site, "output", "no|i", "oi", operands, other="oin"),
-        ),
+        _loops(site, "oi", operands, (("weight", "|oi|n"), ("output", "|no|i"))),
         remark="The weight met one input of each sample, so its gradient has one product a sample.",
     )
 
 
 def _bias_gradient(site: Site) -> Nest:
     """By bias – | o | n, or by output – | n o | –."""
-    operands = ((site.output.grad, "no"),)
     return Nest(
         site.quantity("bias").grad,
         site.parameters["bias"],
         NestRule.SUM,
-        (
-            _order(site, "bias", "o|n", "o", operands, other="no"),
-            _order(site, "output", "no|", "o", operands, other="on"),
-        ),
+        _loops(site, "o", ((site.output.grad, "no"),), (("bias", "|o|n"), ("output", "|no|"))),
         remark="The bias was added once a sample, so it takes the upstream gradient of each.",
     )
 
@@ -212,42 +226,8 @@ def _input_gradient(site: Site) -> Nest:
         site.input().grad,
         site.inputs[0],
         NestRule.SUM,
-        (
-            _order(site, "input", "ni|o", "ni", operands, other="noi"),
-            _order(site, "output", "no|i", "ni", operands, other="nio"),
-        ),
+        _loops(site, "ni", operands, (("input", "|ni|o"), ("output", "|no|i"))),
         remark="The input reached every output through one weight each.",
-    )
-
-
-def _order(
-    site: Site,
-    label: str,
-    loops: str,
-    target: str,
-    operands: tuple[tuple[Address, str], ...],
-    *,
-    initial: tuple[Address, str] | None = None,
-    other: str = "",
-) -> Loops:
-    """Loops named by letters, `|` before the term axes; cells are addressed by the same letters."""
-    letters = loops.replace("|", "")
-    maps = dict(zip(letters, variables(len(letters)), strict=True))
-
-    def cell(address: Address, indices: str) -> ArrayCell:
-        return ArrayCell(address, tuple(maps[letter] for letter in indices))
-
-    (batch, features), outputs = site.inputs[0], site.output_shape[1]
-    sizes = {"n": batch, "o": outputs, "i": features}
-    return Loops(
-        label,
-        axes=tuple(Axis(letter, sizes[letter]) for letter in letters),
-        channel_axes=0,
-        element_axes=loops.index("|"),
-        target=tuple(maps[letter] for letter in target),
-        operands=tuple(cell(*operand) for operand in operands),
-        initial=cell(*initial) if initial else None,
-        locate=picked(other, letters) if other else (),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
@@ -42,10 +43,8 @@ from backpropviz.engine.kinds.protocol import (
 )
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import (
-    Axis,
     Coordinates,
     Index,
-    Loops,
     Nest,
     NestRule,
     Operand,
@@ -57,10 +56,12 @@ from backpropviz.engine.nest import (
 from backpropviz.engine.operands import (
     ArrayCell,
     Indicator,
+    Lettering,
     Share,
     TiedIndicator,
     TiedShare,
     TieRule,
+    sizes_of,
 )
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
@@ -513,11 +514,10 @@ class PoolingLoops:
         """Name the axes."""
         self.site = site
         self.window = window
-        batch, channels, height, width = site.inputs[0]
-        self.planes = (Axis("n", batch), Axis("c", channels))
-        self.pixels = (Axis("u", height), Axis("v", width))
-        self.windows = (Axis("y", site.output_shape[2]), Axis("x", site.output_shape[3]))
-        self.cells = (Axis("i", window.kernel[0]), Axis("j", window.kernel[1]))
+        cell = dict(zip("ij", window.kernel, strict=True))
+        sizes = sizes_of(site.inputs[0], "ncuv") | sizes_of(site.output_shape) | cell
+        self.by_window = Lettering("window", "nc|yx|ij", sizes)
+        self.by_cell = Lettering("cell", "nc|uv|ij", sizes)
 
     def largest(self) -> Nest:
         """n c | y x | i j, by maximum."""
@@ -545,17 +545,8 @@ class PoolingLoops:
 
     def _output(self, rule: NestRule, further: tuple[Operand, ...], remark: str) -> Nest:
         n, c, y, x, i, j = variables(6)
-        loops = Loops(
-            label="window",
-            axes=(*self.planes, *self.windows, *self.cells),
-            channel_axes=2,
-            element_axes=2,
-            target=(n, c, y, x),
-            operands=(
-                ArrayCell(self.site.input(), (n, c, *under(self.window, y, x, i, j))),
-                *further,
-            ),
-        )
+        pixel = ArrayCell(self.site.input(), (n, c, *under(self.window, y, x, i, j)))
+        loops = self.by_window.loops("ncyx", (pixel, *further))
         return Nest(self.site.output, self.site.output_shape, rule, (loops,), remark=remark)
 
     def _gradient(
@@ -565,31 +556,17 @@ class PoolingLoops:
         n, c, _, _, i, j = variables(6)
         by_cell, by_window = self._names()
         (y, x), (u, v) = by_cell[2:4], by_window[4:6]
-        cells = Loops(
-            label="cell",
-            axes=(*self.planes, *self.pixels, *self.cells),
-            channel_axes=2,
-            element_axes=2,
-            target=(n, c, *by_cell[4:6]),
-            operands=(self._upstream(by_cell), *of_cell),
+        cells = replace(
+            self.by_cell.loops("ncuv", (self._upstream(by_cell), *of_cell)),
             locate=(n, c, u, v, i, j),
         )
-        windows = Loops(
-            label="window",
-            axes=(*self.planes, *self.windows, *self.cells),
-            channel_axes=2,
-            element_axes=2,
+        windows = replace(
+            self.by_window.loops("", (self._upstream(by_window), *of_window)),
             target=(n, c, u, v),
-            operands=(self._upstream(by_window), *of_window),
             locate=(n, c, y, x, i, j),
         )
-        return Nest(
-            self.site.input().grad,
-            self.site.inputs[0],
-            NestRule.SUM,
-            (cells, windows),
-            remark=remark,
-        )
+        orders, target = (cells, windows), self.site.input().grad
+        return Nest(target, self.site.inputs[0], NestRule.SUM, orders, remark=remark)
 
     def _names(self) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
         """n c y x u v as maps of the loops by cell, and of those by window."""
@@ -603,7 +580,7 @@ class PoolingLoops:
         return ArrayCell(self.site.output.grad, names[:4], Presence.ABSENT)
 
     def _won(self, names: tuple[Index, ...], ties: TieRule) -> tuple[Operand, ...]:
-        site, width = self.site, self.pixels[1].size
+        site, width = self.site, self.site.inputs[0][3]
         switches, window, cell = site.quantity("switches"), names[:4], (names[4], names[5])
         if ties == "first":
             return (Indicator(switches, window, cell, width),)
