@@ -10,7 +10,7 @@ import numpy as np
 
 from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import AFFINE, EPS, image_shape, positive
+from backpropviz.engine.kinds.configuration import AFFINE, EPS, check_eps, image_shape, positive
 from backpropviz.engine.kinds.protocol import (
     Family,
     Kind,
@@ -199,12 +199,6 @@ class GroupNorm:
 def told_groups(groups: int) -> str:
     """`2 groups`."""
     return f"{groups} group{'' if groups == 1 else 's'}"
-
-
-def check_eps(eps: float) -> None:
-    """Refuse what cannot be added to a variance."""
-    if not (math.isfinite(eps) and eps >= 0):
-        raise UserError(f"eps = {eps} must be 0 or a positive number.")
 
 
 def normalize(values: Array, groups: int, eps: float) -> dict[str, Array]:

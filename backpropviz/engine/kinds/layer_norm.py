@@ -9,11 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import AFFINE, EPS, single
+from backpropviz.engine.kinds.configuration import AFFINE, EPS, check_eps, single
 from backpropviz.engine.kinds.group_norm import (
     QUANTITIES,
     NormNests,
-    check_eps,
     normalize,
     passed_back,
     pull_back,
