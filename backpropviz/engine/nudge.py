@@ -18,7 +18,7 @@ from backpropviz.engine.backprop import NONE, Backward, Forward, Parameters, bac
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, Crossing, input_name
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
-from backpropviz.engine.value import Address, Array, freeze, shape_text
+from backpropviz.engine.value import Address, Array, check_inside, freeze, frozen_arrays
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -91,10 +91,7 @@ def base_point(
     dtype: type[np.floating[Any]] = np.float64,
 ) -> BasePoint:
     """Run one pass in `dtype`; `images` are (N,C,H,W), `target` is what the loss's own makes."""
-    own = {
-        layer: {name: freeze(array.astype(dtype)) for name, array in arrays.items()}
-        for layer, arrays in parameters.items()
-    }
+    own = frozen_arrays(parameters, dtype)
     goal = target.astype(dtype) if target.dtype.kind == "f" else target
     run = forward(network, own, freeze(images.astype(dtype)), goal)
     return BasePoint(network, own, run, backward(network, own, run))
@@ -122,14 +119,7 @@ def place(point: BasePoint, address: Address) -> ValuePlace:
             f"“{address}” cannot be nudged: name a weight, a bias, a pixel "
             "or an input or output of a layer, for example image[0,0,0,0]."
         )
-    shape = found.array.shape
-    if len(address.indices) != len(shape) or not all(
-        0 <= i < size for i, size in zip(address.indices, shape, strict=True)
-    ):
-        raise UserError(
-            f"“{address}” is no value of {address.array}, whose shape is "
-            f"{shape_text(shape)}: give {len(shape)} indices counted from 0."
-        )
+    check_inside(address, found.array.shape)
     return found
 
 

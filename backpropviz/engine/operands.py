@@ -43,7 +43,6 @@ class ArrayCell:
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """Its array."""
         return (self.address.array,)
 
     @property
@@ -52,7 +51,6 @@ class ArrayCell:
         return ""
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The value and its address."""
         array = values[self.address]
         cell = tuple(index.at(coordinates) for index in self.index)
         found = tuple(c for c in cell if c is not None)
@@ -149,10 +147,7 @@ def _padded_window(array: Array, low: list[int], high: list[int]) -> Array:
     )
     window = array[inside]
     margins = [
-        (
-            min(b + 1, 0) - a if a < 0 else 0,
-            b + 1 - max(a, size) if b >= size else 0,
-        )
+        (min(b + 1, 0) - a if a < 0 else 0, b + 1 - max(a, size) if b >= size else 0)
         for a, b, size in zip(low, high, array.shape, strict=True)
     ]
     return np.pad(window, margins) if any(m != (0, 0) for m in margins) else window
@@ -166,11 +161,9 @@ class Constant(Computed):
     value: float
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The same for every term."""
         return Factor(None, self.label, self.value)
 
     def block(self, values: Values, region: Region) -> Array:
-        """The same for every term."""
         return np.full((1,) * len(region), self.value)
 
 
@@ -187,7 +180,6 @@ class Share(Present):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """None."""
         return ()
 
     @property
@@ -197,7 +189,6 @@ class Share(Present):
         return f"1/{least}" if least == most else "1/n"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """One window's share."""
         cell = tuple(index.at(coordinates) for index in self.index)
         found = tuple(c for c in cell if c is not None)
         inside = all(0 <= c < n for c, n in zip(found, self.counts.shape, strict=False))
@@ -222,7 +213,6 @@ class Indicator(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The switches."""
         return (self.switches,)
 
     @property
@@ -468,7 +458,6 @@ class TiedShare(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """How many cells are tied."""
         return (self.tied,)
 
     @property
@@ -482,7 +471,6 @@ class TiedShare(Computed):
         return "1/k"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """One window's share."""
         count = ArrayCell(self.tied, self.window, Presence.ABSENT).at(values, coordinates)
         if count.presence is not Presence.PRESENT:
             return Factor(None, "", 0.0, Presence.ABSENT)

@@ -127,7 +127,7 @@ def operations(
     return (
         *_forward(network, batch),
         *_backward(network, batch),
-        *_update(network, optimizer, iteration),
+        *(op for node in network.nodes for op in _update_of(network, node, optimizer, iteration)),
     )
 
 
@@ -189,10 +189,7 @@ def consumers_in_backward_order(network: Network, name: str) -> tuple[tuple[Node
         return readers
     position = {node.name: k for k, node in enumerate(network.nodes)}
     return tuple(
-        sorted(
-            readers,
-            key=lambda r: (-position[r[0].name] if r[0] else -len(position), r[1]),
-        )
+        sorted(readers, key=lambda r: (-position[r[0].name] if r[0] else -len(position), r[1]))
     )
 
 
@@ -224,11 +221,6 @@ def accumulate_nest(target: Address, shape: Shape, sources: tuple[Address, ...])
         (loops,),
         remark=f"The value was used {len(sources)} times, so its gradients add up.",
     )
-
-
-def _update(network: Network, optimizer: Optimizer, iteration: int) -> Iterator[Operation]:
-    for node in network.nodes:
-        yield from _update_of(network, node, optimizer, iteration)
 
 
 def _update_of(
@@ -299,10 +291,7 @@ def compared(before: Tape, after: Tape) -> Comparison:
             unchanged.append(array)
         else:
             changes.append(change)
-    return Comparison(
-        tuple(changes),
-        tuple(unchanged),
-    )
+    return Comparison(tuple(changes), tuple(unchanged))
 
 
 def differing(before: Array, after: Array) -> Array:
@@ -369,9 +358,6 @@ def _why(tape: Tape, address: Address) -> str:
         hint = f"; what the update makes of it is {changed}" if changed in tape else ""
         return f"it was there before the pass{hint}"
     output = Address(node.name, "output")
-    same_place = output.at(address.indices) if _fits(tape, output, address) else output
+    fits = tape[output].shape == tape[address.array].shape
+    same_place = output.at(address.indices) if fits else output
     return f"{node.name} keeps it for the way back; what it belongs to is {same_place}"
-
-
-def _fits(tape: Tape, array: Address, address: Address) -> bool:
-    return bool(tape[array].shape == tape[address.array].shape)

@@ -309,10 +309,7 @@ def _holds_best(values: Array, best: Array) -> NDArray[np.bool_]:
 
 
 def average_pool(
-    image: Array,
-    window: Window,
-    count_include_pad: bool = True,
-    workspace: Workspace | None = None,
+    image: Array, window: Window, count_include_pad: bool = True, workspace: Workspace | None = None
 ) -> Array:
     """Return Σ over the window's cells / `window_counts`."""
     buffers = workspace or FRESH

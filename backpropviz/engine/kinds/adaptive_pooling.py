@@ -91,7 +91,6 @@ class AdaptiveAvgPool2d(OneInput):
     )
 
     def __post_init__(self) -> None:
-        """Refuse sizes without meaning."""
         sizes = self._sizes
         if len(sizes) != 2 or not all(size is None or is_whole(size, 1) for size in sizes):
             raise UserError(
@@ -185,7 +184,6 @@ class WindowShare(Computed):
 
     @property
     def index(self) -> tuple[Index, ...]:
-        """The window."""
         return self.window
 
     @property
@@ -194,7 +192,6 @@ class WindowShare(Computed):
         return "1/n"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The window's share."""
         y, x, u, v = (coordinates[index.axis] for index in (*self.window, *self.pixel))
         if not (self.rows[y, u] and self.columns[x, v]):
             return Factor(None, "", 0.0, Presence.ABSENT)

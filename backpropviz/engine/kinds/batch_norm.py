@@ -205,7 +205,6 @@ class BatchNorm2d:
     mode: LayerMode = setting(MODE, default="eval")
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_eps(self.eps)
         if not math.isfinite(self.momentum):
             raise UserError(f"momentum = {self.momentum} must be a finite number.")
@@ -341,7 +340,6 @@ class BatchNormNests:
     """Builds the nests of one batch normalization from its settings and shapes."""
 
     def __init__(self, site: Site, eps: float, momentum: float, mode: LayerMode) -> None:
-        """Name the axes."""
         self.site = site
         self.eps = eps
         self.momentum = momentum

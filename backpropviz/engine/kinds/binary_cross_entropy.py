@@ -75,15 +75,11 @@ class BinaryCrossEntropy:
         "Binary cross-entropy",
         _asked,
         Words(_said, moved_input),
-        quantities={
-            "probabilities": Quantity("p", is_spelled_out=False),
-            "entropy": Quantity("ℓ"),
-        },
+        quantities={"probabilities": Quantity("p", is_spelled_out=False), "entropy": Quantity("ℓ")},
     )
     reduction: Reduction = setting(REDUCTION, default="mean")
 
     def __post_init__(self) -> None:
-        """Refuse another reduction."""
         check_reduction(self.reduction)
 
     def target(self, value: object, prediction: Shape) -> Array:

@@ -175,7 +175,6 @@ class CrossEntropy:
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_reduction(self.reduction)
         if not 0 <= self.label_smoothing <= 1:
             raise UserError(f"label_smoothing = {self.label_smoothing} must be from 0 to 1.")
@@ -275,11 +274,7 @@ def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
     """Everything in order, from the logits to their gradient."""
     shape = site.inputs[0]
     return LayerNests(
-        (
-            *softmax_steps(site),
-            _sample(site, shape[0]),
-            _loss(site, shape[0], reduction),
-        ),
+        (*softmax_steps(site), _sample(site, shape[0]), _loss(site, shape[0], reduction)),
         (_gradient(site, shape, reduction),),
     )
 
@@ -346,7 +341,6 @@ class TargetCell(Present):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The array, and the target."""
         return (self.address.array, TARGET)
 
     @property
@@ -360,13 +354,11 @@ class TargetCell(Present):
         return ""
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The value and its address."""
         n = coordinates[self.sample.axis]
         cell = (n, int(values[TARGET][n]))
         return Factor(self.address.at(cell), "", float(values[self.address][cell]))
 
     def block(self, values: Values, region: Region) -> Array:
-        """The values of several samples."""
         samples, _ = self.sample.over(region)
         return values[self.address][samples, values[TARGET][samples]]
 
@@ -380,7 +372,6 @@ class IsTarget(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The target."""
         return (TARGET,)
 
     @property
@@ -390,7 +381,6 @@ class IsTarget(Computed):
 
     @property
     def label(self) -> str:
-        """The condition."""
         return "[k = t]"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
@@ -579,16 +569,13 @@ class ClassWeight(Computed):
 
     @property
     def label(self) -> str:
-        """A weight."""
         return "w"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The class's weight."""
         category = coordinates[self.category.axis]
         return Factor(None, f"w[{category}]", self.weights[category])
 
     def block(self, values: Values, region: Region) -> Array:
-        """The weights of several classes."""
         return np.asarray(self.weights)[self.category.over(region)[0]]
 
 
@@ -601,21 +588,17 @@ class TargetWeight(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The target."""
         return (TARGET,)
 
     @property
     def label(self) -> str:
-        """A weight."""
         return "w"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The target class's weight."""
         category = int(values[TARGET][coordinates[self.sample.axis]])
         return Factor(None, f"w[{category}]", self.weights[category])
 
     def block(self, values: Values, region: Region) -> Array:
-        """The weights of several samples."""
         return np.asarray(self.weights)[values[TARGET][self.sample.over(region)[0]]]
 
 
@@ -628,15 +611,12 @@ class OneOver(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The number."""
         return (self.source,)
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The same for every term."""
         return Factor(None, self.label, float(self._value(values)))
 
     def block(self, values: Values, region: Region) -> Array:
-        """The same for every term."""
         return np.full((1,) * len(region), self._value(values))
 
     def _value(self, values: Values) -> np.float64:

@@ -88,7 +88,6 @@ class Dense:
     bias: bool = setting(BIAS, default=True)
 
     def __post_init__(self) -> None:
-        """Refuse a layer without outputs."""
         positive("out_features", self.out_features)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

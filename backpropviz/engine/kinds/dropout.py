@@ -96,7 +96,6 @@ class Dropout(OneInput):
     seed: int = setting(Setting("Seed", "The same seed draws the same mask.", 0), default=0)
 
     def __post_init__(self) -> None:
-        """Refuse what is no probability."""
         if not 0 <= self.p <= 1:
             raise UserError(f"p = {self.p} must be a probability, from 0 to 1.")
         if self.seed < 0:

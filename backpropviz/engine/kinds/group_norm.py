@@ -133,7 +133,6 @@ class GroupNorm:
     affine: bool = setting(AFFINE, default=True)
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         positive("num_groups", self.num_groups)
         check_eps(self.eps)
 

@@ -187,7 +187,4 @@ def _listed(shapes: tuple[Shape, ...]) -> str:
     return ", ".join(map(shape_text, shapes))
 
 
-LAYERS = (
-    Add,
-    Concat,
-)
+LAYERS = (Add, Concat)

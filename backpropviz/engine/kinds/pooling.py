@@ -63,7 +63,7 @@ from backpropviz.engine.operands import (
     TieRule,
     sizes_of,
 )
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Address, Array, Shape, cells_of
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -292,7 +292,7 @@ class MaxPoolKinks:
     ) -> Iterator[Crossing]:
         """Windows that not all passes give to the same cell."""
         low, here, high = (r["switches"] for r in (minus, base, plus))
-        for place in _cells((low != here) | (high != here)):
+        for place in cells_of((low != here) | (high != here)):
             other = low if low[place] != high[place] else here
             winners = (_winner(name, base, place, int(s[place])) for s in (other, high))
             yield WinnerChange(Address(name, "output", "", place), *winners)
@@ -301,10 +301,6 @@ class MaxPoolKinks:
 def _winner(name: str, base: Kept, window: Coordinates, switch: int) -> Address:
     row, column = divmod(switch, base["input"].shape[3])
     return Address(name, "input", "", (*window[:2], row, column))
-
-
-def _cells(mask: Array) -> Iterator[Coordinates]:
-    return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
 
 
 @frozen(slots=False)
@@ -511,7 +507,6 @@ class PoolingLoops:
     """Builds the nests of one pooling layer from its geometry and shapes."""
 
     def __init__(self, site: Site, window: Window) -> None:
-        """Name the axes."""
         self.site = site
         self.window = window
         cell = dict(zip("ij", window.kernel, strict=True))

@@ -205,12 +205,10 @@ class NotAbove(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The array of the value."""
         return self.cell.reads
 
     @property
     def label(self) -> str:
-        """The condition."""
         return "[x ≤ 0]"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:

@@ -125,7 +125,6 @@ class Reshape(Reshaping):
     )
 
     def __post_init__(self) -> None:
-        """Refuse sizes without meaning."""
         good = all(size == -1 or is_whole(size, 1) for size in self.shape)
         if not self.shape or not good or self.shape.count(-1) > 1:
             raise UserError(
@@ -156,7 +155,6 @@ class Reshaped(Present):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """Its array."""
         return (self.address.array,)
 
     @property
@@ -175,7 +173,6 @@ class Reshaped(Present):
         return tuple(int(index) for index in np.unravel_index(int(place), self.shape))
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The value and its address."""
         cell = self.cell(coordinates)
         return Factor(
             self.address.at(cell), "", float(values[self.address][cell]), Presence.PRESENT
@@ -205,7 +202,6 @@ class Pad(OneInput):
     value: float = setting(Setting("Value", "What the frame is filled with."), default=0.0)
 
     def __post_init__(self) -> None:
-        """Refuse what is no frame."""
         if self.padding == "same":
             raise UserError('padding = "same" asks for a window: give the padding as numbers.')
         if not math.isfinite(self.value):
@@ -265,12 +261,10 @@ class Framed(Present):
 
     @property
     def address(self) -> Address:
-        """The array that is framed."""
         return self.cell.address
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The array that is framed."""
         return self.cell.reads
 
     @property
@@ -291,13 +285,8 @@ class Framed(Present):
         return Factor(None, f"{self.value:g}", self.value)
 
     def block(self, values: Values, region: Region) -> Array:
-        """Pixels and frame."""
         pixels, inside = self.cell.block(values, region), self.cell.inside(values, region)
         return pixels if inside is None else np.where(inside, pixels, self.value)
 
 
-LAYERS = (
-    Flatten,
-    Reshape,
-    Pad,
-)
+LAYERS = (Flatten, Reshape, Pad)

@@ -74,7 +74,6 @@ class SquaredError:
     reduction: Reduction = setting(REDUCTION, default="mean")
 
     def __post_init__(self) -> None:
-        """Refuse another reduction."""
         check_reduction(self.reduction)
 
     def target(self, value: object, prediction: Shape) -> Array:

@@ -101,7 +101,6 @@ class RmsProp:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_not_negative("learning rate", self.learning_rate)
         check_not_negative("eps", self.eps)
         check_not_negative("momentum", self.momentum)

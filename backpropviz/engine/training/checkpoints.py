@@ -190,10 +190,7 @@ class ReplayStoppedError(BackpropVizError):
 
 
 def state_at(
-    run: Run,
-    checkpoints: Checkpoints,
-    iteration: int,
-    stop: Callable[[], bool] | None = None,
+    run: Run, checkpoints: Checkpoints, iteration: int, stop: Callable[[], bool] | None = None
 ) -> Trained:
     """The state after an update, on one machine bit for bit; `stop` is asked before each update.
 

@@ -199,7 +199,6 @@ class Cosine:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a course without meaning."""
         positive("updates", self.updates)
         check_not_negative("least", self.least)
 
@@ -218,7 +217,6 @@ class WarmUp:
     start: float = setting(Setting("from factor"), default=0.0)
 
     def __post_init__(self) -> None:
-        """Refuse a course without meaning."""
         positive("updates", self.updates)
         check_not_negative("start", self.start)
 
@@ -237,7 +235,6 @@ class Then:
     second: Curve
 
     def __post_init__(self) -> None:
-        """Refuse a first part without length."""
         positive("updates", self.updates)
 
     def __call__(self, iteration: int) -> float:
