@@ -386,11 +386,6 @@ def around(point: BasePoint, address: Address, h: float) -> Around:
     return Around(found, minus, plus)
 
 
-def central_difference(point: BasePoint, address: Address, h: float) -> Difference:
-    """The gradient of one value by two forward passes, beside the analytic one."""
-    return around(point, address, h).difference
-
-
 def sweep(
     point: BasePoint, address: Address, steps: Iterable[float] = SWEEP
 ) -> Iterator[Difference]:
@@ -398,7 +393,7 @@ def sweep(
 
     The point should be in float64: in float32 rounding drowns what the sweep is to show.
     """
-    return (central_difference(point, address, h) for h in steps)
+    return (around(point, address, h).difference for h in steps)
 
 
 def _sign(number: float) -> int:

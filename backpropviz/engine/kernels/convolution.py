@@ -184,52 +184,48 @@ def columns(padded: Array, kernel_width: int, stride: int, dilation: int, output
     return np.ndarray((n, c, kernel_width, h, output), padded.dtype, padded, 0, strides)
 
 
+@frozen(eq=False)
+class Slide:
+    """What a kernel slides over, and how: the image in its frame, the groups, the steps."""
+
+    image: Array
+    frame: PaddedFrame
+    groups: int
+    stride: Pair
+    dilation: Pair
+    buffers: Fresh
+
+
 MOST_TERMS_BY_ROW = 600
 """Terms of one output value above which the full unfolding was measured to be faster."""
 
 
-def correlate(
-    image: Array,
-    frame: PaddedFrame,
-    weight: Array,
-    groups: int,
-    stride: Pair,
-    dilation: Pair,
-    output: Array,
-    buffers: Fresh,
-) -> None:
+def correlate(slide: Slide, weight: Array, output: Array) -> None:
     """Write Σ_cij X[n,c,y·s+i·d,…] · W[f,c,i,j] to the C-contiguous `output`, X framed."""
+    groups, stride, dilation = slide.groups, slide.stride, slide.dilation
     _, c, kh, kw = weight.shape
     if kh == kw == 1 and stride == (1, 1):
         n, f, oh, ow = output.shape
         matrix = weight.reshape(groups, f // groups, -1)
-        cells = pad(image, frame, buffers).reshape(n, groups, -1, oh * ow)
+        cells = pad(slide.image, slide.frame, slide.buffers).reshape(n, groups, -1, oh * ow)
         np.matmul(matrix, cells, out=output.reshape(n, groups, f // groups, oh * ow))
     elif (dilation[0] == 1 or kh == 1) and c * kh * kw <= MOST_TERMS_BY_ROW:
-        _by_row(image, frame, weight, groups, (stride, dilation), output, buffers)
+        _by_row(slide, weight, output)
     else:
-        _by_block(image, frame, weight, groups, (stride, dilation), output, buffers)
+        _by_block(slide, weight, output)
 
 
-def _by_row(
-    image: Array,
-    frame: PaddedFrame,
-    weight: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    output: Array,
-    buffers: Fresh,
-) -> None:
-    stride, dilation = steps
+def _by_row(slide: Slide, weight: Array, output: Array) -> None:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = weight.shape
     n, _, oh, ow = output.shape
     matrix = buffers.scratch("row_weight", (f, kh, c, kw), weight.dtype)
     matrix[...] = weight.transpose(0, 2, 1, 3)
     matrix = matrix.reshape(groups, 1, f // groups, kh * c * kw)
     by_group = output.reshape(n, groups, f // groups, oh, ow).swapaxes(2, 3)
-    row_bytes = groups * c * kw * ow * stride[0] * image.itemsize
+    row_bytes = groups * c * kw * ow * stride[0] * slide.image.itemsize
     for padded, samples, rows in padded_blocks(
-        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+        slide.image, slide.frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
     ):
         first, last = rows.start * stride[0], (rows.stop - 1) * stride[0] + kh
         part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
@@ -250,21 +246,15 @@ def _stack_rows(held: Array, kernel_height: int, stride: int, count: int) -> Arr
     return np.ndarray(shape, held.dtype, held, 0, strides)
 
 
-def _by_block(
-    image: Array,
-    frame: PaddedFrame,
-    weight: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    output: Array,
-    buffers: Fresh,
-) -> None:
-    stride, dilation = steps
+def _by_block(slide: Slide, weight: Array, output: Array) -> None:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = weight.shape
     oh, ow = output.shape[2:]
     matrix = weight.reshape(groups, f // groups, c * kh * kw)
-    row_bytes = groups * c * kh * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
+    row_bytes = groups * c * kh * kw * ow * slide.image.itemsize
+    for padded, samples, rows in padded_blocks(
+        slide.image, slide.frame, oh, row_bytes, BLOCK_BYTES, buffers
+    ):
         part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
         cells = unfold_windows(part, groups, buffers)
         values = buffers.scratch("values", (groups, f // groups, cells.shape[2]), output.dtype)
@@ -272,16 +262,7 @@ def _by_block(
         output[samples, :, rows] = values.reshape(f, -1, part.shape[4], ow).swapaxes(0, 1)
 
 
-def gather(
-    image: Array,
-    frame: PaddedFrame,
-    upstream: Array,
-    groups: int,
-    stride: Pair,
-    dilation: Pair,
-    gradient: Array,
-    buffers: Fresh,
-) -> None:
+def gather(slide: Slide, upstream: Array, gradient: Array) -> None:
     """Write Σ_nyx upstream[n,f,y,x] · X[n,c,y·s+i·d,…], X framed, to `gradient`[f,c,i,j].
 
     At vertical stride 1 the image is unfolded along x only, since kernel row i then meets one run
@@ -289,33 +270,26 @@ def gather(
     unfolded along both axes and samples share a product. `cells @ upstream.T` is faster than the
     transpose of that product, so the sums come out as (…, F) and are turned at the end.
     """
+    groups, stride = slide.groups, slide.stride
     f, c, kh, kw = gradient.shape
     if stride[0] == 1 and f // groups <= upstream.shape[2] * upstream.shape[3]:
-        sums = _by_kernel_row(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
+        sums = _by_kernel_row(slide, upstream, gradient)
         ordered = sums.reshape(groups, kh, c, kw, f // groups).transpose(0, 4, 2, 1, 3)
     else:
-        sums = _by_window(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
+        sums = _by_window(slide, upstream, gradient)
         ordered = sums.reshape(groups, c, kh, kw, f // groups).transpose(0, 4, 1, 2, 3)
     gradient.reshape(groups, f // groups, c, kh, kw)[...] = ordered
 
 
-def _by_kernel_row(
-    image: Array,
-    frame: PaddedFrame,
-    upstream: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    gradient: Array,
-    buffers: Fresh,
-) -> Array:
-    stride, dilation = steps
+def _by_kernel_row(slide: Slide, upstream: Array, gradient: Array) -> Array:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = gradient.shape
     n, _, oh, ow = upstream.shape
     sources = upstream.reshape(n, groups, 1, f // groups, oh * ow)
-    sums = buffers.scratch("sums", (groups, kh, c * kw, f // groups), image.dtype)
-    row_bytes = groups * c * kw * ow * image.itemsize
+    sums = buffers.scratch("sums", (groups, kh, c * kw, f // groups), slide.image.dtype)
+    row_bytes = groups * c * kw * ow * slide.image.itemsize
     for padded, samples, rows in padded_blocks(
-        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+        slide.image, slide.frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
     ):
         first, last = rows.start, rows.stop + (kh - 1) * dilation[0]
         part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
@@ -337,21 +311,15 @@ def _kernel_rows(held: Array, groups: int, kernel_height: int, dilation: int, ro
     return np.ndarray(shape, held.dtype, held, 0, strides)
 
 
-def _by_window(
-    image: Array,
-    frame: PaddedFrame,
-    upstream: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    gradient: Array,
-    buffers: Fresh,
-) -> Array:
-    stride, dilation = steps
+def _by_window(slide: Slide, upstream: Array, gradient: Array) -> Array:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = gradient.shape
     oh, ow = upstream.shape[2:]
-    sums = buffers.scratch("sums", (groups, c * kh * kw, f // groups), image.dtype)
-    row_bytes = groups * c * kh * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
+    sums = buffers.scratch("sums", (groups, c * kh * kw, f // groups), slide.image.dtype)
+    row_bytes = groups * c * kh * kw * ow * slide.image.itemsize
+    for padded, samples, rows in padded_blocks(
+        slide.image, slide.frame, oh, row_bytes, BLOCK_BYTES, buffers
+    ):
         part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
         cells = unfold_windows(part, groups, buffers)
         joined = upstream[samples, :, rows].swapaxes(0, 1)
@@ -434,7 +402,8 @@ def cross_correlate(
     frame = _frame(image.shape, window, output_size)
     shape = (image.shape[0], weight.shape[0], *output_size)
     output = buffers.result("output", shape, image.dtype)
-    correlate(image, frame, weight, groups, window.stride, window.dilation, output, buffers)
+    slide = Slide(image, frame, groups, window.stride, window.dilation, buffers)
+    correlate(slide, weight, output)
     if bias is not None:
         np.add(output, bias[:, None, None], out=output)
     return output
@@ -453,8 +422,8 @@ def weight_gradient(
     output_size = (upstream.shape[2], upstream.shape[3])
     frame = _frame(image.shape, window, output_size)
     gradient = buffers.result("weight_gradient", weight_shape, image.dtype)
-    upstream = np.ascontiguousarray(upstream)
-    gather(image, frame, upstream, groups, window.stride, window.dilation, gradient, buffers)
+    slide = Slide(image, frame, groups, window.stride, window.dilation, buffers)
+    gather(slide, np.ascontiguousarray(upstream), gradient)
     return gradient
 
 
@@ -496,7 +465,8 @@ def convolve_full(
     turned = weight.reshape(groups, f // groups, c, kh, kw)[:, :, :, ::-1, ::-1].swapaxes(1, 2)
     gradient = buffers.result("input_gradient", input_shape, upstream.dtype)
     turned = turned.reshape(groups * c, f // groups, kh, kw)
-    correlate(upstream, frame, turned, groups, (1, 1), window.dilation, gradient, buffers)
+    slide = Slide(upstream, frame, groups, (1, 1), window.dilation, buffers)
+    correlate(slide, turned, gradient)
     return gradient
 
 

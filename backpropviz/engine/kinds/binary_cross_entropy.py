@@ -26,10 +26,10 @@ from backpropviz.engine.kinds.protocol import (
     Residuals,
     Site,
 )
-from backpropviz.engine.kinds.squared_error import SquaredError
+from backpropviz.engine.kinds.squared_error import SquaredError, loss_over_numbers
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
-from backpropviz.engine.nest import Loops, Nest, NestRule, Operand, variables
-from backpropviz.engine.operands import ArrayCell, element_axes, elementwise_nest
+from backpropviz.engine.nest import Nest, Operand, variables
+from backpropviz.engine.operands import ArrayCell, elementwise_nest
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen, setting
@@ -125,18 +125,10 @@ class BinaryCrossEntropy:
             "This is −log of the probability of the answer that is wanted.",
             lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))),
         )
-        forward = (probabilities, entropy, self._loss(site, shape))
-        return LayerNests(forward, (self._gradient(site, shape),))
-
-    def _loss(self, site: Site, shape: Shape) -> Nest:
-        """– | – | all numbers."""
         cell = ArrayCell(site.quantity("entropy"), variables(len(shape)))
-        axes, _ = element_axes(cell.address, shape)
-        factor = reduction_factor(self.reduction, math.prod(shape))
-        loops = Loops("loss", axes, 0, 0, (), (cell, *factor))
-        return Nest(
-            LOSS, (), NestRule.SUM, (loops,), remark=f"The {self.reduction} over all numbers."
-        )
+        remark = f"The {self.reduction} over all numbers."
+        loss = loss_over_numbers(shape, (cell,), self.reduction, remark)
+        return LayerNests((probabilities, entropy, loss), (self._gradient(site, shape),))
 
     def _gradient(self, site: Site, shape: Shape) -> Nest:
         factor = reduction_factor(self.reduction, math.prod(shape))

@@ -248,7 +248,9 @@ class CrossEntropy:
         """max, exp, normalizer, probabilities, sample, loss; ∂X."""
         if (weighted := self.weighted) is not None:
             return weighted.nests(site)
-        return cross_entropy_nests(site, self.reduction)
+        samples, shape = site.inputs[0][0], site.inputs[0]
+        steps = (*softmax_steps(site), _sample(site, samples), _loss(site, samples, self.reduction))
+        return LayerNests(steps, (_gradient(site, shape, self.reduction),))
 
 
 def _listed(value: object) -> Array:
@@ -268,15 +270,6 @@ def _listed(value: object) -> Array:
 
 
 # Names: n sample, k class, t the target class.
-
-
-def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
-    """Everything in order, from the logits to their gradient."""
-    shape = site.inputs[0]
-    return LayerNests(
-        (*softmax_steps(site), _sample(site, shape[0]), _loss(site, shape[0], reduction)),
-        (_gradient(site, shape, reduction),),
-    )
 
 
 def softmax_steps(site: Site) -> tuple[Nest, ...]:

@@ -82,18 +82,6 @@ class Coding(Protocol):
         """The variable of the layer's input; the upstream gradient is `g`."""
 
 
-def _nothing(*_: object) -> tuple[str, ...]:
-    return ()
-
-
-def _no_words(*_: object) -> str:
-    return ""
-
-
-def _no_numbers(*_: object) -> Mapping[str, CodeNumber]:
-    return {}
-
-
 @frozen(eq=False)
 class Torch:
     """How PyTorch is asked for the same.
@@ -103,11 +91,11 @@ class Torch:
     """
 
     call: str | Callable[[Any, Sequence[str]], str]
-    inner: Callable[[Any, str, Mapping[str, str]], tuple[str, ...]] = _nothing
+    inner: Callable[[Any, str, Mapping[str, str]], tuple[str, ...]] = lambda *_: ()
     """The lines of a value that the call computes on its way; the last is an expression."""
-    lacks: Callable[[Any, bool], str] = _no_words
+    lacks: Callable[[Any, bool], str] = lambda *_: ""
     """Why PyTorch cannot be asked (for a gradient); empty where it can."""
-    buffers: Callable[[Any], tuple[str, ...]] = _nothing
+    buffers: Callable[[Any], tuple[str, ...]] = lambda _: ()
     """The buffers that the call takes before its parameters."""
     exceeds: Callable[[Any], bool] = lambda _: False
     """Whether the call may give more rows and columns than the layer, which are cut off."""
@@ -140,7 +128,7 @@ class Kind:
     summary: Callable[[Any, Sequence[str]], str] | None = None
     """The layer and what it reads in a few words, where its name leaves something open."""
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
-    code_numbers: Callable[[Any], Mapping[str, CodeNumber]] = _no_numbers
+    code_numbers: Callable[[Any], Mapping[str, CodeNumber]] = lambda *_: {}
     """The settings that code names."""
     numpy: Callable[[Coding], Iterable[tuple[str, Shape | None]]] | None = None
     """Its own NumPy lines, each with the shape of what it makes."""
@@ -171,7 +159,7 @@ class LossKind:
     summary: Callable[[Any], str] | None = None
     """The loss in a few words, where they are not its title."""
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
-    code_numbers: Callable[[Any, int], Mapping[str, CodeNumber]] = _no_numbers
+    code_numbers: Callable[[Any, int], Mapping[str, CodeNumber]] = lambda *_: {}
     """The settings that code names; the number of classes is given."""
     is_of_classes: bool = False
     """Whether the target is one class a sample."""
