@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backpropviz.engine.model import Model
-from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.optimizers import Optimizer
 from backpropviz.engine.record import (
     Settings,
     SupportsArray,
@@ -69,9 +69,9 @@ def record(
     `image` is numbers as the network takes them (an array, a list, a tensor; a batch of one may do
     without its axis), or a picture's file or name, which is prepared as `load_image` does. `target`
     is a class by number or name, or numbers. Both default to the example that the model brings.
-    `optimizer` is one of `backpropviz.engine.optimizer` or its name (`"adam"`). `mode` is `"train"`
-    or `"eval"`, as batch normalization and dropout know it; `dropout_seed` draws what is dropped.
-    `tape["conv1.weight.grad"]` is a read-only array.
+    `optimizer` is one of `backpropviz.engine.optimizers` or its name (`"adam"`). `mode` is
+    `"train"` or `"eval"`, as batch normalization and dropout know it; `dropout_seed` draws what is
+    dropped. `tape["conv1.weight.grad"]` is a read-only array.
 
     Raises:
         UserError: image, target or settings do not fit the model.
@@ -148,7 +148,7 @@ def explain(tape: Tape, address: str | Address) -> Explanation:
     Raises:
         UserError: the address names no single value, or one that was given, not computed.
     """
-    from backpropviz.engine.explain import explain_value
+    from backpropviz.engine.tape import explain_value
 
     return Explanation(explain_value(tape, parse(address) if isinstance(address, str) else address))
 

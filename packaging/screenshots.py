@@ -77,7 +77,7 @@ def _take(
 def _take_training(name: str, theme: str) -> None:
     from dataclasses import replace
 
-    from backpropviz.engine.optimizer import Sgd
+    from backpropviz.engine.optimizers import Sgd
     from backpropviz.engine.training.run import Initial
     from backpropviz.files.networks import load_network
     from backpropviz.ui.main_window import MainWindow

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import backpropviz as bv
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.value import Array, parse
 from tests.moded import moded_file
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Self
 
-from backpropviz.document import LARGEST_INTEGER, real_number, whole_number
-from backpropviz.engine.fields import KIND_FIELD
-from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_kinds
+from backpropviz.document import KIND_FIELD, LARGEST_INTEGER, real_number, whole_number
+from backpropviz.engine.optimizers import Optimizer, Sgd, optimizer_kinds
 from backpropviz.engine.training.checkpoints import Checkpoints, Moment, first_bad, size_bytes
 from backpropviz.engine.training.history import History, Measured, Validated, tensors_of
 from backpropviz.engine.training.run import UNCHANGED, Hyperparameters, Run

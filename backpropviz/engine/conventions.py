@@ -23,9 +23,9 @@ from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.network import Network
 from backpropviz.engine.nudge import BasePoint, base_point, changed, place
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.record import with_reduction
-from backpropviz.engine.ties import TieRule
-from backpropviz.engine.value import Address
+from backpropviz.engine.value import Address, cells_of
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -279,8 +279,8 @@ def disputed(point: BasePoint, convention: Convention) -> Iterator[Address]:
             arrays = [other.backward.parameters[layer][name] for other in points]
             spread = np.ptp(np.stack(arrays), axis=0)
             bound = RELATIVE * np.abs(arrays[0]) + ABSOLUTE
-            for cell in np.argwhere(spread > bound):
-                yield Address(layer, name, "", tuple(int(i) for i in cell))
+            for cell in cells_of(spread > bound):
+                yield Address(layer, name, "", cell)
 
 
 def _points(point: BasePoint, convention: Convention) -> Iterator[tuple[Option, BasePoint]]:

@@ -95,15 +95,15 @@ class Formula:
 
     def text(self, names: Sequence[str]) -> str:
         """As mathematics in one line: `g · x / (1 + exp(−x))`."""
-        return _written(self, _Style(names, _MATH, _POWERS, _MATH_CALLS, _indicator, _if_else))
+        return _written(self, _Style(names, _MATH, _POWERS, _MATH_CALLS, "[{}]"))
 
     def python(self, names: Sequence[str]) -> str:
         """As Python, for numbers."""
-        return _written(self, _Style(names, _PYTHON, {}, _PYTHON_CALLS, _parenthesized, _if_else))
+        return _written(self, _Style(names, _PYTHON, {}, _PYTHON_CALLS, "({})"))
 
     def numpy(self, names: Sequence[str]) -> str:
         """As NumPy, for whole arrays."""
-        return _written(self, _Style(names, _PYTHON, {}, _NUMPY_CALLS, _parenthesized, _np_where))
+        return _written(self, _Style(names, _PYTHON, {}, _NUMPY_CALLS, "({})"))
 
 
 def operand(place: int) -> Formula:
@@ -392,14 +392,13 @@ def needs_parentheses(whole: Formula, place: int) -> bool:
 
 @frozen(eq=False)
 class _Style:
-    """How a formula is written: names of operands, signs, calls, conditions, alternatives."""
+    """How a formula is written: names of operands, signs, powers, calls, conditions."""
 
     names: Sequence[str]
     signs: Mapping[str, str]
     powers: Mapping[str, str]
     calls: Mapping[str, str]
-    condition: Callable[[str], str]
-    choice: Callable[[str, str, str], str]
+    condition: str
 
 
 def _written(formula: Formula, style: _Style, *, asks: bool = False) -> str:
@@ -418,14 +417,14 @@ def _written(formula: Formula, style: _Style, *, asks: bool = False) -> str:
         case "$":
             return style.signs.get(formula.letter, formula.letter)
         case "if":
-            return style.choice(*texts)
+            return style.calls["if"].format(*texts)
         case "-":
             return f"{style.signs.get('−', '−')}{texts[0]}"
         case "^":
             return texts[0] + style.powers.get(texts[1], f"{style.signs['^']}{texts[1]}")
         case _ if sign in COMPARED:
             text = f"{texts[0]} {style.signs.get(sign, sign)} {texts[1]}"
-            return text if asks else style.condition(text)
+            return text if asks else style.condition.format(text)
         case _ if sign in _LEVELS:
             return f"{texts[0]} {style.signs.get(sign, sign)} {texts[1]}"
     return (
@@ -445,36 +444,22 @@ def _is_call(text: str) -> bool:
     return False
 
 
-def _indicator(text: str) -> str:
-    return f"[{text}]"
-
-
-def _parenthesized(text: str) -> str:
-    return f"({text})"
-
-
-def _if_else(then: str, condition: str, otherwise: str) -> str:
-    return f"{then} if {condition} else {otherwise}"
-
-
-def _np_where(then: str, condition: str, otherwise: str) -> str:
-    return f"np.where({condition}, {then}, {otherwise})"
-
-
 _MATH: Final[Mapping[str, str]] = MappingProxyType({"^": "^"})
 _PYTHON: Final[Mapping[str, str]] = MappingProxyType(
     {"·": "*", "−": "-", "≥": ">=", "≤": "<=", "≠": "!=", "^": "**", "π": "pi"}
 )
 _POWERS: Final[Mapping[str, str]] = MappingProxyType({"2": "²", "3": "³"})
+_IF_ELSE: Final = "{0} if {1} else {2}"
 _MATH_CALLS: Final[Mapping[str, str]] = MappingProxyType(
-    {"√": "√({0})", "step": "([{0} > 0] + [{0} ≥ 0]) / 2"}
+    {"if": _IF_ELSE, "√": "√({0})", "step": "([{0} > 0] + [{0} ≥ 0]) / 2"}
 )
 _PYTHON_CALLS: Final[Mapping[str, str]] = MappingProxyType(
     # NumPy's booleans do not add up, so the mean of two conditions is written out.
-    {"√": "sqrt({0})", "step": "(1 if {0} > 0 else 0.5 if {0} == 0 else 0)"}
+    {"if": _IF_ELSE, "√": "sqrt({0})", "step": "(1 if {0} > 0 else 0.5 if {0} == 0 else 0)"}
 )
 _NUMPY_CALLS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "if": "np.where({1}, {0}, {2})",
         "√": "np.sqrt({0})",
         "step": "np.heaviside({0}, 0.5)",
         "max": "np.maximum({0}, {1})",

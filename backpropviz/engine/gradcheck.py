@@ -21,10 +21,8 @@ from typing import TypeAlias
 import numpy as np
 
 from backpropviz.engine.kinds.convolution import Conv2d
-from backpropviz.engine.kinds.protocol import IMAGE
-from backpropviz.engine.kink import Crossing, Flip
-from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.nudge import Band, BasePoint, around, band_of, relative_error
+from backpropviz.engine.kinds.protocol import IMAGE, Crossing, Flip
+from backpropviz.engine.nudge import Band, BasePoint, around, band_of, kinks_between, relative_error
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

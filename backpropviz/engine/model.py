@@ -13,7 +13,7 @@ import numpy as np
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.kinds.protocol import LayerMode, Moded
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.optimizers import Optimizer
 from backpropviz.engine.value import Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

@@ -18,12 +18,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import cache
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
 from backpropviz.engine.formula import Formula
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.frozen import frozen
 
@@ -293,6 +294,7 @@ def _along(region: Region, axis: int) -> Array:
     return np.arange(region[axis].start, region[axis].stop, dtype=np.int64).reshape(shape)
 
 
+@cache
 def variables(count: int) -> tuple[Index, ...]:
     """The loop variables of an order, outermost first, to write indices with."""
     return tuple(Index((Coordinate(axis),)) for axis in range(count))
@@ -303,6 +305,7 @@ def constant(value: int) -> Index:
     return Index((), value)
 
 
+@cache
 def picked(source: str, wanted: str) -> tuple[Index, ...]:
     """The axes of one order, found by their letters in another that has the same."""
     found = variables(len(source))

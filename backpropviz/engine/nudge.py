@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from backpropviz.engine.backprop import NONE, Backward, Forward, Parameters, backward, forward
-from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, input_name
+from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME, TARGET, Crossing, input_name
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
-from backpropviz.engine.value import Address, Array, freeze, shape_text
+from backpropviz.engine.value import Address, Array, check_inside, freeze, frozen_arrays
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -91,10 +91,7 @@ def base_point(
     dtype: type[np.floating[Any]] = np.float64,
 ) -> BasePoint:
     """Run one pass in `dtype`; `images` are (N,C,H,W), `target` is what the loss's own makes."""
-    own = {
-        layer: {name: freeze(array.astype(dtype)) for name, array in arrays.items()}
-        for layer, arrays in parameters.items()
-    }
+    own = frozen_arrays(parameters, dtype)
     goal = target.astype(dtype) if target.dtype.kind == "f" else target
     run = forward(network, own, freeze(images.astype(dtype)), goal)
     return BasePoint(network, own, run, backward(network, own, run))
@@ -122,14 +119,7 @@ def place(point: BasePoint, address: Address) -> ValuePlace:
             f"“{address}” cannot be nudged: name a weight, a bias, a pixel "
             "or an input or output of a layer, for example image[0,0,0,0]."
         )
-    shape = found.array.shape
-    if len(address.indices) != len(shape) or not all(
-        0 <= i < size for i, size in zip(address.indices, shape, strict=True)
-    ):
-        raise UserError(
-            f"“{address}” is no value of {address.array}, whose shape is "
-            f"{shape_text(shape)}: give {len(shape)} indices counted from 0."
-        )
+    check_inside(address, found.array.shape)
     return found
 
 
@@ -396,11 +386,6 @@ def around(point: BasePoint, address: Address, h: float) -> Around:
     return Around(found, minus, plus)
 
 
-def central_difference(point: BasePoint, address: Address, h: float) -> Difference:
-    """The gradient of one value by two forward passes, beside the analytic one."""
-    return around(point, address, h).difference
-
-
 def sweep(
     point: BasePoint, address: Address, steps: Iterable[float] = SWEEP
 ) -> Iterator[Difference]:
@@ -408,7 +393,7 @@ def sweep(
 
     The point should be in float64: in float32 rounding drowns what the sweep is to show.
     """
-    return (central_difference(point, address, h) for h in steps)
+    return (around(point, address, h).difference for h in steps)
 
 
 def _sign(number: float) -> int:
@@ -478,3 +463,18 @@ def _timed(
         yield clock() - start
         if stop():
             return
+
+
+def kinks_between(
+    network: Network, base: Forward, minus: Forward, plus: Forward
+) -> Iterator[Crossing]:
+    """Every unit that flips and every window whose winner changes, in forward order.
+
+    With `base` for `minus` they are those between the base and `plus`. Layers that did not run
+    again are passed over.
+    """
+    for node in network.nodes:
+        finder = node.layer.about.kinks
+        runs = tuple(run.residuals[node.name] for run in (base, minus, plus))
+        if finder is not None and not (runs[0] is runs[1] is runs[2]):
+            yield from finder.between(node.name, node.layer, *runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -42,7 +43,6 @@ class ArrayCell:
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """Its array."""
         return (self.address.array,)
 
     @property
@@ -51,7 +51,6 @@ class ArrayCell:
         return ""
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The value and its address."""
         array = values[self.address]
         cell = tuple(index.at(coordinates) for index in self.index)
         found = tuple(c for c in cell if c is not None)
@@ -148,10 +147,7 @@ def _padded_window(array: Array, low: list[int], high: list[int]) -> Array:
     )
     window = array[inside]
     margins = [
-        (
-            min(b + 1, 0) - a if a < 0 else 0,
-            b + 1 - max(a, size) if b >= size else 0,
-        )
+        (min(b + 1, 0) - a if a < 0 else 0, b + 1 - max(a, size) if b >= size else 0)
         for a, b, size in zip(low, high, array.shape, strict=True)
     ]
     return np.pad(window, margins) if any(m != (0, 0) for m in margins) else window
@@ -165,11 +161,9 @@ class Constant(Computed):
     value: float
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The same for every term."""
         return Factor(None, self.label, self.value)
 
     def block(self, values: Values, region: Region) -> Array:
-        """The same for every term."""
         return np.full((1,) * len(region), self.value)
 
 
@@ -186,7 +180,6 @@ class Share(Present):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """None."""
         return ()
 
     @property
@@ -196,7 +189,6 @@ class Share(Present):
         return f"1/{least}" if least == most else "1/n"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """One window's share."""
         cell = tuple(index.at(coordinates) for index in self.index)
         found = tuple(c for c in cell if c is not None)
         inside = all(0 <= c < n for c, n in zip(found, self.counts.shape, strict=False))
@@ -211,7 +203,7 @@ class Share(Present):
 
 
 @frozen
-class Indicator:
+class Indicator(Computed):
     """1 where a cell is the winner of its window, else 0."""
 
     switches: Address
@@ -220,13 +212,7 @@ class Indicator:
     plane_width: int
 
     @property
-    def address(self) -> Address | None:
-        """None: its value is not the switch, but whether the switch is this cell."""
-        return None
-
-    @property
     def reads(self) -> tuple[Address, ...]:
-        """The switches."""
         return (self.switches,)
 
     @property
@@ -255,14 +241,6 @@ class Indicator:
         inside = (columns >= 0) & (columns < self.plane_width)
         won: Array = (inside & (rows * self.plane_width + columns == switch)).astype(np.float64)
         return won
-
-    def exists(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
-
-    def inside(self, values: Values, region: Region) -> Array | None:
-        """Whether there is a window, the upstream operand knows."""
-        return None
 
 
 @frozen
@@ -329,7 +307,13 @@ class Lettering:
         """The value at `letters` of an array."""
         return ArrayCell(address, picked(self.letters, letters))
 
-    def loops(self, target: str, operands: tuple[Operand, ...], other: str = "") -> Loops:
+    def loops(
+        self,
+        target: str,
+        operands: tuple[Operand, ...],
+        other: str = "",
+        initial: Operand | None = None,
+    ) -> Loops:
         """The loops; `other` is how the nest's other order is written, if it has one."""
         channel, element, _ = self.written.split("|")
         return Loops(
@@ -339,6 +323,7 @@ class Lettering:
             element_axes=len(element),
             target=picked(self.letters, target),
             operands=operands,
+            initial=initial,
             locate=picked(other.replace("|", ""), self.letters) if other else (),
         )
 
@@ -416,3 +401,87 @@ def copy_nest(target: Address, shape: Shape, operand: Operand, remark: str) -> N
         operands=(operand,),
     )
     return Nest(target, shape, NestRule.COPY, (loops,), remark=remark)
+
+
+TieRule: TypeAlias = Literal["first", "all", "shared"]
+"""Who takes the upstream gradient of a tied window: the first in row-major order, each the whole,
+or each an even part."""
+
+
+@frozen
+class TiedIndicator(Indicator):
+    """1 where a cell holds its window's largest value, be it alone or one of several; else 0."""
+
+    source: Address
+    largest: Address
+    tied: Address
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        """The values that compete, and the largest."""
+        return (self.source, self.largest)
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        """1 or 0, labelled with the outcome."""
+        best = self._best.at(values, coordinates)
+        cell = self._own.at(values, coordinates)
+        if Presence.ABSENT in {best.presence, cell.presence}:
+            return Factor(None, "", 0.0, Presence.ABSENT)
+        if cell.presence is not Presence.PRESENT or not _same(cell.value, best.value):
+            return Factor(None, "lost", 0.0)
+        count = ArrayCell(self.tied, self.window).at(values, coordinates).value
+        return Factor(None, "tied" if count > 1 else "won", 1.0)
+
+    def block(self, values: Values, region: Region) -> Array:
+        """1 for all that hold the largest value, 0 for losers."""
+        own, best = self._own, self._best
+        won = _same(own.block(values, region), best.block(values, region))
+        for mask in (own.inside(values, region), best.inside(values, region)):
+            won = won if mask is None else won & mask
+        return won.astype(np.float64)
+
+    @property
+    def _own(self) -> ArrayCell:
+        return ArrayCell(self.source, (*self.window[:2], *self.cell))
+
+    @property
+    def _best(self) -> ArrayCell:
+        return ArrayCell(self.largest, self.window, Presence.ABSENT)
+
+
+@frozen
+class TiedShare(Computed):
+    """1/k, where k cells hold the largest value of a window; 1/1 where there is no tie."""
+
+    tied: Address
+    window: tuple[Index, ...]
+
+    @property
+    def reads(self) -> tuple[Address, ...]:
+        return (self.tied,)
+
+    @property
+    def index(self) -> tuple[Index, ...]:
+        """The window whose winners are counted."""
+        return self.window
+
+    @property
+    def label(self) -> str:
+        """1/k, since windows differ."""
+        return "1/k"
+
+    def at(self, values: Values, coordinates: Coordinates) -> Factor:
+        count = ArrayCell(self.tied, self.window, Presence.ABSENT).at(values, coordinates)
+        if count.presence is not Presence.PRESENT:
+            return Factor(None, "", 0.0, Presence.ABSENT)
+        return Factor(None, f"1/{int(count.value)}", 1 / count.value)
+
+    def block(self, values: Values, region: Region) -> Array:
+        """The shares of a box of terms; where there is no window, the upstream operand is 0."""
+        counts = ArrayCell(self.tied, self.window, Presence.ABSENT).block(values, region)
+        return np.asarray(1 / np.maximum(counts, 1))
+
+
+def _same(a: Array | float, b: Array | float) -> Array:
+    """Equal, or both NaN: NaN wins its window."""
+    return np.asarray((a == b) | (np.isnan(a) & np.isnan(b)))

@@ -13,7 +13,7 @@ from backpropviz.engine.backprop import Backward, Forward, Parameters, backward,
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.model import TRAIN, Mode, Model, chosen_mode, with_mode
 from backpropviz.engine.network import IMAGE_NAME, Network
-from backpropviz.engine.optimizer import Optimizer, OptimizerState, optimizer_from_fields
+from backpropviz.engine.optimizers import Optimizer, OptimizerState, optimizer_from_fields
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array, Shape, freeze, shape_text
 from backpropviz.errors import UserError
@@ -336,7 +336,7 @@ def given_optimizer(optimizer: Optimizer | str | None) -> Optimizer | None:
         return optimizer
     raise UserError(
         f"{optimizer!r} is no optimizer: give a name such as “adam”, or one of "
-        "backpropviz.engine.optimizer, such as Adam(learning_rate=0.001)."
+        "backpropviz.engine.optimizers, such as Adam(learning_rate=0.001)."
     )
 
 

@@ -7,11 +7,12 @@ from enum import Enum
 
 import numpy as np
 
-from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME
+from backpropviz.engine.derivation import Derivation, derive
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET, input_name
 from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, variables
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.operands import ArrayCell, Choice, element_axes
-from backpropviz.engine.optimizer import Optimizer, next_nest
+from backpropviz.engine.optimizers import Optimizer, next_nest
 from backpropviz.engine.value import Address, Array, Shape, parse, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -126,7 +127,7 @@ def operations(
     return (
         *_forward(network, batch),
         *_backward(network, batch),
-        *_update(network, optimizer, iteration),
+        *(op for node in network.nodes for op in _update_of(network, node, optimizer, iteration)),
     )
 
 
@@ -188,10 +189,7 @@ def consumers_in_backward_order(network: Network, name: str) -> tuple[tuple[Node
         return readers
     position = {node.name: k for k, node in enumerate(network.nodes)}
     return tuple(
-        sorted(
-            readers,
-            key=lambda r: (-position[r[0].name] if r[0] else -len(position), r[1]),
-        )
+        sorted(readers, key=lambda r: (-position[r[0].name] if r[0] else -len(position), r[1]))
     )
 
 
@@ -223,11 +221,6 @@ def accumulate_nest(target: Address, shape: Shape, sources: tuple[Address, ...])
         (loops,),
         remark=f"The value was used {len(sources)} times, so its gradients add up.",
     )
-
-
-def _update(network: Network, optimizer: Optimizer, iteration: int) -> Iterator[Operation]:
-    for node in network.nodes:
-        yield from _update_of(network, node, optimizer, iteration)
 
 
 def _update_of(
@@ -298,10 +291,7 @@ def compared(before: Tape, after: Tape) -> Comparison:
             unchanged.append(array)
         else:
             changes.append(change)
-    return Comparison(
-        tuple(changes),
-        tuple(unchanged),
-    )
+    return Comparison(tuple(changes), tuple(unchanged))
 
 
 def differing(before: Array, after: Array) -> Array:
@@ -327,3 +317,47 @@ def _change(array: Address, before: Array, after: Array) -> ArrayChange | None:
     return ArrayChange(
         array, count, before.size, array.at(place), float(before[place]), float(after[place])
     )
+
+
+def nest_of(tape: Tape, array: Address) -> Nest | None:
+    """The operation that computed an array; None where it was given (image, weights, target)."""
+    found = operation_of(
+        tape.network, tape.batch, tape.optimizer, tape.iteration, tape.resolve(array).array
+    )
+    return None if found is None else found.nest
+
+
+def explain_value(tape: Tape, address: Address) -> Derivation:
+    """The derivation of one value.
+
+    Raises:
+        UserError: the address names an array, or a value that no operation computed.
+    """
+    array = tape[address.array]
+    if len(address.indices) != array.ndim:
+        example = address.array.at((0,) * array.ndim)
+        raise UserError(f"“{address}” names an array: name one value, for example {example}.")
+    value = tape[address].item()
+    nest = nest_of(tape, address.array)
+    if nest is None:
+        raise UserError(f"“{address}” is {value!r} and has no derivation: {_why(tape, address)}.")
+    return derive(tape, nest, tape.resolve(address))
+
+
+def _why(tape: Tape, address: Address) -> str:
+    """Where a value that no operation computes comes from, and what to ask for instead."""
+    if address == LOSS.grad:
+        return "it is ∂L/∂L, where the way back begins"
+    node = tape.network.by_name.get(address.layer)
+    own = tape.resolve(address)
+    if node is None or own.array == TARGET:
+        return "it is given"
+    inputs = {input_name(k, len(node.inputs)) for k in range(len(node.inputs))}
+    if own.part or own.quantity in {*inputs, *tape.network.kept_shapes(node)}:
+        changed = address.of("next") if not own.part else None
+        hint = f"; what the update makes of it is {changed}" if changed in tape else ""
+        return f"it was there before the pass{hint}"
+    output = Address(node.name, "output")
+    fits = tape[output].shape == tape[address.array].shape
+    same_place = output.at(address.indices) if fits else output
+    return f"{node.name} keeps it for the way back; what it belongs to is {same_place}"

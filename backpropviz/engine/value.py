@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from backpropviz.document import LARGEST_INTEGER, whole_number
@@ -22,6 +24,24 @@ def freeze(array: Array) -> Array:
         array = array.copy()
     array.flags.writeable = False
     return array
+
+
+def frozen_arrays(
+    groups: Mapping[str, Mapping[str, Array]], dtype: type[np.floating[Any]] | None = None
+) -> dict[str, dict[str, Array]]:
+    """Parameters by layer and name, read-only; in another dtype they are copies."""
+    return {
+        layer: {
+            name: freeze(array if dtype is None else array.astype(dtype))
+            for name, array in own.items()
+        }
+        for layer, own in groups.items()
+    }
+
+
+def cells_of(mask: Array) -> Iterator[tuple[int, ...]]:
+    """The indices at which a mask is true, in row-major order."""
+    return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
 
 
 def shape_text(shape: Shape) -> str:
@@ -82,6 +102,17 @@ class Address:
     def __str__(self) -> str:
         """The text that `parse` reads."""
         return f"{self.name}[{','.join(map(str, self.indices))}]" if self.indices else self.name
+
+
+def check_inside(address: Address, shape: Shape) -> None:
+    """Refuse an address that names no single value of an array of this shape."""
+    if len(address.indices) != len(shape) or not all(
+        0 <= i < size for i, size in zip(address.indices, shape, strict=True)
+    ):
+        raise UserError(
+            f"“{address}” is no value of {address.array}, whose shape is "
+            f"{shape_text(shape)}: give {len(shape)} indices counted from 0."
+        )
 
 
 @lru_cache(maxsize=4096)

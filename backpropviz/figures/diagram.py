@@ -8,8 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from backpropviz.engine.architecture.draft import Draft, Survey
-from backpropviz.engine.kinds.kind import Family
-from backpropviz.engine.kinds.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Family
 from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.figures.network_map import free_lane, layer_summary, loss_summary

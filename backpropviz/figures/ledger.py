@@ -13,8 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.explain import Shares
+from backpropviz.engine.derivation import Derivation, Shares
 from backpropviz.engine.nest import NestRule
 from backpropviz.figures.explain.written_sum import Rest, TermOrder
 from backpropviz.figures.ledger_rows import (

@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from backpropviz.engine.derivation import Derivation, Term
-from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.protocol import Pattern
 from backpropviz.engine.nest import Factor, NestRule, Operand, Presence
 from backpropviz.engine.operands import Indicator
 from backpropviz.engine.tape import Tape

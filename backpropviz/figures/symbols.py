@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from backpropviz.engine.kinds.kind import Pattern, Quantity
-from backpropviz.engine.kinds.protocol import LOSS_NAME
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Pattern, Quantity
 from backpropviz.engine.nest import Values
 from backpropviz.engine.network import IMAGE_NAME, Network
-from backpropviz.engine.optimizer import parts
+from backpropviz.engine.optimizers import parts
 from backpropviz.engine.tape import Phase, Tape
 from backpropviz.engine.value import GRADIENT, Address
 from backpropviz.frozen import frozen

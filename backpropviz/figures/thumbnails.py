@@ -17,11 +17,10 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.explain import nest_of
 from backpropviz.engine.kinds.protocol import IMAGE
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.partial import progress
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, nest_of
 from backpropviz.engine.value import Address, Array, parse
 from backpropviz.figures.numbers import Scale, Scales
 from backpropviz.scene import theme as styles

@@ -14,8 +14,7 @@ import numpy as np
 
 from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline, operation_of
-from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.explain import Shares, sample_axis, sample_shares
+from backpropviz.engine.derivation import Derivation, Shares, derive, sample_axis, sample_shares
 from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET, Layer, Loss
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import Coordinates, Nest, NestRule, variables

@@ -14,10 +14,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Final, TypeAlias
 
-from backpropviz.document import JsonPlace, Value, given, parse_json, plain
+from backpropviz.document import KIND_FIELD, JsonPlace, Value, given, parse_json, plain, to_fields
 from backpropviz.engine.architecture.draft import Draft
 from backpropviz.engine.backprop import Parameters
-from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.protocol import MODE_FIELDS, Layer, Loss, Moded
 from backpropviz.engine.kinds.registry import layer_kinds, loss_kinds
@@ -43,7 +42,7 @@ from backpropviz.engine.model import (
     with_mode,
 )
 from backpropviz.engine.network import IMAGE_NAME, Network, Node, check_name
-from backpropviz.engine.optimizer import Optimizer, Sgd, optimizer_kinds
+from backpropviz.engine.optimizers import Optimizer, Sgd, optimizer_kinds
 from backpropviz.engine.value import Array, Shape, freeze
 from backpropviz.errors import UserError
 from backpropviz.files.atomic import write_text

@@ -19,8 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backpropviz.document import LARGEST_INTEGER, Value
-from backpropviz.engine.fields import to_fields
+from backpropviz.document import LARGEST_INTEGER, Value, to_fields
 from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES as RUN_BUDGET_BYTES

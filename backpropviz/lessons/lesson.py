@@ -15,12 +15,11 @@ from backpropviz.debugger.commands import GoToAddress, reduce
 from backpropviz.debugger.session import SavedSubject, SessionState, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
 from backpropviz.document import Value
-from backpropviz.engine.explain import explain_value, nest_of
 from backpropviz.engine.model import Model
 from backpropviz.engine.nest import NestRule
-from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.optimizers import Optimizer
 from backpropviz.engine.record import Settings, read_target
-from backpropviz.engine.tape import Tape
+from backpropviz.engine.tape import Tape, explain_value, nest_of
 from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen

@@ -16,7 +16,7 @@ from backpropviz.debugger.session import StopReason, read_depth
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.document import KIND_FIELD, Value, given, read_toml
 from backpropviz.engine.model import MODES
-from backpropviz.engine.optimizer import Optimizer, optimizer_from_fields, optimizer_kinds
+from backpropviz.engine.optimizers import Optimizer, optimizer_from_fields, optimizer_kinds
 from backpropviz.engine.record import REDUCTIONS
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address, parse

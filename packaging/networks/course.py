@@ -10,7 +10,7 @@ from itertools import islice
 
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer
+from backpropviz.engine.optimizers import Optimizer
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Schedule, Trained, train
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer, Sgd
+from backpropviz.engine.optimizers import Optimizer, Sgd
 from backpropviz.engine.training.samples import Batches, Warp
 from backpropviz.engine.training.update import predict
 from backpropviz.files.networks import save_model

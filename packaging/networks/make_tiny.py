@@ -20,7 +20,7 @@ from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.value import Array
 from backpropviz.files.network_json import write_network
 

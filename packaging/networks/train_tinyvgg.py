@@ -23,7 +23,7 @@ from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import accuracy
 from backpropviz.engine.value import Array

@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels import convolution, dense, elementwise, pooling
+from backpropviz.engine.kernels import convolution, elementwise, pooling
 from backpropviz.engine.kernels import elementwise as softmax
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.kinds.dense import Dense
 
 Array = NDArray[Any]
 
@@ -97,7 +98,8 @@ def forward(layer: Layer, values: Array, space: Workspace | None) -> Array:
             return convolution.cross_correlate(values, weight, bias, layer.window, 1, space)
         case "dense":
             weight, bias = layer.parameters
-            return dense.output(values, weight, bias, space)
+            parameters = {"weight": weight, "bias": bias}
+            return Dense(len(bias)).forward((values,), parameters, space)[0]
         case "relu":
             return elementwise.relu(values, out=values if space else None)
         case "pool":
@@ -123,11 +125,11 @@ def backward(layer: Layer, upstream: Array, space: Workspace | None, first: bool
                 upstream, weight, layer.window, 1, values.shape, space
             )
         case "dense":
-            layer.gradients = [
-                dense.weight_gradient(layer.kept[0], upstream, space),
-                dense.bias_gradient(upstream, space),
-            ]
-            return dense.input_gradient(upstream, layer.parameters[0], space)
+            weight, bias = layer.parameters
+            parameters, residuals = {"weight": weight, "bias": bias}, {"input": layer.kept[0]}
+            inputs, found = Dense(len(bias)).vjp(upstream, residuals, parameters, space)
+            layer.gradients = [found["weight"], found["bias"]]
+            return inputs[0]
         case "relu":
             return elementwise.relu_gradient(upstream, layer.kept[0], upstream if space else None)
         case "pool":

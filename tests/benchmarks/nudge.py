@@ -12,8 +12,13 @@ import numpy as np
 
 from backpropviz.engine.gradcheck import check, plan
 from backpropviz.engine.kinds.protocol import IMAGE
-from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.nudge import BasePoint, base_point_of, nudge_cost, nudged_pass
+from backpropviz.engine.nudge import (
+    BasePoint,
+    base_point_of,
+    kinks_between,
+    nudge_cost,
+    nudged_pass,
+)
 from backpropviz.engine.record import record
 from backpropviz.engine.value import Address
 from backpropviz.files.networks import load_network

@@ -30,7 +30,7 @@ from backpropviz.engine.kinds.protocol import IMAGE, Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Phase, Tape, operations
 from backpropviz.engine.value import Address, Array

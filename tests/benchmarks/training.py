@@ -19,7 +19,7 @@ import numpy as np
 
 from backpropviz.cli.training import DEFAULTS
 from backpropviz.engine.model import Model
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.training.checkpoints import Checkpoints
 from backpropviz.engine.training.history import History, tensors_of
 from backpropviz.engine.training.run import Run, new_run

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from backpropviz.debugger.ancestry import Ancestry
-from backpropviz.engine.optimizer import Adam
+from backpropviz.engine.optimizers import Adam
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import Address

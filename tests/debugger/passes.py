@@ -17,7 +17,7 @@ from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
 

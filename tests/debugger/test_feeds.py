@@ -21,7 +21,7 @@ from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.nest import Factor, NestRule
 from backpropviz.engine.network import Network, Node, chain
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.value import Address, parse
 from tests.debugger.ancestries import ancestry_of, of_tape, random_addresses
 from tests.engine.passes import recorded

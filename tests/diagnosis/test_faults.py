@@ -18,7 +18,7 @@ from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.training.checkpoints import Bad, Checkpoints, Moment, first_bad
 from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Samples

@@ -20,7 +20,7 @@ from backpropviz.diagnosis.stops import (
     Watches,
     stop_kinds,
 )
-from backpropviz.engine.fields import from_fields, to_fields
+from backpropviz.document import from_fields, to_fields
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError

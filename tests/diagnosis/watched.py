@@ -13,7 +13,7 @@ from backpropviz.diagnosis.stops import DEFAULT_STOPS, Stop, Watches
 from backpropviz.diagnosis.thresholds import DEFAULTS, Thresholds
 from backpropviz.diagnosis.watch import Guard, begin_diagnosis, guard
 from backpropviz.engine.initialize import DEFAULT_SCHEME
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.training.history import Measured, Validated
 from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.trainer import Trainer

@@ -31,7 +31,7 @@ from backpropviz.engine.kinds.prelu import PReLU
 from backpropviz.engine.kinds.protocol import Buffered, Layer, LayerMode, LayerNests, Site
 from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.softmax import Softmax
-from backpropviz.engine.ties import TieRule
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 

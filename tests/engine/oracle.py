@@ -19,7 +19,7 @@ from backpropviz.engine.kinds.protocol import Buffered, Layer
 from backpropviz.engine.kinds.registry import layer_from_fields, loss_from_fields
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd, optimizer_from_fields
+from backpropviz.engine.optimizers import Sgd, optimizer_from_fields
 from backpropviz.engine.training.update import (
     ConstantRate,
     Cosine,

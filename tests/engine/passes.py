@@ -24,7 +24,7 @@ from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.model import Mode
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.network import Network, Node, chain
-from backpropviz.engine.optimizer import Optimizer, Sgd
+from backpropviz.engine.optimizers import Optimizer, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import Address, Array, Shape

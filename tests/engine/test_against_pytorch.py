@@ -15,7 +15,7 @@ from backpropviz.engine.kinds.protocol import Loss
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array

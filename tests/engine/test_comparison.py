@@ -9,7 +9,7 @@ from backpropviz.engine.conventions import Conventions, with_conventions
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, compared
 from backpropviz.engine.value import Array, parse

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.explain import explain_value
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
@@ -19,9 +18,9 @@ from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import EVAL, Mode
 from backpropviz.engine.nest import Presence
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
+from backpropviz.engine.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.record import record
-from backpropviz.engine.tape import Tape, operation_of, operations
+from backpropviz.engine.tape import Tape, explain_value, operation_of, operations
 from backpropviz.engine.value import Address, parse
 from tests.engine.passes import branched, grown, lenet, nests_of, recorded
 

@@ -21,7 +21,7 @@ from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Example, Model, Preprocessing
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import run
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError

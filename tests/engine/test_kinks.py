@@ -10,13 +10,19 @@ import pytest
 from backpropviz.engine.kinds.activation import LeakyReLU, ReLU, Tanh
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.pooling import MaxPool2d
-from backpropviz.engine.kinds.protocol import Layer
+from backpropviz.engine.kinds.protocol import Crossing, Flip, Layer, WinnerChange
 from backpropviz.engine.kinds.registry import layer_kinds
 from backpropviz.engine.kinds.squared_error import SquaredError
-from backpropviz.engine.kink import Crossing, Flip, WinnerChange
-from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.network import chain
-from backpropviz.engine.nudge import BasePoint, around, base_point, base_point_of, changed, place
+from backpropviz.engine.nudge import (
+    BasePoint,
+    around,
+    base_point,
+    base_point_of,
+    changed,
+    kinks_between,
+    place,
+)
 from backpropviz.engine.value import Address, Array, parse
 from tests.engine.passes import branched, lenet, recorded
 

@@ -7,16 +7,16 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from backpropviz.engine.explain import explain_value
-from backpropviz.engine.fields import to_fields
+from backpropviz.document import to_fields
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.registry import layer_from_fields
 from backpropviz.engine.model import EVAL, Mode, Model, Preprocessing, with_mode
 from backpropviz.engine.nudge import base_point_of
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.tape import explain_value
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, predict, train
 from backpropviz.engine.value import Address, parse

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, OptimizerState, RmsProp, Sgd
+from backpropviz.engine.optimizers import Adam, AdamW, Optimizer, OptimizerState, RmsProp, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.value import Array, parse
 from backpropviz.errors import UserError

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from backpropviz.document import to_fields
 from backpropviz.engine.architecture.presets import PRESETS, preset
-from backpropviz.engine.fields import to_fields
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.batch_norm import BatchNorm2d
 from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Adam
+from backpropviz.engine.optimizers import Adam
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, train
 from backpropviz.errors import UserError

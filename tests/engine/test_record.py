@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.initialize import initialize
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError

@@ -13,7 +13,7 @@ from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import (
     ConstantRate,

@@ -7,9 +7,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.explain import sample_shares
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.derivation import Derivation, derive, sample_shares
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record, with_reduction
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import parse

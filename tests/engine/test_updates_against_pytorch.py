@@ -25,7 +25,7 @@ from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten, Pad
 from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
+from backpropviz.engine.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import (
     Cosine,

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 
-from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh
@@ -19,16 +18,16 @@ from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.dropout import Dropout
 from backpropviz.engine.kinds.join import Add, Concat
-from backpropviz.engine.kinds.kind import Pattern
 from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.prelu import PReLU
-from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.protocol import Layer, Loss, Pattern
+from backpropviz.engine.kinds.registry import catalog
 from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Mode, with_mode
 from backpropviz.engine.network import Network, Node, chain
-from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
+from backpropviz.engine.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array

@@ -20,7 +20,7 @@ from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import Network, Node
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record, run
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import parse

@@ -16,7 +16,7 @@ from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node, chain
-from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
+from backpropviz.engine.optimizers import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape
 from backpropviz.engine.value import Address, Array

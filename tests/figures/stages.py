@@ -12,7 +12,7 @@ from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Optimizer, Sgd
+from backpropviz.engine.optimizers import Optimizer, Sgd
 from backpropviz.engine.record import Settings, record, run
 from backpropviz.engine.tape import operations
 from backpropviz.engine.value import Array, parse

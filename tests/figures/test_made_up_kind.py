@@ -13,12 +13,11 @@ import pytest
 import backpropviz.engine.kinds as package
 from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline
-from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.gradcheck import check, plan, report
-from backpropviz.engine.kinds.registry import layer_from_fields, layer_kinds
+from backpropviz.engine.kinds.registry import catalog, layer_from_fields, layer_kinds
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.nudge import base_point
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.training.history import activation_layers, activities
@@ -38,7 +37,7 @@ from typing import ClassVar
 
 from backpropviz.engine.formula import maximum
 from backpropviz.engine.kinds.activation import Activation, Curve, X, unary
-from backpropviz.engine.kinds.kind import Torch
+from backpropviz.engine.kinds.protocol import Torch
 from backpropviz.frozen import frozen
 
 

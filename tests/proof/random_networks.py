@@ -19,9 +19,8 @@ from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
-from backpropviz.engine.kinks import kinks_between
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.nudge import BasePoint, around, base_point
+from backpropviz.engine.nudge import BasePoint, around, base_point, kinks_between
 from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError
 

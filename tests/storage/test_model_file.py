@@ -14,7 +14,7 @@ import pytest
 from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Example, Model, Preprocessing
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from backpropviz.files.archive import to_npy

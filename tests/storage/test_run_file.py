@@ -14,7 +14,7 @@ import pytest
 
 from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Adam, Optimizer, RmsProp, Sgd
+from backpropviz.engine.optimizers import Adam, Optimizer, RmsProp, Sgd
 from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes, state_at
 from backpropviz.engine.training.history import COLUMN_NAMES, History, tensors_of
 from backpropviz.engine.training.run import Hyperparameters, Run, fork

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backpropviz.engine.optimizer import Adam
+from backpropviz.engine.optimizers import Adam
 from backpropviz.engine.training.checkpoints import Checkpoints, size_bytes, state_at
 from backpropviz.errors import UserError
 from backpropviz.files.run import SpillFolder

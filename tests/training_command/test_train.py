@@ -16,7 +16,7 @@ import pytest
 from backpropviz.cli.commands import main
 from backpropviz.cli.train import OPTIMIZERS
 from backpropviz.cli.training import progress_text, read_schedule
-from backpropviz.engine.optimizer import Adam, Sgd, optimizer_kinds
+from backpropviz.engine.optimizers import Adam, Sgd, optimizer_kinds
 from backpropviz.engine.training.history import Measured
 from backpropviz.engine.training.trainer import Trainer, Updated
 from backpropviz.engine.training.update import (

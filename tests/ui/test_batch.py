@@ -11,7 +11,7 @@ from backpropviz.debugger.commands import GoToAddress
 from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline
 from backpropviz.engine.kinds.protocol import IMAGE
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import operations
 from backpropviz.engine.training.checkpoints import Moment

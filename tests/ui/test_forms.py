@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtWidgets import QCheckBox, QFormLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.optimizer import Adam
+from backpropviz.engine.optimizers import Adam
 from backpropviz.engine.training.run import Hyperparameters
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting

@@ -18,7 +18,7 @@ from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Mode, recorded_mode
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.training.checkpoints import Moment
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError

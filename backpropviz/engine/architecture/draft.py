@@ -13,8 +13,8 @@ from backpropviz.engine.kinds.protocol import LOSS_NAME, Buffered, Loss
 from backpropviz.engine.kinds.shape import Reshaping
 from backpropviz.engine.model import TRAIN, Example, Model, Preprocessing, refuse_size
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
-from backpropviz.engine.optimizer import Sgd
-from backpropviz.engine.value import Shape, freeze, shape_text
+from backpropviz.engine.optimizers import Sgd
+from backpropviz.engine.value import Shape, frozen_arrays, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -347,10 +347,7 @@ def build_model(draft: Draft, base: Model | None = None, start: WeightStart | No
     return Model(
         draft.title,
         network,
-        {
-            layer: {name: freeze(array) for name, array in own.items()}
-            for layer, own in drawn.items()
-        },
+        frozen_arrays(drawn),
         _preprocessing(draft, base),
         draft.class_names,
         base.optimizer if base is not None else Sgd(),

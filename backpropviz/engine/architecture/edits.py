@@ -6,11 +6,15 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from backpropviz.engine.architecture.catalog import entry_of
+from backpropviz.document import to_fields
 from backpropviz.engine.architecture.draft import Draft, survey
-from backpropviz.engine.fields import to_fields
 from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.registry import layer_from_fields, loss_from_fields, loss_kinds
+from backpropviz.engine.kinds.registry import (
+    entry_of,
+    layer_from_fields,
+    loss_from_fields,
+    loss_kinds,
+)
 from backpropviz.engine.model import (
     LONGEST_CLASS_NAME,
     LONGEST_NAME,

@@ -23,7 +23,15 @@ from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import IMAGE_NAME, Network, Node
 from backpropviz.engine.tape import Tape
-from backpropviz.engine.value import Address, Array, Shape, freeze, shape_text
+from backpropviz.engine.value import (
+    Address,
+    Array,
+    Shape,
+    cells_of,
+    check_inside,
+    freeze,
+    shape_text,
+)
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
 
@@ -211,9 +219,8 @@ WHOLE_LEARNING_RATE = 1.0
 def first_fraction(tape: Tape) -> Address | None:
     """The first value of the pass or its update that is no whole number; None if all are."""
     for address in tape:
-        broken = np.argwhere(~_is_whole(tape[address]))
-        if len(broken):
-            return address.at(tuple(int(index) for index in broken[0]))
+        for cell in cells_of(~_is_whole(tape[address])):
+            return address.at(cell)
     return None
 
 
@@ -252,21 +259,13 @@ def _names_of_image(model: Model) -> Iterator[Address]:
 
 
 def _with_cell(array: Array, address: Address, value: float) -> Array:
-    indices = address.indices
-    fits = len(indices) == array.ndim and all(
-        0 <= i < size for i, size in zip(indices, array.shape, strict=True)
-    )
-    if not fits:
-        raise UserError(
-            f"“{address}” is no value of {address.array}, whose shape is "
-            f"{shape_text(array.shape)}: give {array.ndim} indices counted from 0."
-        )
+    check_inside(address, array.shape)
     if not math.isfinite(value) or abs(value) > float(np.finfo(array.dtype).max):
         raise UserError(
             f"{value} cannot be put into {address}: give a finite {array.dtype} number."
         )
     changed = array.copy()
-    changed[indices] = value
+    changed[address.indices] = value
     return freeze(changed)
 
 

@@ -13,9 +13,98 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels.geometry import Pair, Window
 from backpropviz.engine.kernels.workspace import FRESH, Fresh, Workspace
+from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
+
+Pair = tuple[int, int]
+
+
+@frozen
+class Window:
+    """The geometry that convolution and pooling share; every pair is (vertical, horizontal).
+
+    Tap (i, j) of window (y, x) reads the input at (y·sy + i·dy − top, x·sx + j·dx − left).
+
+    Raises:
+        UserError: a kernel, stride or dilation below 1, or a negative padding.
+    """
+
+    kernel: Pair
+    stride: Pair = (1, 1)
+    padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
+
+    def __post_init__(self) -> None:
+        for name, pair in (
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+        ):
+            if min(pair) < 1:
+                raise UserError(
+                    f"The {name} is {pair[0]}×{pair[1]}; both numbers must be 1 or more."
+                )
+        if min(*self.padding[0], *self.padding[1]) < 0:
+            (top, bottom), (left, right) = self.padding
+            raise UserError(
+                f"The padding is top {top}, bottom {bottom}, left {left}, right {right}; "
+                "none may be negative."
+            )
+
+    @property
+    def extent(self) -> Pair:
+        """Rows and columns from the first tap to the last: (k − 1)·d + 1."""
+        (kh, kw), (dy, dx) = self.kernel, self.dilation
+        return (kh - 1) * dy + 1, (kw - 1) * dx + 1
+
+    @property
+    def padded(self) -> bool:
+        """Whether any side has padding."""
+        return self.padding != ((0, 0), (0, 0))
+
+    @property
+    def disjoint(self) -> bool:
+        """Whether no input cell lies in two windows, whatever the input's size."""
+        (kh, kw), (sy, sx) = self.extent, self.stride
+        return sy >= kh and sx >= kw
+
+    def output_size(self, height: int, width: int) -> Pair:
+        """Count the windows: ⌊(size + padding − extent) / stride⌋ + 1 for each axis.
+
+        With `ceil_mode` the division rounds up, but the last window must start inside the input
+        or its left (top) padding, as in PyTorch.
+
+        Raises:
+            UserError: the kernel does not fit into the padded input.
+        """
+        rows = self.count(height, 0)
+        columns = self.count(width, 1)
+        if rows < 1 or columns < 1:
+            raise UserError(self._misfit(height, width))
+        return rows, columns
+
+    def count(self, size: int, axis: int) -> int:
+        """Count the windows along one axis: 0 is vertical, 1 horizontal."""
+        before, after = self.padding[axis]
+        stride = self.stride[axis]
+        room = size + before + after - (self.kernel[axis] - 1) * self.dilation[axis] - 1
+        if not self.ceil_mode:
+            return room // stride + 1
+        count = -(-room // stride) + 1
+        return count - 1 if (count - 1) * stride >= size + before else count
+
+    def _misfit(self, height: int, width: int) -> str:
+        (top, bottom), (left, right) = self.padding
+        kh, kw = self.extent
+        dilated = "" if self.dilation == (1, 1) else " (with its dilation)"
+        return (
+            f"The kernel covers {kh}×{kw} cells{dilated}, but the input with its padding has only "
+            f"{height + top + bottom}×{width + left + right}: "
+            "use a smaller kernel, more padding or a larger input."
+        )
+
 
 Array = NDArray[Any]
 
@@ -95,52 +184,48 @@ def columns(padded: Array, kernel_width: int, stride: int, dilation: int, output
     return np.ndarray((n, c, kernel_width, h, output), padded.dtype, padded, 0, strides)
 
 
+@frozen(eq=False)
+class Slide:
+    """What a kernel slides over, and how: the image in its frame, the groups, the steps."""
+
+    image: Array
+    frame: PaddedFrame
+    groups: int
+    stride: Pair
+    dilation: Pair
+    buffers: Fresh
+
+
 MOST_TERMS_BY_ROW = 600
 """Terms of one output value above which the full unfolding was measured to be faster."""
 
 
-def correlate(
-    image: Array,
-    frame: PaddedFrame,
-    weight: Array,
-    groups: int,
-    stride: Pair,
-    dilation: Pair,
-    output: Array,
-    buffers: Fresh,
-) -> None:
+def correlate(slide: Slide, weight: Array, output: Array) -> None:
     """Write Σ_cij X[n,c,y·s+i·d,…] · W[f,c,i,j] to the C-contiguous `output`, X framed."""
+    groups, stride, dilation = slide.groups, slide.stride, slide.dilation
     _, c, kh, kw = weight.shape
     if kh == kw == 1 and stride == (1, 1):
         n, f, oh, ow = output.shape
         matrix = weight.reshape(groups, f // groups, -1)
-        cells = pad(image, frame, buffers).reshape(n, groups, -1, oh * ow)
+        cells = pad(slide.image, slide.frame, slide.buffers).reshape(n, groups, -1, oh * ow)
         np.matmul(matrix, cells, out=output.reshape(n, groups, f // groups, oh * ow))
     elif (dilation[0] == 1 or kh == 1) and c * kh * kw <= MOST_TERMS_BY_ROW:
-        _by_row(image, frame, weight, groups, (stride, dilation), output, buffers)
+        _by_row(slide, weight, output)
     else:
-        _by_block(image, frame, weight, groups, (stride, dilation), output, buffers)
+        _by_block(slide, weight, output)
 
 
-def _by_row(
-    image: Array,
-    frame: PaddedFrame,
-    weight: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    output: Array,
-    buffers: Fresh,
-) -> None:
-    stride, dilation = steps
+def _by_row(slide: Slide, weight: Array, output: Array) -> None:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = weight.shape
     n, _, oh, ow = output.shape
     matrix = buffers.scratch("row_weight", (f, kh, c, kw), weight.dtype)
     matrix[...] = weight.transpose(0, 2, 1, 3)
     matrix = matrix.reshape(groups, 1, f // groups, kh * c * kw)
     by_group = output.reshape(n, groups, f // groups, oh, ow).swapaxes(2, 3)
-    row_bytes = groups * c * kw * ow * stride[0] * image.itemsize
+    row_bytes = groups * c * kw * ow * stride[0] * slide.image.itemsize
     for padded, samples, rows in padded_blocks(
-        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+        slide.image, slide.frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
     ):
         first, last = rows.start * stride[0], (rows.stop - 1) * stride[0] + kh
         part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
@@ -161,21 +246,15 @@ def _stack_rows(held: Array, kernel_height: int, stride: int, count: int) -> Arr
     return np.ndarray(shape, held.dtype, held, 0, strides)
 
 
-def _by_block(
-    image: Array,
-    frame: PaddedFrame,
-    weight: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    output: Array,
-    buffers: Fresh,
-) -> None:
-    stride, dilation = steps
+def _by_block(slide: Slide, weight: Array, output: Array) -> None:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = weight.shape
     oh, ow = output.shape[2:]
     matrix = weight.reshape(groups, f // groups, c * kh * kw)
-    row_bytes = groups * c * kh * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
+    row_bytes = groups * c * kh * kw * ow * slide.image.itemsize
+    for padded, samples, rows in padded_blocks(
+        slide.image, slide.frame, oh, row_bytes, BLOCK_BYTES, buffers
+    ):
         part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
         cells = unfold_windows(part, groups, buffers)
         values = buffers.scratch("values", (groups, f // groups, cells.shape[2]), output.dtype)
@@ -183,16 +262,7 @@ def _by_block(
         output[samples, :, rows] = values.reshape(f, -1, part.shape[4], ow).swapaxes(0, 1)
 
 
-def gather(
-    image: Array,
-    frame: PaddedFrame,
-    upstream: Array,
-    groups: int,
-    stride: Pair,
-    dilation: Pair,
-    gradient: Array,
-    buffers: Fresh,
-) -> None:
+def gather(slide: Slide, upstream: Array, gradient: Array) -> None:
     """Write Σ_nyx upstream[n,f,y,x] · X[n,c,y·s+i·d,…], X framed, to `gradient`[f,c,i,j].
 
     At vertical stride 1 the image is unfolded along x only, since kernel row i then meets one run
@@ -200,33 +270,26 @@ def gather(
     unfolded along both axes and samples share a product. `cells @ upstream.T` is faster than the
     transpose of that product, so the sums come out as (…, F) and are turned at the end.
     """
+    groups, stride = slide.groups, slide.stride
     f, c, kh, kw = gradient.shape
     if stride[0] == 1 and f // groups <= upstream.shape[2] * upstream.shape[3]:
-        sums = _by_kernel_row(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
+        sums = _by_kernel_row(slide, upstream, gradient)
         ordered = sums.reshape(groups, kh, c, kw, f // groups).transpose(0, 4, 2, 1, 3)
     else:
-        sums = _by_window(image, frame, upstream, groups, (stride, dilation), gradient, buffers)
+        sums = _by_window(slide, upstream, gradient)
         ordered = sums.reshape(groups, c, kh, kw, f // groups).transpose(0, 4, 1, 2, 3)
     gradient.reshape(groups, f // groups, c, kh, kw)[...] = ordered
 
 
-def _by_kernel_row(
-    image: Array,
-    frame: PaddedFrame,
-    upstream: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    gradient: Array,
-    buffers: Fresh,
-) -> Array:
-    stride, dilation = steps
+def _by_kernel_row(slide: Slide, upstream: Array, gradient: Array) -> Array:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = gradient.shape
     n, _, oh, ow = upstream.shape
     sources = upstream.reshape(n, groups, 1, f // groups, oh * ow)
-    sums = buffers.scratch("sums", (groups, kh, c * kw, f // groups), image.dtype)
-    row_bytes = groups * c * kw * ow * image.itemsize
+    sums = buffers.scratch("sums", (groups, kh, c * kw, f // groups), slide.image.dtype)
+    row_bytes = groups * c * kw * ow * slide.image.itemsize
     for padded, samples, rows in padded_blocks(
-        image, frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
+        slide.image, slide.frame, oh, row_bytes, SMALL_BLOCK_BYTES, buffers
     ):
         first, last = rows.start, rows.stop + (kh - 1) * dilation[0]
         part = columns(padded, kw, stride[1], dilation[1], ow)[..., first:last, :]
@@ -248,21 +311,15 @@ def _kernel_rows(held: Array, groups: int, kernel_height: int, dilation: int, ro
     return np.ndarray(shape, held.dtype, held, 0, strides)
 
 
-def _by_window(
-    image: Array,
-    frame: PaddedFrame,
-    upstream: Array,
-    groups: int,
-    steps: tuple[Pair, Pair],
-    gradient: Array,
-    buffers: Fresh,
-) -> Array:
-    stride, dilation = steps
+def _by_window(slide: Slide, upstream: Array, gradient: Array) -> Array:
+    groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = gradient.shape
     oh, ow = upstream.shape[2:]
-    sums = buffers.scratch("sums", (groups, c * kh * kw, f // groups), image.dtype)
-    row_bytes = groups * c * kh * kw * ow * image.itemsize
-    for padded, samples, rows in padded_blocks(image, frame, oh, row_bytes, BLOCK_BYTES, buffers):
+    sums = buffers.scratch("sums", (groups, c * kh * kw, f // groups), slide.image.dtype)
+    row_bytes = groups * c * kh * kw * ow * slide.image.itemsize
+    for padded, samples, rows in padded_blocks(
+        slide.image, slide.frame, oh, row_bytes, BLOCK_BYTES, buffers
+    ):
         part = windows(padded, (kh, kw), stride, dilation, (oh, ow))[..., rows, :]
         cells = unfold_windows(part, groups, buffers)
         joined = upstream[samples, :, rows].swapaxes(0, 1)
@@ -345,7 +402,8 @@ def cross_correlate(
     frame = _frame(image.shape, window, output_size)
     shape = (image.shape[0], weight.shape[0], *output_size)
     output = buffers.result("output", shape, image.dtype)
-    correlate(image, frame, weight, groups, window.stride, window.dilation, output, buffers)
+    slide = Slide(image, frame, groups, window.stride, window.dilation, buffers)
+    correlate(slide, weight, output)
     if bias is not None:
         np.add(output, bias[:, None, None], out=output)
     return output
@@ -364,8 +422,8 @@ def weight_gradient(
     output_size = (upstream.shape[2], upstream.shape[3])
     frame = _frame(image.shape, window, output_size)
     gradient = buffers.result("weight_gradient", weight_shape, image.dtype)
-    upstream = np.ascontiguousarray(upstream)
-    gather(image, frame, upstream, groups, window.stride, window.dilation, gradient, buffers)
+    slide = Slide(image, frame, groups, window.stride, window.dilation, buffers)
+    gather(slide, np.ascontiguousarray(upstream), gradient)
     return gradient
 
 
@@ -407,7 +465,8 @@ def convolve_full(
     turned = weight.reshape(groups, f // groups, c, kh, kw)[:, :, :, ::-1, ::-1].swapaxes(1, 2)
     gradient = buffers.result("input_gradient", input_shape, upstream.dtype)
     turned = turned.reshape(groups * c, f // groups, kh, kw)
-    correlate(upstream, frame, turned, groups, (1, 1), window.dilation, gradient, buffers)
+    slide = Slide(upstream, frame, groups, (1, 1), window.dilation, buffers)
+    correlate(slide, turned, gradient)
     return gradient
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels.convolution import SMALL_BLOCK_BYTES
-from backpropviz.engine.kernels.geometry import Pair, Window
+from backpropviz.engine.kernels.convolution import SMALL_BLOCK_BYTES, Pair, Window
 from backpropviz.engine.kernels.workspace import FRESH, Fresh, Workspace
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -310,10 +309,7 @@ def _holds_best(values: Array, best: Array) -> NDArray[np.bool_]:
 
 
 def average_pool(
-    image: Array,
-    window: Window,
-    count_include_pad: bool = True,
-    workspace: Workspace | None = None,
+    image: Array, window: Window, count_include_pad: bool = True, workspace: Workspace | None = None
 ) -> Array:
     """Return Σ over the window's cells / `window_counts`."""
     buffers = workspace or FRESH

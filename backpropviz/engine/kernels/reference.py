@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backpropviz.engine.kernels.geometry import Pair, Window
+from backpropviz.engine.kernels.convolution import Pair, Window
 
 Array = NDArray[Any]
 Doubles = NDArray[np.float64]

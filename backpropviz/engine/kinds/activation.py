@@ -26,11 +26,21 @@ from backpropviz.engine.formula import (
     where,
 )
 from backpropviz.engine.kernels import elementwise as kernel
-from backpropviz.engine.kernels import elementwise as smooth
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Crossing,
+    Family,
+    Flip,
+    Kept,
+    Kind,
+    LayerNests,
+    OneInput,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import (
     Sentences,
     Told,
@@ -39,10 +49,8 @@ from backpropviz.engine.kinds.words import (
     through_slope,
     through_slope_alone,
 )
-from backpropviz.engine.kink import Crossing, Flip, Kept
-from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Address, Array, Shape, cells_of
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -60,9 +68,7 @@ class RectifierKinks:
         at_zero = layer.at_zero if isinstance(layer, ReLU) else 0.0
         leaves = ((highest > 0) & (at_zero < 1)) | ((lowest < 0) & (at_zero > 0))
         crossed = ((lowest < 0) & (highest > 0)) | ((here == 0) & leaves)
-        for cell in _cells(crossed):
-            before, after = float(low[cell]), float(high[cell])
-            yield Flip(Address(name, "input", "", cell), before, after)
+        yield from _flips(name, low, high, crossed)
 
 
 @frozen
@@ -80,13 +86,15 @@ class Corners:
         highest = np.maximum(np.maximum(low, high), here)
         for corner in self.places:
             leaves = (here == corner) & (lowest < highest)
-            for cell in _cells(((lowest < corner) & (highest > corner)) | leaves):
-                before, after = float(low[cell]), float(high[cell])
-                yield Flip(Address(name, "input", "", cell), before, after, corner)
+            crossed = ((lowest < corner) & (highest > corner)) | leaves
+            yield from _flips(name, low, high, crossed, corner)
 
 
-def _cells(mask: Array) -> Iterator[Coordinates]:
-    return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
+def _flips(
+    name: str, low: Array, high: Array, crossed: Array, corner: float = 0.0
+) -> Iterator[Crossing]:
+    for cell in cells_of(crossed):
+        yield Flip(Address(name, "input", "", cell), float(low[cell]), float(high[cell]), corner)
 
 
 def _rectified(told: Told) -> Sentences:
@@ -179,18 +187,12 @@ def unary(title: str, help: str, torch: Torch, **further: Any) -> Kind:  # noqa:
     """A function of each value by itself, in the words of any such function unless told others."""
     further = {"word": title.lower(), "words": Words(bent, through_slope), **further}
     return Kind(
-        title,
-        "a",
-        Family.ACTIVATION,
-        help=help,
-        torch=torch,
-        pattern=Pattern.VALUES,
-        **further,
+        title, "a", Family.ACTIVATION, help=help, torch=torch, pattern=Pattern.VALUES, **further
     )
 
 
 @frozen
-class Activation:
+class Activation(OneInput):
     """A function of each value by itself. Its curve is all that a new one has to say.
 
     Those that train many networks have kernels of their own; tests hold these to the curve.
@@ -222,10 +224,7 @@ class Activation:
         return self._computed(_backward(self.curve), (upstream, kept), out)
 
     def _computed(
-        self,
-        found: tuple[Formula, tuple[str, ...]],
-        given: tuple[Array, ...],
-        out: Array | None,
+        self, found: tuple[Formula, tuple[str, ...]], given: tuple[Array, ...], out: Array | None
     ) -> Array:
         formula, letters = found
         with np.errstate(all="ignore"):  # of branches that are not chosen
@@ -246,37 +245,19 @@ class Activation:
         """That of the input."""
         return single(inputs, "an activation")[0]
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """Value by value."""
-        (values,) = inputs
         output = (workspace or FRESH).result("output", values.shape, values.dtype)
         self.apply(values, output)
         return output, {self.kept: output if self.kept == "output" else values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """f′ · upstream, value by value."""
-        if not needs_inputs:
-            return (), {}
         gradient = (workspace or FRESH).result("input_gradient", upstream.shape, upstream.dtype)
         self.pull_back(upstream, residuals[self.kept], gradient)
-        return (gradient,), {}
+        return gradient
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -465,8 +446,7 @@ Approximation: TypeAlias = Literal["none", "tanh"]
 
 _BENT = tanh(sqrt(2 / PI) * (X + 0.044715 * X**3))
 _EXACT_GELU = Curve(
-    X * (1 + erf(X / sqrt(2))) / 2,
-    (1 + erf(X / sqrt(2))) / 2 + X * exp(-(X**2) / 2) / sqrt(2 * PI),
+    X * (1 + erf(X / sqrt(2))) / 2, (1 + erf(X / sqrt(2))) / 2 + X * exp(-(X**2) / 2) / sqrt(2 * PI)
 )
 _TANH_GELU = Curve(
     X * (1 + _BENT) / 2,
@@ -499,7 +479,6 @@ class GELU(Activation):
     )
 
     def __post_init__(self) -> None:
-        """Refuse another approximation."""
         if self.approximate not in get_args(Approximation):
             raise UserError(f"approximate = “{self.approximate}” must be “none” or “tanh”.")
 
@@ -511,14 +490,14 @@ class GELU(Activation):
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """x · Φ(x)."""
         if self.approximate == "tanh":
-            return smooth.gelu_tanh(values, out)
-        return smooth.gelu(values, out)
+            return kernel.gelu_tanh(values, out)
+        return kernel.gelu(values, out)
 
     def pull_back(self, upstream: Array, kept: Array, out: Array | None = None) -> Array:
         """upstream · (Φ(x) + x · Φ′(x))."""
         if self.approximate == "tanh":
-            return smooth.gelu_tanh_gradient(upstream, kept, out)
-        return smooth.gelu_gradient(upstream, kept, out)
+            return kernel.gelu_tanh_gradient(upstream, kept, out)
+        return kernel.gelu_gradient(upstream, kept, out)
 
 
 @frozen
@@ -528,21 +507,18 @@ class SiLU(Activation):
     kind: ClassVar[str] = "silu"
     also_called: ClassVar[tuple[str, ...]] = ("swish",)
     about: ClassVar[Kind] = unary(
-        "SiLU",
-        "x times its sigmoid, also called swish.",
-        Torch("F.silu({0})"),
-        active=above_zero,
+        "SiLU", "x times its sigmoid, also called swish.", Torch("F.silu({0})"), active=above_zero
     )
     shape: ClassVar[Curve] = Curve(X / (1 + exp(-X)), (1 + X / (1 + exp(X))) / (1 + exp(-X)))
     remark: ClassVar[str] = "A value is weighted with a number between 0 and 1 that grows with it."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
         """x · s(x)."""
-        return smooth.silu(values, out)
+        return kernel.silu(values, out)
 
     def pull_back(self, upstream: Array, kept: Array, out: Array | None = None) -> Array:
         """upstream · s · (1 + x · (1 − s))."""
-        return smooth.silu_gradient(upstream, kept, out)
+        return kernel.silu_gradient(upstream, kept, out)
 
 
 @frozen
@@ -606,8 +582,7 @@ class Hardswish(Activation):
         kinks=Corners((-3.0, 3.0)),
     )
     shape: ClassVar[Curve] = Curve(
-        X * minimum(maximum(X + 3, 0), 6) / 6,
-        where(X <= -3, 0, where(X >= 3, 1, X / 3 + 0.5)),
+        X * minimum(maximum(X + 3, 0), 6) / 6, where(X <= -3, 0, where(X >= 3, 1, X / 3 + 0.5))
     )
     remark: ClassVar[str] = "A value is weighted with a number that rises from 0 at −3 to 1 at 3."
 

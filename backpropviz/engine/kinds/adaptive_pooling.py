@@ -6,7 +6,7 @@ those that do not meet are no terms.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -14,10 +14,19 @@ import numpy as np
 from backpropviz.engine.kernels import pooling as adaptive
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import image_shape, is_whole
-from backpropviz.engine.kinds.kind import Coding, Family, Kind, Torch
 from backpropviz.engine.kinds.pooling import MEAN_WORDS, AvgPool2d
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Coding,
+    Family,
+    Kind,
+    LayerNests,
+    OneInput,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.nest import (
+    Computed,
     Coordinates,
     Factor,
     Index,
@@ -28,7 +37,7 @@ from backpropviz.engine.nest import (
     Values,
 )
 from backpropviz.engine.operands import Lettering, sizes_of
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -59,7 +68,7 @@ def _adaptive_numpy(coding: Coding) -> Iterator[tuple[str, Shape | None]]:
 
 
 @frozen
-class AdaptiveAvgPool2d:
+class AdaptiveAvgPool2d(OneInput):
     """o[n,c,y,x] = mean of X over rows ⌊y·H/O⌋ … ⌈(y+1)·H/O⌉ − 1, columns alike.
 
     Where the sizes divide without remainder it is an average pooling with windows of H/O × W/O.
@@ -82,7 +91,6 @@ class AdaptiveAvgPool2d:
     )
 
     def __post_init__(self) -> None:
-        """Refuse sizes without meaning."""
         sizes = self._sizes
         if len(sizes) != 2 or not all(size is None or is_whole(size, 1) for size in sizes):
             raise UserError(
@@ -96,39 +104,21 @@ class AdaptiveAvgPool2d:
         rows, columns = self._sizes
         return (channels, rows or height, columns or width)
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The means."""
-        (image,) = inputs
-        if (even := self._even(image.shape)) is not None:
-            return even.forward(inputs, parameters, workspace)
-        _, rows, columns = self.output_shape((image.shape[1:],))
-        return adaptive.adaptive_average(image, rows, columns), {"input": image}
+        if (even := self._even(values.shape)) is not None:
+            return even.run(values, workspace)
+        _, rows, columns = self.output_shape((values.shape[1:],))
+        return adaptive.adaptive_average(values, rows, columns), {"input": values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is shared out evenly over its window."""
-        if not needs_inputs:
-            return (), {}
         shape = residuals["input"].shape
         if (even := self._even(shape)) is not None:
-            return even.vjp(upstream, residuals, parameters, workspace)
-        return (adaptive.adaptive_average_gradient(upstream, shape),), {}
+            return even.run_back(upstream, residuals, workspace)
+        return adaptive.adaptive_average_gradient(upstream, shape)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -183,7 +173,7 @@ def _share(site: Site, lettering: Lettering) -> WindowShare:
 
 
 @frozen(eq=False)
-class WindowShare:
+class WindowShare(Computed):
     """1/n where a window of n pixels covers a pixel; absent where it does not."""
 
     counts: Array
@@ -193,18 +183,7 @@ class WindowShare:
     pixel: tuple[Index, Index]
 
     @property
-    def address(self) -> None:
-        """None."""
-        return
-
-    @property
-    def reads(self) -> tuple[Address, ...]:
-        """None."""
-        return ()
-
-    @property
     def index(self) -> tuple[Index, ...]:
-        """The window."""
         return self.window
 
     @property
@@ -213,7 +192,6 @@ class WindowShare:
         return "1/n"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The window's share."""
         y, x, u, v = (coordinates[index.axis] for index in (*self.window, *self.pixel))
         if not (self.rows[y, u] and self.columns[x, v]):
             return Factor(None, "", 0.0, Presence.ABSENT)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import AFFINE, EPS, MODE, image_shape
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
+from backpropviz.engine.kinds.configuration import AFFINE, EPS, MODE, check_eps, image_shape
 from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
     LayerMode,
     LayerNests,
     LayerParameters,
+    Pattern,
+    Quantity,
     Residuals,
     Site,
+    Torch,
 )
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
 from backpropviz.engine.nest import Nest, NestRule, Operand
@@ -201,9 +205,7 @@ class BatchNorm2d:
     mode: LayerMode = setting(MODE, default="eval")
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
-        if not (math.isfinite(self.eps) and self.eps >= 0):
-            raise UserError(f"eps = {self.eps} must be 0 or a positive number.")
+        check_eps(self.eps)
         if not math.isfinite(self.momentum):
             raise UserError(f"momentum = {self.momentum} must be a finite number.")
 
@@ -247,7 +249,8 @@ class BatchNorm2d:
         (image,) = inputs
         kept: dict[str, Array] = {}
         if self.mode == "train":
-            self._check_count(image.shape)
+            if refusal := self.training_refusal(image.shape):
+                raise UserError(refusal)
             mean = kept["mean"] = kernel.channel_mean(image)
             centered = kernel.centered(image, mean, workspace)
             variance = kept["variance"] = kernel.channel_mean(centered * centered)
@@ -320,11 +323,6 @@ class BatchNorm2d:
             "the mode eval."
         )
 
-    def _check_count(self, shape: Shape) -> None:
-        refusal = self.training_refusal(shape)
-        if refusal:
-            raise UserError(refusal)
-
 
 def unbiasing(count: int) -> float:
     """m/(m − 1): what makes a sample's variance that of what it was drawn from."""
@@ -335,13 +333,13 @@ def unbiasing(count: int) -> float:
 
 
 _PIXELS = "nc|yx|"
+_Formula: TypeAlias = Callable[..., Formula]
 
 
 class BatchNormNests:
     """Builds the nests of one batch normalization from its settings and shapes."""
 
     def __init__(self, site: Site, eps: float, momentum: float, mode: LayerMode) -> None:
-        """Name the axes."""
         self.site = site
         self.eps = eps
         self.momentum = momentum
@@ -361,17 +359,43 @@ class BatchNormNests:
         return LayerNests(tuple(self._forward()), tuple(self._backward()))
 
     def _forward(self) -> Iterator[Nest]:
-        quantity, mean, variance = self.site.quantity, "running_mean", "running_var"
+        quantity, cell = self.site.quantity, self.pixels.cell
+        mean, variance = "running_mean", "running_var"
         if self.is_training:
             mean, variance = "mean", "variance"
-            yield self._mean()
-        yield self._centered(quantity(mean))
+            values = self.gathering.cell(self.site.input(), "ncyx")
+            remark = "The mean of all values of the channel."
+            yield self._gathered(quantity(mean), (values, self._share()), remark)
+        yield self._each_pixel(
+            quantity("centered"),
+            (cell(self.site.input(), "ncyx"), cell(quantity(mean), "c")),
+            lambda x, mean: x - mean,
+            "How far each value is from the mean.",
+        )
         if self.is_training:
-            yield self._variance()
-        yield self._inverse(quantity(variance))
-        yield self._normalized()
+            distance = self.gathering.cell(quantity("centered"), "ncyx")
+            remark = "The mean square of the distances: how far the channel's values spread."
+            yield self._gathered(quantity(variance), (distance, distance, self._share()), remark)
+        yield self._each_channel(
+            quantity("inv_std"),
+            (self.each_channel.cell(quantity(variance), "c"), Constant("ε", self.eps)),
+            lambda variance, eps: 1 / sqrt(variance + eps),
+            "One over the spread; ε keeps it finite where all values are alike.",
+        )
+        yield self._each_pixel(
+            self._normalized,
+            (cell(quantity("centered"), "ncyx"), cell(quantity("inv_std"), "c")),
+            lambda distance, inverse: distance * inverse,
+            "The distance in units of the spread.",
+        )
         if self.is_affine:
-            yield self._output()
+            parameters = (cell(quantity(name), "c") for name in ("weight", "bias"))
+            yield self._each_pixel(
+                self.site.output,
+                (cell(self._normalized, "ncyx"), *parameters),
+                lambda x, weight, bias: x * weight + bias,
+                "Each channel is given a spread and a mean of its own, which are learned.",
+            )
         if self.is_training:
             yield self._next(quantity("running_mean"), quantity("mean"))
             yield self._next(quantity("running_var"), quantity("variance"))
@@ -386,61 +410,12 @@ class BatchNormNests:
             yield self._dot(quantity("upstream_dot"))
         yield self._input_gradient_in_training() if self.is_training else self._input_gradient()
 
-    def _mean(self) -> Nest:
-        operands = (self.gathering.cell(self.site.input(), "ncyx"), self._share())
-        return self._gathered("mean", operands, "The mean of all values of the channel.")
-
-    def _variance(self) -> Nest:
-        distance = self.gathering.cell(self.site.quantity("centered"), "ncyx")
-        remark = "The mean square of the distances: how far the channel's values spread."
-        return self._gathered("variance", (distance, distance, self._share()), remark)
-
-    def _gathered(self, name: str, operands: tuple[Operand, ...], remark: str) -> Nest:
+    def _gathered(self, target: Address, operands: tuple[Operand, ...], remark: str) -> Nest:
         loops = self.gathering.loops("c", operands)
-        return Nest(self.site.quantity(name), self.channels, NestRule.SUM, (loops,), remark=remark)
+        return Nest(target, self.channels, NestRule.SUM, (loops,), remark=remark)
 
     def _share(self) -> Constant:
         return Constant(f"1/{self.count}", 1 / self.count)
-
-    def _centered(self, mean: Address) -> Nest:
-        return self._each_pixel(
-            self.site.quantity("centered"),
-            (self.pixels.cell(self.site.input(), "ncyx"), self.pixels.cell(mean, "c")),
-            lambda x, mean: x - mean,
-            "How far each value is from the mean.",
-        )
-
-    def _inverse(self, variance: Address) -> Nest:
-        return self._each_channel(
-            self.site.quantity("inv_std"),
-            (self.each_channel.cell(variance, "c"), Constant("ε", self.eps)),
-            lambda variance, eps: 1 / sqrt(variance + eps),
-            "One over the spread; ε keeps it finite where all values are alike.",
-        )
-
-    def _normalized(self) -> Nest:
-        quantity = self.site.quantity
-        target = quantity("normalized") if self.is_affine else self.site.output
-        centered = self.pixels.cell(quantity("centered"), "ncyx")
-        return self._each_pixel(
-            target,
-            (centered, self.pixels.cell(quantity("inv_std"), "c")),
-            lambda distance, inverse: distance * inverse,
-            "The distance in units of the spread.",
-        )
-
-    def _output(self) -> Nest:
-        cell, quantity = self.pixels.cell, self.site.quantity
-        return self._each_pixel(
-            self.site.output,
-            (
-                cell(quantity("normalized"), "ncyx"),
-                cell(quantity("weight"), "c"),
-                cell(quantity("bias"), "c"),
-            ),
-            lambda x, weight, bias: x * weight + bias,
-            "Each channel is given a spread and a mean of its own, which are learned.",
-        )
 
     def _next(self, running: Address, batch: Address) -> Nest:
         cell = self.each_channel.cell
@@ -462,7 +437,7 @@ class BatchNormNests:
 
     def _dot(self, target: Address) -> Nest:
         remark = "The scale met every value of the channel, so it gathers from all of them."
-        return self._both_ways(target, (self.site.output.grad, self._normalized_name()), remark)
+        return self._both_ways(target, (self.site.output.grad, self._normalized), remark)
 
     def _total(self, target: Address) -> Nest:
         remark = "The shift was added at every position, so it gathers every upstream value."
@@ -470,16 +445,16 @@ class BatchNormNests:
 
     def _both_ways(self, target: Address, factors: tuple[Address, ...], remark: str) -> Nest:
         """By channel – | c | n y x, or by position n c | y x | –."""
-        gathering, scattering = self.gathering, self.scattering
+        ways = ((self.gathering, self.scattering), (self.scattering, self.gathering))
         orders = tuple(
             here.loops("c", tuple(here.cell(f, "ncyx") for f in factors), there.written)
-            for here, there in ((gathering, scattering), (scattering, gathering))
+            for here, there in ways
         )
         return Nest(target, self.channels, NestRule.SUM, orders, remark=remark)
 
     def _input_gradient(self) -> Nest:
         cell = self.pixels.cell
-        factors = (cell(self.site.output.grad, "ncyx"), *self._scale(self.pixels))
+        factors = (cell(self.site.output.grad, "ncyx"), *self._scale())
         return self._each_pixel(
             self.site.input().grad,
             factors,
@@ -495,45 +470,37 @@ class BatchNormNests:
             if self.is_affine
             else (quantity("upstream_sum"), quantity("upstream_dot"))
         )
-        scale = self._scale(self.pixels)
-        parts = (
-            cell(self.site.output.grad, "ncyx"),
-            cell(total, "c"),
-            self._share(),
-            cell(self._normalized_name(), "ncyx"),
-            cell(dot, "c"),
-        )
         return self._each_pixel(
             self.site.input().grad,
-            (*scale, *parts),
+            (
+                *self._scale(),
+                cell(self.site.output.grad, "ncyx"),
+                cell(total, "c"),
+                self._share(),
+                cell(self._normalized, "ncyx"),
+                cell(dot, "c"),
+            ),
             _three_ways,
             "Three ways: the value itself, the mean that it moves, the variance that it moves; "
             "the last two are shared by the whole channel.",
         )
 
-    def _scale(self, lettering: Lettering) -> tuple[Operand, ...]:
+    def _scale(self) -> tuple[Operand, ...]:
         names = ("weight", "inv_std") if self.is_affine else ("inv_std",)
-        return tuple(lettering.cell(self.site.quantity(name), "c") for name in names)
+        return tuple(self.pixels.cell(self.site.quantity(name), "c") for name in names)
 
-    def _normalized_name(self) -> Address:
+    @property
+    def _normalized(self) -> Address:
         return self.site.quantity("normalized") if self.is_affine else self.site.output
 
     def _each_pixel(
-        self,
-        target: Address,
-        operands: tuple[Operand, ...],
-        formula: Callable[..., Formula],
-        remark: str,
+        self, target: Address, operands: tuple[Operand, ...], formula: _Formula, remark: str
     ) -> Nest:
         loops = self.pixels.loops("ncyx", operands)
         return function_nest(target, self.shape, loops, formula, remark)
 
     def _each_channel(
-        self,
-        target: Address,
-        operands: tuple[Operand, ...],
-        formula: Callable[..., Formula],
-        remark: str,
+        self, target: Address, operands: tuple[Operand, ...], formula: _Formula, remark: str
     ) -> Nest:
         loops = self.each_channel.loops("c", operands)
         return function_nest(target, self.channels, loops, formula, remark)

@@ -17,12 +17,19 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.kinds.kind import LossKind, Quantity
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
-from backpropviz.engine.kinds.squared_error import SquaredError
+from backpropviz.engine.kinds.protocol import (
+    LOSS,
+    TARGET,
+    LayerNests,
+    LossKind,
+    Quantity,
+    Residuals,
+    Site,
+)
+from backpropviz.engine.kinds.squared_error import SquaredError, loss_over_numbers
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
-from backpropviz.engine.nest import Loops, Nest, NestRule, Operand, variables
-from backpropviz.engine.operands import ArrayCell, element_axes, elementwise_nest
+from backpropviz.engine.nest import Nest, Operand, variables
+from backpropviz.engine.operands import ArrayCell, elementwise_nest
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen, setting
@@ -68,15 +75,11 @@ class BinaryCrossEntropy:
         "Binary cross-entropy",
         _asked,
         Words(_said, moved_input),
-        quantities={
-            "probabilities": Quantity("p", is_spelled_out=False),
-            "entropy": Quantity("ℓ"),
-        },
+        quantities={"probabilities": Quantity("p", is_spelled_out=False), "entropy": Quantity("ℓ")},
     )
     reduction: Reduction = setting(REDUCTION, default="mean")
 
     def __post_init__(self) -> None:
-        """Refuse another reduction."""
         check_reduction(self.reduction)
 
     def target(self, value: object, prediction: Shape) -> Array:
@@ -122,18 +125,10 @@ class BinaryCrossEntropy:
             "This is −log of the probability of the answer that is wanted.",
             lambda x, t: np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x))),
         )
-        forward = (probabilities, entropy, self._loss(site, shape))
-        return LayerNests(forward, (self._gradient(site, shape),))
-
-    def _loss(self, site: Site, shape: Shape) -> Nest:
-        """– | – | all numbers."""
         cell = ArrayCell(site.quantity("entropy"), variables(len(shape)))
-        axes, _ = element_axes(cell.address, shape)
-        factor = reduction_factor(self.reduction, math.prod(shape))
-        loops = Loops("loss", axes, 0, 0, (), (cell, *factor))
-        return Nest(
-            LOSS, (), NestRule.SUM, (loops,), remark=f"The {self.reduction} over all numbers."
-        )
+        remark = f"The {self.reduction} over all numbers."
+        loss = loss_over_numbers(shape, (cell,), self.reduction, remark)
+        return LayerNests((probabilities, entropy, loss), (self._gradient(site, shape),))
 
     def _gradient(self, site: Site, shape: Shape) -> Nest:
         factor = reduction_factor(self.reduction, math.prod(shape))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, TypeAlias
 
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.errors import UserError
@@ -129,6 +130,12 @@ def check_reduction(reduction: str) -> None:
     """Refuse anything but mean and sum."""
     if reduction not in {"mean", "sum"}:
         raise UserError(f"reduction = “{reduction}” must be “mean” or “sum”.")
+
+
+def check_eps(eps: float) -> None:
+    """Refuse what cannot be added to a variance."""
+    if not (math.isfinite(eps) and eps >= 0):
+        raise UserError(f"eps = {eps} must be 0 or a positive number.")
 
 
 def per_sample(reduction: Reduction, count: int) -> float:

@@ -9,13 +9,14 @@ forward pass, and ∂L/∂W comes out turned with it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from backpropviz.engine.kernels import convolution as kernel
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import (
     BIAS,
@@ -33,22 +34,28 @@ from backpropviz.engine.kinds.configuration import (
     window,
     window_summary,
 )
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
 from backpropviz.engine.nest import (
-    Axis,
     Index,
     Loops,
     Nest,
     NestRule,
     Presence,
-    picked,
     reached,
     under,
     variables,
 )
-from backpropviz.engine.operands import ArrayCell
+from backpropviz.engine.operands import ArrayCell, Lettering, sizes_of
 from backpropviz.engine.value import Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
@@ -285,109 +292,60 @@ class ConvolutionLoops:
     """Builds the nests of one convolution from its geometry and shapes."""
 
     def __init__(self, site: Site, window: Window, groups: int, *, flip: bool = False) -> None:
-        """Name the axes."""
         self.site = site
         self.window = window
         self.flip = flip
-        batch, filters, rows, columns = site.output_shape
-        _, channels, height, width = site.inputs[0]
-        self.filters_per_group = filters // groups
-        self.channels_per_group = channels // groups
-        self.n, self.f, self.all_c = Axis("n", batch), Axis("f", filters), Axis("c", channels)
-        self.c, self.group_f = Axis("c", self.channels_per_group), Axis("f", self.filters_per_group)
-        self.y, self.x = Axis("y", rows), Axis("x", columns)
-        self.u, self.v = Axis("u", height), Axis("v", width)
-        self.i, self.j = Axis("i", window.kernel[0]), Axis("j", window.kernel[1])
+        self.filters, self.channels = site.output_shape[1], site.inputs[0][1]
+        self.filters_per_group = self.filters // groups
+        self.channels_per_group = self.channels // groups
+        kernel = dict(zip("ij", window.kernel, strict=True))
+        sizes = sizes_of(site.output_shape, "nfyx") | kernel | {"c": self.channels_per_group}
+        by_pixel = sizes_of(site.inputs[0], "ncuv") | kernel | {"f": self.filters_per_group}
+        self.by_position = Lettering("position", "nf|yx|cij", sizes)
+        self.by_weight = Lettering("weight", "fc|ij|nyx", sizes)
+        self.by_bias = Lettering("bias", "|f|nyx", sizes)
+        self.by_place = Lettering("position", "nf|yx|", sizes)
+        self.by_pixel = Lettering("pixel", "nc|uv|fij", by_pixel)
 
     def output(self) -> Nest:
         """n f | y x | c i j: one position after the other, from the bias."""
-        n, f, y, x, c, i, j = variables(7)
-        bias = self.site.quantity("bias")
-        loops = Loops(
-            label="position",
-            axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
-            channel_axes=2,
-            element_axes=2,
-            target=(n, f, y, x),
-            operands=(self._pixel(n, f, c, y, x, i, j), self._weight(f, c, i, j)),
-            initial=ArrayCell(bias, (f,)) if bias.quantity in self.site.parameters else None,
-        )
+        here, bias = self.by_position, self.site.quantity("bias")
+        operands = (self._pixel(here), here.cell(self.site.quantity("weight"), "fcij"))
+        initial = here.cell(bias, "f") if bias.quantity in self.site.parameters else None
+        how = "convolution: turned by 180°" if self.flip else "cross-correlation: not turned"
         return Nest(
             self.site.output,
             self.site.output_shape,
             NestRule.SUM,
-            (loops,),
-            remark="The same filter slides over every position "
-            + (
-                "(convolution: turned by 180°)."
-                if self.flip
-                else "(cross-correlation: not turned)."
-            ),
+            (here.loops("nfyx", operands, initial=initial),),
+            remark=f"The same filter slides over every position ({how}).",
         )
 
     def weight_gradient(self) -> Nest:
         """By weight f c | i j | n y x, or by position n f | y x | c i j."""
+        ways = ((self.by_weight, self.by_position), (self.by_position, self.by_weight))
+        orders = tuple(
+            here.loops("fcij", (self._upstream(here), self._pixel(here)), there.written)
+            for here, there in ways
+        )
         return Nest(
             self.site.quantity("weight").grad,
             self.site.parameters["weight"],
             NestRule.SUM,
-            (self._gradient_by_weight(), self._gradient_by_position()),
+            orders,
             remark="The weight met one pixel at every position, so its gradient gathers one "
             "product from each; "
             + ("the pixel is that of the turned kernel." if self.flip else "nothing is turned."),
         )
 
-    def _gradient_by_weight(self) -> Loops:
-        f, c, i, j, n, y, x = variables(7)
-        return Loops(
-            label="weight",
-            axes=(self.f, self.c, self.i, self.j, self.n, self.y, self.x),
-            channel_axes=2,
-            element_axes=2,
-            target=(f, c, i, j),
-            operands=(self._upstream(n, f, y, x), self._pixel(n, f, c, y, x, i, j)),
-            locate=picked("nfyxcij", "fcijnyx"),
-        )
-
-    def _gradient_by_position(self) -> Loops:
-        n, f, y, x, c, i, j = variables(7)
-        return Loops(
-            label="position",
-            axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
-            channel_axes=2,
-            element_axes=2,
-            target=(f, c, i, j),
-            operands=(self._upstream(n, f, y, x), self._pixel(n, f, c, y, x, i, j)),
-            locate=picked("fcijnyx", "nfyxcij"),
-        )
-
     def bias_gradient(self) -> Nest:
         """By bias f | n y x, or by position n f | y x."""
-        f, n, y, x = variables(4)
-        by_bias = Loops(
-            label="bias",
-            axes=(self.f, self.n, self.y, self.x),
-            channel_axes=0,
-            element_axes=1,
-            target=(f,),
-            operands=(self._upstream(n, f, y, x),),
-            locate=picked("nfyx", "fnyx"),
-        )
-        n, f, y, x = variables(4)
-        by_position = Loops(
-            label="position",
-            axes=(self.n, self.f, self.y, self.x),
-            channel_axes=2,
-            element_axes=2,
-            target=(f,),
-            operands=(self._upstream(n, f, y, x),),
-            locate=picked("fnyx", "nfyx"),
-        )
+        ways = ((self.by_bias, self.by_place), (self.by_place, self.by_bias))
         return Nest(
             self.site.quantity("bias").grad,
             self.site.parameters["bias"],
             NestRule.SUM,
-            (by_bias, by_position),
+            tuple(here.loops("f", (self._upstream(here),), there.written) for here, there in ways),
             remark="The bias was added at every position, so it gathers every upstream value.",
         )
 
@@ -408,25 +366,18 @@ class ConvolutionLoops:
         filters = self._filter_of(c, f)
         y, x = reached(self.window, u, v, *self._lies(i, j))
         upstream = ArrayCell(self.site.output.grad, (n, filters, y, x), Presence.ABSENT)
-        return Loops(
-            label="pixel",
-            axes=(self.n, self.all_c, self.u, self.v, self.group_f, self.i, self.j),
-            channel_axes=2,
-            element_axes=2,
-            target=(n, c, u, v),
-            operands=(upstream, self._weight(filters, self._in_group(c), i, j)),
-            locate=self._pixel_coordinates(),
+        weight = ArrayCell(self.site.quantity("weight"), (filters, self._in_group(c), i, j))
+        return replace(
+            self.by_pixel.loops("ncuv", (upstream, weight)), locate=self._pixel_coordinates()
         )
 
     def _downstream_by_position(self) -> Loops:
         n, f, y, x, c, i, j = variables(7)
-        return Loops(
-            label="position",
-            axes=(self.n, self.f, self.y, self.x, self.c, self.i, self.j),
-            channel_axes=2,
-            element_axes=2,
+        here = self.by_position
+        operands = (self._upstream(here), here.cell(self.site.quantity("weight"), "fcij"))
+        return replace(
+            here.loops("", operands),
             target=(n, self._channel_of(f, c), *self._under(y, x, i, j)),
-            operands=(self._upstream(n, f, y, x), self._weight(f, c, i, j)),
             locate=self._position_coordinates(),
         )
 
@@ -434,30 +385,20 @@ class ConvolutionLoops:
         """n c u v f i j, in the variables of the order by position."""
         n, f, y, x, c, i, j = variables(7)
         size = self.filters_per_group
-        member = f if size == self.f.size else f - f // size * size
+        member = f if size == self.filters else f - f // size * size
         return (n, self._channel_of(f, c), *self._under(y, x, i, j), member, i, j)
 
     def _position_coordinates(self) -> tuple[Index, ...]:
         """n f y x c i j, in the variables of the order by pixel."""
         n, c, u, v, f, i, j = variables(7)
-        return (
-            n,
-            self._filter_of(c, f),
-            *reached(self.window, u, v, *self._lies(i, j)),
-            self._in_group(c),
-            i,
-            j,
-        )
+        y, x = reached(self.window, u, v, *self._lies(i, j))
+        return (n, self._filter_of(c, f), y, x, self._in_group(c), i, j)
 
-    def _upstream(self, n: Index, f: Index, y: Index, x: Index) -> ArrayCell:
-        return ArrayCell(self.site.output.grad, (n, f, y, x), Presence.ABSENT)
+    def _upstream(self, here: Lettering) -> ArrayCell:
+        return ArrayCell(self.site.output.grad, tuple(map(here.index, "nfyx")), Presence.ABSENT)
 
-    def _weight(self, f: Index, c: Index, i: Index, j: Index) -> ArrayCell:
-        return ArrayCell(self.site.quantity("weight"), (f, c, i, j))
-
-    def _pixel(
-        self, n: Index, f: Index, c: Index, y: Index, x: Index, i: Index, j: Index
-    ) -> ArrayCell:
+    def _pixel(self, here: Lettering) -> ArrayCell:
+        n, f, c, y, x, i, j = map(here.index, "nfcyxij")
         return ArrayCell(self.site.input(), (n, self._channel_of(f, c), *self._under(y, x, i, j)))
 
     def _under(self, y: Index, x: Index, i: Index, j: Index) -> tuple[Index, Index]:
@@ -474,16 +415,16 @@ class ConvolutionLoops:
     def _channel_of(self, f: Index, c: Index) -> Index:
         """The input channel that member c of filter f's group is."""
         size = self.filters_per_group
-        return c if size == self.f.size else f // size * self.channels_per_group + c
+        return c if size == self.filters else f // size * self.channels_per_group + c
 
     def _filter_of(self, c: Index, f: Index) -> Index:
         """The filter that member f of channel c's group is."""
         size = self.channels_per_group
-        return f if size == self.all_c.size else c // size * self.filters_per_group + f
+        return f if size == self.channels else c // size * self.filters_per_group + f
 
     def _in_group(self, c: Index) -> Index:
         size = self.channels_per_group
-        return c if size == self.all_c.size else c - c // size * size
+        return c if size == self.channels else c - c // size * size
 
 
 LAYERS = (Conv2d,)

@@ -18,8 +18,16 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.kinds.kind import CodeNumber, LossKind, Quantity
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    LOSS,
+    TARGET,
+    CodeNumber,
+    LayerNests,
+    LossKind,
+    Quantity,
+    Residuals,
+    Site,
+)
 from backpropviz.engine.kinds.softmax import (
     STEPS,
     each_class,
@@ -167,7 +175,6 @@ class CrossEntropy:
     )
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_reduction(self.reduction)
         if not 0 <= self.label_smoothing <= 1:
             raise UserError(f"label_smoothing = {self.label_smoothing} must be from 0 to 1.")
@@ -241,7 +248,9 @@ class CrossEntropy:
         """max, exp, normalizer, probabilities, sample, loss; ∂X."""
         if (weighted := self.weighted) is not None:
             return weighted.nests(site)
-        return cross_entropy_nests(site, self.reduction)
+        samples, shape = site.inputs[0][0], site.inputs[0]
+        steps = (*softmax_steps(site), _sample(site, samples), _loss(site, samples, self.reduction))
+        return LayerNests(steps, (_gradient(site, shape, self.reduction),))
 
 
 def _listed(value: object) -> Array:
@@ -261,19 +270,6 @@ def _listed(value: object) -> Array:
 
 
 # Names: n sample, k class, t the target class.
-
-
-def cross_entropy_nests(site: Site, reduction: Reduction) -> LayerNests:
-    """Everything in order, from the logits to their gradient."""
-    shape = site.inputs[0]
-    return LayerNests(
-        (
-            *softmax_steps(site),
-            _sample(site, shape[0]),
-            _loss(site, shape[0], reduction),
-        ),
-        (_gradient(site, shape, reduction),),
-    )
 
 
 def softmax_steps(site: Site) -> tuple[Nest, ...]:
@@ -338,7 +334,6 @@ class TargetCell(Present):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The array, and the target."""
         return (self.address.array, TARGET)
 
     @property
@@ -352,13 +347,11 @@ class TargetCell(Present):
         return ""
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The value and its address."""
         n = coordinates[self.sample.axis]
         cell = (n, int(values[TARGET][n]))
         return Factor(self.address.at(cell), "", float(values[self.address][cell]))
 
     def block(self, values: Values, region: Region) -> Array:
-        """The values of several samples."""
         samples, _ = self.sample.over(region)
         return values[self.address][samples, values[TARGET][samples]]
 
@@ -372,7 +365,6 @@ class IsTarget(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The target."""
         return (TARGET,)
 
     @property
@@ -382,7 +374,6 @@ class IsTarget(Computed):
 
     @property
     def label(self) -> str:
-        """The condition."""
         return "[k = t]"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
@@ -571,16 +562,13 @@ class ClassWeight(Computed):
 
     @property
     def label(self) -> str:
-        """A weight."""
         return "w"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The class's weight."""
         category = coordinates[self.category.axis]
         return Factor(None, f"w[{category}]", self.weights[category])
 
     def block(self, values: Values, region: Region) -> Array:
-        """The weights of several classes."""
         return np.asarray(self.weights)[self.category.over(region)[0]]
 
 
@@ -593,21 +581,17 @@ class TargetWeight(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The target."""
         return (TARGET,)
 
     @property
     def label(self) -> str:
-        """A weight."""
         return "w"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The target class's weight."""
         category = int(values[TARGET][coordinates[self.sample.axis]])
         return Factor(None, f"w[{category}]", self.weights[category])
 
     def block(self, values: Values, region: Region) -> Array:
-        """The weights of several samples."""
         return np.asarray(self.weights)[values[TARGET][self.sample.over(region)[0]]]
 
 
@@ -620,15 +604,12 @@ class OneOver(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The number."""
         return (self.source,)
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The same for every term."""
         return Factor(None, self.label, float(self._value(values)))
 
     def block(self, values: Values, region: Region) -> Array:
-        """The same for every term."""
         return np.full((1,) * len(region), self._value(values))
 
     def _value(self, values: Values) -> np.float64:

@@ -7,14 +7,21 @@ from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.kernels import dense as kernel
-from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import BIAS, positive, single
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved, not_zero, sums_from_bias
-from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, picked, variables
-from backpropviz.engine.operands import ArrayCell
+from backpropviz.engine.nest import Loops, Nest, NestRule
+from backpropviz.engine.operands import Lettering, sizes_of
 from backpropviz.engine.value import Address, Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
@@ -81,7 +88,6 @@ class Dense:
     bias: bool = setting(BIAS, default=True)
 
     def __post_init__(self) -> None:
-        """Refuse a layer without outputs."""
         positive("out_features", self.out_features)
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
@@ -104,7 +110,11 @@ class Dense:
     ) -> tuple[Array, Residuals]:
         """x · Wᵀ + b; the input is kept."""
         (values,) = inputs
-        output = kernel.output(values, parameters["weight"], parameters.get("bias"), workspace)
+        shape = (values.shape[0], self.out_features)
+        output = (workspace or FRESH).result("output", shape, values.dtype)
+        np.matmul(values, parameters["weight"].T, out=output)
+        if self.bias:
+            np.add(output, parameters["bias"], out=output)
         return output, {"input": values}
 
     def vjp(
@@ -117,12 +127,22 @@ class Dense:
         needs_inputs: bool = True,
     ) -> tuple[tuple[Array, ...], dict[str, Array]]:
         """∂W = gᵀ · x, ∂b = Σ_n g, ∂x = g · W."""
-        gradients = {"weight": kernel.weight_gradient(residuals["input"], upstream, workspace)}
+        values, weight = residuals["input"], parameters["weight"]
+        buffers = workspace or FRESH
+        by_weight = buffers.result("weight_gradient", weight.shape, values.dtype)
+        if upstream.shape[0] == 1:
+            np.multiply(upstream.T, values, out=by_weight)
+        else:
+            np.matmul(upstream.T, values, out=by_weight)
+        gradients = {"weight": by_weight}
         if self.bias:
-            gradients["bias"] = kernel.bias_gradient(upstream, workspace)
+            by_bias = buffers.result("bias_gradient", upstream.shape[1:], upstream.dtype)
+            gradients["bias"] = np.add.reduce(upstream, axis=0, out=by_bias)
         if not needs_inputs:
             return (), gradients
-        return (kernel.input_gradient(upstream, parameters["weight"], workspace),), gradients
+        downstream = buffers.result("input_gradient", values.shape, upstream.dtype)
+        np.matmul(upstream, weight, out=downstream)
+        return (downstream,), gradients
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂W, ∂b, ∂X."""
@@ -140,6 +160,27 @@ def _in_features(inputs: tuple[Shape, ...]) -> int:
     return shape[0]
 
 
+def _loops(
+    site: Site,
+    target: str,
+    operands: tuple[tuple[Address, str], ...],
+    orders: tuple[tuple[str, str], ...],
+    initial: tuple[Address, str] | None = None,
+) -> tuple[Loops, ...]:
+    """One or two orders by label and letters: n sample, o output, i input."""
+    sizes = sizes_of(site.inputs[0], "ni", o=site.output_shape[1])
+    ways = [Lettering(label, written, sizes) for label, written in orders]
+    return tuple(
+        here.loops(
+            target,
+            tuple(here.cell(*operand) for operand in operands),
+            there.written if here is not there else "",
+            here.cell(*initial) if initial else None,
+        )
+        for here, there in zip(ways, reversed(ways), strict=True)
+    )
+
+
 def _output(site: Site) -> Nest:
     """– | n o | i, from the bias."""
     weight, bias = site.quantity("weight"), site.quantity("bias")
@@ -149,7 +190,7 @@ def _output(site: Site) -> Nest:
         site.output,
         site.output_shape,
         NestRule.SUM,
-        (_order(site, "output", "no|i", "no", operands, initial=initial),),
+        _loops(site, "no", operands, (("output", "|no|i"),), initial),
         remark="Every input has a weight of its own, used at one place only.",
     )
 
@@ -161,25 +202,18 @@ def _weight_gradient(site: Site) -> Nest:
         site.quantity("weight").grad,
         site.parameters["weight"],
         NestRule.SUM,
-        (
-            _order(site, "weight", "oi|n", "oi", operands, other="noi"),
-            _order(site, "output", "no|i", "oi", operands, other="oin"),
-        ),
+        _loops(site, "oi", operands, (("weight", "|oi|n"), ("output", "|no|i"))),
         remark="The weight met one input of each sample, so its gradient has one product a sample.",
     )
 
 
 def _bias_gradient(site: Site) -> Nest:
     """By bias – | o | n, or by output – | n o | –."""
-    operands = ((site.output.grad, "no"),)
     return Nest(
         site.quantity("bias").grad,
         site.parameters["bias"],
         NestRule.SUM,
-        (
-            _order(site, "bias", "o|n", "o", operands, other="no"),
-            _order(site, "output", "no|", "o", operands, other="on"),
-        ),
+        _loops(site, "o", ((site.output.grad, "no"),), (("bias", "|o|n"), ("output", "|no|"))),
         remark="The bias was added once a sample, so it takes the upstream gradient of each.",
     )
 
@@ -191,42 +225,8 @@ def _input_gradient(site: Site) -> Nest:
         site.input().grad,
         site.inputs[0],
         NestRule.SUM,
-        (
-            _order(site, "input", "ni|o", "ni", operands, other="noi"),
-            _order(site, "output", "no|i", "ni", operands, other="nio"),
-        ),
+        _loops(site, "ni", operands, (("input", "|ni|o"), ("output", "|no|i"))),
         remark="The input reached every output through one weight each.",
-    )
-
-
-def _order(
-    site: Site,
-    label: str,
-    loops: str,
-    target: str,
-    operands: tuple[tuple[Address, str], ...],
-    *,
-    initial: tuple[Address, str] | None = None,
-    other: str = "",
-) -> Loops:
-    """Loops named by letters, `|` before the term axes; cells are addressed by the same letters."""
-    letters = loops.replace("|", "")
-    maps = dict(zip(letters, variables(len(letters)), strict=True))
-
-    def cell(address: Address, indices: str) -> ArrayCell:
-        return ArrayCell(address, tuple(maps[letter] for letter in indices))
-
-    (batch, features), outputs = site.inputs[0], site.output_shape[1]
-    sizes = {"n": batch, "o": outputs, "i": features}
-    return Loops(
-        label,
-        axes=tuple(Axis(letter, sizes[letter]) for letter in letters),
-        channel_axes=0,
-        element_axes=loops.index("|"),
-        target=tuple(maps[letter] for letter in target),
-        operands=tuple(cell(*operand) for operand in operands),
-        initial=cell(*initial) if initial else None,
-        locate=picked(other, letters) if other else (),
     )
 
 

@@ -10,13 +10,17 @@ import numpy as np
 
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.configuration import MODE, single
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
 from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
     LayerMode,
     LayerNests,
-    LayerParameters,
+    OneInput,
+    Pattern,
+    Quantity,
     Residuals,
     Site,
+    Torch,
 )
 from backpropviz.engine.kinds.words import Sentences, Told, Words
 from backpropviz.engine.nest import Nest, variables
@@ -63,7 +67,7 @@ def _inside(layer: Dropout, quantity: str, names: Mapping[str, str]) -> tuple[st
 
 
 @frozen
-class Dropout:
+class Dropout(OneInput):
     """o = X · mask / (1 − p) in training, X in use; the mask is 0 with probability p, else 1.
 
     The same seed draws the same mask. Source: Srivastava and others: Dropout, 2014, with the
@@ -92,7 +96,6 @@ class Dropout:
     seed: int = setting(Setting("Seed", "The same seed draws the same mask.", 0), default=0)
 
     def __post_init__(self) -> None:
-        """Refuse what is no probability."""
         if not 0 <= self.p <= 1:
             raise UserError(f"p = {self.p} must be a probability, from 0 to 1.")
         if self.seed < 0:
@@ -117,38 +120,20 @@ class Dropout:
         """That of the input."""
         return single(inputs, "a dropout")[0]
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The values that stay, scaled; the mask is kept."""
-        (values,) = inputs
         if self.mode == "eval":
             return values, {}
         mask = self._mask(values.shape).astype(values.dtype)
         return self._dropped(values, mask, "output", workspace), {"mask": mask}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """upstream · mask / (1 − p)."""
-        if not needs_inputs:
-            return (), {}
         if self.mode == "eval":
-            return (upstream,), {}
-        return (self._dropped(upstream, residuals["mask"], "input_gradient", workspace),), {}
+            return upstream
+        return self._dropped(upstream, residuals["mask"], "input_gradient", workspace)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""

@@ -3,54 +3,71 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from backpropviz.engine.formula import Formula, product, sqrt
 from backpropviz.engine.kernels.workspace import Workspace
-from backpropviz.engine.kinds.configuration import AFFINE, EPS, image_shape, positive
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Quantity, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
-from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
-from backpropviz.engine.nest import Nest, NestRule, Operand
+from backpropviz.engine.kinds.configuration import AFFINE, EPS, check_eps, image_shape, positive
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Pattern,
+    Quantity,
+    Residuals,
+    Site,
+    Torch,
+)
+from backpropviz.engine.kinds.words import Sentences, Teller, Told, Words, opened
+from backpropviz.engine.nest import Index, Nest, NestRule, Operand
 from backpropviz.engine.operands import ArrayCell, Constant, Lettering, function_nest, sizes_of
 from backpropviz.engine.value import Address, Array, Shape
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
 
-def _said(told: Told) -> Sentences:
-    """A step of the forward pass, or a sum that the way back needs."""
-    value, indices = told.said(told.value), told.address.indices
-    whose = f"group {indices[1]} of the sample" if len(indices) == 2 else ""
-    match told.address.quantity:
-        case "mean":
-            count = told.counted(len(told.derivation.positions), "value")
-            bold = opened(told, f"The {count} of {whose} have the mean {value}.")
-        case "variance":
-            bold = opened(told, f"The variance of {whose} is {value}.")
-        case "centered":
-            side = "above" if told.value > 0 else "below"
-            bold = f"The value is {told.said(abs(told.value))} {side} the mean of its group."
-        case "inv_std":
-            bold = f"One over the spread of {whose} is {value}."
-        case "normalized":
-            bold = f"In units of its group's spread, the value is {value} from the mean."
-        case "upstream_sum" | "upstream_dot":
-            bold = opened(told, f"The scaled upstream gradients of {whose} add up to {value}.")
-        case _:
-            bold = f"Normalized, scaled and shifted, the value is {value}."
-    return Sentences(bold, (told.derivation.nest.remark,))
+def told_of(noun: str, owner: str, whose: Callable[[tuple[int, ...]], str]) -> Teller:
+    """The sentences of what is normalized together; `whose` names it, given a value's indices."""
+
+    def said(told: Told) -> Sentences:
+        value, whole = told.said(told.value), whose(told.address.indices)
+        match told.address.quantity:
+            case "mean":
+                count = told.counted(len(told.derivation.positions), "value")
+                bold = opened(told, f"The {count} of {whole} have the mean {value}.")
+            case "variance":
+                bold = opened(told, f"The variance of {whole} is {value}.")
+            case "centered":
+                side = "above" if told.value > 0 else "below"
+                bold = f"The value is {told.said(abs(told.value))} {side} the mean of its {noun}."
+            case "inv_std":
+                bold = f"One over the spread of {whole} is {value}."
+            case "normalized":
+                bold = f"In units of {owner}'s spread, the value is {value} from the mean."
+            case "upstream_sum" | "upstream_dot":
+                bold = opened(told, f"The scaled upstream gradients of {whole} add up to {value}.")
+            case _:
+                bold = f"Normalized, scaled and shifted, the value is {value}."
+        return Sentences(bold, (told.derivation.nest.remark,))
+
+    return said
 
 
-def _passed_back(told: Told) -> Sentences:
+def passed_back(told: Told) -> Sentences:
+    """The gradient of the input."""
     bold = "Nothing is left to pass back."
     if told.value:
         bold = f"It hands on {told.said(told.value)}."
     return Sentences(bold, (told.derivation.nest.remark,))
 
+
+_said = told_of(
+    "group", "its group", lambda at: f"group {at[1]} of the sample" if len(at) == 2 else ""
+)
 
 QUANTITIES: Mapping[str, Quantity] = {
     "mean": Quantity("μ"),
@@ -105,7 +122,7 @@ class GroupNorm:
         "Groups of channels of each sample are brought to mean 0 and variance 1.",
         Torch(_asked, _inside),
         {"num_groups": 1},
-        Words(_said, _passed_back),
+        Words(_said, passed_back),
         Pattern.VALUES,
         lambda layer, _: told_groups(layer.num_groups),
         QUANTITIES,
@@ -116,7 +133,6 @@ class GroupNorm:
     affine: bool = setting(AFFINE, default=True)
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         positive("num_groups", self.num_groups)
         check_eps(self.eps)
 
@@ -176,19 +192,12 @@ class GroupNorm:
 
     def nests(self, site: Site) -> LayerNests:
         """mean, centered, variance, inv_std, normalized, output; ∂w, ∂b, two sums, ∂X."""
-        nests = _GroupNests(site, self.num_groups, self.eps)
-        return LayerNests(tuple(nests.forward()), tuple(nests.backward()))
+        return _group_nests(site, self.num_groups, self.eps).nests()
 
 
 def told_groups(groups: int) -> str:
     """`2 groups`."""
     return f"{groups} group{'' if groups == 1 else 's'}"
-
-
-def check_eps(eps: float) -> None:
-    """Refuse what cannot be added to a variance."""
-    if not (math.isfinite(eps) and eps >= 0):
-        raise UserError(f"eps = {eps} must be 0 or a positive number.")
 
 
 def normalize(values: Array, groups: int, eps: float) -> dict[str, Array]:
@@ -222,136 +231,178 @@ def pull_back(scaled: Array, normalized: Array, inverse: Array) -> tuple[Array, 
     return found, {"upstream_sum": total, "upstream_dot": dot}
 
 
-def three_ways(*given: Formula) -> Formula:
-    """r · (g · w − s/m − x̂ · q/m); without scale there is no w."""
-    inverse, total, dot, normalized, share, *scaled = given
-    return inverse * (product(scaled) - total * share - normalized * dot * share)
+@frozen(eq=False)
+class NormNests:
+    """The nests of a normalization whose statistics are those of a group, or of a whole sample."""
 
+    site: Site
+    eps: float
+    noun: str
+    scaled_by: str
+    """What has a weight and a bias of its own, as a sentence begins."""
+    met: str
+    """What a weight met, in a sentence."""
+    letters: tuple[str, str, str]
+    """Of the statistics, of a value, of a weight."""
+    shape: Shape
+    """Of the statistics."""
+    count: int
+    """Values that have a statistic in common."""
+    gathering: Lettering
+    each: Lettering
+    values: Lettering
+    statistic: tuple[Index, ...]
+    """Where a value finds its statistics."""
+    member: tuple[Index, ...]
+    """Where the values of a statistic lie, and where their weights do."""
+    member_weight: tuple[Index, ...]
+    orders: tuple[tuple[Lettering, str], ...]
+    """The loops of a weight's gradient, each with the other order's letters."""
 
-class _GroupNests:
-    """Names: n sample, g group, c channel (of a sum: within its group), y x place."""
+    def nests(self) -> LayerNests:
+        """mean, centered, variance, inv_std, normalized, output; ∂w, ∂b, two sums, ∂X."""
+        return LayerNests(tuple(self._forward()), tuple(self._backward()))
 
-    def __init__(self, site: Site, groups: int, eps: float) -> None:
-        batch, channels, height, width = site.output_shape
-        self.site, self.eps = site, eps
-        self.is_affine = "weight" in site.parameters
-        self.per_group = channels // groups
-        self.count = self.per_group * height * width
-        self.groups: Shape = (batch, groups)
-        sizes = {"n": batch, "g": groups, "c": self.per_group, "y": height, "x": width}
-        self.gathering = Lettering("group", "|ng|cyx", sizes)
-        self.each_group = Lettering("group", "|ng|", sizes)
-        self.pixels = Lettering("element", "nc|yx|", sizes_of(site.output_shape))
-        self.by_channel = Lettering("channel", "|c|nyx", sizes_of(site.output_shape))
-        self.by_position = Lettering("position", "nc|yx|", sizes_of(site.output_shape))
-
-    def forward(self) -> Iterator[Nest]:
-        quantity, share = self.site.quantity, self._share()
-        pixel = self._in_group(self.site.input())
-        yield self._summed("mean", (pixel, share), "The mean of all values of the group.")
+    def _forward(self) -> Iterator[Nest]:
+        quantity, share, noun = self.site.quantity, self._share(), self.noun
+        members = (self._member(self.site.input()), share)
+        yield self._summed("mean", members, f"The mean of all values of the {noun}.")
         yield self._each(
             quantity("centered"),
-            (self._pixel(self.site.input()), self._of_group("mean")),
+            (self._value(self.site.input()), self._statistic("mean")),
             lambda x, mean: x - mean,
-            "How far each value is from the mean of its group.",
+            f"How far each value is from the mean of its {noun}.",
         )
-        distance = self._in_group(quantity("centered"))
-        spread = "The mean square of the distances: how far the group's values spread."
+        distance = self._member(quantity("centered"))
+        spread = f"The mean square of the distances: how far the {noun}'s values spread."
         yield self._summed("variance", (distance, distance, share), spread)
-        variance = self.each_group.cell(quantity("variance"), "ng")
+        variance = self.each.cell(quantity("variance"), self.letters[0])
         yield function_nest(
             quantity("inv_std"),
-            self.groups,
-            self.each_group.loops("ng", (variance, Constant("ε", self.eps))),
+            self.shape,
+            self.each.loops(self.letters[0], (variance, Constant("ε", self.eps))),
             lambda v, eps: 1 / sqrt(v + eps),
             "One over the spread; ε keeps it finite where all values are alike.",
         )
         yield self._each(
             self._normalized,
-            (self._pixel(quantity("centered")), self._of_group("inv_std")),
+            (self._value(quantity("centered")), self._statistic("inv_std")),
             lambda distance, inverse: distance * inverse,
             "The distance in units of the spread.",
         )
-        if self.is_affine:
-            parameters = (self.pixels.cell(quantity(name), "c") for name in ("weight", "bias"))
+        if "weight" in self.site.parameters:
             yield self._each(
                 self.site.output,
-                (self._pixel(self._normalized), *parameters),
+                (self._value(self._normalized), self._scale("weight"), self._scale("bias")),
                 lambda x, weight, bias: x * weight + bias,
-                "Each channel is given a spread and a mean of its own, which are learned.",
+                f"{self.scaled_by} is given a spread and a mean of its own, which are learned.",
             )
 
-    def backward(self) -> Iterator[Nest]:
-        quantity, upstream = self.site.quantity, self.site.output.grad
+    def _backward(self) -> Iterator[Nest]:
+        upstream, noun = self.site.output.grad, self.noun
         scale: tuple[Operand, ...] = ()
-        if self.is_affine:
-            yield self._of_channel("weight", (upstream, self._normalized))
-            yield self._of_channel("bias", (upstream,))
-            scale = (self.pixels.cell(quantity("weight"), "c"),)
-        scaled = (self._in_group(upstream), *self._weight_in_group())
-        moved_mean = "The mean of the group has moved every value, so all of them count."
+        scaled: tuple[Operand, ...] = (self._member(upstream),)
+        if "weight" in self.site.parameters:
+            yield self._parameter_gradient("weight", (upstream, self._normalized))
+            yield self._parameter_gradient("bias", (upstream,))
+            scale = (self._scale("weight"),)
+            weight = ArrayCell(self.site.quantity("weight"), self.member_weight)
+            scaled = (*scaled, weight)
+        moved_mean = f"The mean of the {noun} has moved every value, so all of them count."
         yield self._summed("upstream_sum", scaled, moved_mean)
-        x = self._in_group(self._normalized)
-        moved_spread = "The variance of the group has moved every value, so all of them count."
-        yield self._summed("upstream_dot", (*scaled, x), moved_spread)
+        moved_spread = f"The variance of the {noun} has moved every value, so all of them count."
+        yield self._summed("upstream_dot", (*scaled, self._member(self._normalized)), moved_spread)
         yield self._each(
             self.site.input().grad,
             (
-                self._of_group("inv_std"),
-                self._of_group("upstream_sum"),
-                self._of_group("upstream_dot"),
-                self._pixel(self._normalized),
+                *map(self._statistic, ("inv_std", "upstream_sum", "upstream_dot")),
+                self._value(self._normalized),
                 self._share(),
-                self._pixel(upstream),
+                self._value(upstream),
                 *scale,
             ),
-            three_ways,
+            _three_ways,
             "Three ways: the value itself, the mean that it moves, the variance that it moves; "
-            "the last two are shared by the whole group.",
+            f"the last two are shared by the whole {noun}.",
         )
 
     @property
     def _normalized(self) -> Address:
-        return self.site.quantity("normalized") if self.is_affine else self.site.output
+        """Without scale and shift it is the output."""
+        return (
+            self.site.quantity("normalized")
+            if "weight" in self.site.parameters
+            else self.site.output
+        )
 
     def _share(self) -> Constant:
         return Constant(f"1/{self.count}", 1 / self.count)
 
-    def _pixel(self, address: Address) -> ArrayCell:
-        return self.pixels.cell(address, "ncyx")
+    def _value(self, address: Address) -> ArrayCell:
+        return self.values.cell(address, self.letters[1])
 
-    def _of_group(self, name: str) -> ArrayCell:
-        """A group's number, seen from a pixel."""
-        n, c = self.pixels.index("n"), self.pixels.index("c")
-        return ArrayCell(self.site.quantity(name), (n, c // self.per_group))
+    def _scale(self, name: str) -> ArrayCell:
+        return self.values.cell(self.site.quantity(name), self.letters[2])
 
-    def _in_group(self, address: Address) -> ArrayCell:
-        n, g, c, y, x = map(self.gathering.index, "ngcyx")
-        return ArrayCell(address, (n, g * self.per_group + c, y, x))
+    def _statistic(self, name: str) -> ArrayCell:
+        return ArrayCell(self.site.quantity(name), self.statistic)
 
-    def _weight_in_group(self) -> tuple[ArrayCell, ...]:
-        g, c = self.gathering.index("g"), self.gathering.index("c")
-        weight = ArrayCell(self.site.quantity("weight"), (g * self.per_group + c,))
-        return (weight,) if self.is_affine else ()
+    def _member(self, address: Address) -> ArrayCell:
+        return ArrayCell(address, self.member)
 
     def _summed(self, name: str, operands: tuple[Operand, ...], remark: str) -> Nest:
-        loops = self.gathering.loops("ng", operands)
-        return Nest(self.site.quantity(name), self.groups, NestRule.SUM, (loops,), remark=remark)
+        loops = self.gathering.loops(self.letters[0], operands)
+        return Nest(self.site.quantity(name), self.shape, NestRule.SUM, (loops,), remark=remark)
 
     def _each(self, target: Address, given: tuple[Operand, ...], formula: Any, remark: str) -> Nest:
-        loops = self.pixels.loops("ncyx", given)
+        loops = self.values.loops(self.letters[1], given)
         return function_nest(target, self.site.output_shape, loops, formula, remark)
 
-    def _of_channel(self, name: str, factors: tuple[Address, ...]) -> Nest:
-        """By channel – | c | n y x, or by position n c | y x | –."""
-        ways = ((self.by_channel, self.by_position), (self.by_position, self.by_channel))
+    def _parameter_gradient(self, name: str, factors: tuple[Address, ...]) -> Nest:
+        _, value, weight = self.letters
         orders = tuple(
-            here.loops("c", tuple(here.cell(f, "ncyx") for f in factors), there.written)
-            for here, there in ways
+            here.loops(weight, tuple(here.cell(f, value) for f in factors), other)
+            for here, other in self.orders
         )
-        remark = "It met every value of the channel, so it gathers from all of them."
         target = self.site.quantity(name).grad
-        return Nest(target, self.site.parameters[name], NestRule.SUM, orders, remark=remark)
+        return Nest(target, self.site.parameters[name], NestRule.SUM, orders, remark=self.met)
+
+
+def _three_ways(*given: Formula) -> Formula:
+    """r · (g · w − s/m − x̂ · q/m); without scale there is no w."""
+    inverse, total, dot, normalized, share, *scaled = given
+    return inverse * (product(scaled) - total * share - normalized * dot * share)
+
+
+def _group_nests(site: Site, groups: int, eps: float) -> NormNests:
+    """Names: n sample, g group, c channel (of a sum: within its group), y x place."""
+    batch, channels, height, width = site.output_shape
+    size = channels // groups
+    sizes = sizes_of(site.output_shape)
+    gathering = Lettering("group", "|ng|cyx", {**sizes, "g": groups, "c": size})
+    values = Lettering("element", "nc|yx|", sizes)
+    by_channel, by_position = (
+        Lettering(label, written, sizes)
+        for label, written in (("channel", "|c|nyx"), ("position", "nc|yx|"))
+    )
+    n, g, c, y, x = map(gathering.index, "ngcyx")
+    return NormNests(
+        site,
+        eps,
+        "group",
+        "Each channel",
+        "It met every value of the channel, so it gathers from all of them.",
+        ("ng", "ncyx", "c"),
+        (batch, groups),
+        size * height * width,
+        gathering,
+        Lettering("group", "|ng|", {"n": batch, "g": groups}),
+        values,
+        statistic=(values.index("n"), values.index("c") // size),
+        member=(n, g * size + c, y, x),
+        member_weight=(g * size + c,),
+        orders=((by_channel, by_position.written), (by_position, by_channel.written)),
+    )
 
 
 LAYERS = (GroupNorm,)

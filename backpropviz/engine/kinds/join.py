@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import accumulate
 from typing import ClassVar
 
@@ -10,8 +9,16 @@ import numpy as np
 
 from backpropviz.engine.formula import Formula
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
-from backpropviz.engine.kinds.kind import Family, Kind, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Parameterless,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.nest import Nest, variables
 from backpropviz.engine.operands import ArrayCell, Choice, copy_nest, elementwise_nest
 from backpropviz.engine.value import Array, Shape, shape_text
@@ -20,7 +27,7 @@ from backpropviz.frozen import frozen
 
 
 @frozen
-class Add:
+class Add(Parameterless):
     """o = X1 + X2 + …, value by value; every input takes the whole upstream gradient."""
 
     kind: ClassVar[str] = "add"
@@ -42,10 +49,6 @@ class Add:
                 f"the inputs of an add layer must have one shape, but they are {_listed(inputs)}."
             )
         return inputs[0]
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def forward(
         self,
@@ -97,7 +100,7 @@ def _added(first: Formula, *others: Formula) -> Formula:
 
 
 @frozen
-class Concat:
+class Concat(Parameterless):
     """The inputs' channels one after the other; every input takes its part of the gradient."""
 
     kind: ClassVar[str] = "concat"
@@ -120,10 +123,6 @@ class Concat:
                 f"{_listed(inputs)}."
             )
         return (sum(shape[0] for shape in inputs), *inputs[0][1:])
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def forward(
         self,
@@ -188,7 +187,4 @@ def _listed(shapes: tuple[Shape, ...]) -> str:
     return ", ".join(map(shape_text, shapes))
 
 
-LAYERS = (
-    Add,
-    Concat,
-)
+LAYERS = (Add, Concat)

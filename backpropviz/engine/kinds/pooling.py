@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 
 from backpropviz.engine.kernels import pooling as kernel
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import (
     DILATION,
@@ -25,15 +26,25 @@ from backpropviz.engine.kinds.configuration import (
     window,
     window_summary,
 )
-from backpropviz.engine.kinds.kind import Coding, Family, Kind, Pattern, Quantity, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Coding,
+    Crossing,
+    Family,
+    Kept,
+    Kind,
+    LayerNests,
+    OneInput,
+    Pattern,
+    Quantity,
+    Residuals,
+    Site,
+    Torch,
+    WinnerChange,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
-from backpropviz.engine.kink import Crossing, Kept, WinnerChange
 from backpropviz.engine.nest import (
-    Axis,
     Coordinates,
     Index,
-    Loops,
     Nest,
     NestRule,
     Operand,
@@ -42,9 +53,17 @@ from backpropviz.engine.nest import (
     under,
     variables,
 )
-from backpropviz.engine.operands import ArrayCell, Indicator, Share
-from backpropviz.engine.ties import TiedIndicator, TiedShare, TieRule
-from backpropviz.engine.value import Address, Array, Shape
+from backpropviz.engine.operands import (
+    ArrayCell,
+    Indicator,
+    Lettering,
+    Share,
+    TiedIndicator,
+    TiedShare,
+    TieRule,
+    sizes_of,
+)
+from backpropviz.engine.value import Address, Array, Shape, cells_of
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -273,7 +292,7 @@ class MaxPoolKinks:
     ) -> Iterator[Crossing]:
         """Windows that not all passes give to the same cell."""
         low, here, high = (r["switches"] for r in (minus, base, plus))
-        for place in _cells((low != here) | (high != here)):
+        for place in cells_of((low != here) | (high != here)):
             other = low if low[place] != high[place] else here
             winners = (_winner(name, base, place, int(s[place])) for s in (other, high))
             yield WinnerChange(Address(name, "output", "", place), *winners)
@@ -284,12 +303,8 @@ def _winner(name: str, base: Kept, window: Coordinates, switch: int) -> Address:
     return Address(name, "input", "", (*window[:2], row, column))
 
 
-def _cells(mask: Array) -> Iterator[Coordinates]:
-    return (tuple(int(i) for i in cell) for cell in np.argwhere(mask))
-
-
 @frozen(slots=False)
-class _Windowed:
+class _Windowed(OneInput):
     """What both poolings with a window are told; the stride is the kernel size unless given."""
 
     name_in_words: ClassVar[str]
@@ -319,10 +334,6 @@ class _Windowed:
         rows, columns = self.window.output_size(height, width)
         kernel.window_counts(height, width, self.window, count_include_pad=False)
         return (channels, rows, columns)
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
 
 @frozen(slots=False)
@@ -361,42 +372,27 @@ class MaxPool2d(_Windowed):
         if self.ties not in get_args(TieRule):
             raise UserError(f"ties = “{self.ties}” must be “first”, “all” or “shared”.")
 
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The winners; where they stood is kept, and how many they are if ties matter."""
-        (image,) = inputs
-        output, switches = kernel.max_pool(image, self.window, workspace)
-        kept = {"input": image, "switches": switches}
+        output, switches = kernel.max_pool(values, self.window, workspace)
+        kept = {"input": values, "switches": switches}
         if self.ties != "first":
             kept["output"] = output
-            kept["tied"] = kernel.tied_counts(image, output, self.window, workspace)
+            kept["tied"] = kernel.tied_counts(values, output, self.window, workspace)
         return output, kept
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is added to its winner, or as `ties` says to all that hold it."""
-        if not needs_inputs:
-            return (), {}
         image = residuals["input"]
         if self.ties == "first":
             switches = residuals["switches"]
-            return (kernel.max_pool_gradient(upstream, switches, image.shape, workspace),), {}
+            return kernel.max_pool_gradient(upstream, switches, image.shape, workspace)
         counts = residuals["tied"] if self.ties == "shared" else None
-        gradient = kernel.tied_gradient(
+        return kernel.tied_gradient(
             upstream, image, residuals["output"], self.window, counts, workspace
         )
-        return (gradient,), {}
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -430,33 +426,18 @@ class AvgPool2d(_Windowed):
         Setting("Count padding", "Whether the mean counts padded pixels as 0."), default=True
     )
 
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The means."""
-        (image,) = inputs
-        output = kernel.average_pool(image, self.window, self.count_include_pad, workspace)
-        return output, {"input": image}
+        output = kernel.average_pool(values, self.window, self.count_include_pad, workspace)
+        return output, {"input": values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is shared out evenly over its window."""
-        if not needs_inputs:
-            return (), {}
-        gradient = kernel.average_pool_gradient(
+        return kernel.average_pool_gradient(
             upstream, residuals["input"].shape, self.window, self.count_include_pad, workspace
         )
-        return (gradient,), {}
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -467,7 +448,7 @@ class AvgPool2d(_Windowed):
 
 
 @frozen
-class GlobalAvgPool2d:
+class GlobalAvgPool2d(OneInput):
     """o[n,c,0,0] = Σ_{y,x} X[n,c,y,x] / (H·W): one window over each whole channel."""
 
     kind: ClassVar[str] = "global_avg_pool2d"
@@ -490,31 +471,15 @@ class GlobalAvgPool2d:
         channels, _, _ = image_shape(inputs, "a global average-pooling")
         return (channels, 1, 1)
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The mean of each channel."""
-        return _over_all(inputs[0].shape).forward(inputs, parameters, workspace)
+        return _over_all(values.shape).run(values, workspace)
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """Each upstream value is shared out evenly over its channel."""
-        pooling = _over_all(residuals["input"].shape)
-        return pooling.vjp(upstream, residuals, parameters, workspace, needs_inputs=needs_inputs)
+        return _over_all(residuals["input"].shape).run_back(upstream, residuals, workspace)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -542,14 +507,12 @@ class PoolingLoops:
     """Builds the nests of one pooling layer from its geometry and shapes."""
 
     def __init__(self, site: Site, window: Window) -> None:
-        """Name the axes."""
         self.site = site
         self.window = window
-        batch, channels, height, width = site.inputs[0]
-        self.planes = (Axis("n", batch), Axis("c", channels))
-        self.pixels = (Axis("u", height), Axis("v", width))
-        self.windows = (Axis("y", site.output_shape[2]), Axis("x", site.output_shape[3]))
-        self.cells = (Axis("i", window.kernel[0]), Axis("j", window.kernel[1]))
+        cell = dict(zip("ij", window.kernel, strict=True))
+        sizes = sizes_of(site.inputs[0], "ncuv") | sizes_of(site.output_shape) | cell
+        self.by_window = Lettering("window", "nc|yx|ij", sizes)
+        self.by_cell = Lettering("cell", "nc|uv|ij", sizes)
 
     def largest(self) -> Nest:
         """n c | y x | i j, by maximum."""
@@ -577,17 +540,8 @@ class PoolingLoops:
 
     def _output(self, rule: NestRule, further: tuple[Operand, ...], remark: str) -> Nest:
         n, c, y, x, i, j = variables(6)
-        loops = Loops(
-            label="window",
-            axes=(*self.planes, *self.windows, *self.cells),
-            channel_axes=2,
-            element_axes=2,
-            target=(n, c, y, x),
-            operands=(
-                ArrayCell(self.site.input(), (n, c, *under(self.window, y, x, i, j))),
-                *further,
-            ),
-        )
+        pixel = ArrayCell(self.site.input(), (n, c, *under(self.window, y, x, i, j)))
+        loops = self.by_window.loops("ncyx", (pixel, *further))
         return Nest(self.site.output, self.site.output_shape, rule, (loops,), remark=remark)
 
     def _gradient(
@@ -597,31 +551,17 @@ class PoolingLoops:
         n, c, _, _, i, j = variables(6)
         by_cell, by_window = self._names()
         (y, x), (u, v) = by_cell[2:4], by_window[4:6]
-        cells = Loops(
-            label="cell",
-            axes=(*self.planes, *self.pixels, *self.cells),
-            channel_axes=2,
-            element_axes=2,
-            target=(n, c, *by_cell[4:6]),
-            operands=(self._upstream(by_cell), *of_cell),
+        cells = replace(
+            self.by_cell.loops("ncuv", (self._upstream(by_cell), *of_cell)),
             locate=(n, c, u, v, i, j),
         )
-        windows = Loops(
-            label="window",
-            axes=(*self.planes, *self.windows, *self.cells),
-            channel_axes=2,
-            element_axes=2,
+        windows = replace(
+            self.by_window.loops("", (self._upstream(by_window), *of_window)),
             target=(n, c, u, v),
-            operands=(self._upstream(by_window), *of_window),
             locate=(n, c, y, x, i, j),
         )
-        return Nest(
-            self.site.input().grad,
-            self.site.inputs[0],
-            NestRule.SUM,
-            (cells, windows),
-            remark=remark,
-        )
+        orders, target = (cells, windows), self.site.input().grad
+        return Nest(target, self.site.inputs[0], NestRule.SUM, orders, remark=remark)
 
     def _names(self) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
         """n c y x u v as maps of the loops by cell, and of those by window."""
@@ -635,7 +575,7 @@ class PoolingLoops:
         return ArrayCell(self.site.output.grad, names[:4], Presence.ABSENT)
 
     def _won(self, names: tuple[Index, ...], ties: TieRule) -> tuple[Operand, ...]:
-        site, width = self.site, self.pixels[1].size
+        site, width = self.site, self.site.inputs[0][3]
         switches, window, cell = site.quantity("switches"), names[:4], (names[4], names[5])
         if ties == "first":
             return (Indicator(switches, window, cell, width),)

@@ -12,8 +12,14 @@ from backpropviz.engine.kernels.elementwise import channel_sum
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from backpropviz.engine.kinds.activation import RectifierKinks, above_zero, unary
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.kind import Kind, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, through_slope
 from backpropviz.engine.nest import (
     Computed,
@@ -199,12 +205,10 @@ class NotAbove(Computed):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The array of the value."""
         return self.cell.reads
 
     @property
     def label(self) -> str:
-        """The condition."""
         return "[x ≤ 0]"
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:

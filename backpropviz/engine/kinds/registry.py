@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from threading import RLock
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TypeVar
 
 import backpropviz.engine.kinds as package
-from backpropviz.engine.fields import Configuration, from_fields
-from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.document import Configuration, from_fields
+from backpropviz.engine.kinds.protocol import Family, Kind, Layer, Loss
+from backpropviz.errors import UserError
+from backpropviz.frozen import frozen
 
 C = TypeVar("C", bound=Configuration)
 
@@ -87,3 +89,40 @@ def _modules() -> Iterator[ModuleType]:
     names = [module.name for module in pkgutil.iter_modules(package.__path__)]
     for name in sorted(names, key=lambda name: name not in _COMMON):
         yield import_module(f"{package.__name__}.{name}")
+
+
+_FAMILIES = tuple(Family)
+
+
+@frozen
+class Entry:
+    """One kind: `layer` has the settings to begin with."""
+
+    about: Kind
+    layer: Layer
+
+    @property
+    def kind(self) -> str:
+        """Its name in a network file."""
+        return self.layer.kind
+
+
+@cache
+def catalog() -> Mapping[str, Entry]:
+    """Every kind of layer: families in order, in a family by file, in a file as listed there."""
+    classes = sorted(
+        layer_kinds().values(), key=lambda c: (_FAMILIES.index(c.about.family), c.__module__)
+    )
+    return MappingProxyType({c.kind: Entry(c.about, c(**c.about.usual)) for c in classes})
+
+
+def entry_of(kind: str) -> Entry:
+    """What the list says of a kind.
+
+    Raises:
+        UserError: there is no such kind.
+    """
+    if kind not in catalog():
+        known = ", ".join(layer_kinds())
+        raise UserError(f"“{kind}” is not a kind of layer; there are {known}.")
+    return catalog()[kind]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -17,8 +17,16 @@ from backpropviz.engine.kinds.configuration import (
     single,
     window,
 )
-from backpropviz.engine.kinds.kind import Family, Kind, Pattern, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    OneInput,
+    Pattern,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.nest import (
     Coordinates,
     Factor,
@@ -46,39 +54,23 @@ def _framed(layer: Pad, given: Sequence[str]) -> str:
     return f"F.pad({given[0]}, ({left}, {right}, {top}, {bottom}), value={layer.value!r})"
 
 
-class Reshaping:
+class Reshaping(OneInput):
     """What both share: the values in row-major order, given another shape."""
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """Each reshaping has its own."""
         return single(inputs, "a reshaping")[0]
 
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The same values in another shape."""
-        (values,) = inputs
         shape = (values.shape[0], *self.output_shape((values.shape[1:],)))
         return values.reshape(shape), {"input": values}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """The upstream values in the input's shape."""
-        return ((upstream.reshape(residuals["input"].shape),) if needs_inputs else ()), {}
+        return upstream.reshape(residuals["input"].shape)
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -133,7 +125,6 @@ class Reshape(Reshaping):
     )
 
     def __post_init__(self) -> None:
-        """Refuse sizes without meaning."""
         good = all(size == -1 or is_whole(size, 1) for size in self.shape)
         if not self.shape or not good or self.shape.count(-1) > 1:
             raise UserError(
@@ -164,7 +155,6 @@ class Reshaped(Present):
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """Its array."""
         return (self.address.array,)
 
     @property
@@ -183,7 +173,6 @@ class Reshaped(Present):
         return tuple(int(index) for index in np.unravel_index(int(place), self.shape))
 
     def at(self, values: Values, coordinates: Coordinates) -> Factor:
-        """The value and its address."""
         cell = self.cell(coordinates)
         return Factor(
             self.address.at(cell), "", float(values[self.address][cell]), Presence.PRESENT
@@ -196,7 +185,7 @@ class Reshaped(Present):
 
 
 @frozen
-class Pad:
+class Pad(OneInput):
     """o[n,c,y,x] = X[n,c,y−top,x−left], and `value` where there is no such pixel."""
 
     kind: ClassVar[str] = "pad"
@@ -213,7 +202,6 @@ class Pad:
     value: float = setting(Setting("Value", "What the frame is filled with."), default=0.0)
 
     def __post_init__(self) -> None:
-        """Refuse what is no frame."""
         if self.padding == "same":
             raise UserError('padding = "same" asks for a window: give the padding as numbers.')
         if not math.isfinite(self.value):
@@ -231,37 +219,19 @@ class Pad:
         (top, bottom), (left, right) = self.margins
         return (channels, height + top + bottom, width + left + right)
 
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
-
-    def forward(
-        self,
-        inputs: tuple[Array, ...],
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-    ) -> tuple[Array, Residuals]:
+    def run(self, values: Array, workspace: Workspace | None = None) -> tuple[Array, Residuals]:
         """The image in its frame."""
-        (image,) = inputs
-        shape = (*image.shape[:1], *self.output_shape((image.shape[1:],)))
-        output = (workspace or FRESH).result("output", shape, image.dtype)
+        shape = (*values.shape[:1], *self.output_shape((values.shape[1:],)))
+        output = (workspace or FRESH).result("output", shape, values.dtype)
         output.fill(self.value)
-        output[self._inside(shape)] = image
+        output[self._inside(shape)] = values
         return output, {}
 
-    def vjp(
-        self,
-        upstream: Array,
-        residuals: Residuals,
-        parameters: LayerParameters,
-        workspace: Workspace | None = None,
-        *,
-        needs_inputs: bool = True,
-    ) -> tuple[tuple[Array, ...], dict[str, Array]]:
+    def run_back(
+        self, upstream: Array, residuals: Residuals, workspace: Workspace | None = None
+    ) -> Array:
         """The upstream gradient without the frame's."""
-        if not needs_inputs:
-            return (), {}
-        return (np.ascontiguousarray(upstream[self._inside(upstream.shape)]),), {}
+        return np.ascontiguousarray(upstream[self._inside(upstream.shape)])
 
     def nests(self, site: Site) -> LayerNests:
         """Output; ∂X."""
@@ -291,12 +261,10 @@ class Framed(Present):
 
     @property
     def address(self) -> Address:
-        """The array that is framed."""
         return self.cell.address
 
     @property
     def reads(self) -> tuple[Address, ...]:
-        """The array that is framed."""
         return self.cell.reads
 
     @property
@@ -317,13 +285,8 @@ class Framed(Present):
         return Factor(None, f"{self.value:g}", self.value)
 
     def block(self, values: Values, region: Region) -> Array:
-        """Pixels and frame."""
         pixels, inside = self.cell.block(values, region), self.cell.inside(values, region)
         return pixels if inside is None else np.where(inside, pixels, self.value)
 
 
-LAYERS = (
-    Flatten,
-    Reshape,
-    Pad,
-)
+LAYERS = (Flatten, Reshape, Pad)

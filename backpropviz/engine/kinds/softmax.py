@@ -10,11 +10,20 @@ from backpropviz.engine.formula import exp
 from backpropviz.engine.kernels import elementwise as kernel
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import single
-from backpropviz.engine.kinds.kind import Family, Kind, Quantity, Torch
-from backpropviz.engine.kinds.protocol import LayerNests, LayerParameters, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    Family,
+    Kind,
+    LayerNests,
+    LayerParameters,
+    Parameterless,
+    Quantity,
+    Residuals,
+    Site,
+    Torch,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, opened
-from backpropviz.engine.nest import Axis, Loops, Nest, NestRule, Operand, variables
-from backpropviz.engine.operands import ArrayCell, function_nest
+from backpropviz.engine.nest import Loops, Nest, NestRule, Operand, variables
+from backpropviz.engine.operands import ArrayCell, Lettering, function_nest, sizes_of
 from backpropviz.engine.value import Address, Array, Shape, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import frozen
@@ -62,7 +71,7 @@ STEPS: Mapping[str, Quantity] = MappingProxyType(
 
 
 @frozen
-class Softmax:
+class Softmax(Parameterless):
     """p[n,k] = exp(z[n,k]) / Σ_j exp(z[n,j]); ∂z = p·g − p·Σ_j p·g."""
 
     kind: ClassVar[str] = "softmax"
@@ -86,10 +95,6 @@ class Softmax:
                 "add a flatten layer before it."
             )
         return shape
-
-    def parameter_shapes(self, inputs: tuple[Shape, ...]) -> Mapping[str, Shape]:
-        """None."""
-        return {}
 
     def forward(
         self,
@@ -144,12 +149,9 @@ def over_classes(
     target: Address, shape: Shape, rule: NestRule, sources: tuple[Address, ...], remark: str
 ) -> Nest:
     """– | n | k: one number a sample, from those of all its classes."""
-    n, k = variables(2)
-    samples, classes = shape
-    axes = (Axis("n", samples), Axis("k", classes))
-    cells = tuple(ArrayCell(source, (n, k)) for source in sources)
-    loops = Loops("sample", axes, 0, 1, (n,), cells)
-    return Nest(target, (samples,), rule, (loops,), remark=remark)
+    here = Lettering("sample", "|n|k", sizes_of(shape, "nk"))
+    loops = here.loops("n", tuple(here.cell(source, "nk") for source in sources))
+    return Nest(target, shape[:1], rule, (loops,), remark=remark)
 
 
 def largest(target: Address, shape: Shape, logits: Address) -> Nest:
@@ -209,8 +211,7 @@ def gradient(target: Address, shape: Shape, output: Address, mean: Address) -> N
 
 def each_class(shape: Shape, operands: tuple[Operand, ...]) -> Loops:
     """– | n k | –."""
-    axes = (Axis("n", shape[0]), Axis("k", shape[1]))
-    return Loops("element", axes, 0, 2, variables(2), operands)
+    return Lettering("element", "|nk|", sizes_of(shape, "nk")).loops("nk", operands)
 
 
 LAYERS = (Softmax,)

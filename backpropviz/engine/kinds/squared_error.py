@@ -16,10 +16,17 @@ from backpropviz.engine.kinds.configuration import (
     per_sample,
     reduction_factor,
 )
-from backpropviz.engine.kinds.kind import LossKind, Quantity
-from backpropviz.engine.kinds.protocol import LOSS, TARGET, LayerNests, Residuals, Site
+from backpropviz.engine.kinds.protocol import (
+    LOSS,
+    TARGET,
+    LayerNests,
+    LossKind,
+    Quantity,
+    Residuals,
+    Site,
+)
 from backpropviz.engine.kinds.words import Sentences, Told, Words, moved_input, opened
-from backpropviz.engine.nest import Loops, Nest, NestRule, variables
+from backpropviz.engine.nest import Loops, Nest, NestRule, Operand, variables
 from backpropviz.engine.operands import ArrayCell, Constant, element_axes, elementwise_nest
 from backpropviz.engine.value import Array, Shape, shape_text
 from backpropviz.errors import UserError
@@ -67,7 +74,6 @@ class SquaredError:
     reduction: Reduction = setting(REDUCTION, default="mean")
 
     def __post_init__(self) -> None:
-        """Refuse another reduction."""
         check_reduction(self.reduction)
 
     def target(self, value: object, prediction: Shape) -> Array:
@@ -119,11 +125,8 @@ class SquaredError:
         shape = site.inputs[0]
         cell = ArrayCell(site.quantity("difference"), variables(len(shape)))
         half = (Constant("1/2", 0.5),) if self.half else ()
-        factor = reduction_factor(self.reduction, math.prod(shape))
-        axes, _ = element_axes(cell.address, shape)
-        loops = Loops("loss", axes, 0, 0, (), (cell, cell, *half, *factor))
         remark = f"The {self.reduction} of the {'halved ' if self.half else ''}squares."
-        return Nest(LOSS, (), NestRule.SUM, (loops,), remark=remark)
+        return loss_over_numbers(shape, (cell, cell, *half), self.reduction, remark)
 
     def _gradient(self, site: Site) -> Nest:
         shape = site.inputs[0]
@@ -137,6 +140,16 @@ class SquaredError:
             lambda *given: product(given),
             "The further off, the stronger the pull towards the target.",
         )
+
+
+def loss_over_numbers(
+    shape: Shape, operands: tuple[Operand, ...], reduction: Reduction, remark: str
+) -> Nest:
+    """– | – | all numbers."""
+    axes, _ = element_axes(LOSS, shape)
+    factor = reduction_factor(reduction, math.prod(shape))
+    loops = Loops("loss", axes, 0, 0, (), (*operands, *factor))
+    return Nest(LOSS, (), NestRule.SUM, (loops,), remark=remark)
 
 
 LOSSES = (SquaredError,)

@@ -9,7 +9,7 @@ import numpy as np
 from backpropviz.engine.formula import sqrt
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.update_rule import (
+from backpropviz.engine.optimizers.optimizer import (
     DECAYED,
     OptimizerKind,
     OptimizerState,
@@ -79,7 +79,6 @@ class Adam:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_not_negative("learning rate", self.learning_rate)
         check_not_negative("eps", self.eps)
         check_not_negative("weight decay", self.weight_decay)
@@ -141,19 +140,22 @@ class Adam:
             f"A running mean of the gradient{'' if order == 1 else ' squared'}.",
         )
 
+    def _in_units(self, parameter: Address, iteration: int) -> tuple[Address | Constant, ...]:
+        """The operands of (m / (1 − β₁ᵗ)) / (√(v / (1 − β₂ᵗ)) + ε)."""
+        first, second = self._corrections(iteration)
+        return (
+            parameter.of("moment1"),
+            Constant("1 − β₁ᵗ", first),
+            parameter.of("moment2"),
+            Constant("1 − β₂ᵗ", second),
+            Constant("ε", self.eps),
+        )
+
     def _step_nest(self, parameter: Address, shape: Shape, iteration: int) -> Nest:
-        corrections = self._corrections(iteration)
         return elementwise_nest(
             parameter.of("step"),
             shape,
-            (
-                Constant("η", self.learning_rate),
-                parameter.of("moment1"),
-                Constant("1 − β₁ᵗ", corrections[0]),
-                parameter.of("moment2"),
-                Constant("1 − β₂ᵗ", corrections[1]),
-                Constant("ε", self.eps),
-            ),
+            (Constant("η", self.learning_rate), *self._in_units(parameter, iteration)),
             lambda r, m, c1, v, c2, e: -r * (m / c1) / (sqrt(v / c2) + e),
             "The mean gradient, measured in units of its usual size, goes down.",
         )
@@ -187,20 +189,12 @@ class AdamW(Adam):
         )
 
     def _decoupled_nest(self, parameter: Address, shape: Shape, iteration: int) -> Nest:
-        corrections = self._corrections(iteration)
+        decay = (Constant("λ", self.weight_decay), parameter)
+        units = self._in_units(parameter, iteration)
         return elementwise_nest(
             parameter.of("step"),
             shape,
-            (
-                Constant("η", self.learning_rate),
-                Constant("λ", self.weight_decay),
-                parameter,
-                parameter.of("moment1"),
-                Constant("1 − β₁ᵗ", corrections[0]),
-                parameter.of("moment2"),
-                Constant("1 − β₂ᵗ", corrections[1]),
-                Constant("ε", self.eps),
-            ),
+            (Constant("η", self.learning_rate), *decay, *units),
             lambda r, d, w, m, c1, v, c2, e: -r * (d * w + (m / c1) / (sqrt(v / c2) + e)),
             "The mean gradient in units of its usual size goes down, and so does the weight.",
         )

@@ -10,7 +10,7 @@ from backpropviz.engine.formula import Formula, maximum, sqrt
 from backpropviz.engine.kinds.words import Sentences, Told
 from backpropviz.engine.nest import Nest, Operand
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.update_rule import (
+from backpropviz.engine.optimizers.optimizer import (
     DECAYED,
     OptimizerKind,
     OptimizerState,
@@ -101,7 +101,6 @@ class RmsProp:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_not_negative("learning rate", self.learning_rate)
         check_not_negative("eps", self.eps)
         check_not_negative("momentum", self.momentum)

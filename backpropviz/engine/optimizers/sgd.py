@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
-from backpropviz.engine.formula import Formula
-from backpropviz.engine.nest import Nest, Operand
+from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Constant, elementwise_nest
-from backpropviz.engine.update_rule import (
+from backpropviz.engine.optimizers.optimizer import (
     DECAYED,
     OptimizerKind,
     OptimizerState,
@@ -68,7 +66,6 @@ class Sgd:
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse settings without meaning."""
         check_not_negative("learning rate", self.learning_rate)
         check_not_negative("momentum", self.momentum)
         check_not_negative("weight decay", self.weight_decay)
@@ -111,25 +108,15 @@ class Sgd:
         )
 
     def _step_nest(self, parameter: Address, shape: Shape, gradient: Address) -> Nest:
-        rate, momentum = Constant("η", self.learning_rate), Constant("μ", self.momentum)
-        kept = parameter.of("velocity")
-        operands: tuple[Operand | Address, ...] = (rate, kept if self.momentum else gradient)
-        formula: Callable[..., Formula] = _scaled_down
+        rate, kept = Constant("η", self.learning_rate), parameter.of("velocity")
+        target, remark = parameter.of("step"), "The gradient points uphill; the step goes down."
         if self.nesterov:
-            operands = (rate, gradient, momentum, kept)
-            formula = _looked_ahead
-        remark = "The gradient points uphill; the step goes down."
-        return elementwise_nest(parameter.of("step"), shape, operands, formula, remark)
-
-
-def _scaled_down(rate: Formula, direction: Formula) -> Formula:
-    return -rate * direction
-
-
-def _looked_ahead(
-    rate: Formula, gradient: Formula, momentum: Formula, velocity: Formula
-) -> Formula:
-    return -rate * (gradient + momentum * velocity)
+            given = (rate, gradient, Constant("μ", self.momentum), kept)
+            return elementwise_nest(
+                target, shape, given, lambda r, g, m, v: -r * (g + m * v), remark
+            )
+        direction = kept if self.momentum else gradient
+        return elementwise_nest(target, shape, (rate, direction), lambda r, d: -r * d, remark)
 
 
 OPTIMIZERS = (Sgd,)

@@ -72,22 +72,13 @@ class Checkpoints:
         self._memory: dict[int, Trained] = {}
         self._spilled: dict[int, tuple[Spill, int]] = {}
         self._first = self._last = -1
-        self._bytes = self._spilled_bytes = 0
+        self.bytes_used = self.spilled_bytes = 0
+        """What the states in memory take, and the spilled ones."""
 
     @property
     def iterations(self) -> tuple[int, ...]:
         """The updates after which a state is kept, in order."""
-        return tuple(sorted([*list(self._memory), *list(self._spilled)]))
-
-    @property
-    def bytes_used(self) -> int:
-        """What the states in memory take."""
-        return self._bytes
-
-    @property
-    def spilled_bytes(self) -> int:
-        """What the spilled states take."""
-        return self._spilled_bytes
+        return tuple(sorted((*self._memory, *self._spilled)))
 
     def add(self, trained: Trained) -> None:
         """Keep a state for as long as it is the last, and then if it lies at the spacing.
@@ -106,7 +97,7 @@ class Checkpoints:
         elif not self._is_at_spacing(self._last):
             self._forget(self._last)
         self._memory[iteration] = trained
-        self._bytes += size_bytes(trained)
+        self.bytes_used += size_bytes(trained)
         self._last = iteration
         self._fit()
 
@@ -137,7 +128,7 @@ class Checkpoints:
         self.budget_bytes = budget_bytes
         if self.spill is not None and spill_bytes is not None:
             self.spill.resize(spill_bytes)
-            while self._spilled and self._spilled_bytes > spill_bytes:
+            while self._spilled and self.spilled_bytes > spill_bytes:
                 self._thin()
         self._fit()
 
@@ -145,7 +136,7 @@ class Checkpoints:
         return (iteration - self._first) % self.spacing == 0
 
     def _fit(self) -> None:
-        while self._bytes > self.budget_bytes and len(self._memory) > 2:
+        while self.bytes_used > self.budget_bytes and len(self._memory) > 2:
             if not self._spill_oldest():
                 self._thin()
 
@@ -153,7 +144,7 @@ class Checkpoints:
         """Move the oldest state but the first out of memory; False where there is no room."""
         oldest = next(k for k in self._memory if k not in {self._first, self._last})
         size = size_bytes(self._memory[oldest])
-        if self.spill is None or self._spilled_bytes + size > self.spill.budget_bytes:
+        if self.spill is None or self.spilled_bytes + size > self.spill.budget_bytes:
             return False
         try:
             self.spill.write(oldest, self._memory[oldest])
@@ -161,7 +152,7 @@ class Checkpoints:
             return False
         self._forget(oldest)
         self._spilled[oldest] = self.spill, size
-        self._spilled_bytes += size
+        self.spilled_bytes += size
         return True
 
     def _thin(self) -> None:
@@ -174,9 +165,9 @@ class Checkpoints:
         if iteration in self._spilled:
             spill, size = self._spilled.pop(iteration)
             spill.drop(iteration)
-            self._spilled_bytes -= size
+            self.spilled_bytes -= size
         else:
-            self._bytes -= size_bytes(self._memory.pop(iteration))
+            self.bytes_used -= size_bytes(self._memory.pop(iteration))
 
 
 def size_bytes(trained: Trained) -> int:
@@ -190,10 +181,7 @@ class ReplayStoppedError(BackpropVizError):
 
 
 def state_at(
-    run: Run,
-    checkpoints: Checkpoints,
-    iteration: int,
-    stop: Callable[[], bool] | None = None,
+    run: Run, checkpoints: Checkpoints, iteration: int, stop: Callable[[], bool] | None = None
 ) -> Trained:
     """The state after an update, on one machine bit for bit; `stop` is asked before each update.
 

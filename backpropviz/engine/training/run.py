@@ -14,11 +14,11 @@ from backpropviz.engine.initialize import DEFAULT_SCHEME, initialize
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.model import Example, Model
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer, OptimizerState
+from backpropviz.engine.optimizers import Optimizer, OptimizerState
 from backpropviz.engine.record import DTYPES
 from backpropviz.engine.training.samples import Augmentation, Batch, Dataset, Samples, epoch_order
 from backpropviz.engine.training.update import ConstantRate, Curve, Trained, scheduled
-from backpropviz.engine.value import Address, Array, freeze, shape_text
+from backpropviz.engine.value import Address, Array, freeze, frozen_arrays, shape_text
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -121,11 +121,8 @@ class Course:
         """
         segment = self._segment(iteration)
         size = segment.hyperparameters.batch_size
-        done, epoch, first = (
-            iteration - segment.first_iteration,
-            segment.epoch,
-            segment.first_sample,
-        )
+        done = iteration - segment.first_iteration
+        epoch, first = segment.epoch, segment.first_sample
         in_first_epoch = -(-(self.samples - first) // size)
         if done >= in_first_epoch:
             epochs, done = divmod(done - in_first_epoch, -(-self.samples // size))
@@ -238,7 +235,6 @@ class Run:
     origin: str
 
     def __post_init__(self) -> None:
-        """Check that the data fit."""
         if self.seed < 0:
             raise UserError(f"seed = {self.seed} must be 0 or a positive whole number.")
         if self.course.samples != len(self.dataset.training):
@@ -354,7 +350,7 @@ def new_run(
     else:
         parameters = initialize(model.network, initial.scheme, seed=seed, dtype=dtype)
         origin = f"fresh weights ({initial.scheme.replace('_', ' ')}, seed {seed})"
-    start = Trained(_frozen(parameters, dtype))
+    start = Trained(frozen_arrays(parameters, dtype))
     course = Course.start(len(dataset.training), hyperparameters)
     model = replace(
         _told_by(model, dataset),
@@ -400,13 +396,6 @@ def _extended(rule: Optimizer, parameter: Array, state: OptimizerState) -> Optim
     return {
         name: state.get(name, freeze(first))
         for name, first in rule.initial_state(parameter).items()
-    }
-
-
-def _frozen(parameters: Parameters, dtype: type[np.floating[Any]]) -> Parameters:
-    return {
-        layer: {name: freeze(array.astype(dtype)) for name, array in own.items()}
-        for layer, own in parameters.items()
     }
 
 

@@ -117,7 +117,6 @@ class Batches:
     change: Change | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what gives no batch."""
         if not len(self.images):
             raise UserError("the data set is empty: give at least one image.")
         if len(self.images) != len(self.targets):

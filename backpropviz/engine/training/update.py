@@ -11,17 +11,16 @@ from typing import Any, ClassVar, Protocol, TypeAlias, cast
 
 import numpy as np
 
-from backpropviz.document import JsonPlace, Value
+from backpropviz.document import KIND_FIELD, JsonPlace, Value, to_fields
 from backpropviz.engine.backprop import Forward, Parameters, backward, forward
-from backpropviz.engine.fields import KIND_FIELD, to_fields
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.engine.kinds.configuration import positive
 from backpropviz.engine.kinds.protocol import LayerParameters
 from backpropviz.engine.model import EVAL, Mode, with_mode
 from backpropviz.engine.network import Network
-from backpropviz.engine.optimizer import Optimizer, OptimizerState
+from backpropviz.engine.optimizers import Optimizer, OptimizerState
+from backpropviz.engine.optimizers.optimizer import check_not_negative
 from backpropviz.engine.training.samples import Batch, Batches
-from backpropviz.engine.update_rule import check_not_negative
 from backpropviz.engine.value import Address, Array, freeze
 from backpropviz.frozen import Setting, frozen, setting
 
@@ -200,7 +199,6 @@ class Cosine:
     mirrored: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a course without meaning."""
         positive("updates", self.updates)
         check_not_negative("least", self.least)
 
@@ -219,7 +217,6 @@ class WarmUp:
     start: float = setting(Setting("from factor"), default=0.0)
 
     def __post_init__(self) -> None:
-        """Refuse a course without meaning."""
         positive("updates", self.updates)
         check_not_negative("start", self.start)
 
@@ -238,7 +235,6 @@ class Then:
     second: Curve
 
     def __post_init__(self) -> None:
-        """Refuse a first part without length."""
         positive("updates", self.updates)
 
     def __call__(self, iteration: int) -> float:

@@ -14,10 +14,17 @@ from itertools import takewhile
 from typing import Final
 
 from backpropviz.engine.backprop import Forward
-from backpropviz.engine.kink import Crossing, Flip
-from backpropviz.engine.kinks import kinks_between
-from backpropviz.engine.nudge import BasePoint, Nudge, Slope, ValueRole, nudged_pass, place
-from backpropviz.engine.optimizer import optimizer_kinds
+from backpropviz.engine.kinds.protocol import Crossing, Flip
+from backpropviz.engine.nudge import (
+    BasePoint,
+    Nudge,
+    Slope,
+    ValueRole,
+    kinks_between,
+    nudged_pass,
+    place,
+)
+from backpropviz.engine.optimizers import optimizer_kinds
 from backpropviz.engine.value import Address
 from backpropviz.figures.analysis.chart import (
     CURVE_WIDTH,

@@ -10,7 +10,7 @@ import numpy as np
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation, derive
-from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.protocol import Pattern
 from backpropviz.engine.tape import Operation
 from backpropviz.engine.value import Address, Array
 from backpropviz.errors import UserError

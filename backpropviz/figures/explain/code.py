@@ -18,8 +18,14 @@ from backpropviz.engine.kinds.adaptive_pooling import WindowShare
 from backpropviz.engine.kinds.prelu import NotAbove
 from backpropviz.engine.kinds.protocol import TARGET
 from backpropviz.engine.nest import Axis, Index, Nest, NestRule, Operand, Region, Values
-from backpropviz.engine.operands import ArrayCell, Choice, Indicator, Share
-from backpropviz.engine.ties import TiedIndicator, TiedShare
+from backpropviz.engine.operands import (
+    ArrayCell,
+    Choice,
+    Indicator,
+    Share,
+    TiedIndicator,
+    TiedShare,
+)
 from backpropviz.engine.value import Address
 from backpropviz.figures.explain.expression import WINDOW_NAMES, OperandWriter, index_text
 from backpropviz.figures.explain.program import (

@@ -12,7 +12,7 @@ from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.derivation import Derivation
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.operands import ArrayCell
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.tape import Tape, operation_of
 from backpropviz.engine.value import Address, Array
 from backpropviz.figures.explain.code import CodeVersion, code_block, code_lines, version_switch

@@ -9,9 +9,8 @@ from enum import Enum
 from functools import cached_property
 from typing import Any, Final
 
-from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.kinds.kind import CodeNumber, Kind
-from backpropviz.engine.kinds.protocol import LOSS_NAME
+from backpropviz.engine.kernels.convolution import Window
+from backpropviz.engine.kinds.protocol import LOSS_NAME, CodeNumber, Kind
 from backpropviz.engine.nest import Nest, Operand, Values
 from backpropviz.engine.operands import Constant
 from backpropviz.engine.tape import Phase

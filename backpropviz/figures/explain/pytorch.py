@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from backpropviz.engine.kinds.kind import Kind
-from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET, Site
+from backpropviz.engine.kinds.protocol import LOSS, LOSS_NAME, TARGET, Kind, Site
 from backpropviz.engine.nest import Nest
 from backpropviz.engine.operands import Choice
-from backpropviz.engine.optimizer import parts
+from backpropviz.engine.optimizers import parts
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Address
 from backpropviz.figures.explain import program

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from backpropviz.debugger.timeline import Depth
-from backpropviz.engine.derivation import Derivation
-from backpropviz.engine.explain import sample_axis, sample_shares
-from backpropviz.engine.kinds.kind import Kind, Pattern
+from backpropviz.engine.derivation import Derivation, sample_axis, sample_shares
 from backpropviz.engine.kinds.pooling import losers_in_general
-from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET
+from backpropviz.engine.kinds.protocol import LOSS_NAME, TARGET, Kind, Pattern
 from backpropviz.engine.kinds.words import (
     Sentences,
     Words,

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backpropviz.engine.kernels.geometry import Pair, Window
+from backpropviz.engine.kernels.convolution import Pair, Window
 from backpropviz.engine.kinds import cross_entropy
-from backpropviz.engine.kinds.kind import Kind, Pattern
 from backpropviz.engine.kinds.prelu import NotAbove
-from backpropviz.engine.kinds.protocol import TARGET
+from backpropviz.engine.kinds.protocol import TARGET, Kind, Pattern
 from backpropviz.engine.kinds.shape import Framed
 from backpropviz.engine.nest import Index, Nest, NestRule, Operand
 from backpropviz.engine.operands import ArrayCell, Choice, Share

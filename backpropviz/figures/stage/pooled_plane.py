@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from backpropviz.debugger.timeline import Depth
-from backpropviz.engine.kernels.geometry import Window
-from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kinds.pooling import AvgPool2d, MaxPool2d
+from backpropviz.engine.kinds.protocol import Pattern
 from backpropviz.engine.network import Node
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.partial import Partial
 from backpropviz.engine.tape import Tape
-from backpropviz.engine.ties import TieRule
 from backpropviz.engine.value import Address, Array
 from backpropviz.figures.stage.panel import Mood
 from backpropviz.figures.stage.planes import Focus, Plane

@@ -11,8 +11,7 @@ import numpy as np
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.contraction import join
-from backpropviz.engine.derivation import block_values
-from backpropviz.engine.explain import sample_axis
+from backpropviz.engine.derivation import block_values, sample_axis
 from backpropviz.engine.nest import NestRule, Region
 from backpropviz.engine.value import Array, Shape
 from backpropviz.figures.numbers import Scale, counted, finite_values, group_texts

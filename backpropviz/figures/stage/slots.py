@@ -15,7 +15,7 @@ import numpy as np
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.formula import addends
 from backpropviz.engine.kinds.convolution import Conv2d
-from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.protocol import Pattern
 from backpropviz.engine.nest import Index, NestRule, Operand, Region
 from backpropviz.engine.operands import Choice
 from backpropviz.engine.value import Address, Array, Shape, shape_text

@@ -12,7 +12,7 @@ from importlib import import_module
 
 import numpy as np
 
-from backpropviz.engine.explain import sample_shares
+from backpropviz.engine.derivation import sample_shares
 from backpropviz.engine.kinds.protocol import IMAGE, LOSS_NAME
 from backpropviz.engine.tape import Phase
 from backpropviz.engine.value import Array

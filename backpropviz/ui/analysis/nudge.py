@@ -17,7 +17,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 
 from backpropviz.engine.gradcheck import Checked, check_value
-from backpropviz.engine.kink import Crossing
+from backpropviz.engine.kinds.protocol import Crossing
 from backpropviz.engine.nudge import (
     BasePoint,
     Difference,

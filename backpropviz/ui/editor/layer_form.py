@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
+from backpropviz.engine.kinds.registry import catalog
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.frozen import setting_of
 from backpropviz.paint.families import qfont

@@ -38,10 +38,9 @@ from PySide6.QtWidgets import (
 )
 
 from backpropviz.engine.architecture import edits
-from backpropviz.engine.architecture.catalog import Entry, catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
-from backpropviz.engine.kinds.kind import Family
-from backpropviz.engine.kinds.protocol import LOSS_NAME, Layer
+from backpropviz.engine.kinds.protocol import LOSS_NAME, Family, Layer
+from backpropviz.engine.kinds.registry import Entry, catalog, entry_of
 from backpropviz.engine.network import IMAGE_NAME, Node
 from backpropviz.engine.value import shape_text
 from backpropviz.figures.network_map import layer_summary, loss_summary

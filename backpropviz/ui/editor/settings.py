@@ -9,7 +9,7 @@ from typing import TypeAlias
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from backpropviz.engine.fields import Configuration
+from backpropviz.document import Configuration
 from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, ROW

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal
 from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Timeline
 from backpropviz.engine.backprop import forward
-from backpropviz.engine.kinds.kind import Pattern
+from backpropviz.engine.kinds.protocol import Pattern
 from backpropviz.engine.model import EVAL, Mode, with_mode
 from backpropviz.engine.record import Settings
 from backpropviz.engine.tape import Tape, operations

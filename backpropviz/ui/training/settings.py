@@ -13,9 +13,9 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
 
-from backpropviz.engine.fields import KIND_FIELD, to_fields
+from backpropviz.document import KIND_FIELD, to_fields
 from backpropviz.engine.model import Model
-from backpropviz.engine.optimizer import Adam, Sgd, optimizer_from_fields, optimizer_kinds
+from backpropviz.engine.optimizers import Adam, Sgd, optimizer_from_fields, optimizer_kinds
 from backpropviz.engine.training.run import INITIAL, Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.samples import Augmentation, Dataset
 from backpropviz.engine.training.trainer import check_last_batch

@@ -31,7 +31,7 @@ from backpropviz.diagnosis.stops import (
 )
 from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
 from backpropviz.diagnosis.watch import RULES
-from backpropviz.engine.fields import KIND_FIELD, from_fields, to_fields
+from backpropviz.document import KIND_FIELD, from_fields, to_fields
 from backpropviz.errors import UserError
 from backpropviz.frozen import Setting
 from backpropviz.paint.families import qfont

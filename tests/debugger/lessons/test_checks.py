@@ -26,9 +26,8 @@ from backpropviz.debugger.commands import (
 )
 from backpropviz.debugger.session import SavedSubject, SessionState, StopReason, timeline_of
 from backpropviz.debugger.timeline import Depth, LoopOrder
-from backpropviz.engine.explain import explain_value
 from backpropviz.engine.nest import NestRule
-from backpropviz.engine.tape import Phase
+from backpropviz.engine.tape import Phase, explain_value
 from backpropviz.engine.value import parse
 from backpropviz.lessons.check import (
     Check,

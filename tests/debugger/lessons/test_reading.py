@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from backpropviz.document import TomlPath, places_of, read_toml
+from backpropviz.document import read_toml
 from backpropviz.errors import UserError
 from backpropviz.files.networks import load_network
 from backpropviz.lessons.progress import problems
 from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
+from backpropviz.toml_places import TomlPath, places_of
 from tests.debugger.lessons.passes import lesson_with, recorded, text_with
 
 STEP = '[[step]]\ntitle = "One"\ntext = "Some words."\n'

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture import edits as ends
-from backpropviz.engine.architecture.catalog import catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, draft_of
 from backpropviz.engine.architecture.presets import PRESETS, preset
-from backpropviz.engine.kinds.registry import loss_kinds
+from backpropviz.engine.kinds.registry import catalog, entry_of, loss_kinds
 from backpropviz.engine.network import IMAGE_NAME
 
 FIELDS: dict[str, tuple[object, ...]] = {

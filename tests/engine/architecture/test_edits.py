@@ -7,14 +7,13 @@ from hypothesis import given, settings
 
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture import edits as ends
-from backpropviz.engine.architecture.catalog import catalog, entry_of
 from backpropviz.engine.architecture.draft import Draft, build_network, draft_of, survey
 from backpropviz.engine.architecture.edits import DraftHistory
 from backpropviz.engine.architecture.presets import preset
 from backpropviz.engine.kinds.activation import ReLU, Tanh
 from backpropviz.engine.kinds.join import Add
 from backpropviz.engine.kinds.pooling import MaxPool2d
-from backpropviz.engine.kinds.registry import layer_kinds
+from backpropviz.engine.kinds.registry import catalog, entry_of, layer_kinds
 from backpropviz.errors import UserError
 from tests.engine.architecture.drafting import STARTS, STEPS, Step
 

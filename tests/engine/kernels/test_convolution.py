@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from backpropviz.engine.kernels import convolution, reference
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from tests.engine.kernels.cases import LARGE, Array, ConvolutionCase, convolutions
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.errors import UserError
 from tests.engine.kernels.cases import padded
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backpropviz.engine.kernels import pooling
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import Workspace
 from backpropviz.errors import UserError
 from tests.engine.kernels.cases import Array, frozen, padded, sizes, windows

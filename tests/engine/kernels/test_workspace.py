@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from backpropviz.engine.kernels import convolution
-from backpropviz.engine.kernels.geometry import Window
+from backpropviz.engine.kernels.convolution import Window
 from backpropviz.engine.kernels.workspace import FRESH, Workspace
 from tests.engine.kernels.cases import draw_array, padded
 

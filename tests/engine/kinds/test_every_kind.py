@@ -12,18 +12,16 @@ import numpy as np
 import pytest
 
 import backpropviz
-from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.formula import derivative, operand
 from backpropviz.engine.gradcheck import Outcome, check, plan, report
 from backpropviz.engine.kinds.activation import Activation
-from backpropviz.engine.kinds.kind import Family, Kind, LossKind, Pattern
-from backpropviz.engine.kinds.protocol import Layer
-from backpropviz.engine.kinds.registry import layer_kinds, loss_kinds
+from backpropviz.engine.kinds.protocol import Family, Kind, Layer, LossKind, Pattern
+from backpropviz.engine.kinds.registry import catalog, layer_kinds, loss_kinds
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.network import Network, Node
 from backpropviz.engine.nudge import base_point
-from backpropviz.engine.optimizer import OPTIMIZERS
+from backpropviz.engine.optimizers import OPTIMIZERS
 from backpropviz.errors import UserError
 from backpropviz.frozen import setting_of
 from tests.engine.kinds.walk import layer_of, network_of, numbers_of

@@ -20,7 +20,7 @@ from backpropviz.engine.kinds.protocol import Layer, Loss
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.nest import Nest, NestRule, Values
-from backpropviz.engine.optimizer import Adam, AdamW, Optimizer, RmsProp, Sgd
+from backpropviz.engine.optimizers import Adam, AdamW, Optimizer, RmsProp, Sgd
 from tests.engine.layer_cases import Case, played
 from tests.engine.passes import branched, nests_of, recorded
 

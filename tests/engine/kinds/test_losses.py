@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.explain import explain_value
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.configuration import Reduction
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
+from backpropviz.engine.tape import explain_value
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from tests.engine.passes import branched, nests_of, recorded

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 import backpropviz.engine.kinds as package
-from backpropviz.engine.fields import to_fields
+from backpropviz.document import to_fields
 from backpropviz.engine.kinds.binary_cross_entropy import BinaryCrossEntropy
 from backpropviz.engine.kinds.convolution import Conv2d
 from backpropviz.engine.kinds.cross_entropy import CrossEntropy
@@ -22,7 +22,7 @@ from backpropviz.engine.kinds.registry import (
     loss_kinds,
 )
 from backpropviz.engine.kinds.squared_error import SquaredError
-from backpropviz.engine.optimizer import (
+from backpropviz.engine.optimizers import (
     Adam,
     AdamW,
     RmsProp,

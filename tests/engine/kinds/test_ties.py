@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backpropviz.engine.derivation import derive
 from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Site
-from backpropviz.engine.ties import TieRule
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.value import Array
 from backpropviz.errors import UserError
 from tests.engine.layer_cases import Case, poolings, site_of, whole

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.backprop import Parameters
 from backpropviz.engine.initialize import initialize
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.protocol import Layer, Loss
+from backpropviz.engine.kinds.registry import catalog
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import Network, Node

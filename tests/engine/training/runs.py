@@ -16,7 +16,7 @@ from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.model import Model, Preprocessing
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Optimizer, Sgd
+from backpropviz.engine.optimizers import Optimizer, Sgd
 from backpropviz.engine.training.run import Hyperparameters, Initial, Run, new_run
 from backpropviz.engine.training.samples import Augmentation, Dataset, Samples
 from backpropviz.engine.training.trainer import Trainer

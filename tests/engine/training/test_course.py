@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backpropviz.engine.optimizer import Adam, AdamW, Sgd
+from backpropviz.engine.optimizers import Adam, AdamW, Sgd
 from backpropviz.engine.training.run import Course, Hyperparameters, Segment, UpdatePlace
 from backpropviz.engine.training.update import Cosine, StepDecay
 from backpropviz.errors import UserError

@@ -14,7 +14,7 @@ from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.tape import Phase, Tape, operations
 from backpropviz.engine.training.checkpoints import Moment, first_bad
 from backpropviz.engine.training.run import Hyperparameters, Run

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.training.run import Course, Hyperparameters, Initial, fork, new_run
 from backpropviz.engine.training.samples import Augmentation, Dataset, Samples
 from backpropviz.engine.training.trainer import Trainer

@@ -17,7 +17,7 @@ from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import Network, chain
-from backpropviz.engine.optimizer import Adam, Optimizer, Sgd
+from backpropviz.engine.optimizers import Adam, Optimizer, Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.training.samples import Batches
 from backpropviz.engine.training.update import Trained, accuracy, predict, train

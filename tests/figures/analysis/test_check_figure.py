@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from backpropviz.engine.gradcheck import Checked, Outcome, Report, check, plan, report
-from backpropviz.engine.kink import Flip, WinnerChange
+from backpropviz.engine.kinds.protocol import Flip, WinnerChange
 from backpropviz.engine.value import parse
 from backpropviz.figures.analysis.check import (
     HEIGHT,

@@ -23,7 +23,7 @@ from backpropviz.engine.kinds.shape import Flatten, Pad, Reshape
 from backpropviz.engine.kinds.softmax import Softmax
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.record import Settings, record, run
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.figures.explain.code import CodeVersion, program

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backpropviz.engine.derivation import derive
-from backpropviz.engine.explain import nest_of
+from backpropviz.engine.tape import nest_of
 from backpropviz.engine.value import parse
 from backpropviz.figures.explain.formula import derivation_json, derivation_latex, derivation_text
 from backpropviz.scene.equation import Indexed, NumberNode, Operator, Symbol, equation_latex, row

@@ -9,7 +9,7 @@ import numpy as np
 
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.kinds.pooling import MaxPool2d
-from backpropviz.engine.ties import TieRule
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.figures.stage.pooled_plane import Pixel, PooledPlane, PoolingShown, pooling_shown

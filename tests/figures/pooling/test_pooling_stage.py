@@ -10,7 +10,7 @@ import pytest
 
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.kinds.pooling import AvgPool2d, GlobalAvgPool2d, MaxPool2d
-from backpropviz.engine.ties import TieRule
+from backpropviz.engine.operands import TieRule
 from backpropviz.engine.value import Address, parse
 from backpropviz.figures.stage.panel import Mood
 from backpropviz.figures.stage.planes import plane

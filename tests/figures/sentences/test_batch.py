@@ -9,7 +9,7 @@ import pytest
 
 from backpropviz.debugger.session import SessionState
 from backpropviz.debugger.timeline import Depth, Timeline, find
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record, with_reduction
 from backpropviz.engine.tape import operations
 from backpropviz.engine.value import parse

@@ -12,10 +12,10 @@ from backpropviz.engine.kinds.pooling import MaxPool2d
 from backpropviz.engine.kinds.protocol import Layer
 from backpropviz.engine.kinds.squared_error import SquaredError
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.operands import TieRule
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
-from backpropviz.engine.ties import TieRule
 from backpropviz.figures.explain.sentences import sentences
 from backpropviz.figures.view import ExplainedStep, TermProgress
 from tests.figures.passes import branching, lenet, tiny, with_value

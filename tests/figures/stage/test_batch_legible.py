@@ -24,7 +24,7 @@ from backpropviz.engine.kinds.protocol import IMAGE, TARGET, Layer
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.model import Mode, Model
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.engine.value import parse

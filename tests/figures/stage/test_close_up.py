@@ -17,7 +17,7 @@ from backpropviz.engine.kinds.cross_entropy import CrossEntropy
 from backpropviz.engine.kinds.dense import Dense
 from backpropviz.engine.kinds.shape import Flatten
 from backpropviz.engine.network import chain
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.record import record
 from backpropviz.engine.tape import operations
 from backpropviz.engine.value import parse

@@ -12,7 +12,7 @@ import pytest
 from backpropviz.debugger.session import SessionState, StopCause, StopReason
 from backpropviz.debugger.timeline import LoopOrder, Timeline
 from backpropviz.engine.model import Model
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.record import Settings, run
 from backpropviz.engine.tape import Tape, operations
 from backpropviz.figures.numbers import Scales

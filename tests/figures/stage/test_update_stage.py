@@ -7,7 +7,7 @@ import re
 import pytest
 
 from backpropviz.debugger.timeline import Depth
-from backpropviz.engine.optimizer import Adam, Sgd
+from backpropviz.engine.optimizers import Adam, Sgd
 from backpropviz.engine.value import parse
 from backpropviz.figures.stage.stage import stage
 from backpropviz.figures.stage.update import UpdateShown

@@ -13,9 +13,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
-from backpropviz.engine.architecture.catalog import catalog
 from backpropviz.engine.architecture.draft import draft_of_model
 from backpropviz.engine.architecture.presets import PRESETS
+from backpropviz.engine.kinds.registry import catalog
 from backpropviz.engine.model import Model
 from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import DARK, LIGHT

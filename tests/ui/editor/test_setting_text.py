@@ -6,10 +6,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from backpropviz.engine.architecture.catalog import catalog
-from backpropviz.engine.fields import to_fields
+from backpropviz.document import to_fields
 from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
-from backpropviz.engine.kinds.registry import layer_from_fields, loss_kinds
+from backpropviz.engine.kinds.registry import catalog, layer_from_fields, loss_kinds
 from backpropviz.frozen import setting_of
 from backpropviz.ui.editor.end_forms import class_names
 from backpropviz.ui.forms import (

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from backpropviz.engine.optimizer import Sgd
+from backpropviz.engine.optimizers import Sgd
 from backpropviz.engine.training.run import Course, Hyperparameters
 from backpropviz.errors import UserError
 from backpropviz.ui.forms import text_of, typed_value

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.engine.kernels import dense
 from backpropviz.engine.kernels.workspace import Workspace
+from backpropviz.engine.kinds.dense import Dense
 from tests.engine.kernels.cases import draw_array
 
 
@@ -24,15 +24,12 @@ def test_passes_equal_their_sums_with_and_without_a_workspace(
         upstream.sum(axis=0),
     ]
     x, w, b, g = (array.astype(dtype) for array in (values, weight, bias, upstream))
-    workspace = Workspace()
+    layer, parameters, workspace = Dense(outputs), {"weight": w, "bias": b}, Workspace()
     kept = []
     for space in (None, workspace, workspace):
-        found = [
-            dense.output(x, w, b, space),
-            dense.weight_gradient(x, g, space),
-            dense.input_gradient(g, w, space),
-            dense.bias_gradient(g, space),
-        ]
+        output, kept_for_vjp = layer.forward((x,), parameters, space)
+        (by_input,), by_parameter = layer.vjp(g, kept_for_vjp, parameters, space)
+        found = [output, by_parameter["weight"], by_input, by_parameter["bias"]]
         for ours, theirs in zip(found, expected, strict=True):
             assert ours.dtype == dtype
             np.testing.assert_allclose(ours, theirs, atol=1e-4 if dtype == np.float32 else 1e-12)
@@ -41,5 +38,6 @@ def test_passes_equal_their_sums_with_and_without_a_workspace(
 
 
 def test_the_bias_may_be_absent() -> None:
-    output = dense.output(np.array([[2.0, 3.0]]), np.array([[1.0, 10.0]]), None)
+    values, parameters = np.array([[2.0, 3.0]]), {"weight": np.array([[1.0, 10.0]])}
+    output, _ = Dense(1, bias=False).forward((values,), parameters)
     np.testing.assert_array_equal(output, [[32]])
