@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QWidget
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.architecture.presets import first_fraction
@@ -24,11 +24,12 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.text import full
 from backpropviz.scene.theme import BODY_STRONG, MONO
+from backpropviz.ui import boxes
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.dialog import ask
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.pointing import address_of
 
 
@@ -125,11 +126,8 @@ class NumberGrid(QWidget):
     def __init__(self, address: Address, array: Array) -> None:
         super().__init__()
         self.fields = tuple(_fields(address, array.shape))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(_GAP)
-        name = PlainLabel(str(address))
-        name.setFont(qfont(BODY_STRONG))
+        column = boxes.column(gap=_GAP, margins=boxes.BARE, owner=self)
+        name = boxes.words(str(address), BODY_STRONG)
         column.addWidget(name)
         column.addLayout(self._blocks(array.shape))
         self.show_array(array)
@@ -203,9 +201,7 @@ class NumberEditor(AnalysisWindow):
     def _fields(self) -> QScrollArea:
         inside = QWidget()
         inside.setObjectName("Panel")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(16, 8, 16, 16)
-        column.setSpacing(16)
+        column = boxes.column(gap=16, margins=(16, 8, 16, 16), owner=inside)
         for grid in self.grids.values():
             column.addWidget(grid)
             for field in grid.fields:

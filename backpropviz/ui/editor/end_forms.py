@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtGui import QRegularExpressionValidator
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
 from backpropviz.engine.architecture import edits as ends
 from backpropviz.engine.architecture.draft import WeightPlan, WeightStart
@@ -22,6 +22,7 @@ from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.number_text import real_number, whole_number
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import CONTROL_HEIGHT
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.editor.draft import DraftController
@@ -68,9 +69,9 @@ class ImageForm(EditorForm):
     def __init__(self, controller: DraftController) -> None:
         super().__init__()
         self._controller = controller
-        note = PlainLabel("Pictures of any size are brought to these measures.")
-        note.setObjectName("Note")
-        note.setWordWrap(True)
+        note = boxes.words(
+            "Pictures of any size are brought to these measures.", style="Note", wraps=True
+        )
         self.column.addWidget(note)
         self.keep_place_for_fields()
         self.add_title("The whole network, for one image")
@@ -121,12 +122,12 @@ class LossForm(EditorForm):
         self.add_row("Loss", self.kind)
         self.keep_place_for_fields()
         self.classes_note = self.add_row("Classes", self.classes)
-        note = PlainLabel(
+        note = boxes.words(
             "A number gives as many classes that are called 0, 1, 2, …; the last layer "
-            "needs an output for each."
+            "needs an output for each.",
+            style="Note",
+            wraps=True,
         )
-        note.setObjectName("Note")
-        note.setWordWrap(True)
         self.column.addWidget(note)
         self.column.addStretch(1)
 
@@ -185,12 +186,8 @@ class WeightRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._scheme = DEFAULT_SCHEME
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        label = PlainLabel("Fresh weights")
-        label.setFont(qfont(ROW))
-        label.setObjectName("Secondary")
+        row = boxes.row(gap=8, margins=boxes.BARE, owner=self)
+        label = boxes.words("Fresh weights", ROW, "Secondary")
         self.scheme = ChoiceChip("Initialization")
         self.scheme.set_choices([(name, name.replace("_", " "), "") for name in SCHEMES])
         self.scheme.chosen.connect(self._choose)
@@ -202,9 +199,7 @@ class WeightRow(QWidget):
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("The same seed draws the same weights.")
         self.seed.textChanged.connect(self._tell)
-        seed_label = PlainLabel("seed")
-        seed_label.setFont(qfont(ROW))
-        seed_label.setObjectName("Secondary")
+        seed_label = boxes.words("seed", ROW, "Secondary")
         self.keeps = QCheckBox("Keep weights that fit")
         self.keeps.setFont(qfont(ROW))
         self.keeps.toggled.connect(self._tell)
@@ -283,9 +278,7 @@ class PictureDialog(FramedDialog):
         self.body.addWidget(self.target)
 
     def _choice(self, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setFixedHeight(32)
-        button.setAutoDefault(False)
+        button = boxes.button(text, height=32)
         self.body.addWidget(button)
         return button
 

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -24,6 +23,7 @@ from backpropviz.engine.value import Shape, shape_text
 from backpropviz.frozen import setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO, PANEL_TITLE, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.editor.draft import DraftController
 from backpropviz.ui.editor.settings import (
@@ -46,12 +46,8 @@ class EditorForm(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inner = QWidget()
         inner.setObjectName("Panel")
-        self.column = QVBoxLayout(inner)
-        self.column.setContentsMargins(16, 10, 16, 16)
-        self.column.setSpacing(10)
-        self.alert = PlainLabel()
-        self.alert.setObjectName("Alert")
-        self.alert.setWordWrap(True)
+        self.column = boxes.column(gap=10, margins=(16, 10, 16, 16), owner=inner)
+        self.alert = boxes.words(style="Alert", wraps=True)
         self.alert.hide()
         self.column.addWidget(self.alert)
         self.setWidget(inner)
@@ -84,8 +80,7 @@ class EditorForm(QScrollArea):
 
     def add_title(self, text: str) -> None:
         """The heading of a part."""
-        title = PlainLabel(text)
-        title.setFont(qfont(PANEL_TITLE))
+        title = boxes.words(text, PANEL_TITLE)
         self.column.addSpacing(4)
         self.column.addWidget(title)
 
@@ -205,13 +200,8 @@ class InputsField(QWidget):
         self._removers: list[QToolButton] = []
         self._inputs: tuple[str, ...] = ()
         self._nearest = ""
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(6)
-        self.more = QPushButton("Another input")
-        self.more.setObjectName("Quiet")
-        self.more.setAutoDefault(False)
-        self.more.clicked.connect(self._add)
+        self._column = boxes.column(gap=6, margins=boxes.BARE, owner=self)
+        self.more = boxes.button("Another input", self._add, "Quiet")
         self._column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
 
     def show_inputs(self, draft: Draft, found: Survey, name: str) -> None:
@@ -249,12 +239,7 @@ class InputsField(QWidget):
 
     def _add_row(self) -> None:
         row, chip, remover = QWidget(), ChoiceChip("Input"), QToolButton()
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(4)
-        line.addWidget(chip)
-        line.addWidget(remover)
-        line.addStretch(1)
+        boxes.row(chip, remover, None, gap=4, margins=boxes.BARE, owner=row)
         number = len(self._rows)
         for part in (chip, remover):
             part.setProperty("number", number)
@@ -302,9 +287,7 @@ class LayerForm(EditorForm):
         self.inputs.given.connect(self._change_inputs)
         self.facts = FactsView()
         self.add_row("Kind", self.kind)
-        self.help = PlainLabel()
-        self.help.setObjectName("Note")
-        self.help.setWordWrap(True)
+        self.help = boxes.words(style="Note", wraps=True)
         self.column.addWidget(self.help)
         self.name_note = self.add_row("Name", self.name_line)
         self.keep_place_for_fields()

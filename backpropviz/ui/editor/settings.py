@@ -7,14 +7,14 @@ from dataclasses import fields
 from typing import TypeAlias
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QWidget
 
 from backpropviz.engine.fields import Configuration
 from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, ROW
+from backpropviz.ui import boxes
 from backpropviz.ui.forms import Control, Fields
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import plain_tip
 
 Setter: TypeAlias = Callable[[str, object], str]
 """Takes a field's name and value; returns why it is refused, or nothing."""
@@ -61,18 +61,14 @@ class SettingFields(QWidget):
 
     def _add(self, number: int, name: str, control: Control) -> None:
         about = self._fields.about[name]
-        label = PlainLabel(about.title)
-        label.setFont(qfont(ROW))
+        label = boxes.words(about.title, ROW)
         label.setToolTip(plain_tip(about.help))
         label.setBuddy(control)
         label.setFixedHeight(28)
         if isinstance(control, QCheckBox):
             control.setFixedHeight(28)
         self._notes[name] = note = refusal_label()
-        cell = QVBoxLayout()
-        cell.setSpacing(3)
-        cell.addWidget(control)
-        cell.addWidget(note)
+        cell = boxes.column(control, note, gap=3)
         self._grid.addWidget(label, number, 0, Qt.AlignmentFlag.AlignTop)
         self._grid.addLayout(cell, number, 1)
 
@@ -82,10 +78,7 @@ class SettingFields(QWidget):
 
 def refusal_label() -> QLabel:
     """The line below a control that says why it was refused; hidden until then."""
-    note = PlainLabel()
-    note.setObjectName("Refusal")
-    note.setFont(qfont(LABEL))
-    note.setWordWrap(True)
+    note = boxes.words("", LABEL, "Refusal", wraps=True)
     note.hide()
     return note
 

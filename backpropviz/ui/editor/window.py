@@ -17,7 +17,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QStackedWidget,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -30,6 +29,7 @@ from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, COUNTER, LABEL, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import hairline
@@ -65,14 +65,16 @@ class EditorHead(QFrame):
         self.redo = self._button("Redo", "Ctrl+Shift+Z", "Ctrl+Y")
         self.undo.clicked.connect(controller.undo)
         self.redo.clicked.connect(controller.redo)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 0, 16, 0)
-        row.setSpacing(8)
-        row.addWidget(self.title)
-        row.addWidget(self.presets)
-        row.addStretch(1)
-        row.addWidget(self.undo)
-        row.addWidget(self.redo)
+        boxes.row(
+            self.title,
+            self.presets,
+            None,
+            self.undo,
+            self.redo,
+            gap=8,
+            margins=(10, 0, 16, 0),
+            owner=self,
+        )
 
     def show_history(self) -> None:
         """Follow the controller."""
@@ -130,26 +132,17 @@ class EditorFoot(QFrame):
         self._controller = controller
         self._refusal = ""
         self._is_busy = False
-        self.note = PlainLabel()
-        self.note.setObjectName("Note")
-        self.note.setWordWrap(True)
+        self.note = boxes.words(style="Note", wraps=True)
         self.weights = WeightRow()
         self.weights.changed.connect(self.tell)
         self.save = self._button("save", "Save…")
         self.train = self._button("train", "Train it…")
         self.open = self._button("open", "Open in debugger")
         self.open.setObjectName("Primary")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.weights)
-        row.addStretch(1)
+        row = boxes.row(self.weights, None, gap=8)
         for button in (self.save, self.train, self.open):
             row.addWidget(button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 8, 16, 12)
-        column.setSpacing(8)
-        column.addWidget(self.note)
-        column.addLayout(row)
+        boxes.column(self.note, row, gap=8, margins=(16, 8, 16, 12), owner=self)
 
     def show_draft(self) -> None:
         """Follow the controller; nothing is refused any more."""
@@ -198,9 +191,7 @@ class EditorFoot(QFrame):
             self.note.style().polish(self.note)
 
     def _button(self, wants: str, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setFixedHeight(30)
-        button.setAutoDefault(False)
+        button = boxes.button(text, height=30)
         button.setProperty("wants", wants)
         button.clicked.connect(self._tell_wish)
         return button
@@ -222,9 +213,7 @@ class Totals(QFrame):
         super().__init__()
         self.setObjectName("EditorStage")
         self.setFixedHeight(68)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(20, 10, 20, 8)
-        row.setSpacing(36)
+        row = boxes.row(gap=36, margins=(20, 10, 20, 8), owner=self)
         self.parameters = self._add(row, "Parameters")
         self.multiply_adds = self._add(row, "Multiply-adds, one image")
         self.memory = self._add(row, "Outputs, one image")
@@ -244,10 +233,7 @@ class Totals(QFrame):
         label.setFont(qfont(LABEL))
         for part, name in ((value, "Plain"), (label, "Secondary")):
             part.setObjectName(name)
-        column = QVBoxLayout()
-        column.setSpacing(0)
-        column.addWidget(value)
-        column.addWidget(label)
+        column = boxes.column(value, label, gap=0)
         row.addLayout(column)
         value.setAccessibleName(title)
         return value
@@ -302,26 +288,18 @@ class NetworkEditor(SideWindow):
     def _lay_out(self) -> None:
         self.layers.setFixedWidth(_SIDE_WIDTH)
         self.forms.setFixedWidth(_SIDE_WIDTH)
-        middle = QVBoxLayout()
-        middle.setSpacing(0)
-        middle.addWidget(self.totals)
-        middle.addWidget(hairline())
-        middle.addWidget(self.canvas, 1)
-        body = QHBoxLayout()
-        body.setSpacing(0)
-        body.addWidget(self.layers)
-        body.addWidget(_divider())
-        body.addLayout(middle, 1)
-        body.addWidget(_divider())
-        body.addWidget(self.forms)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(hairline())
-        column.addLayout(body, 1)
-        column.addWidget(hairline())
-        column.addWidget(self.foot)
+        middle = boxes.column(self.totals, hairline(), (self.canvas, 1), gap=0)
+        body = boxes.row(self.layers, _divider(), (middle, 1), _divider(), self.forms, gap=0)
+        boxes.column(
+            self.head,
+            hairline(),
+            (body, 1),
+            hairline(),
+            self.foot,
+            gap=0,
+            margins=boxes.BARE,
+            owner=self,
+        )
 
     def _connect(self) -> None:
         self.controller.changed.connect(self.refresh)

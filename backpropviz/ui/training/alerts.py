@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -22,6 +21,7 @@ from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.watch import Diagnosis
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Font, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon, pixmap
 from backpropviz.ui.controls import PanelHead
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
@@ -73,14 +73,16 @@ class AlertCard(QFrame):
             button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
             self._buttons.addWidget(button)
         self._buttons.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(_MARGIN, 12, _MARGIN, 14)
-        column.setSpacing(6)
-        column.addLayout(head)
-        column.addWidget(self._evidence)
-        column.addWidget(self._meaning)
-        column.addSpacing(4)
-        column.addLayout(self._buttons)
+        boxes.column(
+            head,
+            self._evidence,
+            self._meaning,
+            4,
+            self._buttons,
+            gap=6,
+            margins=(_MARGIN, 12, _MARGIN, 14),
+            owner=self,
+        )
 
     def show_alert(self, alert: Alert, checkpoints: tuple[int, ...]) -> None:
         """Show an alert, and the way to the last of these checkpoints that does not have it."""
@@ -156,10 +158,7 @@ class AlertCard(QFrame):
 
 
 def _words(name: str, font: Font) -> QLabel:
-    label = PlainLabel()
-    label.setObjectName(name)
-    label.setFont(qfont(font))
-    label.setWordWrap(True)
+    label = boxes.words("", font, name, wraps=True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
@@ -194,10 +193,7 @@ class AlertsPanel(QFrame):
         self.show_diagnosis(None)
 
     def _add_link(self, text: str, wanted: object) -> None:
-        button = QPushButton(text)
-        button.setObjectName("Quiet")
-        button.setFixedHeight(26)
-        button.setAutoDefault(False)
+        button = boxes.button(text, style="Quiet", height=26)
         button.setStyleSheet("font-size: 12px;")
         button.clicked.connect(wanted)
         row = self.head.layout()
@@ -207,24 +203,22 @@ class AlertsPanel(QFrame):
     def _lay_out(self) -> None:
         inside = QWidget()
         inside.setObjectName("Panel")
-        self._column = QVBoxLayout(inside)
-        self._column.setContentsMargins(_SIDE, 4, _SIDE, 12)
-        self._column.setSpacing(10)
-        self._column.addWidget(self._remark)
-        self._column.addWidget(self._over)
-        self._column.addWidget(self._quiet)
-        self._column.addStretch(1)
+        self._column = boxes.column(
+            self._remark,
+            self._over,
+            self._quiet,
+            None,
+            gap=10,
+            margins=(_SIDE, 4, _SIDE, 12),
+            owner=inside,
+        )
         self._area = QScrollArea()
         self._area.setWidget(inside)
         self._area.setWidgetResizable(True)
         self._area.setFrameShape(QFrame.Shape.NoFrame)
         self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(self._area, 1)
+        boxes.column(self.head, (self._area, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_diagnosis(
         self, diagnosis: Diagnosis | None, checkpoints: tuple[int, ...] = (), remark: str = ""
@@ -346,11 +340,13 @@ class _Line(QWidget):
         self._text.setFont(qfont(ROW))
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self._text, 1)
+        boxes.row(
+            (self._mark, Qt.AlignmentFlag.AlignTop),
+            (self._text, 1),
+            gap=8,
+            margins=boxes.BARE,
+            owner=self,
+        )
 
     @property
     def text(self) -> str:

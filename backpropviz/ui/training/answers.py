@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from backpropviz.engine.training.history import NO_ANSWER, answers
 from backpropviz.engine.training.run import Run
@@ -26,11 +26,11 @@ from backpropviz.figures.training.answers import (
     confusion_figure,
     parse_confusion,
 )
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Chip
-from backpropviz.ui.plain_text import PlainLabel, plain_title
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.past import activations
 from backpropviz.ui.training.state import RunState
@@ -96,8 +96,7 @@ class AnswersWindow(SideWindow):
         self.matrix = _view("Confusion matrix")
         self.sheet = _view("Samples")
         self.maps = _view("Activations")
-        self._note = PlainLabel()
-        self._note.setObjectName("Note")
+        self._note = boxes.words(style="Note")
         self._chip = Chip("Layer")
         self._lay_out()
         for view in (self.matrix, self.sheet, self.maps):
@@ -108,14 +107,8 @@ class AnswersWindow(SideWindow):
         self.resize(*_SIZE)
 
     def _lay_out(self) -> None:
-        heading = PlainLabel("Answers to the samples that are held out")
-        heading.setFont(qfont(CARD_TITLE))
-        head = QHBoxLayout()
-        head.setContentsMargins(24, 16, 24, 8)
-        head.setSpacing(12)
-        head.addWidget(heading)
-        head.addWidget(self._note, 1)
-        head.addWidget(self._chip)
+        heading = boxes.words("Answers to the samples that are held out", CARD_TITLE)
+        head = boxes.row(heading, (self._note, 1), self._chip, gap=12, margins=(24, 16, 24, 8))
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.sheet)
         right.addWidget(self.maps)
@@ -127,14 +120,8 @@ class AnswersWindow(SideWindow):
         for splitter in (right, parts):
             splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(17)
-        body = QVBoxLayout()
-        body.setContentsMargins(24, 4, 24, 16)
-        body.addWidget(parts)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addLayout(body, 1)
+        body = boxes.column(parts, margins=(24, 4, 24, 16))
+        boxes.column(head, (body, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_moment(self, run: Run, trained: Trained) -> None:
         """Ask the network after an update; what it answers comes when it is worked out."""

@@ -14,10 +14,8 @@ from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QScrollArea,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -40,6 +38,7 @@ from backpropviz.figures.training.filters import FilterOptions, difference
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, CARD_TITLE, LIGHT, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.menus import Menu
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
@@ -82,20 +81,12 @@ class ChartCard(QFrame):
         self._told.setFont(qfont(ROW))
         self._told.setObjectName("Secondary")
         self._told.setMinimumWidth(1)
-        self._promise = PlainLabel(kind.promise)
-        self._promise.setFont(qfont(ROW))
-        self._promise.setObjectName("Tertiary")
-        self._promise.setWordWrap(True)
+        self._promise = boxes.words(kind.promise, ROW, "Tertiary", wraps=True)
         self._promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        head = QHBoxLayout()
-        head.setSpacing(10)
-        head.addWidget(self._title)
-        head.addWidget(self._told, 1)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(16, 7, 12, 5)
-        self._column.setSpacing(2)
-        self._column.addLayout(head)
-        self._column.addWidget(self._promise, 1)
+        head = boxes.row(self._title, (self._told, 1), gap=10)
+        self._column = boxes.column(
+            head, (self._promise, 1), gap=2, margins=(16, 7, 12, 5), owner=self
+        )
 
     def show_told(self, text: str) -> None:
         """What is measured, and how it is smoothed; all of it in the tool tip."""
@@ -159,18 +150,10 @@ class TrainingCharts(QWidget):
         self._menu_of_smoothing = self._smoothing_actions()
         self._smoothing_chip.fill(self._menu_of_smoothing)
         self._charts_chip.fill(self._chart_actions())
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addStretch(1)
-        row.addWidget(self._charts_chip)
-        row.addWidget(self._smoothing_chip)
+        row = boxes.row(None, self._charts_chip, self._smoothing_chip, gap=8)
         self._grid = QGridLayout()
         self._grid.setSpacing(_GAP)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(_CHOICE_GAP)
-        column.addLayout(row)
-        column.addLayout(self._grid, 1)
+        boxes.column(row, (self._grid, 1), gap=_CHOICE_GAP, margins=boxes.BARE, owner=self)
         self._arrange()
         self._tell()
 
@@ -439,8 +422,7 @@ class ComparisonWindow(SideWindow):
         self._is_common = False
         self._chips = (Chip("First"), Chip("Second"))
         self._scale = Segmented("Scale of the difference")
-        self._note = PlainLabel()
-        self._note.setObjectName("Note")
+        self._note = boxes.words(style="Note")
         self._charts, self._filters = TrainingCharts(), FilterScene()
         self._filters.setAccessibleName("Filters and their difference")
         self._filters.describe = self._describe
@@ -452,8 +434,7 @@ class ComparisonWindow(SideWindow):
         self.show_state(state)
 
     def _lay_out(self) -> None:
-        heading = PlainLabel("Compare runs")
-        heading.setFont(qfont(CARD_TITLE))
+        heading = boxes.words("Compare runs", CARD_TITLE)
         self._scale.set_choices(
             [
                 ("own scale", False, "The difference has limits of its own."),
@@ -462,11 +443,7 @@ class ComparisonWindow(SideWindow):
         )
         self._scale.set_value(False)
         self._scale.chosen.connect(self._choose_scale)
-        head = QHBoxLayout()
-        head.setContentsMargins(24, 16, 24, 8)
-        head.setSpacing(10)
-        head.addWidget(heading)
-        head.addSpacing(12)
+        head = boxes.row(heading, 12, gap=10, margins=(24, 16, 24, 8))
         for chip in self._chips:
             head.addWidget(chip)
         head.addStretch(1)
@@ -477,14 +454,8 @@ class ComparisonWindow(SideWindow):
         parts.addWidget(self._filters)
         parts.addWidget(ChartsArea(self._charts))
         parts.setSizes([420, 380])
-        body = QVBoxLayout()
-        body.setContentsMargins(24, 0, 24, 16)
-        body.addWidget(parts)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addLayout(body, 1)
+        body = boxes.column(parts, margins=(24, 0, 24, 16))
+        boxes.column(head, (body, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_state(self, state: TrainingState) -> None:
         """Follow the runs."""

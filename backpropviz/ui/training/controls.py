@@ -9,13 +9,11 @@ from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
     QToolTip,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,11 +22,12 @@ from backpropviz.figures.training.time_slider import HEIGHT as SLIDER_HEIGHT
 from backpropviz.figures.training.time_slider import SliderFigure, SliderState, time_slider
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO, MONO_STRONG, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.action_table import action_spec
 from backpropviz.ui.actions import ActionSet, tool_tip
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PanelHead, Segmented, file_name, shortened
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import Row, RowList
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.settings import HyperparameterForm
@@ -60,9 +59,7 @@ class TrainingControls(QFrame):
         self._state = TrainingState()
         self._is_running = False
         self._buttons: list[tuple[QPushButton, str]] = []
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(16, 0, 16, 0)
-        self._row.setSpacing(8)
+        self._row = boxes.row(gap=8, margins=(16, 0, 16, 0), owner=self)
         self._train = self._button(actions, "train", "Start", "play", is_primary=True)
         self.setFocusProxy(self._train)
         self._button(actions, "one_update", "One update", "step-forward")
@@ -224,9 +221,7 @@ def _spacing_text(spacing: int | None) -> str:
 
 
 def _label(text: str) -> QLabel:
-    label = PlainLabel(text)
-    label.setFont(qfont(ROW))
-    return label
+    return boxes.words(text, ROW)
 
 
 _MOST_CHANGES, _LONGEST = 3, 12
@@ -247,9 +242,7 @@ class SettingsPanel(QFrame):
         self._form.chosen.connect(self.changed)
         self._form.refused.connect(self._refuse)
         self.setFocusProxy(self._form)
-        self._changes = PlainLabel()
-        self._changes.setObjectName("Note")
-        self._changes.setWordWrap(True)
+        self._changes = boxes.words(style="Note", wraps=True)
         self._run: Run | None = None
         facts = QFormLayout()
         facts.setVerticalSpacing(6)
@@ -264,22 +257,13 @@ class SettingsPanel(QFrame):
             ("augmentation", "Augmented"),
         ):
             facts.addRow(title, self._fact(name))
-        inner = QVBoxLayout()
-        inner.setContentsMargins(16, 2, 16, 14)
-        inner.setSpacing(10)
-        inner.addLayout(facts)
-        inner.addWidget(self._form)
-        inner.addWidget(self._changes)
-        inner.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addLayout(inner)
+        inner = boxes.column(
+            facts, self._form, self._changes, None, gap=10, margins=(16, 2, 16, 14)
+        )
+        boxes.column(self.head, inner, gap=0, margins=boxes.BARE, owner=self)
 
     def _fact(self, name: str) -> QLabel:
-        label = PlainLabel()
-        label.setFont(qfont(MONO))
+        label = boxes.words("", MONO)
         label.setAlignment(Qt.AlignmentFlag.AlignRight)
         label.setMinimumWidth(1)
         label.setTextFormat(Qt.TextFormat.PlainText)
@@ -427,19 +411,12 @@ class CheckpointPanel(QFrame):
         self._compare = QPushButton("Compare runs")
         self._compare.setObjectName("Quiet")
         self._compare.clicked.connect(actions["compare_runs"].trigger)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 12)
-        foot.setSpacing(8)
+        foot = boxes.row(gap=8, margins=(16, 8, 16, 12))
         for button in (self._rewind, self._compare):
             button.setFixedHeight(CONTROL_HEIGHT)
             foot.addWidget(button)
         foot.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(self.rows, 1)
-        column.addLayout(foot)
+        boxes.column(self.head, (self.rows, 1), foot, gap=0, margins=boxes.BARE, owner=self)
         self.setFocusProxy(self.rows)
 
     def show_run(self, run: RunState, *, has_others: bool) -> None:

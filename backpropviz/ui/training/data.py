@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +30,7 @@ from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LABEL, MONO, PANEL_TITLE, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
 from backpropviz.ui.dialog import FramedDialog
@@ -80,12 +80,8 @@ class SkippedList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = PlainLabel()
-        self._title.setFont(qfont(PANEL_TITLE))
-        self.copy = QPushButton("Copy the list")
-        self.copy.setFixedHeight(CONTROL_HEIGHT)
-        self.copy.setAutoDefault(False)
-        self.copy.clicked.connect(self._copy_all)
+        self._title = boxes.words("", PANEL_TITLE)
+        self.copy = boxes.button("Copy the list", self._copy_all, height=CONTROL_HEIGHT)
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
         self._text.setTabChangesFocus(True)
@@ -93,15 +89,8 @@ class SkippedList(QWidget):
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._text.setFixedHeight(_HEIGHT)
         self._text.setAccessibleName("Passed over")
-        row = QHBoxLayout()
-        row.addWidget(self._title)
-        row.addStretch(1)
-        row.addWidget(self.copy)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addLayout(row)
-        column.addWidget(self._text)
+        row = boxes.row(self._title, None, self.copy)
+        boxes.column(row, self._text, gap=8, margins=boxes.BARE, owner=self)
         self.hide()
 
     @property
@@ -224,9 +213,7 @@ class DataDialog(FramedDialog):
         columns.addWidget(left)
         columns.addLayout(self._right_column(), 1)
         self._preset_row = QWidget()
-        row = QHBoxLayout(self._preset_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
+        row = boxes.row(gap=8, margins=boxes.BARE, owner=self._preset_row)
         self._preset_words = PlainLabel()
         row.addWidget(self._preset_words)
         row.addWidget(self._presets)
@@ -243,10 +230,7 @@ class DataDialog(FramedDialog):
         self._source.button(self._source.value or _FILE).setFocus()
 
     def _left_column(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self._source, 0, Qt.AlignmentFlag.AlignLeft)
+        column = boxes.column((self._source, Qt.AlignmentFlag.AlignLeft), gap=8, margins=boxes.BARE)
         hint = _words()
         hint.setText("A folder or a file can be dropped here as well.")
         column.addWidget(hint)
@@ -259,23 +243,19 @@ class DataDialog(FramedDialog):
             ("Split", self._fields),
             ("Changed in every batch", self._augmentation),
         ):
-            part = QVBoxLayout()
-            part.setSpacing(6)
-            part.addWidget(form_title(title))
-            part.addWidget(fields)
-            part.addStretch(1)
+            part = boxes.column(form_title(title), fields, None, gap=6)
             forms.addLayout(part)
         column.addLayout(forms)
         return column
 
     def _right_column(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(8)
-        column.addWidget(self._samples, 1)
-        column.addWidget(form_title("How the data were read"))
-        column.addWidget(self._steps)
-        column.addWidget(self._skipped)
-        return column
+        return boxes.column(
+            (self._samples, 1),
+            form_title("How the data were read"),
+            self._steps,
+            self._skipped,
+            gap=8,
+        )
 
     def _choose_source(self, value: object) -> None:
         if value not in {_FOLDER, _FILE}:
@@ -446,10 +426,7 @@ def ask_data(
 
 
 def _words() -> QLabel:
-    label = PlainLabel()
-    label.setFont(qfont(LABEL))
-    label.setObjectName("Note")
-    label.setWordWrap(True)
+    label = boxes.words("", LABEL, "Note", wraps=True)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QAction, QHideEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QWidget
 
 from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.network import Network
@@ -31,6 +31,7 @@ from backpropviz.figures.training.filters import FilterOptions, filters_of_rows
 from backpropviz.scene.hit import Hit, find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.menus import Menu
 from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
@@ -54,9 +55,7 @@ class FilterCard(QFrame):
         self.view.setAccessibleName("Filter, large")
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(_BORDER, _BORDER, _BORDER, _BORDER)
-        column.addWidget(self.view)
+        boxes.column(self.view, margins=(_BORDER, _BORDER, _BORDER, _BORDER), owner=self)
         self.hide()
 
     @property

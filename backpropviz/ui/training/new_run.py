@@ -26,6 +26,7 @@ from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.files.data.load import BUNDLED, ONE_IMAGE, Choices
 from backpropviz.files.networks import bundled_networks, load_network
 from backpropviz.scene.theme import Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.dialog import FramedDialog
@@ -158,26 +159,28 @@ class NewRunDialog(FramedDialog):
         grid.setHorizontalSpacing(40)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(0, 1)
-        left = QVBoxLayout()
-        left.setSpacing(8)
-        left.addWidget(form_title("What learns"))
-        left.addLayout(self._network_rows())
-        left.addWidget(self._first)
-        left.addSpacing(12)
-        left.addWidget(form_title("What it learns from"))
-        left.addLayout(self._data_rows())
-        left.addSpacing(12)
-        left.addWidget(form_title("Checks on purpose"))
-        left.addLayout(self._check_buttons())
-        left.addStretch(1)
-        right = QVBoxLayout()
-        right.setSpacing(8)
-        right.addWidget(form_title("How it learns"))
-        right.addWidget(self._settings)
-        right.addSpacing(12)
-        right.addWidget(form_title("Images changed in every batch"))
-        right.addWidget(self._augmentation)
-        right.addStretch(1)
+        left = boxes.column(
+            form_title("What learns"),
+            self._network_rows(),
+            self._first,
+            12,
+            form_title("What it learns from"),
+            self._data_rows(),
+            12,
+            form_title("Checks on purpose"),
+            self._check_buttons(),
+            None,
+            gap=8,
+        )
+        right = boxes.column(
+            form_title("How it learns"),
+            self._settings,
+            12,
+            form_title("Images changed in every batch"),
+            self._augmentation,
+            None,
+            gap=8,
+        )
         grid.addLayout(left, 0, 0)
         grid.addLayout(right, 0, 1)
         self.body.addLayout(grid)

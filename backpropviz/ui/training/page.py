@@ -10,12 +10,10 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,10 +22,10 @@ from backpropviz.figures.training.filters import lower_edges
 from backpropviz.figures.training.numbers import RunCounter, counters, ratio_list, update_table
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.controls import Chip, PanelHead, hairline
 from backpropviz.ui.docks import focus_next
-from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.charts import ChartsArea, TrainingCharts, curves_of
@@ -265,9 +263,7 @@ class TrainingPage(QWidget):
         right.addWidget(self._last)
         right.addWidget(self.checkpoints)
         self._center = TrainingCenter(self.pictures, self.charts)
-        upper = QHBoxLayout()
-        upper.setSpacing(1)
-        upper.addWidget(self._left)
+        upper = boxes.row(self._left, gap=1)
         stage = _stacked(
             "TrainingStage", self.counters, hairline(), self._center, margin=32, top=14
         )
@@ -275,11 +271,13 @@ class TrainingPage(QWidget):
         upper.addWidget(right)
         right.setSizes([_ALERTS_HEIGHT, 1, _ALERTS_HEIGHT])
         self._right = right
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(1)
-        column.addLayout(upper, 1)
-        column.addWidget(_stacked("Panel", self.controls, self.slider))
+        boxes.column(
+            (upper, 1),
+            _stacked("Panel", self.controls, self.slider),
+            gap=1,
+            margins=boxes.BARE,
+            owner=self,
+        )
 
     def _left_parts(self) -> tuple[QWidget, ...]:
         layers = self._headed("Layers", self.layers, "update / weight")
@@ -288,8 +286,7 @@ class TrainingPage(QWidget):
     def _headed(self, title: str, view: FigureView, remark: str = "") -> tuple[QWidget, ...]:
         head = PanelHead(title)
         if remark:
-            label = PlainLabel(remark)
-            label.setObjectName("Note")
+            label = boxes.words(remark, style="Note")
             label.setContentsMargins(0, 0, 6, 0)
             head.add_control(label)
         return head, view
@@ -406,9 +403,7 @@ def _stacked(name: str, *widgets: QWidget, margin: int = 0, top: int = 0) -> QFr
     """Widgets one below the other; the last takes the room."""
     frame = QFrame()
     frame.setObjectName(name)
-    column = QVBoxLayout(frame)
-    column.setContentsMargins(margin, top, margin, 0)
-    column.setSpacing(0)
+    column = boxes.column(gap=0, margins=(margin, top, margin, 0), owner=frame)
     for widget in widgets:
         column.addWidget(widget, int(widget is widgets[-1]))
     return frame

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from backpropviz.engine.training.history import Columns, Validated
 from backpropviz.engine.value import Array, shape_text
@@ -19,8 +19,9 @@ from backpropviz.figures.training.time_slider import SliderState
 from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import Chip, Segmented
-from backpropviz.ui.plain_text import PlainLabel, plain_title
+from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.recent import read_preferences
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.answers import AnswersDesk
@@ -56,8 +57,7 @@ class PicturesView(QWidget):
         self._kind.set_value(_FILTERS)
         self._kind.chosen.connect(self._choose_kind)
         self._layers, self._samples = Chip("Layer"), Chip("Sample")
-        self._moment = PlainLabel()
-        self._moment.setObjectName("Note")
+        self._moment = boxes.words(style="Note")
         self._pages = QStackedWidget()
         self._pages.addWidget(self.filters)
         self._pages.addWidget(self._other)
@@ -71,18 +71,12 @@ class PicturesView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 8, 0, 4)
-        row.setSpacing(8)
+        row = boxes.row(gap=8, margins=(0, 8, 0, 4))
         for widget in (self._kind, self._layers, self._samples):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self._moment)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(row)
-        column.addWidget(self._pages, 1)
+        boxes.column(row, (self._pages, 1), gap=0, margins=boxes.BARE, owner=self)
         self._show_choices()
 
     @property

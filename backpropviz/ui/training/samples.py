@@ -9,9 +9,6 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QHBoxLayout,
-    QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -35,12 +32,11 @@ from backpropviz.files.data.load import (
     read_dataset,
 )
 from backpropviz.frozen import frozen
-from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import PANEL_TITLE, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
 from backpropviz.ui.forms import Fields
-from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.settings import form_rows
 
@@ -188,31 +184,19 @@ class SamplePane(QWidget):
         self._dataset: Dataset | None = None
         self._augmentation = Augmentation()
         self._seed = 0
-        title = PlainLabel("Samples, as the network gets them")
-        title.setFont(qfont(PANEL_TITLE))
+        title = boxes.words("Samples, as the network gets them", PANEL_TITLE)
         self._part = Segmented("Part of the data")
         self._part.set_choices([("To train on", _TRAINING, ""), ("Held out", _HELD_OUT, "")])
         self._part.set_value(_TRAINING, (_TRAINING,))
         self._part.chosen.connect(self.draw)
-        self.again = QPushButton("Shuffle again")
-        self.again.setFixedHeight(CONTROL_HEIGHT)
-        self.again.setAutoDefault(False)
+        self.again = boxes.button("Shuffle again", height=CONTROL_HEIGHT)
         self.again.setToolTip("Show other samples, or other changes of them.")
         self.again.clicked.connect(self._shuffle)
         self.canvas = SceneView()
         self.canvas.setAccessibleName("Samples")
         self.canvas.resized.connect(self.draw)
-        head = QHBoxLayout()
-        head.setSpacing(8)
-        head.addWidget(title)
-        head.addStretch(1)
-        head.addWidget(self._part)
-        head.addWidget(self.again)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(6)
-        column.addLayout(head)
-        column.addWidget(self.canvas, 1)
+        head = boxes.row(title, None, self._part, self.again, gap=8)
+        boxes.column(head, (self.canvas, 1), gap=6, margins=boxes.BARE, owner=self)
 
     def show_dataset(self, dataset: Dataset) -> None:
         """Show samples of another data set."""

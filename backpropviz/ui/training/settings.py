@@ -32,12 +32,11 @@ from backpropviz.engine.training.update import (
 from backpropviz.errors import UserError
 from backpropviz.files.data.load import ONE_IMAGE, Choices, one_image, read_dataset
 from backpropviz.frozen import Setting, frozen, setting_of
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.dialog import form
 from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
-from backpropviz.ui.plain_text import PlainLabel
 
 SCHEDULES: Final[Mapping[str, str]] = {
     "constant": "constant",
@@ -200,9 +199,7 @@ def form_rows() -> QFormLayout:
 
 def form_title(text: str) -> QLabel:
     """What a part of a form is about."""
-    label = PlainLabel(text)
-    label.setFont(qfont(PANEL_TITLE))
-    return label
+    return boxes.words(text, PANEL_TITLE)
 
 
 UNCHANGED: Final = Augmentation()

@@ -12,8 +12,6 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
-    QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -37,6 +35,7 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import Setting
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
 from backpropviz.ui.dialog import FramedDialog, form
@@ -139,29 +138,23 @@ class StopsDialog(FramedDialog):
         self._list.opened.connect(self._edit)
         self._form.changed.connect(self._change)
         self._form.refused.connect(self._refuse)
-        self._always = PlainLabel(
-            "A run cannot go on past such an update, so this stop is always on."
+        self._always = boxes.words(
+            "A run cannot go on past such an update, so this stop is always on.",
+            style="Note",
+            wraps=True,
         )
-        self._always.setObjectName("Note")
-        self._always.setWordWrap(True)
         self._add = Chip("Add")
         self._add.show_value("a stop")
         self._add.use_theme(colors)
         self._add.fill([self._adding(cls) for cls in STOPS if cls is not NotFiniteStop])
-        self._remove = QPushButton("Remove")
-        self._remove.setFixedHeight(CONTROL_HEIGHT)
-        self._remove.setAutoDefault(False)
+        self._remove = boxes.button("Remove", height=CONTROL_HEIGHT)
         self._remove.setFont(qfont(ROW))
         self._remove.clicked.connect(self.remove)
         self._lay_out()
         self._fill(0)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self._add)
-        row.addWidget(self._remove)
-        row.addStretch(1)
+        row = boxes.row(self._add, self._remove, None, gap=8)
         self.body.addWidget(self._list)
         self.body.addWidget(hairline())
         self.body.addLayout(row)
@@ -321,10 +314,9 @@ class ThresholdsDialog(FramedDialog):
     def _area(self, limits: Thresholds) -> QScrollArea:
         inside = QWidget()
         inside.setObjectName("Panel")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 12, 0)
-        column.setSpacing(12)
-        column.addWidget(_heading("When a rule is met"))
+        column = boxes.column(
+            _heading("When a rule is met"), gap=12, margins=(0, 0, 12, 0), owner=inside
+        )
         rules = QVBoxLayout()
         rules.setSpacing(6)
         for rule in RULES:
@@ -359,9 +351,7 @@ class ThresholdsDialog(FramedDialog):
 
 
 def _heading(text: str) -> PlainLabel:
-    heading = PlainLabel(text)
-    heading.setFont(qfont(BODY_STRONG))
-    return heading
+    return boxes.words(text, BODY_STRONG)
 
 
 class _Response(QWidget):
@@ -371,8 +361,7 @@ class _Response(QWidget):
         super().__init__()
         self.name = rule.name
         title = rule.name[0].upper() + rule.name[1:]
-        label = PlainLabel(title)
-        label.setFont(qfont(ROW))
+        label = boxes.words(title, ROW)
         self.alerts, self.pauses = QCheckBox("Alert"), QCheckBox("Pause")
         self.alerts.setAccessibleName(f"{title}: alert")
         self.pauses.setAccessibleName(f"{title}: pause")
@@ -383,12 +372,7 @@ class _Response(QWidget):
             self.pauses.setToolTip("A run cannot go on past such an update")
         elif not rule.can_pause:
             self.pauses.setToolTip("It is known before the first update")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(16)
-        row.addWidget(label, 1)
-        row.addWidget(self.alerts)
-        row.addWidget(self.pauses)
+        boxes.row((label, 1), self.alerts, self.pauses, gap=16, margins=boxes.BARE, owner=self)
         self.show_limits(limits)
 
     @property
@@ -409,8 +393,7 @@ class _Row(QWidget):
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
         self._default = default
-        title = PlainLabel(limit.title)
-        title.setFont(qfont(ROW))
+        title = boxes.words(limit.title, ROW)
         setting = Setting(limit.title, unit="%" if limit.is_share else "")
         self.field = SettingLine(setting, int | float if limit.is_whole else float)
         self.field.show_value(default)
@@ -422,8 +405,7 @@ class _Row(QWidget):
         self.field.setAccessibleDescription(limit.explanation)
         told = f"From {limit.range_text}"
         self.field.setToolTip(plain_tip(told))
-        unit = PlainLabel("%" if limit.is_share else "")
-        unit.setFont(qfont(ROW))
+        unit = boxes.words("%" if limit.is_share else "", ROW)
         unit.setFixedWidth(14)
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
@@ -432,20 +414,13 @@ class _Row(QWidget):
         self._reset.setToolTip(plain_tip(f"Back to {shown}"))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
-        about = PlainLabel(f"{limit.explanation} Default {shown}, {limit.source}.")
-        about.setObjectName("Note")
-        about.setFont(qfont(LABEL))
-        about.setWordWrap(True)
-        head = QHBoxLayout()
-        head.setSpacing(6)
-        head.addWidget(title, 1)
+        about = boxes.words(
+            f"{limit.explanation} Default {shown}, {limit.source}.", LABEL, "Note", wraps=True
+        )
+        head = boxes.row((title, 1), gap=6)
         for widget in (self.field, unit, self._reset):
             head.addWidget(widget)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(head)
-        column.addWidget(about)
+        boxes.column(head, about, gap=2, margins=boxes.BARE, owner=self)
         self.field.textChanged.connect(self._follow)
         self._follow()
 
