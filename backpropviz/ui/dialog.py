@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QShowEvent
@@ -38,6 +39,8 @@ from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 from backpropviz.ui.windows import BoundedDialog, room
 
 _LEAST_BODY = QSize(160, 64)
+
+_T = TypeVar("_T")
 
 
 class FramedDialog(BoundedDialog):
@@ -78,6 +81,13 @@ class FramedDialog(BoundedDialog):
             button.setObjectName("Primary")
         self._buttons.addWidget(button)
         return button
+
+    def ask_for(self, read: Callable[[], _T]) -> _T | None:
+        """Ask, and let go of the dialog: what `read` finds, None where it was dismissed."""
+        is_accepted = self.exec() == FramedDialog.DialogCode.Accepted
+        found = read() if is_accepted else None
+        self.deleteLater()
+        return found
 
     def say(self, text: str) -> None:
         """A sentence under the heading: what is wrong, or what happens."""

@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
 
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.action_table import CONVENTION_CHOICES
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.host import Host
@@ -60,10 +61,7 @@ class AnalysisDesk(QObject):
         self._checker = Background(self)
         self._checker.answered.connect(self._show_check)
         self._checker.failed.connect(self._refuse)
-        self._idle = QTimer(self)
-        self._idle.setSingleShot(True)
-        self._idle.setInterval(0)
-        self._idle.timeout.connect(self._show_conventions)
+        self._idle = boxes.soon(self, self._show_conventions)
         self._controller.state_changed.connect(self._follow)
         self._controller.failed.connect(self._untick)
         host.pointing.asked.connect(self.answer)
@@ -223,7 +221,6 @@ class AnalysisDesk(QObject):
             self._checker.run(partial(checked, tape, value))
 
     def check_all(self) -> None:
-        """Open the gradient check."""
         from backpropviz.ui.analysis.check import CheckWindow
 
         opened = self._controller.opened
@@ -248,7 +245,6 @@ class AnalysisDesk(QObject):
         self._keep("conventions", made).show()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         for window in self._windows.values():
             window.use_theme(colors)
 

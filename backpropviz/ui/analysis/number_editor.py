@@ -30,7 +30,6 @@ from backpropviz.ui.dialog import ask
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject
 from backpropviz.ui.plain_text import plain_tip
-from backpropviz.ui.pointing import address_of
 
 
 def ask_value(parent: QWidget, opened: Opened, address: Address) -> float | None:
@@ -90,7 +89,6 @@ class NumberField(QLineEdit):
         self.returnPressed.connect(self._take)
 
     def show_value(self, value: float) -> None:
-        """The number of the pass."""
         self._value = value
         self.setText(full(float(f"{value:.6g}")))
 
@@ -147,7 +145,6 @@ class NumberGrid(QWidget):
         return row
 
     def show_array(self, array: Array) -> None:
-        """The numbers of a pass."""
         for field, value in zip(self.fields, array.reshape(-1), strict=True):
             field.show_value(float(value))
 
@@ -194,7 +191,6 @@ class NumberEditor(AnalysisWindow):
         )
         self._undo = self.add_button("As it was", self.restore)
         self.body.insertWidget(0, self._fields())
-        self.canvas.clicked.connect(self._click)
         self._tell()
         self.resize(1100, 720)
 
@@ -265,11 +261,6 @@ class NumberEditor(AnalysisWindow):
             text = f"The first fraction is {fraction} = {said(tape.value(fraction))}."
         hint = "Arrow keys count up and down, Enter takes what is typed."
         self.note.setText(f"{text} {hint}")
-
-    def _click(self, key: str) -> None:
-        address = address_of(key)
-        if address is not None:
-            self.go_to(address)
 
 
 def _own(opened: Opened) -> Iterator[Address]:

@@ -15,6 +15,7 @@ from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
+from backpropviz.ui.pointing import address_of
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.windows import SideWindow
 
@@ -33,6 +34,7 @@ class AnalysisWindow(SideWindow):
         self.canvas = canvas or SceneView()
         self.canvas.setAccessibleName(title)
         self.canvas.resized.connect(self.draw)
+        self.canvas.clicked.connect(self.click)
         self.canvas.describe = host.pointing.describe
         self.note = boxes.words(style="Note", wraps=True)
         self._lay_out()
@@ -88,9 +90,14 @@ class AnalysisWindow(SideWindow):
             self.canvas.show_scene(scene, self.colors)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         self.draw()
+
+    def click(self, key: str) -> None:
+        """What was clicked leads to the step of its value."""
+        address = address_of(key)
+        if address is not None:
+            self.go_to(address)
 
     def go_to(self, address: Address) -> None:
         """To the step that computed a value, or its gradient where it was given."""

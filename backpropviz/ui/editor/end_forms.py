@@ -29,11 +29,12 @@ from backpropviz.ui.editor.draft import DraftController
 from backpropviz.ui.editor.layer_form import (
     EditorForm,
     FactsView,
+    SettingFields,
     bytes_text,
     count_text,
+    show_refusal,
     text_line,
 )
-from backpropviz.ui.editor.settings import SettingFields, show_refusal
 from backpropviz.ui.forms import ChoiceChip, EditorLine
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
@@ -80,7 +81,6 @@ class ImageForm(EditorForm):
         self.column.addStretch(1)
 
     def show_image(self) -> None:
-        """Follow the controller."""
         settings = image_settings(self._controller.draft.input_shape)
         if self.fields is None:
             self.put_fields(SettingFields(settings, self._change))
@@ -132,7 +132,6 @@ class LossForm(EditorForm):
         self.column.addStretch(1)
 
     def show_loss(self) -> None:
-        """Follow the controller."""
         draft = self._controller.draft
         self.say_problem(self._controller.survey.problem_at("loss"))
         self.kind.show_value(draft.loss.about.title)
@@ -144,7 +143,6 @@ class LossForm(EditorForm):
             self.fields.show_values(draft.loss)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.kind.use_theme(colors)
 
     def _change(self, field: str, value: object) -> str:
@@ -222,7 +220,6 @@ class WeightRow(QWidget):
         self.keeps.setToolTip(plain_tip(told))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.scheme.use_theme(colors)
 
     def _choose(self, scheme: str) -> None:
@@ -266,8 +263,7 @@ class PictureDialog(FramedDialog):
             button.setProperty("picture", name)
             button.clicked.connect(self._take_bundled)
         self._choice("A file…").clicked.connect(self._take_file)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self.setMinimumWidth(420)
 
     def _ask_target(self) -> None:
@@ -316,10 +312,7 @@ class PictureDialog(FramedDialog):
 def ask_picture(parent: QWidget, model: Model) -> AskedPicture | None:
     """Ask; None where the question was dismissed."""
     dialog = PictureDialog(parent, model)
-    dialog.exec()
-    asked = dialog.asked
-    dialog.deleteLater()
-    return asked
+    return dialog.ask_for(lambda: dialog.asked)
 
 
 class ReplaceDialog(FramedDialog):
@@ -339,6 +332,4 @@ class ReplaceDialog(FramedDialog):
 def ask_to_replace(parent: QWidget, title: str) -> bool:
     """Whether a draft that is in no file may go."""
     dialog = ReplaceDialog(parent, title)
-    may_go = dialog.exec() == ReplaceDialog.DialogCode.Accepted
-    dialog.deleteLater()
-    return may_go
+    return dialog.ask_for(lambda: True) or False

@@ -159,11 +159,9 @@ class LayerList(QListWidget):
 
     @property
     def rows(self) -> tuple[DraftRow, ...]:
-        """What it shows."""
         return tuple(self.item(number).data(_ROLE) for number in range(self.count()))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         self.viewport().update()
 
@@ -403,14 +401,12 @@ class LayerPanel(QFrame):
         self.trash.clicked.connect(self._remove_chosen)
 
     def show_layers(self) -> None:
-        """Follow the controller."""
         controller = self._controller
         self.list.show_rows(editor_rows(controller.draft, controller.survey), controller.chosen)
         for button in (self.up, self.down, self.double, self.trash):
             button.setEnabled(not controller.is_end)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         self.head.use_theme(colors)
         self.list.use_theme(colors)
@@ -438,7 +434,6 @@ class LayerPanel(QFrame):
         self._add(layer, f"duplicate {name}")
 
     def remove_layer(self, name: str) -> None:
-        """Take a layer out."""
         label = f"remove {name}"
         self._controller.edit(label, partial(edits.remove, name=name))
 

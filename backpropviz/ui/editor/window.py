@@ -60,7 +60,7 @@ class EditorHead(QFrame):
         self.title.editingFinished.connect(self._change_title)
         self.presets = ChoiceChip("Start from")
         self.presets.show_value("Start from a preset")
-        self.presets.set_choices(_presets("Empty", "No layer yet."))
+        self.presets.set_choices(_presets())
         self.undo = self._button("Undo", "Ctrl+Z")
         self.redo = self._button("Redo", "Ctrl+Shift+Z", "Ctrl+Y")
         self.undo.clicked.connect(controller.undo)
@@ -77,14 +77,12 @@ class EditorHead(QFrame):
         )
 
     def show_history(self) -> None:
-        """Follow the controller."""
         history = self._controller.history
         self.title.setText(history.present.title)
         self._offer(self.undo, "Undo", history.undo_label, "Ctrl+Z")
         self._offer(self.redo, "Redo", history.redo_label, "Ctrl+Shift+Z")
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.presets.use_theme(colors)
         for button, name in ((self.undo, "undo-2"), (self.redo, "redo-2")):
             button.setIcon(icon(name, colors.text, faint(colors)))
@@ -113,12 +111,12 @@ class EditorHead(QFrame):
                 self.title.setText(self._controller.draft.title)
 
 
-def _presets(empty: str, empty_help: str) -> list[tuple[str, str, str] | None]:
+def _presets() -> list[tuple[str, str, str] | None]:
     entries: list[tuple[str, str, str] | None] = [
         (name, f"{preset.title}:  {preset.description}", preset.description)
         for name, preset in PRESETS.items()
     ]
-    return [*entries, None, (EMPTY, empty, empty_help)]
+    return [*entries, None, (EMPTY, "Empty", "No layer yet.")]
 
 
 class EditorFoot(QFrame):
@@ -167,13 +165,13 @@ class EditorFoot(QFrame):
         problem = survey.problem
         text = _told(problem) if problem is not None else survey.remark or self._weights_text()
         self.note.setText(self._refusal or text)
-        self._color(is_wrong=problem is not None or bool(self._refusal or survey.remark))
+        is_wrong = problem is not None or bool(self._refusal or survey.remark)
+        boxes.restyle(self.note, "isWrong", is_wrong)
         for button in (self.save, self.train, self.open):
             button.setEnabled(problem is None and not self._is_busy)
             button.setToolTip("" if problem is None else plain_tip(_told(problem)))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.weights.use_theme(colors)
 
     def _weights_text(self) -> str:
@@ -183,12 +181,6 @@ class EditorFoot(QFrame):
         kept, new = ", ".join(plan.kept), ", ".join(plan.fresh)
         text = f"Keeps the weights of {kept}"
         return f"{text}; new: {new}." if new else f"{text}."
-
-    def _color(self, *, is_wrong: bool) -> None:
-        if self.note.property("isWrong") != is_wrong:
-            self.note.setProperty("isWrong", is_wrong)
-            self.note.style().unpolish(self.note)
-            self.note.style().polish(self.note)
 
     def _button(self, wants: str, text: str) -> QPushButton:
         button = boxes.button(text, height=30)
@@ -220,7 +212,6 @@ class Totals(QFrame):
         row.addStretch(1)
 
     def show_survey(self, found: Survey) -> None:
-        """Show the totals."""
         self.parameters.setText(_grouped(found.parameters))
         self.multiply_adds.setText(_grouped(found.multiply_adds))
         memory = found.activation_bytes
@@ -333,7 +324,6 @@ class NetworkEditor(SideWindow):
         self.canvas.keep_in_sight(f"layer:{controller.chosen}")
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         for part in (self.head, self.layers, self.layer_form, self.loss_form, self.foot):
             part.use_theme(colors)

@@ -168,12 +168,10 @@ class Coach(QObject):
 
     @property
     def is_on(self) -> bool:
-        """Whether a lesson is open."""
         return self._loaded is not None
 
     @property
     def loaded(self) -> LoadedLesson:
-        """The open lesson."""
         if self._loaded is None:
             raise BackpropVizError("no lesson is open")
         return self._loaded
@@ -185,7 +183,6 @@ class Coach(QObject):
 
     @property
     def step(self) -> LessonStep:
-        """The open step."""
         return current_step(self.loaded.lesson, self.progress)
 
     @property

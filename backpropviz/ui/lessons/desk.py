@@ -212,7 +212,6 @@ class LessonDesk(QObject):
         self._reader.run(read_cards)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self.panel.use_theme(colors)
         self._show_list()
@@ -237,13 +236,10 @@ class LessonDesk(QObject):
                 self._lesson_actions.append(action)
             self._menu.insertActions(self._menu.actions()[0], self._lesson_actions)
         for action, card in zip(self._lesson_actions, cards, strict=True):
-            action.setToolTip(plain_tip(self._help(card)))
+            action.setToolTip(plain_tip(f"{card.summary} {card.minutes} minutes."))
             action.setCheckable(card.is_done)
             action.setChecked(card.is_done)
         self._show_list()
-
-    def _help(self, card: LessonCard) -> str:
-        return f"{card.summary} {card.minutes} minutes."
 
     def _open_chosen(self) -> None:
         action = self.sender()
@@ -266,8 +262,8 @@ class LessonDesk(QObject):
         self.panel.next.setFocus()
         own = self.coach.own_session
         if own is not None:
-            text = "{network} waits: it is back when you leave the lesson."
-            self._host.say(text.format(network=own.subject.network_title))
+            title = own.subject.network_title
+            self._host.say(f"{title} waits: it is back when you leave the lesson.")
 
     def _hide_panel(self) -> None:
         self.leave.setEnabled(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -114,17 +115,11 @@ class TaskCard(QFrame):
     def show_state(self, is_done: bool, missing: tuple[str, ...]) -> None:
         """Done once stays done; else the first thing that is missing is told."""
         colors = self._colors
-        self._dress("done" if is_done else "open")
+        boxes.restyle(self, "state", "done" if is_done else "open")
         name, color = ("check", colors.ok) if is_done else ("circle", colors.text_tertiary)
         self._mark.setPixmap(pixmap(name, color, 16, self.devicePixelRatioF(), 2.25))
         self._state.setText("Done." if is_done else "".join(missing[:1]))
         self.button.setVisible(not is_done)
-
-    def _dress(self, state: str) -> None:
-        if self.property("state") != state:
-            self.setProperty("state", state)
-            self.style().unpolish(self)
-            self.style().polish(self)
 
 
 class ScoreView(QWidget):
@@ -146,7 +141,7 @@ class ScoreView(QWidget):
     def _summary(self, lesson: Lesson, progress: LessonProgress, found: Mapping[str, Score]) -> str:
         left = [step.title for step in lesson.steps if not progress.is_complete(step)]
         if left:
-            return "Still open: {titles}.".format(titles=", ".join(left))
+            return f"Still open: {', '.join(left)}."
         if not found:
             return "All steps are behind you."
         return "What was right at the first try, concept by concept."
@@ -178,7 +173,6 @@ class ShareBar(QWidget):
         self.setFixedHeight(6)
 
     def show_share(self, filled: list[bool], here: int, colors: Theme) -> None:
-        """Other segments."""
         if (filled, here, colors) != (self._filled, self._here, self._colors):
             self._filled, self._here, self._colors = filled, here, colors
             self.update()
@@ -263,12 +257,10 @@ class LessonPanel(QFrame):
         )
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self.refresh()
 
     def clear(self) -> None:
-        """No lesson is open."""
         self._shown = ()
         self._show_view(None)
 
@@ -281,7 +273,8 @@ class LessonPanel(QFrame):
         self._why.setText(coach.switch_text)
         self._notice.setVisible(bool(coach.switch_text) and not coach.shows_score)
         if coach.shows_score:
-            self._show_once((coach.progress, self._colors.name), self._score)
+            made = partial(ScoreView, coach.loaded.lesson, coach.progress, self._colors)
+            self._show_once((coach.progress, self._colors.name), made)
         else:
             tape = coach.tape
             self._show_once((coach.step.title, id(tape), self._colors.name), self._step)
@@ -293,9 +286,6 @@ class LessonPanel(QFrame):
         if key != self._shown:
             self._shown = key
             self._show_view(make())
-
-    def _score(self) -> ScoreView:
-        return ScoreView(self._coach.loaded.lesson, self._coach.progress, self._colors)
 
     def _step(self) -> StepView:
         view = StepView(self._coach.step, self._coach.tape, self._colors)
@@ -343,14 +333,7 @@ class LessonPanel(QFrame):
             self.next.setText("Finish" if is_complete else "To the score")
         else:
             self.next.setText("Next" if is_complete else "Skip")
-        self._set_primary(is_complete)
-
-    def _set_primary(self, is_primary: bool) -> None:
-        name = "Primary" if is_primary else ""
-        if self.next.objectName() != name:
-            self.next.setObjectName(name)
-            self.next.style().unpolish(self.next)
-            self.next.style().polish(self.next)
+        boxes.restyle(self.next, "objectName", "Primary" if is_complete else "")
 
     def _go_back(self) -> None:
         self._coach.move(-1)

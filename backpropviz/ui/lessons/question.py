@@ -73,10 +73,7 @@ class ChoiceButton(QPushButton):
 
     def show_verdict(self, verdict: str) -> None:
         """Right, wrong, or nothing yet."""
-        if self.property("verdict") != verdict:
-            self.setProperty("verdict", verdict)
-            self.style().unpolish(self)
-            self.style().polish(self)
+        boxes.restyle(self, "verdict", verdict)
 
     def hasHeightForWidth(self) -> bool:
         return True
@@ -345,12 +342,9 @@ class QuestionView(QFrame):
             self._line.setReadOnly(is_settled)
             self._check.setVisible(not is_settled)
             if is_settled and found is not None:
-                self._line.setText(self._settled_text(found, expected))
+                self._line.setText(found.given if found.is_right else answer_text(expected))
         if found is not None:
             self._tell_outcome(found, expected)
-
-    def _settled_text(self, found: Answered, expected: float | Address) -> str:
-        return found.given if found.is_right else answer_text(expected)
 
     def _tell_outcome(self, found: Answered, expected: float | Address) -> None:
         colors = self._colors

@@ -10,9 +10,7 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
     QWidget,
 )
@@ -20,7 +18,7 @@ from PySide6.QtWidgets import (
 from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.watch import Diagnosis
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Font, Theme
+from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon, pixmap
 from backpropviz.ui.controls import PanelHead
@@ -45,8 +43,10 @@ class AlertCard(QFrame):
         self._alert: Alert | None = None
         self._checkpoint: int | None = None
         self._colors = colors
-        self._icon, self._title = PlainLabel(), _words("title", BODY_STRONG)
-        self._evidence, self._meaning = _words("evidence", ROW), _words("meaning", ROW)
+        self._icon = PlainLabel()
+        self._title = boxes.words("", BODY_STRONG, "title", wraps=True, is_selectable=True)
+        self._evidence = boxes.words("", ROW, "evidence", wraps=True, is_selectable=True)
+        self._meaning = boxes.words("", ROW, "meaning", wraps=True, is_selectable=True)
         # A style sheet leaves no room between an icon and its words but a space.
         self._debug = QPushButton(" " + "Debug this update")
         self._debug.setAccessibleName("Debug this update")
@@ -96,14 +96,13 @@ class AlertCard(QFrame):
         self._evidence.setText(alert.evidence)
         self._meaning.setText(alert.meaning)
         self._debug.setVisible(alert.look_at is not None)
-        told = "Open update {update} in the debugger, at {address}.".format(
-            update=f"{max(1, alert.raised):,}", address=alert.look_at
-        )
+        update = f"{max(1, alert.raised):,}"
+        told = f"Open update {update} in the debugger, at {alert.look_at}."
         self._debug.setToolTip(plain_tip(told))
         self._rewind.setVisible(checkpoint is not None)
-        text = "Rewind to {update}".format(update=f"{checkpoint or 0:,}")
-        self._rewind.setText(" " + (text if checkpoint else "Rewind to the start"))
-        self._rewind.setAccessibleName(self._rewind.text().strip())
+        text = f"Rewind to {checkpoint:,}" if checkpoint else "Rewind to the start"
+        self._rewind.setText(" " + text)
+        self._rewind.setAccessibleName(text)
         self._rewind.setToolTip("Go back to the checkpoint before it began.")
         self._place_buttons()
         self.setAccessibleName(alert.title)
@@ -125,7 +124,6 @@ class AlertCard(QFrame):
 
     @property
     def alert(self) -> Alert | None:
-        """What it shows."""
         return self._alert
 
     def use_theme(self, colors: Theme) -> None:
@@ -155,13 +153,6 @@ class AlertCard(QFrame):
     def _want_rewind(self) -> None:
         if self._checkpoint is not None:
             self.rewind_wanted.emit(self._checkpoint)
-
-
-def _words(name: str, font: Font) -> QLabel:
-    label = boxes.words("", font, name, wraps=True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 _SIDE = 16
@@ -212,11 +203,7 @@ class AlertsPanel(QFrame):
             margins=(_SIDE, 4, _SIDE, 12),
             owner=inside,
         )
-        self._area = QScrollArea()
-        self._area.setWidget(inside)
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area = boxes.scrolled(inside)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         boxes.column(self.head, (self._area, 1), gap=0, margins=boxes.BARE, owner=self)
 
@@ -228,9 +215,10 @@ class AlertsPanel(QFrame):
         The remark stands over it.
         """
         self._remark.show_text(remark)
-        active = diagnosis.active if diagnosis is not None else ()
+        active, over = ((), ()) if diagnosis is None else (diagnosis.active, diagnosis.over)
         self._show_cards(active, checkpoints)
-        self._over.show_text(self._over_text(diagnosis.over if diagnosis is not None else ()))
+        ended = [f"Over since update {one.until:,}: {one.title}" for one in over[:_MOST_OVER]]
+        self._over.show_text("\n".join(ended))
         self._quiet.show_text(self._quiet_text(diagnosis))
         self._has_run = diagnosis is not None
         self._mark_lines()
@@ -252,7 +240,6 @@ class AlertsPanel(QFrame):
         return self._quiet.text
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self.head.use_theme(colors)
         for card in self.cards:
@@ -306,13 +293,6 @@ class AlertsPanel(QFrame):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, alert.title))
         return card
 
-    def _over_text(self, over: tuple[Alert, ...]) -> str:
-        lines = [
-            "Over since update {until}: {title}".format(until=f"{alert.until:,}", title=alert.title)
-            for alert in over[:_MOST_OVER]
-        ]
-        return "\n".join(lines)
-
     def _quiet_text(self, diagnosis: Diagnosis | None) -> str:
         if diagnosis is None:
             return "While a network trains, what goes wrong is told here."
@@ -320,13 +300,11 @@ class AlertsPanel(QFrame):
         names = ", ".join(quiet)
         if not quiet:
             return ""
-        if self._cards:
-            if len(quiet) == 1:
-                return f"1 other rule is quiet: {names}"
-            text = "{count} other rules are quiet: {names}"
-        else:
-            text = "All {count} rules are quiet: {names}"
-        return text.format(count=len(quiet), names=names)
+        if not self._cards:
+            return f"All {len(quiet)} rules are quiet: {names}"
+        if len(quiet) == 1:
+            return f"1 other rule is quiet: {names}"
+        return f"{len(quiet)} other rules are quiet: {names}"
 
 
 class _Line(QWidget):
@@ -350,11 +328,9 @@ class _Line(QWidget):
 
     @property
     def text(self) -> str:
-        """What it says."""
         return self._text.text()
 
     def show_text(self, text: str) -> None:
-        """Say this."""
         self._text.setText(text)
         self.setVisible(bool(text))
 

@@ -42,8 +42,8 @@ from backpropviz.ui import boxes
 from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.menus import Menu
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.training.controller import RunState, TrainingState
 from backpropviz.ui.training.filters import FilterScene
-from backpropviz.ui.training.state import RunState, TrainingState
 from backpropviz.ui.windows import SideWindow
 
 if TYPE_CHECKING:
@@ -159,7 +159,6 @@ class TrainingCharts(QWidget):
 
     @property
     def kinds(self) -> tuple[ChartKind, ...]:
-        """The charts that are shown."""
         return self._kinds
 
     @property
@@ -184,7 +183,6 @@ class TrainingCharts(QWidget):
 
     @property
     def crosshair(self) -> float | None:
-        """The update under the crosshair."""
         return self._crosshair
 
     def show_runs(self, runs: Sequence[RunCurves], colors: Theme) -> None:
@@ -197,7 +195,6 @@ class TrainingCharts(QWidget):
             self._show(kind)
 
     def set_smoothing(self, smoothing: Smoothing) -> None:
-        """Smooth all curves so."""
         if smoothing != self._smoothing:
             self._smoothing = smoothing
             self._tell()
@@ -252,7 +249,6 @@ class TrainingCharts(QWidget):
 
     @property
     def _lines(self) -> int:
-        """Rows of charts."""
         return -(-len(self._kinds) // max(1, self._across))
 
     @property
@@ -317,18 +313,16 @@ class TrainingCharts(QWidget):
 
     def _smoothing_actions(self) -> list[QAction]:
         group = QActionGroup(self)
-        found = []
-        for smoothing in SMOOTHINGS:
-            text = smoothing.words[0].upper() + smoothing.words[1:]
-            action = QAction(plain_title(text), group)
-            action.setCheckable(True)
-            action.setData(smoothing)
-            action.triggered.connect(partial(self._smooth, smoothing))
-            found.append(action)
-        return found
-
-    def _smooth(self, smoothing: Smoothing, _: bool = False) -> None:
-        self.set_smoothing(smoothing)
+        return [
+            boxes.entry(
+                one.words[0].upper() + one.words[1:],
+                group,
+                self.set_smoothing,
+                one,
+                is_checked=False,
+            )
+            for one in SMOOTHINGS
+        ]
 
     def _chart_actions(self) -> list[QAction]:
         found = []
@@ -355,8 +349,8 @@ class TrainingCharts(QWidget):
         menu = Menu(parent=self)
         if self._crosshair is not None:
             iteration = round(self._crosshair)
-            text = "Go to Update {number}".format(number=f"{iteration:,}")
-            menu.addAction(text, partial(self.iteration_wanted.emit, iteration))
+            go = partial(self.iteration_wanted.emit, iteration)
+            menu.addAction(f"Go to Update {iteration:,}", go)
             menu.addSeparator()
         show_all = menu.addAction("Show All Updates", partial(self.set_reach, None))
         show_all.setEnabled(self._reach is not None)
@@ -458,7 +452,6 @@ class ComparisonWindow(SideWindow):
         boxes.column(head, (body, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_state(self, state: TrainingState) -> None:
-        """Follow the runs."""
         self._state = state
         self._fill()
         pair = self._pair
@@ -470,7 +463,6 @@ class ComparisonWindow(SideWindow):
         self._draw_filters()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         for chip in self._chips:
             chip.use_theme(colors)
@@ -510,23 +502,15 @@ class ComparisonWindow(SideWindow):
             self._filters.show_scene(scene, self._colors)
 
     def _fill(self) -> None:
+        runs = self._state.runs
         for place, chip in enumerate(self._chips):
-            entries: list[QAction | None] = []
-            for run in self._state.runs:
-                action = QAction(plain_title(run.run.title), chip.menu())
-                action.setData((place, run.number))
-                action.triggered.connect(self._choose)
-                entries.append(action)
-            chip.fill(entries)
+            menu, chosen = chip.menu(), partial(self._choose, place)
+            chip.fill([boxes.entry(one.run.title, menu, chosen, one.number) for one in runs])
 
-    def _choose(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            place, number = action.data()
-            numbers = list(self._numbers)
-            numbers[place] = number
-            self._numbers = (numbers[0], numbers[1])
-            self.show_state(self._state)
+    def _choose(self, place: int, number: int) -> None:
+        first, second = self._numbers
+        self._numbers = (first, number) if place else (number, second)
+        self.show_state(self._state)
 
     def _choose_scale(self, is_common: object) -> None:
         self._is_common = bool(is_common)

@@ -12,7 +12,6 @@ from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplicat
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QProgressBar,
     QVBoxLayout,
@@ -25,7 +24,6 @@ from backpropviz.engine.training.samples import Augmentation, Dataset, Skipped
 from backpropviz.errors import UserError
 from backpropviz.figures.training.answers import balance_words, class_counts_scene
 from backpropviz.files.data.catalog import ReadingStoppedError
-from backpropviz.files.data.load import Choices
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
@@ -34,43 +32,16 @@ from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
 from backpropviz.ui.dialog import FramedDialog
-from backpropviz.ui.forms import Fields
 from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.samples import (
-    AugmentationForm,
     DataWish,
     Loaded,
     SamplePane,
     counts_of,
     loaded,
 )
-from backpropviz.ui.training.settings import form_rows, form_title
-
-_FIELD_WIDTH = 72
-
-
-class DataFields(QWidget):
-    """What is typed becomes `Choices`; `changed` comes when a field is left with another text."""
-
-    changed = Signal()
-
-    def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        rows = form_rows()
-        self.setLayout(rows)
-        self._fields = Fields(choices, width=_FIELD_WIDTH)
-        self._fields.given.connect(self.changed)
-        self._fields.add_to(rows)
-
-    def typed(self) -> Choices:
-        """What the fields say.
-
-        Raises:
-            UserError: one of them is no number; the sentence names it.
-        """
-        return Choices(**self._fields.values())
-
+from backpropviz.ui.training.settings import SettingsForm, form_title
 
 _HEIGHT = 92
 
@@ -99,11 +70,9 @@ class SkippedList(QWidget):
         return self._text.toPlainText()
 
     def show_skipped(self, skipped: tuple[Skipped, ...]) -> None:
-        """Show these."""
         count = len(skipped)
         self.setVisible(count > 0)
-        words = "1 file passed over" if count == 1 else "{n} files passed over"
-        self._title.setText(words.format(n=f"{count:,}"))
+        self._title.setText("1 file passed over" if count == 1 else f"{count:,} files passed over")
         self._text.setPlainText("\n".join(f"{s.name}  {s.reason}" for s in skipped))
 
     def _copy_all(self) -> None:
@@ -184,17 +153,18 @@ class DataDialog(FramedDialog):
             ]
         )
         self._source.chosen.connect(self._choose_source)
-        self._fields = DataFields(self._wish.choices)
+        self._fields = SettingsForm(self._wish.choices, 72)
         self._fields.changed.connect(self._follow_fields)
-        self._augmentation = AugmentationForm()
-        self._augmentation.show_amounts(augmentation)
+        self._augmentation = SettingsForm(augmentation, 104)
         self._augmentation.changed.connect(self._follow_augmentation)
         self._counts = SceneView()
         self._counts.setAccessibleName("Samples of each class")
         self._counts.setMinimumHeight(_COUNTS_HEIGHT)
         self._counts.resized.connect(self._draw_counts)
         self._counts.show_scene(Scene(1, 1, self._colors.panel), self._colors)
-        self._balance, self._steps = _words(), _words()
+        self._balance, self._steps = (
+            boxes.words("", LABEL, "Note", wraps=True, is_selectable=True) for _ in range(2)
+        )
         self._samples = SamplePane(self._colors)
         self._samples.show_augmentation(augmentation)
         self._presets = Segmented("A network that fits")
@@ -222,8 +192,7 @@ class DataDialog(FramedDialog):
         self.body.addWidget(self._preset_row)
         self.body.addLayout(columns, 1)
         self.body.addWidget(self._bar)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._use = self.add_button("Use", is_primary=True)
         self._use.clicked.connect(self._accept)
         self.resize(1160, 700)
@@ -231,8 +200,13 @@ class DataDialog(FramedDialog):
 
     def _left_column(self) -> QVBoxLayout:
         column = boxes.column((self._source, Qt.AlignmentFlag.AlignLeft), gap=8, margins=boxes.BARE)
-        hint = _words()
-        hint.setText("A folder or a file can be dropped here as well.")
+        hint = boxes.words(
+            "A folder or a file can be dropped here as well.",
+            LABEL,
+            "Note",
+            wraps=True,
+            is_selectable=True,
+        )
         column.addWidget(hint)
         column.addWidget(form_title("Samples of each class, + held out"))
         column.addWidget(self._counts, 1)
@@ -262,21 +236,16 @@ class DataDialog(FramedDialog):
             self.read_source(str(value))
             return
         folder = str(QSettings().value("folder/data", ""))
-        name = self._ask_folder(folder) if value == _FOLDER else self._ask_file(folder)
+        if value == _FOLDER:
+            title = "A folder with a folder for each class"
+            name = QFileDialog.getExistingDirectory(self, title, folder)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, "An IDX or .npz file", folder)
         if name:
             QSettings().setValue("folder/data", str(Path(name).parent))
             self.read_source(name)
         else:
             self._show_source(self._wish.source)
-
-    def _ask_folder(self, folder: str) -> str:
-        return QFileDialog.getExistingDirectory(
-            self, "A folder with a folder for each class", folder
-        )
-
-    def _ask_file(self, folder: str) -> str:
-        name, _ = QFileDialog.getOpenFileName(self, "An IDX or .npz file", folder)
-        return name
 
     def read_source(self, source: str) -> None:
         """Read other data with what the fields say."""
@@ -419,14 +388,4 @@ def ask_data(
 ) -> DataChoice | None:
     """What the person takes to train on; None where they dismiss the dialog."""
     dialog = DataDialog(parent, model, colors, wish, augmentation or Augmentation())
-    is_used = dialog.exec() == DataDialog.DialogCode.Accepted
-    chosen = dialog.choice if is_used else None
-    dialog.deleteLater()
-    return chosen
-
-
-def _words() -> QLabel:
-    label = boxes.words("", LABEL, "Note", wraps=True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
+    return dialog.ask_for(lambda: dialog.choice)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -29,6 +29,7 @@ from backpropviz.ui.docks import focus_next
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.charts import ChartsArea, TrainingCharts, curves_of
+from backpropviz.ui.training.controller import RunState, TrainingState
 from backpropviz.ui.training.controls import (
     CheckpointPanel,
     SettingsPanel,
@@ -43,7 +44,6 @@ from backpropviz.ui.training.pictures import (
     slider_of,
     worst_activity,
 )
-from backpropviz.ui.training.state import RunState, TrainingState
 
 _HANDLE: Final = 9
 _ENOUGH: Final = 0.45
@@ -71,9 +71,7 @@ class TrainingCenter(QSplitter):
         self.addWidget(area)
         self.splitterMoved.connect(self._keep)
         # The heights around are settled only once the event that changed them is over.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._fit_again)
+        self._soon = boxes.soon(self, self._fit_again)
 
     def fit(self, run_number: int) -> None:
         """Divide the height for a run's filters, once for each run and each size of the page."""
@@ -91,7 +89,7 @@ class TrainingCenter(QSplitter):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._soon.start(0)
+        self._soon.start()
 
     def _fit_again(self) -> None:
         if self._fitted[0]:
@@ -124,14 +122,8 @@ class Staged(QObject):
         super().__init__(parent)
         self._parts = parts
         self._wanted: set[str] = set()
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.setInterval(0)
-        self._turn.timeout.connect(self._draw_next)
-        self._painted = QTimer(self)
-        self._painted.setSingleShot(True)
-        self._painted.setInterval(0)
-        self._painted.timeout.connect(self.done)
+        self._turn = boxes.soon(self, self._draw_next)
+        self._painted = boxes.soon(self, self.done)
 
     def want(self, names: Iterable[str] | None = None) -> None:
         """Draw these parts soon, or all."""
@@ -144,7 +136,6 @@ class Staged(QObject):
             self._draw_next()
 
     def stop(self) -> None:
-        """Draw nothing more."""
         self._wanted.clear()
         self._turn.stop()
         self._painted.stop()
@@ -179,7 +170,6 @@ class FigureView(SceneView):
         self.resized.connect(self.draw)
 
     def show_figure(self, make: Callable[[float], Scene | None], colors: Theme) -> None:
-        """Draw another figure."""
         self._make, self._theme = make, colors
         self.draw()
 
@@ -252,7 +242,9 @@ class TrainingPage(QWidget):
         self._left = QScrollArea()
         self._left.setWidgetResizable(True)
         self._left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._inner = _stacked("Panel", *self._left_parts())
+        layers = self._headed("Layers", self.layers, "update / weight")
+        below = (hairline(), self.activity, hairline(), self.settings)
+        self._inner = _stacked("Panel", *layers, *below)
         self._left.setWidget(self._inner)
         self._left.verticalScrollBar().rangeChanged.connect(self._fit_left)
         right = QSplitter(Qt.Orientation.Vertical)
@@ -279,10 +271,6 @@ class TrainingPage(QWidget):
             owner=self,
         )
 
-    def _left_parts(self) -> tuple[QWidget, ...]:
-        layers = self._headed("Layers", self.layers, "update / weight")
-        return (*layers, hairline(), self.activity, hairline(), self.settings)
-
     def _headed(self, title: str, view: FigureView, remark: str = "") -> tuple[QWidget, ...]:
         head = PanelHead(title)
         if remark:
@@ -304,7 +292,6 @@ class TrainingPage(QWidget):
         self._stages.draw_now()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         for panel in (self.pictures, self.settings, self.alerts, self.checkpoints, self.controls):
             panel.use_theme(colors)
@@ -316,7 +303,6 @@ class TrainingPage(QWidget):
         focus_next([*panels, self.slider, self.settings], by)
 
     def stop(self) -> None:
-        """Draw nothing more."""
         self._stages.stop()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -375,8 +361,8 @@ class TrainingPage(QWidget):
         """Alerts are of the newest update, also while another is shown."""
         if run.visited is None:
             return ""
-        text = "As of update {now}, the newest; update {shown} is shown."
-        return text.format(now=f"{run.now.iteration:,}", shown=f"{run.shown_iteration:,}")
+        now, shown = run.now.iteration, run.shown_iteration
+        return f"As of update {now:,}, the newest; update {shown:,} is shown."
 
     def _draw_charts(self) -> None:
         run = self._state.run

@@ -168,7 +168,6 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
             self._refresh()
 
     def set_log(self, is_log: bool) -> None:
-        """Change the scale."""
         self.is_log = is_log
         self._refresh()
 

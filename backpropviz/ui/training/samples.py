@@ -7,7 +7,6 @@ from dataclasses import field
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QWidget,
 )
@@ -36,9 +35,7 @@ from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import PANEL_TITLE, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
-from backpropviz.ui.forms import Fields
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.settings import form_rows
 
 
 @frozen
@@ -207,7 +204,6 @@ class SamplePane(QWidget):
         self.draw()
 
     def clear(self) -> None:
-        """Show nothing."""
         self._dataset = None
         self._part.set_value(_TRAINING, (_TRAINING,))
         self.canvas.show_scene(Scene(1, 1, self._colors.stage), self._colors)
@@ -238,32 +234,3 @@ class SamplePane(QWidget):
         self.canvas.show_scene(
             sample_sheet(views, data.preprocessing, room, self._colors), self._colors
         )
-
-
-_FIELD_WIDTH: Final = 104
-
-
-class AugmentationForm(QWidget):
-    """What is typed becomes an `Augmentation`; `changed` comes when a field is left."""
-
-    changed = Signal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        rows = form_rows()
-        self.setLayout(rows)
-        self._fields = Fields(Augmentation(), width=_FIELD_WIDTH)
-        self._fields.given.connect(self.changed)
-        self._fields.add_to(rows)
-
-    def show_amounts(self, augmentation: Augmentation) -> None:
-        """Show these."""
-        self._fields.show_values(augmentation)
-
-    def typed(self) -> Augmentation:
-        """What the fields say now.
-
-        Raises:
-            UserError: a field cannot be used; the sentence names it.
-        """
-        return Augmentation(**self._fields.values())

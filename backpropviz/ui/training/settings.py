@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
@@ -117,7 +117,6 @@ class HyperparameterForm(QWidget):
 
     @property
     def shown(self) -> Hyperparameters | None:
-        """What it shows."""
         return self._shown
 
     def typed(self) -> Hyperparameters:
@@ -136,7 +135,6 @@ class HyperparameterForm(QWidget):
         )
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._optimizer.use_theme(colors)
         self._schedule.use_theme(colors)
 
@@ -195,6 +193,35 @@ def form_rows() -> QFormLayout:
     rows.setVerticalSpacing(6)
     rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return rows
+
+
+_S = TypeVar("_S", Augmentation, Choices)
+
+
+class SettingsForm(QWidget, Generic[_S]):
+    """What is typed becomes settings; `changed` comes when a field is left."""
+
+    changed = Signal()
+
+    def __init__(self, settings: _S, width: int) -> None:
+        super().__init__()
+        self._kind: type[_S] = type(settings)
+        rows = form_rows()
+        self.setLayout(rows)
+        self._fields = Fields(settings, width=width)
+        self._fields.given.connect(self.changed)
+        self._fields.add_to(rows)
+
+    def show_settings(self, settings: _S) -> None:
+        self._fields.show_values(settings)
+
+    def typed(self) -> _S:
+        """What the fields say now.
+
+        Raises:
+            UserError: a field cannot be used; the sentence names it.
+        """
+        return self._kind(**self._fields.values())
 
 
 def form_title(text: str) -> QLabel:

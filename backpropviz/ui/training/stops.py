@@ -8,10 +8,8 @@ from itertools import groupby
 from typing import Any, Final, cast
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFrame,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -40,7 +38,7 @@ from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _FIELD_WIDTH: Final = 168
@@ -89,7 +87,6 @@ class StopForm(QWidget):
         self.setFocusProxy(next(iter(fields.controls.values())))
 
     def field(self, name: str) -> Control:
-        """The field of that name."""
         return self._fields.controls[name]
 
     def _offered(self, name: str) -> Sequence[str]:
@@ -146,7 +143,8 @@ class StopsDialog(FramedDialog):
         self._add = Chip("Add")
         self._add.show_value("a stop")
         self._add.use_theme(colors)
-        self._add.fill([self._adding(cls) for cls in STOPS if cls is not NotFiniteStop])
+        kinds = [cls for cls in STOPS if cls is not NotFiniteStop]
+        self._add.fill([boxes.entry(cls.title, self._add, self._add_new, cls) for cls in kinds])
         self._remove = boxes.button("Remove", height=CONTROL_HEIGHT)
         self._remove.setFont(qfont(ROW))
         self._remove.clicked.connect(self.remove)
@@ -161,14 +159,12 @@ class StopsDialog(FramedDialog):
         self.body.addWidget(self._form)
         self.body.addWidget(self._always)
         self.body.addStretch(1)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._accept = self.add_button("Use", is_primary=True)
         self._accept.clicked.connect(self.accept)
         self.resize(_WIDTH, 0)
 
     def stops(self) -> tuple[Stop, ...]:
-        """What the list says."""
         return tuple(self._stops)
 
     def add(self, stop: Stop) -> None:
@@ -235,16 +231,8 @@ class StopsDialog(FramedDialog):
         self.say(refusal or self._hint)
         self._accept.setEnabled(not refusal)
 
-    def _adding(self, kind: type[Stop]) -> QAction:
-        action = QAction(plain_title(kind.title), self._add)
-        action.setData(kind.kind)
-        action.triggered.connect(self._add_chosen)
-        return action
-
-    def _add_chosen(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.add(stop_kinds()[str(action.data())]())
+    def _add_new(self, kind: type[Stop]) -> None:
+        self.add(kind())
 
 
 def ask_stops(
@@ -252,10 +240,7 @@ def ask_stops(
 ) -> tuple[Stop, ...] | None:
     """The stops that the person wants; None where they dismiss the dialog."""
     dialog = StopsDialog(parent, stops, facts, colors)
-    is_used = dialog.exec() == StopsDialog.DialogCode.Accepted
-    found = dialog.stops() if is_used else None
-    dialog.deleteLater()
-    return found
+    return dialog.ask_for(dialog.stops)
 
 
 _THRESHOLDS_DIALOG_WIDTH, _HEIGHT = 600, 620
@@ -272,10 +257,8 @@ class ThresholdsDialog(FramedDialog):
         self._rows: dict[str, _Row] = {}
         self._responses: dict[str, _Response] = {}
         self.body.addWidget(self._area(limits), 1)
-        reset = self.add_button("Reset all")
-        reset.clicked.connect(self.reset_all)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Reset all").clicked.connect(self.reset_all)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._accept = self.add_button("Use", is_primary=True)
         self._accept.clicked.connect(self.accept)
         self.resize(_THRESHOLDS_DIALOG_WIDTH, _HEIGHT)
@@ -314,9 +297,8 @@ class ThresholdsDialog(FramedDialog):
     def _area(self, limits: Thresholds) -> QScrollArea:
         inside = QWidget()
         inside.setObjectName("Panel")
-        column = boxes.column(
-            _heading("When a rule is met"), gap=12, margins=(0, 0, 12, 0), owner=inside
-        )
+        column = boxes.column(gap=12, margins=(0, 0, 12, 0), owner=inside)
+        column.addWidget(boxes.words("When a rule is met", BODY_STRONG))
         rules = QVBoxLayout()
         rules.setSpacing(6)
         for rule in RULES:
@@ -326,19 +308,14 @@ class ThresholdsDialog(FramedDialog):
         column.addLayout(rules)
         for group, members in groupby(LIMITS, lambda name: LIMITS[name].group):
             column.addWidget(hairline())
-            column.addWidget(_heading(group))
+            column.addWidget(boxes.words(group, BODY_STRONG))
             for name in members:
                 row = _Row(LIMITS[name], getattr(DEFAULTS, name), getattr(limits, name))
                 row.use_theme(self._colors)
                 row.field.textChanged.connect(self._check)
                 self._rows[name] = row
                 column.addWidget(row)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return area
+        return boxes.scrolled(inside)
 
     def _check(self) -> None:
         refusal = ""
@@ -348,10 +325,6 @@ class ThresholdsDialog(FramedDialog):
             refusal = str(error)[:1].upper() + str(error)[1:]
         self.say(refusal or self._hint)
         self._accept.setEnabled(not refusal)
-
-
-def _heading(text: str) -> PlainLabel:
-    return boxes.words(text, BODY_STRONG)
 
 
 class _Response(QWidget):
@@ -438,7 +411,6 @@ class _Row(QWidget):
         self.field.show_value(self._default)
 
     def use_theme(self, colors: Theme) -> None:
-        """Tint the icon."""
         self._reset.setIcon(icon("rotate-ccw", colors.text_secondary, faint(colors)))
 
     def _follow(self) -> None:
@@ -448,7 +420,4 @@ class _Row(QWidget):
 def ask_thresholds(parent: QWidget, limits: Thresholds, colors: Theme) -> Thresholds | None:
     """The thresholds that the person wants; None where they dismiss the dialog."""
     dialog = ThresholdsDialog(parent, limits, colors)
-    is_used = dialog.exec() == ThresholdsDialog.DialogCode.Accepted
-    found = dialog.thresholds() if is_used else None
-    dialog.deleteLater()
-    return found
+    return dialog.ask_for(dialog.thresholds)

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.initialize import initialize
@@ -212,7 +212,7 @@ def test_a_dismissed_file_dialog_changes_nothing(
     shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialog = shown(write_folder(tmp_path / "pets"))
-    monkeypatch.setattr(dialog, "_ask_file", lambda _: "")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     dialog._source.button("file").click()
     assert dialog._source.value == "folder"
     assert chosen(dialog).dataset.title == "pets"
