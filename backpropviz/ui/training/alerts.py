@@ -40,7 +40,7 @@ class AlertCard(QFrame):
     def __init__(self, colors: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(_NAME)
-        self._alert: Alert | None = None
+        self.alert: Alert | None = None
         self._checkpoint: int | None = None
         self._colors = colors
         self._icon = PlainLabel()
@@ -88,10 +88,10 @@ class AlertCard(QFrame):
         """Show an alert, and the way to the last of these checkpoints that does not have it."""
         place = bisect_left(checkpoints, max(alert.since, 1))
         checkpoint = checkpoints[place - 1] if place and alert.since else None
-        if alert == self._alert and checkpoint == self._checkpoint:
+        if alert == self.alert and checkpoint == self._checkpoint:
             return
-        is_dressed = self._alert is not None and self._alert.severity == alert.severity
-        self._alert, self._checkpoint = alert, checkpoint
+        is_dressed = self.alert is not None and self.alert.severity == alert.severity
+        self.alert, self._checkpoint = alert, checkpoint
         self._title.setText(alert.title)
         self._evidence.setText(alert.evidence)
         self._meaning.setText(alert.meaning)
@@ -122,14 +122,10 @@ class AlertCard(QFrame):
         way = QBoxLayout.Direction
         self._buttons.setDirection(way.TopToBottom if is_narrow else way.LeftToRight)
 
-    @property
-    def alert(self) -> Alert | None:
-        return self._alert
-
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme; a note is calmer than what harms the run."""
         self._colors = colors
-        is_note = self._alert is not None and self._alert.severity == Severity.NOTE
+        is_note = self.alert is not None and self.alert.severity == Severity.NOTE
         fill = colors.stage if is_note else colors.alert_fill
         border = colors.border_strong if is_note else colors.alert_border
         title = colors.text if is_note else colors.alert_title
@@ -147,8 +143,8 @@ class AlertCard(QFrame):
         self._rewind.setIcon(icon("rotate-ccw", colors.text, faint(colors)))
 
     def _want_debug(self) -> None:
-        if self._alert is not None and self._alert.look_at is not None:
-            self.debug_wanted.emit(max(1, self._alert.raised), self._alert.look_at)
+        if self.alert is not None and self.alert.look_at is not None:
+            self.debug_wanted.emit(max(1, self.alert.raised), self.alert.look_at)
 
     def _want_rewind(self) -> None:
         if self._checkpoint is not None:

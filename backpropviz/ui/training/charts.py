@@ -139,10 +139,10 @@ class TrainingCharts(QWidget):
         self._smoothing = Smoothing()
         self._scales: dict[ChartKind, bool] = {}
         self._reach: tuple[float, float] | None = None
-        self._crosshair: float | None = None
+        self.crosshair: float | None = None
         self._cache = CurveCache()
         self.cards = {kind: ChartCard(kind, self) for kind in ChartKind}
-        self._kinds: tuple[ChartKind, ...] = FOUR_CHARTS
+        self.kinds: tuple[ChartKind, ...] = FOUR_CHARTS
         self._across = 0
         self._room = 0
         self._smoothing_chip = Chip("Smoothing", self)
@@ -156,10 +156,6 @@ class TrainingCharts(QWidget):
         boxes.column(row, (self._grid, 1), gap=_CHOICE_GAP, margins=boxes.BARE, owner=self)
         self._arrange()
         self._tell()
-
-    @property
-    def kinds(self) -> tuple[ChartKind, ...]:
-        return self._kinds
 
     @property
     def least_heights(self) -> tuple[int, int]:
@@ -181,17 +177,13 @@ class TrainingCharts(QWidget):
         """Smoothing, interval and scales, as the figure for export takes them."""
         return CurveOptions(self._smoothing, self._reach, dict(self._scales))
 
-    @property
-    def crosshair(self) -> float | None:
-        return self._crosshair
-
     def show_runs(self, runs: Sequence[RunCurves], colors: Theme) -> None:
         """Draw runs; the first is the one that trains. Called for every snapshot."""
         self._runs, is_new = tuple(runs), colors is not self._colors
         self._colors = colors
         if is_new or not self._smoothing_chip.property("dressed"):
             self._dress()
-        for kind in self._kinds:
+        for kind in self.kinds:
             self._show(kind)
 
     def set_smoothing(self, smoothing: Smoothing) -> None:
@@ -212,8 +204,8 @@ class TrainingCharts(QWidget):
         """Show these charts; at least one stays."""
         wanted = set(kinds)
         found = tuple(kind for kind in ChartKind if kind in wanted)
-        if found and found != self._kinds:
-            self._kinds, self._across = found, 0
+        if found and found != self.kinds:
+            self.kinds, self._across = found, 0
             self._arrange()
             self._charts_chip.fill(self._chart_actions())
             self._tell()
@@ -227,7 +219,7 @@ class TrainingCharts(QWidget):
 
     def point_at(self, iteration: float | None, read_in: ChartKind | None = None) -> None:
         """Put the crosshair of all charts on an update, with the values in one of them."""
-        self._crosshair = iteration
+        self.crosshair = iteration
         for plot in self._plots():
             plot.show_crosshair(iteration, with_readout=plot.kind is read_in)
         self.pointed.emit(iteration)
@@ -237,7 +229,7 @@ class TrainingCharts(QWidget):
 
     def scene(self, width: float, colors: Theme, kinds: Sequence[ChartKind] | None = None) -> Scene:
         """The charts as a picture, as they are shown now."""
-        return curve_page(self._runs, self.options, width, colors, kinds or self._kinds)
+        return curve_page(self._runs, self.options, width, colors, kinds or self.kinds)
 
     def rows(self) -> Iterable[tuple[str, ...]]:
         """The curves as a table, header first."""
@@ -249,7 +241,7 @@ class TrainingCharts(QWidget):
 
     @property
     def _lines(self) -> int:
-        return -(-len(self._kinds) // max(1, self._across))
+        return -(-len(self.kinds) // max(1, self._across))
 
     @property
     def _above(self) -> int:
@@ -289,14 +281,14 @@ class TrainingCharts(QWidget):
         return plot
 
     def _arrange(self) -> None:
-        across = 2 if self.width() >= _TWO_COLUMNS and len(self._kinds) > 1 else 1
+        across = 2 if self.width() >= _TWO_COLUMNS and len(self.kinds) > 1 else 1
         if across == self._across:
             return
         self._across = across
         for card in self.cards.values():
             self._grid.removeWidget(card)
-            card.setVisible(card.kind in self._kinds)
-        for number, kind in enumerate(self._kinds):
+            card.setVisible(card.kind in self.kinds)
+        for number, kind in enumerate(self.kinds):
             self._grid.addWidget(self.cards[kind], *divmod(number, across))
         for column in range(2):
             self._grid.setColumnStretch(column, 1 if column < across else 0)
@@ -307,7 +299,7 @@ class TrainingCharts(QWidget):
         smoothing = self._smoothing
         name = "none" if smoothing.is_none else smoothing.words
         self._smoothing_chip.show_value(name.removeprefix("smoothed "))
-        self._charts_chip.show_value(str(len(self._kinds)))
+        self._charts_chip.show_value(str(len(self.kinds)))
         for action in self._menu_of_smoothing:
             action.setChecked(action.data() == smoothing)
 
@@ -329,14 +321,14 @@ class TrainingCharts(QWidget):
         for kind in ChartKind:
             action = QAction(plain_title(kind.title), self._charts_chip.menu())
             action.setCheckable(True)
-            action.setChecked(kind in self._kinds)
-            action.setEnabled(self._kinds != (kind,))
+            action.setChecked(kind in self.kinds)
+            action.setEnabled(self.kinds != (kind,))
             action.toggled.connect(partial(self._toggle, kind))
             found.append(action)
         return found
 
     def _toggle(self, kind: ChartKind, is_shown: bool) -> None:
-        others = [own for own in self._kinds if own is not kind]
+        others = [own for own in self.kinds if own is not kind]
         self.set_kinds([*others, kind] if is_shown else others)
 
     def _open_menu(self, kind: ChartKind, at: QPoint) -> None:
@@ -347,8 +339,8 @@ class TrainingCharts(QWidget):
     def menu_of(self, kind: ChartKind) -> Menu:
         """What a chart offers, in our words."""
         menu = Menu(parent=self)
-        if self._crosshair is not None:
-            iteration = round(self._crosshair)
+        if self.crosshair is not None:
+            iteration = round(self.crosshair)
             go = partial(self.iteration_wanted.emit, iteration)
             menu.addAction(f"Go to Update {iteration:,}", go)
             menu.addSeparator()
@@ -362,7 +354,7 @@ class TrainingCharts(QWidget):
         menu.addMenu(smoothing)
         smoothing.addActions(self._menu_of_smoothing)
         menu.addSeparator()
-        one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self._kinds))
+        one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self.kinds))
         menu.addAction("Save This Chart…", one)
         menu.addAction("Save All Charts…", every)
         menu.addAction("Save Values as CSV…", self.table_wanted.emit)

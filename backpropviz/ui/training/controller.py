@@ -1,4 +1,4 @@
-"""The only object that changes what the window knows of training.
+"""What the window knows of training, and the only object that changes it.
 
 It gives wishes to the thread, takes its snapshots, and has the past computed again beside it. An
 error leaves every run as it was.
@@ -342,11 +342,12 @@ class TrainingController(QObject):
 
     def use_stops(self, stops: Iterable[Stop]) -> None:
         """Other stops from now on."""
-        self.ask(partial(_with_stops, tuple(stops)), _nothing)
+        wanted = tuple(stops)
+        self.ask(partial(_guarded, lambda guard: guard.with_stops(wanted)), _nothing)
 
     def use_limits(self, limits: Thresholds) -> None:
         """Other thresholds of the alerts from now on."""
-        self.ask(partial(_with_limits, limits), _nothing)
+        self.ask(partial(_guarded, lambda guard: guard.with_limits(limits)), _nothing)
 
     def saved(self, take: Callable[[SavedRun], None], most_bytes: int | None = None) -> None:
         """The shown run as it stands between two updates, to be written; `most_bytes` of its past.
@@ -487,16 +488,10 @@ def _resized(wanted: tuple[tuple[LiveRun, int, int], ...], _shown: LiveRun) -> N
         live.resize(memory_bytes, disk_bytes)
 
 
-def _with_stops(stops: tuple[Stop, ...], live: LiveRun) -> None:
+def _guarded(change: Callable[[Guard], Guard], live: LiveRun) -> None:
     live.prepare()
     if live.guard is not None:
-        live.guard = live.guard.with_stops(stops)
-
-
-def _with_limits(limits: Thresholds, live: LiveRun) -> None:
-    live.prepare()
-    if live.guard is not None:
-        live.guard = live.guard.with_limits(limits)
+        live.guard = change(live.guard)
 
 
 def _nothing(_answer: object) -> None:

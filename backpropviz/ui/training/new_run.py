@@ -35,8 +35,7 @@ from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.training.controller import RunState
-from backpropviz.ui.training.data import DataChoice, ask_data
-from backpropviz.ui.training.samples import DataWish, preset_model
+from backpropviz.ui.training.data import DataChoice, DataWish, ask_data, preset_model
 from backpropviz.ui.training.settings import (
     UNCHANGED,
     HyperparameterForm,

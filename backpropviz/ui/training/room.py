@@ -1,4 +1,4 @@
-"""The training with all that it is shown by: the controller, the page, its dialogs."""
+"""The training with all that it is shown by: the controller, the page, its dialogs, its files."""
 
 from __future__ import annotations
 

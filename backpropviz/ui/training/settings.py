@@ -82,7 +82,7 @@ class HyperparameterForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: Hyperparameters | None = None
+        self.shown: Hyperparameters | None = None
         self._rows = form_rows()
         self._rows.setFormAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.setLayout(self._rows)
@@ -97,9 +97,9 @@ class HyperparameterForm(QWidget):
 
     def show_settings(self, settings: Hyperparameters) -> None:
         """Show these; a field in which somebody types is left alone."""
-        if settings == self._shown:
+        if settings == self.shown:
             return
-        before, self._shown = self._shown, settings
+        before, self.shown = self.shown, settings
         if before is None or _form_of(before) != _form_of(settings):
             self._build(settings)
         self._fill(settings)
@@ -108,16 +108,12 @@ class HyperparameterForm(QWidget):
 
     def restore(self) -> None:
         """Show the settings again in place of what was typed and refused."""
-        if self._shown is not None:
-            self._fill(self._shown)
+        if self.shown is not None:
+            self._fill(self.shown)
 
     def _fill(self, settings: Hyperparameters) -> None:
         for part, fields in self._fields.items():
             fields.show_values(_part(settings, part), over_typing=False)
-
-    @property
-    def shown(self) -> Hyperparameters | None:
-        return self._shown
 
     def typed(self) -> Hyperparameters:
         """What the fields say now.
@@ -125,11 +121,11 @@ class HyperparameterForm(QWidget):
         Raises:
             UserError: a field cannot be used; the sentence names it.
         """
-        if self._shown is None:
+        if self.shown is None:
             raise UserError("There are no settings yet.")
         given = {part: fields.values() for part, fields in self._fields.items()}
-        optimizer = to_fields(self._shown.optimizer) | given["optimizer"]
-        curve = curve_to_fields(self._shown.curve) | given.get("curve", {})
+        optimizer = to_fields(self.shown.optimizer) | given["optimizer"]
+        curve = curve_to_fields(self.shown.curve) | given.get("curve", {})
         return Hyperparameters(
             optimizer_from_fields(optimizer, "Optimizer"), curve_from_fields(curve), **given[""]
         )
@@ -162,19 +158,19 @@ class HyperparameterForm(QWidget):
             self.refused.emit(str(error))
 
     def _choose(self, settings: Hyperparameters) -> None:
-        if settings != self._shown:
+        if settings != self.shown:
             self.show_settings(settings)
             self.chosen.emit(settings)
 
     def _choose_optimizer(self, kind: str) -> None:
-        if self._shown is None or kind == self._shown.optimizer.kind:
+        if self.shown is None or kind == self.shown.optimizer.kind:
             return
         fields = {KIND_FIELD: kind, **optimizer_kinds()[kind].about.usual}
-        self._choose(replace(self._shown, optimizer=optimizer_from_fields(fields)))
+        self._choose(replace(self.shown, optimizer=optimizer_from_fields(fields)))
 
     def _choose_schedule(self, name: str) -> None:
-        if self._shown is not None and name != self._shown.curve.kind:
-            self._choose(replace(self._shown, curve=fresh_schedule(name)))
+        if self.shown is not None and name != self.shown.curve.kind:
+            self._choose(replace(self.shown, curve=fresh_schedule(name)))
 
 
 def _form_of(settings: Hyperparameters) -> tuple[str, str]:

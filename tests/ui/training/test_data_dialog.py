@@ -20,8 +20,7 @@ from backpropviz.engine.training.samples import Augmentation
 from backpropviz.files.data.load import Choices
 from backpropviz.scene.marks import Pixels, Rect
 from backpropviz.scene.theme import LIGHT
-from backpropviz.ui.training.data import DataChoice, DataDialog
-from backpropviz.ui.training.samples import DataWish
+from backpropviz.ui.training.data import DataChoice, DataDialog, DataWish
 from tests.importers.datasets.data_files import COLOR, network, write_folder, write_picture
 
 LONG_MS = 20_000
