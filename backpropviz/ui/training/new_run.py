@@ -33,7 +33,7 @@ from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.training.controller import RunState
 from backpropviz.ui.training.data import DataChoice, DataWish, ask_data, preset_model
 from backpropviz.ui.training.settings import (
@@ -241,7 +241,7 @@ class NewRunDialog(FramedDialog):
         self._data.fill([*data, None, folder, file])
 
     def _entry(self, title: str, pressed: Callable[[], object]) -> QAction:
-        action = QAction(title, self)
+        action = QAction(plain_title(title), self)
         action.triggered.connect(pressed)
         return action
 
