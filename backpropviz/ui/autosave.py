@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from backpropviz.engine.training.run import Course
     from backpropviz.files.run import SavedRun
     from backpropviz.ui.editor.desk import EditorDesk
-    from backpropviz.ui.training.controller import TrainingController
+    from backpropviz.ui.training.controller import RunState, TrainingController
     from backpropviz.ui.training.desk import TrainingDesk
-    from backpropviz.ui.training.state import RunState
 
 EVERY_MS = 15_000
 PAST_BYTES: Final = 8_000_000

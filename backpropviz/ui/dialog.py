@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QSize, Qt
 from PySide6.QtGui import QShowEvent
@@ -40,6 +41,8 @@ from backpropviz.ui.windows import BoundedDialog, keep_on_screen, room
 _LEAST_BODY = QSize(160, 64)
 _SPARE = 2
 """At a fractional scale a window may come out a pixel smaller than it was asked to be."""
+
+_T = TypeVar("_T")
 
 
 class FramedDialog(BoundedDialog):
@@ -80,6 +83,13 @@ class FramedDialog(BoundedDialog):
             button.setObjectName("Primary")
         self._buttons.addWidget(button)
         return button
+
+    def ask_for(self, read: Callable[[], _T]) -> _T | None:
+        """Ask, and let go of the dialog: what `read` finds, None where it was dismissed."""
+        is_accepted = self.exec() == FramedDialog.DialogCode.Accepted
+        found = read() if is_accepted else None
+        self.deleteLater()
+        return found
 
     def say(self, text: str) -> None:
         """A sentence under the heading: what is wrong, or what happens."""

@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from backpropviz.figures.ledger.rows import ledger_rows
-from backpropviz.figures.timeline.timeline import timeline
 
 from backpropviz.debugger.timeline import Depth, LoopOrder
 from backpropviz.engine.nest import NestRule
 from backpropviz.figures.explain.formula import derivation_text
 from backpropviz.figures.explain.sentences import sentences
 from backpropviz.figures.explain.written_sum import TermOrder
+from backpropviz.figures.ledger_rows import ledger_rows
 from backpropviz.figures.network_map import call_stack
 from backpropviz.figures.stage.stage import stage
+from backpropviz.figures.timeline import timeline
 from backpropviz.figures.view import View
 from backpropviz.scene.marks import Scene, Text
 from backpropviz.scene.theme import LIGHT

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from backpropviz.paint.render import render
+from backpropviz.paint.draw import render
 from backpropviz.scene import theme as styles
 from backpropviz.scene.marks import Font, Scene, Text
 from backpropviz.scene.text import text_width

@@ -71,11 +71,7 @@ class CheckWindow(AnalysisWindow):
         self._amount = self.add_choices(
             "How many",
             [
-                (
-                    f"{PER_ARRAY} an array",
-                    PER_ARRAY,
-                    "A sample of each larger array.",
-                ),
+                (f"{PER_ARRAY} an array", PER_ARRAY, "A sample of each larger array."),
                 ("All", _EVERY, "Every value; this may take long."),
             ],
             PER_ARRAY,
@@ -99,12 +95,10 @@ class CheckWindow(AnalysisWindow):
         self.progressed.connect(self._advance)
         self.worker.answered.connect(self._take)
         self.worker.failed.connect(self._fail)
-        self.canvas.clicked.connect(self._click)
         self.resize(860, 680)
         self.run()
 
     def run(self) -> None:
-        """Check anew."""
         self._stop.set()
         self._stop = threading.Event()
         self._show_running(is_running=True)
@@ -121,12 +115,10 @@ class CheckWindow(AnalysisWindow):
         )
 
     def follow(self, opened: Opened) -> None:
-        """Check the new pass."""
         self._opened = opened
         self.run()
 
     def figure(self, width: float, _height: float) -> Scene | None:
-        """The report for a width."""
         return check_figure(self.report, width, self.colors) if self.report else None
 
     def _use_amount(self, amount: object) -> None:
@@ -146,9 +138,8 @@ class CheckWindow(AnalysisWindow):
     def _advance(self, done: int, count: int) -> None:
         self._bar.setRange(0, count)
         self._bar.setValue(done)
-        text = "{done} of {count} values".format(done=f"{done:,}", count=f"{count:,}")
         if self.worker.is_busy:
-            self.note.setText(text)
+            self.note.setText(f"{done:,} of {count:,} values")
 
     def _take(self, found: Report) -> None:
         self.report = found
@@ -167,13 +158,7 @@ class CheckWindow(AnalysisWindow):
         self._cancel.setVisible(is_running)
         self._again.setVisible(not is_running)
 
-    def _click(self, key: str) -> None:
-        address = address_of(key)
-        if address is not None:
-            self.go_to(address)
-
     def done(self, result: int) -> None:
-        """Stop and close."""
         self._stop.set()
         super().done(result)
 
@@ -281,12 +266,10 @@ class ConventionsWindow(AnalysisWindow):
         )
         self.worker.answered.connect(self._take)
         self.worker.failed.connect(self._fail)
-        self.canvas.clicked.connect(self._click)
         self.resize(760, 640)
         self._ask()
 
     def choose(self, convention: object) -> None:
-        """Another convention."""
         self.convention = next(name for name in OPTIONS if name == convention)
         self._titles.set_value(self.convention)
         self._ask()
@@ -301,7 +284,6 @@ class ConventionsWindow(AnalysisWindow):
         self._ask()
 
     def figure(self, width: float, _height: float) -> Scene | None:
-        """The proof for a width."""
         if self.proof is None:
             return None
         found = self.proof
@@ -319,7 +301,7 @@ class ConventionsWindow(AnalysisWindow):
     def _fail(self, error: BaseException) -> None:
         self.note.setText(sentence(error))
 
-    def _click(self, key: str) -> None:
+    def click(self, key: str) -> None:
         address = address_of(key)
         if address is not None:
             self.go_to(address)

@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QActionGroup, QGuiApplication
 
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
 from backpropviz.scene.theme import Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.action_table import CONVENTION_CHOICES
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.host import Host
@@ -55,15 +56,12 @@ class AnalysisDesk(QObject):
         super().__init__(host.window)
         self._host = host
         self._controller = host.controller
-        self._windows: dict[str, AnalysisWindow] = {}
+        self.windows: dict[str, AnalysisWindow] = {}
         self._groups = [self._group("ties"), self._group("relu_at_zero")]
         self._checker = Background(self)
         self._checker.answered.connect(self._show_check)
         self._checker.failed.connect(self._refuse)
-        self._idle = QTimer(self)
-        self._idle.setSingleShot(True)
-        self._idle.setInterval(0)
-        self._idle.timeout.connect(self._show_conventions)
+        self._idle = boxes.soon(self, self._show_conventions)
         self._controller.state_changed.connect(self._follow)
         self._controller.failed.connect(self._untick)
         host.pointing.asked.connect(self.answer)
@@ -93,11 +91,6 @@ class AnalysisDesk(QObject):
             if own == convention:
                 group.addAction(self._host.actions[name])
         return group
-
-    @property
-    def windows(self) -> dict[str, AnalysisWindow]:
-        """What is open, by kind."""
-        return self._windows
 
     def nudge(self) -> None:
         """Open the nudge lab for a value."""
@@ -141,7 +134,7 @@ class AnalysisDesk(QObject):
         opened, address = self._question()
         if opened is None or address is None:
             return
-        known = self._windows.get("weight")
+        known = self.windows.get("weight")
         window = known if isinstance(known, WeightWindow) else None
         if window is None:
             window = WeightWindow(self._host, opened)
@@ -223,7 +216,6 @@ class AnalysisDesk(QObject):
             self._checker.run(partial(checked, tape, value))
 
     def check_all(self) -> None:
-        """Open the gradient check."""
         from backpropviz.ui.analysis.check import CheckWindow
 
         opened = self._controller.opened
@@ -248,15 +240,14 @@ class AnalysisDesk(QObject):
         self._keep("conventions", made).show()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
-        for window in self._windows.values():
+        for window in self.windows.values():
             window.use_theme(colors)
 
     def close(self) -> None:
         """Close all windows and wait for their threads."""
         self._idle.stop()
         self._checker.stop()
-        for window in tuple(self._windows.values()):
+        for window in tuple(self.windows.values()):
             window.done(0)
 
     def _question(self) -> tuple[Opened | None, Address | None]:
@@ -274,7 +265,7 @@ class AnalysisDesk(QObject):
         opened = self._controller.opened
         if opened is None:
             return
-        known = self._windows.get("ancestry")
+        known = self.windows.get("ancestry")
         window = known if isinstance(known, AncestryWindow) else AncestryWindow(self._host, opened)
         if window is not known:
             self._keep("ancestry", window)
@@ -288,18 +279,18 @@ class AnalysisDesk(QObject):
         window.raise_()
 
     def _keep(self, kind: str, window: AnalysisWindow) -> AnalysisWindow:
-        before = self._windows.pop(kind, None)
+        before = self.windows.pop(kind, None)
         if before is not None:
             before.done(0)
         window.setObjectName(kind)
         window.finished.connect(self._forget)
-        self._windows[kind] = window
+        self.windows[kind] = window
         return window
 
     def _forget(self) -> None:
         window = self.sender()
-        if self._windows.get(window.objectName()) is window:
-            del self._windows[window.objectName()]
+        if self.windows.get(window.objectName()) is window:
+            del self.windows[window.objectName()]
 
     def _follow(self, old: Opened | None, new: Opened | None) -> None:
         """Another pass: windows ask again, and the menu shows its conventions."""
@@ -308,7 +299,7 @@ class AnalysisDesk(QObject):
         elif old is None or old.view.tape is not new.view.tape:
             self._checker.drop()
             self._idle.start()
-            for window in tuple(self._windows.values()):
+            for window in tuple(self.windows.values()):
                 window.follow(new)
 
     def _untick(self, _error: BaseException) -> None:

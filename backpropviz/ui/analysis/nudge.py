@@ -46,7 +46,6 @@ from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.background import sentence
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.pointing import address_of
 from backpropviz.ui.scene_view import SceneView
 
 _STEPS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_Down: -1, Qt.Key.Key_Up: 1}
@@ -202,7 +201,6 @@ class NudgeLab(AnalysisWindow):
         self._make_choices()
         self._handle.dragged.connect(self._drag)
         self._handle.stepped.connect(self._step)
-        self._handle.clicked.connect(self._click)
         self.worker.answered.connect(self._take)
         self.worker.failed.connect(self._fail)
         self.resize(860, 640)
@@ -273,7 +271,6 @@ class NudgeLab(AnalysisWindow):
             self.worker.run(partial(moved, self._prepared.point, self.address, delta))
 
     def _compute_page(self) -> None:
-        """What a page lacks."""
         if self._prepared is None:
             return
         point = self._prepared.point
@@ -314,7 +311,6 @@ class NudgeLab(AnalysisWindow):
         self.done(0)
 
     def figure(self, width: float, height: float) -> Scene | None:
-        """The page for a room."""
         self._handle.plane = None
         room = max(height, _SHOWN_HEIGHT)
         if self.page == SWEEP:
@@ -343,11 +339,6 @@ class NudgeLab(AnalysisWindow):
 
     def _to_zero(self) -> None:
         self.move_to(0.0)
-
-    def _click(self, key: str) -> None:
-        address = address_of(key)
-        if address is not None:
-            self.go_to(address)
 
     def _mark_kinks(self) -> None:
         """On the stage: the units that flipped, the windows that changed their winner."""

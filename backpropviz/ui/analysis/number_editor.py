@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QWidget
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.document import real_number
@@ -24,12 +24,12 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.text import full
 from backpropviz.scene.theme import BODY_STRONG, MONO
+from backpropviz.ui import boxes
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.dialog import ask
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
-from backpropviz.ui.pointing import address_of
+from backpropviz.ui.plain_text import plain_tip
 
 
 def ask_value(parent: QWidget, opened: Opened, address: Address) -> float | None:
@@ -89,7 +89,6 @@ class NumberField(QLineEdit):
         self.returnPressed.connect(self._take)
 
     def show_value(self, value: float) -> None:
-        """The number of the pass."""
         self._value = value
         self.setText(full(float(f"{value:.6g}")))
 
@@ -125,11 +124,8 @@ class NumberGrid(QWidget):
     def __init__(self, address: Address, array: Array) -> None:
         super().__init__()
         self.fields = tuple(_fields(address, array.shape))
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(_GAP)
-        name = PlainLabel(str(address))
-        name.setFont(qfont(BODY_STRONG))
+        column = boxes.column(gap=_GAP, margins=boxes.BARE, owner=self)
+        name = boxes.words(str(address), BODY_STRONG)
         column.addWidget(name)
         column.addLayout(self._blocks(array.shape))
         self.show_array(array)
@@ -149,7 +145,6 @@ class NumberGrid(QWidget):
         return row
 
     def show_array(self, array: Array) -> None:
-        """The numbers of a pass."""
         for field, value in zip(self.fields, array.reshape(-1), strict=True):
             field.show_value(float(value))
 
@@ -196,16 +191,13 @@ class NumberEditor(AnalysisWindow):
         )
         self._undo = self.add_button("As it was", self.restore)
         self.body.insertWidget(0, self._fields())
-        self.canvas.clicked.connect(self._click)
         self._tell()
         self.resize(1100, 720)
 
     def _fields(self) -> QScrollArea:
         inside = QWidget()
         inside.setObjectName("Panel")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(16, 8, 16, 16)
-        column.setSpacing(16)
+        column = boxes.column(gap=16, margins=(16, 8, 16, 16), owner=inside)
         for grid in self.grids.values():
             column.addWidget(grid)
             for field in grid.fields:
@@ -269,11 +261,6 @@ class NumberEditor(AnalysisWindow):
             text = f"The first fraction is {fraction} = {said(tape.value(fraction))}."
         hint = "Arrow keys count up and down, Enter takes what is typed."
         self.note.setText(f"{text} {hint}")
-
-    def _click(self, key: str) -> None:
-        address = address_of(key)
-        if address is not None:
-            self.go_to(address)
 
 
 def _own(opened: Opened) -> Iterator[Address]:

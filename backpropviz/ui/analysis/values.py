@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QTimer
 
 from backpropviz.debugger.ancestry import Ancestry, feeds
 from backpropviz.debugger.timeline import Depth, Timeline
@@ -25,6 +24,7 @@ from backpropviz.figures.analysis.weight import WeightTerms, dense_weight, weigh
 from backpropviz.figures.numbers import Scales
 from backpropviz.figures.view import TERM, ExplainedStep, View, lit_keys
 from backpropviz.scene.marks import Scene
+from backpropviz.ui import boxes
 from backpropviz.ui.analysis.window import AnalysisWindow
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
@@ -56,7 +56,6 @@ class AncestryWindow(AnalysisWindow):
         )
         self._back = self.add_button("Back", self.go_back)
         self.add_button("Go to its step", self._go_there)
-        self.canvas.clicked.connect(self._click)
         self.resize(760, 720)
 
     def ask(self, address: Address, page: str) -> None:
@@ -92,7 +91,6 @@ class AncestryWindow(AnalysisWindow):
         self.draw()
 
     def figure(self, width: float, _height: float) -> Scene | None:
-        """The page for a width."""
         if self.route is None or self.address is None:
             return None
         if self.page == ORIGIN:
@@ -112,7 +110,7 @@ class AncestryWindow(AnalysisWindow):
         self._back.setEnabled(bool(self._before))
         self.show_page(page)
 
-    def _click(self, key: str) -> None:
+    def click(self, key: str) -> None:
         address = address_of(key)
         if address is None or self.route is None or self.address is None:
             return
@@ -176,12 +174,8 @@ class WeightWindow(AnalysisWindow):
             "Point at a cell to see its partners; a click goes to where it is computed."
         )
         self.worker.answered.connect(self._take_example)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(0)
-        self._later.timeout.connect(self.draw)
+        self._later = boxes.soon(self, self.draw)
         self.canvas.hovered.connect(self._light)
-        self.canvas.clicked.connect(self._click)
         self.controller.state_changed.connect(self._follow_focus)
         self.resize(1120, 720)
 
@@ -215,7 +209,6 @@ class WeightWindow(AnalysisWindow):
             self.done(0)
 
     def figure(self, width: float, height: float) -> Scene | None:
-        """The weight in a room."""
         if self.address is None:
             return None
         return weight_view(
@@ -276,11 +269,6 @@ class WeightWindow(AnalysisWindow):
         found = lit_keys(step, key)
         others = [k for one in found if one.startswith(TERM) for k in lit_keys(step, one)]
         return tuple(dict.fromkeys((*found, *others)))
-
-    def _click(self, key: str) -> None:
-        address = address_of(key)
-        if address is not None:
-            self.go_to(address)
 
     def _go_there(self) -> None:
         if self.address is not None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QPushButton
 
 from backpropviz.debugger.commands import GoToAddress
 from backpropviz.engine.value import Address
-from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import CARD_TITLE, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Segmented
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.pointing import address_of
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.windows import SideWindow
 
@@ -29,16 +29,14 @@ class AnalysisWindow(SideWindow):
         self.host, self.controller = host, host.controller
         self.colors: Theme = host.theme
         self.worker = Background(self)
-        self.heading = PlainLabel(title)
-        self.heading.setFont(qfont(CARD_TITLE))
+        self.heading = boxes.words(title, CARD_TITLE)
         self.heading.setContentsMargins(16, 0, 0, 0)
         self.canvas = canvas or SceneView()
         self.canvas.setAccessibleName(title)
         self.canvas.resized.connect(self.draw)
+        self.canvas.clicked.connect(self.click)
         self.canvas.describe = host.pointing.describe
-        self.note = PlainLabel()
-        self.note.setObjectName("Note")
-        self.note.setWordWrap(True)
+        self.note = boxes.words(style="Note", wraps=True)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -50,13 +48,8 @@ class AnalysisWindow(SideWindow):
         self.head.addWidget(self.heading)
         self.head.addStretch(1)
         self.foot.addWidget(self.note, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(self.head)
-        self.body = QHBoxLayout()
-        self.body.setSpacing(0)
-        self.body.addWidget(self.canvas, 1)
+        column = boxes.column(self.head, gap=0, margins=boxes.BARE, owner=self)
+        self.body = boxes.row((self.canvas, 1), gap=0)
         column.addLayout(self.body, 1)
         column.addLayout(self.foot)
 
@@ -77,10 +70,7 @@ class AnalysisWindow(SideWindow):
 
     def add_button(self, text: str, pressed: Callable[[], object]) -> QPushButton:
         """A button at the lower right."""
-        button = QPushButton(text)
-        button.setFixedHeight(28)
-        button.setAutoDefault(False)
-        button.clicked.connect(pressed)
+        button = boxes.button(text, pressed, height=28)
         self.foot.addWidget(button)
         return button
 
@@ -100,9 +90,14 @@ class AnalysisWindow(SideWindow):
             self.canvas.show_scene(scene, self.colors)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         self.draw()
+
+    def click(self, key: str) -> None:
+        """What was clicked leads to the step of its value."""
+        address = address_of(key)
+        if address is not None:
+            self.go_to(address)
 
     def go_to(self, address: Address) -> None:
         """To the step that computed a value, or its gradient where it was given."""

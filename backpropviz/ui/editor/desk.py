@@ -86,11 +86,14 @@ class EditorDesk(QObject):
     def edit(self, model: Model) -> None:
         """Open the editor on a model."""
         from backpropviz.ui.editor.draft import controller_for
+        from backpropviz.ui.editor.end_forms import ask_to_replace
 
         is_known = self._kept is not None and model in (self._kept.base, self._made)
-        if self.unsaved is not None and not is_known and not self._may_replace(self.unsaved):
-            self.new_network()
-            return
+        if self.unsaved is not None and not is_known:
+            parent = self.editor or self._host.window
+            if not ask_to_replace(parent, self.unsaved.title):
+                self.new_network()
+                return
         if self.editor is not None and not is_known:
             self.editor.close()
         if self.editor is None:
@@ -98,14 +101,7 @@ class EditorDesk(QObject):
             self._show(known or controller_for(model, self))
         self._raise()
 
-    def _may_replace(self, draft: Draft) -> bool:
-        """Whether a draft that is in no file may go for another network."""
-        from backpropviz.ui.editor.end_forms import ask_to_replace
-
-        return ask_to_replace(self.editor or self._host.window, draft.title)
-
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         if self.editor is not None:
             self.editor.use_theme(colors)
 
@@ -145,7 +141,11 @@ class EditorDesk(QObject):
         from backpropviz.ui.editor.end_forms import ask_picture
 
         request = OpenRequest(network=model.title, model=model)
-        if self._lacks_picture(model) or _lacks_target(model):
+        opened = self._host.controller.opened
+        is_pictured = opened is not None and suits(opened.subject, model)
+        # A class can be guessed from the answer; wanted numbers cannot.
+        is_enough = is_pictured and model.network.loss.about.is_of_classes
+        if model.example is None and not is_enough:
             asked = ask_picture(self.editor or self._host.window, model)
             if asked is None:
                 return
@@ -159,11 +159,6 @@ class EditorDesk(QObject):
         self.close()
         self.train_wanted.emit(model)
 
-    def _lacks_picture(self, model: Model) -> bool:
-        opened = self._host.controller.opened
-        is_open = opened is not None and suits(opened.subject, model)
-        return model.example is None and not is_open
-
     def _wanted_input(self) -> tuple[Shape, tuple[str, ...]]:
         """The input and the classes of what is open, else those of handwritten digits."""
         opened = self._host.controller.opened
@@ -171,8 +166,3 @@ class EditorDesk(QObject):
             model = opened.subject.model
             return model.network.input_shape, model.class_names
         return _DIGITS, tuple(str(digit) for digit in range(10))
-
-
-def _lacks_target(model: Model) -> bool:
-    """A class can be guessed from the answer; wanted numbers cannot."""
-    return model.example is None and not model.network.loss.about.is_of_classes

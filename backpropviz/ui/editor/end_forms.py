@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from PySide6.QtCore import QSettings, Signal
 from PySide6.QtGui import QRegularExpressionValidator
-from PySide6.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QPushButton, QWidget
 
 from backpropviz.document import real_number, whole_number
 from backpropviz.engine.architecture import edits as ends
@@ -22,17 +22,19 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import CONTROL_HEIGHT
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.editor.draft import DraftController
 from backpropviz.ui.editor.layer_form import (
     EditorForm,
     FactsView,
+    SettingFields,
     bytes_text,
     count_text,
+    show_refusal,
     text_line,
 )
-from backpropviz.ui.editor.settings import SettingFields, show_refusal
 from backpropviz.ui.forms import ChoiceChip, EditorLine
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
@@ -68,9 +70,9 @@ class ImageForm(EditorForm):
     def __init__(self, controller: DraftController) -> None:
         super().__init__()
         self._controller = controller
-        note = PlainLabel("Pictures of any size are brought to these measures.")
-        note.setObjectName("Note")
-        note.setWordWrap(True)
+        note = boxes.words(
+            "Pictures of any size are brought to these measures.", style="Note", wraps=True
+        )
         self.column.addWidget(note)
         self.keep_place_for_fields()
         self.add_title("The whole network, for one image")
@@ -79,7 +81,6 @@ class ImageForm(EditorForm):
         self.column.addStretch(1)
 
     def show_image(self) -> None:
-        """Follow the controller."""
         settings = image_settings(self._controller.draft.input_shape)
         if self.fields is None:
             self.put_fields(SettingFields(settings, self._change))
@@ -121,17 +122,16 @@ class LossForm(EditorForm):
         self.add_row("Loss", self.kind)
         self.keep_place_for_fields()
         self.classes_note = self.add_row("Classes", self.classes)
-        note = PlainLabel(
+        note = boxes.words(
             "A number gives as many classes that are called 0, 1, 2, …; the last layer "
-            "needs an output for each."
+            "needs an output for each.",
+            style="Note",
+            wraps=True,
         )
-        note.setObjectName("Note")
-        note.setWordWrap(True)
         self.column.addWidget(note)
         self.column.addStretch(1)
 
     def show_loss(self) -> None:
-        """Follow the controller."""
         draft = self._controller.draft
         self.say_problem(self._controller.survey.problem_at("loss"))
         self.kind.show_value(draft.loss.about.title)
@@ -143,7 +143,6 @@ class LossForm(EditorForm):
             self.fields.show_values(draft.loss)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.kind.use_theme(colors)
 
     def _change(self, field: str, value: object) -> str:
@@ -185,12 +184,8 @@ class WeightRow(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._scheme = DEFAULT_SCHEME
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        label = PlainLabel("Fresh weights")
-        label.setFont(qfont(ROW))
-        label.setObjectName("Secondary")
+        row = boxes.row(gap=8, margins=boxes.BARE, owner=self)
+        label = boxes.words("Fresh weights", ROW, "Secondary")
         self.scheme = ChoiceChip("Initialization")
         self.scheme.set_choices([(name, name.replace("_", " "), "") for name in SCHEMES])
         self.scheme.chosen.connect(self._choose)
@@ -202,9 +197,7 @@ class WeightRow(QWidget):
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("The same seed draws the same weights.")
         self.seed.textChanged.connect(self._tell)
-        seed_label = PlainLabel("seed")
-        seed_label.setFont(qfont(ROW))
-        seed_label.setObjectName("Secondary")
+        seed_label = boxes.words("seed", ROW, "Secondary")
         self.keeps = QCheckBox("Keep weights that fit")
         self.keeps.setFont(qfont(ROW))
         self.keeps.toggled.connect(self._tell)
@@ -227,7 +220,6 @@ class WeightRow(QWidget):
         self.keeps.setToolTip(plain_tip(told))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.scheme.use_theme(colors)
 
     def _choose(self, scheme: str) -> None:
@@ -271,8 +263,7 @@ class PictureDialog(FramedDialog):
             button.setProperty("picture", name)
             button.clicked.connect(self._take_bundled)
         self._choice("A file…").clicked.connect(self._take_file)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self.setMinimumWidth(420)
 
     def _ask_target(self) -> None:
@@ -283,9 +274,7 @@ class PictureDialog(FramedDialog):
         self.body.addWidget(self.target)
 
     def _choice(self, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setFixedHeight(32)
-        button.setAutoDefault(False)
+        button = boxes.button(text, height=32)
         self.body.addWidget(button)
         return button
 
@@ -323,10 +312,7 @@ class PictureDialog(FramedDialog):
 def ask_picture(parent: QWidget, model: Model) -> AskedPicture | None:
     """Ask; None where the question was dismissed."""
     dialog = PictureDialog(parent, model)
-    dialog.exec()
-    asked = dialog.asked
-    dialog.deleteLater()
-    return asked
+    return dialog.ask_for(lambda: dialog.asked)
 
 
 class ReplaceDialog(FramedDialog):
@@ -346,6 +332,4 @@ class ReplaceDialog(FramedDialog):
 def ask_to_replace(parent: QWidget, title: str) -> bool:
     """Whether a draft that is in no file may go."""
     dialog = ReplaceDialog(parent, title)
-    may_go = dialog.exec() == ReplaceDialog.DialogCode.Accepted
-    dialog.deleteLater()
-    return may_go
+    return dialog.ask_for(lambda: True) or False

@@ -2,38 +2,111 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
+from typing import TypeAlias
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QFormLayout,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from backpropviz.document import Configuration
 from backpropviz.engine.architecture import edits
 from backpropviz.engine.architecture.draft import Draft, LayerSurvey, Survey
+from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
 from backpropviz.engine.kinds.registry import catalog
 from backpropviz.engine.value import Shape, shape_text
 from backpropviz.frozen import setting_of
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import LIGHT, MONO, PANEL_TITLE, ROW, Theme
+from backpropviz.scene.theme import LABEL, LIGHT, MONO, PANEL_TITLE, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.editor.draft import DraftController
-from backpropviz.ui.editor.settings import (
-    LABEL_WIDTH,
-    SettingFields,
-    refusal_label,
-    show_refusal,
-)
-from backpropviz.ui.forms import ChoiceChip, EditorLine
+from backpropviz.ui.forms import ChoiceChip, Control, EditorLine, Fields
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
+
+Setter: TypeAlias = Callable[[str, object], str]
+"""Takes a field's name and value; returns why it is refused, or nothing."""
+LABEL_WIDTH = 104
+
+
+def settings_of(configuration: Configuration) -> list[str]:
+    """What a person sets; the mode of a layer is that of the whole pass."""
+    hidden = MODE_FIELDS if isinstance(configuration, Moded) else ()
+    names = (field.name for field in fields(configuration))  # type: ignore[arg-type]
+    return [name for name in names if name not in hidden]
+
+
+class SettingFields(QWidget):
+    """Made for one kind of configuration; `show_values` follows it afterwards."""
+
+    def __init__(self, configuration: Configuration, give: Setter) -> None:
+        super().__init__()
+        self._give = give
+        self.kind = configuration.kind
+        self._fields = Fields(configuration, settings_of(configuration))
+        self._fields.setParent(self)
+        self._fields.given.connect(self._set)
+        self.controls = self._fields.controls
+        self._notes: dict[str, QLabel] = {}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(8)
+        self._grid.setColumnMinimumWidth(0, LABEL_WIDTH)
+        self._grid.setColumnStretch(1, 1)
+        for number, (name, control) in enumerate(self.controls.items()):
+            self._add(number, name, control)
+
+    def show_values(self, configuration: Configuration) -> None:
+        """Show the present values; nothing is refused any more."""
+        self._fields.show_values(configuration)
+        for note in self._notes.values():
+            note.hide()
+
+    def refusal(self, name: str) -> str:
+        """What is said below a field."""
+        return self._notes[name].text() if not self._notes[name].isHidden() else ""
+
+    def _add(self, number: int, name: str, control: Control) -> None:
+        about = self._fields.about[name]
+        label = boxes.words(about.title, ROW)
+        label.setToolTip(plain_tip(about.help))
+        label.setBuddy(control)
+        label.setFixedHeight(28)
+        if isinstance(control, QCheckBox):
+            control.setFixedHeight(28)
+        self._notes[name] = note = refusal_label()
+        cell = boxes.column(control, note, gap=3)
+        self._grid.addWidget(label, number, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addLayout(cell, number, 1)
+
+    def _set(self, name: str) -> None:
+        show_refusal(self._notes[name], self._give(name, self._fields.value(name)))
+
+
+def refusal_label() -> QLabel:
+    """The line below a control that says why it was refused; hidden until then."""
+    note = boxes.words("", LABEL, "Refusal", wraps=True)
+    note.hide()
+    return note
+
+
+def show_refusal(note: QLabel, refusal: str) -> None:
+    """Say below a control why it was refused, or nothing."""
+    note.setText(refusal)
+    note.setVisible(bool(refusal))
 
 
 class EditorForm(QScrollArea):
@@ -46,12 +119,8 @@ class EditorForm(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         inner = QWidget()
         inner.setObjectName("Panel")
-        self.column = QVBoxLayout(inner)
-        self.column.setContentsMargins(16, 10, 16, 16)
-        self.column.setSpacing(10)
-        self.alert = PlainLabel()
-        self.alert.setObjectName("Alert")
-        self.alert.setWordWrap(True)
+        self.column = boxes.column(gap=10, margins=(16, 10, 16, 16), owner=inner)
+        self.alert = boxes.words(style="Alert", wraps=True)
         self.alert.hide()
         self.column.addWidget(self.alert)
         self.setWidget(inner)
@@ -83,9 +152,7 @@ class EditorForm(QScrollArea):
         return note
 
     def add_title(self, text: str) -> None:
-        """The heading of a part."""
-        title = PlainLabel(text)
-        title.setFont(qfont(PANEL_TITLE))
+        title = boxes.words(text, PANEL_TITLE)
         self.column.addSpacing(4)
         self.column.addWidget(title)
 
@@ -141,7 +208,6 @@ class FactsView(QWidget):
             self._values[label].setText(text)
 
     def value(self, label: str) -> str:
-        """What a row says."""
         return self._values[label].text()
 
     def _add(self, label: str) -> QLabel:
@@ -159,24 +225,23 @@ class FactsView(QWidget):
 def fact_rows(facts: LayerSurvey) -> dict[str, str]:
     """Shapes, parameters and costs of a layer in words."""
     inputs = ", ".join(_shape(shape) for shape in facts.inputs)
-    rows = {_tr("In"): inputs, _tr("Out"): _shape(facts.output)}
-    for name, shape in facts.kept_shapes.items():
-        rows[name] = shape_text(shape)
-    rows[_tr("Parameters")] = count_text(facts.parameters)
-    rows[_tr("Multiply-adds")] = count_text(facts.multiply_adds)
-    rows[_tr("Output memory")] = bytes_text(facts.activation_bytes)
+    rows = {"In": inputs, "Out": _shape(facts.output)}
+    rows |= {name: shape_text(shape) for name, shape in facts.kept_shapes.items()}
+    rows["Parameters"] = count_text(facts.parameters)
+    rows["Multiply-adds"] = count_text(facts.multiply_adds)
+    rows["Output memory"] = bytes_text(facts.activation_bytes)
     return rows
 
 
 def count_text(count: int | None) -> str:
     """`61,706`."""
-    return _tr(UNKNOWN) if count is None else f"{count:,}"
+    return UNKNOWN if count is None else f"{count:,}"
 
 
 def bytes_text(count: int | None) -> str:
     """`18.4 KB`, decimal units."""
     if count is None:
-        return _tr(UNKNOWN)
+        return UNKNOWN
     for unit, size in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
         if count >= size:
             return f"{count / size:.1f} {unit}"
@@ -184,11 +249,7 @@ def bytes_text(count: int | None) -> str:
 
 
 def _shape(shape: Shape | None) -> str:
-    return _tr(UNKNOWN) if shape is None else shape_text(shape)
-
-
-def _tr(text: str) -> str:
-    return text
+    return UNKNOWN if shape is None else shape_text(shape)
 
 
 class InputsField(QWidget):
@@ -205,13 +266,8 @@ class InputsField(QWidget):
         self._removers: list[QToolButton] = []
         self._inputs: tuple[str, ...] = ()
         self._nearest = ""
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(6)
-        self.more = QPushButton("Another input")
-        self.more.setObjectName("Quiet")
-        self.more.setAutoDefault(False)
-        self.more.clicked.connect(self._add)
+        self._column = boxes.column(gap=6, margins=boxes.BARE, owner=self)
+        self.more = boxes.button("Another input", self._add, "Quiet")
         self._column.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
 
     def show_inputs(self, draft: Draft, found: Survey, name: str) -> None:
@@ -229,7 +285,6 @@ class InputsField(QWidget):
         self.more.setVisible(is_join)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         for chip, remover in zip(self.chips, self._removers, strict=True):
             chip.use_theme(colors)
@@ -249,12 +304,7 @@ class InputsField(QWidget):
 
     def _add_row(self) -> None:
         row, chip, remover = QWidget(), ChoiceChip("Input"), QToolButton()
-        line = QHBoxLayout(row)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.setSpacing(4)
-        line.addWidget(chip)
-        line.addWidget(remover)
-        line.addStretch(1)
+        boxes.row(chip, remover, None, gap=4, margins=boxes.BARE, owner=row)
         number = len(self._rows)
         for part in (chip, remover):
             part.setProperty("number", number)
@@ -302,9 +352,7 @@ class LayerForm(EditorForm):
         self.inputs.given.connect(self._change_inputs)
         self.facts = FactsView()
         self.add_row("Kind", self.kind)
-        self.help = PlainLabel()
-        self.help.setObjectName("Note")
-        self.help.setWordWrap(True)
+        self.help = boxes.words(style="Note", wraps=True)
         self.column.addWidget(self.help)
         self.name_note = self.add_row("Name", self.name_line)
         self.keep_place_for_fields()
@@ -336,7 +384,6 @@ class LayerForm(EditorForm):
         self.facts.show_rows(fact_rows(facts))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.kind.use_theme(colors)
         self.inputs.use_theme(colors)
 

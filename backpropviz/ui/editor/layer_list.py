@@ -33,7 +33,6 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -47,11 +46,12 @@ from backpropviz.figures.network_map import layer_summary, loss_summary
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_MEDIUM, INDEX, LIGHT, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.controls import PanelHead, hairline
 from backpropviz.ui.editor.draft import DraftController
 from backpropviz.ui.floating import Floating, match
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import ROW_HEIGHT as LIST_ROW_HEIGHT
 from backpropviz.ui.row_list import Row, RowList
 
@@ -158,11 +158,9 @@ class LayerList(QListWidget):
 
     @property
     def rows(self) -> tuple[DraftRow, ...]:
-        """What it shows."""
         return tuple(self.item(number).data(_ROLE) for number in range(self.count()))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         self.viewport().update()
 
@@ -320,9 +318,7 @@ class KindChooser(Floating):
         self._corner = parent.window().mapFromGlobal(corner)
         self.line.setFixedHeight(32)
         self.line.setPlaceholderText("Which layer?")
-        self.help = PlainLabel()
-        self.help.setObjectName("Note")
-        self.help.setWordWrap(True)
+        self.help = boxes.words(style="Note", wraps=True)
         self.help.setFixedHeight(34)
         self.help.setContentsMargins(8, 0, 8, 0)
         self.column.addWidget(self.help)
@@ -391,12 +387,7 @@ class LayerPanel(QFrame):
         self.trash = self.head.add_button("trash-2", "Remove  Delete")
         self.plus = self.head.add_button("plus", "Add a layer after this one  Insert")
         self.list = LayerList()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(hairline())
-        column.addWidget(self.list, 1)
+        boxes.column(self.head, hairline(), (self.list, 1), gap=0, margins=boxes.BARE, owner=self)
         self.list.chosen.connect(controller.choose)
         self.list.moved.connect(self.move_layer)
         self.list.removed.connect(self.remove_layer)
@@ -409,14 +400,12 @@ class LayerPanel(QFrame):
         self.trash.clicked.connect(self._remove_chosen)
 
     def show_layers(self) -> None:
-        """Follow the controller."""
         controller = self._controller
         self.list.show_rows(editor_rows(controller.draft, controller.survey), controller.chosen)
         for button in (self.up, self.down, self.double, self.trash):
             button.setEnabled(not controller.is_end)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         self.head.use_theme(colors)
         self.list.use_theme(colors)
@@ -444,7 +433,6 @@ class LayerPanel(QFrame):
         self._add(layer, f"duplicate {name}")
 
     def remove_layer(self, name: str) -> None:
-        """Take a layer out."""
         label = f"remove {name}"
         self._controller.edit(label, partial(edits.remove, name=name))
 

@@ -18,7 +18,6 @@ from PySide6.QtWidgets import (
     QPushButton,
     QStackedWidget,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -31,6 +30,7 @@ from backpropviz.engine.network import IMAGE_NAME
 from backpropviz.errors import UserError
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, COUNTER, LABEL, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import hairline
@@ -61,29 +61,29 @@ class EditorHead(QFrame):
         self.title.editingFinished.connect(self._change_title)
         self.presets = ChoiceChip("Start from")
         self.presets.show_value("Start from a preset")
-        self.presets.set_choices(_presets("Empty", "No layer yet."))
+        self.presets.set_choices(_presets())
         self.undo = self._button("Undo", "Ctrl+Z")
         self.redo = self._button("Redo", "Ctrl+Shift+Z", "Ctrl+Y")
         self.undo.clicked.connect(controller.undo)
         self.redo.clicked.connect(controller.redo)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(10, 0, 16, 0)
-        row.setSpacing(8)
-        row.addWidget(self.title)
-        row.addWidget(self.presets)
-        row.addStretch(1)
-        row.addWidget(self.undo)
-        row.addWidget(self.redo)
+        boxes.row(
+            self.title,
+            self.presets,
+            None,
+            self.undo,
+            self.redo,
+            gap=8,
+            margins=(10, 0, 16, 0),
+            owner=self,
+        )
 
     def show_history(self) -> None:
-        """Follow the controller."""
         history = self._controller.history
         self.title.setText(history.present.title)
         self._offer(self.undo, "Undo", history.undo_label, "Ctrl+Z")
         self._offer(self.redo, "Redo", history.redo_label, "Ctrl+Shift+Z")
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.presets.use_theme(colors)
         for button, name in ((self.undo, "undo-2"), (self.redo, "redo-2")):
             button.setIcon(icon(name, colors.text, faint(colors)))
@@ -112,12 +112,12 @@ class EditorHead(QFrame):
                 self.title.setText(self._controller.draft.title)
 
 
-def _presets(empty: str, empty_help: str) -> list[tuple[str, str, str] | None]:
+def _presets() -> list[tuple[str, str, str] | None]:
     entries: list[tuple[str, str, str] | None] = [
         (name, f"{preset.title}:  {preset.description}", preset.description)
         for name, preset in PRESETS.items()
     ]
-    return [*entries, None, (EMPTY, empty, empty_help)]
+    return [*entries, None, (EMPTY, "Empty", "No layer yet.")]
 
 
 class EditorFoot(QFrame):
@@ -131,26 +131,17 @@ class EditorFoot(QFrame):
         self._controller = controller
         self._refusal = ""
         self._is_busy = False
-        self.note = PlainLabel()
-        self.note.setObjectName("Note")
-        self.note.setWordWrap(True)
+        self.note = boxes.words(style="Note", wraps=True)
         self.weights = WeightRow()
         self.weights.changed.connect(self.tell)
         self.save = self._button("save", "Save…")
         self.train = self._button("train", "Train it…")
         self.open = self._button("open", "Open in debugger")
         self.open.setObjectName("Primary")
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.weights)
-        row.addStretch(1)
+        row = boxes.row(self.weights, None, gap=8)
         for button in (self.save, self.train, self.open):
             row.addWidget(button)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(16, 8, 16, 12)
-        column.setSpacing(8)
-        column.addWidget(self.note)
-        column.addLayout(row)
+        boxes.column(self.note, row, gap=8, margins=(16, 8, 16, 12), owner=self)
 
     def show_draft(self) -> None:
         """Follow the controller; nothing is refused any more."""
@@ -175,13 +166,13 @@ class EditorFoot(QFrame):
         problem = survey.problem
         text = _told(problem) if problem is not None else survey.remark or self._weights_text()
         self.note.setText(self._refusal or text)
-        self._color(is_wrong=problem is not None or bool(self._refusal or survey.remark))
+        is_wrong = problem is not None or bool(self._refusal or survey.remark)
+        boxes.restyle(self.note, "isWrong", is_wrong)
         for button in (self.save, self.train, self.open):
             button.setEnabled(problem is None and not self._is_busy)
             button.setToolTip("" if problem is None else plain_tip(_told(problem)))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.weights.use_theme(colors)
 
     def _weights_text(self) -> str:
@@ -192,16 +183,8 @@ class EditorFoot(QFrame):
         text = f"Keeps the weights of {kept}"
         return f"{text}; new: {new}." if new else f"{text}."
 
-    def _color(self, *, is_wrong: bool) -> None:
-        if self.note.property("isWrong") != is_wrong:
-            self.note.setProperty("isWrong", is_wrong)
-            self.note.style().unpolish(self.note)
-            self.note.style().polish(self.note)
-
     def _button(self, wants: str, text: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setFixedHeight(30)
-        button.setAutoDefault(False)
+        button = boxes.button(text, height=30)
         button.setProperty("wants", wants)
         button.clicked.connect(self._tell_wish)
         return button
@@ -223,16 +206,13 @@ class Totals(QFrame):
         super().__init__()
         self.setObjectName("EditorStage")
         self.setFixedHeight(68)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(20, 10, 20, 8)
-        row.setSpacing(36)
+        row = boxes.row(gap=36, margins=(20, 10, 20, 8), owner=self)
         self.parameters = self._add(row, "Parameters")
         self.multiply_adds = self._add(row, "Multiply-adds, one image")
         self.memory = self._add(row, "Outputs, one image")
         row.addStretch(1)
 
     def show_survey(self, found: Survey) -> None:
-        """Show the totals."""
         self.parameters.setText(_grouped(found.parameters))
         self.multiply_adds.setText(_grouped(found.multiply_adds))
         memory = found.activation_bytes
@@ -245,10 +225,7 @@ class Totals(QFrame):
         label.setFont(qfont(LABEL))
         for part, name in ((value, "Plain"), (label, "Secondary")):
             part.setObjectName(name)
-        column = QVBoxLayout()
-        column.setSpacing(0)
-        column.addWidget(value)
-        column.addWidget(label)
+        column = boxes.column(value, label, gap=0)
         row.addLayout(column)
         value.setAccessibleName(title)
         return value
@@ -303,26 +280,18 @@ class NetworkEditor(SideWindow):
     def _lay_out(self) -> None:
         self.layers.setFixedWidth(_SIDE_WIDTH)
         self.forms.setFixedWidth(_SIDE_WIDTH)
-        middle = QVBoxLayout()
-        middle.setSpacing(0)
-        middle.addWidget(self.totals)
-        middle.addWidget(hairline())
-        middle.addWidget(self.canvas, 1)
-        body = QHBoxLayout()
-        body.setSpacing(0)
-        body.addWidget(self.layers)
-        body.addWidget(_divider())
-        body.addLayout(middle, 1)
-        body.addWidget(_divider())
-        body.addWidget(self.forms)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(hairline())
-        column.addLayout(body, 1)
-        column.addWidget(hairline())
-        column.addWidget(self.foot)
+        middle = boxes.column(self.totals, hairline(), (self.canvas, 1), gap=0)
+        body = boxes.row(self.layers, _divider(), (middle, 1), _divider(), self.forms, gap=0)
+        boxes.column(
+            self.head,
+            hairline(),
+            (body, 1),
+            hairline(),
+            self.foot,
+            gap=0,
+            margins=boxes.BARE,
+            owner=self,
+        )
 
     def _connect(self) -> None:
         self.controller.changed.connect(self.refresh)
@@ -356,7 +325,6 @@ class NetworkEditor(SideWindow):
         self.canvas.keep_in_sight(f"layer:{controller.chosen}")
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.colors = colors
         for part in (self.head, self.layers, self.layer_form, self.loss_form, self.foot):
             part.use_theme(colors)

@@ -156,7 +156,7 @@ class Coach(QObject):
         self._controller = controller
         self._loaded: LoadedLesson | None = None
         self._progress: LessonProgress | None = None
-        self._kept: Opened | None = None
+        self.own_session: Opened | None = None
         self.shows_score = False
         self.missing: tuple[str, ...] = ()
         self._lit: tuple[Address, ...] = ()
@@ -168,12 +168,10 @@ class Coach(QObject):
 
     @property
     def is_on(self) -> bool:
-        """Whether a lesson is open."""
         return self._loaded is not None
 
     @property
     def loaded(self) -> LoadedLesson:
-        """The open lesson."""
         if self._loaded is None:
             raise BackpropVizError("no lesson is open")
         return self._loaded
@@ -185,13 +183,7 @@ class Coach(QObject):
 
     @property
     def step(self) -> LessonStep:
-        """The open step."""
         return current_step(self.loaded.lesson, self.progress)
-
-    @property
-    def own_session(self) -> Opened | None:
-        """What the person had open before the lesson."""
-        return self._kept
 
     @property
     def tape(self) -> Tape:
@@ -224,7 +216,7 @@ class Coach(QObject):
     def _begin(self, loaded: LoadedLesson) -> None:
         self._controller.busy_changed.emit("")
         if not self.is_on:
-            self._kept = self._controller.opened
+            self.own_session = self._controller.opened
             self._controller.is_lent = True
         self._loaded, self._progress = loaded, loaded.progress
         self.shows_score = False
@@ -250,7 +242,7 @@ class Coach(QObject):
         """Keep the progress and put back what was open before."""
         if not self.is_on:
             return
-        kept = self._kept
+        kept = self.own_session
         if kept is None:
             self._controller.close_pass()
         self.end()
@@ -259,7 +251,7 @@ class Coach(QObject):
 
     def end(self) -> Opened | None:
         """Without putting anything back; returns what was open before."""
-        kept, self._kept = self._kept, None
+        kept, self.own_session = self.own_session, None
         if self.is_on:
             self._controller.is_lent = False
             self._loaded = self._progress = self._tape = None

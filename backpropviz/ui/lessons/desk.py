@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QWidget
 
 from backpropviz.frozen import frozen
 from backpropviz.lessons.lesson import Lesson
 from backpropviz.lessons.progress import LessonProgress, is_finished
 from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, BODY_MEDIUM, INDEX, LABEL_MEDIUM, LIGHT, ROW, Font, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import hairline
@@ -21,7 +21,7 @@ from backpropviz.ui.lessons.coach import Coach, read_progress
 from backpropviz.ui.lessons.panel import LessonPanel
 from backpropviz.ui.menus import Menu
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.plain_text import plain_tip, plain_title
 from backpropviz.ui.start_page import StartPage
 
 
@@ -84,9 +84,7 @@ class LessonList(QFrame):
     def __init__(self, cards: tuple[LessonCard, ...], colors: Theme) -> None:
         super().__init__()
         self.setObjectName("ListCard")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(1, 1, 1, 1)
-        column.setSpacing(0)
+        column = boxes.column(gap=0, margins=(1, 1, 1, 1), owner=self)
         self.rows: list[LessonRow] = []
         for number, card in enumerate(cards):
             if number:
@@ -114,11 +112,13 @@ class LessonRow(QPushButton):
         self.setAccessibleName(
             f"Lesson {number}: {card.title}, {card.minutes} minutes, {card.state_text}"
         )
-        row = QHBoxLayout(self)
-        row.setContentsMargins(16, 0, 16, 0)
-        row.setSpacing(12)
-        row.addWidget(Ring(card, colors))
-        row.addWidget(_label(str(number), INDEX, "Tertiary"))
+        row = boxes.row(
+            Ring(card, colors),
+            _label(str(number), INDEX, "Tertiary"),
+            gap=12,
+            margins=(16, 0, 16, 0),
+            owner=self,
+        )
         title = _label(card.title, BODY if card.is_done else BODY_MEDIUM)
         title.setObjectName("Secondary" if card.is_done else "Plain")
         row.addWidget(title)
@@ -162,9 +162,7 @@ class Ring(QWidget):
 
 
 def _label(text: str, font: Font, name: str = "Plain") -> QLabel:
-    found = PlainLabel(text)
-    found.setObjectName(name)
-    found.setFont(qfont(font))
+    found = boxes.words(text, font, name)
     found.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     return found
 
@@ -214,7 +212,6 @@ class LessonDesk(QObject):
         self._reader.run(read_cards)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self.panel.use_theme(colors)
         self._show_list()
@@ -239,13 +236,10 @@ class LessonDesk(QObject):
                 self._lesson_actions.append(action)
             self._menu.insertActions(self._menu.actions()[0], self._lesson_actions)
         for action, card in zip(self._lesson_actions, cards, strict=True):
-            action.setToolTip(plain_tip(self._help(card)))
+            action.setToolTip(plain_tip(f"{card.summary} {card.minutes} minutes."))
             action.setCheckable(card.is_done)
             action.setChecked(card.is_done)
         self._show_list()
-
-    def _help(self, card: LessonCard) -> str:
-        return f"{card.summary} {card.minutes} minutes."
 
     def _open_chosen(self) -> None:
         action = self.sender()
@@ -268,8 +262,8 @@ class LessonDesk(QObject):
         self.panel.begin()
         own = self.coach.own_session
         if own is not None:
-            text = "{network} waits: it is back when you leave the lesson."
-            self._host.say(text.format(network=own.subject.network_title))
+            title = own.subject.network_title
+            self._host.say(f"{title} waits: it is back when you leave the lesson.")
 
     def _hide_panel(self) -> None:
         self.leave.setEnabled(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from PySide6.QtCore import QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -21,7 +22,6 @@ from backpropviz.engine.value import Address, parse
 from backpropviz.errors import UserError
 from backpropviz.lessons.lesson import Lesson, LessonStep
 from backpropviz.lessons.progress import LessonProgress, Score, is_finished, scores
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import (
     BODY,
     BODY_MEDIUM,
@@ -32,11 +32,11 @@ from backpropviz.scene.theme import (
     ROW,
     Theme,
 )
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.controls import hairline
 from backpropviz.ui.lessons.coach import Coach
 from backpropviz.ui.lessons.question import QuestionView, label, prose_html
-from backpropviz.ui.plain_text import PlainLabel
 
 MARGIN = 18
 
@@ -51,12 +51,8 @@ class StepView(QWidget):
         super().__init__()
         self.setObjectName("Panel")
         self._colors = colors
-        column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN, 6, MARGIN, 18)
-        column.setSpacing(12)
-        title = PlainLabel(step.title)
-        title.setFont(qfont(CARD_TITLE))
-        title.setWordWrap(True)
+        column = boxes.column(gap=12, margins=(MARGIN, 6, MARGIN, 18), owner=self)
+        title = boxes.words(step.title, CARD_TITLE, wraps=True)
         title.setTextFormat(Qt.TextFormat.PlainText)
         column.addWidget(title)
         column.addWidget(self._linked(prose_html(step.text, tape, colors)))
@@ -106,45 +102,32 @@ class TaskCard(QFrame):
         super().__init__()
         self.setObjectName("TaskCard")
         self._colors = colors
-        head = PlainLabel("Your turn")
-        head.setFont(qfont(LABEL_MEDIUM))
-        head.setObjectName("Tertiary")
-        self._mark = PlainLabel()
-        self._mark.setObjectName("Plain")
-        self._state = PlainLabel()
-        self._state.setObjectName("Secondary")
-        self._state.setFont(qfont(ROW))
-        self._state.setWordWrap(True)
+        head = boxes.words("Your turn", LABEL_MEDIUM, "Tertiary")
+        self._mark = boxes.words(style="Plain")
+        self._state = boxes.words("", ROW, "Secondary", wraps=True)
         self._state.setTextFormat(Qt.TextFormat.PlainText)
         self.button = QPushButton("Show me")
         self.button.setToolTip("Go there, and light up what counts.")
         self.button.clicked.connect(self.show_wanted)
-        state = QHBoxLayout()
-        state.setSpacing(8)
-        state.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        state.addWidget(self._state, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(14, 10, 14, 12)
-        column.setSpacing(8)
-        column.addWidget(head)
-        column.addWidget(task)
-        column.addLayout(state)
-        column.addWidget(self.button, 0, Qt.AlignmentFlag.AlignLeft)
+        state = boxes.row((self._mark, Qt.AlignmentFlag.AlignTop), (self._state, 1), gap=8)
+        boxes.column(
+            head,
+            task,
+            state,
+            (self.button, Qt.AlignmentFlag.AlignLeft),
+            gap=8,
+            margins=(14, 10, 14, 12),
+            owner=self,
+        )
 
     def show_state(self, is_done: bool, missing: tuple[str, ...]) -> None:
         """Done once stays done; else the first thing that is missing is told."""
         colors = self._colors
-        self._dress("done" if is_done else "open")
+        boxes.restyle(self, "state", "done" if is_done else "open")
         name, color = ("check", colors.ok) if is_done else ("circle", colors.text_tertiary)
         self._mark.setPixmap(pixmap(name, color, 16, self.devicePixelRatioF(), 2.25))
         self._state.setText("Done." if is_done else "".join(missing[:1]))
         self.button.setVisible(not is_done)
-
-    def _dress(self, state: str) -> None:
-        if self.property("state") != state:
-            self.setProperty("state", state)
-            self.style().unpolish(self)
-            self.style().polish(self)
 
 
 class ScoreView(QWidget):
@@ -153,9 +136,7 @@ class ScoreView(QWidget):
     def __init__(self, lesson: Lesson, progress: LessonProgress, colors: Theme) -> None:
         super().__init__()
         self.setObjectName("Panel")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(MARGIN, 6, MARGIN, 18)
-        column.setSpacing(8)
+        column = boxes.column(gap=8, margins=(MARGIN, 6, MARGIN, 18), owner=self)
         is_done = is_finished(lesson, progress)
         column.addWidget(_line("Lesson done" if is_done else "So far", True))
         found = scores(lesson, progress)
@@ -168,7 +149,7 @@ class ScoreView(QWidget):
     def _summary(self, lesson: Lesson, progress: LessonProgress, found: Mapping[str, Score]) -> str:
         left = [step.title for step in lesson.steps if not progress.is_complete(step)]
         if left:
-            return "Still open: {titles}.".format(titles=", ".join(left))
+            return f"Still open: {', '.join(left)}."
         if not found:
             return "All steps are behind you."
         return "What was right at the first try, concept by concept."
@@ -176,19 +157,18 @@ class ScoreView(QWidget):
     def _row(self, concept: str, score: Score, colors: Theme) -> QWidget:
         row = QWidget()
         head = QHBoxLayout()
-        name = PlainLabel(concept)
-        name.setFont(qfont(BODY_MEDIUM))
+        name = boxes.words(concept, BODY_MEDIUM)
         told = f"{score.right} of {score.asked}"
-        count = PlainLabel(told)
-        count.setObjectName("Secondary")
-        count.setFont(qfont(ROW))
+        count = boxes.words(told, ROW, "Secondary")
         head.addWidget(name, 1)
         head.addWidget(count)
-        column = QVBoxLayout(row)
-        column.setContentsMargins(0, 6, 0, 6)
-        column.setSpacing(6)
-        column.addLayout(head)
-        column.addWidget(ShareBar([k < score.right for k in range(score.asked)], colors))
+        boxes.column(
+            head,
+            ShareBar([k < score.right for k in range(score.asked)], colors),
+            gap=6,
+            margins=(0, 6, 0, 6),
+            owner=row,
+        )
         return row
 
 
@@ -201,7 +181,6 @@ class ShareBar(QWidget):
         self.setFixedHeight(6)
 
     def show_share(self, filled: list[bool], here: int, colors: Theme) -> None:
-        """Other segments."""
         if (filled, here, colors) != (self._filled, self._here, self._colors):
             self._filled, self._here, self._colors = filled, here, colors
             self.update()
@@ -221,9 +200,7 @@ class ShareBar(QWidget):
 
 
 def _line(text: str, is_title: bool = False) -> QLabel:
-    found = PlainLabel(text)
-    found.setFont(qfont(CARD_TITLE if is_title else BODY))
-    found.setWordWrap(True)
+    found = boxes.words(text, CARD_TITLE if is_title else BODY, wraps=True)
     found.setTextFormat(Qt.TextFormat.PlainText)
     return found
 
@@ -239,10 +216,7 @@ class LessonPanel(QFrame):
         self._colors: Theme = LIGHT
         self._shown: tuple[object, ...] = ()
         self.view: StepView | ScoreView | None = None
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(self._head())
+        column = boxes.column(self._head(), gap=0, margins=boxes.BARE, owner=self)
         self._notice = self._make_notice()
         column.addWidget(self._notice)
         self._scroll = QScrollArea()
@@ -258,43 +232,24 @@ class LessonPanel(QFrame):
         coach.cell_pointed.connect(self._take_cell)
 
     def _head(self) -> QVBoxLayout:
-        self._title = PlainLabel()
-        self._title.setFont(qfont(PANEL_TITLE))
-        self._title.setWordWrap(True)
+        self._title = boxes.words("", PANEL_TITLE, wraps=True)
         self._title.setTextFormat(Qt.TextFormat.PlainText)
         self.leave = QPushButton("Leave")
         self.leave.setObjectName("Quiet")
         self.leave.setToolTip("Keep your progress and go back to what was open before.")
         self.leave.clicked.connect(self._coach.leave)
-        self._count = PlainLabel()
-        self._count.setObjectName("Tertiary")
-        self._count.setFont(qfont(ROW))
+        self._count = boxes.words("", ROW, "Tertiary")
         self._bar = ShareBar([], self._colors)
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self._title, 1)
-        row.addWidget(self.leave, 0, Qt.AlignmentFlag.AlignTop)
-        column = QVBoxLayout()
-        column.setContentsMargins(MARGIN, 8, MARGIN, 8)
-        column.setSpacing(6)
-        column.addLayout(row)
-        column.addWidget(self._bar)
-        column.addWidget(self._count)
-        return column
+        row = boxes.row((self._title, 1), (self.leave, Qt.AlignmentFlag.AlignTop), gap=8)
+        return boxes.column(row, self._bar, self._count, gap=6, margins=(MARGIN, 8, MARGIN, 8))
 
     def _make_notice(self) -> QFrame:
         notice = QFrame()
         notice.setObjectName("SwitchNotice")
-        self._why = PlainLabel()
-        self._why.setObjectName("Plain")
-        self._why.setWordWrap(True)
-        self._why.setFont(qfont(ROW))
+        self._why = boxes.words("", ROW, "Plain", wraps=True)
         self.switch = QPushButton("Switch")
         self.switch.clicked.connect(self._coach.switch)
-        row = QHBoxLayout(notice)
-        row.setContentsMargins(MARGIN, 8, MARGIN, 8)
-        row.addWidget(self._why, 1)
-        row.addWidget(self.switch)
+        boxes.row((self._why, 1), self.switch, margins=(MARGIN, 8, MARGIN, 8), owner=notice)
         notice.hide()
         return notice
 
@@ -305,17 +260,11 @@ class LessonPanel(QFrame):
         self.back.clicked.connect(self._go_back)
         self.next.clicked.connect(self._go_on)
         self.again.clicked.connect(self._coach.restart)
-        row = QHBoxLayout()
-        row.setContentsMargins(MARGIN, 10, MARGIN, 10)
-        row.setSpacing(8)
-        row.addWidget(self.back)
-        row.addWidget(self.again)
-        row.addStretch(1)
-        row.addWidget(self.next)
-        return row
+        return boxes.row(
+            self.back, self.again, None, self.next, gap=8, margins=(MARGIN, 10, MARGIN, 10)
+        )
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self.refresh()
 
@@ -326,7 +275,6 @@ class LessonPanel(QFrame):
         (first or self.next).setFocus()
 
     def clear(self) -> None:
-        """No lesson is open."""
         self._shown = ()
         self._show_view(None)
 
@@ -339,7 +287,8 @@ class LessonPanel(QFrame):
         self._why.setText(coach.switch_text)
         self._notice.setVisible(bool(coach.switch_text) and not coach.shows_score)
         if coach.shows_score:
-            self._show_once((coach.progress, self._colors.name), self._score)
+            made = partial(ScoreView, coach.loaded.lesson, coach.progress, self._colors)
+            self._show_once((coach.progress, self._colors.name), made)
         else:
             tape = coach.tape
             self._show_once((coach.step.title, id(tape), self._colors.name), self._step)
@@ -351,9 +300,6 @@ class LessonPanel(QFrame):
         if key != self._shown:
             self._shown = key
             self._show_view(make())
-
-    def _score(self) -> ScoreView:
-        return ScoreView(self._coach.loaded.lesson, self._coach.progress, self._colors)
 
     def _step(self) -> StepView:
         view = StepView(self._coach.step, self._coach.tape, self._colors)
@@ -401,14 +347,7 @@ class LessonPanel(QFrame):
             self.next.setText("Finish" if is_complete else "To the score")
         else:
             self.next.setText("Next" if is_complete else "Skip")
-        self._set_primary(is_complete)
-
-    def _set_primary(self, is_primary: bool) -> None:
-        name = "Primary" if is_primary else ""
-        if self.next.objectName() != name:
-            self.next.setObjectName(name)
-            self.next.style().unpolish(self.next)
-            self.next.style().polish(self.next)
+        boxes.restyle(self.next, "objectName", "Primary" if is_complete else "")
 
     def _go_back(self) -> None:
         self._coach.move(-1)

@@ -38,8 +38,8 @@ from backpropviz.lessons.lesson import (
 from backpropviz.lessons.progress import Answered
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY, BODY_STRONG, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import pixmap
-from backpropviz.ui.plain_text import PlainLabel
 
 _PLAIN, RIGHT, WRONG = "", "right", "wrong"
 
@@ -73,10 +73,7 @@ class ChoiceButton(QPushButton):
 
     def show_verdict(self, verdict: str) -> None:
         """Right, wrong, or nothing yet."""
-        if self.property("verdict") != verdict:
-            self.setProperty("verdict", verdict)
-            self.style().unpolish(self)
-            self.style().polish(self)
+        boxes.restyle(self, "verdict", verdict)
 
     def hasHeightForWidth(self) -> bool:
         return True
@@ -225,9 +222,7 @@ class QuestionView(QFrame):
         self._choices: dict[float, ChoiceButton] = {}
         self._line: QLineEdit | None = None
         self._shown: Answered | None = None
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(14, 12, 14, 12)
-        self._column.setSpacing(9)
+        self._column = boxes.column(gap=9, margins=(14, 12, 14, 12), owner=self)
         prompt = label(prose_html(question.prompt, tape, colors))
         prompt.setFont(qfont(BODY_STRONG))
         prompt.linkActivated.connect(self.link_followed)
@@ -238,15 +233,16 @@ class QuestionView(QFrame):
             self._add_line()
         self._feedback = label("")
         self._feedback.linkActivated.connect(self.link_followed)
-        self._mark = PlainLabel()
-        self._mark.setObjectName("Plain")
+        self._mark = boxes.words(style="Plain")
         self._mark.setFixedWidth(16)
         self._outcome = QWidget()
-        row = QHBoxLayout(self._outcome)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self._feedback, 1)
+        boxes.row(
+            (self._mark, Qt.AlignmentFlag.AlignTop),
+            (self._feedback, 1),
+            gap=8,
+            margins=boxes.BARE,
+            owner=self._outcome,
+        )
         self._outcome.hide()
         self._column.addWidget(self._outcome)
 
@@ -349,12 +345,9 @@ class QuestionView(QFrame):
             self._line.setReadOnly(is_settled)
             self._check.setVisible(not is_settled)
             if is_settled and found is not None:
-                self._line.setText(self._settled_text(found, expected))
+                self._line.setText(found.given if found.is_right else answer_text(expected))
         if found is not None:
             self._tell_outcome(found, expected)
-
-    def _settled_text(self, found: Answered, expected: float | Address) -> str:
-        return found.given if found.is_right else answer_text(expected)
 
     def _tell_outcome(self, found: Answered, expected: float | Address) -> None:
         colors = self._colors

@@ -10,18 +10,16 @@ from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.watch import Diagnosis
 from backpropviz.paint.families import qfont
-from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Font, Theme
+from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon, pixmap
 from backpropviz.ui.controls import PanelHead
 from backpropviz.ui.plain_text import PlainLabel, plain_tip
@@ -42,11 +40,13 @@ class AlertCard(QFrame):
     def __init__(self, colors: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(_NAME)
-        self._alert: Alert | None = None
+        self.alert: Alert | None = None
         self._checkpoint: int | None = None
         self._colors = colors
-        self._icon, self._title = PlainLabel(), _words("title", BODY_STRONG)
-        self._evidence, self._meaning = _words("evidence", ROW), _words("meaning", ROW)
+        self._icon = PlainLabel()
+        self._title = boxes.words("", BODY_STRONG, "title", wraps=True, is_selectable=True)
+        self._evidence = boxes.words("", ROW, "evidence", wraps=True, is_selectable=True)
+        self._meaning = boxes.words("", ROW, "meaning", wraps=True, is_selectable=True)
         # A style sheet leaves no room between an icon and its words but a space.
         self._debug = QPushButton(" " + "Debug this update")
         self._debug.setAccessibleName("Debug this update")
@@ -73,35 +73,36 @@ class AlertCard(QFrame):
             button.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
             self._buttons.addWidget(button)
         self._buttons.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(_MARGIN, 12, _MARGIN, 14)
-        column.setSpacing(6)
-        column.addLayout(head)
-        column.addWidget(self._evidence)
-        column.addWidget(self._meaning)
-        column.addSpacing(4)
-        column.addLayout(self._buttons)
+        boxes.column(
+            head,
+            self._evidence,
+            self._meaning,
+            4,
+            self._buttons,
+            gap=6,
+            margins=(_MARGIN, 12, _MARGIN, 14),
+            owner=self,
+        )
 
     def show_alert(self, alert: Alert, checkpoints: tuple[int, ...]) -> None:
         """Show an alert, and the way to the last of these checkpoints that does not have it."""
         place = bisect_left(checkpoints, max(alert.since, 1))
         checkpoint = checkpoints[place - 1] if place and alert.since else None
-        if alert == self._alert and checkpoint == self._checkpoint:
+        if alert == self.alert and checkpoint == self._checkpoint:
             return
-        is_dressed = self._alert is not None and self._alert.severity == alert.severity
-        self._alert, self._checkpoint = alert, checkpoint
+        is_dressed = self.alert is not None and self.alert.severity == alert.severity
+        self.alert, self._checkpoint = alert, checkpoint
         self._title.setText(alert.title)
         self._evidence.setText(alert.evidence)
         self._meaning.setText(alert.meaning)
         self._debug.setVisible(alert.look_at is not None)
-        told = "Open update {update} in the debugger, at {address}.".format(
-            update=f"{max(1, alert.raised):,}", address=alert.look_at
-        )
+        update = f"{max(1, alert.raised):,}"
+        told = f"Open update {update} in the debugger, at {alert.look_at}."
         self._debug.setToolTip(plain_tip(told))
         self._rewind.setVisible(checkpoint is not None)
-        text = "Rewind to {update}".format(update=f"{checkpoint or 0:,}")
-        self._rewind.setText(" " + (text if checkpoint else "Rewind to the start"))
-        self._rewind.setAccessibleName(self._rewind.text().strip())
+        text = f"Rewind to {checkpoint:,}" if checkpoint else "Rewind to the start"
+        self._rewind.setText(" " + text)
+        self._rewind.setAccessibleName(text)
         self._rewind.setToolTip("Go back to the checkpoint before it began.")
         self._place_buttons()
         self.setAccessibleName(alert.title)
@@ -121,15 +122,10 @@ class AlertCard(QFrame):
         way = QBoxLayout.Direction
         self._buttons.setDirection(way.TopToBottom if is_narrow else way.LeftToRight)
 
-    @property
-    def alert(self) -> Alert | None:
-        """What it shows."""
-        return self._alert
-
     def use_theme(self, colors: Theme) -> None:
         """Take the colors of a theme; a note is calmer than what harms the run."""
         self._colors = colors
-        is_note = self._alert is not None and self._alert.severity == Severity.NOTE
+        is_note = self.alert is not None and self.alert.severity == Severity.NOTE
         fill = colors.stage if is_note else colors.alert_fill
         border = colors.border_strong if is_note else colors.alert_border
         title = colors.text if is_note else colors.alert_title
@@ -147,22 +143,12 @@ class AlertCard(QFrame):
         self._rewind.setIcon(icon("rotate-ccw", colors.text, faint(colors)))
 
     def _want_debug(self) -> None:
-        if self._alert is not None and self._alert.look_at is not None:
-            self.debug_wanted.emit(max(1, self._alert.raised), self._alert.look_at)
+        if self.alert is not None and self.alert.look_at is not None:
+            self.debug_wanted.emit(max(1, self.alert.raised), self.alert.look_at)
 
     def _want_rewind(self) -> None:
         if self._checkpoint is not None:
             self.rewind_wanted.emit(self._checkpoint)
-
-
-def _words(name: str, font: Font) -> QLabel:
-    label = PlainLabel()
-    label.setObjectName(name)
-    label.setFont(qfont(font))
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
 
 
 _SIDE = 16
@@ -194,10 +180,7 @@ class AlertsPanel(QFrame):
         self.show_diagnosis(None)
 
     def _add_link(self, text: str, wanted: object) -> None:
-        button = QPushButton(text)
-        button.setObjectName("Quiet")
-        button.setFixedHeight(26)
-        button.setAutoDefault(False)
+        button = boxes.button(text, style="Quiet", height=26)
         button.setStyleSheet("font-size: 12px;")
         button.clicked.connect(wanted)
         row = self.head.layout()
@@ -207,24 +190,18 @@ class AlertsPanel(QFrame):
     def _lay_out(self) -> None:
         inside = QWidget()
         inside.setObjectName("Panel")
-        self._column = QVBoxLayout(inside)
-        self._column.setContentsMargins(_SIDE, 4, _SIDE, 12)
-        self._column.setSpacing(10)
-        self._column.addWidget(self._remark)
-        self._column.addWidget(self._over)
-        self._column.addWidget(self._quiet)
-        self._column.addStretch(1)
-        self._area = QScrollArea()
-        self._area.setWidget(inside)
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._column = boxes.column(
+            self._remark,
+            self._over,
+            self._quiet,
+            None,
+            gap=10,
+            margins=(_SIDE, 4, _SIDE, 12),
+            owner=inside,
+        )
+        self._area = boxes.scrolled(inside)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(self._area, 1)
+        boxes.column(self.head, (self._area, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_diagnosis(
         self, diagnosis: Diagnosis | None, checkpoints: tuple[int, ...] = (), remark: str = ""
@@ -234,9 +211,10 @@ class AlertsPanel(QFrame):
         The remark stands over it.
         """
         self._remark.show_text(remark)
-        active = diagnosis.active if diagnosis is not None else ()
+        active, over = ((), ()) if diagnosis is None else (diagnosis.active, diagnosis.over)
         self._show_cards(active, checkpoints)
-        self._over.show_text(self._over_text(diagnosis.over if diagnosis is not None else ()))
+        ended = [f"Over since update {one.until:,}: {one.title}" for one in over[:_MOST_OVER]]
+        self._over.show_text("\n".join(ended))
         self._quiet.show_text(self._quiet_text(diagnosis))
         self._has_run = diagnosis is not None
         self._mark_lines()
@@ -258,7 +236,6 @@ class AlertsPanel(QFrame):
         return self._quiet.text
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self.head.use_theme(colors)
         for card in self.cards:
@@ -312,13 +289,6 @@ class AlertsPanel(QFrame):
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, alert.title))
         return card
 
-    def _over_text(self, over: tuple[Alert, ...]) -> str:
-        lines = [
-            "Over since update {until}: {title}".format(until=f"{alert.until:,}", title=alert.title)
-            for alert in over[:_MOST_OVER]
-        ]
-        return "\n".join(lines)
-
     def _quiet_text(self, diagnosis: Diagnosis | None) -> str:
         if diagnosis is None:
             return "While a network trains, what goes wrong is told here."
@@ -326,13 +296,11 @@ class AlertsPanel(QFrame):
         names = ", ".join(quiet)
         if not quiet:
             return ""
-        if self._cards:
-            if len(quiet) == 1:
-                return f"1 other rule is quiet: {names}"
-            text = "{count} other rules are quiet: {names}"
-        else:
-            text = "All {count} rules are quiet: {names}"
-        return text.format(count=len(quiet), names=names)
+        if not self._cards:
+            return f"All {len(quiet)} rules are quiet: {names}"
+        if len(quiet) == 1:
+            return f"1 other rule is quiet: {names}"
+        return f"{len(quiet)} other rules are quiet: {names}"
 
 
 class _Line(QWidget):
@@ -346,19 +314,19 @@ class _Line(QWidget):
         self._text.setFont(qfont(ROW))
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self._text, 1)
+        boxes.row(
+            (self._mark, Qt.AlignmentFlag.AlignTop),
+            (self._text, 1),
+            gap=8,
+            margins=boxes.BARE,
+            owner=self,
+        )
 
     @property
     def text(self) -> str:
-        """What it says."""
         return self._text.text()
 
     def show_text(self, text: str) -> None:
-        """Say this."""
         self._text.setText(text)
         self.setVisible(bool(text))
 

@@ -9,8 +9,7 @@ from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSplitter, QWidget
 
 from backpropviz.engine.training.history import NO_ANSWER, answers
 from backpropviz.engine.training.run import Run
@@ -26,14 +25,13 @@ from backpropviz.figures.training.answers import (
     confusion_figure,
     parse_confusion,
 )
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import Chip
-from backpropviz.ui.plain_text import PlainLabel, plain_title
 from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.controller import RunState
 from backpropviz.ui.training.past import activations
-from backpropviz.ui.training.state import RunState
 from backpropviz.ui.windows import SideWindow
 
 
@@ -96,8 +94,7 @@ class AnswersWindow(SideWindow):
         self.matrix = _view("Confusion matrix")
         self.sheet = _view("Samples")
         self.maps = _view("Activations")
-        self._note = PlainLabel()
-        self._note.setObjectName("Note")
+        self._note = boxes.words(style="Note")
         self._chip = Chip("Layer")
         self._lay_out()
         for view in (self.matrix, self.sheet, self.maps):
@@ -108,14 +105,8 @@ class AnswersWindow(SideWindow):
         self.resize(*_SIZE)
 
     def _lay_out(self) -> None:
-        heading = PlainLabel("Answers to the samples that are held out")
-        heading.setFont(qfont(CARD_TITLE))
-        head = QHBoxLayout()
-        head.setContentsMargins(24, 16, 24, 8)
-        head.setSpacing(12)
-        head.addWidget(heading)
-        head.addWidget(self._note, 1)
-        head.addWidget(self._chip)
+        heading = boxes.words("Answers to the samples that are held out", CARD_TITLE)
+        head = boxes.row(heading, (self._note, 1), self._chip, gap=12, margins=(24, 16, 24, 8))
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.sheet)
         right.addWidget(self.maps)
@@ -127,14 +118,8 @@ class AnswersWindow(SideWindow):
         for splitter in (right, parts):
             splitter.setChildrenCollapsible(False)
             splitter.setHandleWidth(17)
-        body = QVBoxLayout()
-        body.setContentsMargins(24, 4, 24, 16)
-        body.addWidget(parts)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addLayout(body, 1)
+        body = boxes.column(parts, margins=(24, 4, 24, 16))
+        boxes.column(head, (body, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_moment(self, run: Run, trained: Trained) -> None:
         """Ask the network after an update; what it answers comes when it is worked out."""
@@ -148,7 +133,6 @@ class AnswersWindow(SideWindow):
         self._draw()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = _on_panel(colors)
         self._chip.use_theme(colors)
         self._draw()
@@ -165,8 +149,7 @@ class AnswersWindow(SideWindow):
         if self._answers is None:
             self._note.setText("This run holds out no samples with classes.")
         else:
-            text = "after update {n}"
-            self._note.setText(text.format(n=f"{self._answers.trained.iteration:,}"))
+            self._note.setText(f"after update {self._answers.trained.iteration:,}")
         self._fill_layers()
         self._draw()
         self._ask()
@@ -181,7 +164,7 @@ class AnswersWindow(SideWindow):
             self._draw()
         elif key.startswith("sample:") and self._answers is not None:
             self._sample = int(key.removeprefix("sample:"))
-            self._outputs = _activations(self._answers, self._sample)
+            self._outputs = activations(self._answers.run, self._answers.trained, self._sample)
             self._fill_layers()
             self._draw()
 
@@ -202,14 +185,12 @@ class AnswersWindow(SideWindow):
         names = [name for name, output in self._outputs.items() if output.ndim]
         if self._layer not in names and names:
             self._layer = next((n for n in names if self._outputs[n].ndim == 3), names[0])
-        entries = [QAction(plain_title(name), self._chip.menu()) for name in names]
-        for entry in entries:
-            entry.triggered.connect(partial(self._choose_layer, entry.text()))
-        self._chip.fill(entries)
+        menu = self._chip.menu()
+        self._chip.fill([boxes.entry(name, menu, self._choose_layer, name) for name in names])
         self._chip.setVisible(bool(names))
         self._chip.show_value(self._layer)
 
-    def _choose_layer(self, name: str, _: bool = False) -> None:
+    def _choose_layer(self, name: str) -> None:
         self._layer = name
         self._chip.show_value(name)
         self._draw()
@@ -273,10 +254,6 @@ def _view(name: str) -> SceneView:
     return view
 
 
-def _activations(found: Answers, number: int) -> Mapping[str, Array]:
-    return activations(found.run, found.trained, number)
-
-
 def _worked_out(
     run: Run, trained: Trained, sample: int | None
 ) -> tuple[Answers | None, int | None, Mapping[str, Array]]:
@@ -285,7 +262,7 @@ def _worked_out(
     if found is None:
         return None, None, {}
     chosen = sample if sample is not None else next(iter(found.wrong), 0)
-    return found, chosen, _activations(found, chosen)
+    return found, chosen, activations(run, trained, chosen)
 
 
 class AnswersDesk(QObject):

@@ -14,10 +14,8 @@ from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QScrollArea,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -40,11 +38,12 @@ from backpropviz.figures.training.filters import FilterOptions, difference
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, CARD_TITLE, LIGHT, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import Chip, Segmented
 from backpropviz.ui.menus import Menu
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.training.controller import RunState, TrainingState
 from backpropviz.ui.training.filters import FilterScene
-from backpropviz.ui.training.state import RunState, TrainingState
 from backpropviz.ui.windows import SideWindow
 
 if TYPE_CHECKING:
@@ -82,20 +81,12 @@ class ChartCard(QFrame):
         self._told.setFont(qfont(ROW))
         self._told.setObjectName("Secondary")
         self._told.setMinimumWidth(1)
-        self._promise = PlainLabel(kind.promise)
-        self._promise.setFont(qfont(ROW))
-        self._promise.setObjectName("Tertiary")
-        self._promise.setWordWrap(True)
+        self._promise = boxes.words(kind.promise, ROW, "Tertiary", wraps=True)
         self._promise.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        head = QHBoxLayout()
-        head.setSpacing(10)
-        head.addWidget(self._title)
-        head.addWidget(self._told, 1)
-        self._column = QVBoxLayout(self)
-        self._column.setContentsMargins(16, 7, 12, 5)
-        self._column.setSpacing(2)
-        self._column.addLayout(head)
-        self._column.addWidget(self._promise, 1)
+        head = boxes.row(self._title, (self._told, 1), gap=10)
+        self._column = boxes.column(
+            head, (self._promise, 1), gap=2, margins=(16, 7, 12, 5), owner=self
+        )
 
     def show_told(self, text: str) -> None:
         """What is measured, and how it is smoothed; all of it in the tool tip."""
@@ -148,10 +139,10 @@ class TrainingCharts(QWidget):
         self._smoothing = Smoothing()
         self._scales: dict[ChartKind, bool] = {}
         self._reach: tuple[float, float] | None = None
-        self._crosshair: float | None = None
+        self.crosshair: float | None = None
         self._cache = CurveCache()
         self.cards = {kind: ChartCard(kind, self) for kind in ChartKind}
-        self._kinds: tuple[ChartKind, ...] = FOUR_CHARTS
+        self.kinds: tuple[ChartKind, ...] = FOUR_CHARTS
         self._across = 0
         self._room = 0
         self._smoothing_chip = Chip("Smoothing", self)
@@ -159,25 +150,12 @@ class TrainingCharts(QWidget):
         self._menu_of_smoothing = self._smoothing_actions()
         self._smoothing_chip.fill(self._menu_of_smoothing)
         self._charts_chip.fill(self._chart_actions())
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addStretch(1)
-        row.addWidget(self._charts_chip)
-        row.addWidget(self._smoothing_chip)
+        row = boxes.row(None, self._charts_chip, self._smoothing_chip, gap=8)
         self._grid = QGridLayout()
         self._grid.setSpacing(_GAP)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(_CHOICE_GAP)
-        column.addLayout(row)
-        column.addLayout(self._grid, 1)
+        boxes.column(row, (self._grid, 1), gap=_CHOICE_GAP, margins=boxes.BARE, owner=self)
         self._arrange()
         self._tell()
-
-    @property
-    def kinds(self) -> tuple[ChartKind, ...]:
-        """The charts that are shown."""
-        return self._kinds
 
     @property
     def least_heights(self) -> tuple[int, int]:
@@ -199,22 +177,16 @@ class TrainingCharts(QWidget):
         """Smoothing, interval and scales, as the figure for export takes them."""
         return CurveOptions(self._smoothing, self._reach, dict(self._scales))
 
-    @property
-    def crosshair(self) -> float | None:
-        """The update under the crosshair."""
-        return self._crosshair
-
     def show_runs(self, runs: Sequence[RunCurves], colors: Theme) -> None:
         """Draw runs; the first is the one that trains. Called for every snapshot."""
         self._runs, is_new = tuple(runs), colors is not self._colors
         self._colors = colors
         if is_new or not self._smoothing_chip.property("dressed"):
             self._dress()
-        for kind in self._kinds:
+        for kind in self.kinds:
             self._show(kind)
 
     def set_smoothing(self, smoothing: Smoothing) -> None:
-        """Smooth all curves so."""
         if smoothing != self._smoothing:
             self._smoothing = smoothing
             self._tell()
@@ -232,8 +204,8 @@ class TrainingCharts(QWidget):
         """Show these charts; at least one stays."""
         wanted = set(kinds)
         found = tuple(kind for kind in ChartKind if kind in wanted)
-        if found and found != self._kinds:
-            self._kinds, self._across = found, 0
+        if found and found != self.kinds:
+            self.kinds, self._across = found, 0
             self._arrange()
             self._charts_chip.fill(self._chart_actions())
             self._tell()
@@ -247,7 +219,7 @@ class TrainingCharts(QWidget):
 
     def point_at(self, iteration: float | None, read_in: ChartKind | None = None) -> None:
         """Put the crosshair of all charts on an update, with the values in one of them."""
-        self._crosshair = iteration
+        self.crosshair = iteration
         for plot in self._plots():
             plot.show_crosshair(iteration, with_readout=plot.kind is read_in)
         self.pointed.emit(iteration)
@@ -257,7 +229,7 @@ class TrainingCharts(QWidget):
 
     def scene(self, width: float, colors: Theme, kinds: Sequence[ChartKind] | None = None) -> Scene:
         """The charts as a picture, as they are shown now."""
-        return curve_page(self._runs, self.options, width, colors, kinds or self._kinds)
+        return curve_page(self._runs, self.options, width, colors, kinds or self.kinds)
 
     def rows(self) -> Iterable[tuple[str, ...]]:
         """The curves as a table, header first."""
@@ -269,8 +241,7 @@ class TrainingCharts(QWidget):
 
     @property
     def _lines(self) -> int:
-        """Rows of charts."""
-        return -(-len(self._kinds) // max(1, self._across))
+        return -(-len(self.kinds) // max(1, self._across))
 
     @property
     def _above(self) -> int:
@@ -310,14 +281,14 @@ class TrainingCharts(QWidget):
         return plot
 
     def _arrange(self) -> None:
-        across = 2 if self.width() >= _TWO_COLUMNS and len(self._kinds) > 1 else 1
+        across = 2 if self.width() >= _TWO_COLUMNS and len(self.kinds) > 1 else 1
         if across == self._across:
             return
         self._across = across
         for card in self.cards.values():
             self._grid.removeWidget(card)
-            card.setVisible(card.kind in self._kinds)
-        for number, kind in enumerate(self._kinds):
+            card.setVisible(card.kind in self.kinds)
+        for number, kind in enumerate(self.kinds):
             self._grid.addWidget(self.cards[kind], *divmod(number, across))
         for column in range(2):
             self._grid.setColumnStretch(column, 1 if column < across else 0)
@@ -328,38 +299,36 @@ class TrainingCharts(QWidget):
         smoothing = self._smoothing
         name = "none" if smoothing.is_none else smoothing.words
         self._smoothing_chip.show_value(name.removeprefix("smoothed "))
-        self._charts_chip.show_value(str(len(self._kinds)))
+        self._charts_chip.show_value(str(len(self.kinds)))
         for action in self._menu_of_smoothing:
             action.setChecked(action.data() == smoothing)
 
     def _smoothing_actions(self) -> list[QAction]:
         group = QActionGroup(self)
-        found = []
-        for smoothing in SMOOTHINGS:
-            text = smoothing.words[0].upper() + smoothing.words[1:]
-            action = QAction(plain_title(text), group)
-            action.setCheckable(True)
-            action.setData(smoothing)
-            action.triggered.connect(partial(self._smooth, smoothing))
-            found.append(action)
-        return found
-
-    def _smooth(self, smoothing: Smoothing, _: bool = False) -> None:
-        self.set_smoothing(smoothing)
+        return [
+            boxes.entry(
+                one.words[0].upper() + one.words[1:],
+                group,
+                self.set_smoothing,
+                one,
+                is_checked=False,
+            )
+            for one in SMOOTHINGS
+        ]
 
     def _chart_actions(self) -> list[QAction]:
         found = []
         for kind in ChartKind:
             action = QAction(plain_title(kind.title), self._charts_chip.menu())
             action.setCheckable(True)
-            action.setChecked(kind in self._kinds)
-            action.setEnabled(self._kinds != (kind,))
+            action.setChecked(kind in self.kinds)
+            action.setEnabled(self.kinds != (kind,))
             action.toggled.connect(partial(self._toggle, kind))
             found.append(action)
         return found
 
     def _toggle(self, kind: ChartKind, is_shown: bool) -> None:
-        others = [own for own in self._kinds if own is not kind]
+        others = [own for own in self.kinds if own is not kind]
         self.set_kinds([*others, kind] if is_shown else others)
 
     def _open_menu(self, kind: ChartKind, at: QPoint) -> None:
@@ -370,10 +339,10 @@ class TrainingCharts(QWidget):
     def menu_of(self, kind: ChartKind) -> Menu:
         """What a chart offers, in our words."""
         menu = Menu(parent=self)
-        if self._crosshair is not None:
-            iteration = round(self._crosshair)
-            text = "Go to Update {number}".format(number=f"{iteration:,}")
-            menu.addAction(text, partial(self.iteration_wanted.emit, iteration))
+        if self.crosshair is not None:
+            iteration = round(self.crosshair)
+            go = partial(self.iteration_wanted.emit, iteration)
+            menu.addAction(f"Go to Update {iteration:,}", go)
             menu.addSeparator()
         show_all = menu.addAction("Show All Updates", partial(self.set_reach, None))
         show_all.setEnabled(self._reach is not None)
@@ -385,7 +354,7 @@ class TrainingCharts(QWidget):
         menu.addMenu(smoothing)
         smoothing.addActions(self._menu_of_smoothing)
         menu.addSeparator()
-        one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self._kinds))
+        one, every = (partial(self.picture_wanted.emit, k) for k in ((kind,), self.kinds))
         menu.addAction("Save This Chart…", one)
         menu.addAction("Save All Charts…", every)
         menu.addAction("Save Values as CSV…", self.table_wanted.emit)
@@ -439,8 +408,7 @@ class ComparisonWindow(SideWindow):
         self._is_common = False
         self._chips = (Chip("First"), Chip("Second"))
         self._scale = Segmented("Scale of the difference")
-        self._note = PlainLabel()
-        self._note.setObjectName("Note")
+        self._note = boxes.words(style="Note")
         self._charts, self._filters = TrainingCharts(), FilterScene()
         self._filters.setAccessibleName("Filters and their difference")
         self._filters.describe = self._describe
@@ -452,8 +420,7 @@ class ComparisonWindow(SideWindow):
         self.show_state(state)
 
     def _lay_out(self) -> None:
-        heading = PlainLabel("Compare runs")
-        heading.setFont(qfont(CARD_TITLE))
+        heading = boxes.words("Compare runs", CARD_TITLE)
         self._scale.set_choices(
             [
                 ("own scale", False, "The difference has limits of its own."),
@@ -462,11 +429,7 @@ class ComparisonWindow(SideWindow):
         )
         self._scale.set_value(False)
         self._scale.chosen.connect(self._choose_scale)
-        head = QHBoxLayout()
-        head.setContentsMargins(24, 16, 24, 8)
-        head.setSpacing(10)
-        head.addWidget(heading)
-        head.addSpacing(12)
+        head = boxes.row(heading, 12, gap=10, margins=(24, 16, 24, 8))
         for chip in self._chips:
             head.addWidget(chip)
         head.addStretch(1)
@@ -477,17 +440,10 @@ class ComparisonWindow(SideWindow):
         parts.addWidget(self._filters)
         parts.addWidget(ChartsArea(self._charts))
         parts.setSizes([420, 380])
-        body = QVBoxLayout()
-        body.setContentsMargins(24, 0, 24, 16)
-        body.addWidget(parts)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(head)
-        column.addLayout(body, 1)
+        body = boxes.column(parts, margins=(24, 0, 24, 16))
+        boxes.column(head, (body, 1), gap=0, margins=boxes.BARE, owner=self)
 
     def show_state(self, state: TrainingState) -> None:
-        """Follow the runs."""
         self._state = state
         self._fill()
         pair = self._pair
@@ -499,7 +455,6 @@ class ComparisonWindow(SideWindow):
         self._draw_filters()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         for chip in self._chips:
             chip.use_theme(colors)
@@ -539,23 +494,15 @@ class ComparisonWindow(SideWindow):
             self._filters.show_scene(scene, self._colors)
 
     def _fill(self) -> None:
+        runs = self._state.runs
         for place, chip in enumerate(self._chips):
-            entries: list[QAction | None] = []
-            for run in self._state.runs:
-                action = QAction(plain_title(run.run.title), chip.menu())
-                action.setData((place, run.number))
-                action.triggered.connect(self._choose)
-                entries.append(action)
-            chip.fill(entries)
+            menu, chosen = chip.menu(), partial(self._choose, place)
+            chip.fill([boxes.entry(one.run.title, menu, chosen, one.number) for one in runs])
 
-    def _choose(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            place, number = action.data()
-            numbers = list(self._numbers)
-            numbers[place] = number
-            self._numbers = (numbers[0], numbers[1])
-            self.show_state(self._state)
+    def _choose(self, place: int, number: int) -> None:
+        first, second = self._numbers
+        self._numbers = (first, number) if place else (number, second)
+        self.show_state(self._state)
 
     def _choose_scale(self, is_common: object) -> None:
         self._is_common = bool(is_common)

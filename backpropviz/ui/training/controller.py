@@ -1,4 +1,4 @@
-"""The only object that changes what the window knows of training.
+"""What the window knows of training, and the only object that changes it.
 
 It gives wishes to the thread, takes its snapshots, and has the past computed again beside it. An
 error leaves every run as it was.
@@ -7,8 +7,8 @@ error leaves every run as it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,19 +16,24 @@ from typing import Final
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Signal
 
-from backpropviz.diagnosis.stops import Stop
+from backpropviz.diagnosis.stops import Stop, Stopped
 from backpropviz.diagnosis.thresholds import Thresholds
+from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES, Checkpoints
 from backpropviz.engine.training.history import History, tensors_of
 from backpropviz.engine.training.run import Course, Hyperparameters, Run, fork
+from backpropviz.engine.training.update import Trained
+from backpropviz.engine.value import Address, Array
 from backpropviz.files.atomic import own_mark
 from backpropviz.files.run import SavedRun, SpillFolder
-from backpropviz.ui.training.past import Past
-from backpropviz.ui.training.state import RunState, TrainingState, Visited
+from backpropviz.frozen import frozen
+from backpropviz.ui.background import sentence
+from backpropviz.ui.training.past import Past, Visited
 from backpropviz.ui.training.worker import (
     Ask,
     Go,
     Halt,
+    Kept,
     LiveRun,
     Mailbox,
     Quit,
@@ -39,6 +44,124 @@ from backpropviz.ui.training.worker import (
     TrainingThread,
     epoch_end,
 )
+
+
+@frozen(eq=False)
+class RunState:
+    """A run as the window knows it; `history` only grows, up to what was told last."""
+
+    number: int
+    parent: int | None
+    live: LiveRun
+    run: Run
+    now: Trained
+    history: History
+    kept: Kept = field(default_factory=Kept)
+    gradients: Mapping[Address, Array] = field(default_factory=dict)
+    guard: Guard | None = None
+    samples_per_second: float | None = None
+    stopped: Stopped | None = None
+    error: BaseException | None = None
+    visited: Visited | None = None
+
+    def after(self, told: Snapshot) -> RunState:
+        """The run after what the thread told."""
+        return replace(
+            self,
+            run=told.run,
+            now=told.now,
+            kept=told.kept,
+            gradients=told.gradients,
+            guard=told.guard,
+            samples_per_second=told.samples_per_second,
+            stopped=told.stopped,
+            error=told.error,
+        )
+
+    @property
+    def shown_iteration(self) -> int:
+        """The update whose filters are shown."""
+        return self.now.iteration if self.visited is None else self.visited.iteration
+
+    @property
+    def shown(self) -> Trained | None:
+        """The weights that are shown; None while they are computed again."""
+        return self.now if self.visited is None else self.visited.now
+
+    @property
+    def shown_gradients(self) -> Mapping[Address, Array]:
+        """The gradients of the shown update, where they are known."""
+        return self.gradients if self.visited is None else self.visited.gradients
+
+
+@frozen
+class Look:
+    """How training is looked at: every how many updates (None: as often as drawing may cost)."""
+
+    redraw_every: int | None = None
+    is_locked: bool = True
+
+
+@frozen(eq=False)
+class TrainingState:
+    """The runs of a session, oldest first, and the one that is shown and trained."""
+
+    runs: tuple[RunState, ...] = ()
+    current: int = 0
+    is_running: bool = False
+    look: Look = Look()
+
+    @property
+    def run(self) -> RunState | None:
+        """The run that is shown."""
+        return self.by_number(self.current)
+
+    def by_number(self, number: int) -> RunState | None:
+        """The run of that number, or None."""
+        return next((run for run in self.runs if run.number == number), None)
+
+    def with_run(self, changed: RunState) -> TrainingState:
+        """The same with one run as it is now, or with a further one."""
+        if self.by_number(changed.number) is None:
+            return replace(self, runs=(*self.runs, changed))
+        runs = tuple(changed if run.number == changed.number else run for run in self.runs)
+        return replace(self, runs=runs)
+
+
+def mood(state: TrainingState) -> str:
+    """The color of the bar."""
+    run = state.run
+    if state.is_running:
+        return "training"
+    return "paused" if run is not None and run.now.iteration else "idle"
+
+
+def standing(state: TrainingState) -> str:
+    """In a word, what happens."""
+    if state.is_running:
+        return "Training"
+    run = state.run
+    return "Paused" if run is not None and run.now.iteration else "Ready"
+
+
+def message(run: RunState) -> str:
+    """Where the run stands, or why it has stopped by itself."""
+    if run.error is not None:
+        return sentence(run.error)
+    if run.stopped is not None:
+        return run.stopped.sentence
+    text = f"Update {run.now.iteration:,}"
+    if run.samples_per_second is not None:
+        text += f", {run.samples_per_second:,.0f} samples per second"
+    if run.visited is not None:
+        text += f"; update {run.visited.iteration:,} is shown"
+    return text
+
+
+def facts(run: RunState) -> str:
+    """What does not change."""
+    return f"{run.run.model.parameter_count:,} parameters      {run.run.dtype}"
+
 
 SPILL_BYTES: Final = 512 * 2**20
 """Of all checkpoints in the folder for temporary files, which may be small."""
@@ -219,11 +342,12 @@ class TrainingController(QObject):
 
     def use_stops(self, stops: Iterable[Stop]) -> None:
         """Other stops from now on."""
-        self.ask(partial(_with_stops, tuple(stops)), _nothing)
+        wanted = tuple(stops)
+        self.ask(partial(_guarded, lambda guard: guard.with_stops(wanted)), _nothing)
 
     def use_limits(self, limits: Thresholds) -> None:
         """Other thresholds of the alerts from now on."""
-        self.ask(partial(_with_limits, limits), _nothing)
+        self.ask(partial(_guarded, lambda guard: guard.with_limits(limits)), _nothing)
 
     def saved(self, take: Callable[[SavedRun], None], most_bytes: int | None = None) -> None:
         """The shown run as it stands between two updates, to be written; `most_bytes` of its past.
@@ -364,16 +488,10 @@ def _resized(wanted: tuple[tuple[LiveRun, int, int], ...], _shown: LiveRun) -> N
         live.resize(memory_bytes, disk_bytes)
 
 
-def _with_stops(stops: tuple[Stop, ...], live: LiveRun) -> None:
+def _guarded(change: Callable[[Guard], Guard], live: LiveRun) -> None:
     live.prepare()
     if live.guard is not None:
-        live.guard = live.guard.with_stops(stops)
-
-
-def _with_limits(limits: Thresholds, live: LiveRun) -> None:
-    live.prepare()
-    if live.guard is not None:
-        live.guard = live.guard.with_limits(limits)
+        live.guard = change(live.guard)
 
 
 def _nothing(_answer: object) -> None:

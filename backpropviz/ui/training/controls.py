@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QKeyEvent, QMouseEvent, QResizeEvent
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
     QSizePolicy,
     QToolTip,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,15 +22,16 @@ from backpropviz.figures.training.time_slider import HEIGHT as SLIDER_HEIGHT
 from backpropviz.figures.training.time_slider import SliderFigure, SliderState, time_slider
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO, MONO_STRONG, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.action_table import action_spec
 from backpropviz.ui.actions import ActionSet, tool_tip
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PanelHead, Segmented, file_name, shortened
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import Row, RowList
 from backpropviz.ui.scene_view import SceneView
+from backpropviz.ui.training.controller import RunState, TrainingState
 from backpropviz.ui.training.settings import HyperparameterForm
-from backpropviz.ui.training.state import RunState, TrainingState
 from backpropviz.ui.training.worker import updates_in
 
 HEIGHT: Final = 48
@@ -60,9 +59,7 @@ class TrainingControls(QFrame):
         self._state = TrainingState()
         self._is_running = False
         self._buttons: list[tuple[QPushButton, str]] = []
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(16, 0, 16, 0)
-        self._row.setSpacing(8)
+        self._row = boxes.row(gap=8, margins=(16, 0, 16, 0), owner=self)
         self._train = self._button(actions, "train", "Start", "play", is_primary=True)
         self.setFocusProxy(self._train)
         self._button(actions, "one_update", "One update", "step-forward")
@@ -90,17 +87,14 @@ class TrainingControls(QFrame):
         return button
 
     def _add_look(self) -> None:
-        self._redraw_label = _label("Redraw every")
+        self._redraw_label = boxes.words("Redraw every", ROW)
         self._spacing = Chip("Redraw every")
         self._spacing.hide_label()
-        entries: list[QAction | None] = []
-        for spacing in SPACINGS:
-            action = QAction(_spacing_text(spacing), self._spacing)
-            action.setData(spacing)
-            action.triggered.connect(self._want_spacing)
-            entries.append(action)
-        self._spacing.fill(entries)
-        self._scale_label = _label("Color scales")
+        wanted = self.spacing_wanted.emit
+        self._spacing.fill(
+            [boxes.entry(_spacing_text(one), self._spacing, wanted, one) for one in SPACINGS]
+        )
+        self._scale_label = boxes.words("Color scales", ROW)
         self._scales = Segmented("Color scales")
         self._scales.set_choices(
             [
@@ -113,7 +107,7 @@ class TrainingControls(QFrame):
             self._row.addWidget(widget)
 
     def _add_place(self) -> None:
-        self._before = _label("update")
+        self._before = boxes.words("update", ROW)
         self.update_field = QLineEdit()
         self.update_field.setObjectName("StepField")
         self.update_field.setFont(qfont(MONO_STRONG))
@@ -122,12 +116,11 @@ class TrainingControls(QFrame):
         self.update_field.setAccessibleName("Update")
         self.update_field.returnPressed.connect(self._want_update)
         self.update_field.installEventFilter(self)
-        self._after = _label("")
+        self._after = boxes.words("", ROW)
         for widget in (self._before, self.update_field, self._after):
             self._row.addWidget(widget)
 
     def show_state(self, state: TrainingState) -> None:
-        """Show where the run stands."""
         run = state.run
         self._state = state
         self._show_words()
@@ -147,11 +140,7 @@ class TrainingControls(QFrame):
         self.update_field.setFixedWidth(width)
         epoch = run.run.course.place(max(1, shown)).epoch
         done, total = updates_in(run.run.course, max(1, shown))
-        self._after.setText(
-            "epoch {epoch}, {done} of {total}".format(
-                epoch=f"{epoch:,}", done=done if shown else 0, total=total
-            )
-        )
+        self._after.setText(f"epoch {epoch:,}, {done if shown else 0} of {total}")
 
     def ask_update(self) -> None:
         """Let a person type the number of an update."""
@@ -173,7 +162,6 @@ class TrainingControls(QFrame):
         return "Continue" if run is not None and run.now.iteration else "Start"
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         self._spacing.use_theme(colors)
         for label in (self._redraw_label, self._scale_label, self._before, self._after):
@@ -206,11 +194,6 @@ class TrainingControls(QFrame):
             return True
         return super().eventFilter(watched, event)
 
-    def _want_spacing(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.spacing_wanted.emit(action.data())
-
     def _want_update(self) -> None:
         wanted = self.update_field.text()
         self.left.emit()
@@ -221,12 +204,6 @@ def _spacing_text(spacing: int | None) -> str:
     if spacing is None:
         return "as it keeps up"
     return "update" if spacing == 1 else f"{spacing} updates"
-
-
-def _label(text: str) -> QLabel:
-    label = PlainLabel(text)
-    label.setFont(qfont(ROW))
-    return label
 
 
 _MOST_CHANGES, _LONGEST = 3, 12
@@ -247,9 +224,7 @@ class SettingsPanel(QFrame):
         self._form.chosen.connect(self.changed)
         self._form.refused.connect(self._refuse)
         self.setFocusProxy(self._form)
-        self._changes = PlainLabel()
-        self._changes.setObjectName("Note")
-        self._changes.setWordWrap(True)
+        self._changes = boxes.words(style="Note", wraps=True)
         self._run: Run | None = None
         facts = QFormLayout()
         facts.setVerticalSpacing(6)
@@ -264,22 +239,13 @@ class SettingsPanel(QFrame):
             ("augmentation", "Augmented"),
         ):
             facts.addRow(title, self._fact(name))
-        inner = QVBoxLayout()
-        inner.setContentsMargins(16, 2, 16, 14)
-        inner.setSpacing(10)
-        inner.addLayout(facts)
-        inner.addWidget(self._form)
-        inner.addWidget(self._changes)
-        inner.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addLayout(inner)
+        inner = boxes.column(
+            facts, self._form, self._changes, None, gap=10, margins=(16, 2, 16, 14)
+        )
+        boxes.column(self.head, inner, gap=0, margins=boxes.BARE, owner=self)
 
     def _fact(self, name: str) -> QLabel:
-        label = PlainLabel()
-        label.setFont(qfont(MONO))
+        label = boxes.words("", MONO)
         label.setAlignment(Qt.AlignmentFlag.AlignRight)
         label.setMinimumWidth(1)
         label.setTextFormat(Qt.TextFormat.PlainText)
@@ -316,7 +282,6 @@ class SettingsPanel(QFrame):
         self.refused.emit(sentence)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.head.use_theme(colors)
         self._form.use_theme(colors)
 
@@ -387,7 +352,7 @@ class SliderView(SceneView):
 
     def _tell(self, iteration: int, at: QPoint) -> None:
         near = QRect(self.mapFromGlobal(at) - QPoint(2, 2), self.mapFromGlobal(at) + QPoint(2, 2))
-        text = "update {number}".format(number=f"{iteration:,}")
+        text = f"update {iteration:,}"
         marks = [mark.words for mark in self._state.marks if mark.iteration == iteration]
         QToolTip.showText(
             at + QPoint(6, 12), plain_tip("\n".join((text, *marks))), self.viewport(), near
@@ -411,13 +376,13 @@ class CheckpointPanel(QFrame):
         self.head = PanelHead("Checkpoints")
         self._budget = Chip("Memory")
         self._budget.hide_label()
-        entries: list[QAction | None] = []
-        for budget in BUDGETS_MB:
-            action = QAction("up to {mb} MB".format(mb=f"{budget:,}"), self._budget)
-            action.setData(budget * _MEGABYTE)
-            action.triggered.connect(self._want_budget)
-            entries.append(action)
-        self._budget.fill(entries)
+        wanted = self.budget_wanted.emit
+        self._budget.fill(
+            [
+                boxes.entry(f"up to {budget:,} MB", self._budget, wanted, budget * _MEGABYTE)
+                for budget in BUDGETS_MB
+            ]
+        )
         self.head.add_control(self._budget)
         self.rows = RowList("Checkpoints", "None yet: they come with the updates.")
         self.rows.picked.connect(self._want_visit)
@@ -427,39 +392,26 @@ class CheckpointPanel(QFrame):
         self._compare = QPushButton("Compare runs")
         self._compare.setObjectName("Quiet")
         self._compare.clicked.connect(actions["compare_runs"].trigger)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(16, 8, 16, 12)
-        foot.setSpacing(8)
+        foot = boxes.row(gap=8, margins=(16, 8, 16, 12))
         for button in (self._rewind, self._compare):
             button.setFixedHeight(CONTROL_HEIGHT)
             foot.addWidget(button)
         foot.addStretch(1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.head)
-        column.addWidget(self.rows, 1)
-        column.addLayout(foot)
+        boxes.column(self.head, (self.rows, 1), foot, gap=0, margins=boxes.BARE, owner=self)
         self.setFocusProxy(self.rows)
 
     def show_run(self, run: RunState, *, has_others: bool) -> None:
         """Show the validated updates and the checkpoints that are still kept, newest first."""
         kept, shown = run.kept, run.shown_iteration
-        text = "every {spacing} updates, {used} of {budget} MB".format(
-            spacing=kept.spacing,
-            used=f"{kept.bytes_used / _MEGABYTE:,.0f}",
-            budget=f"{kept.budget_bytes / _MEGABYTE:,.0f}",
-        )
-        on_disk = "{mb} MB more are on the disk.".format(
-            mb=f"{kept.spilled_bytes / _MEGABYTE:,.0f}"
-        )
-        self._budget.show_value(text)
+        sizes = (kept.bytes_used, kept.budget_bytes, kept.spilled_bytes)
+        used, budget, spilled = (f"{size / _MEGABYTE:,.0f}" for size in sizes)
+        self._budget.show_value(f"every {kept.spacing} updates, {used} of {budget} MB")
         remark = (
             "How much memory the checkpoints of all runs may take. "
             "Of several runs, the shown one has half of it; the others share the rest."
         )
-        told = f"{remark}\n{on_disk}" if kept.spilled_bytes else remark
-        self._budget.setToolTip(plain_tip(told))
+        more = f"\n{spilled} MB more are on the disk." if kept.spilled_bytes else ""
+        self._budget.setToolTip(plain_tip(remark + more))
         validated = {v.iteration: v for v in run.history.validated}
         rows = []
         for iteration in sorted({*kept.iterations, *validated}, reverse=True)[:_MOST_ROWS]:
@@ -476,15 +428,9 @@ class CheckpointPanel(QFrame):
         self._compare.setEnabled(has_others)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.head.use_theme(colors)
         self.rows.use_theme(colors)
         self._budget.use_theme(colors)
 
     def _want_visit(self, key: str) -> None:
         self.visit_wanted.emit(int(key))
-
-    def _want_budget(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.budget_wanted.emit(action.data())

@@ -2,74 +2,256 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Final
 
+import numpy as np
 from PySide6.QtCore import QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from backpropviz.engine.architecture.presets import PRESETS
+from backpropviz.engine.architecture.presets import PRESETS, preset
+from backpropviz.engine.initialize import initialize
 from backpropviz.engine.model import Model
-from backpropviz.engine.training.samples import Augmentation, Dataset, Skipped
+from backpropviz.engine.optimizers.sgd import Sgd
+from backpropviz.engine.training.samples import Augmentation, Dataset, Samples, Skipped
 from backpropviz.errors import UserError
-from backpropviz.figures.training.answers import balance_words, class_counts_scene
-from backpropviz.files.data.catalog import ReadingStoppedError
-from backpropviz.files.data.load import Choices
+from backpropviz.figures.training.answers import (
+    ClassCount,
+    SampleViews,
+    balance_words,
+    class_counts_scene,
+    sample_sheet,
+    sheet_capacity,
+)
+from backpropviz.files.data.catalog import ReadingStoppedError, class_counts, classes_of
+from backpropviz.files.data.load import (
+    Choices,
+    DataReading,
+    NetworkMismatchError,
+    fitting_presets,
+    read_dataset,
+)
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LABEL, MONO, PANEL_TITLE, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
 from backpropviz.ui.dialog import FramedDialog
-from backpropviz.ui.forms import Fields
 from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.samples import (
-    AugmentationForm,
-    DataWish,
-    Loaded,
-    SamplePane,
-    counts_of,
-    loaded,
-)
-from backpropviz.ui.training.settings import form_rows, form_title
-
-_FIELD_WIDTH = 72
+from backpropviz.ui.training.settings import SettingsForm, form_title
 
 
-class DataFields(QWidget):
-    """What is typed becomes `Choices`; `changed` comes when a field is left with another text."""
+@frozen
+class DataWish:
+    """A source by name or path, and how it is split, limited and normalized."""
 
-    changed = Signal()
+    source: str
+    choices: Choices = field(default_factory=Choices)
 
-    def __init__(self, choices: Choices, parent: QWidget | None = None) -> None:
+
+@frozen(eq=False)
+class Loaded:
+    """What was read; `mismatch` says where the network cannot learn it, and which presets could."""
+
+    wish: DataWish
+    reading: DataReading
+    mismatch: NetworkMismatchError | None = None
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set, for the network that is open or, where that does not fit, for any."""
+        return self.reading.dataset
+
+    @property
+    def presets(self) -> tuple[str, ...]:
+        """Networks with an output for each class, where the open one has more or fewer."""
+        if self.mismatch is not None:
+            return self.mismatch.presets
+        if self.dataset.training.targets.ndim > 1:
+            return ()
+        if self.reading.classes == len(self.dataset.class_names):
+            return ()
+        return fitting_presets(self.dataset.training.images.shape[1:], self.reading.classes)
+
+    def dataset_for(self, preset: str) -> Dataset:
+        """The data set for one of the presets, or for the open network."""
+        if not preset:
+            return self.dataset
+        return self.reading.alone()
+
+
+def loaded(
+    wish: DataWish, model: Model, progress: Callable[[int], None], stop: Callable[[], bool]
+) -> Loaded:
+    """Read what is wished for; `progress` is told each further percent. For a worker's thread.
+
+    Raises:
+        UserError: the source cannot be used.
+    """
+    tell = _by_percent(progress)
+    try:
+        reading = read_dataset(
+            wish.source,
+            model.network,
+            model.preprocessing,
+            wish.choices,
+            class_names=model.class_names,
+            progress=tell,
+            stop=stop,
+        )
+    except NetworkMismatchError as mismatch:
+        alone = read_dataset(
+            wish.source, None, model.preprocessing, wish.choices, progress=tell, stop=stop
+        )
+        return Loaded(wish, alone, mismatch)
+    return Loaded(wish, reading)
+
+
+def preset_model(name: str, dataset: Dataset) -> Model:
+    """A preset with fresh weights and an output for each class of the data."""
+    shape = dataset.training.images.shape[1:]
+    network = preset(name, shape, len(dataset.class_names))
+    return Model(
+        title=f"{PRESETS[name].title} for {dataset.title}",
+        network=network,
+        parameters=initialize(network),
+        preprocessing=dataset.preprocessing,
+        class_names=dataset.class_names,
+        optimizer=Sgd(0.02, 0.9),
+    )
+
+
+def _by_percent(progress: Callable[[int], None]) -> Callable[[int, int], None]:
+    last = -1
+
+    def tell(done: int, count: int) -> None:
+        nonlocal last
+        percent = 100 * done // count
+        if percent != last:
+            last = percent
+            progress(percent)
+
+    return tell
+
+
+def counts_of(dataset: Dataset) -> tuple[ClassCount, ...]:
+    """The samples of each class; nothing for a regression."""
+    names = dataset.class_names
+    if not names:
+        return ()
+    trained, held = (
+        class_counts(part, len(names)) for part in (dataset.training, dataset.validation)
+    )
+    return tuple(map(ClassCount, names, trained, held))
+
+
+def sample_views(
+    dataset: Dataset, samples: Samples, augmentation: Augmentation, room: tuple[int, int], seed: int
+) -> tuple[SampleViews, ...]:
+    """Some samples drawn by a seed, each with changed versions: `room` = (samples, versions)."""
+    count, versions = room
+    random = np.random.default_rng(seed)
+    chosen = random.permutation(len(samples))[:count]
+    images = samples.images[chosen]
+    changed = [augmentation(images, random) for _ in range(versions)]
+    return tuple(
+        SampleViews(
+            _label(dataset, samples, number),
+            samples.names[number],
+            (images[place], *(version[place] for version in changed)),
+        )
+        for place, number in enumerate(chosen.tolist())
+    )
+
+
+def _label(dataset: Dataset, samples: Samples, number: int) -> str:
+    if dataset.class_names:
+        return dataset.class_names[int(classes_of(samples.targets[number : number + 1])[0])]
+    return ", ".join(f"{value + 0.0:.3g}" for value in samples.targets[number].reshape(-1).tolist())
+
+
+_TRAINING: Final = "training"
+_HELD_OUT: Final = "held out"
+_VERSIONS: Final = 7
+
+
+class SamplePane(QWidget):
+    """Pictures as the network gets them; augmentation changes those to train on alone."""
+
+    def __init__(self, colors: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        rows = form_rows()
-        self.setLayout(rows)
-        self._fields = Fields(choices, width=_FIELD_WIDTH)
-        self._fields.given.connect(self.changed)
-        self._fields.add_to(rows)
+        self._colors = colors
+        self._dataset: Dataset | None = None
+        self._augmentation = Augmentation()
+        self._seed = 0
+        title = boxes.words("Samples, as the network gets them", PANEL_TITLE)
+        self._part = Segmented("Part of the data")
+        self._part.set_choices([("To train on", _TRAINING, ""), ("Held out", _HELD_OUT, "")])
+        self._part.set_value(_TRAINING, (_TRAINING,))
+        self._part.chosen.connect(self.draw)
+        self.again = boxes.button("Shuffle again", height=CONTROL_HEIGHT)
+        self.again.setToolTip("Show other samples, or other changes of them.")
+        self.again.clicked.connect(self._shuffle)
+        self.canvas = SceneView()
+        self.canvas.setAccessibleName("Samples")
+        self.canvas.resized.connect(self.draw)
+        head = boxes.row(title, None, self._part, self.again, gap=8)
+        boxes.column(head, (self.canvas, 1), gap=6, margins=boxes.BARE, owner=self)
 
-    def typed(self) -> Choices:
-        """What the fields say.
+    def show_dataset(self, dataset: Dataset) -> None:
+        """Show samples of another data set."""
+        self._dataset = dataset
+        possible = (_TRAINING,) if dataset.validation is None else (_TRAINING, _HELD_OUT)
+        value = self._part.value if self._part.value in possible else _TRAINING
+        self._part.set_value(value, possible)
+        self.draw()
 
-        Raises:
-            UserError: one of them is no number; the sentence names it.
-        """
-        return Choices(**self._fields.values())
+    def clear(self) -> None:
+        self._dataset = None
+        self._part.set_value(_TRAINING, (_TRAINING,))
+        self.canvas.show_scene(Scene(1, 1, self._colors.stage), self._colors)
+
+    def show_augmentation(self, augmentation: Augmentation) -> None:
+        """Change the samples to train on in another way."""
+        if augmentation != self._augmentation:
+            self._augmentation = augmentation
+            self.draw()
+
+    def _shuffle(self) -> None:
+        self._seed += 1
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw what the room takes."""
+        data = self._dataset
+        if data is None:
+            return
+        is_held_out = self._part.value == _HELD_OUT and data.validation is not None
+        samples = data.validation if is_held_out and data.validation else data.training
+        changes = Augmentation() if is_held_out else self._augmentation
+        size = self.canvas.viewport().size()
+        room = float(size.width()), float(size.height())
+        versions = 0 if changes.is_none else _VERSIONS
+        capacity = sheet_capacity(*room, versions=versions)
+        views = sample_views(data, samples, changes, capacity, self._seed)
+        self.canvas.show_scene(
+            sample_sheet(views, data.preprocessing, room, self._colors), self._colors
+        )
 
 
 _HEIGHT = 92
@@ -80,12 +262,8 @@ class SkippedList(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._title = PlainLabel()
-        self._title.setFont(qfont(PANEL_TITLE))
-        self.copy = QPushButton("Copy the list")
-        self.copy.setFixedHeight(CONTROL_HEIGHT)
-        self.copy.setAutoDefault(False)
-        self.copy.clicked.connect(self._copy_all)
+        self._title = boxes.words("", PANEL_TITLE)
+        self.copy = boxes.button("Copy the list", self._copy_all, height=CONTROL_HEIGHT)
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
         self._text.setTabChangesFocus(True)
@@ -93,15 +271,8 @@ class SkippedList(QWidget):
         self._text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._text.setFixedHeight(_HEIGHT)
         self._text.setAccessibleName("Passed over")
-        row = QHBoxLayout()
-        row.addWidget(self._title)
-        row.addStretch(1)
-        row.addWidget(self.copy)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addLayout(row)
-        column.addWidget(self._text)
+        row = boxes.row(self._title, None, self.copy)
+        boxes.column(row, self._text, gap=8, margins=boxes.BARE, owner=self)
         self.hide()
 
     @property
@@ -110,11 +281,9 @@ class SkippedList(QWidget):
         return self._text.toPlainText()
 
     def show_skipped(self, skipped: tuple[Skipped, ...]) -> None:
-        """Show these."""
         count = len(skipped)
         self.setVisible(count > 0)
-        words = "1 file passed over" if count == 1 else "{n} files passed over"
-        self._title.setText(words.format(n=f"{count:,}"))
+        self._title.setText("1 file passed over" if count == 1 else f"{count:,} files passed over")
         self._text.setPlainText("\n".join(f"{s.name}  {s.reason}" for s in skipped))
 
     def _copy_all(self) -> None:
@@ -195,17 +364,18 @@ class DataDialog(FramedDialog):
             ]
         )
         self._source.chosen.connect(self._choose_source)
-        self._fields = DataFields(self._wish.choices)
+        self._fields = SettingsForm(self._wish.choices, 72)
         self._fields.changed.connect(self._follow_fields)
-        self._augmentation = AugmentationForm()
-        self._augmentation.show_amounts(augmentation)
+        self._augmentation = SettingsForm(augmentation, 104)
         self._augmentation.changed.connect(self._follow_augmentation)
         self._counts = SceneView()
         self._counts.setAccessibleName("Samples of each class")
         self._counts.setMinimumHeight(_COUNTS_HEIGHT)
         self._counts.resized.connect(self._draw_counts)
         self._counts.show_scene(Scene(1, 1, self._colors.panel), self._colors)
-        self._balance, self._steps = _words(), _words()
+        self._balance, self._steps = (
+            boxes.words("", LABEL, "Note", wraps=True, is_selectable=True) for _ in range(2)
+        )
         self._samples = SamplePane(self._colors)
         self._samples.show_augmentation(augmentation)
         self._presets = Segmented("A network that fits")
@@ -224,9 +394,7 @@ class DataDialog(FramedDialog):
         columns.addWidget(left)
         columns.addLayout(self._right_column(), 1)
         self._preset_row = QWidget()
-        row = QHBoxLayout(self._preset_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
+        row = boxes.row(gap=8, margins=boxes.BARE, owner=self._preset_row)
         self._preset_words = PlainLabel()
         row.addWidget(self._preset_words)
         row.addWidget(self._presets)
@@ -235,20 +403,21 @@ class DataDialog(FramedDialog):
         self.body.addWidget(self._preset_row)
         self.body.addLayout(columns, 1)
         self.body.addWidget(self._bar)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._use = self.add_button("Use", is_primary=True)
         self._use.clicked.connect(self._accept)
         self.resize(1160, 700)
         self._source.button(self._source.value or _FILE).setFocus()
 
     def _left_column(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self._source, 0, Qt.AlignmentFlag.AlignLeft)
-        hint = _words()
-        hint.setText("A folder or a file can be dropped here as well.")
+        column = boxes.column((self._source, Qt.AlignmentFlag.AlignLeft), gap=8, margins=boxes.BARE)
+        hint = boxes.words(
+            "A folder or a file can be dropped here as well.",
+            LABEL,
+            "Note",
+            wraps=True,
+            is_selectable=True,
+        )
         column.addWidget(hint)
         column.addWidget(form_title("Samples of each class, + held out"))
         column.addWidget(self._counts, 1)
@@ -259,44 +428,35 @@ class DataDialog(FramedDialog):
             ("Split", self._fields),
             ("Changed in every batch", self._augmentation),
         ):
-            part = QVBoxLayout()
-            part.setSpacing(6)
-            part.addWidget(form_title(title))
-            part.addWidget(fields)
-            part.addStretch(1)
+            part = boxes.column(form_title(title), fields, None, gap=6)
             forms.addLayout(part)
         column.addLayout(forms)
         return column
 
     def _right_column(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setSpacing(8)
-        column.addWidget(self._samples, 1)
-        column.addWidget(form_title("How the data were read"))
-        column.addWidget(self._steps)
-        column.addWidget(self._skipped)
-        return column
+        return boxes.column(
+            (self._samples, 1),
+            form_title("How the data were read"),
+            self._steps,
+            self._skipped,
+            gap=8,
+        )
 
     def _choose_source(self, value: object) -> None:
         if value not in {_FOLDER, _FILE}:
             self.read_source(str(value))
             return
         folder = str(QSettings().value("folder/data", ""))
-        name = self._ask_folder(folder) if value == _FOLDER else self._ask_file(folder)
+        if value == _FOLDER:
+            title = "A folder with a folder for each class"
+            name = QFileDialog.getExistingDirectory(self, title, folder)
+        else:
+            name, _ = QFileDialog.getOpenFileName(self, "An IDX or .npz file", folder)
         if name:
             QSettings().setValue("folder/data", str(Path(name).parent))
             self.read_source(name)
         else:
             self._show_source(self._wish.source)
-
-    def _ask_folder(self, folder: str) -> str:
-        return QFileDialog.getExistingDirectory(
-            self, "A folder with a folder for each class", folder
-        )
-
-    def _ask_file(self, folder: str) -> str:
-        name, _ = QFileDialog.getOpenFileName(self, "An IDX or .npz file", folder)
-        return name
 
     def read_source(self, source: str) -> None:
         """Read other data with what the fields say."""
@@ -439,17 +599,4 @@ def ask_data(
 ) -> DataChoice | None:
     """What the person takes to train on; None where they dismiss the dialog."""
     dialog = DataDialog(parent, model, colors, wish, augmentation or Augmentation())
-    is_used = dialog.exec() == DataDialog.DialogCode.Accepted
-    chosen = dialog.choice if is_used else None
-    dialog.deleteLater()
-    return chosen
-
-
-def _words() -> QLabel:
-    label = PlainLabel()
-    label.setFont(qfont(LABEL))
-    label.setObjectName("Note")
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label
+    return dialog.ask_for(lambda: dialog.choice)

@@ -69,7 +69,6 @@ class TrainingDesk(QObject):
 
     @property
     def room(self) -> TrainingRoom:
-        """The page with its controller."""
         from backpropviz.ui.training.room import TrainingRoom
 
         if self._room is None:
@@ -100,7 +99,6 @@ class TrainingDesk(QObject):
         self.show_mode("debug" if self.is_shown else "train")
 
     def enter(self) -> None:
-        """Show the training."""
         self.is_shown = True
         self._host.actions.detours = self._detours()
         self._bar.back.hide()
@@ -163,7 +161,6 @@ class TrainingDesk(QObject):
         self.room.open_run(named_path(name))
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         if self._room is not None:
             self._room.use_theme(colors)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QPointF, QRect, Qt, Signal
-from PySide6.QtGui import QAction, QHideEvent, QKeyEvent
-from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
+from PySide6.QtGui import QHideEvent, QKeyEvent
+from PySide6.QtWidgets import QApplication, QFrame, QWidget
 
 from backpropviz.diagnosis.watch import Guard
 from backpropviz.engine.network import Network
@@ -32,10 +33,10 @@ from backpropviz.figures.training.filters import FilterOptions, filters_of_rows
 from backpropviz.scene.hit import Hit, find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.menus import Menu
-from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
-from backpropviz.ui.training.state import RunState
+from backpropviz.ui.training.controller import RunState
 
 _GAP = 6
 _BORDER = 1
@@ -55,9 +56,7 @@ class FilterCard(QFrame):
         self.view.setAccessibleName("Filter, large")
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.view.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(_BORDER, _BORDER, _BORDER, _BORDER)
-        column.addWidget(self.view)
+        boxes.column(self.view, margins=(_BORDER, _BORDER, _BORDER, _BORDER), owner=self)
         self.hide()
 
     @property
@@ -81,7 +80,6 @@ class FilterCard(QFrame):
         self.raise_()
 
     def hide(self) -> None:
-        """Take it away."""
         application = QApplication.instance()
         if application is not None:
             application.removeEventFilter(self)
@@ -297,22 +295,16 @@ class FiltersView(FilterScene):
             choices = (None, *choices)
         for channel in choices:
             title = "all" if channel is None else str(channel)
-            action = QAction(plain_title(title), menu)
-            action.setData((layer, channel))
-            action.triggered.connect(self._choose_channel)
-            menu.addAction(action)
+            menu.addAction(boxes.entry(title, menu, partial(self._choose_channel, layer), channel))
         box = find(self.scene, f"channel:{layer}") if self.scene is not None else None
         at = QPoint() if box is None else self.view_box(box).bottomLeft().toPoint()
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.viewport().mapToGlobal(at))
 
-    def _choose_channel(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            layer, channel = action.data()
-            channels = {**self._options.channels, layer: channel}
-            self._options = replace(self._options, channels=channels)
-            self.draw()
+    def _choose_channel(self, layer: str, channel: int | None) -> None:
+        channels = {**self._options.channels, layer: channel}
+        self._options = replace(self._options, channels=channels)
+        self.draw()
 
 
 def _inactive_filters(guard: Guard) -> Mapping[str, Array]:

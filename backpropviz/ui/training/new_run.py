@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,24 +27,26 @@ from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.files.data.load import BUNDLED, ONE_IMAGE, Choices
 from backpropviz.files.networks import bundled_networks, load_network
 from backpropviz.scene.theme import Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
 from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
-from backpropviz.ui.training.data import DataChoice, ask_data
-from backpropviz.ui.training.samples import AugmentationForm, DataWish, preset_model
+from backpropviz.ui.training.controller import RunState
+from backpropviz.ui.training.data import DataChoice, DataWish, ask_data, preset_model
 from backpropviz.ui.training.settings import (
+    UNCHANGED,
     HyperparameterForm,
     RunChoices,
+    SettingsForm,
     form_rows,
     form_title,
     made_run,
     suggested_settings,
     suggested_source,
 )
-from backpropviz.ui.training.state import RunState
 
 _FRESH, _OWN = "fresh", "own"
 _FIELD_WIDTH, _NOTE_WIDTH = 104, 260
@@ -95,7 +98,6 @@ class FirstWeightsForm(QWidget):
         return Initial(scheme=self._name, **self.fields.values())
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._scheme.use_theme(colors)
 
 
@@ -146,7 +148,7 @@ class NewRunDialog(FramedDialog):
     def _build(self, colors: Theme) -> None:
         self._network, self._data = Chip("Network"), Chip("Data")
         self._first = FirstWeightsForm()
-        self._settings, self._augmentation = HyperparameterForm(), AugmentationForm()
+        self._settings, self._augmentation = HyperparameterForm(), SettingsForm(UNCHANGED, 104)
         self._settings.refused.connect(self.say)
         for chip in (self._network, self._data):
             chip.hide_label()
@@ -154,48 +156,46 @@ class NewRunDialog(FramedDialog):
         self._settings.use_theme(colors)
         self._first.use_theme(colors)
         self._fill()
+        network = form_rows()
+        network.addRow("Network", self._network)
         grid = QGridLayout()
         grid.setHorizontalSpacing(40)
         grid.setVerticalSpacing(8)
         grid.setColumnStretch(0, 1)
-        left = QVBoxLayout()
-        left.setSpacing(8)
-        left.addWidget(form_title("What learns"))
-        left.addLayout(self._network_rows())
-        left.addWidget(self._first)
-        left.addSpacing(12)
-        left.addWidget(form_title("What it learns from"))
-        left.addLayout(self._data_rows())
-        left.addSpacing(12)
-        left.addWidget(form_title("Checks on purpose"))
-        left.addLayout(self._check_buttons())
-        left.addStretch(1)
-        right = QVBoxLayout()
-        right.setSpacing(8)
-        right.addWidget(form_title("How it learns"))
-        right.addWidget(self._settings)
-        right.addSpacing(12)
-        right.addWidget(form_title("Images changed in every batch"))
-        right.addWidget(self._augmentation)
-        right.addStretch(1)
+        left = boxes.column(
+            form_title("What learns"),
+            network,
+            self._first,
+            12,
+            form_title("What it learns from"),
+            self._data_rows(),
+            12,
+            form_title("Checks on purpose"),
+            self._check_buttons(),
+            None,
+            gap=8,
+        )
+        right = boxes.column(
+            form_title("How it learns"),
+            self._settings,
+            12,
+            form_title("Images changed in every batch"),
+            self._augmentation,
+            None,
+            gap=8,
+        )
         grid.addLayout(left, 0, 0)
         grid.addLayout(right, 0, 1)
         self.body.addLayout(grid)
         self._buttons_below()
 
     def _buttons_below(self) -> None:
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._prepare = self.add_button("Prepare only")
         self._prepare.setToolTip("Make the run and wait with its first update.")
         self._prepare.clicked.connect(self._make_only)
         self._start = self.add_button("Start training", is_primary=True)
         self._start.clicked.connect(self._make_and_start)
-
-    def _network_rows(self) -> QFormLayout:
-        rows = form_rows()
-        rows.addRow("Network", self._network)
-        return rows
 
     def _data_rows(self) -> QFormLayout:
         rows = form_rows()
@@ -226,31 +226,24 @@ class NewRunDialog(FramedDialog):
     def _fill(self) -> None:
         networks: list[QAction | None] = []
         if self._subject is not None:
-            networks += [self._entry("The open network", "", self._use_open), None]
+            networks += [self._entry("The open network", self._use_open), None]
         for card in bundled_networks():
             title = f"{card.name}:  {card.title}"
-            networks.append(self._entry(title, card.name, self._choose_network))
-        networks += [None, self._entry("Open a file…", "", self._open_network)]
+            networks.append(boxes.entry(title, self, self._use_network, card.name))
+        networks += [None, self._entry("Open a file…", self._open_network)]
         self._network.fill(networks)
         sources = (*BUNDLED, ONE_IMAGE)
         data: list[QAction | None] = [
-            self._entry(_DATA_TITLES[name], name, self._choose_source) for name in sources
+            boxes.entry(_DATA_TITLES[name], self, self._use_source, name) for name in sources
         ]
-        folder = self._entry("A folder with a folder for each class…", "", self._open_folder)
-        file = self._entry("An IDX or .npz file…", "", self._open_data)
+        folder = self._entry("A folder with a folder for each class…", self._open_folder)
+        file = self._entry("An IDX or .npz file…", self._open_data)
         self._data.fill([*data, None, folder, file])
 
-    def _entry(self, title: str, value: str, slot: object) -> QAction:
+    def _entry(self, title: str, pressed: Callable[[], object]) -> QAction:
         action = QAction(plain_title(title), self)
-        action.setData(value)
-        action.triggered.connect(slot)
+        action.triggered.connect(pressed)
         return action
-
-    def _choose_network(self) -> None:
-        self._use_network(_chosen(self.sender()))
-
-    def _choose_source(self) -> None:
-        self._use_source(_chosen(self.sender()))
 
     def use_model(self, model: Model) -> None:
         """Train a network that was never a file, from the weights that it brings."""
@@ -329,7 +322,7 @@ class NewRunDialog(FramedDialog):
         if found.wish.source != self._source:
             self._use_source(found.wish.source)
         self._data_choices = found.wish.choices
-        self._augmentation.show_amounts(found.augmentation)
+        self._augmentation.show_settings(found.augmentation)
 
     def choices(self) -> RunChoices:
         """What is chosen now.
@@ -383,10 +376,6 @@ class NewRunDialog(FramedDialog):
         super().done(result)
 
 
-def _chosen(sender: object) -> str:
-    return str(sender.data()) if isinstance(sender, QAction) else ""
-
-
 def _read_example(name: str, preprocessing: Preprocessing) -> Array:
     from backpropviz.files.fit import prepare
     from backpropviz.files.pictures import open_picture
@@ -408,7 +397,7 @@ class ForkDialog(FramedDialog):
         number = run.shown_iteration
         super().__init__(
             parent,
-            "Fork after update {number}".format(number=f"{number:,}"),
+            f"Fork after update {number:,}",
             "The weights, the data and the seed stay; the other run stays as it is.",
         )
         self._name = QLineEdit(f"{run.run.title}, from {number:,}")
@@ -423,10 +412,8 @@ class ForkDialog(FramedDialog):
         rows.addRow("Name", self._name)
         self.body.addLayout(rows)
         self.body.addWidget(self._form)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
-        use = self.add_button("Fork", is_primary=True)
-        use.clicked.connect(self._accept)
+        self.add_button("Cancel").clicked.connect(self.reject)
+        self.add_button("Fork", is_primary=True).clicked.connect(self._accept)
 
     @property
     def title(self) -> str:
@@ -435,7 +422,6 @@ class ForkDialog(FramedDialog):
 
     @property
     def settings(self) -> Hyperparameters | None:
-        """Its settings."""
         return self._form.shown
 
     def _accept(self) -> None:
@@ -450,7 +436,5 @@ class ForkDialog(FramedDialog):
 def ask_fork(parent: QWidget, run: RunState, colors: Theme) -> tuple[str, Hyperparameters] | None:
     """Name and settings of the fork; None where the person dismisses the dialog."""
     dialog = ForkDialog(parent, run, colors)
-    is_used = dialog.exec() == ForkDialog.DialogCode.Accepted
-    title, settings = dialog.title, dialog.settings
-    dialog.deleteLater()
-    return (title, settings) if is_used and settings is not None else None
+    title, settings = dialog.ask_for(lambda: (dialog.title, dialog.settings)) or ("", None)
+    return None if settings is None else (title, settings)

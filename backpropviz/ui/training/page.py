@@ -6,16 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
     QSplitter,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -24,13 +22,14 @@ from backpropviz.figures.training.filters import lower_edges
 from backpropviz.figures.training.numbers import RunCounter, counters, ratio_list, update_table
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.controls import Chip, PanelHead, hairline
 from backpropviz.ui.docks import focus_next
-from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.alerts import AlertsPanel
 from backpropviz.ui.training.charts import ChartsArea, TrainingCharts, curves_of
+from backpropviz.ui.training.controller import RunState, TrainingState
 from backpropviz.ui.training.controls import (
     CheckpointPanel,
     SettingsPanel,
@@ -45,7 +44,6 @@ from backpropviz.ui.training.pictures import (
     slider_of,
     worst_activity,
 )
-from backpropviz.ui.training.state import RunState, TrainingState
 
 _HANDLE: Final = 9
 _ENOUGH: Final = 0.45
@@ -73,9 +71,7 @@ class TrainingCenter(QSplitter):
         self.addWidget(area)
         self.splitterMoved.connect(self._keep)
         # The heights around are settled only once the event that changed them is over.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._fit_again)
+        self._soon = boxes.soon(self, self._fit_again)
 
     def fit(self, run_number: int) -> None:
         """Divide the height for a run's filters, once for each run and each size of the page."""
@@ -93,7 +89,7 @@ class TrainingCenter(QSplitter):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._soon.start(0)
+        self._soon.start()
 
     def _fit_again(self) -> None:
         if self._fitted[0]:
@@ -126,14 +122,8 @@ class Staged(QObject):
         super().__init__(parent)
         self._parts = parts
         self._wanted: set[str] = set()
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.setInterval(0)
-        self._turn.timeout.connect(self._draw_next)
-        self._painted = QTimer(self)
-        self._painted.setSingleShot(True)
-        self._painted.setInterval(0)
-        self._painted.timeout.connect(self.done)
+        self._turn = boxes.soon(self, self._draw_next)
+        self._painted = boxes.soon(self, self.done)
 
     def want(self, names: Iterable[str] | None = None) -> None:
         """Draw these parts soon, or all."""
@@ -146,7 +136,6 @@ class Staged(QObject):
             self._draw_next()
 
     def stop(self) -> None:
-        """Draw nothing more."""
         self._wanted.clear()
         self._turn.stop()
         self._painted.stop()
@@ -181,7 +170,6 @@ class FigureView(SceneView):
         self.resized.connect(self.draw)
 
     def show_figure(self, make: Callable[[float], Scene | None], colors: Theme) -> None:
-        """Draw another figure."""
         self._make, self._theme = make, colors
         self.draw()
 
@@ -254,7 +242,9 @@ class TrainingPage(QWidget):
         self._left = QScrollArea()
         self._left.setWidgetResizable(True)
         self._left.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._inner = _stacked("Panel", *self._left_parts())
+        layers = self._headed("Layers", self.layers, "update / weight")
+        below = (hairline(), self.activity, hairline(), self.settings)
+        self._inner = _stacked("Panel", *layers, *below)
         self._left.setWidget(self._inner)
         self._left.verticalScrollBar().rangeChanged.connect(self._fit_left)
         right = QSplitter(Qt.Orientation.Vertical)
@@ -265,9 +255,7 @@ class TrainingPage(QWidget):
         right.addWidget(self._last)
         right.addWidget(self.checkpoints)
         self._center = TrainingCenter(self.pictures, self.charts)
-        upper = QHBoxLayout()
-        upper.setSpacing(1)
-        upper.addWidget(self._left)
+        upper = boxes.row(self._left, gap=1)
         stage = _stacked(
             "TrainingStage", self.counters, hairline(), self._center, margin=32, top=14
         )
@@ -275,21 +263,18 @@ class TrainingPage(QWidget):
         upper.addWidget(right)
         right.setSizes([_ALERTS_HEIGHT, 1, _ALERTS_HEIGHT])
         self._right = right
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(1)
-        column.addLayout(upper, 1)
-        column.addWidget(_stacked("Panel", self.controls, self.slider))
-
-    def _left_parts(self) -> tuple[QWidget, ...]:
-        layers = self._headed("Layers", self.layers, "update / weight")
-        return (*layers, hairline(), self.activity, hairline(), self.settings)
+        boxes.column(
+            (upper, 1),
+            _stacked("Panel", self.controls, self.slider),
+            gap=1,
+            margins=boxes.BARE,
+            owner=self,
+        )
 
     def _headed(self, title: str, view: FigureView, remark: str = "") -> tuple[QWidget, ...]:
         head = PanelHead(title)
         if remark:
-            label = PlainLabel(remark)
-            label.setObjectName("Note")
+            label = boxes.words(remark, style="Note")
             label.setContentsMargins(0, 0, 6, 0)
             head.add_control(label)
         return head, view
@@ -307,7 +292,6 @@ class TrainingPage(QWidget):
         self._stages.draw_now()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._colors = colors
         for panel in (self.pictures, self.settings, self.alerts, self.checkpoints, self.controls):
             panel.use_theme(colors)
@@ -319,7 +303,6 @@ class TrainingPage(QWidget):
         focus_next([*panels, self.slider, self.settings], by)
 
     def stop(self) -> None:
-        """Draw nothing more."""
         self._stages.stop()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -378,8 +361,8 @@ class TrainingPage(QWidget):
         """Alerts are of the newest update, also while another is shown."""
         if run.visited is None:
             return ""
-        text = "As of update {now}, the newest; update {shown} is shown."
-        return text.format(now=f"{run.now.iteration:,}", shown=f"{run.shown_iteration:,}")
+        now, shown = run.now.iteration, run.shown_iteration
+        return f"As of update {now:,}, the newest; update {shown:,} is shown."
 
     def _draw_charts(self) -> None:
         run = self._state.run
@@ -406,9 +389,7 @@ def _stacked(name: str, *widgets: QWidget, margin: int = 0, top: int = 0) -> QFr
     """Widgets one below the other; the last takes the room."""
     frame = QFrame()
     frame.setObjectName(name)
-    column = QVBoxLayout(frame)
-    column.setContentsMargins(margin, top, margin, 0)
-    column.setSpacing(0)
+    column = boxes.column(gap=0, margins=(margin, top, margin, 0), owner=frame)
     for widget in widgets:
         column.addWidget(widget, int(widget is widgets[-1]))
     return frame

@@ -6,7 +6,8 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from typing import Final, NoReturn
 
 import numpy as np
@@ -36,10 +37,18 @@ from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.ui.background import Background
 from backpropviz.ui.opened import Opened, Subject
-from backpropviz.ui.training.state import Visited
 from backpropviz.ui.training.worker import LiveRun
 
 _REMEMBERED: Final = 8
+
+
+@frozen(eq=False)
+class Visited:
+    """A past update that the slider shows; `now` is None until it has been computed again."""
+
+    iteration: int
+    now: Trained | None = None
+    gradients: Mapping[Address, Array] = field(default_factory=dict)
 
 
 class Past(QObject):
@@ -166,22 +175,6 @@ class UpdateSubject(Subject):
         """`mnist:17`: which image of the data a sample is."""
         return self.names[sample] if len(self.names) > 1 else ""
 
-    def with_target(self, _target: object) -> NoReturn:
-        """Refuse another target."""
-        self._refuse()
-
-    def with_learning_rate(self, _rate: float) -> NoReturn:
-        """Refuse another learning rate."""
-        self._refuse()
-
-    def with_float_bits(self, _bits: int) -> NoReturn:
-        """Refuse other numbers."""
-        self._refuse()
-
-    def with_reduction(self, _reduction: str) -> NoReturn:
-        """Refuse another reduction."""
-        self._refuse()
-
     @property
     def mode(self) -> Mode:
         """That of the update."""
@@ -189,32 +182,22 @@ class UpdateSubject(Subject):
             return super().mode
         return Mode(True, self.moment.run.seed, self.moment.iteration)
 
-    def with_mode(self, _name: str) -> NoReturn:
-        """Refuse another mode."""
-        self._refuse()
-
-    def with_dropout_seed(self, _seed: int) -> NoReturn:
-        """Refuse other masks."""
-        self._refuse()
-
-    def with_convention(self, _convention: object, _option: object) -> NoReturn:
-        """Refuse another convention."""
-        self._refuse()
-
-    def with_value(self, _address: object, _value: float) -> NoReturn:
-        """Refuse another value."""
-        self._refuse()
-
-    def with_preprocessing(self, _preprocessing: object) -> NoReturn:
-        """Refuse another image."""
-        self._refuse()
-
-    def _refuse(self) -> NoReturn:
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
         number = 0 if self.moment is None else self.moment.iteration
         raise UserError(
             f"Update {number:,} is shown as it was made: to change something, open its network and "
             "an image, or go back to the training and fork the run."
         )
+
+    with_target = _refuse
+    with_learning_rate = _refuse
+    with_float_bits = _refuse
+    with_reduction = _refuse
+    with_mode = _refuse
+    with_dropout_seed = _refuse
+    with_convention = _refuse
+    with_value = _refuse
+    with_preprocessing = _refuse
 
 
 def opened_update(moment: Moment, diverging: str) -> Opened:

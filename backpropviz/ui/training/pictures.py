@@ -7,8 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from backpropviz.engine.training.history import Columns, Validated
 from backpropviz.engine.value import Array, shape_text
@@ -19,15 +18,15 @@ from backpropviz.figures.training.time_slider import SliderState
 from backpropviz.frozen import frozen
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.controls import Chip, Segmented
-from backpropviz.ui.plain_text import PlainLabel, plain_title
 from backpropviz.ui.recent import read_preferences
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.answers import AnswersDesk
 from backpropviz.ui.training.charts import marks_of
+from backpropviz.ui.training.controller import RunState
 from backpropviz.ui.training.filters import FiltersView
 from backpropviz.ui.training.past import activations, output_address, probe_samples, shown_layers
-from backpropviz.ui.training.state import RunState
 from backpropviz.ui.training.worker import updates_in
 
 _FILTERS, _ACTIVATIONS, _ANSWERS = "filters", "activations", "answers"
@@ -56,8 +55,7 @@ class PicturesView(QWidget):
         self._kind.set_value(_FILTERS)
         self._kind.chosen.connect(self._choose_kind)
         self._layers, self._samples = Chip("Layer"), Chip("Sample")
-        self._moment = PlainLabel()
-        self._moment.setObjectName("Note")
+        self._moment = boxes.words(style="Note")
         self._pages = QStackedWidget()
         self._pages.addWidget(self.filters)
         self._pages.addWidget(self._other)
@@ -71,18 +69,12 @@ class PicturesView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setContentsMargins(0, 8, 0, 4)
-        row.setSpacing(8)
+        row = boxes.row(gap=8, margins=(0, 8, 0, 4))
         for widget in (self._kind, self._layers, self._samples):
             row.addWidget(widget)
         row.addStretch(1)
         row.addWidget(self._moment)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(row)
-        column.addWidget(self._pages, 1)
+        boxes.column(row, (self._pages, 1), gap=0, margins=boxes.BARE, owner=self)
         self._show_choices()
 
     @property
@@ -97,13 +89,12 @@ class PicturesView(QWidget):
         if self._listed != run.number:
             self._list_choices(run)
         shown = run.shown
-        waiting = "update {wanted} is computed again…".format(wanted=f"{run.shown_iteration:,}")
+        waiting = f"update {run.shown_iteration:,} is computed again…"
         is_there = shown is not None and shown.iteration == run.shown_iteration
         self._moment.setText("" if is_there else waiting)
         self.draw()
 
     def draw(self) -> None:
-        """Draw the chosen picture."""
         if self._run is None:
             return
         if self._kind.value == _FILTERS:
@@ -125,7 +116,6 @@ class PicturesView(QWidget):
         return makers.get(self._kind.value, self.filters.figure)(width)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         for chip in (self._layers, self._samples):
             chip.use_theme(colors)
 
@@ -150,12 +140,11 @@ class PicturesView(QWidget):
             self._moment.setText("Validated at the end of an epoch.")
             return Scene(width, 1, self._colors.stage, (), "answers")
         if run.visited is not None:
-            text = "The newest answers; a click on a cell asks update {n}."
-            self._moment.setText(text.format(n=f"{run.shown_iteration:,}"))
+            asked = f"a click on a cell asks update {run.shown_iteration:,}."
+            self._moment.setText(f"The newest answers; {asked}")
         held_out = run.run.dataset.validation
-        title = "{count} validation samples after update {number}".format(
-            count=f"{0 if held_out is None else len(held_out):,}", number=f"{found.iteration:,}"
-        )
+        count = 0 if held_out is None else len(held_out)
+        title = f"{count:,} validation samples after update {found.iteration:,}"
         room = min(width, max(_LEAST_TABLE, 1.1 * self._other.viewport().height()))
         names = run.run.dataset.class_names
         return confusion_figure(found.confusion, names, room, self._colors, title)
@@ -189,31 +178,28 @@ class PicturesView(QWidget):
         self._listed = run.number
         layers, names = shown_layers(run.run), probe_samples(run.run).names
         self._layer, self._sample = layers[0], 0
-        self._layers.fill([self._entry(name, name, self._layers) for name in layers])
+        menu = self._layers.menu()
+        self._layers.fill([boxes.entry(name, menu, self._choose_layer, name) for name in layers])
+        menu = self._samples.menu()
         self._samples.fill(
-            [self._entry(name, k, self._samples) for k, name in enumerate(names[:_MOST_SAMPLES])]
+            [
+                boxes.entry(name, menu, self._choose_sample, number)
+                for number, name in enumerate(names[:_MOST_SAMPLES])
+            ]
         )
         self._layers.show_value(self._layer)
         self._samples.show_value(names[0])
 
-    def _entry(self, text: str, value: object, chip: Chip) -> QAction:
-        action = QAction(plain_title(text), chip.menu())
-        action.setData(value)
-        action.triggered.connect(self._choose)
-        return action
-
-    def _choose(self) -> None:
-        action = self.sender()
-        if not isinstance(action, QAction) or self._run is None:
-            return
-        value = action.data()
-        if isinstance(value, str):
-            self._layer = value
-            self._layers.show_value(value)
-        else:
-            self._sample = int(value)
-            self._samples.show_value(probe_samples(self._run.run).names[self._sample])
+    def _choose_layer(self, name: str) -> None:
+        self._layer = name
+        self._layers.show_value(name)
         self.draw()
+
+    def _choose_sample(self, number: int) -> None:
+        if self._run is not None:
+            self._sample = number
+            self._samples.show_value(probe_samples(self._run.run).names[number])
+            self.draw()
 
 
 _MOST_EPOCHS = 12

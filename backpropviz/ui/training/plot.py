@@ -112,7 +112,7 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
         self._colors: Theme | None = None
         self._curves: dict[str, _Curve] = {}
         self._reach: tuple[float, float] | None = None
-        self._plane: Chart | None = None
+        self.plane: Chart | None = None
         self._beside = 0.0
         self._crosshair: float | None = None
         self._has_readout = False
@@ -133,11 +133,6 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
     def reach(self) -> tuple[float, float]:
         """The first and the last update that are shown."""
         return self._reach or whole_reach(self._drawn)
-
-    @property
-    def plane(self) -> Chart | None:
-        """Where the values lie, in the widget's pixels."""
-        return self._plane
 
     def show_curves(
         self,
@@ -168,7 +163,6 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
             self._refresh()
 
     def set_log(self, is_log: bool) -> None:
-        """Change the scale."""
         self.is_log = is_log
         self._refresh()
 
@@ -192,7 +186,7 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
         area = plane_box(body, self._beside)
         reach = self.reach
         levels = heights(self.kind, self._drawn, reach, is_log=self.is_log)
-        self._plane = plane_of(self.kind, area, reach, levels, is_log=self.is_log)
+        self.plane = plane_of(self.kind, area, reach, levels, is_log=self.is_log)
         self._box.setGeometry(area.x, area.y, area.width, area.height)
         low, high = np.log10(levels) if self.is_log else levels
         self._box.setRange(xRange=reach, yRange=(float(low), float(high)), padding=0)
@@ -210,14 +204,14 @@ class CurveCanvas(pg.GraphicsView):  # type: ignore[misc]
         painter.save()
         painter.resetTransform()
         painter.fillRect(self.viewport().rect(), QColor(colors.panel))
-        if self._drawn and self._plane is not None:
+        if self._drawn and self.plane is not None:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            draw_marks(under_marks(self._plane, self.kind, self._marks, colors), painter)
+            draw_marks(under_marks(self.plane, self.kind, self._marks, colors), painter)
         painter.restore()
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QPoint) -> None:
         """The names at the lines' ends, the crosshair, or what will be here."""
-        colors, plane = self._colors, self._plane
+        colors, plane = self._colors, self.plane
         if colors is None or plane is None:
             return
         painter.save()
@@ -288,7 +282,7 @@ class Plot(CurveCanvas):
 
     def _update_at(self, x: float) -> float | None:
         """The update under a pixel, where a curve has one near."""
-        plane = self._plane
+        plane = self.plane
         if plane is None or not self._drawn:
             return None
         if not plane.box.x - 4 <= x <= plane.box.right + 4:
@@ -323,10 +317,10 @@ class Plot(CurveCanvas):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         band, self._pressed, self._band = self._band, None, None
-        if band is not None and self._plane is not None:
+        if band is not None and self.plane is not None:
             self.viewport().update()
             if abs(band[1] - band[0]) >= QApplication.startDragDistance():
-                low, high = sorted(map(self._plane.value_at, band))
+                low, high = sorted(map(self.plane.value_at, band))
                 self._want(low, high)
         event.accept()
 
@@ -335,21 +329,21 @@ class Plot(CurveCanvas):
         event.accept()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if self._plane is None or not self._drawn:
+        if self.plane is None or not self._drawn:
             event.ignore()
             return
         turns = event.angleDelta().y() / 120
         if not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             event.ignore()  # a page of charts scrolls
             return
-        self._zoom(ZOOM**-turns, self._plane.value_at(event.position().x()))
+        self._zoom(ZOOM**-turns, self.plane.value_at(event.position().x()))
         event.accept()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, shift = Qt.Key(event.key()), event.modifiers() & Qt.KeyboardModifier.ShiftModifier
         sign = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(key, 0)
-        if sign and shift and self._plane is not None:
-            self._pan_px(sign * _PAN * self._plane.box.width)
+        if sign and shift and self.plane is not None:
+            self._pan_px(sign * _PAN * self.plane.box.width)
         elif sign:
             self._step_crosshair(sign)
         elif key in {Qt.Key.Key_Plus, Qt.Key.Key_Equal}:
@@ -380,10 +374,10 @@ class Plot(CurveCanvas):
             self.pointed.emit(snapped)
 
     def _pan_px(self, pixels: float) -> None:
-        if self._plane is None:
+        if self.plane is None:
             return
         low, high = self.reach
-        moved = pixels * (high - low) / self._plane.box.width
+        moved = pixels * (high - low) / self.plane.box.width
         first, last = whole_reach(self._drawn)
         moved = min(max(moved, first - low), last - high) if last - first > high - low else 0.0
         if moved:

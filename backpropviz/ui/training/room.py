@@ -1,27 +1,40 @@
-"""The training with all that it is shown by: the controller, the page, its dialogs."""
+"""The training with all that it is shown by: the controller, the page, its dialogs, its files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QSettings, Signal
 from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFileDialog, QWidget
 
 from backpropviz.debugger.commands import GoToAddress
 from backpropviz.diagnosis.watch import Guard
-from backpropviz.engine.model import Model
+from backpropviz.engine.model import Model, Preprocessing
+from backpropviz.engine.network import Network
 from backpropviz.engine.training.checkpoints import Moment
 from backpropviz.engine.training.run import Run
+from backpropviz.engine.training.samples import Dataset
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
+from backpropviz.export.frames import check_path, frame_bytes, pdf, png_bytes
+from backpropviz.figures.thumbnails import photograph
 from backpropviz.figures.training.curves import ChartKind
-from backpropviz.files.run import SavedRun
+from backpropviz.files.atomic import write_bytes
+from backpropviz.files.data.load import BUNDLED, Choices, read_dataset
+from backpropviz.files.fit import displayable
+from backpropviz.files.run import SavedRun, load_run, save_run
 from backpropviz.scene.marks import Scene
-from backpropviz.scene.theme import Theme
+from backpropviz.scene.theme import LIGHT, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Chip, file_name, shortened
@@ -29,14 +42,135 @@ from backpropviz.ui.forms import typed_value
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened
 from backpropviz.ui.plain_text import plain_tip, plain_title
-from backpropviz.ui.recent import read_preferences
+from backpropviz.ui.recent import RecentSession, read_preferences, remember
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.session_file import at_kept_place
-from backpropviz.ui.training.controller import TrainingController
-from backpropviz.ui.training.files import RunFiles
+from backpropviz.ui.training.controller import (
+    RunState,
+    TrainingController,
+    TrainingState,
+    facts,
+    message,
+    mood,
+    standing,
+)
 from backpropviz.ui.training.page import TrainingPage
 from backpropviz.ui.training.past import UpdateSubject, opened_update
-from backpropviz.ui.training.state import RunState, TrainingState, facts, message, mood, standing
+
+_SIDE = 32
+
+
+def remember_run(path: Path, saved: SavedRun) -> None:
+    """Put a run that was saved or opened first in the list."""
+    remember(
+        RecentSession(
+            title=f"{saved.run.title}, training",
+            place=f"update {saved.now.iteration:,}",
+            network=str(path.absolute()),
+            when=datetime.now().astimezone().replace(tzinfo=None).isoformat(timespec="minutes"),
+            thumbnail=base64.b64encode(_thumbnail(saved)).decode("ascii"),
+        )
+    )
+
+
+def _thumbnail(saved: SavedRun) -> bytes:
+    """The first image that it learns from."""
+    dataset = saved.run.dataset
+    image = displayable(dataset.training.images[:1], dataset.preprocessing)
+    marks = photograph(image, _SIDE, LIGHT)
+    return png_bytes(Scene(_SIDE, _SIDE, LIGHT.panel, marks), 2.0)
+
+
+class RunFiles(QObject):
+    """`opened` carries a `SavedRun`; `said` what was written; `kept` the run of a number."""
+
+    opened = Signal(object)
+    said = Signal(object)
+    kept = Signal(int, object)
+    failed = Signal(object)
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._reader, self._writer = Background(self), Background(self)
+        self._reader.answered.connect(self.opened)
+        self._writer.answered.connect(self._tell)
+        for worker in (self._reader, self._writer):
+            worker.failed.connect(self.failed)
+
+    def open(self, path: Path) -> None:
+
+        def job() -> SavedRun:
+            saved = load_run(path, bundled_data)
+            remember_run(path, saved)
+            return saved
+
+        self._reader.run(job)
+
+    def ask_path(self, title: str, name: str, kinds: str) -> Path | None:
+        """Where to write; None where the person dismisses the dialog.
+
+        A name without a suffix gets that of the suggested `name`.
+        """
+        folder = Path(str(QSettings().value("folder/save", "")))
+        found, _ = QFileDialog.getSaveFileName(self._window, title, str(folder / name), kinds)
+        if not found:
+            return None
+        path = Path(found)
+        QSettings().setValue("folder/save", str(path.parent))
+        return path if path.suffix else path.with_suffix(Path(name).suffix)
+
+    def save(self, path: Path, saved: SavedRun, number: int = 0) -> None:
+        """Write a run, the one of a number here, and put it into the list of recent sessions."""
+
+        def write() -> tuple[int, SavedRun]:
+            save_run(path, saved, bundled_data)
+            remember_run(path, saved)
+            return number, saved
+
+        self._write(path, write)
+
+    def save_table(self, path: Path, rows: Iterable[tuple[str, ...]]) -> None:
+        text = io.StringIO(newline="")
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        self._write(path, partial(write_bytes, path, text.getvalue().encode()))
+
+    def save_picture(self, path: Path, scene: Scene) -> None:
+        """Write a picture as PNG, SVG or PDF, by the file's name."""
+        self._write(path, partial(_write_scene, path, scene))
+
+    def stop(self) -> None:
+        """Wait until no thread works for this."""
+        self._reader.stop()
+        self._writer.stop()
+
+    def _write(self, path: Path, write: Callable[[], object]) -> None:
+        def job() -> tuple[str, object]:
+            return f"{path.name} is written.", write()
+
+        self._writer.run(job)
+
+    def _tell(self, written: tuple[str, object]) -> None:
+        text, run = written
+        if isinstance(run, tuple):
+            self.kept.emit(*run)
+        self.said.emit(text)
+
+
+def bundled_data(source: str, network: Network, preprocessing: Preprocessing) -> Dataset | None:
+    """All samples of a set that ships, none held out; None for any other."""
+    if source not in BUNDLED:
+        return None
+    return read_dataset(source, network, preprocessing, Choices(held_out=0.0)).dataset
+
+
+def _write_scene(path: Path, scene: Scene) -> None:
+    kind = check_path(path, 1)
+    if kind == "pdf":
+        pdf([scene], path)
+    elif kind != "folder":
+        write_bytes(path, frame_bytes(scene, kind, 2.0))
+
 
 if TYPE_CHECKING:
     from backpropviz.ui.kept_work import LoadedRun
@@ -62,7 +196,6 @@ class RunQuestions(QObject):
             self.comparison.show_state(state)
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         if self.comparison is not None:
             self.comparison.use_theme(colors)
 
@@ -155,13 +288,8 @@ class RunQuestions(QObject):
 
     def _file_name(self) -> str:
         run = self.controller.state.run
-        return (
-            "run"
-            if run is None
-            else "".join(
-                letter if letter.isalnum() or letter in "-_" else "-" for letter in run.run.title
-            )
-        )
+        title = "run" if run is None else run.run.title
+        return "".join(one if one.isalnum() or one in "-_" else "-" for one in title)
 
     def open_network(self) -> None:
         """The network with the shown weights, in the debugger."""
@@ -187,11 +315,7 @@ class TrainingChips(QObject):
     def __init__(self, actions: ActionSet, parent: QObject) -> None:
         super().__init__(parent)
         self._actions = actions
-        self._run, self._data, self._network = (
-            Chip("Run"),
-            Chip("Data"),
-            Chip("Network"),
-        )
+        self._run, self._data, self._network = Chip("Run"), Chip("Data"), Chip("Network")
         self._shown: tuple[object, ...] = ()
         self._open = QAction("Open with the shown weights in the debugger", self)
         self._open.triggered.connect(self.network_wanted)
@@ -227,29 +351,21 @@ class TrainingChips(QObject):
         self._network.fill([self._open, None, new])
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         for chip in self.widgets:
             chip.use_theme(colors)
 
     def _entries(self, state: TrainingState) -> Iterator[QAction]:
         """The runs, forks below their parents."""
         for depth, run in _tree(state, None, 0):
-            action = QAction(plain_title("      " * depth + run.run.title), self._run.menu())
-            action.setData(run.number)
-            action.setCheckable(True)
-            action.setChecked(run.number == state.current)
-            action.triggered.connect(self._choose)
-            yield action
+            title = "      " * depth + run.run.title
+            is_shown = run.number == state.current
+            wanted = self.run_wanted.emit
+            yield boxes.entry(title, self._run.menu(), wanted, run.number, is_checked=is_shown)
 
     def _said(self, text: str) -> QAction:
         action = QAction(plain_title(text), self._data.menu())
         action.setEnabled(False)
         return action
-
-    def _choose(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.run_wanted.emit(int(action.data()))
 
 
 def _tree(state: TrainingState, parent: int | None, depth: int) -> Iterator[tuple[int, RunState]]:
@@ -333,10 +449,8 @@ class TrainingRoom(QObject):
         dialog = NewRunDialog(self._host.window, self._host.theme, subject)
         if model is not None:
             dialog.use_model(model)
-        is_made = dialog.exec() == NewRunDialog.DialogCode.Accepted
-        run, starts = dialog.run, dialog.starts
-        dialog.deleteLater()
-        if is_made and run is not None:
+        run, starts = dialog.ask_for(lambda: (dialog.run, dialog.starts)) or (None, False)
+        if run is not None:
             self.begin(run, starts=starts)
 
     def begin(self, run: Run, *, starts: bool) -> None:
@@ -419,7 +533,6 @@ class TrainingRoom(QObject):
         self.controller.show_latest()
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self.page.use_theme(colors)
         self.chips.use_theme(colors)
         self.asked.use_theme(colors)

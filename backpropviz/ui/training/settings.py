@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFormLayout, QLabel, QWidget
@@ -32,12 +32,11 @@ from backpropviz.engine.training.update import (
 from backpropviz.errors import UserError
 from backpropviz.files.data.load import ONE_IMAGE, Choices, one_image, read_dataset
 from backpropviz.frozen import Setting, frozen, setting_of
-from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import PANEL_TITLE, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.dialog import form
 from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
-from backpropviz.ui.plain_text import PlainLabel
 
 SCHEDULES: Final[Mapping[str, str]] = {
     "constant": "constant",
@@ -83,7 +82,7 @@ class HyperparameterForm(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: Hyperparameters | None = None
+        self.shown: Hyperparameters | None = None
         self._rows = form_rows()
         self._rows.setFormAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.setLayout(self._rows)
@@ -98,9 +97,9 @@ class HyperparameterForm(QWidget):
 
     def show_settings(self, settings: Hyperparameters) -> None:
         """Show these; a field in which somebody types is left alone."""
-        if settings == self._shown:
+        if settings == self.shown:
             return
-        before, self._shown = self._shown, settings
+        before, self.shown = self.shown, settings
         if before is None or _form_of(before) != _form_of(settings):
             self._build(settings)
         self._fill(settings)
@@ -109,17 +108,12 @@ class HyperparameterForm(QWidget):
 
     def restore(self) -> None:
         """Show the settings again in place of what was typed and refused."""
-        if self._shown is not None:
-            self._fill(self._shown)
+        if self.shown is not None:
+            self._fill(self.shown)
 
     def _fill(self, settings: Hyperparameters) -> None:
         for part, fields in self._fields.items():
             fields.show_values(_part(settings, part), over_typing=False)
-
-    @property
-    def shown(self) -> Hyperparameters | None:
-        """What it shows."""
-        return self._shown
 
     def typed(self) -> Hyperparameters:
         """What the fields say now.
@@ -127,17 +121,16 @@ class HyperparameterForm(QWidget):
         Raises:
             UserError: a field cannot be used; the sentence names it.
         """
-        if self._shown is None:
+        if self.shown is None:
             raise UserError("There are no settings yet.")
         given = {part: fields.values() for part, fields in self._fields.items()}
-        optimizer = to_fields(self._shown.optimizer) | given["optimizer"]
-        curve = curve_to_fields(self._shown.curve) | given.get("curve", {})
+        optimizer = to_fields(self.shown.optimizer) | given["optimizer"]
+        curve = curve_to_fields(self.shown.curve) | given.get("curve", {})
         return Hyperparameters(
             optimizer_from_fields(optimizer, "Optimizer"), curve_from_fields(curve), **given[""]
         )
 
     def use_theme(self, colors: Theme) -> None:
-        """Take the colors of a theme."""
         self._optimizer.use_theme(colors)
         self._schedule.use_theme(colors)
 
@@ -165,19 +158,19 @@ class HyperparameterForm(QWidget):
             self.refused.emit(str(error))
 
     def _choose(self, settings: Hyperparameters) -> None:
-        if settings != self._shown:
+        if settings != self.shown:
             self.show_settings(settings)
             self.chosen.emit(settings)
 
     def _choose_optimizer(self, kind: str) -> None:
-        if self._shown is None or kind == self._shown.optimizer.kind:
+        if self.shown is None or kind == self.shown.optimizer.kind:
             return
         fields = {KIND_FIELD: kind, **optimizer_kinds()[kind].about.usual}
-        self._choose(replace(self._shown, optimizer=optimizer_from_fields(fields)))
+        self._choose(replace(self.shown, optimizer=optimizer_from_fields(fields)))
 
     def _choose_schedule(self, name: str) -> None:
-        if self._shown is not None and name != self._shown.curve.kind:
-            self._choose(replace(self._shown, curve=fresh_schedule(name)))
+        if self.shown is not None and name != self.shown.curve.kind:
+            self._choose(replace(self.shown, curve=fresh_schedule(name)))
 
 
 def _form_of(settings: Hyperparameters) -> tuple[str, str]:
@@ -198,11 +191,38 @@ def form_rows() -> QFormLayout:
     return rows
 
 
+_S = TypeVar("_S", Augmentation, Choices)
+
+
+class SettingsForm(QWidget, Generic[_S]):
+    """What is typed becomes settings; `changed` comes when a field is left."""
+
+    changed = Signal()
+
+    def __init__(self, settings: _S, width: int) -> None:
+        super().__init__()
+        self._kind: type[_S] = type(settings)
+        rows = form_rows()
+        self.setLayout(rows)
+        self._fields = Fields(settings, width=width)
+        self._fields.given.connect(self.changed)
+        self._fields.add_to(rows)
+
+    def show_settings(self, settings: _S) -> None:
+        self._fields.show_values(settings)
+
+    def typed(self) -> _S:
+        """What the fields say now.
+
+        Raises:
+            UserError: a field cannot be used; the sentence names it.
+        """
+        return self._kind(**self._fields.values())
+
+
 def form_title(text: str) -> QLabel:
     """What a part of a form is about."""
-    label = PlainLabel(text)
-    label.setFont(qfont(PANEL_TITLE))
-    return label
+    return boxes.words(text, PANEL_TITLE)
 
 
 UNCHANGED: Final = Augmentation()

@@ -8,12 +8,8 @@ from itertools import groupby
 from typing import Any, Final, cast
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QCheckBox,
-    QFrame,
-    QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -36,11 +32,12 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import Setting
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
+from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _FIELD_WIDTH: Final = 168
@@ -89,7 +86,6 @@ class StopForm(QWidget):
         self.setFocusProxy(next(iter(fields.controls.values())))
 
     def field(self, name: str) -> Control:
-        """The field of that name."""
         return self._fields.controls[name]
 
     def _offered(self, name: str) -> Sequence[str]:
@@ -138,43 +134,36 @@ class StopsDialog(FramedDialog):
         self._list.opened.connect(self._edit)
         self._form.changed.connect(self._change)
         self._form.refused.connect(self._refuse)
-        self._always = PlainLabel(
-            "A run cannot go on past such an update, so this stop is always on."
+        self._always = boxes.words(
+            "A run cannot go on past such an update, so this stop is always on.",
+            style="Note",
+            wraps=True,
         )
-        self._always.setObjectName("Note")
-        self._always.setWordWrap(True)
         self._add = Chip("Add")
         self._add.show_value("a stop")
         self._add.use_theme(colors)
-        self._add.fill([self._adding(cls) for cls in STOPS if cls is not NotFiniteStop])
-        self._remove = QPushButton("Remove")
-        self._remove.setFixedHeight(CONTROL_HEIGHT)
-        self._remove.setAutoDefault(False)
+        kinds = [cls for cls in STOPS if cls is not NotFiniteStop]
+        self._add.fill([boxes.entry(cls.title, self._add, self._add_new, cls) for cls in kinds])
+        self._remove = boxes.button("Remove", height=CONTROL_HEIGHT)
         self._remove.setFont(qfont(ROW))
         self._remove.clicked.connect(self.remove)
         self._lay_out()
         self._fill(0)
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self._add)
-        row.addWidget(self._remove)
-        row.addStretch(1)
+        row = boxes.row(self._add, self._remove, None, gap=8)
         self.body.addWidget(self._list)
         self.body.addWidget(hairline())
         self.body.addLayout(row)
         self.body.addWidget(self._form)
         self.body.addWidget(self._always)
         self.body.addStretch(1)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._accept = self.add_button("Use", is_primary=True)
         self._accept.clicked.connect(self.accept)
         self.resize(_WIDTH, 0)
 
     def stops(self) -> tuple[Stop, ...]:
-        """What the list says."""
         return tuple(self._stops)
 
     def add(self, stop: Stop) -> None:
@@ -241,16 +230,8 @@ class StopsDialog(FramedDialog):
         self.say(refusal or self._hint)
         self._accept.setEnabled(not refusal)
 
-    def _adding(self, kind: type[Stop]) -> QAction:
-        action = QAction(plain_title(kind.title), self._add)
-        action.setData(kind.kind)
-        action.triggered.connect(self._add_chosen)
-        return action
-
-    def _add_chosen(self) -> None:
-        action = self.sender()
-        if isinstance(action, QAction):
-            self.add(stop_kinds()[str(action.data())]())
+    def _add_new(self, kind: type[Stop]) -> None:
+        self.add(kind())
 
 
 def ask_stops(
@@ -258,10 +239,7 @@ def ask_stops(
 ) -> tuple[Stop, ...] | None:
     """The stops that the person wants; None where they dismiss the dialog."""
     dialog = StopsDialog(parent, stops, facts, colors)
-    is_used = dialog.exec() == StopsDialog.DialogCode.Accepted
-    found = dialog.stops() if is_used else None
-    dialog.deleteLater()
-    return found
+    return dialog.ask_for(dialog.stops)
 
 
 _THRESHOLDS_DIALOG_WIDTH, _HEIGHT = 600, 620
@@ -278,10 +256,8 @@ class ThresholdsDialog(FramedDialog):
         self._rows: dict[str, _Row] = {}
         self._responses: dict[str, _Response] = {}
         self.body.addWidget(self._area(limits), 1)
-        reset = self.add_button("Reset all")
-        reset.clicked.connect(self.reset_all)
-        cancel = self.add_button("Cancel")
-        cancel.clicked.connect(self.reject)
+        self.add_button("Reset all").clicked.connect(self.reset_all)
+        self.add_button("Cancel").clicked.connect(self.reject)
         self._accept = self.add_button("Use", is_primary=True)
         self._accept.clicked.connect(self.accept)
         self.resize(_THRESHOLDS_DIALOG_WIDTH, _HEIGHT)
@@ -320,10 +296,8 @@ class ThresholdsDialog(FramedDialog):
     def _area(self, limits: Thresholds) -> QScrollArea:
         inside = QWidget()
         inside.setObjectName("Panel")
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(0, 0, 12, 0)
-        column.setSpacing(12)
-        column.addWidget(_heading("When a rule is met"))
+        column = boxes.column(gap=12, margins=(0, 0, 12, 0), owner=inside)
+        column.addWidget(boxes.words("When a rule is met", BODY_STRONG))
         rules = QVBoxLayout()
         rules.setSpacing(6)
         for rule in RULES:
@@ -333,19 +307,14 @@ class ThresholdsDialog(FramedDialog):
         column.addLayout(rules)
         for group, members in groupby(LIMITS, lambda name: LIMITS[name].group):
             column.addWidget(hairline())
-            column.addWidget(_heading(group))
+            column.addWidget(boxes.words(group, BODY_STRONG))
             for name in members:
                 row = _Row(LIMITS[name], getattr(DEFAULTS, name), getattr(limits, name))
                 row.use_theme(self._colors)
                 row.field.textChanged.connect(self._check)
                 self._rows[name] = row
                 column.addWidget(row)
-        area = QScrollArea()
-        area.setWidget(inside)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return area
+        return boxes.scrolled(inside)
 
     def _check(self) -> None:
         refusal = ""
@@ -357,12 +326,6 @@ class ThresholdsDialog(FramedDialog):
         self._accept.setEnabled(not refusal)
 
 
-def _heading(text: str) -> PlainLabel:
-    heading = PlainLabel(text)
-    heading.setFont(qfont(BODY_STRONG))
-    return heading
-
-
 class _Response(QWidget):
     """What follows where a rule is met: an alert, a pause, or both."""
 
@@ -370,8 +333,7 @@ class _Response(QWidget):
         super().__init__()
         self.name = rule.name
         title = rule.name[0].upper() + rule.name[1:]
-        label = PlainLabel(title)
-        label.setFont(qfont(ROW))
+        label = boxes.words(title, ROW)
         self.alerts, self.pauses = QCheckBox("Alert"), QCheckBox("Pause")
         self.alerts.setAccessibleName(f"{title}: alert")
         self.pauses.setAccessibleName(f"{title}: pause")
@@ -382,12 +344,7 @@ class _Response(QWidget):
             self.pauses.setToolTip("A run cannot go on past such an update")
         elif not rule.can_pause:
             self.pauses.setToolTip("It is known before the first update")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(16)
-        row.addWidget(label, 1)
-        row.addWidget(self.alerts)
-        row.addWidget(self.pauses)
+        boxes.row((label, 1), self.alerts, self.pauses, gap=16, margins=boxes.BARE, owner=self)
         self.show_limits(limits)
 
     @property
@@ -408,8 +365,7 @@ class _Row(QWidget):
     def __init__(self, limit: Limit, default: float, value: float) -> None:
         super().__init__()
         self._default = default
-        title = PlainLabel(limit.title)
-        title.setFont(qfont(ROW))
+        title = boxes.words(limit.title, ROW)
         setting = Setting(limit.title, unit="%" if limit.is_share else "")
         self.field = SettingLine(setting, int | float if limit.is_whole else float)
         self.field.show_value(default)
@@ -421,8 +377,7 @@ class _Row(QWidget):
         self.field.setAccessibleDescription(limit.explanation)
         told = f"From {limit.range_text}"
         self.field.setToolTip(plain_tip(told))
-        unit = PlainLabel("%" if limit.is_share else "")
-        unit.setFont(qfont(ROW))
+        unit = boxes.words("%" if limit.is_share else "", ROW)
         unit.setFixedWidth(14)
         self._reset = QToolButton()
         self._reset.setFixedSize(24, 24)
@@ -431,20 +386,13 @@ class _Row(QWidget):
         self._reset.setToolTip(plain_tip(f"Back to {shown}"))
         self._reset.setAccessibleName(self._reset.toolTip())
         self._reset.clicked.connect(self.reset)
-        about = PlainLabel(f"{limit.explanation} Default {shown}, {limit.source}.")
-        about.setObjectName("Note")
-        about.setFont(qfont(LABEL))
-        about.setWordWrap(True)
-        head = QHBoxLayout()
-        head.setSpacing(6)
-        head.addWidget(title, 1)
+        about = boxes.words(
+            f"{limit.explanation} Default {shown}, {limit.source}.", LABEL, "Note", wraps=True
+        )
+        head = boxes.row((title, 1), gap=6)
         for widget in (self.field, unit, self._reset):
             head.addWidget(widget)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(2)
-        column.addLayout(head)
-        column.addWidget(about)
+        boxes.column(head, about, gap=2, margins=boxes.BARE, owner=self)
         self.field.textChanged.connect(self._follow)
         self._follow()
 
@@ -462,7 +410,6 @@ class _Row(QWidget):
         self.field.show_value(self._default)
 
     def use_theme(self, colors: Theme) -> None:
-        """Tint the icon."""
         self._reset.setIcon(icon("rotate-ccw", colors.text_secondary, faint(colors)))
 
     def _follow(self) -> None:
@@ -472,7 +419,4 @@ class _Row(QWidget):
 def ask_thresholds(parent: QWidget, limits: Thresholds, colors: Theme) -> Thresholds | None:
     """The thresholds that the person wants; None where they dismiss the dialog."""
     dialog = ThresholdsDialog(parent, limits, colors)
-    is_used = dialog.exec() == ThresholdsDialog.DialogCode.Accepted
-    found = dialog.thresholds() if is_used else None
-    dialog.deleteLater()
-    return found
+    return dialog.ask_for(dialog.thresholds)

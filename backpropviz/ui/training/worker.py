@@ -110,7 +110,6 @@ class LiveRun:
 
     @property
     def now(self) -> Trained:
-        """Where it stands."""
         return self.trainer.now
 
     @property

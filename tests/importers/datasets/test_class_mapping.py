@@ -19,7 +19,7 @@ from backpropviz.files.data.arrays import opened_npz
 from backpropviz.files.data.catalog import Wanted, class_mapping
 from backpropviz.files.data.load import Choices, DataReading, read_dataset
 from backpropviz.files.networks import load_network
-from backpropviz.ui.training.samples import DataWish, loaded
+from backpropviz.ui.training.data import DataWish, loaded
 from tests.importers.datasets.data_files import COLOR, GRAY, images, labels, network, write_folder
 from tests.importers.datasets.test_npz import saved
 

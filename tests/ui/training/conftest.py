@@ -15,8 +15,7 @@ from backpropviz.engine.training.samples import Dataset, Samples
 from backpropviz.engine.value import Array
 from backpropviz.files.networks import load_network
 from backpropviz.files.pictures import digit_set
-from backpropviz.ui.training.controller import TrainingController
-from backpropviz.ui.training.state import TrainingState
+from backpropviz.ui.training.controller import TrainingController, TrainingState
 
 LONG_MS = 30_000
 

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.initialize import initialize
@@ -20,8 +20,7 @@ from backpropviz.engine.training.samples import Augmentation
 from backpropviz.files.data.load import Choices
 from backpropviz.scene.marks import Pixels, Rect
 from backpropviz.scene.theme import LIGHT
-from backpropviz.ui.training.data import DataChoice, DataDialog
-from backpropviz.ui.training.samples import DataWish
+from backpropviz.ui.training.data import DataChoice, DataDialog, DataWish
 from tests.importers.datasets.data_files import COLOR, network, write_folder, write_picture
 
 LONG_MS = 20_000
@@ -212,7 +211,7 @@ def test_a_dismissed_file_dialog_changes_nothing(
     shown: Shown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialog = shown(write_folder(tmp_path / "pets"))
-    monkeypatch.setattr(dialog, "_ask_file", lambda _: "")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
     dialog._source.button("file").click()
     assert dialog._source.value == "folder"
     assert chosen(dialog).dataset.title == "pets"

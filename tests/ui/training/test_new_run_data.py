@@ -16,9 +16,8 @@ from backpropviz.engine.training.samples import Augmentation
 from backpropviz.files.data.load import ONE_IMAGE, Choices
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.training import new_run as new_run_dialog
-from backpropviz.ui.training.data import DataChoice
+from backpropviz.ui.training.data import DataChoice, DataWish, loaded
 from backpropviz.ui.training.new_run import NewRunDialog
-from backpropviz.ui.training.samples import DataWish, loaded
 from tests.importers.datasets.data_files import write_folder
 
 LONG_MS = 30_000

@@ -24,9 +24,9 @@ from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training import new_run as fork_dialog
 from backpropviz.ui.training import stops as stops_dialog
 from backpropviz.ui.training import stops as thresholds_dialog
+from backpropviz.ui.training.controller import TrainingState
 from backpropviz.ui.training.past import UpdateSubject
 from backpropviz.ui.training.room import TrainingRoom
-from backpropviz.ui.training.state import TrainingState
 from tests.ui.training.conftest import LONG_MS, faster, small_run, stands_at
 
 
