@@ -168,9 +168,7 @@ NETWORK: Final = FileKind("network", "a network file", "open it as a network")
 LESSON: Final = FileKind("lesson", "a lesson", "open it as a lesson")
 BPV: Final = FileKind("network session run", "a BackpropViz file (.bpv)", "open it as a network")
 _NUMPY: Final = FileKind(
-    "data",
-    "a NumPy file",
-    f"open it as a data set if it holds images; of weights, {_WEIGHTS}",
+    "data", "a NumPy file", f"open it as a data set if it holds images; of weights, {_WEIGHTS}"
 )
 _TORCH: Final = FileKind("", "a PyTorch file", _WEIGHTS)
 

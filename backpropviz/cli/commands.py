@@ -351,12 +351,7 @@ COMMANDS = {
 INTERRUPTED = 130
 # A second thread of the linear algebra slows training down where another program is busy, and
 # weights are the same bit for bit only with one.
-_THREADS = (
-    "OPENBLAS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _DEBUG = "--debug"
 _LONGEST_SENTENCE = 800
 _NUMBERS = re.compile(r"-[\d.].*")

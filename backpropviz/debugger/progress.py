@@ -9,13 +9,7 @@ from enum import Enum
 import numpy as np
 
 from backpropviz.debugger.session import SessionState, shown_position
-from backpropviz.debugger.timeline import (
-    BlockFrame,
-    Depth,
-    Timeline,
-    axes_fixed,
-    operation_of,
-)
+from backpropviz.debugger.timeline import BlockFrame, Depth, Timeline, axes_fixed, operation_of
 from backpropviz.engine.nest import Coordinates
 from backpropviz.engine.partial import Partial, element_progress, plane_dimensions, progress
 from backpropviz.engine.tape import Tape

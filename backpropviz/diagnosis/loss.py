@@ -92,11 +92,7 @@ class Overfitting(LampRule):
         if row.loss < self.best:
             latch = self.latch.after(row.iteration, is_bad=False, is_good=True, patience=1, calm=1)
             return replace(
-                seen,
-                best=row.loss,
-                best_at=row.iteration,
-                level_at_best=self.level,
-                latch=latch,
+                seen, best=row.loss, best_at=row.iteration, level_at_best=self.level, latch=latch
             )
         rise = 1 + self.limits.overfit_rise
         latch = self.latch.after(

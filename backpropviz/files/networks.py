@@ -61,10 +61,7 @@ def save_model(path: Path, model: Model) -> None:
 
 
 def save_session(
-    path: Path,
-    model: Model,
-    state: Mapping[str, object],
-    arrays: Mapping[str, Array] | None = None,
+    path: Path, model: Model, state: Mapping[str, object], arrays: Mapping[str, Array] | None = None
 ) -> None:
     """Write a session; the arrays are float32, float64, int64 or uint8."""
     members = {_MANIFEST: manifest("session"), **model_members(model)}

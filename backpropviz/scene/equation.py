@@ -73,7 +73,7 @@ class Operator:
 
 
 @frozen
-class Words:
+class WordsNode:
     """A phrase inside an equation; a `small` one is a remark in the interface's font ("so far")."""
 
     text: str
@@ -181,7 +181,7 @@ Node: TypeAlias = (
     | NumberNode
     | Pending
     | Operator
-    | Words
+    | WordsNode
     | Space
     | RowNode
     | Indexed
@@ -312,7 +312,7 @@ def equation_text(node: Node) -> str:
 
 def _text(node: Node, spaced: bool) -> str:
     match node:
-        case Symbol(text=text) | NumberNode(text=text) | Words(text=text):
+        case Symbol(text=text) | NumberNode(text=text) | WordsNode(text=text):
             return text
         case Pending():
             return "•"
@@ -363,7 +363,7 @@ def _between(before: Node | None, item: Node) -> str:
     """What one-line text needs between neighbors that a picture tells apart by their place."""
     if before is None or isinstance(before, Operator | Space):
         return ""
-    if isinstance(before, BigOperator | Words) or isinstance(item, Words):
+    if isinstance(before, BigOperator | WordsNode) or isinstance(item, WordsNode):
         return " "
     return "·" if isinstance(before, Fraction) or isinstance(item, Fraction) else ""
 
@@ -387,7 +387,7 @@ def _scripts(sub: Node | None, sup: Node | None) -> str:
 
 
 def _subscript(sub: Node) -> str:
-    is_name = isinstance(sub, Words) or (isinstance(sub, Symbol) and not sub.italic)
+    is_name = isinstance(sub, WordsNode) or (isinstance(sub, Symbol) and not sub.italic)
     return f"_{_text(sub, False)}" if is_name else f"[{_text(sub, False)}]"
 
 
@@ -448,7 +448,7 @@ def _latex(node: Node) -> str:
             return r"\bullet "
         case Operator():
             return f" {_characters(node.text)} " if node.text != "," else ","
-        case Words():
+        case WordsNode():
             return f"~{_upright(node.text)}~"
         case Space():
             return rf"\hspace{{{node.em:g}em}}"

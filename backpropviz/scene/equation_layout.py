@@ -57,7 +57,7 @@ class EquationBox(NamedTuple):
     parts: tuple[tuple[float, float, EquationBox], ...] = ()
 
 
-class Setting(NamedTuple):
+class Typesetting(NamedTuple):
     """What a part inherits from the parts around it."""
 
     style: EquationStyle
@@ -72,13 +72,13 @@ class Setting(NamedTuple):
         color = self.style.colors[role or self.role]
         return f"{color[:7]}{round(255 * self.style.faded_opacity):02X}" if self.is_faded else color
 
-    def within(self, role: eq.Role | None, key: str = "") -> Setting:
+    def within(self, role: eq.Role | None, key: str = "") -> Typesetting:
         """The setting inside a part with its own role or key."""
         if role is None and not key:
             return self
         return self._replace(role=role or self.role, key=key or self.key)
 
-    def script(self) -> Setting:
+    def script(self) -> Typesetting:
         """The setting of indices and limits; theirs are no smaller."""
         if self.is_script:
             return self
@@ -123,7 +123,7 @@ def font(family: str, size: float, weight: int = 400, italic: bool = False) -> F
 
 
 def letters(
-    text: str, face: Font, setting: Setting, role: eq.Role | None = None, key: str = ""
+    text: str, face: Font, setting: Typesetting, role: eq.Role | None = None, key: str = ""
 ) -> EquationBox:
     """A text on the baseline."""
     color, name = setting.color(role), key or setting.key
@@ -138,7 +138,7 @@ def letters(
 _BIG_ASCENT, _BIG_DESCENT = 0.78, 0.25  # ink of ∑ and ∏ in em of their own size
 
 
-def bar(width: float, thickness: float, setting: Setting) -> EquationBox:
+def bar(width: float, thickness: float, setting: Typesetting) -> EquationBox:
     """A bar that stands on its baseline."""
     color, key = setting.color(), setting.key
 
@@ -148,7 +148,7 @@ def bar(width: float, thickness: float, setting: Setting) -> EquationBox:
     return EquationBox(width, thickness, 0.0, draw)
 
 
-def big_sign(text: str, setting: Setting) -> EquationBox:
+def big_sign(text: str, setting: Typesetting) -> EquationBox:
     """∑ or ∏ centered on the axis, or a word such as max."""
     if len(text) > 1:
         return letters(text, font(LETTERS, setting.size), setting)
@@ -159,7 +159,7 @@ def big_sign(text: str, setting: Setting) -> EquationBox:
     return EquationBox(sign.width, ascent, descent, None, ((0.0, float(down), sign),))
 
 
-def delimited(item: EquationBox, left: str, right: str, setting: Setting) -> EquationBox:
+def delimited(item: EquationBox, left: str, right: str, setting: Typesetting) -> EquationBox:
     """A box between two delimiters, as letters while it is low and as outlines when it is tall."""
     height = max(item.ascent - setting.axis, item.descent + setting.axis)
     opening, closing = (_delimiter(text, height, setting) for text in (left, right))
@@ -167,7 +167,7 @@ def delimited(item: EquationBox, left: str, right: str, setting: Setting) -> Equ
     return around([(0.0, 0.0, opening), (x, 0.0, item), (x + item.width, 0.0, closing)])
 
 
-def _delimiter(text: str, half_height: float, setting: Setting) -> EquationBox:
+def _delimiter(text: str, half_height: float, setting: Typesetting) -> EquationBox:
     if half_height < 0.75 * setting.size or text not in _OUTLINES:
         return letters(text, font(LETTERS, setting.size), setting)
     half = half_height + 0.06 * setting.size
@@ -231,7 +231,7 @@ _OUTLINES: Mapping[str, OutlineOf] = {
 }
 
 
-def root(item: EquationBox, setting: Setting) -> EquationBox:
+def root(item: EquationBox, setting: Typesetting) -> EquationBox:
     """A box under a root sign."""
     size, rule = setting.size, setting.rule
     top, bottom = item.ascent + 0.12 * size + rule, item.descent
@@ -252,7 +252,7 @@ _SIGNS_OF_MATH = frozenset("∂∑∏∇∞√")
 _LEANING, _OVERHANG = frozenset("fFHIJKMNTUVWXYZ"), 0.07  # italics that reach past their advance
 
 
-def box_of(node: eq.Node, setting: Setting) -> EquationBox:
+def box_of(node: eq.Node, setting: Typesetting) -> EquationBox:
     """The box of any part."""
     match node:
         case eq.Symbol():
@@ -275,9 +275,9 @@ def box_of(node: eq.Node, setting: Setting) -> EquationBox:
             return _rarer(node, setting)
 
 
-def _rarer(node: eq.Node, setting: Setting) -> EquationBox:
+def _rarer(node: eq.Node, setting: Typesetting) -> EquationBox:
     match node:
-        case eq.Words():
+        case eq.WordsNode():
             return _words(node, setting)
         case eq.Delimited():
             inside = setting.within(node.role)
@@ -304,7 +304,7 @@ class PlacedBox(NamedTuple):
     node: eq.Node
 
 
-def placed_parts(items: tuple[eq.Node, ...], setting: Setting) -> list[PlacedBox]:
+def placed_parts(items: tuple[eq.Node, ...], setting: Typesetting) -> list[PlacedBox]:
     """Parts side by side, with the space that mathematics wants between them."""
     placed: list[PlacedBox] = []
     x, before = 0.0, None
@@ -316,7 +316,7 @@ def placed_parts(items: tuple[eq.Node, ...], setting: Setting) -> list[PlacedBox
     return placed
 
 
-def _part_of_row(node: eq.Node, before: eq.Node | None, setting: Setting) -> EquationBox:
+def _part_of_row(node: eq.Node, before: eq.Node | None, setting: Typesetting) -> EquationBox:
     if isinstance(node, eq.Operator) and _is_between_values(node, before):
         small = setting._replace(size=setting.style.number_size, role=eq.Role.MUTED)
         return _operator(node, small)
@@ -329,7 +329,7 @@ def _is_between_values(node: eq.Operator, before: eq.Node | None) -> bool:
     return is_value and eq.operator_kind(node) is eq.SymbolKind.PRODUCT
 
 
-def _row(node: eq.RowNode, setting: Setting) -> EquationBox:
+def _row(node: eq.RowNode, setting: Typesetting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     placed = placed_parts(node.items, inside)
     if not placed:
@@ -349,12 +349,12 @@ _MARGINS: Mapping[type, tuple[float, float]] = {
     eq.Function: (0.1, 0.1),
     eq.Fraction: (0.06, 0.06),
     eq.Indexed: (0.0, 0.06),
-    eq.Words: (0.26, 0.26),
+    eq.WordsNode: (0.26, 0.26),
 }
 _NONE, _TIGHT, _SCRIPT_COMMA = (0.0, 0.0), (0.05, 0.05), (0.0, 0.05)
 
 
-def _gap(before: eq.Node, node: eq.Node, placed: list[PlacedBox], setting: Setting) -> float:
+def _gap(before: eq.Node, node: eq.Node, placed: list[PlacedBox], setting: Typesetting) -> float:
     earlier = placed[-2].node if len(placed) > 1 else None
     after_it = _margins(before, earlier, setting)[1]
     ahead = _margins(node, before, setting)[0]
@@ -362,7 +362,7 @@ def _gap(before: eq.Node, node: eq.Node, placed: list[PlacedBox], setting: Setti
     return (max(after_it, ahead) + (_OVERHANG if leans else 0.0)) * setting.size
 
 
-def _margins(node: eq.Node, before: eq.Node | None, setting: Setting) -> tuple[float, float]:
+def _margins(node: eq.Node, before: eq.Node | None, setting: Typesetting) -> tuple[float, float]:
     if not isinstance(node, eq.Operator):
         return _MARGINS.get(type(node), _NONE)
     kind = eq.operator_kind(node)
@@ -375,14 +375,14 @@ def _margins(node: eq.Node, before: eq.Node | None, setting: Setting) -> tuple[f
     return _KIND_MARGINS[kind]
 
 
-def _symbol(node: eq.Symbol, setting: Setting) -> EquationBox:
+def _symbol(node: eq.Symbol, setting: Typesetting) -> EquationBox:
     family = SIGNS if node.text in _SIGNS_OF_MATH else LETTERS
     italic = node.italic and family is LETTERS
     face = font(family, setting.size, italic=italic)
     return letters(node.text, face, setting, node.role, node.key)
 
 
-def _number(node: eq.NumberNode, setting: Setting) -> EquationBox:
+def _number(node: eq.NumberNode, setting: Typesetting) -> EquationBox:
     if node.constant or setting.is_script:
         face = font(LETTERS, setting.size)
     elif node.bold:
@@ -392,19 +392,19 @@ def _number(node: eq.NumberNode, setting: Setting) -> EquationBox:
     return letters(node.text, face, setting, node.role, node.key)
 
 
-def _operator(node: eq.Operator, setting: Setting) -> EquationBox:
+def _operator(node: eq.Operator, setting: Typesetting) -> EquationBox:
     if node.text == eq.JUXTAPOSED:
         return EquationBox(0.0, 0.0, 0.0)
     return letters(node.text, font(SIGNS, setting.size), setting, node.role)
 
 
-def _words(node: eq.Words, setting: Setting) -> EquationBox:
+def _words(node: eq.WordsNode, setting: Typesetting) -> EquationBox:
     small = font(REMARKS, setting.style.remark_size)
     face = small if node.small else font(LETTERS, setting.size)
     return letters(node.text, face, setting, node.role)
 
 
-def _pending(node: eq.Pending, setting: Setting) -> EquationBox:
+def _pending(node: eq.Pending, setting: Typesetting) -> EquationBox:
     radius, color, key = 0.12 * setting.size, setting.color(eq.Role.MUTED), node.key or setting.key
 
     def draw(x: float, y: float) -> Mark:
@@ -413,7 +413,7 @@ def _pending(node: eq.Pending, setting: Setting) -> EquationBox:
     return EquationBox(4 * radius, ASCENT * setting.size, DESCENT * setting.size, draw)
 
 
-def _indexed(node: eq.Indexed, setting: Setting) -> EquationBox:
+def _indexed(node: eq.Indexed, setting: Typesetting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     base = box_of(node.base, inside)
     x = base.width + 0.03 * setting.size
@@ -432,7 +432,7 @@ def _indexed(node: eq.Indexed, setting: Setting) -> EquationBox:
     return around(parts)
 
 
-def _fraction(node: eq.Fraction, setting: Setting) -> EquationBox:
+def _fraction(node: eq.Fraction, setting: Typesetting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     upper, lower = box_of(node.numerator, inside), box_of(node.denominator, inside)
     width = max(upper.width, lower.width) + 0.12 * setting.size
@@ -448,7 +448,7 @@ def _fraction(node: eq.Fraction, setting: Setting) -> EquationBox:
     )
 
 
-def _big_operator(node: eq.BigOperator, setting: Setting) -> EquationBox:
+def _big_operator(node: eq.BigOperator, setting: Typesetting) -> EquationBox:
     inside = setting.within(node.role)
     sign = big_sign(node.text, inside)
     limits = [
@@ -464,7 +464,7 @@ def _big_operator(node: eq.BigOperator, setting: Setting) -> EquationBox:
     return around(parts)
 
 
-def _function(node: eq.Function, setting: Setting) -> EquationBox:
+def _function(node: eq.Function, setting: Typesetting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     name = letters(node.name, font(LETTERS, setting.size), inside)
     comma = eq.Operator(",")
@@ -473,13 +473,13 @@ def _function(node: eq.Function, setting: Setting) -> EquationBox:
     return beside(name, delimited(arguments, "(", ")", inside))
 
 
-def _indicator(node: eq.IndicatorNode, setting: Setting) -> EquationBox:
+def _indicator(node: eq.IndicatorNode, setting: Typesetting) -> EquationBox:
     inside = setting.within(node.role, node.key)
     one = letters("1", font(LETTERS, setting.size, 600), inside)
     return beside(one, delimited(box_of(node.condition, inside), "[", "]", inside))
 
 
-def _term(node: eq.TermNode, setting: Setting) -> EquationBox:
+def _term(node: eq.TermNode, setting: Typesetting) -> EquationBox:
     """The space of the tint is kept whether it is there or not, so that stepping moves nothing."""
     inside = setting.within(None, node.key)._replace(is_faded=setting.is_faded or node.faded)
     item = box_of(node.item, inside)
@@ -554,7 +554,7 @@ def layout_aligned(
 
 def _placed(tree: eq.Node, style: EquationStyle, measure: Measure) -> list[PlacedBox]:
     items = _flattened(tree) if isinstance(tree, eq.RowNode) else (tree,)
-    return placed_parts(items, Setting(style, measure, style.size))
+    return placed_parts(items, Typesetting(style, measure, style.size))
 
 
 def _flattened(row: eq.RowNode) -> tuple[eq.Node, ...]:

@@ -12,7 +12,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui.action_table import ACTIONS, ActionSpec, Needs, Scope, action_spec
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.plain_text import plain_tip, plain_title
+from backpropviz.ui.controls import plain_tip, plain_title
 
 
 @frozen

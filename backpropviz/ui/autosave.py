@@ -17,6 +17,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG
 from backpropviz.ui import recent
 from backpropviz.ui.background import Background
+from backpropviz.ui.controls import PlainLabel
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.host import Host
 from backpropviz.ui.kept_work import (
@@ -28,11 +29,10 @@ from backpropviz.ui.kept_work import (
     WorkSummary,
     left_work,
     new_work_folder,
+    place_to_json,
 )
 from backpropviz.ui.opened import Opened, target_text
-from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.recent import read_preferences, when_text
-from backpropviz.ui.session_file import place_to_json
 
 if TYPE_CHECKING:
     from backpropviz.engine.training.run import Course

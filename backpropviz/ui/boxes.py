@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import Font
-from backpropviz.ui.plain_text import PlainLabel, plain_title
+from backpropviz.ui.controls import PlainLabel, plain_title
 
 Part: TypeAlias = QWidget | QLayout | int | tuple[QWidget | QLayout, int] | None
 """A number is so many pixels of room, None all the room that is left.

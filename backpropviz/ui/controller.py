@@ -29,10 +29,10 @@ from backpropviz.errors import UserError
 from backpropviz.figures.frames import END, START
 from backpropviz.figures.view import Options
 from backpropviz.ui.background import Background
+from backpropviz.ui.kept_work import opened_session, saved_in
 from backpropviz.ui.opened import Opened, Subject, keeping_place, record, subject_for
 from backpropviz.ui.recent import read_preferences
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.session_file import opened_session, saved_in
 
 
 class _GivenUp(Exception):  # noqa: N818  (no error: the person went on)

@@ -40,10 +40,9 @@ from backpropviz.engine.model import draws_masks, has_modes
 from backpropviz.engine.record import read_target
 from backpropviz.errors import BackpropVizError, UserError
 from backpropviz.ui.controller import command_for
-from backpropviz.ui.controls import Offer, file_name, shortened
+from backpropviz.ui.controls import Offer, file_name, plain_title, shortened
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject, target_text
-from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.recent import read_preferences, write_preferences
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.transport import Player, Transport
@@ -304,7 +303,7 @@ class DebugActions(QObject):
         )
         if not name:
             return
-        from backpropviz.ui.session_file import save_opened
+        from backpropviz.ui.kept_work import save_opened
 
         path = Path(name if name.endswith(".bpv") else f"{name}.bpv")
         QSettings().setValue("folder/save", str(path.parent))

@@ -31,10 +31,9 @@ from backpropviz.errors import UserError
 from backpropviz.expression.language import word_start
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import CARD_TITLE, MONO
-from backpropviz.ui.controls import Suggestions
-from backpropviz.ui.floating import SearchLine
+from backpropviz.ui.controls import PlainLabel, Suggestions
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.palette import SearchLine
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 from backpropviz.ui.windows import BoundedDialog, keep_on_screen, room
 

@@ -357,11 +357,7 @@ class ExplanationPanel(ScenePanel):
 
         self._version = self._version or CodeVersion.LOOPS
         found = explanation(
-            view.explained,
-            width,
-            colors,
-            code_version=self._version,
-            unfolded=self._is_unfolded,
+            view.explained, width, colors, code_version=self._version, unfolded=self._is_unfolded
         )
         if self._checked is None or not _is_of(self._checked, view):
             return found

@@ -16,10 +16,9 @@ from backpropviz.files.fit import Prepared, displayable, prepare
 from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Rect, Scene, Stroke
 from backpropviz.scene.theme import LABEL, PANEL_TITLE, Theme
-from backpropviz.ui.controls import Segmented
+from backpropviz.ui.controls import PlainLabel, Segmented
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.opened import Subject
-from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 
 _SIDE = 260

@@ -22,8 +22,7 @@ from backpropviz.errors import UserError
 from backpropviz.frozen import Setting, setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
-from backpropviz.ui.plain_text import plain_tip, plain_title
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, plain_tip, plain_title
 
 _SWITCHES: Final = {
     "on": True,

@@ -30,10 +30,9 @@ from backpropviz.scene.theme import BODY_STRONG, MONO, ROW
 from backpropviz.ui.action_table import ACTIONS, ActionSpec, Scope
 from backpropviz.ui.actions import key_text
 from backpropviz.ui.appearance import THEME_CHOICES, chosen_theme_name
-from backpropviz.ui.controls import Segmented
+from backpropviz.ui.controls import PlainLabel, Segmented, plain_tip
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.recent import (
     COLOR_MAPS,
     INTERVALS_MS,

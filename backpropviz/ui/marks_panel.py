@@ -43,8 +43,7 @@ class MarksPanels(QObject):
         self._watches = RowList("Watches", "No watches: + follows a value.")
         self._variables = RowList("Variables", "")
         self.values = SwitchedPanel(
-            "Values",
-            (("Watches", self._watches), ("Variables", self._variables)),
+            "Values", (("Watches", self._watches), ("Variables", self._variables))
         )
         add = self.values.head.add_button("plus", "Add a watch")
         add.clicked.connect(self.add_watch)

@@ -32,9 +32,8 @@ from backpropviz.figures.view import SAMPLE_KEY, lit_keys, target_words, term_st
 from backpropviz.frozen import frozen
 from backpropviz.scene.text import full, shown
 from backpropviz.ui.controller import Controller, to_layer
-from backpropviz.ui.menus import Menu
+from backpropviz.ui.controls import Menu, plain_title
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.scene_view import SceneView
 
 

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 from backpropviz.frozen import frozen
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, MONO_STRONG, Theme
-from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.controls import plain_tip
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QStyle

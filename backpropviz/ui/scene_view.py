@@ -32,7 +32,7 @@ from backpropviz.paint.draw import draw
 from backpropviz.scene.hit import Hit, find, hit, places
 from backpropviz.scene.marks import Box, Scene
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.controls import plain_tip
 
 DIRECTIONS: Final = {
     Qt.Key.Key_Left: (-1, 0),

@@ -29,8 +29,7 @@ from backpropviz.ui.appearance import (
     remember_desktop,
     resolve_theme,
 )
-from backpropviz.ui.menus import MENUS, Menu, with_letters
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.controls import MENUS, Menu, PlainLabel, plain_tip, with_letters
 from backpropviz.ui.start_page import StartPage
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from backpropviz.figures.view import HEIGHT, View
 from backpropviz.scene.hit import mark_box
 from backpropviz.scene.marks import Rect, Scene
 from backpropviz.scene.theme import LIGHT, Theme
-from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.controls import plain_tip
 from backpropviz.ui.scene_view import DIRECTIONS, ZOOM_STEP, SceneView
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from backpropviz.scene.theme import (
     Theme,
 )
 from backpropviz.ui.appearance import faint
-from backpropviz.ui.plain_text import PlainLabel
+from backpropviz.ui.controls import PlainLabel
 from backpropviz.ui.recent import RecentSession, last_session_file, read_recent, when_text
 from backpropviz.ui.requests import OpenRequest
 

@@ -18,9 +18,17 @@ from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LIGHT, ROW, Theme
 from backpropviz.ui.actions import ActionSet, key_text
 from backpropviz.ui.appearance import faint, icon, pixmap
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented, file_name, shortened
+from backpropviz.ui.controls import (
+    CONTROL_HEIGHT,
+    Chip,
+    PlainLabel,
+    Segmented,
+    file_name,
+    plain_tip,
+    plain_title,
+    shortened,
+)
 from backpropviz.ui.opened import EXAMPLE, Opened, Subject, target_text
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 
 _PHOTO_SIDE = 8
 
@@ -40,14 +48,7 @@ def image_thumbnail(opened: Opened, size: int, colors: Theme) -> Scene:
 
 _MOST_CLASSES, _LONGEST = 24, 22
 _THUMBNAIL = 18
-SAMPLES = (
-    "mnist:17",
-    "mnist:1442",
-    "digits:3",
-    "photo:chelsea",
-    "photo:astronaut",
-    "photo:coffee",
-)
+SAMPLES = ("mnist:17", "mnist:1442", "digits:3", "photo:chelsea", "photo:astronaut", "photo:coffee")
 
 
 class TopBar(QToolBar):

@@ -22,10 +22,16 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LIGHT, MONO_STRONG, ROW, Theme
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Segmented
-from backpropviz.ui.menus import plain
+from backpropviz.ui.controls import (
+    CONTROL_HEIGHT,
+    Chip,
+    PlainLabel,
+    Segmented,
+    plain,
+    plain_tip,
+    plain_title,
+)
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.recent import INTERVALS_MS, speed_text
 
 HEIGHT: Final = 48

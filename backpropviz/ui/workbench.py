@@ -22,12 +22,11 @@ from backpropviz.ui.analysis.desk import AnalysisDesk
 from backpropviz.ui.autosave import Autosave, Resuming
 from backpropviz.ui.background import sentence
 from backpropviz.ui.controller import Controller
-from backpropviz.ui.controls import Offer, withdraw_notice
+from backpropviz.ui.controls import Offer, plain, plain_title, withdraw_notice
 from backpropviz.ui.debug_actions import DebugActions, SubjectActions
 from backpropviz.ui.docks import Docks, ExplanationPanel, ScenePanel, focus_next, panels_of
 from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.marks_panel import MarksPanels
-from backpropviz.ui.menus import plain
 from backpropviz.ui.opened import (
     Opened,
     Subject,
@@ -37,7 +36,6 @@ from backpropviz.ui.opened import (
     waiting_name,
 )
 from backpropviz.ui.palette import PaletteEntry, place_entries
-from backpropviz.ui.plain_text import plain_title
 from backpropviz.ui.pointing import Pointing
 from backpropviz.ui.process import set_aside_what_stays
 from backpropviz.ui.recent import last_session_file, read_preferences
@@ -122,10 +120,7 @@ class Workbench(QObject):
         column.addWidget(self.timeline)
         bottom.setFocusProxy(self.timeline)
         return (
-            {
-                "network": ("Network map", self.network),
-                "stack": ("Call stack", self.stack),
-            },
+            {"network": ("Network map", self.network), "stack": ("Call stack", self.stack)},
             {
                 "explanation": ("Explanation", self.explanation),
                 "values": ("Watches and variables", self.marks.values),
@@ -517,7 +512,7 @@ class Workbench(QObject):
 
     def _remember(self, opened: Opened) -> None:
         """In the list of recent sessions, and as the session to resume."""
-        from backpropviz.ui.session_file import remember_opened, save_opened
+        from backpropviz.ui.kept_work import remember_opened, save_opened
 
         try:
             remember_opened(opened)

@@ -43,9 +43,9 @@ from backpropviz.files.run import load_run, save_run
 from backpropviz.lessons.lesson import LessonPass
 from backpropviz.lessons.progress import problems
 from backpropviz.lessons.reading import bundled_lesson_names, lesson_text, read_lesson
+from backpropviz.ui.kept_work import opened_session, save_opened, saved_in
 from backpropviz.ui.opened import record, subject_for
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.session_file import opened_session, save_opened, saved_in
 from tests.hardening.mutations import (
     mutated_archive,
     mutated_bytes,

@@ -13,7 +13,7 @@ from backpropviz.engine.nest import NestRule, Presence
 from backpropviz.engine.operands import Indicator
 from backpropviz.engine.value import parse
 from backpropviz.figures.explain.code import CodeVersion
-from backpropviz.figures.explain.formula import Formula, derivation_text, formula
+from backpropviz.figures.explain.formula import WrittenFormula, derivation_text, formula
 from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.symbols import equation_style
 from backpropviz.figures.view import ALL, ExplainedStep, TermProgress
@@ -140,7 +140,7 @@ def equations_agree(step: ExplainedStep) -> str:
     return ""
 
 
-def _readings_agree(made: Formula) -> str:
+def _readings_agree(made: WrittenFormula) -> str:
     rows = (made.symbols, made.indices, made.numbers)
     style = equation_style(LIGHT)
     for row, laid in zip(rows, layout_aligned(rows, style, _PANEL_WIDTH), strict=True):
@@ -151,7 +151,7 @@ def _readings_agree(made: Formula) -> str:
     return ""
 
 
-def _numbers_add_up(found: Derivation, made: Formula, progress: TermProgress) -> str:
+def _numbers_add_up(found: Derivation, made: WrittenFormula, progress: TermProgress) -> str:
     if found.rule is not NestRule.SUM or found.term_values.size == 1:
         return ""
     style = equation_style(LIGHT)
@@ -174,7 +174,7 @@ def _numbers_add_up(found: Derivation, made: Formula, progress: TermProgress) ->
     return "" if _shows(written[0].text, total) else f"total {written[0].text} for {total}"
 
 
-def _same_terms(made: Formula) -> str:
+def _same_terms(made: WrittenFormula) -> str:
     """The terms with indices are those with numbers, which may stand there twice (≈ … ≈ …)."""
     indices, numbers = _term_keys(made.indices), _term_keys(made.numbers)
     return "" if not numbers or numbers == indices else f"terms {indices} and {numbers}"
@@ -184,7 +184,7 @@ def _term_keys(row: RowNode) -> list[str]:
     return list(dict.fromkeys(n.key for n in walk(row) if isinstance(n, TermNode)))
 
 
-def _numbers_are_values(step: ExplainedStep, made: Formula, progress: TermProgress) -> str:
+def _numbers_are_values(step: ExplainedStep, made: WrittenFormula, progress: TermProgress) -> str:
     """Every drawn number with an address is the value there, to the digits that are shown."""
     own = str(derivation_of(step).address)
     (laid,) = layout_aligned((made.numbers,), equation_style(LIGHT), _PANEL_WIDTH)

@@ -17,7 +17,7 @@ from backpropviz.scene.equation import (
     RowNode,
     Symbol,
     TermNode,
-    Words,
+    WordsNode,
     indices,
     partial,
     product,
@@ -83,14 +83,16 @@ WITH_NUMBERS = row(
     ),
     EQUALS,
     NumberNode("8", Role.HERE, bold=True),
-    Words("so far", Role.MUTED, small=True),
+    WordsNode("so far", Role.MUTED, small=True),
 )
 POOLING = row(
     partial("L", "a", "21,11"),
     EQUALS,
     partial("L", "p", "10,5", Role.BACKWARD),
     DOT,
-    IndicatorNode(row(symbol("a", "21,11"), Operator("≥"), Words("the other three")), Role.FORWARD),
+    IndicatorNode(
+        row(symbol("a", "21,11"), Operator("≥"), WordsNode("the other three")), Role.FORWARD
+    ),
 )
 SOFTMAX = row(
     symbol("p", "k"),

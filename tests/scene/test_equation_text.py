@@ -13,7 +13,7 @@ from backpropviz.scene.equation import (
     RowNode,
     Symbol,
     SymbolKind,
-    Words,
+    WordsNode,
     equation_latex,
     equation_text,
     indices,
@@ -107,7 +107,7 @@ def test_text_and_latex_tell_the_numbers_of_the_tree(tree: RowNode) -> None:
         (Indexed(Symbol("W"), sub=Symbol("new", italic=False)), "W_new"),
         (row(Operator("−"), Symbol("a"), Operator("−"), Symbol("b")), "−a − b"),
         (row(Symbol("a"), Operator("="), Operator("−"), Symbol("b")), "a = −b"),
-        (row(Words("if"), Symbol("x"), Words("won")), "if x won"),
+        (row(WordsNode("if"), Symbol("x"), WordsNode("won")), "if x won"),
     ],
 )
 def test_parentheses_and_signs_in_text(tree: Node, text: str) -> None:
@@ -123,10 +123,10 @@ def test_parentheses_and_signs_in_text(tree: Node, text: str) -> None:
         (Symbol("ReLU′", italic=False), r"\mathrm{ReLU}'"),
         (Indexed(Symbol("W"), sup=Symbol("′")), r"W^{\prime}"),
         (Symbol("50_%", italic=False), r"\mathrm{50\_\%}"),
-        (row(Symbol("a"), Words("one & all")), r"a~\mathrm{one~\&~all}"),
+        (row(Symbol("a"), WordsNode("one & all")), r"a~\mathrm{one~\&~all}"),
         (Symbol("…", italic=False), r"\dots"),
         (Symbol("ŷ"), r"\hat{y}"),
-        (Words("Größe"), r"~\mbox{Größe}"),
+        (WordsNode("Größe"), r"~\mbox{Größe}"),
     ],
 )
 def test_latex_of_special_characters(tree: Node, latex: str) -> None:

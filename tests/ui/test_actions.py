@@ -10,8 +10,8 @@ from PySide6.QtGui import QKeySequence
 
 from backpropviz.assets import resource_names
 from backpropviz.ui.action_table import ACTIONS, Scope, action_spec
+from backpropviz.ui.controls import MENUS
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.menus import MENUS
 
 DESIGN_KEYS = {
     "step_over": "F10",

@@ -19,9 +19,9 @@ from backpropviz.ui.analysis.nudge import COST, CURVE, SWEEP, NudgeLab, reach_fo
 from backpropviz.ui.analysis.number_editor import NumberEditor, NumberField, read_number
 from backpropviz.ui.analysis.values import FEEDS, FORWARD, ORIGIN, AncestryWindow, WeightWindow
 from backpropviz.ui.dialog import AskDialog
+from backpropviz.ui.kept_work import opened_session, save_opened, saved_in
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.session_file import opened_session, save_opened, saved_in
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open
 

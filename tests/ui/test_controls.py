@@ -14,7 +14,7 @@ from shiboken6 import delete, isValid
 
 from backpropviz.scene.theme import LIGHT
 from backpropviz.ui.controls import file_name, shortened
-from backpropviz.ui.floating import Floating
+from backpropviz.ui.palette import Floating
 from backpropviz.ui.row_list import Row, RowList
 from backpropviz.ui.windows import press_focused_button
 

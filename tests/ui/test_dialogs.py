@@ -12,9 +12,9 @@ from backpropviz.engine.value import parse
 from backpropviz.scene.color import DIVERGING
 from backpropviz.ui.dialog import AskDialog, BreakpointDialog
 from backpropviz.ui.fitting_dialog import FittingDialog
-from backpropviz.ui.floating import match
 from backpropviz.ui.information import NetworkDialog, PreferencesDialog, ShortcutSheet
 from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.palette import match
 from backpropviz.ui.recent import COLOR_MAPS, INTERVALS_MS, read_preferences, speed_text, when_text
 from tests.ui.bench import bench_of
 from tests.ui.conftest import LONG_MS, Open

@@ -11,10 +11,10 @@ from pytestqt.qtbot import QtBot
 from backpropviz.files.networks import load_network
 from backpropviz.scene.theme import LIGHT
 from backpropviz.ui.action_table import ACTIONS, Scope
+from backpropviz.ui.controls import MENUS, plain, with_letters
 from backpropviz.ui.dialog import AskDialog, FramedDialog
 from backpropviz.ui.editor.end_forms import PictureDialog
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.menus import MENUS, plain, with_letters
 from backpropviz.ui.windows import bounded, keep_on_screen, room
 from tests.ui.conftest import Open
 

@@ -23,10 +23,10 @@ from backpropviz.engine.training.checkpoints import Moment
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
 from backpropviz.files.networks import SessionFile
+from backpropviz.ui.kept_work import opened_session, save_opened, saved_in
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened, facts_text, subject_for
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.session_file import opened_session, save_opened, saved_in
 from backpropviz.ui.training.past import opened_update
 from tests.engine.training.runs import run_of, stripes
 from tests.moded import lone_file, moded_file

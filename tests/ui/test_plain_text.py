@@ -17,9 +17,9 @@ import backpropviz.ui
 from backpropviz.engine.model import Model
 from backpropviz.engine.training.run import Run
 from backpropviz.files.networks import load_network
+from backpropviz.ui.controls import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.information import NetworkDialog
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training.new_run import NewRunDialog
 from tests.ui.bench import bench_of

@@ -168,7 +168,7 @@ X, Y, ALPHA, PI = map(letter, ("x", "y", "α", "π"))
 
 
 @frozen
-class Curve:
+class CurvedFunction:
     """A function of x, and its slope as a formula of x or, where that is simpler, of the output y.
 
     A slope that is not given is derived; at a corner it is that of the branch chosen there.
@@ -200,13 +200,13 @@ class Activation(OneInput):
 
     kind: ClassVar[str]
     about: ClassVar[Kind]
-    shape: ClassVar[Curve]
+    shape: ClassVar[CurvedFunction]
     remark: ClassVar[str]
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({})
     """The setting that a letter of the curve stands for."""
 
     @property
-    def curve(self) -> Curve:
+    def curve(self) -> CurvedFunction:
         """The function, where settings choose among several."""
         return self.shape
 
@@ -284,14 +284,14 @@ class Activation(OneInput):
 
 
 @cache
-def _value(curve: Curve) -> tuple[Formula, tuple[str, ...]]:
+def _value(curve: CurvedFunction) -> tuple[Formula, tuple[str, ...]]:
     """f as a formula of operands, the input first, and the letters of the others."""
     letters = tuple(name for name in curve.value.letters if name != "x")
     return curve.value.bound({"x": operand(0)} | _places(letters, 1)), letters
 
 
 @cache
-def _backward(curve: Curve) -> tuple[Formula, tuple[str, ...]]:
+def _backward(curve: CurvedFunction) -> tuple[Formula, tuple[str, ...]]:
     """upstream · f′, the kept value second."""
     slope = curve.slope
     letters = tuple(name for name in slope.letters if name not in {"x", "y"})
@@ -332,7 +332,7 @@ class ReLU(Activation):
             raise UserError(f"at_zero = {self.at_zero} must be 0, 0.5 or 1.")
 
     @property
-    def curve(self) -> Curve:
+    def curve(self) -> CurvedFunction:
         """The slope at 0 is a choice: the mean of both sides is ½ there."""
         return _RECTIFIERS[self.at_zero]
 
@@ -352,7 +352,7 @@ class ReLU(Activation):
         return kernel.relu_gradient(upstream, kept, out)
 
 
-_RECTIFIERS = {at: Curve(maximum(X, 0), step(X, at)) for at in SLOPES_AT_ZERO}
+_RECTIFIERS = {at: CurvedFunction(maximum(X, 0), step(X, at)) for at in SLOPES_AT_ZERO}
 
 
 @frozen
@@ -371,7 +371,7 @@ class LeakyReLU(Activation):
         active=above_zero,
         kinks=RectifierKinks(),
     )
-    shape: ClassVar[Curve] = Curve(where(X > 0, X, ALPHA * X))
+    shape: ClassVar[CurvedFunction] = CurvedFunction(where(X > 0, X, ALPHA * X))
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({"α": "negative_slope"})
     remark: ClassVar[str] = "What is negative becomes small."
     negative_slope: float = setting(
@@ -405,7 +405,7 @@ class Sigmoid(Activation):
         active=lambda output: np.abs(2 * output - 1) <= SATURATED,
         can_saturate=True,
     )
-    shape: ClassVar[Curve] = Curve(1 / (1 + exp(-X)), Y * (1 - Y))
+    shape: ClassVar[CurvedFunction] = CurvedFunction(1 / (1 + exp(-X)), Y * (1 - Y))
     remark: ClassVar[str] = "Any number becomes one between 0 and 1."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
@@ -430,7 +430,7 @@ class Tanh(Activation):
         active=lambda output: np.abs(output) <= SATURATED,
         can_saturate=True,
     )
-    shape: ClassVar[Curve] = Curve(tanh(X), 1 - Y * Y)
+    shape: ClassVar[CurvedFunction] = CurvedFunction(tanh(X), 1 - Y * Y)
     remark: ClassVar[str] = "Any number becomes one between −1 and 1."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
@@ -445,10 +445,10 @@ class Tanh(Activation):
 Approximation: TypeAlias = Literal["none", "tanh"]
 
 _BENT = tanh(sqrt(2 / PI) * (X + 0.044715 * X**3))
-_EXACT_GELU = Curve(
+_EXACT_GELU = CurvedFunction(
     X * (1 + erf(X / sqrt(2))) / 2, (1 + erf(X / sqrt(2))) / 2 + X * exp(-(X**2) / 2) / sqrt(2 * PI)
 )
-_TANH_GELU = Curve(
+_TANH_GELU = CurvedFunction(
     X * (1 + _BENT) / 2,
     (1 + _BENT) / 2 + X * (1 - _BENT**2) / 2 * sqrt(2 / PI) * (1 + 0.134145 * X**2),
 )
@@ -483,7 +483,7 @@ class GELU(Activation):
             raise UserError(f"approximate = “{self.approximate}” must be “none” or “tanh”.")
 
     @property
-    def curve(self) -> Curve:
+    def curve(self) -> CurvedFunction:
         """The function or its approximation."""
         return _TANH_GELU if self.approximate == "tanh" else _EXACT_GELU
 
@@ -509,7 +509,9 @@ class SiLU(Activation):
     about: ClassVar[Kind] = unary(
         "SiLU", "x times its sigmoid, also called swish.", Torch("F.silu({0})"), active=above_zero
     )
-    shape: ClassVar[Curve] = Curve(X / (1 + exp(-X)), (1 + X / (1 + exp(X))) / (1 + exp(-X)))
+    shape: ClassVar[CurvedFunction] = CurvedFunction(
+        X / (1 + exp(-X)), (1 + X / (1 + exp(X))) / (1 + exp(-X))
+    )
     remark: ClassVar[str] = "A value is weighted with a number between 0 and 1 that grows with it."
 
     def apply(self, values: Array, out: Array | None = None) -> Array:
@@ -534,7 +536,7 @@ class ReLU6(Activation):
         can_die=True,
         kinks=Corners((0.0, 6.0)),
     )
-    shape: ClassVar[Curve] = Curve(minimum(maximum(X, 0), 6), (X > 0) * (X < 6))
+    shape: ClassVar[CurvedFunction] = CurvedFunction(minimum(maximum(X, 0), 6), (X > 0) * (X < 6))
     remark: ClassVar[str] = "Negative values become 0, and values above 6 are clipped to 6."
 
 
@@ -554,7 +556,7 @@ class ELU(Activation):
         active=above_zero,
         kinks=Corners((0.0,)),
     )
-    shape: ClassVar[Curve] = Curve(where(X > 0, X, ALPHA * (exp(X) - 1)))
+    shape: ClassVar[CurvedFunction] = CurvedFunction(where(X > 0, X, ALPHA * (exp(X) - 1)))
     letters: ClassVar[Mapping[str, str]] = MappingProxyType({"α": "alpha"})
     remark: ClassVar[str] = "Positive values pass; negative ones bend smoothly towards −α."
     alpha: float = setting(Setting("α", "How far below 0 the function reaches."), default=1.0)
@@ -581,7 +583,7 @@ class Hardswish(Activation):
         can_die=True,
         kinks=Corners((-3.0, 3.0)),
     )
-    shape: ClassVar[Curve] = Curve(
+    shape: ClassVar[CurvedFunction] = CurvedFunction(
         X * minimum(maximum(X + 3, 0), 6) / 6, where(X <= -3, 0, where(X >= 3, 1, X / 3 + 0.5))
     )
     remark: ClassVar[str] = "A value is weighted with a number that rises from 0 at −3 to 1 at 3."

@@ -29,8 +29,8 @@ from backpropviz.figures.view import array_key
 from backpropviz.frozen import frozen
 from backpropviz.scene import equation as eq
 
-_ALTERNATIVES: Final[Mapping[str, eq.Words]] = MappingProxyType(
-    {word: eq.Words(word) for word in ("if", "else")}
+_ALTERNATIVES: Final[Mapping[str, eq.WordsNode]] = MappingProxyType(
+    {word: eq.WordsNode(word) for word in ("if", "else")}
 )
 
 
@@ -421,7 +421,7 @@ class OperandWriter:
 
 def won_node(cell: str, window: str) -> eq.Node:
     """𝟏[(u,v) won window (y,x)]."""
-    return eq.IndicatorNode(eq.Words(f"({cell}) won window ({window})"), eq.Role.FORWARD)
+    return eq.IndicatorNode(eq.WordsNode(f"({cell}) won window ({window})"), eq.Role.FORWARD)
 
 
 def number_node(operand: Operand, factor: Factor, text: str) -> eq.Node:
@@ -444,7 +444,7 @@ def role_of_operand(operand: Operand, factor: Factor) -> eq.Role:
     return eq.Role.FORWARD if isinstance(operand, Indicator) else eq.Role.INK
 
 
-PADDING = eq.Words("padding", eq.Role.MUTED, small=True)
+PADDING = eq.WordsNode("padding", eq.Role.MUTED, small=True)
 """Where a maximum looks: padding is no 0 there, it never wins."""
 
 

@@ -230,7 +230,7 @@ def _rounding(left: str) -> tuple[eq.Node, ...]:
     if not left:
         return ()
     sign = eq.Operator(eq.MINUS) if left.startswith(eq.MINUS) else PLUS
-    remark = eq.Words("rounding", eq.Role.MUTED, small=True)
+    remark = eq.WordsNode("rounding", eq.Role.MUTED, small=True)
     return sign, eq.row(eq.NumberNode(left.removeprefix(eq.MINUS), eq.Role.MUTED), remark)
 
 
@@ -245,13 +245,15 @@ def _rest(written: WrittenSum) -> list[eq.Node]:
     rest = written.folded.rest
     if rest is None:
         return []
-    remark = eq.Words(f"({rest.count:,} more)", eq.Role.MUTED, small=True)
+    remark = eq.WordsNode(f"({rest.count:,} more)", eq.Role.MUTED, small=True)
     return [eq.row(eq.NumberNode(rest.subtotal), remark)]
 
 
 def _result(written: WrittenSum) -> eq.Node:
     number = _bold(written, written.folded.total)
-    return number if written.folded.is_complete else eq.row(number, eq.Words("so far", small=True))
+    return (
+        number if written.folded.is_complete else eq.row(number, eq.WordsNode("so far", small=True))
+    )
 
 
 def _bold(written: WrittenSum, text: str) -> eq.NumberNode:
@@ -271,11 +273,11 @@ def _left_over(signs: Sequence[str], texts: list[str]) -> str:
     return exact_text(left) if left else ""
 
 
-__all__ = ["Formula", "formula", "in_symbols"]
+__all__ = ["WrittenFormula", "formula", "in_symbols"]
 
 
 @frozen
-class Formula:
+class WrittenFormula:
     """The equations; `where` explains an abbreviation used with indices (`g = ∂L/∂o`)."""
 
     symbols: eq.RowNode
@@ -290,14 +292,14 @@ def formula(
     *,
     most: int = 6,
     order: TermOrder = TermOrder.POSITION,
-) -> Formula:
+) -> WrittenFormula:
     """The three equations; sums of more than `most` terms are folded."""
     writer = OperandWriter.of(derivation.nest, derivation.tape)
     # A long sum shows fewer terms than a short one, since it has to say what it leaves out.
     is_short = derivation.term_values.size <= most or derivation.rule is NestRule.MAX
     folded = fold(derivation, progress, most=most if is_short else max(3, most - 2), order=order)
     written = WrittenSum(derivation, progress, folded, writer)
-    return Formula(
+    return WrittenFormula(
         in_symbols(derivation.nest, derivation.tape),
         with_indices(written),
         with_numbers(written),
@@ -378,7 +380,7 @@ def derivation_json(derivation: Derivation) -> dict[str, Any]:
     }
 
 
-def _formula(derivation: Derivation) -> Formula:
+def _formula(derivation: Derivation) -> WrittenFormula:
     """Long sums begin with their largest terms, unless there is nothing to fold."""
     is_long = derivation.rule is NestRule.SUM and derivation.term_values.size > _MOST_TERMS
     order = TermOrder.SIZE if is_long else TermOrder.POSITION

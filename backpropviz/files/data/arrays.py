@@ -594,10 +594,7 @@ LABELS: Final = ("labels", "y", "label", "targets", "target", "arr_1")
 _PATTERNS: Final[Mapping[Part, tuple[str, ...]]] = MappingProxyType(
     {
         "train": ("train_{}", "{}_train", "training_{}", "{}_training"),
-        "val": (
-            *("val_{}", "{}_val", "valid_{}", "{}_valid"),
-            *("validation_{}", "{}_validation"),
-        ),
+        "val": (*("val_{}", "{}_val", "valid_{}", "{}_valid"), *("validation_{}", "{}_validation")),
         "test": ("test_{}", "{}_test", "testing_{}", "{}_testing"),
     }
 )

@@ -26,10 +26,10 @@ from backpropviz.scene.text import full
 from backpropviz.scene.theme import BODY_STRONG, MONO
 from backpropviz.ui import boxes
 from backpropviz.ui.analysis.window import AnalysisWindow
+from backpropviz.ui.controls import plain_tip
 from backpropviz.ui.dialog import ask
 from backpropviz.ui.host import Host
 from backpropviz.ui.opened import Opened, Subject
-from backpropviz.ui.plain_text import plain_tip
 
 
 def ask_value(parent: QWidget, opened: Opened, address: Address) -> float | None:

@@ -23,7 +23,7 @@ from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import MONO, ROW, Theme
 from backpropviz.ui import boxes
-from backpropviz.ui.controls import CONTROL_HEIGHT
+from backpropviz.ui.controls import CONTROL_HEIGHT, PlainLabel, plain_tip
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.editor.draft import DraftController
 from backpropviz.ui.editor.layer_form import (
@@ -36,7 +36,6 @@ from backpropviz.ui.editor.layer_form import (
     text_line,
 )
 from backpropviz.ui.forms import ChoiceChip, EditorLine
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 _MOST_NUMBERED = 1000
 
@@ -115,8 +114,7 @@ class LossForm(EditorForm):
         self.kind.set_choices([(kind, cls.about.title, "") for kind, cls in loss_kinds().items()])
         self.kind.chosen.connect(self._change_kind)
         self.classes = text_line(
-            "Classes",
-            "Names separated by commas, or a number; empty where there are none.",
+            "Classes", "Names separated by commas, or a number; empty where there are none."
         )
         self.classes.editingFinished.connect(self._change_classes)
         self.add_row("Loss", self.kind)

@@ -32,9 +32,9 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import LABEL, LIGHT, MONO, PANEL_TITLE, ROW, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
+from backpropviz.ui.controls import PlainLabel, plain_tip
 from backpropviz.ui.editor.draft import DraftController
 from backpropviz.ui.forms import ChoiceChip, Control, EditorLine, Fields
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
 
 Setter: TypeAlias = Callable[[str, object], str]
 """Takes a field's name and value; returns why it is refused, or nothing."""

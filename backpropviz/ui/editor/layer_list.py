@@ -7,15 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
-from PySide6.QtCore import (
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    QRect,
-    QSize,
-    Qt,
-    Signal,
-)
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -48,10 +40,9 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_MEDIUM, INDEX, LIGHT, ROW, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import pixmap
-from backpropviz.ui.controls import PanelHead, hairline
+from backpropviz.ui.controls import PanelHead, hairline, plain_tip
 from backpropviz.ui.editor.draft import DraftController
-from backpropviz.ui.floating import Floating, match
-from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.palette import Floating, match
 from backpropviz.ui.row_list import ROW_HEIGHT as LIST_ROW_HEIGHT
 from backpropviz.ui.row_list import Row, RowList
 

@@ -33,13 +33,12 @@ from backpropviz.scene.theme import CARD_TITLE, COUNTER, LABEL, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.controls import hairline
+from backpropviz.ui.controls import PlainLabel, hairline, plain_tip
 from backpropviz.ui.editor.draft import DraftController, save_draft
 from backpropviz.ui.editor.end_forms import ImageForm, LossForm, WeightRow
 from backpropviz.ui.editor.layer_form import LayerForm, bytes_text, text_line
 from backpropviz.ui.editor.layer_list import LayerPanel
 from backpropviz.ui.forms import ChoiceChip
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.windows import SideWindow, press_focused_button
 

@@ -14,14 +14,12 @@ from backpropviz.scene.theme import BODY, BODY_MEDIUM, INDEX, LABEL_MEDIUM, LIGH
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import pixmap
 from backpropviz.ui.background import Background
-from backpropviz.ui.controls import hairline
+from backpropviz.ui.controls import Menu, hairline, plain_tip, plain_title
 from backpropviz.ui.docks import Docks, bare_dock
 from backpropviz.ui.host import Host
 from backpropviz.ui.lessons.coach import Coach, read_progress
 from backpropviz.ui.lessons.panel import LessonPanel
-from backpropviz.ui.menus import Menu
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import plain_tip, plain_title
 from backpropviz.ui.start_page import StartPage
 
 

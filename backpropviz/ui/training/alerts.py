@@ -6,14 +6,7 @@ from bisect import bisect_left
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QBoxLayout,
-    QFrame,
-    QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
-    QWidget,
-)
+from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from backpropviz.diagnosis.rule import Alert, Severity
 from backpropviz.diagnosis.watch import Diagnosis
@@ -21,8 +14,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LIGHT, ROW, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon, pixmap
-from backpropviz.ui.controls import PanelHead
-from backpropviz.ui.plain_text import PlainLabel, plain_tip
+from backpropviz.ui.controls import PanelHead, PlainLabel, plain_tip
 
 _NAME = "AlertCard"
 _ICON = 18

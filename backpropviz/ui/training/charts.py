@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import QPoint, Qt, Signal
 from PySide6.QtGui import QAction, QActionGroup, QResizeEvent
-from PySide6.QtWidgets import (
-    QFrame,
-    QGridLayout,
-    QScrollArea,
-    QSplitter,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QSplitter, QWidget
 
 from backpropviz.figures.training.curve_figure import CurveCache, CurveOptions, curve_page, subtitle
 from backpropviz.figures.training.curve_figure import marks_of as figure_marks_of
@@ -39,9 +33,7 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import BODY_STRONG, CARD_TITLE, LIGHT, ROW, Theme
 from backpropviz.ui import boxes
-from backpropviz.ui.controls import Chip, Segmented
-from backpropviz.ui.menus import Menu
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
+from backpropviz.ui.controls import Chip, Menu, PlainLabel, Segmented, plain_tip, plain_title
 from backpropviz.ui.training.controller import RunState, TrainingState
 from backpropviz.ui.training.filters import FilterScene
 from backpropviz.ui.windows import SideWindow

@@ -26,8 +26,15 @@ from backpropviz.ui import boxes
 from backpropviz.ui.action_table import action_spec
 from backpropviz.ui.actions import ActionSet, tool_tip
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PanelHead, Segmented, file_name, shortened
-from backpropviz.ui.plain_text import plain_tip
+from backpropviz.ui.controls import (
+    CONTROL_HEIGHT,
+    Chip,
+    PanelHead,
+    Segmented,
+    file_name,
+    plain_tip,
+    shortened,
+)
 from backpropviz.ui.row_list import Row, RowList
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.controller import RunState, TrainingState

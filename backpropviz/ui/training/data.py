@@ -49,9 +49,8 @@ from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import LABEL, MONO, PANEL_TITLE, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.controls import CONTROL_HEIGHT, Segmented
+from backpropviz.ui.controls import CONTROL_HEIGHT, PlainLabel, Segmented
 from backpropviz.ui.dialog import FramedDialog
-from backpropviz.ui.plain_text import PlainLabel
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.settings import SettingsForm, form_title
 

@@ -34,7 +34,7 @@ from backpropviz.scene.hit import Hit, find
 from backpropviz.scene.marks import Scene
 from backpropviz.scene.theme import Theme
 from backpropviz.ui import boxes
-from backpropviz.ui.menus import Menu
+from backpropviz.ui.controls import Menu
 from backpropviz.ui.scene_view import SceneView
 from backpropviz.ui.training.controller import RunState
 

@@ -29,11 +29,10 @@ from backpropviz.files.networks import bundled_networks, load_network
 from backpropviz.scene.theme import Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.background import Background, sentence
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, PlainLabel, plain_tip, plain_title
 from backpropviz.ui.dialog import FramedDialog
 from backpropviz.ui.forms import ChoiceChip, Fields, follow_rows
 from backpropviz.ui.opened import Subject
-from backpropviz.ui.plain_text import PlainLabel, plain_tip, plain_title
 from backpropviz.ui.training.controller import RunState
 from backpropviz.ui.training.data import DataChoice, DataWish, ask_data, preset_model
 from backpropviz.ui.training.settings import (

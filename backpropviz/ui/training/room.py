@@ -37,14 +37,13 @@ from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.background import Background
-from backpropviz.ui.controls import Chip, file_name, shortened
+from backpropviz.ui.controls import Chip, file_name, plain_tip, plain_title, shortened
 from backpropviz.ui.forms import typed_value
 from backpropviz.ui.host import Host
+from backpropviz.ui.kept_work import at_kept_place
 from backpropviz.ui.opened import Opened
-from backpropviz.ui.plain_text import plain_tip, plain_title
 from backpropviz.ui.recent import RecentSession, read_preferences, remember
 from backpropviz.ui.requests import OpenRequest
-from backpropviz.ui.session_file import at_kept_place
 from backpropviz.ui.training.controller import (
     RunState,
     TrainingController,

@@ -8,23 +8,11 @@ from itertools import groupby
 from typing import Any, Final, cast
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import (
-    QCheckBox,
-    QScrollArea,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QCheckBox, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from backpropviz.diagnosis.loss import NotFinite
 from backpropviz.diagnosis.rule import Rule, RunFacts
-from backpropviz.diagnosis.stops import (
-    STOPS,
-    NotFiniteStop,
-    Stop,
-    check_place,
-    stop_kinds,
-)
+from backpropviz.diagnosis.stops import STOPS, NotFiniteStop, Stop, check_place, stop_kinds
 from backpropviz.diagnosis.thresholds import DEFAULTS, LIMITS, Limit, Thresholds
 from backpropviz.diagnosis.watch import RULES
 from backpropviz.document import KIND_FIELD, from_fields, to_fields
@@ -34,10 +22,9 @@ from backpropviz.paint.families import qfont
 from backpropviz.scene.theme import BODY_STRONG, LABEL, ROW, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.appearance import faint, icon
-from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline
+from backpropviz.ui.controls import CONTROL_HEIGHT, Chip, Suggestions, hairline, plain_tip
 from backpropviz.ui.dialog import FramedDialog, form
 from backpropviz.ui.forms import Control, Fields, SettingLine, follow_rows
-from backpropviz.ui.plain_text import plain_tip
 from backpropviz.ui.row_list import ROW_HEIGHT, Row, RowList
 
 _FIELD_WIDTH: Final = 168

@@ -4,7 +4,7 @@ import pytest
 
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.value import parse
-from backpropviz.figures.explain.formula import Formula, formula
+from backpropviz.figures.explain.formula import WrittenFormula, formula
 from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.view import ExplainedStep, TermProgress
 from backpropviz.scene.equation import (
@@ -24,7 +24,7 @@ from tests.figures.steps import TAPES, derivation_at, every_step, step_at
 NAMES = (*TAPES, "not finite")
 
 
-def texts(found: Formula) -> tuple[str, str, str]:
+def texts(found: WrittenFormula) -> tuple[str, str, str]:
     return (
         equation_text(found.symbols),
         equation_text(found.indices),
@@ -32,7 +32,7 @@ def texts(found: Formula) -> tuple[str, str, str]:
     )
 
 
-def formula_of(step: ExplainedStep) -> Formula:
+def formula_of(step: ExplainedStep) -> WrittenFormula:
     assert step.derivation is not None
     return formula(step.derivation, step.progress)
 

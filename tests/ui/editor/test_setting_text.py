@@ -11,13 +11,7 @@ from backpropviz.engine.kinds.protocol import MODE_FIELDS, Moded
 from backpropviz.engine.kinds.registry import catalog, layer_from_fields, loss_kinds
 from backpropviz.frozen import setting_of
 from backpropviz.ui.editor.end_forms import class_names
-from backpropviz.ui.forms import (
-    choices_of,
-    may_be_empty,
-    takes_whole_numbers,
-    text_of,
-    value_of,
-)
+from backpropviz.ui.forms import choices_of, may_be_empty, takes_whole_numbers, text_of, value_of
 
 
 @pytest.mark.parametrize(
