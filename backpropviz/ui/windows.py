@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from PySide6.QtCore import QMargins, QSize, Qt, QTimer
+from PySide6.QtCore import QElapsedTimer, QMargins, QSize, Qt, QTimer
 from PySide6.QtGui import QKeyEvent, QMoveEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QWidget
 
@@ -12,6 +12,8 @@ from backpropviz.ui.actions import ActionSet
 
 _USUAL_FRAME = QMargins(4, 30, 4, 6)
 """Until the window manager has said what its frame takes."""
+_PLACED_BY_MANAGER_MS, _MANAGER_PAUSE_MS = 1000, 60
+"""So long after it is shown a window may still be moved by the window manager, and may answer."""
 
 
 def room(widget: QWidget) -> QSize:
@@ -80,26 +82,31 @@ class BoundedDialog(QDialog):
     The button that has the focus answers Enter.
     """
 
-    _is_placed = _is_framed = False
+    _since_shown: QElapsedTimer | None = None
+    _settling: QTimer
 
     def showEvent(self, event: QShowEvent) -> None:
-        if not self._is_placed:
+        if self._since_shown is None:
             # Placed before Qt does it, whose place goes by a frame that is not there yet.
-            self._is_placed = True
+            self._settling = QTimer(self, singleShot=True, interval=_MANAGER_PAUSE_MS)
+            self._settling.timeout.connect(self._settle)
+            self._since_shown = QElapsedTimer()
+            self._since_shown.start()
             _center(self)
         super().showEvent(event)
         keep_on_screen(self)
 
     def moveEvent(self, event: QMoveEvent) -> None:
+        """The window manager makes the frame, which moves the inside, and has a place in mind."""
         super().moveEvent(event)
-        # The frame is known once the window manager has made it, which moves the inside.
-        if not self._is_framed and self.frameGeometry() != self.geometry():
-            self._is_framed = True
-            QTimer.singleShot(0, self, self._settle)
+        is_new = self._since_shown is not None and self._since_shown.elapsed() < _PLACED_BY_MANAGER_MS
+        if is_new and self.frameGeometry() != self.geometry():
+            self._settling.start()
 
     def _settle(self) -> None:
-        _center(self)
-        keep_on_screen(self)
+        if self.isVisible():
+            _center(self)
+            keep_on_screen(self)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not press_focused_button(self, event):

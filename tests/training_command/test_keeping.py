@@ -214,7 +214,7 @@ def test_a_full_disk_is_refused_before(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1000))
-    path = tmp_path / "new" / "run.bpv"
+    path = tmp_path / "run.bpv"
     assert main((*TRAIN, "--epochs", "1", "-o", str(path))) == 3
     printed = capsys.readouterr()
     assert printed.out == ""
