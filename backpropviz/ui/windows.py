@@ -99,7 +99,8 @@ class BoundedDialog(QDialog):
     def moveEvent(self, event: QMoveEvent) -> None:
         """The window manager makes the frame, which moves the inside, and has a place in mind."""
         super().moveEvent(event)
-        is_new = self._since_shown is not None and self._since_shown.elapsed() < _PLACED_BY_MANAGER_MS
+        since = self._since_shown
+        is_new = since is not None and since.elapsed() < _PLACED_BY_MANAGER_MS
         if is_new and self.frameGeometry() != self.geometry():
             self._settling.start()
 
