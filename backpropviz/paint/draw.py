@@ -153,10 +153,9 @@ def _painted(size: tuple[int, int], paint: Callable[[QPainter], None]) -> QImage
     """A transparent image with something on it."""
     image = QImage(*size, _TRANSLUCENT)
     image.fill(0)
-    painter = QPainter(image)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    paint(painter)
-    painter.end()
+    with QPainter(image) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint(painter)
     return image
 
 
@@ -534,12 +533,9 @@ def render(scene: Scene, scale: float = 1.0) -> QImage:
     image.fill(0)
     image.setDotsPerMeterX(round(_DOTS_PER_METER * scale))
     image.setDotsPerMeterY(round(_DOTS_PER_METER * scale))
-    painter = QPainter(image)
-    try:
+    with QPainter(image) as painter:
         painter.scale(scale, scale)
         draw(scene, painter)
-    finally:
-        painter.end()
     return image
 
 

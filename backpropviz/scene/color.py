@@ -87,12 +87,15 @@ def indices(
 ) -> NDArray[np.uint8]:
     """Indices into the lookup table, of the values' shape."""
     low, high = limits
+    finite = np.isfinite(values)
     if high > low:
-        levels = (values - low) * (LAST_LEVEL / (high - low))
+        # Halves, since the difference of two large numbers may be none; what lies far outside the
+        # limits may still overflow, to the first or the last level.
+        with np.errstate(over="ignore"):
+            levels = (values / 2 - low / 2) * (LAST_LEVEL / (high / 2 - low / 2))
     else:
-        levels = np.where(np.isfinite(values), LAST_LEVEL * _flat_fraction(name), values)
+        levels = np.where(finite, LAST_LEVEL * _flat_fraction(name), values)
     result: NDArray[np.uint8]
-    finite = np.isfinite(levels)
     if finite.all():
         result = _rounded(levels).astype(np.uint8)
     else:

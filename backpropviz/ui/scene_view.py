@@ -289,12 +289,13 @@ class SceneView(QAbstractScrollArea):
         down.setSingleStep(24)
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
-        if self._scene is None:
-            painter.fillRect(event.rect(), QColor(self._colors.stage))
-            return
-        painter.drawPixmap(0, 0, self._current_picture(self._scene))
-        self._paint_overlay(painter)
+        # What is drawn may fail; a painter that is left active then crashes Qt at a later frame.
+        with QPainter(self.viewport()) as painter:
+            if self._scene is None:
+                painter.fillRect(event.rect(), QColor(self._colors.stage))
+                return
+            painter.drawPixmap(0, 0, self._current_picture(self._scene))
+            self._paint_overlay(painter)
 
     def _current_picture(self, scene: Scene) -> QPixmap:
         """The scene as the viewport shows it, painted again only when something changed."""
@@ -305,9 +306,8 @@ class SceneView(QAbstractScrollArea):
             if self._picture.size() != size * ratio:
                 self._picture = QPixmap(size * ratio)
                 self._picture.setDevicePixelRatio(ratio)
-            painter = QPainter(self._picture)
-            self._paint_scene(painter, scene)
-            painter.end()
+            with QPainter(self._picture) as painter:
+                self._paint_scene(painter, scene)
             self._picture_state = state
         return self._picture
 

@@ -145,4 +145,5 @@ def press_focused_button(window: QWidget, event: QKeyEvent) -> bool:
 def front(window: QWidget) -> QWidget:
     """The window that a person works in: this one, or one that stands beside it."""
     active = QApplication.activeWindow()
-    return active if isinstance(active, SideWindow) else window
+    # One that has just been closed may still count as active.
+    return active if isinstance(active, SideWindow) and active.isVisible() else window

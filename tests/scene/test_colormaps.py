@@ -122,3 +122,11 @@ def test_legible_keeps_a_color_that_can_be_read() -> None:
 def test_mix_is_what_opacity_makes() -> None:
     assert mix("#000000", "#FFFFFF", 0.5) == "#808080"
     assert mix("#123456", "#FFFFFF", 1.0) == "#123456"
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_largest_numbers_there_are_have_their_colors(kind: type[np.floating]) -> None:
+    largest = float(np.finfo(kind).max)
+    values = np.array([-largest, 0.0, largest], kind)
+    assert indices(values, NAMES[0], (-largest, largest)).tolist() == [0, 124, 248]
+    assert indices(values, NAMES[0], (-1e-3, 1e-3)).tolist() == [0, 124, 248]
