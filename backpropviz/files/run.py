@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from backpropviz.document import LARGEST_INTEGER, Value, to_fields
+from backpropviz.document import LARGEST_INTEGER, Value, given, to_fields
 from backpropviz.engine.model import Preprocessing
 from backpropviz.engine.network import Network
 from backpropviz.engine.training.checkpoints import BUDGET_BYTES as RUN_BUDGET_BYTES
@@ -309,7 +309,7 @@ CHECKPOINT_BYTES = 64_000_000
 """How much of its checkpoints goes into a file, besides the first state and the newest."""
 _RUN, _DATA = "run.json", "data.json"
 _FIELDS = ("title", "seed", "origin", "augmentation", "course", "states", "spacing")
-_START = "start"
+_START, _NETWORK_NAME = "start", "network"
 """The update that a fork began after; where it is left out, the first state is the start."""
 _VALIDATED = ("iteration", "loss", "accuracy")
 _CONFUSION = "history/confusion.npy"
@@ -378,6 +378,7 @@ def _members(saved: SavedRun) -> tuple[dict[str, bytes], Collection[str]]:
         "course": [_segment_to_json(segment) for segment in run.course.segments],
         "states": [_state_to_json(state) for state in states],
         "spacing": spacing,
+        _NETWORK_NAME: network.name,
     }
     if states[0].iteration < run.start.iteration:
         document[_START] = run.start.iteration
@@ -407,10 +408,10 @@ def load_run(path: Path, find_data: FindData | None = None) -> SavedRun:
 def _read(archive: Archive, data: Archive, name: str, find_data: FindData | None) -> SavedRun:
     if (kind := read_kind(archive)) != "run":
         raise UserError(f"it holds a {kind}, no training run: open it as a network.")
-    model = read_model(archive, name)
+    members = read_document(archive, _RUN).members((*_FIELDS, _START, _NETWORK_NAME), _FIELDS)
+    model = read_model(archive, given(members, _NETWORK_NAME, Value.text, name))
     network = model.network
     dataset = _read_data(data, read_document(data, _DATA), network, find_data)
-    members = read_document(archive, _RUN).members((*_FIELDS, _START), _FIELDS)
     segments = tuple(_segment(item) for item in members["course"].items())
     augmentation = members["augmentation"]
     checkpoints, start, now = _read_states(archive, network, members)

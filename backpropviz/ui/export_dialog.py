@@ -152,10 +152,11 @@ class ExportDialog(FramedDialog):
             self._first.setText(self._here())
             self._last.clear()
             self._last.setFocus()
-            return
-        self._depth.set_value(part.depth)
-        self._first.setText(str(part.start + 1))
-        self._last.setText(str(part.stop))
+        else:
+            self._depth.set_value(part.depth)
+            self._first.setText(str(part.start + 1))
+            self._last.setText(str(part.stop))
+        self._refresh()
 
     def _here(self) -> str:
         """The place of the view, as it is typed."""

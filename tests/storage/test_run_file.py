@@ -143,6 +143,13 @@ def test_the_newest_weights_are_the_model_of_the_file(path: Path) -> None:
             assert np.array_equal(model.parameters[layer][name], array)
 
 
+def test_the_network_keeps_its_name_whatever_the_file_is_called(path: Path) -> None:
+    saved = trained(run_of(), 1)
+    save_run(path, saved)
+    assert path.stem != saved.run.network.name
+    assert load_run(path).run.network.name == saved.run.network.name
+
+
 def test_numbers_that_are_none_are_kept_in_the_history(path: Path) -> None:
     saved = trained(run_of(), 3)
     bad = replace(saved.history.recent[-1], iteration=4, loss=float("nan"), correct=None)

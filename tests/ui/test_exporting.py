@@ -88,6 +88,17 @@ def test_what_lies_around_is_offered(dialog: ExportDialog, part: str, count: int
     assert dialog._part.value == "from here"
 
 
+def test_the_count_follows_where_only_the_depth_changes(dialog: ExportDialog) -> None:
+    choose(dialog, "range", "pdf")
+    dialog._part.button("value").click()
+    dialog._part.set_value("from here")
+    dialog._depth.set_value(Depth.ELEMENT)
+    dialog._refresh()
+    assert "1 frame" in dialog.remark.text()
+    dialog._part.button("value").click()
+    assert "4 frames" in dialog.remark.text()
+
+
 def test_from_here_asks_to_where(dialog: ExportDialog) -> None:
     choose(dialog, "range", "pdf")
     dialog._part.button("from here").click()

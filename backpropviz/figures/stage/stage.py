@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib import import_module
 
 import numpy as np
 
@@ -31,7 +30,6 @@ from backpropviz.scene.marks import Box, Group, Line, Mark, Rect, Scene, Stroke,
 from backpropviz.scene.text import elide
 from backpropviz.scene.theme import Theme
 
-_LATER = ("ledger.ledger", "stage.overview", "stage.pooling", "stage.update")
 _MARGIN = 32
 _NARROW = 700
 _STRIP_LIFT = 6
@@ -53,8 +51,10 @@ def stage(view: View, width: float, height: float, theme: Theme) -> Scene:
 
 def import_all_stages() -> None:
     """Import now what a later step would wait for."""
-    for name in _LATER:
-        import_module(f"backpropviz.figures.{name}")
+    import backpropviz.figures.ledger
+    import backpropviz.figures.stage.overview
+    import backpropviz.figures.stage.pooling
+    import backpropviz.figures.stage.update  # noqa: F401
 
 
 def _body(view: View, body: Box, theme: Theme) -> tuple[Mark, ...]:
