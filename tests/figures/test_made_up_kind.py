@@ -36,7 +36,7 @@ SOURCE = '''
 from typing import ClassVar
 
 from backpropviz.engine.formula import maximum
-from backpropviz.engine.kinds.activation import Activation, Curve, X, unary
+from backpropviz.engine.kinds.activation import Activation, CurvedFunction, X, unary
 from backpropviz.engine.kinds.protocol import Torch
 from backpropviz.frozen import frozen
 
@@ -48,7 +48,7 @@ class Softsign(Activation):
     kind: ClassVar[str] = "softsign"
     about = unary("Softsign", "A tanh that fades slowly.", Torch("F.softsign({0})"),
                   active=lambda output: abs(output) < 0.99)
-    shape = Curve(X / (1 + maximum(X, -X)))
+    shape = CurvedFunction(X / (1 + maximum(X, -X)))
     remark = "The further from 0, the closer to 1 or −1."
 
 
