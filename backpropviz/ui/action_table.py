@@ -318,6 +318,9 @@ save_history       Save the curves as CSV…         -              download    
     Write a row for each update: loss, learning rate, validation.
 save_picture       Save the filters as a picture…  -              upload              run
     Write the filters as they are shown to a PNG, SVG or PDF file.
+---
+close_run          Close this run                  Ctrl+Alt+W     x                   run
+    Let go of the shown run beside others: its curves, filters and checkpoints.
 
 Help
 shortcuts  Keyboard shortcuts  F1 ?  keyboard  -

@@ -254,6 +254,24 @@ def ask(
     return answer if is_answered else None
 
 
+class SureDialog(FramedDialog):
+    """Whether something may be lost; Enter and Esc keep it."""
+
+    def __init__(self, parent: QWidget, heading: str, remark: str, verbs: tuple[str, str]) -> None:
+        super().__init__(parent, heading, remark)
+        self.setMinimumWidth(440)
+        self.lose = self.add_button(verbs[0])
+        self.keep = self.add_button(verbs[1], is_primary=True)
+        self.lose.clicked.connect(self.accept)
+        self.keep.clicked.connect(self.reject)
+        self.keep.setFocus()
+
+
+def ask_sure(parent: QWidget, heading: str, remark: str, verbs: tuple[str, str]) -> bool:
+    """Whether something may be lost; `verbs` are what loses it, and what keeps it."""
+    return SureDialog(parent, heading, remark, verbs).ask_for(lambda: True) or False
+
+
 _PHASES = {phase.value: phase for phase in Phase}
 _WIDTH = 340
 _NOTHING = "\n"

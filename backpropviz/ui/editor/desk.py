@@ -85,13 +85,15 @@ class EditorDesk(QObject):
 
     def edit(self, model: Model) -> None:
         """Open the editor on a model."""
+        from backpropviz.ui.dialog import ask_sure
         from backpropviz.ui.editor.draft import controller_for
-        from backpropviz.ui.editor.end_forms import ask_to_replace
 
         is_known = self._kept is not None and model in (self._kept.base, self._made)
         if self.unsaved is not None and not is_known:
             parent = self.editor or self._host.window
-            if not ask_to_replace(parent, self.unsaved.title):
+            heading = "Replace the drafted network?"
+            remark = f"“{self.unsaved.title}” is in no file. The editor holds one draft at a time."
+            if not ask_sure(parent, heading, remark, ("Replace it", "Go on with the draft")):
                 self.new_network()
                 return
         if self.editor is not None and not is_known:

@@ -311,23 +311,3 @@ def ask_picture(parent: QWidget, model: Model) -> AskedPicture | None:
     """Ask; None where the question was dismissed."""
     dialog = PictureDialog(parent, model)
     return dialog.ask_for(lambda: dialog.asked)
-
-
-class ReplaceDialog(FramedDialog):
-    """Enter and Esc keep the draft."""
-
-    def __init__(self, parent: QWidget, title: str) -> None:
-        super().__init__(parent, "Replace the drafted network?")
-        self.setMinimumWidth(440)
-        self.say(f"“{title}” is in no file. The editor holds one draft at a time.")
-        self.replace = self.add_button("Replace it")
-        self.keep = self.add_button("Go on with the draft", is_primary=True)
-        self.replace.clicked.connect(self.accept)
-        self.keep.clicked.connect(self.reject)
-        self.keep.setFocus()
-
-
-def ask_to_replace(parent: QWidget, title: str) -> bool:
-    """Whether a draft that is in no file may go."""
-    dialog = ReplaceDialog(parent, title)
-    return dialog.ask_for(lambda: True) or False

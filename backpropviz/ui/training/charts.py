@@ -437,6 +437,11 @@ class ComparisonWindow(SideWindow):
 
     def show_state(self, state: TrainingState) -> None:
         self._state = state
+        if len(state.runs) < 2:
+            self.close()
+            return
+        if self._pair is None:
+            self._numbers = _two_of(state)
         self._fill()
         pair = self._pair
         if pair is None:

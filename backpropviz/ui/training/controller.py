@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -127,6 +128,17 @@ class TrainingState:
         runs = tuple(changed if run.number == changed.number else run for run in self.runs)
         return replace(self, runs=runs)
 
+    def without(self, gone: RunState) -> TrainingState:
+        """The same without a run; its forks are now those of the run that it came from."""
+        kept = [run for run in self.runs if run.number != gone.number]
+        runs = (replace(r, parent=gone.parent) if r.parent == gone.number else r for r in kept)
+        return replace(self, runs=tuple(runs))
+
+    def beside(self, run: RunState) -> RunState | None:
+        """What is shown in a run's place: the one it came from, else the last of the others."""
+        others = [other for other in self.runs if other.number != run.number]
+        return self.by_number(run.parent or 0) or (others[-1] if others else None)
+
 
 def mood(state: TrainingState) -> str:
     """The color of the bar."""
@@ -226,6 +238,23 @@ class TrainingController(QObject):
             self._thread.start()
         self._mailbox.put(Take(self._wish(), run.live))
         self._become(replace(self.state, current=number, is_running=False))
+        self._share_memory()
+
+    def remove(self, number: int) -> None:
+        """Let go of a run and of its past; the last one stays."""
+        gone = self.state.by_number(number)
+        other = None if gone is None else self.state.beside(gone)
+        if gone is None or other is None:
+            return
+        if number == self.state.current:
+            self.select(other.number)
+        self._in_files.pop(number, None)
+        self._past.forget(number)
+        self._become(self.state.without(gone))
+        if self._folder is not None:
+            folder = Path(self._folder.name, str(number))
+            # Behind the wish to train another run: nothing is spilled there any more.
+            self.ask(lambda _: rmtree(folder, ignore_errors=True), _nothing)
         self._share_memory()
 
     def toggle(self) -> None:
@@ -356,14 +385,12 @@ class TrainingController(QObject):
         """
         if self.state.run is None:
             return
+        history = self.state.run.history  # which grows; another run may be chosen meanwhile
 
         def with_history(found: object) -> None:
             if isinstance(found, tuple):
                 live_run, now, checkpoints = found
-                # Another run may have been chosen meanwhile.
-                meant = next(one for one in self.state.runs if one.run.start is live_run.start)
-                history = meant.history.until(now.iteration)
-                take(SavedRun(live_run, now, history, checkpoints))
+                take(SavedRun(live_run, now, history.until(now.iteration), checkpoints))
 
         self.ask(partial(_parts, most_bytes=most_bytes), with_history)
 

@@ -38,6 +38,7 @@ _ASKED_ACTIONS = (
     "compare_runs",
     "stops",
     "alert_rules",
+    "close_run",
     "save_run",
     "save_history",
     "save_picture",

@@ -87,6 +87,10 @@ class Past(QObject):
         self._wanted = None
         self._visitor.drop()
 
+    def forget(self, number: int) -> None:
+        """A run is let go of."""
+        self._remembered = {k: v for k, v in self._remembered.items() if k[0] != number}
+
     def stop(self) -> None:
         """Give up and wait until no thread works for this."""
         self.leave()

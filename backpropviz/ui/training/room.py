@@ -38,6 +38,7 @@ from backpropviz.ui import boxes
 from backpropviz.ui.actions import ActionSet
 from backpropviz.ui.background import Background
 from backpropviz.ui.controls import Chip, file_name, plain_tip, plain_title, shortened
+from backpropviz.ui.dialog import ask_sure
 from backpropviz.ui.forms import typed_value
 from backpropviz.ui.host import Host
 from backpropviz.ui.kept_work import at_kept_place
@@ -229,6 +230,22 @@ class RunQuestions(QObject):
         self.comparison.show()
         self.comparison.raise_()
 
+    def close_run(self) -> None:
+        """Let go of the shown run, once the person is sure where no file holds it."""
+        state = self.controller.state
+        run = state.run
+        if run is None:
+            return
+        if state.beside(run) is None:
+            self._host.tell("It is the only run: start another first, which then takes its place.")
+            return
+        remark = f"Update {run.now.iteration:,}: what it has learned is in no file."
+        heading = f"Close “{run.run.title}”?"
+        if not self.controller.is_unsaved(run) or ask_sure(
+            self._host.window, heading, remark, ("Close it", "Keep it")
+        ):
+            self.controller.remove(run.number)
+
     def stops(self) -> None:
         """Choose what stops the run by itself."""
         from backpropviz.ui.training.stops import ask_stops
@@ -343,7 +360,16 @@ class TrainingChips(QObject):
         )
         self._network.show_value(run.run.network.name)
         new = self._actions["new_run"]
-        self._run.fill([*self._entries(state), None, self._actions["compare_runs"], None, new])
+        self._run.fill(
+            [
+                *self._entries(state),
+                None,
+                self._actions["compare_runs"],
+                self._actions["close_run"],
+                None,
+                new,
+            ]
+        )
         skipped = [self._said(f"{one.name}: {one.reason}") for one in dataset.skipped[:12]]
         facts = [self._said(dataset.source), self._said(self._data.toolTip())]
         self._data.fill([*facts, *([None] if skipped else []), *skipped, None, new])

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from backpropviz.engine.model import Model
+from backpropviz.ui import dialog
 from backpropviz.ui.editor import end_forms as picture_dialog
 from backpropviz.ui.editor.desk import EditorDesk
 from backpropviz.ui.editor.end_forms import AskedPicture, PictureDialog
@@ -142,13 +143,14 @@ def test_another_network_does_not_replace_a_draft_unasked(
     open_in("lenet")
     asked: list[str] = []
 
-    def answer(_parent: QWidget, title: str) -> bool:
-        asked.append(title)
+    def answer(_parent: QWidget, _heading: str, remark: str, _verbs: object) -> bool:
+        asked.append(remark)
         return may_go
 
-    monkeypatch.setattr(picture_dialog, "ask_to_replace", answer)
+    monkeypatch.setattr(dialog, "ask_sure", answer)
     window.actions_by_name["edit_network"].trigger()
-    assert asked == [draft.title]
+    assert len(asked) == 1
+    assert f"“{draft.title}” is in no file" in asked[0]
     shown = editor_of(window).controller.draft
     assert (shown == draft) is not may_go
     window.actions_by_name["edit_network"].trigger()
@@ -157,9 +159,9 @@ def test_another_network_does_not_replace_a_draft_unasked(
 
 
 def test_enter_and_esc_keep_the_draft(window: MainWindow) -> None:
-    dialog = picture_dialog.ReplaceDialog(window, "small")
-    assert "small" in dialog.remark.text()
-    assert dialog.keep.isDefault()
-    dialog.replace.click()
-    assert dialog.result() == dialog.DialogCode.Accepted
-    dialog.deleteLater()
+    sure = dialog.SureDialog(window, "Replace?", "“small” is in no file.", ("Replace", "Keep"))
+    assert "small" in sure.remark.text()
+    assert sure.keep.isDefault()
+    sure.lose.click()
+    assert sure.result() == sure.DialogCode.Accepted
+    sure.deleteLater()

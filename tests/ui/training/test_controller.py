@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import weakref
 from functools import partial
+from gc import collect
 from typing import Any
 
 import numpy as np
@@ -180,6 +182,32 @@ def test_a_fork_with_the_same_settings_repeats_its_parent(
     assert past.run is not None
     assert past.run.shown is not None
     assert_same(past.run.shown, trained_for(4))
+
+
+def test_a_run_that_is_closed_is_let_go(controller: TrainingController, wait_for: Wait) -> None:
+    controller.start(small_run())
+    wait_for(lambda: controller.go(8), stands_at(8))
+    controller.fork(title="between")
+    wait_for(lambda: controller.go(12), stands_at(12))
+    controller.fork(title="last")
+    wait_for(lambda: controller.go(14), stands_at(14))
+    gone = controller.state.runs[1].live.checkpoints.spill
+    assert gone is not None
+    assert gone.folder.exists()  # type: ignore[attr-defined]
+    held = weakref.ref(controller.state.runs[1].live)
+    controller.select(2)
+    controller.remove(2)
+    assert [(run.number, run.parent) for run in controller.state.runs] == [(1, None), (3, 1)]
+    assert controller.state.current == 1
+    state = wait_for(lambda: controller.go(10), stands_at(10))
+    assert state.run is not None
+    assert_same(state.run.now, trained_for(10))
+    assert not gone.folder.exists()  # type: ignore[attr-defined]
+    collect()
+    assert held() is None
+    controller.remove(1)
+    controller.remove(3)
+    assert [run.number for run in controller.state.runs] == [3]
 
 
 @pytest.mark.parametrize("ahead", [0, 1])

@@ -22,6 +22,7 @@ from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.recent import read_recent
 from backpropviz.ui.requests import OpenRequest
 from backpropviz.ui.training import new_run as fork_dialog
+from backpropviz.ui.training import room as room_module
 from backpropviz.ui.training import stops as stops_dialog
 from backpropviz.ui.training import stops as thresholds_dialog
 from backpropviz.ui.training.controller import TrainingState
@@ -276,6 +277,31 @@ def test_two_runs_are_compared(window: MainWindow, room: TrainingRoom, qtbot: Qt
 def test_one_run_cannot_be_compared(window: MainWindow, room: TrainingRoom) -> None:
     room.asked.compare_runs()
     assert room.asked.comparison is None
+
+
+def test_a_run_is_closed_once_a_person_is_sure(
+    window: MainWindow, room: TrainingRoom, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = window.actions_by_name["close_run"].trigger
+    close()
+    assert [run.number for run in room.controller.state.runs] == [1]
+    room.controller.fork(title="another")
+    go_to(room, 14, qtbot)
+    room.asked.compare_runs()
+    asked: list[str] = []
+
+    def is_sure_at_last(_parent: object, heading: str, *_words: object) -> bool:
+        asked.append(heading)
+        return len(asked) > 1
+
+    monkeypatch.setattr(room_module, "ask_sure", is_sure_at_last)
+    close()
+    assert [run.number for run in room.controller.state.runs] == [1, 2]
+    close()
+    assert [run.number for run in room.controller.state.runs] == [1]
+    assert asked == ["Close “another”?"] * 2
+    assert room.asked.comparison is None
+    go_to(room, 12, qtbot)
 
 
 def test_the_keyboard_goes_from_panel_to_panel(window: MainWindow, room: TrainingRoom) -> None:
