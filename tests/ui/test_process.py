@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import weakref
 
 from pytestqt.qtbot import QtBot
 
 from backpropviz.ui.main_window import MainWindow
-from backpropviz.ui.process import _NEW_OBJECTS
+from backpropviz.ui.process import _NEW_OBJECTS, collect_between_events
 
 
 class Cycle:
@@ -37,3 +38,23 @@ def test_cycles_are_destroyed_on_the_window_s_thread_alone(
     kept = [[number] for number in range(2 * _NEW_OBJECTS)]
     qtbot.waitUntil(lambda: threads == [threading.main_thread()])
     assert kept
+
+
+def test_what_has_become_old_is_looked_at_once_it_is_many() -> None:
+    was_enabled = gc.isenabled()
+    garbage = collect_between_events()
+    try:
+        garbage.look_everywhere()
+        made = Cycle()
+        ended = weakref.ref(made)
+        gc.collect(0)
+        gc.collect(1)  # old by now
+        del made
+        kept: list[list[int]] = []
+        while ended() is not None and len(kept) < 40 * _NEW_OBJECTS:
+            kept += [[number] for number in range(_NEW_OBJECTS + 1)]
+            garbage.look()
+        assert ended() is None
+    finally:
+        if was_enabled:
+            gc.enable()
