@@ -163,9 +163,9 @@ class Docks:
         widths = WIDTHS if size.width() >= _NARROW else NARROW_WIDTHS
         room = size.height() - _BARS_HEIGHT
         self._window.resizeDocks([left[0], right[0]], list(widths), horizontal)
-        self._window.resizeDocks(left, [room - _STACK_HEIGHT, _STACK_HEIGHT], vertical)
+        self._window.resizeDocks(left, [max(1, room - _STACK_HEIGHT), _STACK_HEIGHT], vertical)
         lists = list(_LISTS_HEIGHTS if size.height() >= _LOW else _LOW_LISTS_HEIGHTS)
-        self._window.resizeDocks(right, [room - sum(lists), *lists], vertical)
+        self._window.resizeDocks(right, [max(1, room - sum(lists)), *lists], vertical)
 
 
 def panels_of(window: QWidget) -> list[QWidget]:

@@ -86,6 +86,13 @@ def test_the_layout_can_be_reset(window: MainWindow, open_in: Open) -> None:
         assert abs(dock.height() - first[name].height()) <= 2, name
 
 
+def test_a_low_window_has_room_for_every_dock(window: MainWindow, open_in: Open) -> None:
+    window.resize(960, 500)
+    open_in(network="tiny-max")
+    window.actions_by_name["reset_layout"].trigger()
+    assert all(dock.height() > 0 for dock in bench_of(window).docks.by_name.values())
+
+
 def test_a_lesson_ends_with_its_panel(window: MainWindow, qtbot: QtBot) -> None:
     open_lesson(window, qtbot, SIGN)
     desk = bench_of(window).lessons
