@@ -49,10 +49,10 @@ class MainWindow(Shell):
             self.resize(bounded(self, FIRST_SIZE))
         keep_on_screen(self)
         self._first_size = self.size()
-        self._garbage = collect_between_events()
+        self.garbage = collect_between_events()
         # A signal, too, reaches Python only when Python code runs now and then.
         pulse = QTimer(self)
-        pulse.timeout.connect(self._garbage.look)
+        pulse.timeout.connect(self.garbage.look)
         pulse.start(_PULSE_MS)
 
     def _bind(self) -> None:
