@@ -12,8 +12,9 @@ from backpropviz.ui.actions import ActionSet
 
 _USUAL_FRAME = QMargins(4, 30, 4, 6)
 """Until the window manager has said what its frame takes."""
-_PLACED_BY_MANAGER_MS, _MANAGER_PAUSE_MS = 1000, 60
-"""So long after it is shown a window may still be moved by the window manager, and may answer."""
+_PLACED_BY_MANAGER_MS, _MANAGER_PAUSE_MS, _FRAMED_BY_MANAGER_MS = 1000, 60, 5000
+"""So long after it is shown a window may still be moved by the window manager, and may answer; and
+so long its frame is waited for, which a busy machine draws late."""
 
 
 def room(widget: QWidget) -> QSize:
@@ -92,6 +93,7 @@ class BoundedDialog(QDialog):
             self._settling.timeout.connect(self._settle)
             self._since_shown = QElapsedTimer()
             self._since_shown.start()
+            self._settling.start()
             _center(self)
         super().showEvent(event)
         keep_on_screen(self)
@@ -105,7 +107,13 @@ class BoundedDialog(QDialog):
             self._settling.start()
 
     def _settle(self) -> None:
-        if self.isVisible():
+        if not self.isVisible():
+            return
+        since = self._since_shown
+        if self.frameGeometry() == self.geometry():
+            if since is not None and since.elapsed() < _FRAMED_BY_MANAGER_MS:
+                self._settling.start()
+        else:
             _center(self)
             keep_on_screen(self)
 
