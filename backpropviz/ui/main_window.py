@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QSettings, QSize, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog
 
-from backpropviz.ui.process import collect_between_events
+from backpropviz.ui.process import collect_between_events, collect_if_due
 from backpropviz.ui.recent import last_session_file, saved_state
 from backpropviz.ui.requests import OpenRequest, request_for
 from backpropviz.ui.shell import Shell
@@ -49,10 +49,10 @@ class MainWindow(Shell):
             self.resize(bounded(self, FIRST_SIZE))
         keep_on_screen(self)
         self._first_size = self.size()
-        self.garbage = collect_between_events()
+        collect_between_events()
         # A signal, too, reaches Python only when Python code runs now and then.
         pulse = QTimer(self)
-        pulse.timeout.connect(self.garbage.look)
+        pulse.timeout.connect(collect_if_due)
         pulse.start(_PULSE_MS)
 
     def _bind(self) -> None:

@@ -21,52 +21,39 @@ from typing import Any, Final
 
 from backpropviz.errors import MachineError
 
-_NEW_OBJECTS, _YOUNG_PER_MIDDLE = 50_000, 5
-_LEAST_OLD: Final = 20_000
+_NEW_OBJECTS, _YOUNG_PER_MIDDLE, _MIDDLE_PER_FULL = 50_000, 4, 2
 
 
-class Garbage:
-    """Looks for cycles, and gives the system back what was freed; `look` where it is due.
+def collect_between_events() -> None:
+    """Leave all cycles to `collect_if_due`."""
+    gc.disable()
 
-    As Python itself, it looks among old objects once a quarter as many have become old since.
+
+def collect_if_due() -> None:
+    """Look for cycles if many objects are new; called on the window's thread.
+
+    Objects that are alive are only counted: a list of them would hold one that another thread is
+    just making, which Python forbids.
     """
-
-    def __init__(self) -> None:
-        self._old, self._since = _LEAST_OLD, 0
-
-    def look(self) -> None:
-        """Look for cycles if many objects are new; called on the window's thread."""
-        young, middle, _ = gc.get_count()
-        if young < _NEW_OBJECTS:
-            return
-        if middle < _YOUNG_PER_MIDDLE:
-            gc.collect(0)
-            return
-        self._since += len(gc.get_objects(generation=1))
-        if self._since <= self._old // 4:
-            gc.collect(1)
-        else:
-            self.look_everywhere()
-
-    def look_everywhere(self) -> None:
-        """Look among all objects that were not set aside."""
-        gc.collect()
-        self._old, self._since = max(_LEAST_OLD, len(gc.get_objects())), 0
-        _give_back()
+    young, middle, old = gc.get_count()
+    if young < _NEW_OBJECTS:
+        return
+    if middle >= _YOUNG_PER_MIDDLE and old >= _MIDDLE_PER_FULL:
+        collect_everything()
+    else:
+        gc.collect(int(middle >= _YOUNG_PER_MIDDLE))
 
 
-def _give_back() -> None:
-    """Return freed memory, which the C library of Linux keeps between what is still in use."""
+def collect_everything() -> None:
+    """Look among all objects that were not set aside, and give back what was freed.
+
+    The C library of Linux keeps freed memory that lies between what is still in use.
+    """
     import ctypes
 
+    gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-def collect_between_events() -> Garbage:
-    """Leave all cycles to what is returned."""
-    gc.disable()
-    return Garbage()
 
 
 def set_aside_what_stays() -> None:

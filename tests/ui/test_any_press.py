@@ -29,6 +29,7 @@ from PySide6.QtWidgets import (
 from shiboken6 import isValid
 
 from backpropviz.ui.main_window import MainWindow
+from backpropviz.ui.process import collect_everything
 from backpropviz.ui.requests import OpenRequest
 from tests.ui.bench import bench_of
 from tests.ui.training.conftest import small_run
@@ -254,7 +255,7 @@ def test_anything_can_be_pressed(
                 room.controller.remove(run.number)
             room.controller.resize(_CHECKPOINTS_BYTES)
             window.open(OpenRequest(network="tiny-max"))
-            window.garbage.look_everywhere()  # what is held, not what waits to be used again
+            collect_everything()  # what is held, not what waits to be used again
             held.append(memory_mb())
             with capsys.disabled():
                 print(f"{number + 1:,}: {held[-1]:.0f} MB", end="  ", flush=True)
