@@ -44,12 +44,17 @@ class FrameRange:
     def __iter__(self) -> Iterator[Scene]:
         return (self.scene(position) for position in self.positions)
 
+    def view_at(self, position: int) -> View:
+        """The block that begins at a position."""
+        view = self.view
+        # The moment of the view itself where that is meant, since it may be the start.
+        if (position, self.depth) == (view.state.k, view.depth):
+            return view
+        return replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
+
     def scene(self, position: int) -> Scene:
         """The picture of the block that begins at a position, with the numbers of its steps."""
-        view, (width, height) = self.view, self.size
-        # The moment of the view itself where that is meant, since it may be the start.
-        if (position, self.depth) != (view.state.k, view.depth):
-            view = replace(view, state=view.state.at(position, StopReason.JUMP, self.depth))
+        view, (width, height) = self.view_at(position), self.size
         drawn, ink = stage(view, width, height, self.theme), self.theme.text_tertiary
         steps = Text(width - 32, height - 6, steps_text(view), styles.INDEX, ink, Anchor.END)
         return replace(drawn, marks=(*drawn.marks, steps))

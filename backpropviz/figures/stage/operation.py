@@ -236,7 +236,7 @@ def wires(
     if not band.height:
         return ()
     factors = tuple(o.at(view.tape, focus.coordinates) for o in focus.loops.operands)
-    laid = _fitting(_equation(view, focus, factors), band.width - 4 * _PADDING, theme)
+    laid = _fitting(product_equation(view, focus, factors), band.width - 4 * _PADDING, theme)
     sources = _sources(view, factors, placed[:-1], theme)
     target = _target(view, focus, placed[-1], theme)
     if not sources or target is None:
@@ -286,7 +286,7 @@ def _fitting(equation: RowNode, width: float, theme: Theme) -> Laid:
     return layout(RowNode(equation.items[-2:]), equation_style(theme))
 
 
-def _equation(view: View, focus: Focus, factors: Sequence[Factor]) -> RowNode:
+def product_equation(view: View, focus: Focus, factors: Sequence[Factor]) -> RowNode:
     """`2 × 4 = 8`, or a function's formula with its numbers."""
     operands, nest = focus.loops.operands, focus.nest
     values = [factor.value for factor in factors]

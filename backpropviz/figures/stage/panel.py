@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, fields, replace
 from functools import cached_property, lru_cache
 from math import ceil, isfinite, sqrt
@@ -317,17 +317,18 @@ def _numbered(panel: Panel, grid: Grid, theme: Theme) -> tuple[Mark, ...]:
         numbers = (_number(panel, grid.cell(*place), place, font) for place in panel.numbers)
         special = special_cells(panel, grid, theme)
         return (*map_marks(panel, grid, theme), *columns, *rows, *special, *numbers)
+    return cells(panel_cells(panel, grid), theme)
+
+
+def panel_cells(panel: Panel, grid: Grid, *, has_numbers: bool = True) -> Iterator[Cell]:
+    """The cells that exist, padding included, row by row."""
+    texts = panel.numbers if has_numbers else {}
     own = (mood.note for mood in panel.moods.values())
     notes = fitting_notes((*panel.notes.values(), *own), grid.cell(0, 0))
-    return cells(
-        (
-            _cell(panel, grid, row, column, texts.get((row, column), ""), notes)
-            for row in range(-panel.margins.top, panel.plane.rows + panel.margins.bottom)
-            for column in range(-panel.margins.left, panel.plane.columns + panel.margins.right)
-            if not _is_behind_end(panel.plane, row, column)
-        ),
-        theme,
-    )
+    for row in range(-panel.margins.top, panel.plane.rows + panel.margins.bottom):
+        for column in range(-panel.margins.left, panel.plane.columns + panel.margins.right):
+            if not _is_behind_end(panel.plane, row, column):
+                yield _cell(panel, grid, row, column, texts.get((row, column), ""), notes)
 
 
 def _number(panel: Panel, box: Box, place: tuple[int, int], font: Font) -> Text:

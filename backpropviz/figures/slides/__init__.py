@@ -1,0 +1,1 @@
+"""Moments of the debugger as slides for the back row: composed, never a shrunk screen."""
