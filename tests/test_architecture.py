@@ -16,7 +16,7 @@ from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).parent.parent
 QT = {"PySide6", "shiboken6", "pyqtgraph"}
-SLOW = {"scipy", "PIL", "pyqtgraph"}
+SLOW = {"scipy", "PIL", "pptx", "pyqtgraph"}
 
 
 def _loaded_by(statement: str) -> set[str]:
@@ -29,7 +29,7 @@ def _loaded_by(statement: str) -> set[str]:
 
 
 def test_every_library_that_is_asked_for_is_imported() -> None:
-    names = {"PySide6-Essentials": "PySide6", "pillow": "PIL"}
+    names = {"PySide6-Essentials": "PySide6", "pillow": "PIL", "python-pptx": "pptx"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = {re.split("[<>=]", line)[0] for line in project["dependencies"]}
     graph = grimp.build_graph("backpropviz", include_external_packages=True)

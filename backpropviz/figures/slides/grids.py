@@ -32,14 +32,14 @@ from backpropviz.scene.text import centered_baseline, text_width
 from backpropviz.scene.theme import Theme
 
 _NUMBER: Final = styles.NUMBER_MEDIUM
-_LEAST_HEIGHT, _LEAST_WIDTH, _SQUARE, _PADDING = 34, 34, 48, 10
+_LEAST_HEIGHT, _LEAST_WIDTH, _SQUARE, _PADDING, _MAP_CELL = 34, 34, 48, 10, 12
 _MOST_SINGLE = 16
 """Rows or columns up to which a map is a grid of cells of its own, which a table can hold."""
 _MOST_INDEXED = 16
 _LARGEST_CELL = 3.6
 """The side of the largest cell, in the least text size."""
 _INDEX_GAP, _SIGN, _HEADING = 0.35, 2.4, 1.9
-_GOOD_MAP, _LEAST_MAP, _TRIES = 9.0, 4.0, 24
+_GOOD_MAP, _LEAST_MAP, _LOWEST, _TRIES = 9.0, 4.0, 2.4, 24
 _MOST_SPOKEN, _MOST_CLOSE, _MET = 36, 11, 2.0
 
 
@@ -100,7 +100,9 @@ def measured(slot: Slot, name: str, *, has_numbers: bool) -> Measured:
     """A slot's matrix with cells as large as its numbers want them, or as small as a map's."""
     panel = _without_notes(slot.panel)
     if not has_numbers:
-        return Measured(slot, panel, name, _LEAST_HEIGHT, _LEAST_HEIGHT, has_numbers=False)
+        is_table = max(panel.rows, panel.columns) <= _MOST_SINGLE
+        side = _LEAST_HEIGHT if is_table else _MAP_CELL
+        return Measured(slot, panel, name, side, side, has_numbers=False)
     longest = max((text_width(text, _NUMBER) for text in panel.texts), default=0.0)
     width = max(_LEAST_WIDTH, round(longest) + _PADDING)
     square = max(width, _SQUARE) if width <= _SQUARE else _SQUARE
@@ -186,6 +188,8 @@ def _sizes(
     found: Sequence[Measured], room: Box, look: Look
 ) -> list[tuple[float, float, float]] | None:
     """Width, height and scale of each, as large as fits and can be read; None: nothing fits."""
+    if room.height < look.em(_LOWEST):
+        return None
     maps = sum(not one.has_numbers for one in found)
     least, largest = look.floor / _NUMBER.size, look.em(_LARGEST_CELL) / _SQUARE
     for map_least, step in product((_GOOD_MAP, _LEAST_MAP), range(_TRIES)):
@@ -292,7 +296,8 @@ def _heading(placed: PlacedGrid, notation: Notation, look: Look, baseline: float
     titles = (f"{slot.title} {label}".strip(), slot.title, "")
     title = next(text for text in titles if text_width(text, font) <= max(0.0, room))
     total = width + (look.em(0.3) + text_width(title, font) if title else 0.0)
-    x = round(placed.box.x + (placed.box.width - total) / 2)
+    wanted, edge = placed.box.x + (placed.box.width - total) / 2, look.em(0.5)
+    x = round(min(max(wanted, edge), look.page.width - edge - total))
     shifted: list[Mark] = [Group(tuple(marks), x, baseline)]
     if title:
         shifted.append(Text(x + width + look.em(0.3), baseline, title, font, look.theme.text))
