@@ -70,6 +70,21 @@ def is_there(path: Path) -> bool:
         return False
 
 
+_DECK: Final = re.compile(r"(.+\.pptx)(?:#(\d{1,6}))?", re.IGNORECASE | re.DOTALL)
+
+
+def deck_named(name: str) -> tuple[Path, int] | None:
+    """The file and the slide that `talk.pptx#12` names; None of any other name.
+
+    Without a number the first slide is meant; a file that is called so itself comes first.
+    """
+    found = _DECK.fullmatch(name)
+    if found is None:
+        return None
+    path = named_path(found[1])
+    return (path, int(found[2] or 1)) if is_there(path) else None
+
+
 def _local(address: str) -> str:
     """`file:///a%20b` as the system writes it."""
     from urllib.parse import unquote
@@ -167,6 +182,9 @@ _PACKED: Final = "unpack it and open what is inside"
 NETWORK: Final = FileKind("network", "a network file", "open it as a network")
 LESSON: Final = FileKind("lesson", "a lesson", "open it as a lesson")
 BPV: Final = FileKind("network session run", "a BackpropViz file (.bpv)", "open it as a network")
+DECK: Final = FileKind(
+    "deck", "a PowerPoint deck", "open it as a network: it leads back to what its slides show"
+)
 _NUMPY: Final = FileKind(
     "data", "a NumPy file", f"open it as a data set if it holds images; of weights, {_WEIGHTS}"
 )
@@ -309,6 +327,8 @@ def _by_members(file: BinaryIO, name: str) -> FileKind | None:
         return FileKind("", "a Keras model", _WEIGHTS)
     if members and all(member.endswith(".npy") for member in members):
         return _NUMPY
+    if "ppt/presentation.xml" in members:
+        return DECK
     if "mimetype" in members or "[Content_Types].xml" in members:
         return FileKind("", "an Office document", "save its picture as PNG")
     is_ours = suffix == ".bpv" or "data.json" in members  # the data beside a run

@@ -242,10 +242,7 @@ def to_json(session: Session) -> dict[str, Any]:
         "image": subject.image,
         "target": subject.target,
         "settings": dict(subject.settings),
-        "place": {
-            "array": None if session.place.array is None else str(session.place.array),
-            "coordinates": list(session.place.coordinates),
-        },
+        "place": _place_to_json(session.place),
         "depth": state.depth.title,
         "order": state.order.value,
         "overrides": {str(array): order.value for array, order in session.overrides},
@@ -254,6 +251,21 @@ def to_json(session: Session) -> dict[str, Any]:
         "watches": [str(address) for address in state.watches],
         "pins": [str(address) for address in state.pins],
     }
+
+
+def moment_to_json(timeline: Timeline, state: SessionState) -> dict[str, Any]:
+    """Of a session's members those that say where it stands."""
+    place = place_of(timeline, state.k) if state.has_begun else START
+    return {
+        "place": _place_to_json(place),
+        "depth": state.depth.title,
+        "order": state.order.value,
+    }
+
+
+def _place_to_json(place: SavedPlace) -> dict[str, Any]:
+    array = None if place.array is None else str(place.array)
+    return {"array": array, "coordinates": list(place.coordinates)}
 
 
 def _breakpoint_to_json(found: Breakpoint) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 
@@ -109,11 +110,18 @@ def opened_archive(path: Path) -> Iterator[Archive]:
     """
     with opened_file(path, LARGEST_FILE) as content:
         refuse_other(kind_of_file(content, path.name), "run")
-        with damage_told("it"):
-            file = zipfile.ZipFile(content)
-        with file:
-            _refuse_harm(file.infolist())
-            yield Archive(file)
+        with archive_in(content) as archive:
+            yield archive
+
+
+@contextmanager
+def archive_in(content: BinaryIO) -> Iterator[Archive]:
+    """The same of what was read from somewhere."""
+    with damage_told("it"):
+        file = zipfile.ZipFile(content)
+    with file:
+        _refuse_harm(file.infolist())
+        yield Archive(file)
 
 
 @contextmanager

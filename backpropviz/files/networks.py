@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
@@ -22,6 +23,7 @@ from backpropviz.files.archive import (
     DTYPES,
     LARGEST_FILE,
     Archive,
+    archive_in,
     opened_archive,
     to_npy,
     write_archive,
@@ -82,9 +84,22 @@ def load(path: Path) -> Model | SessionFile:
         UserError: the file cannot be used; the sentence says which part of it and why.
     """
     with opened_archive(path) as archive:
-        kind = read_kind(archive)
-        model = read_model(archive, path.stem)
-        return _session(archive, model) if kind == "session" else model
+        return _loaded(archive, path.stem)
+
+
+def _loaded(archive: Archive, title: str) -> Model | SessionFile:
+    kind = read_kind(archive)
+    model = read_model(archive, title)
+    return _session(archive, model) if kind == "session" else model
+
+
+def session_in(content: bytes, title: str) -> SessionFile:
+    """A session that another file holds; errors as for `load`."""
+    with archive_in(io.BytesIO(content)) as archive:
+        found = _loaded(archive, title)
+    if not isinstance(found, SessionFile):
+        raise UserError("it holds a network and no session: export the deck anew.")
+    return found
 
 
 def load_model(path: Path) -> Model:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from PySide6.QtCore import QLockFile
@@ -28,12 +29,13 @@ from backpropviz.figures.frames import START
 from backpropviz.files import networks as model_file
 from backpropviz.files.atomic import check_writable, own_mark, remove_leftovers, write_bytes
 from backpropviz.files.data.load import shipped_dataset
+from backpropviz.files.deck import deck_moment
 from backpropviz.files.network_json import draft_from_json, draft_to_json
 from backpropviz.files.networks import is_known, json_bytes, load_file
 from backpropviz.files.pictures import Picture, open_picture
 from backpropviz.files.run import SavedRun, data_to_json, keep_run, load_run
 from backpropviz.frozen import frozen
-from backpropviz.named_file import is_there, named_path
+from backpropviz.named_file import deck_named, is_there, named_path
 from backpropviz.scene.theme import LIGHT
 from backpropviz.ui import recent
 from backpropviz.ui.opened import Opened, Subject, record, restored, session_subject, target_text
@@ -55,6 +57,16 @@ def save_opened(path: Path, opened: Opened) -> None:
     model_file.save_session(path, opened.subject.model, place_to_json(opened), image)
 
 
+def session_bytes(opened: Opened) -> bytes:
+    """A session as its file holds it; empty where what is open cannot be a session."""
+    if opened.subject.save_refusal:
+        return b""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "session.bpv")
+        save_opened(path, opened)
+        return path.read_bytes()
+
+
 def place_to_json(opened: Opened) -> dict[str, Any]:
     """Where the debugger stands, with its marks: what changes from step to step."""
     return to_json(save(session_subject(opened.subject), opened.timeline, opened.state))
@@ -66,11 +78,22 @@ def at_kept_place(opened: Opened, place: Mapping[str, object]) -> Opened:
 
 
 def saved_in(name: str) -> model_file.SessionFile | None:
-    """The session in a file; None where the name is no `.bpv` file or the file holds a model only.
+    """The session in a file, or the one that a slide of a deck shows a moment of.
+
+    None where the name is no `.bpv` file and no deck, or the file holds a model only.
 
     Raises:
         UserError: the file cannot be used.
     """
+    deck = deck_named(name)
+    if deck is not None:
+        path, slide = deck
+        moment = deck_moment(path, slide)
+        try:
+            session = model_file.session_in(moment.session, path.stem)
+        except UserError as error:
+            raise UserError(f"{path.name}: the session in it is damaged: {error}") from None
+        return replace(session, state={**session.state, **moment.place})
     if Path(name).suffix.lower() != ".bpv" or not is_there(path := named_path(name)):
         return None
     loaded = load_file(path)

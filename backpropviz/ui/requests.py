@@ -11,7 +11,7 @@ from PySide6.QtCore import QBuffer, QIODevice, QMimeData
 from PySide6.QtGui import QImage
 
 from backpropviz.frozen import frozen
-from backpropviz.named_file import kind_at, plain_name
+from backpropviz.named_file import deck_named, kind_at, plain_name
 
 if TYPE_CHECKING:
     from backpropviz.engine.model import Model
@@ -48,7 +48,7 @@ def request_for(
     request = OpenRequest(network=plain_name(network or ""), lesson=plain_name(lesson or ""))
     for given in files:
         name = plain_name(given)
-        match _wanted_as(Path(name)):
+        match "network" if deck_named(name) else _wanted_as(Path(name)):
             case "lesson":
                 request = replace(request, lesson=name)
             case "network":

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from backpropviz.debugger.session import moment_to_json
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.nest import NestRule
 from backpropviz.engine.tape import Tape
@@ -87,7 +88,7 @@ class _Composer:
             self._notes(),
             "" if address is None else str(address),
             steps_text(view),
-            {"step": view.state.k, "depth": view.state.depth.title, "begun": view.has_begun},
+            moment_to_json(view.timeline, view.state),
             page.points_per_pixel,
             self._seconds,
             tuple(PANELS[name] for name in self._left_out),
