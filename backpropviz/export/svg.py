@@ -81,6 +81,7 @@ class SvgWriting:
 class SvgPart:
     """A part as lines of markup, and the shapes of characters that they name."""
 
+    name: str
     lines: tuple[str, ...]
     shapes: Mapping[str, str] = field(default_factory=dict)
 
@@ -112,10 +113,17 @@ def svg_of_slide(slide: Slide, *, text_as_text: bool = False) -> str:
 
 
 def svg_document(
-    width: float, height: float, title: str, shapes: Mapping[str, str], lines: Iterable[str]
+    width: float,
+    height: float,
+    title: str,
+    shapes: Mapping[str, str],
+    lines: Iterable[str],
+    *,
+    is_fluid: bool = False,
 ) -> str:
-    """The markup around the lines of parts."""
+    """The markup around the lines of parts; a fluid one is as wide as what holds it."""
     size = f'width="{_number(width)}" height="{_number(height)}"'
+    size = 'width="100%"' if is_fluid else size
     root = (
         f'<svg {_NAMESPACES} {size} viewBox="0 0 {_number(width)} {_number(height)}" '
         'style="font-kerning:none;font-variant-ligatures:none">'
@@ -142,13 +150,13 @@ def svg_parts(slide: Slide, *, text_as_text: bool = False) -> tuple[SvgPart, ...
         writing = SvgWriting(_written(marks), None if text_as_text else shapes)
         about = f"<title>{_escaped(part.about)}</title>" if part.about else ""
         lines = (f'<g id="{name}">{about}', *_elements(marks, writing), "</g>")
-        parts.append(SvgPart(lines, shapes))
+        parts.append(SvgPart(name, lines, shapes))
     return tuple(parts)
 
 
 def _background(slide: Slide) -> SvgPart:
     size = _place(Box(0, 0, slide.width, slide.height))
-    return SvgPart((f'<rect id="background"{size}{_fill(slide.background)}/>',))
+    return SvgPart("background", (f'<rect id="background"{size}{_fill(slide.background)}/>',))
 
 
 def _identifiers(names: Iterable[str]) -> Iterator[str]:

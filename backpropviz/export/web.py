@@ -19,6 +19,7 @@ from typing import Final
 from backpropviz.assets import resource
 from backpropviz.errors import UsageError
 from backpropviz.export.formats import ExportOptions
+from backpropviz.export.fragments import fragments
 from backpropviz.export.svg import SvgPart, svg_parts
 from backpropviz.files.atomic import write_text
 from backpropviz.scene.slide import Slide
@@ -33,7 +34,7 @@ _ICONS: Final = {
 }
 
 
-def write_html(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
+def write_html(slides: Iterable[Slide], _count: int, path: Path, options: ExportOptions) -> None:
     """Write all slides as one page, whole or not at all.
 
     Raises:
@@ -44,6 +45,18 @@ def write_html(slides: Iterable[Slide], count: int, path: Path, options: ExportO
     for slide in slides:
         deck.add(slide)
     write_text(path, deck.page())
+
+
+def write_fragments(
+    slides: Iterable[Slide], _count: int, path: Path, options: ExportOptions
+) -> None:
+    """Write all slides as one SVG of fragments, whole or not at all.
+
+    Raises:
+        UsageError: there is no slide.
+        UserError: the disk refuses.
+    """
+    write_text(path, fragments(slides, text_as_text=options.text_as_text))
 
 
 class _Deck:
@@ -106,6 +119,7 @@ class _Deck:
             style="".join(map(_colors, self._themes.values()))
             + f"@page{{size:{slide.width:g}px {slide.height:g}px;margin:0}}\n{style}",
             shapes=shapes,
+            ratio=f"{slide.width / slide.height:.6g}",
             size=f"{slide.width:g} {slide.height:g}",
             picture="\n".join(line for part in parts for line in part.lines),
             heading=texts["title"],
@@ -151,7 +165,7 @@ def _button(name: str) -> str:
 
 
 _PAGE: Final = """<!DOCTYPE html>
-<html lang="en" data-theme="{theme}">
+<html lang="en" data-theme="{theme}" style="--ratio:{ratio}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
@@ -163,7 +177,8 @@ _PAGE: Final = """<!DOCTYPE html>
 {style}</style>
 </head>
 <body>
-<main id="stage"><svg id="slide" role="img" aria-label="{heading}" viewBox="0 0 {size}">{picture}</svg>\
+<main id="stage">
+<svg id="slide" role="img" aria-label="{heading}" viewBox="0 0 {size}">{picture}</svg>
 </main>
 <section id="words" aria-live="polite" aria-label="This step">
 <h1 id="title" dir="auto">{heading}</h1>
@@ -179,7 +194,8 @@ _PAGE: Final = """<!DOCTYPE html>
 <output id="count" for="slider">1 of {count}</output>
 {full}
 </nav>
-<noscript><p class="alone">This page steps with JavaScript; without it, it shows the first frame.</p>
+<noscript>
+<p class="alone">This page steps with JavaScript; without it, it shows the first frame.</p>
 </noscript>
 <div id="pages" aria-hidden="true"></div>
 <svg id="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>

@@ -22,6 +22,7 @@
     const root = document.documentElement;
     root.dataset.theme = frame.theme;
     root.style.setProperty("--page", frame.background || "var(--panel)");
+    root.style.setProperty("--ratio", String(frame.width / frame.height));
     fill(at("slide"), frame);
     for (const name of ["title", "notes", "address", "step"]) at(name).textContent = frame[name];
     document.title = frame.title || "BackpropViz";
