@@ -67,8 +67,10 @@ class Tab:
             self._next()
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives."""
-        result = self.do("Runtime.evaluate", expression=expression, returnByValue=True)
+        """What a JavaScript expression gives; a promise is waited for."""
+        result = self.do(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 

@@ -1,10 +1,9 @@
-"""The page in a browser: keys, buttons and slider step both ways, and nothing is asked of a network."""
+"""The page in a browser: keys, buttons and slider step both ways; no network is asked."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -95,8 +94,9 @@ def test_the_address_names_the_frame(tab: Tab, address: str) -> None:
     tab.open("about:blank")
     tab.open(f"{address}#4")
     assert frame(tab) == 4
-    tab.value("location.hash = '#99'")
-    tab.value("new Promise(done => setTimeout(done))")
+    told = "new Promise(done => addEventListener('hashchange', () => done(), {once: true}))"
+    tab.value(f"location.hash = '#2', {told}")
+    assert frame(tab) == 2
     tab.open("about:blank")
     tab.open(f"{address}#nonsense")
     assert frame(tab) == 1
