@@ -7,12 +7,17 @@ frame.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from backpropviz.errors import UsageError
 from backpropviz.export.svg import SvgPart, svg_document, svg_parts
 from backpropviz.frozen import frozen
 from backpropviz.scene.slide import Slide
+
+_SHORT: Final = 80
+_ELEMENTS: Final = ("<rect", "<path", "<line", "<ellipse", "<circle", "<polygon", "<text", "<image")
 
 
 @frozen
@@ -42,8 +47,28 @@ def fragments(slides: Iterable[Slide], *, text_as_text: bool = False) -> str:
         raise UsageError("There is no frame to export; choose a range with at least one step.")
     every = [run for name in order for run in runs[name]]
     shapes = {name: path for run in every for name, path in run.part.shapes.items()}
-    lines = (line for run in every for line in _fragment(run, count))
-    return svg_document(width, height, title, shapes, lines, is_fluid=True)
+    lines = [line for run in every for line in _fragment(run, count)]
+    return svg_document(width, height, title, shapes, _shared(lines), is_fluid=True)
+
+
+def _shared(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, with each long element that stands several times defined once before them."""
+    counts = Counter(line for line in lines if len(line) > _SHORT and _is_whole(line))
+    often = (line for line, count in counts.items() if count > 1)
+    names = {line: f"shared-{number}" for number, line in enumerate(often, start=1)}
+    if names:
+        yield "<defs>"
+        yield from (f'<g id="{name}">{line}</g>' for line, name in names.items())
+        yield "</defs>"
+    for line in lines:
+        yield f'<use xlink:href="#{names[line]}"/>' if line in names else line
+
+
+def _is_whole(line: str) -> bool:
+    """Whether a line is an element with its end, and not the beginning of a group."""
+    if line.startswith("<g "):
+        return not line.startswith("<g id=") and line.endswith("</g>")
+    return line.startswith(_ELEMENTS)
 
 
 def _insert(order: list[str], names: list[str]) -> None:

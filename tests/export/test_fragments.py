@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -18,13 +19,23 @@ NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 def shown(document: str, index: int) -> list[str]:
     """The markup that Reveal.js shows once the fragment of an index has come; −1: none has."""
-    root = ET.fromstring(document)
+    root = ET.fromstring(expanded(document))
     return [
         ET.tostring(part).decode()
         for child in root
         if child.tag not in {f"{NAMESPACE}defs", f"{NAMESPACE}title"}
         for part in _seen(child, index)
     ]
+
+
+def expanded(document: str) -> str:
+    """The document with what is used in several places written out there."""
+    block = re.search(r"<defs>\n<g id.*?</defs>\n", document, re.DOTALL)
+    if block is None:
+        return document
+    known = dict(re.findall(r'<g id="(shared-\d+)">(.*)</g>\n', block[0]))
+    rest = document.replace(block[0], "")
+    return re.sub(r'<use xlink:href="#(shared-\d+)"/>', lambda use: known[use[1]], rest)
 
 
 def _seen(element: ET.Element, index: int) -> list[ET.Element]:
@@ -83,6 +94,13 @@ def test_the_kinds_of_fragments() -> None:
     ]
 
 
+def test_what_stands_often_is_written_once() -> None:
+    document = fragments([made_slide(k % 2) for k in range(40)])
+    assert expanded(document) != document
+    assert len(document) < len(expanded(document)) / 3
+    assert document.count('aria-label="∂L/∂W gathers term 1 of 4"') == 1
+
+
 def test_what_never_changes_is_no_fragment_and_identifiers_are_unique() -> None:
     root = ET.fromstring(fragments(made_slides()))
     assert [child.get("id") for child in root if child.get("id")] == ["background", "map"]
@@ -99,3 +117,23 @@ def test_the_picture_is_as_wide_as_its_place_and_keeps_its_shape() -> None:
 def test_no_frame_is_no_picture() -> None:
     with pytest.raises(UsageError, match="no frame"):
         fragments([])
+
+
+def test_a_part_that_comes_later_lies_where_its_frame_has_it() -> None:
+    first, second = made_slides(2)
+    first = replace(first, parts=(first.parts[0], first.parts[4]))
+    root = ET.fromstring(fragments([first, second]))
+    names = [str(part.get("id")) for part in root.iter() if part.get("id")]
+    drawn = [
+        name for name in names if not name.startswith(("Inter", "JetBrains", "STIX", "shared"))
+    ]
+    assert drawn == [
+        "background",
+        "title",
+        "title-at-2",
+        "grid-image-at-2",
+        "map-at-2",
+        "wires-at-2",
+        "sum",
+        "sum-at-2",
+    ]
