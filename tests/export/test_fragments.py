@@ -97,7 +97,7 @@ def test_the_kinds_of_fragments() -> None:
 def test_what_stands_often_is_written_once() -> None:
     document = fragments([made_slide(k % 2) for k in range(40)])
     assert expanded(document) != document
-    assert len(document) < len(expanded(document)) / 3
+    assert len(document) < len(expanded(document)) / 2
     assert document.count('aria-label="∂L/∂W gathers term 1 of 4"') == 1
 
 
