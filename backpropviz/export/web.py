@@ -159,7 +159,7 @@ def _colors(theme: Theme) -> str:
 def _button(name: str) -> str:
     words, key, outline = _ICONS[name]
     return (
-        f'<button type="button" id="{name}" aria-label="{words}" title="{words} ({key})">'
+        f'<button type="button" data-is="{name}" aria-label="{words}" title="{words} ({key})">'
         f'<svg viewBox="0 0 20 20" aria-hidden="true"><path d="{outline}"/></svg></button>'
     )
 
@@ -177,29 +177,29 @@ _PAGE: Final = """<!DOCTYPE html>
 {style}</style>
 </head>
 <body>
-<main id="stage">
-<svg id="slide" role="img" aria-label="{heading}" viewBox="0 0 {size}">{picture}</svg>
+<main data-is="stage">
+<svg data-is="slide" role="img" aria-label="{heading}" viewBox="0 0 {size}">{picture}</svg>
 </main>
-<section id="words" aria-live="polite" aria-label="This step">
-<h1 id="title" dir="auto">{heading}</h1>
-<p id="notes" dir="auto">{notes}</p>
-<p id="place"><bdi id="address">{address}</bdi> <bdi id="step">{step}</bdi></p>
+<section data-is="words" aria-live="polite" aria-label="This step">
+<h1 data-is="title" dir="auto">{heading}</h1>
+<p data-is="notes" dir="auto">{notes}</p>
+<p data-is="place"><bdi data-is="address">{address}</bdi> <bdi data-is="step">{step}</bdi></p>
 </section>
-<nav id="bar" aria-label="Steps">
+<nav data-is="bar" aria-label="Steps">
 {first}
 {back}
-<input type="range" id="slider" min="1" max="{count}" step="1" value="1" aria-label="Step">
+<input type="range" data-is="slider" min="1" max="{count}" step="1" value="1" aria-label="Step">
 {next}
 {last}
-<output id="count" for="slider">1 of {count}</output>
+<output data-is="count">1 of {count}</output>
 {full}
 </nav>
 <noscript>
 <p class="alone">This page steps with JavaScript; without it, it shows the first frame.</p>
 </noscript>
-<div id="pages" aria-hidden="true"></div>
-<svg id="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>
-<script type="application/json" id="deck">{deck}</script>
+<div data-is="pages" aria-hidden="true"></div>
+<svg data-is="shapes" width="0" height="0" aria-hidden="true"><defs>{shapes}</defs></svg>
+<script type="application/json" data-is="deck">{deck}</script>
 <script>{script}</script>
 </body>
 </html>

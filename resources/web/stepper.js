@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const at = (name) => document.getElementById(name);
+  // Not by identifier: those belong to the parts of the slide, which may be called `title`.
+  const at = (name) => document.querySelector(`[data-is="${name}"]`);
   const deck = JSON.parse(at("deck").textContent);
   const last = deck.frames.length - 1;
   let now = -1;

@@ -43,9 +43,11 @@ def tab(browser: Tab, address: str) -> Tab:
 
 def frame(tab: Tab) -> int:
     """Which frame is shown, told by the count, the hash's, the slider's and the picture's word."""
-    count = int(tab.value("document.getElementById('count').textContent").partition(" ")[0])
-    assert int(tab.value("document.getElementById('slider').value")) == count
-    adds = "document.querySelector('#wires [aria-label^=\"adds\"]').getAttribute('aria-label')"
+    count = int(
+        tab.value("document.querySelector('[data-is=count]').textContent").partition(" ")[0]
+    )
+    assert int(tab.value("document.querySelector('[data-is=slider]').value")) == count
+    adds = "document.querySelector('svg #wires [aria-label^=\"adds\"]').getAttribute('aria-label')"
     assert tab.value(adds) == f"adds {count - 1}"
     return count
 
@@ -71,6 +73,24 @@ def test_keys_step_both_ways(tab: Tab) -> None:
     assert frame(tab) == COUNT - 1
 
 
+def test_a_part_and_a_piece_of_the_page_may_have_one_name(tab: Tab) -> None:
+    tab.press("ArrowRight")
+    heading = "∂L/∂W gathers term 2 of 4"
+    assert tab.value("document.querySelector('h1').textContent") == heading
+    drawn = "document.querySelector('svg #title [aria-label]').getAttribute('aria-label')"
+    assert tab.value(drawn) == heading
+
+
+def test_every_text_of_a_slide_has_ink(tab: Tab) -> None:
+    tab.press("End")
+    texts = tab.value(
+        "[...document.querySelectorAll('[data-is=slide] g[aria-label]')]"
+        ".map(text => [text.getAttribute('aria-label'), text.getBBox().width])"
+    )
+    assert {"1", "adds 5", " = 10"} <= {text for text, _ in texts}
+    assert all(width > 0 for _, width in texts)
+
+
 def test_buttons_and_slider_step_both_ways(tab: Tab) -> None:
     for name, expected in (("next", 2), ("last", COUNT), ("back", COUNT - 1), ("first", 1)):
         tab.click(name)
@@ -83,7 +103,7 @@ def test_buttons_and_slider_step_both_ways(tab: Tab) -> None:
 
 
 def test_a_focused_button_is_pressed_once_by_the_space_bar(tab: Tab) -> None:
-    tab.value("document.getElementById('next').focus()")
+    tab.value("document.querySelector('[data-is=next]').focus()")
     tab.press(" ")
     assert frame(tab) == 2
 
@@ -122,7 +142,9 @@ def test_the_theme_is_the_slide_s(tab: Tab) -> None:
 def test_nothing_is_asked_for_and_nothing_complains(tab: Tab, address: str) -> None:
     for _ in range(COUNT):
         tab.press("ArrowRight")
-    assert tab.value("document.getElementById('title').textContent").startswith("</script><img")
+    assert tab.value("document.querySelector('[data-is=title]').textContent").startswith(
+        "</script><img"
+    )
     assert tab.value("document.querySelectorAll('img').length") == 0
     asked = {url for url in tab.requests if not url.startswith("data:")}
     assert asked == {address}
@@ -133,12 +155,16 @@ def test_nothing_is_asked_for_and_nothing_complains(tab: Tab, address: str) -> N
 def test_slide_and_controls_fit_in_the_window(tab: Tab, width: int, height: int) -> None:
     tab.resize(width, height)
     for name in ("slide", "back", "next", "slider", "count"):
-        box = tab.value(f"document.getElementById('{name}').getBoundingClientRect().toJSON()")
+        box = tab.value(
+            f"document.querySelector('[data-is={name}]').getBoundingClientRect().toJSON()"
+        )
         assert box["left"] >= 0, name
         assert box["right"] <= width, name
         assert box["top"] >= 0, name
         assert box["bottom"] <= height, name
-    picture = tab.value("document.getElementById('slide').getBoundingClientRect().toJSON()")
+    picture = tab.value(
+        "document.querySelector('[data-is=slide]').getBoundingClientRect().toJSON()"
+    )
     assert picture["width"] / picture["height"] == pytest.approx(16 / 9, rel=0.01)
 
 

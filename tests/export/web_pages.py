@@ -36,7 +36,7 @@ class PageReader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        name = self.elements[-1][1].get("id", "") if self.elements else ""
+        name = self.elements[-1][1].get("data-is", "") if self.elements else ""
         if name:
             self.texts[name] = self.texts.get(name, "") + data
 
@@ -49,7 +49,7 @@ class PageReader(HTMLParser):
 def rebuilt(page: str) -> list[str]:
     """Each frame's SVG document, put together from what the page holds."""
     deck = PageReader(page).deck
-    block = re.search(r'<svg id="shapes".*?</svg>', page, re.DOTALL)
+    block = re.search(r'<svg data-is="shapes".*?</svg>', page, re.DOTALL)
     assert block is not None
     shapes = dict(re.findall(r'<path id="([^"]*)" d="([^"]*)"/>', block[0]))
     documents = []
