@@ -37,7 +37,7 @@ QT_LIBRARIES: Final = {
 }
 """Shared libraries that Qt loads on Linux, display or not, and the Debian packages they are in."""
 
-RESOURCES: Final = ("fonts", "icons", "networks", "datasets", "images")
+RESOURCES: Final = ("fonts", "icons", "networks", "datasets", "images", "web")
 # These make windows when they are imported; that they are there must do.
 _NOT_IMPORTED: Final = ("pyqtgraph",)
 

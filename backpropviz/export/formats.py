@@ -64,8 +64,8 @@ class Holds(Enum):
     FOLDER = "folder"
 
 
-Writer: TypeAlias = Callable[[Iterable[Slide], Path, ExportOptions], None]
-"""Writes slides to a path, whole or not at all."""
+Writer: TypeAlias = Callable[[Iterable[Slide], int, Path, ExportOptions], None]
+"""Writes that many slides to a path, whole or not at all."""
 
 
 @frozen
@@ -80,7 +80,9 @@ class ExportFormat:
     help: str
     extra: str = ""
 
-    def write(self, slides: Iterable[Slide], path: Path, options: ExportOptions) -> None:
+    def write(
+        self, slides: Iterable[Slide], count: int, path: Path, options: ExportOptions
+    ) -> None:
         """Write slides to a path, whole or not at all.
 
         Raises:
@@ -88,7 +90,7 @@ class ExportFormat:
         """
         module, _, function = self.writer.partition(":")
         writer: Writer = getattr(import_module(f"backpropviz.export.{module}"), function)
-        writer(slides, path, options)
+        writer(slides, count, path, options)
 
 
 FORMATS: Final = (

@@ -46,7 +46,7 @@ _LAYOUT: Final = "Title Only"
 _FONT: Final = "Inter"
 
 
-def write(slides: Iterable[Slide], path: Path, options: ExportOptions) -> None:
+def write(slides: Iterable[Slide], _count: int, path: Path, options: ExportOptions) -> None:
     """Write a deck, whole or not at all.
 
     Raises:

@@ -234,9 +234,9 @@ def test_slides_of_two_sizes_are_refused(tmp_path: Path) -> None:
     mixed = [terms().slide(0), terms(Look(preset("square"))).slide(0)]
     path = tmp_path / "mixed.pptx"
     with pytest.raises(UserError, match="one size"):
-        write(mixed, path, ExportOptions())
+        write(mixed, 2, path, ExportOptions())
     with pytest.raises(UserError, match="no frame"):
-        write([], path, ExportOptions())
+        write([], 0, path, ExportOptions())
     assert not path.exists()
 
 
@@ -249,7 +249,7 @@ def test_names_are_inert() -> None:
 
 def test_a_slide_leads_back_to_its_moment(tmp_path: Path) -> None:
     path = tmp_path / "deck.pptx"
-    write(terms(), path, ExportOptions(session=b"\x00session\xff"))
+    write(terms(), 4, path, ExportOptions(session=b"\x00session\xff"))
     for number in (1, 4):
         found = deck_moment(path, number)
         assert found.session == b"\x00session\xff"
@@ -265,10 +265,10 @@ def test_a_slide_leads_back_to_its_moment(tmp_path: Path) -> None:
 
 def test_what_leads_nowhere_is_told(tmp_path: Path) -> None:
     path = tmp_path / "deck.pptx"
-    write(terms(), path, ExportOptions())
+    write(terms(), 4, path, ExportOptions())
     with pytest.raises(UserError, match="does not know the moments"):
         deck_moment(path, 1)
-    write(terms(), path, ExportOptions(session=b"s"))
+    write(terms(), 4, path, ExportOptions(session=b"s"))
     for number in (0, 5, -1):
         with pytest.raises(UserError, match="4 slides"):
             deck_moment(path, number)
@@ -283,7 +283,7 @@ def test_what_leads_nowhere_is_told(tmp_path: Path) -> None:
 
 
 def test_damaged_decks_get_a_sentence(tmp_path: Path) -> None:
-    write(terms(), path := tmp_path / "deck.pptx", ExportOptions(session=b"s" * 300))
+    write(terms(), 4, path := tmp_path / "deck.pptx", ExportOptions(session=b"s" * 300))
     whole = path.read_bytes()
     for place in range(0, len(whole), max(1, len(whole) // 300)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])

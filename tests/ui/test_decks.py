@@ -34,7 +34,7 @@ def deck(window: MainWindow, open_in: Open, tmp_path: Path) -> Path:
     assert opened is not None
     found = frames(opened.view, _FIRST, _LAST, Depth.TERM, (1920, 1080), LIGHT)
     path = tmp_path / "talk.pptx"
-    write(SlideRange(found, Look()), path, ExportOptions(session=session_bytes(opened)))
+    write(SlideRange(found, Look()), 16, path, ExportOptions(session=session_bytes(opened)))
     return path
 
 
