@@ -225,25 +225,30 @@ def _scale(text: str) -> float:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from backpropviz.export.frames import check_path, export_frames, frame_size
+    from backpropviz.export.formats import FORMATS, ExportOptions, Holds, format_for
+    from backpropviz.export.frames import export_slides, frame_size
     from backpropviz.files.atomic import check_folder
 
-    kind = check_path(arguments.output, 1)
+    kind = format_for(arguments.output, 1)
+    if kind.holds is Holds.FOLDER:
+        kind = next(one for one in FORMATS if one.name == f"{arguments.format}-folder")
     check_folder(arguments.output)
     size = frame_size(arguments.size, (1920, 1080))
     view, depth = _view(arguments)
-    if kind in {"png", "pdf"} or arguments.format == "png":
+    if "svg" not in kind.name:
         _paint_without_display()
     from backpropviz.figures.frames import frames
+    from backpropviz.scene.slide import as_slide
     from backpropviz.scene.theme import theme
 
     found = frames(view, arguments.first, arguments.last, depth, size, theme(arguments.theme))
-    export_frames(
-        found,
+    format_for(arguments.output, found.count)
+    export_slides(
+        (as_slide(scene, found.theme, points_per_pixel=0.75) for scene in found),
         found.count,
         arguments.output,
-        frame_format=arguments.format,
-        scale=arguments.scale,
+        kind,
+        ExportOptions(scale=arguments.scale, dpi=round(96 * arguments.scale)),
         overwrite=arguments.overwrite,
         progress=_progress if sys.stderr is not None and sys.stderr.isatty() else None,
     )
