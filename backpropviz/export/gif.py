@@ -1,14 +1,14 @@
 """A GIF of any length in little memory: one palette, and of each picture what it changes.
 
 The palette is that of the whole animation, so that no color flickers. Since it is known only at the
-end, the changes wait until then in a temporary file, compressed.
+end, they wait until then in a temporary file, compressed.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from struct import pack, unpack
+from struct import calcsize, pack, unpack
 from tempfile import TemporaryFile
 from typing import IO, Final
 
@@ -20,10 +20,8 @@ from backpropviz.export.moving import Patch, Region, Samples
 SLOTS: Final = 256
 _EXACT: Final = 176
 """Slots for the commonest colors; the others bound how far any color is off."""
-_RGB: Final = 0xFFFFFF
-_MOST_COUNTED: Final = 200_000
 _HEAD: Final = "<4HHI"
-"""A change in the waiting file: region, ticks, bytes that follow."""
+"""Before a patch in the waiting file: its region, its ticks, the bytes that follow."""
 _LOOPS_FOREVER: Final = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
 _KEPT: Final = 0x04
 """Each picture stays where it is, and the next is drawn over it."""
@@ -36,35 +34,41 @@ def write_patches(
     with TemporaryFile() as waiting:
         colors = Colors()
         for patch in found:
-            colors.add(patch.samples)
-            packed = zlib.compress(np.ascontiguousarray(patch.samples).data, 1)
-            waiting.write(_head(patch, len(packed)) + packed)
+            runs, lengths = _runs(patch.samples)
+            numbers = colors.numbers(runs, lengths)
+            packed = zlib.compress(np.concatenate((numbers, lengths)).data, 1)
+            waiting.write(_head(patch.region, patch.ticks, len(packed)) + packed)
         palette = colors.palette(kept)
         file.write(b"GIF89a" + pack("<HHBBB", *size, 0xF7, 0, 0))
         file.write(_table(palette) + _LOOPS_FOREVER)
         slots = colors.nearest(palette)
         waiting.seek(0)
-        for patch in _waiting(waiting):
-            # A logical "and" would copy 32 bits a pixel; the opaque alpha is taken off as a number.
-            indices = slots[patch.samples - np.uint32(0xFF000000)]
-            file.write(b"!\xf9\x04" + pack("<BHBB", _KEPT, patch.ticks, 0, 0))
-            file.writelines(_picture(indices, patch.region))
+        for region, ticks, runs, lengths in _waiting(waiting):
+            file.write(b"!\xf9\x04" + pack("<BHBB", _KEPT, ticks, 0, 0))
+            file.writelines(_picture(np.repeat(slots[runs], lengths), region))
         file.write(b";")
 
 
-def _head(patch: Patch, count: int) -> bytes:
-    region = patch.region
-    sides = (region.left, region.top, region.width, region.height)
-    return pack(_HEAD, *sides, patch.ticks, count)
+def _runs(samples: Samples) -> tuple[Samples, Samples]:
+    """The colors (0xRRGGBB) that follow each other, and the length of each run."""
+    flat = np.ascontiguousarray(samples).ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    starts = np.concatenate(([0], edges))
+    lengths = np.diff(starts, append=flat.size).astype(np.uint32)
+    # The opaque alpha is taken off.
+    return flat[starts] - np.uint32(0xFF000000), lengths
 
 
-def _waiting(file: IO[bytes]) -> Iterator[Patch]:
-    length = len(pack(_HEAD, 0, 0, 0, 0, 0, 0))
-    while head := file.read(length):
+def _head(region: Region, ticks: int, count: int) -> bytes:
+    return pack(_HEAD, region.left, region.top, region.width, region.height, ticks, count)
+
+
+def _waiting(file: IO[bytes]) -> Iterator[tuple[Region, int, Samples, Samples]]:
+    while head := file.read(calcsize(_HEAD)):
         left, top, width, height, ticks, count = unpack(_HEAD, head)
-        samples = np.frombuffer(zlib.decompress(file.read(count)), dtype=np.uint32)
-        region = Region(left, top, width, height)
-        yield Patch(region, samples.reshape(height, width), ticks)
+        both = np.frombuffer(zlib.decompress(file.read(count)), dtype=np.uint32)
+        runs, lengths = both[: len(both) // 2], both[len(both) // 2 :]
+        yield Region(left, top, width, height), ticks, runs, lengths
 
 
 def _table(palette: NDArray[np.uint32]) -> bytes:
@@ -78,7 +82,7 @@ def _picture(indices: NDArray[np.uint8], region: Region) -> Iterator[bytes]:
     from PIL import GifImagePlugin, Image
 
     size = (region.width, region.height)
-    image = Image.frombuffer("P", size, np.ascontiguousarray(indices), "raw", "P", 0, 1)
+    image = Image.frombuffer("P", size, indices, "raw", "P", 0, 1)
     blocks = iter(GifImagePlugin.getdata(image, (region.left, region.top)))
     # A control block of Pillow's would come first; ours is written.
     yield next(block for block in blocks if block.startswith(b","))
@@ -86,30 +90,35 @@ def _picture(indices: NDArray[np.uint8], region: Region) -> Iterator[bytes]:
 
 
 class Colors:
-    """The colors that occur in an animation, and how often, roughly."""
+    """The colors that occur in an animation, numbered as they come, and how often each does."""
 
     def __init__(self) -> None:
-        self._occurs = np.zeros(1 << 24, dtype=np.bool_)
-        self._counts: dict[int, int] = {}
+        self._numbers = np.zeros(1 << 24, dtype=np.uint32)
+        """By 0xRRGGBB, from 1 on; 0 for what did not occur yet."""
+        self._found = np.zeros(1, dtype=np.uint32)
+        self._counts = np.zeros(1)
 
-    def add(self, samples: Samples) -> None:
-        """Count a picture's colors; of a large one, some of its rows."""
-        rgb = samples & np.uint32(_RGB)
-        self._occurs[rgb] = True
-        step = 1 + samples.size // _MOST_COUNTED
-        colors, counts = np.unique(rgb[::step], return_counts=True)
-        for color, count in zip(colors.tolist(), counts.tolist(), strict=True):
-            self._counts[color] = self._counts.get(color, 0) + count
+    def numbers(self, colors: Samples, counts: Samples) -> Samples:
+        """The number of each color, which occurs so often; new ones get the next numbers."""
+        numbers = self._numbers[colors]
+        unknown = numbers == 0
+        if unknown.any():
+            new = np.unique(colors[unknown])
+            count = len(self._found)
+            self._numbers[new] = np.arange(count, count + len(new), dtype=np.uint32)
+            self._found = np.concatenate((self._found, new))
+            self._counts = np.concatenate((self._counts, np.zeros(len(new))))
+            numbers[unknown] = self._numbers[colors[unknown]]
+        self._counts += np.bincount(numbers, counts, minlength=len(self._found))
+        return numbers
 
     def palette(self, kept: Iterable[int]) -> NDArray[np.uint32]:
         """At most 256 colors: those kept, the commonest, and such that no other is far from one."""
-        found = self._occurs.nonzero()[0].astype(np.uint32)
+        found, weights = self._found[1:], self._counts[1:].copy()
         if len(found) <= SLOTS:
             return found
-        weights = np.array([self._counts.get(int(color), 0) for color in found])
-        weights[np.isin(found, list(kept))] += 1 << 40
-        order = np.argsort(-weights, kind="stable")
-        chosen = list(order[:_EXACT])
+        weights[np.isin(found, list(kept))] += 1e12
+        chosen = list(np.argsort(-weights, kind="stable")[:_EXACT])
         distance = _distance(found, found[chosen]).min(axis=1)
         urge = (1.0 + weights) ** 0.25
         while len(chosen) < SLOTS:
@@ -119,12 +128,11 @@ class Colors:
         return found[chosen]
 
     def nearest(self, palette: NDArray[np.uint32]) -> NDArray[np.uint8]:
-        """The slot of each color that occurs, by 0xRRGGBB."""
-        slots = np.zeros(1 << 24, dtype=np.uint8)
-        found = self._occurs.nonzero()[0].astype(np.uint32)
-        for start in range(0, len(found), 1 << 14):
-            some = found[start : start + (1 << 14)]
-            slots[some] = _distance(some, palette).argmin(axis=1)
+        """The slot of each color, by its number."""
+        slots = np.zeros(len(self._found), dtype=np.uint8)
+        for start in range(1, len(slots), 1 << 14):
+            some = self._found[start : start + (1 << 14)]
+            slots[start : start + len(some)] = _distance(some, palette).argmin(axis=1)
         return slots
 
 
