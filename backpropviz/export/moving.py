@@ -102,10 +102,10 @@ def painted(slide: Slide, size: tuple[int, int], scale: float) -> Raster:
     width, height = size
     raster = _raster(np.full((height, width), _packed(slide.background or slide.theme.panel)))
     with QPainter(raster.image) as painter:
-        # Rounding up to whole or even sides adds less than two pixels.
+        # Whole or even sides are less than two pixels off.
         if not all(
-            0 <= room - side * scale < 2
-            for room, side in ((width, round(slide.width)), (height, round(slide.height)))
+            -1 < room - side * scale < 2
+            for room, side in ((width, slide.width), (height, slide.height))
         ):
             scale = min(width / slide.width, height / slide.height)
             painter.translate(
