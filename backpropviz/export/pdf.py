@@ -21,6 +21,7 @@ from backpropviz.scene.slide import Slide
 
 _RESOLUTION: Final = 1200
 _POINTS_PER_INCH: Final = 72
+_TAIL: Final = 64
 
 
 def write_pages(slides: Iterable[Slide], path: Path) -> None:
@@ -37,7 +38,15 @@ def write_pages(slides: Iterable[Slide], path: Path) -> None:
     finally:
         file.close()
     with path.open("r+b") as finished:
+        _check_whole(finished)
         add_bookmarks(finished, titles)
+
+
+def _check_whole(file: IO[bytes]) -> None:
+    """Qt forgets a write of which the disk took a part."""
+    file.seek(max(0, file.seek(0, 2) - _TAIL))
+    if re.search(rb"startxref\s+\d+\s+%%EOF\s*$", file.read()) is None:
+        raise OSError("the disk took only a part of it")
 
 
 def _paint_pages(slides: Iterable[Slide], file: QFile, titles: list[str]) -> None:
@@ -79,8 +88,6 @@ def add_bookmarks(file: IO[bytes], titles: list[str]) -> None:
     `file` is open for reading and writing, and has as many pages as titles.
     """
     file.seek(0, 2)
-    if not file.tell():
-        return  # a device that keeps nothing
     with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         addition = _addition(content, titles)
     file.write(addition)
@@ -138,7 +145,8 @@ def _appended(
         places[number] = place
         parts.append(b"%d 0 obj\n%s\nendobj\n" % (number, content))
         place += len(parts[-1])
-    parts.append(b"xref\n")
+    # Some readers want a first entry that is the head of the list of free objects.
+    parts.append(b"xref\n0 1\n0000000000 65535 f \n")
     parts += [b"%d 1\n%010d 00000 n \n" % (number, at) for number, at in sorted(places.items())]
     kept = re.sub(rb"/Size\s+\d+", b"/Size %d /Prev %d" % (size, table), trailer, count=1)
     return b"".join(parts) + kept.partition(b"startxref")[0] + b"startxref\n%d\n%%%%EOF\n" % place
