@@ -8,7 +8,6 @@ picture only what changes is stored, and nothing is kept of those before.
 # ruff: noqa: ARG001  (every writer is given the number of slides)
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from io import BytesIO
@@ -23,6 +22,7 @@ from backpropviz.errors import UserError
 from backpropviz.export.formats import ExportOptions
 from backpropviz.export.gif import write_patches
 from backpropviz.export.moving import Samples, Still, Tempo, patches, size_of, stills
+from backpropviz.export.png import SIGNATURE, chunk
 from backpropviz.export.video import encoder
 from backpropviz.files.atomic import atomic_file
 from backpropviz.scene.color import rgb
@@ -71,26 +71,26 @@ def write_apng(slides: Iterable[Slide], count: int, path: Path, options: ExportO
     _, size, found = _begun(slides, options, APNG, "An APNG")
     with atomic_file(path) as temporary, temporary.open("wb") as file:
         rgb_8_bit = (8, 2, 0, 0, 0)
-        file.write(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", pack(">IIBBBBB", *size, *rgb_8_bit)))
+        file.write(SIGNATURE + chunk(b"IHDR", pack(">IIBBBBB", *size, *rgb_8_bit)))
         control = file.tell()
-        file.write(_chunk(b"acTL", pack(">II", 0, 0)))
+        file.write(chunk(b"acTL", pack(">II", 0, 0)))
         frames = number = 0
         for patch in patches(found, APNG.most):
             region = patch.region
             sides = (region.width, region.height, region.left, region.top)
             told = pack(">5IHHBB", number, *sides, patch.ticks, APNG.ticks_per_second, 0, 0)
-            file.write(_chunk(b"fcTL", told))
+            file.write(chunk(b"fcTL", told))
             number += 1
             for data in _png_data(patch.samples):
                 if frames == 0:
-                    file.write(_chunk(b"IDAT", data))
+                    file.write(chunk(b"IDAT", data))
                 else:
-                    file.write(_chunk(b"fdAT", pack(">I", number) + data))
+                    file.write(chunk(b"fdAT", pack(">I", number) + data))
                     number += 1
             frames += 1
-        file.write(_chunk(b"IEND", b""))
+        file.write(chunk(b"IEND", b""))
         file.seek(control)
-        file.write(_chunk(b"acTL", pack(">II", frames, 0)))
+        file.write(chunk(b"acTL", pack(">II", frames, 0)))
 
 
 def write_mp4(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
@@ -160,7 +160,3 @@ def _riff(name: bytes, content: bytes) -> bytes:
 
 def _three(number: int) -> bytes:
     return number.to_bytes(3, "little")
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return pack(">I", len(content)) + name + content + pack(">I", zlib.crc32(name + content))

@@ -13,12 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QBuffer, QIODevice
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QImage
 
 from backpropviz.errors import UsageError, UserError
 from backpropviz.export.formats import ExportFormat, ExportOptions, Holds
 from backpropviz.export.pdf import write_pages
+from backpropviz.export.png import encoded
 from backpropviz.export.svg import svg
 from backpropviz.files.atomic import atomic_file, atomic_folder, write_bytes
 from backpropviz.paint.draw import render
@@ -35,7 +35,8 @@ INDEX_NAME: Final = "frames.csv"
 
 _SMALLEST_SIDE: Final = 64
 _LARGEST_SIDE: Final = 16384
-_METERS_PER_INCH: Final = 0.0254
+_DPI: Final = 96
+_OPAQUE: Final = len("#RRGGBB")
 
 
 class _Stopped(Exception):  # noqa: N818  (no error: the person's wish)
@@ -103,15 +104,10 @@ def write_svgs(slides: Iterable[Slide], count: int, path: Path, options: ExportO
 def png_bytes(scene: Scene, scale: float = 1.0, dpi: int | None = None) -> bytes:
     """The scene as the content of a PNG file; `dpi` of None: 96 at a scale of 1, of 0: not told."""
     image = render(scene, scale)
-    if dpi:
-        image.setDotsPerMeterX(round(dpi / _METERS_PER_INCH))
-        image.setDotsPerMeterY(round(dpi / _METERS_PER_INCH))
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    # Qt offers no file type by enumeration; a quality of 80 is a fast zlib level, still lossless.
-    image.save(buffer, "PNG", 80)  # type: ignore[call-overload]
-    content = bytes(buffer.data().data())
-    return _without_resolution(content) if dpi == 0 else content
+    if len(scene.background) == _OPAQUE:
+        # The same memory, read without the alpha, which is that of the ground.
+        image.reinterpretAsFormat(QImage.Format.Format_RGB32)
+    return encoded(image, _DPI * scale if dpi is None else dpi)
 
 
 def copy_image(scene: Scene, scale: float = 1.0) -> None:
@@ -197,9 +193,3 @@ def _only(contents: list[bytes]) -> bytes:
 
 def _no_frame() -> UserError:
     return UserError("There is no frame to write; choose a range with at least one step.")
-
-
-def _without_resolution(png: bytes) -> bytes:
-    """A PNG file without the chunk that tells its resolution."""
-    found = png.find(b"pHYs", 0, png.find(b"IDAT"))
-    return png if found < 0 else png[: found - 4] + png[found + 17 :]
