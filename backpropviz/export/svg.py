@@ -250,6 +250,8 @@ def _number(value: float) -> str:
 
 def _escaped(text: str) -> str:
     """Text for XML, without the control characters that XML cannot hold."""
+    if text.isprintable():  # hardly any is not, and to ask is fast
+        return escape(text)
     return escape("".join(c for c in text if c >= " " or c in "\t\n"))
 
 
