@@ -19,7 +19,7 @@ from backpropviz.errors import UsageError, UserError
 from backpropviz.export.formats import ExportFormat, ExportOptions, Holds
 from backpropviz.export.pdf import write_pages
 from backpropviz.export.png import encoded
-from backpropviz.export.svg import svg
+from backpropviz.export.svg import svg_of_slide
 from backpropviz.files.atomic import atomic_file, atomic_folder, write_bytes
 from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Scene
@@ -180,7 +180,7 @@ def _png(slide: Slide, options: ExportOptions) -> bytes:
 
 
 def _svg(slide: Slide, options: ExportOptions) -> bytes:
-    return svg(slide.scene).encode("utf-8")
+    return svg_of_slide(slide, text_as_text=options.text_as_text).encode("utf-8")
 
 
 def _only(contents: list[bytes]) -> bytes:

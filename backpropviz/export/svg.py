@@ -1,22 +1,28 @@
-"""A scene as SVG text, written without Qt.
+"""A scene or a slide as SVG text, written without Qt.
 
-Text stays text in the bundled families (with fallbacks, and with the length it was laid out for);
-every keyed mark has a `<title>`: its address and, where it is known, its value.
+Text that stays text has the bundled families (with fallbacks) and the length it was laid out for,
+so that another font neither overlaps nor overflows; a slide's text is outlines unless text is asked
+for. Every keyed mark has a `<title>`: its address and, where it is known, its value.
 """
 
 from __future__ import annotations
 
 import base64
+import math
+import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import field
 from typing import Any, Final
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backpropviz.frozen import frozen
 from backpropviz.scene.color import alpha, pixel_colors
+from backpropviz.scene.glyphs import PlacedGlyph, placed_glyphs, units_per_em
 from backpropviz.scene.marks import (
     HATCH_OPACITY,
     HATCH_WIDTH,
@@ -39,7 +45,8 @@ from backpropviz.scene.marks import (
     segments,
     without_arrow_overlap,
 )
-from backpropviz.scene.text import full, text_width
+from backpropviz.scene.slide import Slide
+from backpropviz.scene.text import full, text_start, text_width
 
 MOST_RECTANGLES: Final = 4096
 """Grids with more cells become an embedded image."""
@@ -53,14 +60,36 @@ _FALLBACKS: Final = {
 }
 _ANCHORS: Final = {Anchor.START: "start", Anchor.MIDDLE: "middle", Anchor.END: "end"}
 
-Values = dict[str, str]
-"""What is written at an address, for the titles."""
+_NAMESPACES: Final = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+_PIXELS_OF_A_PIXEL: Final = 2
+_LARGEST_MAGNIFICATION: Final = 16
+
+
+@frozen
+class SvgWriting:
+    """How marks are written: what stands at each address, and the shapes met so far.
+
+    With `shapes` of None, text stays text and few values are a rectangle each; else text is
+    outlines, and values are an image.
+    """
+
+    values: Mapping[str, str]
+    shapes: dict[str, str] | None = None
+
+
+@frozen
+class SvgPart:
+    """A part as lines of markup, and the shapes of characters that they name."""
+
+    name: str
+    lines: tuple[str, ...]
+    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 def svg(scene: Scene) -> str:
     """The whole picture as an SVG document."""
     width, height = _number(scene.width), _number(scene.height)
-    values = {mark.key: mark.text for mark in scene.walk() if isinstance(mark, Text) and mark.key}
+    values = _written(scene.marks)
     root = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" style="font-kerning:none;font-variant-ligatures:none">'
@@ -69,25 +98,105 @@ def svg(scene: Scene) -> str:
         root,
         *([f"<title>{_escaped(scene.title)}</title>"] if scene.title else []),
         f'<rect width="{width}" height="{height}"{_fill(scene.background)}/>',
-        *_elements(scene.marks, values),
+        *_elements(scene.marks, SvgWriting(values)),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _elements(marks: Iterable[Mark], values: Values) -> Iterator[str]:
+def svg_of_slide(slide: Slide, *, text_as_text: bool = False) -> str:
+    """A slide as an SVG document: a named group a part, text as outlines or as text."""
+    parts = svg_parts(slide, text_as_text=text_as_text)
+    shapes = {name: path for part in parts for name, path in part.shapes.items()}
+    lines = (line for part in parts for line in part.lines)
+    return svg_document(slide.width, slide.height, slide.title, shapes, lines)
+
+
+def svg_document(
+    width: float,
+    height: float,
+    title: str,
+    shapes: Mapping[str, str],
+    lines: Iterable[str],
+    *,
+    is_fluid: bool = False,
+) -> str:
+    """The markup around the lines of parts; a fluid one is as wide as what holds it."""
+    size = f'width="{_number(width)}" height="{_number(height)}"'
+    size = 'width="100%"' if is_fluid else size
+    root = (
+        f'<svg {_NAMESPACES} {size} viewBox="0 0 {_number(width)} {_number(height)}" '
+        'style="font-kerning:none;font-variant-ligatures:none">'
+    )
+    defined = [f'<path id="{name}" d="{path}"/>' for name, path in sorted(shapes.items())]
+    document = [
+        root,
+        *([f"<title>{_escaped(title)}</title>"] if title else []),
+        *(["<defs>", *defined, "</defs>"] if defined else []),
+        *lines,
+        "</svg>",
+    ]
+    return "\n".join(document) + "\n"
+
+
+def svg_parts(slide: Slide, *, text_as_text: bool = False) -> tuple[SvgPart, ...]:
+    """The slide's background and its parts from back to front, each by itself."""
+    names = _identifiers(part.name for part in slide.parts)
+    parts = [] if slide.background == "" else [_background(slide)]
+    for name, part in zip(names, slide.parts, strict=True):
+        marks = tuple(part.marks(slide.theme))
+        shapes: dict[str, str] = {}
+        # A part alone tells its values, so that what has not changed is written the same.
+        writing = SvgWriting(_written(marks), None if text_as_text else shapes)
+        about = f"<title>{_escaped(part.about)}</title>" if part.about else ""
+        lines = (f'<g id="{name}">{about}', *_elements(marks, writing), "</g>")
+        parts.append(SvgPart(name, lines, shapes))
+    return tuple(parts)
+
+
+def _background(slide: Slide) -> SvgPart:
+    size = _place(Box(0, 0, slide.width, slide.height))
+    return SvgPart("background", (f'<rect id="background"{size}{_fill(slide.background)}/>',))
+
+
+def _identifiers(names: Iterable[str]) -> Iterator[str]:
+    """Names as XML has them, each once."""
+    known = {"background"}
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.") or "part"
+        plain = plain if plain[0].isalpha() else f"part-{plain}"
+        number, free = 1, plain
+        while free in known:
+            number += 1
+            free = f"{plain}-{number}"
+        known.add(free)
+        yield free
+
+
+def _written(marks: Iterable[Mark]) -> dict[str, str]:
+    """What is written at each address."""
+    found: dict[str, str] = {}
     for mark in marks:
-        yield from _WRITERS[type(mark)](mark, values)
+        if isinstance(mark, Group):
+            found.update(_written(mark.marks))
+        elif isinstance(mark, Text) and mark.key:
+            found[mark.key] = mark.text
+    return found
 
 
-def _rect(rect: Rect, values: Values) -> Iterator[str]:
+def _elements(marks: Iterable[Mark], writing: SvgWriting) -> Iterator[str]:
+    for mark in marks:
+        yield from _WRITERS[type(mark)](mark, writing)
+
+
+def _rect(rect: Rect, writing: SvgWriting) -> Iterator[str]:
     place = _place(Box(rect.x, rect.y, rect.width, rect.height))
     radius = f' rx="{_number(rect.radius)}"' if rect.radius else ""
     if rect.hatch is None:
         look = _fill(rect.fill) + _stroke(rect.stroke)
-        yield _element("rect", place + radius + look, rect.key, values)
+        yield _element("rect", place + radius + look, rect.key, writing)
         return
-    yield _element("rect", place + radius + _fill(rect.fill), rect.key, values)
+    yield _element("rect", place + radius + _fill(rect.fill), rect.key, writing)
     lines = " ".join(f"M{_points((start,))}L{_points((end,))}" for start, end in hatch_lines(rect))
     color = _stroke(Stroke(rect.hatch_color or "#808080", HATCH_WIDTH))
     opacity = f' opacity="{HATCH_OPACITY[rect.hatch]}" pointer-events="none"'
@@ -96,33 +205,38 @@ def _rect(rect: Rect, values: Values) -> Iterator[str]:
         yield f"<rect{place}{radius}{_fill(None)}{_stroke(rect.stroke)}/>"
 
 
-def _line(line: Line, values: Values) -> Iterator[str]:
+def _line(line: Line, writing: SvgWriting) -> Iterator[str]:
     names = ("x1", "y1", "x2", "y2")
     ends = zip(names, (line.x1, line.y1, line.x2, line.y2), strict=True)
     place = "".join(f' {name}="{_number(value)}"' for name, value in ends)
-    yield _element("line", place + _stroke(line.stroke), line.key, values)
+    yield _element("line", place + _stroke(line.stroke), line.key, writing)
 
 
-def _path(path: Path, values: Values) -> Iterator[str]:
+def _path(path: Path, writing: SvgWriting) -> Iterator[str]:
     start, parts = segments(without_arrow_overlap(path))
     drawn = "".join(("L" if len(part) == 1 else "Q") + _points(part) for part in parts)
     outline = f"M{_points((start,))}{drawn}{'Z' if path.closed else ''}"
     look = f' d="{outline}"{_fill(path.fill)}{_stroke(path.stroke)}'
-    yield _element("path", look, path.key, values)
+    yield _element("path", look, path.key, writing)
     head = arrowhead(path)
     if head is not None and path.stroke is not None:
         yield f'<polygon points="{_points(head)}"{_fill(path.stroke.color)}/>'
 
 
-def _ellipse(ellipse: Ellipse, values: Values) -> Iterator[str]:
+def _ellipse(ellipse: Ellipse, writing: SvgWriting) -> Iterator[str]:
     place = f' cx="{_number(ellipse.x)}" cy="{_number(ellipse.y)}"'
     radii = f' rx="{_number(ellipse.radius_x)}" ry="{_number(ellipse.radius_y)}"'
     look = _fill(ellipse.fill) + _stroke(ellipse.stroke)
-    yield _element("ellipse", place + radii + look, ellipse.key, values)
+    yield _element("ellipse", place + radii + look, ellipse.key, writing)
 
 
-def _text(text: Text, values: Values) -> Iterator[str]:
+def _text(text: Text, writing: SvgWriting) -> Iterator[str]:
     if not text.text:
+        return
+    shaped = None if writing.shapes is None else placed_glyphs(text.text, text.font)
+    if shaped is not None and writing.shapes is not None:
+        writing.shapes.update({glyph.outline.name: glyph.outline.path for glyph in shaped})
+        yield from _outlines(text, shaped, writing)
         return
     font = text.font
     length = _number(text_width(text.text, font))
@@ -134,12 +248,25 @@ def _text(text: Text, values: Values) -> Iterator[str]:
         + (f' textLength="{length}" lengthAdjust="spacingAndGlyphs"' if len(text.text) > 1 else "")
         + f' xml:space="preserve"{_fill(text.color)}'
     )
-    title = _title(text.key, values.get(text.key, "")) if text.key else ""
+    title = _title(text.key, writing.values.get(text.key, "")) if text.key else ""
     yield f"<text{attributes}>{title}{_escaped(text.text)}</text>"
 
 
-def _pixels(pixels: Pixels, _values: Values) -> Iterator[str]:
-    is_small = pixels.rows * pixels.columns <= MOST_RECTANGLES
+def _outlines(text: Text, shaped: tuple[PlacedGlyph, ...], writing: SvgWriting) -> Iterator[str]:
+    """A character a line's piece: its shape is defined once in the document."""
+    size = f"{text.font.size / units_per_em(text.font):.6g}"
+    place = f"translate({_number(text_start(text))} {_number(text.y)}) scale({size})"
+    uses = "".join(
+        f'<use xlink:href="#{glyph.outline.name}"' + (f' x="{glyph.x:.5g}"/>' if glyph.x else "/>")
+        for glyph in shaped
+    )
+    title = _title(text.key, writing.values.get(text.key, "")) if text.key else ""
+    label = f" aria-label={quoteattr(_plain(text.text))}"
+    yield f'<g transform="{place}"{_fill(text.color)}{label}>{title}{uses}</g>'
+
+
+def _pixels(pixels: Pixels, writing: SvgWriting) -> Iterator[str]:
+    is_small = writing.shapes is None and pixels.rows * pixels.columns <= MOST_RECTANGLES
     yield from _cells(pixels) if is_small else (_image(pixels),)
     look = f' r="{_number(pixels.dot_radius)}"{_fill(pixels.dot_color)} pointer-events="none"/>'
     for x, y in pixels.dot_centers:
@@ -171,7 +298,12 @@ def _pixel_title(pixels: Pixels, row: int, column: int) -> str:
 
 
 def _image(pixels: Pixels) -> str:
-    content = base64.b64encode(encode_colors(pixel_colors(pixels))).decode("ascii")
+    colors = pixel_colors(pixels)
+    # Enlarged, since not every program heeds `pixelated`; others would blur one cell into the next.
+    wanted = _PIXELS_OF_A_PIXEL * pixels.width / pixels.columns
+    times = min(_LARGEST_MAGNIFICATION, max(1, math.ceil(wanted)))
+    enlarged = colors.repeat(times, axis=0).repeat(times, axis=1)
+    content = base64.b64encode(encode_colors(enlarged)).decode("ascii")
     place = _place(Box(pixels.x, pixels.y, pixels.width, pixels.height))
     return (
         f'<image{place} preserveAspectRatio="none" style="image-rendering:pixelated" '
@@ -179,7 +311,7 @@ def _image(pixels: Pixels) -> str:
     )
 
 
-def _group(group: Group, values: Values) -> Iterator[str]:
+def _group(group: Group, writing: SvgWriting) -> Iterator[str]:
     moved = f"translate({_number(group.dx)} {_number(group.dy)})"
     scaled = f" scale({_number(group.scale)})" if group.scale != 1 else ""
     if group.clip is not None:
@@ -192,17 +324,17 @@ def _group(group: Group, values: Values) -> Iterator[str]:
         yield f'<g clip-path="url(#{name})">'
     yield f'<g transform="{moved}{scaled}">'
     if group.key:
-        yield _title(group.key, values.get(group.key, ""))
-    yield from _elements(group.marks, values)
+        yield _title(group.key, writing.values.get(group.key, ""))
+    yield from _elements(group.marks, writing)
     yield "</g>"
     if group.clip is not None:
         yield "</g>"
 
 
-def _element(name: str, attributes: str, key: str, values: Values) -> str:
+def _element(name: str, attributes: str, key: str, writing: SvgWriting) -> str:
     if not key:
         return f"<{name}{attributes}/>"
-    return f"<{name}{attributes}>{_title(key, values.get(key, ''))}</{name}>"
+    return f"<{name}{attributes}>{_title(key, writing.values.get(key, ''))}</{name}>"
 
 
 def _title(key: str, value: str) -> str:
@@ -249,14 +381,18 @@ def _number(value: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text for XML, without the control characters that XML cannot hold."""
+    return escape(_plain(text))
+
+
+def _plain(text: str) -> str:
+    """Text without the characters that XML cannot hold."""
     if text.isprintable():  # hardly any is not, and to ask is fast
-        return escape(text)
-    return escape("".join(c for c in text if c >= " " or c in "\t\n"))
+        return text
+    return re.sub(r"[^\t\n\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]", "", text)
 
 
 # Each function takes the mark type under which it is listed.
-_WRITERS: Final[dict[type[Mark], Callable[[Any, Values], Iterator[str]]]] = {
+_WRITERS: Final[dict[type[Mark], Callable[[Any, SvgWriting], Iterator[str]]]] = {
     Rect: _rect,
     Line: _line,
     Path: _path,
