@@ -72,11 +72,8 @@ def marks_of(marks: tuple[Mark, ...]) -> Iterator[Mark]:
             yield mark
 
 
-def figure(slide: Slide, *, has_cells: bool) -> Figure:
-    """As many pictures, rectangles, lines and texts by matplotlib, at their own places.
-
-    `has_cells`: each value is a rectangle, as in our drawings, not a pixel of an image.
-    """
+def figure(slide: Slide) -> Figure:
+    """As many pictures, rectangles, lines and texts by matplotlib, at their own places."""
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -91,13 +88,7 @@ def figure(slide: Slide, *, has_cells: bool) -> Figure:
             case Pixels():
                 extent = (mark.x, mark.x + mark.width, mark.y + mark.height, mark.y)
                 shown = np.nan_to_num(np.asarray(mark.values, dtype=float))
-                if has_cells and shown.ndim == 2:
-                    rows, columns = shown.shape
-                    xs = np.linspace(mark.x, mark.x + mark.width, columns + 1)
-                    ys = np.linspace(mark.y, mark.y + mark.height, rows + 1)
-                    axes.pcolormesh(xs, ys, shown, cmap="coolwarm")
-                else:
-                    axes.imshow(shown, extent=extent, interpolation="nearest", cmap="coolwarm")
+                axes.imshow(shown, extent=extent, interpolation="nearest", cmap="coolwarm")
             case Rect():
                 corner = (mark.x, mark.y)
                 axes.add_patch(Rectangle(corner, mark.width, mark.height, facecolor="#EEEEEE"))
@@ -132,7 +123,7 @@ def compare(shown: list[Slide], folder: Path) -> None:
     slide = shown[len(shown) // 2]
     count = sum(1 for _ in marks_of(slide.scene.marks))
     for name, bound in TIMES_FASTER.items():
-        made = figure(slide, has_cells=name == "svg")
+        made = figure(slide)
         pages = PAGES if name == "pdf" else 1
         own = partial(KINDS[name].write, [slide] * pages, pages, folder / f"a.{name}", PLAIN)
         theirs = partial(save, made, pages, folder / f"b.{name}")
