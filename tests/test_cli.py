@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -273,6 +275,30 @@ def test_export_to_pdf_png_and_svg(
     assert (image.width(), image.height()) == (1600, 1200)
     output(capsys, *one, "--order", "source", "-o", str(tmp_path / "one.svg"))
     assert 'viewBox="0 0 800 600"' in (tmp_path / "one.svg").read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there a process is ended without a signal")
+@pytest.mark.parametrize("name", ["all.gif", "all.pdf", "folder"])
+def test_an_export_that_is_told_to_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, qapp: object
+) -> None:
+    from backpropviz.scene import slide
+
+    made, done = slide.as_slide, []
+
+    def interrupted(*given: Any, **about: Any) -> slide.Slide:
+        done.append(1)
+        if len(done) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return made(*given, **about)
+
+    monkeypatch.setattr(slide, "as_slide", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(list(exported("-o", str(tmp_path / name))))
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(

@@ -302,8 +302,7 @@ def _image(pixels: Pixels) -> str:
     # Enlarged, since not every program heeds `pixelated`; others would blur one cell into the next.
     wanted = _PIXELS_OF_A_PIXEL * pixels.width / pixels.columns
     times = min(_LARGEST_MAGNIFICATION, max(1, math.ceil(wanted)))
-    enlarged = colors.repeat(times, axis=0).repeat(times, axis=1)
-    content = base64.b64encode(encode_colors(enlarged)).decode("ascii")
+    content = base64.b64encode(encode_colors(colors, times)).decode("ascii")
     place = _place(Box(pixels.x, pixels.y, pixels.width, pixels.height))
     return (
         f'<image{place} preserveAspectRatio="none" style="image-rendering:pixelated" '
@@ -403,14 +402,14 @@ _WRITERS: Final[dict[type[Mark], Callable[[Any, SvgWriting], Iterator[str]]]] = 
 }
 
 
-def encode_colors(colors: NDArray[np.uint8]) -> bytes:
-    """Colors (rows, columns, 3) as the content of a PNG file, without Qt."""
-    height, width = colors.shape[:2]
-    samples = colors.reshape(height, -1)
-    rows = np.empty((height, 1 + width * 3), dtype=np.uint8)
-    rows[:, 0] = 2  # what differs from the row above, which is nothing in most of an enlarged one
-    rows[0, 1:] = samples[0]
-    np.subtract(samples[1:], samples[:-1], out=rows[1:, 1:])
+def encode_colors(colors: NDArray[np.uint8], times: int = 1) -> bytes:
+    """Colors (rows, columns, 3), each enlarged so often, as a PNG file's content, without Qt."""
+    height, width = colors.shape[0] * times, colors.shape[1] * times
+    # A row is told by what differs from the row above: of an enlarged one, nothing.
+    rows = np.zeros((height, 1 + width * 3), dtype=np.uint8)
+    rows[:, 0] = 2
+    differing = np.diff(colors, axis=0, prepend=np.uint8(0))
+    rows[::times, 1:] = differing.repeat(times, axis=1).reshape(len(colors), -1)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
