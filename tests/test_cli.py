@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -254,7 +256,8 @@ def test_export_of_a_range_fills_a_folder(
     folder = tmp_path / "frames"
     words = exported("-o", str(folder), "--format", kind, "--size", "640x480")
     assert output(capsys, *words) == f"4 frames → {folder}\n"
-    assert sorted(p.name for p in folder.iterdir()) == [f"frame-000{k}.{kind}" for k in range(1, 5)]
+    numbered = [f"frame-000{k}.{kind}" for k in range(1, 5)]
+    assert sorted(p.name for p in folder.iterdir()) == [*numbered, "frames.csv"]
     assert "overwriting" in complaint(capsys, 3, *words)
     assert output(capsys, *words, "--overwrite") == f"4 frames → {folder}\n"
 
@@ -274,11 +277,33 @@ def test_export_to_pdf_png_and_svg(
     assert 'viewBox="0 0 800 600"' in (tmp_path / "one.svg").read_text("utf-8")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a process is ended without a signal")
+@pytest.mark.parametrize("name", ["all.gif", "all.pdf", "folder"])
+def test_an_export_that_is_told_to_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, qapp: object
+) -> None:
+    from backpropviz.scene import slide
+
+    made, done = slide.as_slide, []
+
+    def interrupted(*given: Any, **about: Any) -> slide.Slide:
+        done.append(1)
+        if len(done) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return made(*given, **about)
+
+    monkeypatch.setattr(slide, "as_slide", interrupted)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main(list(exported("-o", str(tmp_path / name))))
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 @pytest.mark.parametrize(
     ("code", "words", "said"),
     [
-        *((2, ("-o", f"out.{kind}"), "not supported yet") for kind in ("pptx", "gif", "webp")),
-        *((2, ("-o", f"out.{kind}"), "not supported yet") for kind in ("apng", "mp4")),
         (2, ("-o", "out.doc"), "unknown suffix"),
         (2, ("-o", "out.png"), "can hold one frame, not 4"),
         (2, ("-o", "x", "--size", "big"), "no frame size"),

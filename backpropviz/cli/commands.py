@@ -10,13 +10,15 @@ import argparse
 import io
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from backpropviz.assets import __version__
 from backpropviz.cli.train import (
@@ -225,28 +227,34 @@ def _scale(text: str) -> float:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from backpropviz.export.frames import check_path, export_frames, frame_size
+    from backpropviz.export.formats import FORMATS, ExportOptions, Holds, format_for
+    from backpropviz.export.frames import export_slides, frame_size
     from backpropviz.files.atomic import check_folder
 
-    kind = check_path(arguments.output, 1)
+    kind = format_for(arguments.output, 1)
+    if kind.holds is Holds.FOLDER:
+        kind = next(one for one in FORMATS if one.name == f"{arguments.format}-folder")
     check_folder(arguments.output)
     size = frame_size(arguments.size, (1920, 1080))
     view, depth = _view(arguments)
-    if kind in {"png", "pdf"} or arguments.format == "png":
+    if "svg" not in kind.name:
         _paint_without_display()
     from backpropviz.figures.frames import frames
+    from backpropviz.scene.slide import as_slide
     from backpropviz.scene.theme import theme
 
     found = frames(view, arguments.first, arguments.last, depth, size, theme(arguments.theme))
-    export_frames(
-        found,
-        found.count,
-        arguments.output,
-        frame_format=arguments.format,
-        scale=arguments.scale,
-        overwrite=arguments.overwrite,
-        progress=_progress if sys.stderr is not None and sys.stderr.isatty() else None,
-    )
+    format_for(arguments.output, found.count)
+    with _ended_in_order():
+        export_slides(
+            (as_slide(scene, found.theme, points_per_pixel=0.75) for scene in found),
+            found.count,
+            arguments.output,
+            kind,
+            ExportOptions(scale=arguments.scale, dpi=round(96 * arguments.scale)),
+            overwrite=arguments.overwrite,
+            progress=_progress if sys.stderr is not None and sys.stderr.isatty() else None,
+        )
     plural = "" if found.count == 1 else "s"
     print(f"{found.count:,} frame{plural} → {arguments.output}")
     return 0
@@ -265,6 +273,28 @@ def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
     timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration), order)
     state = SessionState(depth=depth, order=order)
     return View(model, tape, timeline, state, Scales(tape)), depth
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """A signal to end is an exception meanwhile, so that nothing half-written is left."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        asked = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+        # What is ignored, as under nohup, stays so.
+        before = {n: handler for n, handler in asked.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _paint_without_display() -> None:

@@ -1,106 +1,118 @@
-"""One frame or a range of frames to a file or a folder: whole, or not at all.
+"""Slides to a file or a folder of any kind, and the writers of pictures and pages.
 
-The suffix chooses the format: `.png` and `.svg` hold one frame, `.pdf` a page a frame, and a name
-without suffix is a folder of numbered frames. A PDF holds vectors, text as text, values as lossless
-images.
+Whatever ends the writing early, a cancel, an error or a full disk, leaves what was there.
 """
 
+# ruff: noqa: ARG001  (every writer is given the number of slides)
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-from PySide6.QtCore import QBuffer, QFile, QFileDevice, QIODevice, QMarginsF, QSizeF
-from PySide6.QtGui import QGuiApplication, QPageSize, QPainter, QPdfWriter
+from PySide6.QtGui import QGuiApplication, QImage
 
 from backpropviz.errors import UsageError, UserError
-from backpropviz.export.svg import svg
+from backpropviz.export.formats import ExportFormat, ExportOptions, Holds
+from backpropviz.export.pdf import write_pages
+from backpropviz.export.png import encoded
+from backpropviz.export.svg import svg_of_slide
 from backpropviz.files.atomic import atomic_file, atomic_folder, write_bytes
-from backpropviz.paint.draw import draw, render
+from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Scene
+from backpropviz.scene.slide import Slide
 
-FrameFormat = Literal["png", "svg"]
 Progress = Callable[[int, int], None]
 """Called with the frames done and their number."""
 Cancelled = Callable[[], bool]
 
 FRAME_SIZES: Final = {"16:9": (1920, 1080), "4:3": (1440, 1080)}
 AS_SHOWN: Final = "as shown"
+INDEX_NAME: Final = "frames.csv"
 
-_LATER: Final = ("pptx", "gif", "webp", "apng", "mp4")
 _SMALLEST_SIDE: Final = 64
 _LARGEST_SIDE: Final = 16384
+_DPI: Final = 96
+_OPAQUE: Final = len("#RRGGBB")
 
 
 class _Stopped(Exception):  # noqa: N818  (no error: the person's wish)
     """The person cancelled."""
 
 
-def export_frames(
-    scenes: Iterable[Scene],
+def export_slides(
+    slides: Iterable[Slide],
     count: int,
     path: Path,
+    kind: ExportFormat,
+    options: ExportOptions | None = None,
     *,
-    frame_format: FrameFormat = "png",
-    scale: float = 1.0,
     overwrite: bool = False,
     progress: Progress | None = None,
     cancelled: Cancelled | None = None,
 ) -> bool:
-    """Write all frames and say whether it was not cancelled; a cancel or error leaves nothing.
+    """Write all slides and say whether it was not cancelled; a cancel or error leaves nothing.
 
-    `count` is the number of scenes; `frame_format` and `overwrite` concern a folder.
+    `overwrite` lets a folder that holds files take the new ones in place of its old frames.
+
+    Raises:
+        UserError: the disk refuses, or something that the kind needs is not there.
     """
-    kind = check_path(path, count)
-    frames = _watched(scenes, count, progress, cancelled)
+    options = ExportOptions() if options is None else options
+    watched = _watched(slides, count, progress, cancelled)
     try:
-        if kind == "pdf":
-            pdf(frames, path)
-        elif kind == "folder":
-            digits = max(4, len(str(count)))
-            stale = f"frame-*.{frame_format}"
+        if kind.holds is Holds.FOLDER:
+            stale = f"frame-*.{kind.name.removesuffix('-folder')}"
             with atomic_folder(path, overwrite=overwrite, replaced=stale) as folder:
-                for number, scene in enumerate(frames, start=1):
-                    name = f"frame-{number:0{digits}}.{frame_format}"
-                    (folder / name).write_bytes(frame_bytes(scene, frame_format, scale))
+                kind.write(watched, count, folder, options)
         else:
-            contents = [frame_bytes(scene, kind, scale) for scene in frames]
-            write_bytes(path, contents[0])
+            kind.write(watched, count, path, options)
     except _Stopped:
         return False
     return True
 
 
-def check_path(path: Path, count: int) -> Literal["png", "svg", "pdf", "folder"]:
-    """What would be written there; raises UsageError, in a sentence, where nothing can be."""
-    suffix = path.suffix.lower().removeprefix(".")
-    if count < 1:
-        raise UsageError("There is no frame to export; choose a range with at least one step.")
-    if suffix in _LATER:
-        raise UsageError(
-            f"{path.name} cannot be written: {suffix.upper()} is not supported yet; "
-            "use .png, .svg, .pdf or a folder."
-        )
-    if suffix == "pdf":
-        return "pdf"
-    if suffix in {"png", "svg"}:
-        if count > 1:
-            raise UsageError(
-                f"{path.name} can hold one frame, not {count:,}; name a folder or a .pdf file."
-            )
-        return "png" if suffix == "png" else "svg"
-    if suffix and not path.is_dir():
-        raise UsageError(
-            f"{path.name} has an unknown suffix; use .png, .svg, .pdf, or a folder without suffix."
-        )
-    return "folder"
+def write_pdf(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
+    """A page a slide, with its title as a bookmark."""
+    with atomic_file(path) as temporary:
+        write_pages(slides, temporary)
 
 
-def frame_bytes(scene: Scene, frame_format: FrameFormat, scale: float = 1.0) -> bytes:
-    """One frame as the content of a file; `scale` concerns PNG only."""
-    return png_bytes(scene, scale) if frame_format == "png" else svg(scene).encode("utf-8")
+def write_png(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
+    """A picture of the one slide."""
+    write_bytes(path, _only([_png(slide, options) for slide in slides]))
+
+
+def write_svg(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
+    """A drawing of the one slide."""
+    write_bytes(path, _only([_svg(slide, options) for slide in slides]))
+
+
+def write_pngs(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
+    """A folder of numbered pictures."""
+    _write_folder(slides, count, path, "png", lambda slide: _png(slide, options))
+
+
+def write_svgs(slides: Iterable[Slide], count: int, path: Path, options: ExportOptions) -> None:
+    """A folder of numbered drawings."""
+    _write_folder(slides, count, path, "svg", lambda slide: _svg(slide, options))
+
+
+def png_bytes(scene: Scene, scale: float = 1.0, dpi: int | None = None) -> bytes:
+    """The scene as the content of a PNG file; `dpi` of None: 96 at a scale of 1, of 0: not told."""
+    image = render(scene, scale)
+    if len(scene.background) == _OPAQUE:
+        # The same memory, read without the alpha, which is that of the ground.
+        image.reinterpretAsFormat(QImage.Format.Format_RGB32)
+    return encoded(image, _DPI * scale if dpi is None else dpi)
+
+
+def copy_image(scene: Scene, scale: float = 1.0) -> None:
+    """Put the scene on the clipboard as an image."""
+    QGuiApplication.clipboard().setImage(render(scene, scale))
 
 
 def frame_size(text: str, shown: tuple[int, int]) -> tuple[int, int]:
@@ -122,85 +134,62 @@ def frame_size(text: str, shown: tuple[int, int]) -> tuple[int, int]:
 
 
 def _watched(
-    scenes: Iterable[Scene], count: int, progress: Progress | None, cancelled: Cancelled | None
-) -> Iterator[Scene]:
-    """The scenes, asking before each whether to go on and telling after each how far it is."""
+    slides: Iterable[Slide], count: int, progress: Progress | None, cancelled: Cancelled | None
+) -> Iterator[Slide]:
+    """The slides, asking before each whether to go on and telling after each how far it is."""
     if progress is not None:
         progress(0, count)
-    for done, scene in enumerate(scenes, start=1):
+    for done, slide in enumerate(slides, start=1):
         if cancelled is not None and cancelled():
             raise _Stopped
-        yield scene
+        yield slide
         if progress is not None:
             progress(done, count)
     if cancelled is not None and cancelled():
         raise _Stopped
 
 
-_POINTS_PER_PIXEL: Final = 0.75
-_RESOLUTION: Final = 1200
+def _write_folder(
+    slides: Iterable[Slide], count: int, path: Path, suffix: str, content: Callable[[Slide], bytes]
+) -> None:
+    """Numbered files, and a table of what they show."""
+    rest = iter(slides)
+    first = next(rest, None)
+    if first is None:
+        raise _no_frame()
+    digits = max(4, len(str(count)))
+    with atomic_folder(path) as folder:
+        rows = [("file", "title", "address", "step")]
+        for number, slide in enumerate(chain([first], rest), start=1):
+            name = f"frame-{number:0{digits}}.{suffix}"
+            (folder / name).write_bytes(content(slide))
+            rows.append((name, _cell(slide.title), _cell(slide.address), _cell(slide.step)))
+        # With its mark at the start, spreadsheets read the table as UTF-8.
+        with (folder / INDEX_NAME).open("w", encoding="utf-8-sig", newline="") as file:
+            csv.writer(file).writerows(rows)
 
 
-def pdf(scenes: Iterable[Scene], path: Path) -> None:
-    """Write a page for each scene; a page is as large as its scene (96 pixels are an inch)."""
-    with atomic_file(path) as temporary:
-        write_pages(scenes, temporary)
+def _cell(text: str) -> str:
+    """A text of a table, which no spreadsheet takes for a formula."""
+    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return f"'{plain}" if plain.startswith(("=", "+", "-", "@", "\t", "\r")) else plain
 
 
-def write_pages(scenes: Iterable[Scene], path: Path) -> None:
-    """Write the PDF straight to a path; raises OSError where the disk refuses."""
-    file = QFile(str(path))
-    if not file.open(QIODevice.OpenModeFlag.WriteOnly):
-        raise OSError(file.errorString())
-    try:
-        _paint_pages(scenes, file)
-        # Asked before closing, which forgets earlier errors.
-        if not file.flush() or file.error() != QFileDevice.FileError.NoError:
-            raise OSError(file.errorString())
-    finally:
-        file.close()
+def _png(slide: Slide, options: ExportOptions) -> bytes:
+    return png_bytes(slide.scene, options.scale, options.dpi)
 
 
-def _paint_pages(scenes: Iterable[Scene], file: QFile) -> None:
-    writer, painter = QPdfWriter(file), QPainter()
-    writer.setCreator("BackpropViz")
-    writer.setResolution(_RESOLUTION)
-    writer.setPageMargins(QMarginsF())
-    try:
-        for scene in scenes:
-            points = QSizeF(scene.width, scene.height) * _POINTS_PER_PIXEL
-            # Exactly this size: Qt would else round a near one to a paper format.
-            exact = QPageSize.SizeMatchPolicy.ExactMatch
-            writer.setPageSize(QPageSize(points, QPageSize.Unit.Point, "", exact))
-            if not painter.isActive():
-                writer.setTitle(scene.title)
-                painter.begin(writer)
-            else:
-                writer.newPage()
-            painter.setRenderHint(QPainter.RenderHint.LosslessImageRendering)
-            painter.save()
-            try:
-                painter.scale(_RESOLUTION / 96, _RESOLUTION / 96)
-                draw(scene, painter)
-            finally:
-                # An interrupt may come between any two marks.
-                painter.restore()
-        if not painter.isActive():
-            raise UserError("There is no frame to write; choose a range with at least one step.")
-    finally:
-        if painter.isActive():
-            painter.end()
+def _svg(slide: Slide, options: ExportOptions) -> bytes:
+    return svg_of_slide(slide, text_as_text=options.text_as_text).encode("utf-8")
 
 
-def png_bytes(scene: Scene, scale: float = 1.0) -> bytes:
-    """The scene as the content of a PNG file."""
-    buffer = QBuffer()
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    # Qt offers no file type by enumeration; a quality of 80 is a fast zlib level, still lossless.
-    render(scene, scale).save(buffer, "PNG", 80)  # type: ignore[call-overload]
-    return bytes(buffer.data().data())
+def _only(contents: list[bytes]) -> bytes:
+    if len(contents) > 1:
+        raise UsageError(f"A picture holds one frame, not {len(contents):,}; name a folder.")
+    if not contents:
+        raise _no_frame()
+    return contents[0]
 
 
-def copy_image(scene: Scene, scale: float = 1.0) -> None:
-    """Put the scene on the clipboard as an image."""
-    QGuiApplication.clipboard().setImage(render(scene, scale))
+def _no_frame() -> UserError:
+    return UserError("There is no frame to write; choose a range with at least one step.")

@@ -302,8 +302,7 @@ def _image(pixels: Pixels) -> str:
     # Enlarged, since not every program heeds `pixelated`; others would blur one cell into the next.
     wanted = _PIXELS_OF_A_PIXEL * pixels.width / pixels.columns
     times = min(_LARGEST_MAGNIFICATION, max(1, math.ceil(wanted)))
-    enlarged = colors.repeat(times, axis=0).repeat(times, axis=1)
-    content = base64.b64encode(encode_colors(enlarged)).decode("ascii")
+    content = base64.b64encode(encode_colors(colors, times)).decode("ascii")
     place = _place(Box(pixels.x, pixels.y, pixels.width, pixels.height))
     return (
         f'<image{place} preserveAspectRatio="none" style="image-rendering:pixelated" '
@@ -386,6 +385,8 @@ def _escaped(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Text without the characters that XML cannot hold."""
+    if text.isprintable():  # hardly any is not, and to ask is fast
+        return text
     return re.sub(r"[^\t\n\x20-\uD7FF\uE000-\uFFFD\U00010000-\U0010FFFF]", "", text)
 
 
@@ -401,13 +402,16 @@ _WRITERS: Final[dict[type[Mark], Callable[[Any, SvgWriting], Iterator[str]]]] = 
 }
 
 
-def encode_colors(colors: NDArray[np.uint8]) -> bytes:
-    """Colors (rows, columns, 3) as the content of a PNG file, without Qt."""
-    height, width = colors.shape[:2]
+def encode_colors(colors: NDArray[np.uint8], times: int = 1) -> bytes:
+    """Colors (rows, columns, 3), each enlarged so often, as a PNG file's content, without Qt."""
+    height, width = colors.shape[0] * times, colors.shape[1] * times
+    # A row is told by what differs from the row above: of an enlarged one, nothing.
     rows = np.zeros((height, 1 + width * 3), dtype=np.uint8)
-    rows[:, 1:] = colors.reshape(height, -1)
+    rows[:, 0] = 2
+    differing = np.diff(colors, axis=0, prepend=np.uint8(0))
+    rows[::times, 1:] = differing.repeat(times, axis=1).reshape(len(colors), -1)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
 
 

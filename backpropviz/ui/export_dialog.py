@@ -13,9 +13,11 @@ from PySide6.QtWidgets import QFileDialog, QProgressBar, QWidget
 
 from backpropviz.debugger.timeline import Depth
 from backpropviz.errors import UserError
-from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_frames, frame_size
+from backpropviz.export.formats import FORMATS, ExportOptions, Holds, format_for
+from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_slides, frame_size
 from backpropviz.figures.frames import END, START, FrameRange, frames, offered_ranges
 from backpropviz.frozen import Setting, frozen, setting, setting_of
+from backpropviz.scene.slide import as_slide
 from backpropviz.scene.theme import DARK, LIGHT, Theme
 from backpropviz.ui.background import Background, sentence
 from backpropviz.ui.dialog import FramedDialog, form
@@ -286,12 +288,16 @@ def _write(
     job: ExportJob, progress: Callable[[int, int], None], cancelled: Callable[[], bool]
 ) -> Path | None:
     """Runs on the worker's thread; None where it was cancelled."""
-    is_done = export_frames(
-        job.range,
+    kind = format_for(job.path, job.range.count)
+    if kind.holds is Holds.FOLDER:
+        kind = next(one for one in FORMATS if one.name == f"{job.format}-folder")
+    colors = job.range.theme
+    is_done = export_slides(
+        (as_slide(scene, colors, points_per_pixel=0.75) for scene in job.range),
         job.range.count,
         job.path,
-        frame_format="svg" if job.format == "svg" else "png",
-        scale=job.scale,
+        kind,
+        ExportOptions(scale=job.scale, dpi=round(96 * job.scale)),
         overwrite=job.is_folder,
         progress=progress,
         cancelled=cancelled,

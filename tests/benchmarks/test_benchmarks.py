@@ -14,7 +14,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WITH_PYTORCH = ("kernels", "training")
-ALONE = ("seek", "frame", "startup", "drag", "nudge", "ancestry", "training_view", "resampling")
+ALONE = (
+    "seek",
+    "frame",
+    "startup",
+    "drag",
+    "nudge",
+    "ancestry",
+    "training_view",
+    "resampling",
+    "export",
+)
 
 
 @pytest.mark.benchmark

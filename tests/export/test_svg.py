@@ -4,10 +4,12 @@ import base64
 import re
 import subprocess
 import sys
+from io import BytesIO
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from backpropviz.export.svg import MOST_RECTANGLES, encode_colors, svg
 from backpropviz.scene.marks import Box, Group, Mark, Pixels, Rect, Scene, Stroke, Text
@@ -122,3 +124,11 @@ def test_svg_needs_no_qt() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_enlarged_colors_are_those_that_were_given(times: int) -> None:
+    colors = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    with Image.open(BytesIO(encode_colors(colors, times))) as image:
+        found = np.asarray(image)
+    assert np.array_equal(found, colors.repeat(times, axis=0).repeat(times, axis=1))

@@ -25,7 +25,8 @@ from backpropviz.engine.training.run import Run
 from backpropviz.engine.training.samples import Dataset
 from backpropviz.engine.value import Address
 from backpropviz.errors import UserError
-from backpropviz.export.frames import check_path, frame_bytes, pdf, png_bytes
+from backpropviz.export.formats import ExportOptions, format_for
+from backpropviz.export.frames import png_bytes
 from backpropviz.figures.thumbnails import photograph
 from backpropviz.figures.training.curves import ChartKind
 from backpropviz.files.atomic import write_bytes
@@ -33,6 +34,7 @@ from backpropviz.files.data.load import BUNDLED, Choices, read_dataset
 from backpropviz.files.fit import displayable
 from backpropviz.files.run import SavedRun, load_run, save_run
 from backpropviz.scene.marks import Scene
+from backpropviz.scene.slide import as_slide
 from backpropviz.scene.theme import LIGHT, Theme
 from backpropviz.ui import boxes
 from backpropviz.ui.actions import ActionSet
@@ -165,11 +167,8 @@ def bundled_data(source: str, network: Network, preprocessing: Preprocessing) ->
 
 
 def _write_scene(path: Path, scene: Scene) -> None:
-    kind = check_path(path, 1)
-    if kind == "pdf":
-        pdf([scene], path)
-    elif kind != "folder":
-        write_bytes(path, frame_bytes(scene, kind, 2.0))
+    slide = as_slide(scene, LIGHT, points_per_pixel=0.75)
+    format_for(path, 1).write([slide], 1, path, ExportOptions(scale=2.0, dpi=192))
 
 
 if TYPE_CHECKING:
