@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -278,21 +277,20 @@ def test_export_to_pdf_png_and_svg(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there a process is ended without a signal")
-@pytest.mark.parametrize("name", ["all.gif", "all.pdf", "folder"])
+@pytest.mark.parametrize("name", ["all.gif", "all.pdf", "all.pptx", "folder"])
 def test_an_export_that_is_told_to_end_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, qapp: object
 ) -> None:
-    from backpropviz.scene import slide
+    from backpropviz.figures.slides.deck import SlideRange
 
-    made, done = slide.as_slide, []
+    made = SlideRange.slide
 
-    def interrupted(*given: Any, **about: Any) -> slide.Slide:
-        done.append(1)
-        if len(done) == 3:
+    def interrupted(slides: SlideRange, number: int) -> object:
+        if number == 2:
             os.kill(os.getpid(), signal.SIGTERM)
-        return made(*given, **about)
+        return made(slides, number)
 
-    monkeypatch.setattr(slide, "as_slide", interrupted)
+    monkeypatch.setattr(SlideRange, "slide", interrupted)
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
         main(list(exported("-o", str(tmp_path / name))))

@@ -10,39 +10,27 @@ import argparse
 import io
 import os
 import re
-import signal
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from backpropviz.assets import __version__
+from backpropviz.cli.export import export, export_arguments
+from backpropviz.cli.inputs import input_arguments, mode_arguments, recorded
 from backpropviz.cli.train import (
     count_value,
     path_value,
-    scale_value,
-    seed_value,
     train,
     train_arguments,
-    warn_of,
 )
 from backpropviz.errors import BackpropVizError, MachineError, UsageError, UserError
 from backpropviz.frozen import frozen
 from backpropviz.named_file import is_there, named_path
 
-if TYPE_CHECKING:
-    from backpropviz.debugger.timeline import Depth, LoopOrder
-    from backpropviz.engine.model import Model
-    from backpropviz.engine.tape import Tape
-    from backpropviz.figures.view import View
-
-
-DEPTHS = ("pass", "phase", "layer", "tensor", "channel", "element", "term")
-LARGEST_SCALE = 8.0
 _PROGRESS_STEP = 20
 
 
@@ -62,7 +50,7 @@ def _open_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="N", help="a bundled network or a file")
     parser.add_argument("--lesson", metavar="L", help="a lesson by its name or file (.toml)")
     parser.add_argument("--theme", choices=("light", "dark", "system"), help="colors of the window")
-    _mode_arguments(parser)
+    mode_arguments(parser)
 
 
 def _open(arguments: argparse.Namespace) -> int:
@@ -104,77 +92,9 @@ def _check_openable(name: str) -> None:
         )
 
 
-def _input_arguments(parser: argparse.ArgumentParser, *, has_float: bool = True) -> None:
-    parser.add_argument(
-        "--network", required=True, metavar="N", help="a bundled network or a file (.json, .bpv)"
-    )
-    parser.add_argument("--image", metavar="I", help="a file, or mnist:17, digits:3, photo:chelsea")
-    parser.add_argument(
-        "--target", metavar="T", help="a class by number or name, or numbers separated by commas"
-    )
-    if has_float:
-        parser.add_argument(
-            "--float",
-            choices=("32", "64"),
-            default="32",
-            dest="float_bits",
-            help="bits of a number (default 32)",
-        )
-    parser.add_argument(
-        "--reduction", choices=("mean", "sum"), help="of the batch's losses (default: the model's)"
-    )
-    _mode_arguments(parser)
-
-
-def _mode_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--mode",
-        choices=("train", "eval"),
-        help="batch normalization and dropout as in training or as in use (default: the model's, "
-        "which is train unless its file says otherwise)",
-    )
-    parser.add_argument(
-        "--dropout-seed",
-        type=seed_value,
-        metavar="S",
-        help="draws what dropout drops in the mode train (default: the model's, or 0)",
-    )
-
-
-def recorded(arguments: argparse.Namespace) -> tuple[Model, Tape]:
-    """The model and the pass that the input arguments describe.
-
-    A sample that carries its label (`mnist:17`) needs no target.
-    """
-    from backpropviz import api
-    from backpropviz.files.fit import prepare
-    from backpropviz.files.pictures import open_picture
-
-    model = api.load_network(arguments.network)
-    image, target = None, arguments.target
-    if arguments.image is not None:
-        picture = open_picture(arguments.image)
-        if picture.remark:
-            print(f"backpropviz: {picture.remark}", file=sys.stderr)
-        image = prepare(picture, model.preprocessing).array
-        target = picture.label if target is None and picture.label in model.class_names else target
-    warn_of(model)
-    bits = int(arguments.float_bits)
-    tape = api.record(
-        model,
-        image,
-        target,
-        float_bits=bits,
-        reduction=arguments.reduction,
-        mode=arguments.mode,
-        dropout_seed=arguments.dropout_seed,
-    )
-    return model, tape
-
-
 def _explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("address", metavar="ADDRESS", help="for example conv1.weight.grad[0,0,1,1]")
-    _input_arguments(parser)
+    input_arguments(parser)
     parser.add_argument("--json", action="store_true", help="every term, as JSON")
 
 
@@ -188,7 +108,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 
 def _record_arguments(parser: argparse.ArgumentParser) -> None:
-    _input_arguments(parser)
+    input_arguments(parser)
     parser.add_argument("-o", "--output", required=True, metavar="tape.npz", type=path_value)
 
 
@@ -207,111 +127,8 @@ def _record(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _export_arguments(parser: argparse.ArgumentParser) -> None:
-    _input_arguments(parser)
-    place = "an address, the number of a step (from 1), start or end"
-    parser.add_argument("--from", required=True, dest="first", metavar="A", help=place)
-    parser.add_argument("--to", required=True, dest="last", metavar="B", help=place)
-    parser.add_argument("--depth", required=True, choices=DEPTHS, help="a frame a block of it")
-    parser.add_argument("--order", choices=("target", "source"), default="target")
-    parser.add_argument("--theme", choices=("light", "dark"), default="light")
-    parser.add_argument("--size", default="1920x1080", metavar="WxH", help="default 1920x1080")
-    parser.add_argument("--scale", type=_scale, default=1.0, metavar="2", help="pixels per pixel")
-    parser.add_argument("--format", choices=("png", "svg"), default="png", help="in a folder")
-    parser.add_argument("--overwrite", action="store_true", help="into a folder that holds files")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", type=path_value)
-
-
-def _scale(text: str) -> float:
-    return scale_value(text, LARGEST_SCALE)
-
-
-def _export(arguments: argparse.Namespace) -> int:
-    from backpropviz.export.formats import FORMATS, ExportOptions, Holds, format_for
-    from backpropviz.export.frames import export_slides, frame_size
-    from backpropviz.files.atomic import check_folder
-
-    kind = format_for(arguments.output, 1)
-    if kind.holds is Holds.FOLDER:
-        kind = next(one for one in FORMATS if one.name == f"{arguments.format}-folder")
-    check_folder(arguments.output)
-    size = frame_size(arguments.size, (1920, 1080))
-    view, depth = _view(arguments)
-    if "svg" not in kind.name:
-        _paint_without_display()
-    from backpropviz.figures.frames import frames
-    from backpropviz.scene.slide import as_slide
-    from backpropviz.scene.theme import theme
-
-    found = frames(view, arguments.first, arguments.last, depth, size, theme(arguments.theme))
-    format_for(arguments.output, found.count)
-    with _ended_in_order():
-        export_slides(
-            (as_slide(scene, found.theme, points_per_pixel=0.75) for scene in found),
-            found.count,
-            arguments.output,
-            kind,
-            ExportOptions(scale=arguments.scale, dpi=round(96 * arguments.scale)),
-            overwrite=arguments.overwrite,
-            progress=_progress if sys.stderr is not None and sys.stderr.isatty() else None,
-        )
-    plural = "" if found.count == 1 else "s"
-    print(f"{found.count:,} frame{plural} → {arguments.output}")
-    return 0
-
-
-def _view(arguments: argparse.Namespace) -> tuple[View, Depth]:
-    from backpropviz.debugger.session import SessionState
-    from backpropviz.debugger.timeline import Depth, LoopOrder, Timeline
-    from backpropviz.engine.tape import operations
-    from backpropviz.figures.numbers import Scales
-    from backpropviz.figures.view import View
-
-    model, tape = recorded(arguments)
-    order: LoopOrder = LoopOrder(arguments.order)
-    depth = Depth[arguments.depth.upper()]
-    timeline = Timeline(operations(tape.network, tape.batch, tape.optimizer, tape.iteration), order)
-    state = SessionState(depth=depth, order=order)
-    return View(model, tape, timeline, state, Scales(tape)), depth
-
-
-@contextmanager
-def _ended_in_order() -> Iterator[None]:
-    """A signal to end is an exception meanwhile, so that nothing half-written is left."""
-
-    def end(number: int, _frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        asked = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
-        # What is ignored, as under nohup, stays so.
-        before = {n: handler for n, handler in asked.items() if handler is not signal.SIG_IGN}
-    for number in before:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _paint_without_display() -> None:
-    # A platform that the person has chosen may need a display, which this command does without.
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from backpropviz.paint.draw import painting_application
-
-    painting_application()
-
-
-def _progress(done: int, count: int) -> None:
-    end = "\n" if done == count else ""
-    print(f"\r{done:,} of {count:,} frames", end=end, file=sys.stderr, flush=True)
-
-
 def _check_arguments(parser: argparse.ArgumentParser) -> None:
-    _input_arguments(parser, has_float=False)
+    input_arguments(parser, has_float=False)
     amount = parser.add_mutually_exclusive_group()
     amount.add_argument(
         "--per-array", type=count_value, metavar="N", help="check at most N values an array (200)"
@@ -366,7 +183,9 @@ COMMANDS = {
         _record_arguments, _record, "Save every tensor of a pass under its address (.npz)."
     ),
     "export": CliCommand(
-        _export_arguments, _export, "Write pictures of steps: .png, .svg, .pdf or a folder."
+        export_arguments,
+        export,
+        "Write steps as slides or pictures: .pptx, .pdf, .gif, .html, .png, .svg and more.",
     ),
     "train": CliCommand(train_arguments, train, "Train a network on a data set, and save the run."),
     "check": CliCommand(

@@ -106,7 +106,6 @@ FORMATS: Final = (
     ExportFormat(
         "reveal", "Reveal.js", ".fragment.svg", Holds.MANY, "web:write_fragments", "For Reveal.js."
     ),
-    ExportFormat("tikz", "TikZ", ".tex", Holds.MANY, "tikz:write", "For LaTeX."),
     ExportFormat(
         "png-folder", "PNG folder", "", Holds.FOLDER, "frames:write_pngs", "Numbered pictures."
     ),

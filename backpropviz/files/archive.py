@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -43,7 +43,7 @@ _HEADER = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _FIRST_DAY = (1980, 1, 1, 0, 0, 0)
-_DAMAGE = (
+DAMAGE: Final = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -57,6 +57,7 @@ _DAMAGE = (
     OverflowError,
     MemoryError,
 )
+"""What the readers of zip files and of NumPy's raise at damaged bytes."""
 
 
 @frozen
@@ -131,7 +132,7 @@ def damage_told(name: str) -> Iterator[None]:
         yield
     except UserError:
         raise
-    except _DAMAGE:
+    except DAMAGE:
         raise UserError(f"{name} is damaged or no such file: get or save it anew.") from None
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from backpropviz.errors import UserError
+from backpropviz.files.archive import DAMAGE
 from backpropviz.frozen import frozen
 
 MOMENTS_NAMESPACE: Final = "urn:backpropviz:moments"
@@ -46,7 +47,7 @@ def deck_moment(path: Path, slide: int) -> DeckMoment:
             shown = [int(found) for found in _SLIDE_ID.findall(_member(archive, _PRESENTATION))]
             names = [name for name in archive.namelist() if _CUSTOM.fullmatch(name)]
             kept = [_member(archive, name) for name in names[:20]]
-    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path.name} is no PowerPoint file that can be read.") from error
     ours = next((text for text in kept if MOMENTS_NAMESPACE.encode() in text), None)
     if ours is None:

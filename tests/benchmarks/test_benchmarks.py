@@ -21,6 +21,7 @@ ALONE = (
     "drag",
     "nudge",
     "ancestry",
+    "export",
     "training_view",
     "resampling",
     "export",

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from backpropviz.debugger.timeline import Depth
-from backpropviz.export.frames import pdf, png_bytes
+from backpropviz.export.formats import ExportOptions
+from backpropviz.export.frames import png_bytes, write_pdf
 from backpropviz.export.svg import svg_of_slide
 from backpropviz.figures.frames import frames
 from backpropviz.scene.marks import Box, Group, Mark, Pixels, Text
@@ -34,7 +35,7 @@ from tests.figures.map_views import start
 
 Picture = NDArray[np.int16]
 
-_LEVELS, _ODD_CELLS, _PLACE, _SHARE = 3, 1 / 100, 1.25, 1 / 200
+_LEVELS, _ODD_CELLS, _PLACE, _SHARE = 3, 1 / 100, 1.25, 1 / 140
 
 
 def _stage(name: str, position: int, dark: bool) -> Slide:
@@ -176,8 +177,10 @@ def test_pdf_by_poppler(slide: Slide, tmp_path: Path) -> None:
     if shutil.which("pdftoppm") is None:
         pytest.skip("pdftoppm is not installed here; the PDF is not drawn by it.")
     path = tmp_path / "slide.pdf"
-    pdf([slide.scene], path)
-    command = ["pdftoppm", "-png", "-r", "96", "-singlefile", str(path), str(tmp_path / "page")]
+    write_pdf([slide], 1, path, ExportOptions())
+    resolution = f"{72 / slide.points_per_pixel:g}"
+    target = (str(path), str(tmp_path / "page"))
+    command = ["pdftoppm", "-png", "-r", resolution, "-singlefile", *target]
     subprocess.run(command, check=True, capture_output=True)
     drawn = opened((tmp_path / "page.png").read_bytes())
     assert_same(slide, drawn[: int(slide.height), : int(slide.width)])
