@@ -73,6 +73,10 @@ def is_there(path: Path) -> bool:
 _DECK: Final = re.compile(r"(.+\.pptx)(?:#(\d{1,6}))?", re.IGNORECASE | re.DOTALL)
 
 
+MOMENTS_NAMESPACE: Final = "urn:backpropviz:moments"
+"""In a deck, of the part that leads back to what its slides show."""
+
+
 def deck_named(name: str) -> tuple[Path, int] | None:
     """The file and the slide that `talk.pptx#12` names; None of any other name.
 

@@ -18,7 +18,7 @@ from backpropviz.errors import UserError
 from backpropviz.export.formats import ExportOptions
 from backpropviz.export.pptx_shapes import EMU_PER_POINT, Sheet
 from backpropviz.files.atomic import write_bytes
-from backpropviz.files.deck import MOMENTS_NAMESPACE
+from backpropviz.named_file import MOMENTS_NAMESPACE
 from backpropviz.scene.equation import Role
 from backpropviz.scene.equation_layout import EquationStyle
 from backpropviz.scene.slide import Slide

@@ -19,8 +19,8 @@ from typing import Any, Final
 from backpropviz.errors import UserError
 from backpropviz.files.archive import DAMAGE
 from backpropviz.frozen import frozen
+from backpropviz.named_file import MOMENTS_NAMESPACE
 
-MOMENTS_NAMESPACE: Final = "urn:backpropviz:moments"
 _PRESENTATION, _CUSTOM = "ppt/presentation.xml", re.compile(r"customXml/item\d+\.xml")
 _MOST_BYTES: Final = 400_000_000
 _SLIDE_ID: Final = re.compile(rb'<p:sldId\b[^>]*?\bid="(\d{1,10})"')
