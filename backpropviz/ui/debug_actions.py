@@ -316,7 +316,7 @@ class DebugActions(QObject):
 
     def export(self) -> None:
         """Ask what to export, and write it."""
-        from backpropviz.ui.export_dialog import ExportDialog
+        from backpropviz.ui.export.dialog import ExportDialog
 
         opened, stage = self._opened, self._host.stage
         if opened is None:

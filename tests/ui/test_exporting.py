@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from backpropviz.debugger.commands import GoToAddress
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.value import parse
-from backpropviz.ui.export_dialog import ExportDialog
+from backpropviz.ui.export.dialog import ExportDialog
 from backpropviz.ui.main_window import MainWindow
 from tests.ui.conftest import LONG_MS, Open
 

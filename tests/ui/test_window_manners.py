@@ -15,7 +15,7 @@ from backpropviz.figures.stage.stage import import_all_stages
 from backpropviz.figures.timeline import timeline
 from backpropviz.scene.marks import Text
 from backpropviz.ui.controls import Notice
-from backpropviz.ui.export_dialog import ExportDialog
+from backpropviz.ui.export.dialog import ExportDialog
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.opened import Opened
 from tests.ui.bench import bench_of

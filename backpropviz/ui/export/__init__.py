@@ -1,0 +1,1 @@
+"""The dialog in which a person chooses what becomes slides, and sees them before."""
