@@ -29,7 +29,7 @@ from backpropviz.cli.train import (
 )
 from backpropviz.errors import BackpropVizError, MachineError, UsageError, UserError
 from backpropviz.frozen import frozen
-from backpropviz.named_file import is_there, named_path
+from backpropviz.named_file import deck_named, is_there, named_path
 
 _PROGRESS_STEP = 20
 
@@ -45,7 +45,10 @@ class CliCommand:
 
 def _open_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="an image, a network, a session or a lesson"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help="an image, a network, a session, a lesson, or a slide: talk.pptx#12",
     )
     parser.add_argument("--network", metavar="N", help="a bundled network or a file")
     parser.add_argument("--lesson", metavar="L", help="a lesson by its name or file (.toml)")
@@ -86,7 +89,8 @@ def _is_bundled(name: str) -> bool:
 def _check_openable(name: str) -> None:
     """A mistyped command is told at once; what a data set has is looked up by the window."""
     is_address = name[:7].lower() == "file://"
-    if (is_address or ":" not in name) and not is_there(named_path(name)):
+    is_file = is_there(named_path(name)) if is_address or ":" not in name else True
+    if not is_file and deck_named(name) is None:
         raise UsageError(
             f"“{name}” is neither a command nor a file: give {', '.join(COMMANDS)}, or a file."
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from backpropviz.cli.commands import main
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.value import parse
 from backpropviz.errors import UserError
@@ -16,6 +17,7 @@ from backpropviz.figures.slides.deck import SlideRange
 from backpropviz.figures.slides.look import Look
 from backpropviz.named_file import deck_named
 from backpropviz.scene.theme import LIGHT
+from backpropviz.ui import application
 from backpropviz.ui.kept_work import saved_in, session_bytes
 from backpropviz.ui.main_window import MainWindow
 from backpropviz.ui.requests import request_for
@@ -62,3 +64,17 @@ def test_a_deck_is_opened_as_a_network_by_any_way_in(deck: Path) -> None:
 def test_what_leads_nowhere_gets_a_sentence(deck: Path) -> None:
     with pytest.raises(UserError, match="16 slides: there is no slide 17"):
         saved_in(f"{deck}#17")
+
+
+def test_the_command_line_takes_a_slide(deck: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[str, ...]] = []
+
+    def run(files: tuple[str, ...], *_rest: object) -> int:
+        opened.append(files)
+        return 0
+
+    monkeypatch.setattr(application, "run_window", run)
+    assert main([f"{deck}#7"]) == 0
+    assert main(["open", str(deck)]) == 0
+    assert opened == [(f"{deck}#7",), (str(deck),)]
+    assert main(["open", f"{deck}7"]) == 2

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QCheckBox
 from pytestqt.qtbot import QtBot
 
 from backpropviz.debugger.commands import GoToAddress
 from backpropviz.debugger.timeline import Depth
 from backpropviz.engine.value import parse
 from backpropviz.ui.export.dialog import ExportDialog
+from backpropviz.ui.kept_work import saved_in
 from backpropviz.ui.main_window import MainWindow
 from tests.ui.conftest import LONG_MS, Open
 
@@ -176,3 +178,77 @@ def test_its_size_does_not_depend_on_what_is_chosen(dialog: ExportDialog) -> Non
     assert not dialog._fields.controls["scale"].isEnabled()
     dialog._what.button("one").click()
     assert not dialog._first.isEnabled()
+
+
+def test_the_preview_shows_the_whole_slide(dialog: ExportDialog) -> None:
+    choose(dialog, "one", "pptx")
+    dialog._fields.choice("page").button("slide").click()
+    dialog.resize(1000, 560)
+    dialog._beside.show()
+    dialog.show()
+    QCoreApplication.processEvents()
+    preview = dialog.preview
+    shown = preview.grab().toImage()
+    height = (preview.width() - 16) * 9 / 16
+    lower = round((preview.height() + height) / 2 - height * 0.2)
+    assert _dark_rows(shown.copy(0, lower, preview.width(), round(height * 0.2))) > 3
+
+
+def _dark_rows(image: QImage) -> int:
+    """Rows with something dark in their inner part."""
+    columns = range(24, image.width() - 24)
+    rows = range(image.height() - 4)
+    return sum(any(image.pixelColor(x, y).lightness() < 140 for x in columns) for y in rows)
+
+
+def test_the_strip_leads_from_slide_to_slide(dialog: ExportDialog, qtbot: QtBot) -> None:
+    choose(dialog, "range", "pptx")
+    dialog._part.button("value").click()
+    film = dialog.strip.film
+    assert film.rowCount() == 4
+    assert dialog.caption.text().startswith("1 of 4: 13.33 × 7.5 in, smallest text 18 pt")
+    dialog.strip.setCurrentIndex(film.index(2))
+    assert dialog.caption.text().startswith("3 of 4")
+    assert "term 3 of 4" in dialog.preview.accessibleDescription()
+    with qtbot.waitSignal(film.dataChanged, timeout=LONG_MS):
+        film.data(film.index(3), Qt.ItemDataRole.DecorationRole)
+
+
+def test_a_deck_leads_back_to_its_moments(
+    window: MainWindow, dialog: ExportDialog, qtbot: QtBot, tmp_path: Path
+) -> None:
+    choose(dialog, "range", "pptx")
+    dialog._part.button("value").click()
+    path = tmp_path / "talk.pptx"
+    with qtbot.waitSignal(dialog.accepted, timeout=LONG_MS):
+        dialog.start(path)
+    assert saved_in(f"{path}#2") is not None
+    again = ExportDialog(window, dialog._opened, (900, 600), window.theme)
+    assert again._format.value == "pptx"
+    again.deleteLater()
+
+
+def test_options_belong_to_what_has_them(dialog: ExportDialog) -> None:
+    choose(dialog, "range", "gif")
+    assert not any(box.isEnabled() for box in dialog._of_deck.controls.values())
+    assert all(box.isEnabled() for box in dialog._panels.controls.values())
+    dialog._fields.choice("theme").button("transparent").click()
+    assert dialog.slide_range().slide(0).background == ""
+    dialog._fields.choice("page").button("stage").click()
+    assert not any(box.isEnabled() for box in dialog._panels.controls.values())
+    assert not dialog._fields.choice("theme").button("transparent").isEnabled()
+    assert dialog.slide_range().look is None
+    dialog._what.button("one").click()
+    assert not dialog._format.button("gif").isEnabled()
+    assert dialog._format.value == "pptx"
+
+
+def test_panels_can_be_left_out(dialog: ExportDialog) -> None:
+    choose(dialog, "one", "pptx")
+    dialog._fields.choice("page").button("slide").click()
+    box = dialog._panels.controls["sentence"]
+    assert isinstance(box, QCheckBox)
+    box.click()
+    names = {part.name for part in dialog.slide_range().slide(0).parts}
+    assert "sentence" not in names
+    assert {"formula", "footer-step"} <= names

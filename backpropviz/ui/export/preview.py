@@ -19,7 +19,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QListView, QSizePolicy, QWidget
 
 from backpropviz.figures.slides.deck import SlideRange
-from backpropviz.paint.draw import draw, render
+from backpropviz.paint.draw import render
 from backpropviz.scene.marks import Group, Scene
 from backpropviz.scene.slide import Slide
 from backpropviz.scene.theme import LIGHT, Theme
@@ -65,10 +65,9 @@ class SlidePreview(QWidget):
         frame = QRectF(left - 0.5, top - 0.5, width + 1, height + 1)
         painter.setPen(QColor(self._colors.border_strong))
         painter.drawRect(frame)
-        painter.setClipRect(QRectF(left, top, width, height))
-        painter.translate(left, top)
-        painter.scale(scale, scale)
-        draw(slide.scene, painter)
+        # Through an image: what is painted straight is cut by the place of a window.
+        image = render(_scaled(slide, scale), self.devicePixelRatioF())
+        painter.drawImage(QRectF(left, top, width, height), image)
 
 
 class FilmModel(QAbstractListModel):
@@ -137,14 +136,12 @@ class FilmModel(QAbstractListModel):
 def thumbnail_of(slide: Slide) -> QPixmap:
     """A slide in small."""
     scale = min(_THUMB.width() / slide.width, _THUMB.height() / slide.height)
-    scene = slide.scene
-    small = Scene(
-        round(slide.width * scale),
-        round(slide.height * scale),
-        scene.background,
-        (Group(scene.marks, scale=scale),),
-    )
-    return QPixmap.fromImage(render(small, 1.0))
+    return QPixmap.fromImage(render(_scaled(slide, scale), 1.0))
+
+
+def _scaled(slide: Slide, scale: float) -> Scene:
+    scene, width, height = slide.scene, round(slide.width * scale), round(slide.height * scale)
+    return Scene(width, height, scene.background, (Group(scene.marks, scale=scale),))
 
 
 class Filmstrip(QListView):
