@@ -39,7 +39,7 @@ from backpropviz.scene.text import ascent, descent, text_width
 from backpropviz.scene.theme import Theme
 
 EMU_PER_POINT: Final = 12_700
-_MOST_SHAPES, _PICTURE_SCALE, _LARGEST_TABLE = 40, 2.0, 16
+_MOST_SHAPES, _PICTURE_SCALE, _LARGEST_TABLE, _ONE_LINE = 40, 2.0, 16, 2.2
 _ALIGNMENTS: Final = {Anchor.START: "l", Anchor.MIDDLE: "ctr", Anchor.END: "r"}
 _NO_TEXT: Final = (
     '<p:txBody><a:bodyPr/><a:lstStyle/><a:p><a:endParaRPr lang="en-US"/></a:p></p:txBody>'
@@ -268,7 +268,10 @@ class Sheet:
         place = f"<p:spPr>{self._frame(part.box)}{geometry}</p:spPr>"
         left = '<m:oMathParaPr><m:jc m:val="left"/></m:oMathParaPr>'
         paragraph = f"<a14:m><m:oMathPara>{left}{math}</m:oMathPara></a14:m>"
-        text = f"{_BARE.format('ctr')}<a:lstStyle/><a:p>{paragraph}</a:p>"
+        # A formula on several lines is broken anew by whoever shows it.
+        is_long = part.box.height > _ONE_LINE * equation.font_size
+        bare = _BARE.replace("none", "square") if is_long else _BARE
+        text = f"{bare.format('ctr')}<a:lstStyle/><a:p>{paragraph}</a:p>"
         choice = f"<p:sp>{head}{place}<p:txBody>{text}</p:txBody></p:sp>"
         fallback = self._picture(part, marks, part.box)
         return (
