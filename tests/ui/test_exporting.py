@@ -175,7 +175,7 @@ def test_its_size_does_not_depend_on_what_is_chosen(dialog: ExportDialog) -> Non
             assert dialog.size() == size
             assert body.sizeHint().width() <= body.width()
             assert body.sizeHint().height() <= body.height()
-    assert not dialog._fields.controls["scale"].isEnabled()
+    assert not dialog._pixels.controls["scale"].isEnabled()
     dialog._what.button("one").click()
     assert not dialog._first.isEnabled()
 

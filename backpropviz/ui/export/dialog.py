@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Final
 
@@ -156,7 +156,9 @@ class ExportDialog(FramedDialog):
             theme=self._colors.name,
         )
         chosen = replace(chosen, page=_kept("page", chosen), format=_kept("format", chosen))
-        self._fields = Fields(chosen, about=self._about)
+        own = [field.name for field in fields(chosen) if field.name not in _OF_PIXELS]
+        self._fields = Fields(chosen, own, about=self._about)
+        self._pixels = Fields(chosen, _OF_PIXELS)
         self._panels, self._of_deck = Fields(SlidePanels()), Fields(ExportOptions(), _OF_DECK)
         choice, line_of = self._fields.choice, self._fields.line
         self._what, self._part, self._format = choice("what"), choice("part"), choice("format")
@@ -167,8 +169,8 @@ class ExportDialog(FramedDialog):
         for segmented in (self._format, choice("page")):
             segmented.set_compact(True)
         self._part.chosen.connect(self._choose_part)
-        for fields in (self._fields, self._panels, self._of_deck):
-            fields.edited.connect(self._refresh)
+        for some in (self._fields, self._pixels, self._panels, self._of_deck):
+            some.edited.connect(self._refresh)
         self.preview, self.strip = SlidePreview(), Filmstrip()
         self.caption = boxes.words(style="Note", wraps=True)
         self.strip.chosen.connect(self._show_slide)
@@ -182,7 +184,10 @@ class ExportDialog(FramedDialog):
 
     def _lay_out(self) -> None:
         self._rows = form()
+        self._rows.setVerticalSpacing(6)
         self._fields.add_to(self._rows)
+        pixels = boxes.row(*self._pixels.controls.values(), None, gap=16)
+        self._rows.addRow("Frame, scale", pixels)
         self._rows.addRow("Panels", boxes.row(*_boxes_of(self._panels), gap=16))
         self._rows.addRow("PowerPoint", boxes.row(*_boxes_of(self._of_deck), gap=16))
         self._bar = QProgressBar()
@@ -235,9 +240,8 @@ class ExportDialog(FramedDialog):
         kinds = [name for name in _KINDS if is_range or name not in _MANY_ONLY]
         kind = self._format.value if self._format.value in kinds else kinds[0]
         self._format.set_value(kind, kinds)
-        controls = self._fields.controls
-        self._allow(controls["scale"], is_allowed=kind in {"png", "gif", "webp", "mp4"})
-        self._allow(controls["size"], is_allowed=is_stage)
+        self._pixels.controls["scale"].setEnabled(kind in {"png", "gif", "webp", "mp4"})
+        self._pixels.controls["size"].setEnabled(is_stage)
         colors = [LIGHT.name, DARK.name, *([] if is_stage else [_TRANSPARENT])]
         chosen = self._fields.value("theme")
         self._fields.choice("theme").set_value(chosen if chosen in colors else colors[0], colors)
@@ -290,7 +294,7 @@ class ExportDialog(FramedDialog):
             UserError: an end of the range does not exist.
         """
         view = self._opened.view
-        size = frame_size(str(self._fields.value("size")), self._shown)
+        size = frame_size(str(self._pixels.value("size")), self._shown)
         extent, colors = (float(size[0]), float(size[1])), self._theme
         if self._what.value == _ONE:
             return frames(view, view.state.k, view.state.k, view.depth, extent, colors)
@@ -342,7 +346,7 @@ class ExportDialog(FramedDialog):
     def start(self, path: Path) -> None:
         """Write to a path, beside the window."""
         slides = self.slide_range()
-        scale = self._fields.value("scale")
+        scale = self._pixels.value("scale")
         scale = scale if isinstance(scale, float) else 1.0
         options = ExportOptions(scale=scale, dpi=round(96 * scale), **self._of_deck.values())
         job = ExportJob(slides, path, self._kind(slides.count), options, self._opened)
@@ -399,14 +403,15 @@ class ExportDialog(FramedDialog):
         super().closeEvent(event)
 
 
+_OF_PIXELS: Final = ("size", "scale")
 _OF_DECK: Final = ("morph", "notes", "native_equations")
 
 
-def _boxes_of(fields: Fields) -> Iterator[QWidget]:
+def _boxes_of(some: Fields) -> Iterator[QWidget]:
     """Boxes to tick, with their titles."""
-    for name, control in fields.controls.items():
+    for name, control in some.controls.items():
         if isinstance(control, QCheckBox):
-            control.setText(fields.about[name].title)
+            control.setText(some.about[name].title)
             yield control
 
 
