@@ -120,7 +120,7 @@ class Presser:
         return self._random.choice(shown or [self._window])
 
     def _some(self, kind: type[QWidget]) -> QWidget | None:
-        inside = [w for w in self._front().findChildren(kind) if w.isVisible() and w.isEnabled()]
+        inside = _usable(self._front(), kind)
         return self._random.choice(inside) if inside else None
 
     def trigger(self) -> None:
@@ -193,6 +193,12 @@ class Presser:
             front.close()
 
 
+def _usable(window: QWidget, kind: type[QWidget]) -> list[QWidget]:
+    """What can be used in a window; a child may be gone of which Python has heard nothing."""
+    found = (widget for widget in window.findChildren(kind) if isValid(widget))
+    return [widget for widget in found if widget.isVisible() and widget.isEnabled()]
+
+
 def _double_press(widget: QWidget, button: Qt.MouseButton, *, pos: QPoint) -> None:
     """The second press of a double click."""
     place, far = QPointF(pos), QPointF(widget.mapToGlobal(pos))
@@ -243,7 +249,7 @@ def _shown(dialog: QDialog) -> int:
     dialog.show()
     random = Random(SEED)
     for _ in range(12):
-        inside = [w for w in dialog.findChildren(QWidget) if w.isVisible() and w.isEnabled()]
+        inside = _usable(dialog, QWidget)
         if inside and dialog.isVisible():
             widget = random.choice(inside)
             QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
