@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from backpropviz.debugger.timeline import Depth
     from backpropviz.export.formats import ExportFormat, ExportOptions
     from backpropviz.figures.slides.deck import SlideRange
-    from backpropviz.figures.slides.look import Look
+    from backpropviz.figures.slides.look import SlideLook
     from backpropviz.figures.view import View
 
 DEPTHS: Final = ("pass", "phase", "layer", "tensor", "channel", "element", "term")
@@ -123,9 +123,9 @@ def _check_range(arguments: argparse.Namespace) -> None:
         raise UsageError(f"Which steps? {' and '.join(missing)} is missing (or give --value).")
 
 
-def _look(arguments: argparse.Namespace, kind: ExportFormat) -> Look | None:
+def _look(arguments: argparse.Namespace, kind: ExportFormat) -> SlideLook | None:
     """How slides look; None: the stage itself."""
-    from backpropviz.figures.slides.look import PANELS, Look, preset
+    from backpropviz.figures.slides.look import PANELS, SlideLook, preset
     from backpropviz.scene.theme import theme
 
     name = arguments.preset or (STAGE if kind.name in _AS_BEFORE else "slide")
@@ -145,11 +145,11 @@ def _look(arguments: argparse.Namespace, kind: ExportFormat) -> Look | None:
             raise UsageError(f"{unknown[0]!r} is no panel of a slide; use {offered}.")
     is_transparent = arguments.theme == "transparent"
     colors = theme("light" if is_transparent else arguments.theme)
-    return Look(page, colors, is_transparent, panels)
+    return SlideLook(page, colors, is_transparent, panels)
 
 
 def _range(
-    arguments: argparse.Namespace, view: View, depth: Depth, look: Look | None
+    arguments: argparse.Namespace, view: View, depth: Depth, look: SlideLook | None
 ) -> SlideRange:
     from backpropviz.export.frames import frame_size
     from backpropviz.figures.frames import frames

@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 
 from backpropviz.errors import UserError
 from backpropviz.export.formats import ExportOptions
-from backpropviz.export.pptx_shapes import EMU_PER_POINT, Sheet
+from backpropviz.export.pptx_shapes import EMU_PER_POINT, SlideSheet
 from backpropviz.files.atomic import write_bytes
 from backpropviz.named_file import MOMENTS_NAMESPACE
 from backpropviz.scene.equation import Role
@@ -131,7 +131,7 @@ def _add(deck: Deck, slide: Slide, options: ExportOptions) -> int:
         return str(relation)
 
     style = _equation_style(slide)
-    sheet = Sheet(slide, add_picture, style, native_equations=options.native_equations)
+    sheet = SlideSheet(slide, add_picture, style, native_equations=options.native_equations)
     for shape in parse_xml(f"<p:all {_NAMESPACES}>{''.join(sheet.shapes())}</p:all>"):
         tree.append(shape)
     if slide.background:

@@ -1,6 +1,6 @@
 """The parts of a slide as DrawingML: tables, shapes, text boxes, equations, pictures.
 
-Positions are in pixels of the slide; a `Sheet` knows what a pixel is in the file, numbers the
+Positions are in pixels of the slide; a `SlideSheet` knows what a pixel is in the file, numbers the
 shapes, and keeps the pictures that they refer to.
 """
 
@@ -34,7 +34,7 @@ from backpropviz.scene.marks import (
     segments,
 )
 from backpropviz.scene.office_math import NAMESPACE, office_math
-from backpropviz.scene.slide import TITLE, CellGrid, Drawing, Equation, Part, Slide, Words
+from backpropviz.scene.slide import TITLE, CellGrid, Drawing, Equation, Slide, SlidePart, TextLine
 from backpropviz.scene.text import ascent, descent, text_width
 from backpropviz.scene.theme import Theme
 
@@ -62,7 +62,7 @@ class Placed:
     scale: float
 
 
-class Sheet:
+class SlideSheet:
     """One slide that is being written; `add_picture` gives the relation of a PNG."""
 
     def __init__(
@@ -84,9 +84,9 @@ class Sheet:
         for part in self._slide.parts:
             yield from self._part(part)
 
-    def _part(self, part: Part) -> Iterator[str]:
+    def _part(self, part: SlidePart) -> Iterator[str]:
         match part.content:
-            case Words() as words:
+            case TextLine() as words:
                 yield self._words(part, words)
             case CellGrid() as grid if max(grid.rows, grid.columns) <= _LARGEST_TABLE:
                 yield self._table(part, grid)
@@ -99,7 +99,7 @@ class Sheet:
             case _:
                 yield self._picture(part, tuple(part.marks(self._slide.theme)), part.box)
 
-    def _properties(self, part: Part, *, piece: str = "") -> str:
+    def _properties(self, part: SlidePart, *, piece: str = "") -> str:
         """Id, name and what it says aloud; a name is given once a slide."""
         name = f"!!{part.name}{piece}"
         self._names[name] = number = self._names.get(name, 0) + 1
@@ -119,7 +119,7 @@ class Sheet:
         """A size of text in hundredths of a point."""
         return max(100, round(pixels * self._slide.points_per_pixel * 100))
 
-    def _mark(self, part: Part, placed: Placed) -> str:
+    def _mark(self, part: SlidePart, placed: Placed) -> str:
         mark, dx, dy, s = placed.mark, placed.x, placed.y, placed.scale
         match mark:
             case Rect():
@@ -144,7 +144,13 @@ class Sheet:
                 return ""
 
     def _shape(
-        self, part: Part, box: Box, geometry: str, fill: str, stroke: Stroke | None, scale: float
+        self,
+        part: SlidePart,
+        box: Box,
+        geometry: str,
+        fill: str,
+        stroke: Stroke | None,
+        scale: float,
     ) -> str:
         head = f"<p:nvSpPr>{self._properties(part)}<p:cNvSpPr/><p:nvPr/></p:nvSpPr>"
         look = f"{self._frame(box)}{geometry}{fill}{self._line(stroke, scale)}"
@@ -162,7 +168,7 @@ class Sheet:
         emu = self._length(width)
         return f'<a:ln w="{emu}">{_fill(stroke.color)}{dash}<a:round/>{end}</a:ln>'
 
-    def _path(self, part: Part, mark: Path, dx: float, dy: float, s: float) -> str:
+    def _path(self, part: SlidePart, mark: Path, dx: float, dy: float, s: float) -> str:
         xs, ys = [x for x, _ in mark.points], [y for _, y in mark.points]
         left, top = min(xs), min(ys)
         box = Box(dx + s * left, dy + s * top, s * (max(xs) - left), s * (max(ys) - top))
@@ -190,7 +196,7 @@ class Sheet:
         look = f"{self._frame(box)}{geometry}{_fill(mark.fill)}{line}"
         return f"<p:sp>{head}<p:spPr>{look}</p:spPr>{_NO_TEXT}</p:sp>"
 
-    def _text(self, part: Part, mark: Text, dx: float, dy: float, s: float) -> str:
+    def _text(self, part: SlidePart, mark: Text, dx: float, dy: float, s: float) -> str:
         width = s * text_width(mark.text, mark.font)
         share = {Anchor.START: 0.0, Anchor.MIDDLE: 0.5, Anchor.END: 1.0}[mark.anchor]
         x, baseline = dx + s * mark.x - share * width, dy + s * mark.y
@@ -198,7 +204,7 @@ class Sheet:
         run = self._run(mark.text, font, mark.color)
         return self._text_box(part, run, mark.anchor, x, width, baseline, font)
 
-    def _words(self, part: Part, words: Words) -> str:
+    def _words(self, part: SlidePart, words: TextLine) -> str:
         runs = "".join(
             self._run(run.text, run.font, run.color, lowered=run.is_lowered) for run in words.runs
         )
@@ -208,7 +214,7 @@ class Sheet:
 
     def _text_box(
         self,
-        part: Part,
+        part: SlidePart,
         runs: str,
         anchor: Anchor,
         x: float,
@@ -240,7 +246,7 @@ class Sheet:
         look = f'<a:rPr lang="en-US" sz="{size}"{bold}{lean}{low}>{_fill(color)}{face}</a:rPr>'
         return f"<a:r>{look}<a:t>{escape(text)}</a:t></a:r>"
 
-    def _picture(self, part: Part, marks: tuple[Mark, ...], box: Box) -> str:
+    def _picture(self, part: SlidePart, marks: tuple[Mark, ...], box: Box) -> str:
         """What has no form of its own here, as pixels twice as fine as the slide's."""
         moved = Group(marks, -box.x, -box.y)
         clear = f"{self._slide.theme.panel}00"
@@ -254,7 +260,7 @@ class Sheet:
         geometry = '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom>'
         return f"<p:pic>{head}{fill}<p:spPr>{self._frame(box)}{geometry}</p:spPr></p:pic>"
 
-    def _equation(self, part: Part, equation: Equation) -> str:
+    def _equation(self, part: SlidePart, equation: Equation) -> str:
         """An equation that can be edited; where that is not understood, its picture."""
         marks = tuple(part.marks(self._slide.theme))
         if not self._native_equations:
@@ -280,7 +286,7 @@ class Sheet:
             f"</mc:Choice><mc:Fallback>{fallback}</mc:Fallback></mc:AlternateContent>"
         )
 
-    def _table(self, part: Part, grid: CellGrid) -> str:
+    def _table(self, part: SlidePart, grid: CellGrid) -> str:
         """A matrix as a table of its own, so that numbers can be typed over."""
         theme, first = self._slide.theme, grid.cells[0].box
         width, height = first.width * grid.scale, first.height * grid.scale
@@ -332,12 +338,12 @@ class Sheet:
             return _empty_text()
         return f'<a:txBody><a:bodyPr/><a:lstStyle/><a:p><a:pPr algn="ctr"/>{run}</a:p></a:txBody>'
 
-    def _over_cells(self, part: Part, grid: CellGrid) -> Iterator[str]:
+    def _over_cells(self, part: SlidePart, grid: CellGrid) -> Iterator[str]:
         """Outlines, rings and crosses, which reach over the edges of cells."""
         theme, first = self._slide.theme, grid.cells[0].box
         for cell in grid.cells:
             row, column = _place(cell, first)
-            piece = Part(f"{part.name}-{row}-{column}", part.box, part.content)
+            piece = SlidePart(f"{part.name}-{row}-{column}", part.box, part.content)
             signs = list(body(cell, theme))[1:]
             marks = [*signs, *overlay(cell, theme)]
             if cell.state is CellState.NOT_COMPUTED:

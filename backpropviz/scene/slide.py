@@ -45,7 +45,7 @@ class CellGrid:
 
 
 @frozen
-class Run:
+class TextRun:
     """A piece of a line of text; `is_lowered`: an index."""
 
     text: str
@@ -60,12 +60,12 @@ class Run:
 
 
 @frozen
-class Words:
+class TextLine:
     """A line of text of several pieces on one baseline; `anchor` is the part of it at `x`."""
 
     x: float
     baseline: float
-    runs: tuple[Run, ...]
+    runs: tuple[TextRun, ...]
     anchor: Anchor = Anchor.START
 
     @property
@@ -105,7 +105,7 @@ class Equation:
 
 
 @frozen
-class Series:
+class ChartSeries:
     """A named curve; a y of None is a gap."""
 
     name: str
@@ -115,21 +115,21 @@ class Series:
 
 
 @frozen
-class Chart:
+class LineChart:
     """Curves over one axis, and how they are drawn where a format has no charts."""
 
-    series: tuple[Series, ...]
+    series: tuple[ChartSeries, ...]
     x_title: str
     y_title: str
     is_log: bool
     marks: tuple[Mark, ...]
 
 
-Content: TypeAlias = Drawing | CellGrid | Words | Equation | Chart
+Content: TypeAlias = Drawing | CellGrid | TextLine | Equation | LineChart
 
 
 @frozen
-class Part:
+class SlidePart:
     """A piece of a slide: its name from slide to slide, where it stands, and what it says aloud."""
 
     name: str
@@ -144,9 +144,9 @@ class Part:
                 yield from marks
             case CellGrid(cells=many, scale=scale):
                 yield Group(cells(many, theme), self.box.x, self.box.y, scale)
-            case Words():
+            case TextLine():
                 yield from self.content.marks
-            case Equation(_, marks) | Chart(marks=marks):
+            case Equation(_, marks) | LineChart(marks=marks):
                 yield Group(marks, self.box.x, self.box.y)
 
 
@@ -167,7 +167,7 @@ class Slide:
     height: float
     background: Color
     theme: Theme
-    parts: tuple[Part, ...]
+    parts: tuple[SlidePart, ...]
     title: str
     notes: str = ""
     address: str = ""
@@ -194,7 +194,9 @@ class Slide:
 
 def as_slide(scene: Scene, theme: Theme, **about: object) -> Slide:
     """A picture whose pieces are not known, as a slide of one part."""
-    part = Part("picture", Box(0, 0, scene.width, scene.height), Drawing(scene.marks), scene.title)
+    part = SlidePart(
+        "picture", Box(0, 0, scene.width, scene.height), Drawing(scene.marks), scene.title
+    )
     known: dict[str, object] = {"title": scene.title, **about}
     return Slide(scene.width, scene.height, scene.background, theme, (part,), **known)  # type: ignore[arg-type]
 

@@ -9,7 +9,7 @@ import numpy as np
 from backpropviz.scene.cells import Cell, CellState
 from backpropviz.scene.color import color_at
 from backpropviz.scene.marks import Anchor, Box, Font, Mark, Path, Pixels, Rect, Stroke, Text
-from backpropviz.scene.slide import TITLE, CellGrid, Drawing, Part, Run, Slide, Words
+from backpropviz.scene.slide import TITLE, CellGrid, Drawing, Slide, SlidePart, TextLine, TextRun
 from backpropviz.scene.theme import LIGHT, Theme
 
 WIDTH, HEIGHT = 960.0, 540.0
@@ -19,13 +19,13 @@ _SIDE = 72.0
 def made_slide(step: int = 0, theme: Theme = LIGHT, title: str = "", notes: str = "") -> Slide:
     """The step of a sum over four cells: the current cell and the sum change, the rest stays."""
     heading = title or f"∂L/∂W gathers term {step + 1} of 4"
-    line = Words(48, 72, (Run(heading, Font("Inter", 28, 600), theme.text),))
+    line = TextLine(48, 72, (TextRun(heading, Font("Inter", 28, 600), theme.text),))
     parts = (
-        Part(TITLE, Box(48, 40, 600, 40), line, heading),
-        Part("grid image", Box(96, 140, 2 * _SIDE, 2 * _SIDE), _grid(step, theme), "X: image"),
-        Part("map", Box(420, 140, 168, 168), Drawing(tuple(_map())), "a map of values"),
-        Part("wires", Box(0, 0, WIDTH, HEIGHT), Drawing(tuple(_wires(step, theme)))),
-        Part("sum", Box(48, 430, 600, 40), _sum(step, theme), f"the sum is {2 * step} so far"),
+        SlidePart(TITLE, Box(48, 40, 600, 40), line, heading),
+        SlidePart("grid image", Box(96, 140, 2 * _SIDE, 2 * _SIDE), _grid(step, theme), "X: image"),
+        SlidePart("map", Box(420, 140, 168, 168), Drawing(tuple(_map())), "a map of values"),
+        SlidePart("wires", Box(0, 0, WIDTH, HEIGHT), Drawing(tuple(_wires(step, theme)))),
+        SlidePart("sum", Box(48, 430, 600, 40), _sum(step, theme), f"the sum is {2 * step} so far"),
     )
     address = f"conv1.weight.grad[0,0,{step // 2},{step % 2}]"
     return Slide(
@@ -70,11 +70,11 @@ def _wires(step: int, theme: Theme) -> Iterator[Mark]:
     yield Text(500, 350, f"adds {step}", label, theme.here, Anchor.MIDDLE)
 
 
-def _sum(step: int, theme: Theme) -> Words:
+def _sum(step: int, theme: Theme) -> TextLine:
     formula, number = Font("STIX Two Text", 32, italic=True), Font("JetBrains Mono", 28, 500)
     runs = (
-        Run("∂L/∂W", formula, theme.text),
-        Run("0,1", Font("STIX Two Text", 32), theme.text, is_lowered=True),
-        Run(f" = {2 * step}", number, theme.here),
+        TextRun("∂L/∂W", formula, theme.text),
+        TextRun("0,1", Font("STIX Two Text", 32), theme.text, is_lowered=True),
+        TextRun(f" = {2 * step}", number, theme.here),
     )
-    return Words(48, 460, runs)
+    return TextLine(48, 460, runs)

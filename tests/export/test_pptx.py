@@ -20,11 +20,11 @@ from backpropviz.export.formats import ExportOptions
 from backpropviz.export.pptx import deck_bytes, write
 from backpropviz.figures.frames import frames
 from backpropviz.figures.slides.deck import SlideRange
-from backpropviz.figures.slides.look import Look, preset
+from backpropviz.figures.slides.look import SlideLook, preset
 from backpropviz.files.deck import deck_moment
 from backpropviz.paint.draw import painting_application
 from backpropviz.scene.marks import Box
-from backpropviz.scene.slide import Drawing, Part, Slide
+from backpropviz.scene.slide import Drawing, Slide, SlidePart
 from backpropviz.scene.theme import DARK, LIGHT
 from tests.figures.stages import of_network
 
@@ -46,10 +46,10 @@ def content() -> bytes:
     return deck_bytes(terms(), ExportOptions(session=b"a session"))
 
 
-def terms(look: Look | None = None, network: str = "tiny-max") -> SlideRange:
+def terms(look: SlideLook | None = None, network: str = "tiny-max") -> SlideRange:
     view = of_network(network)
     found = frames(view, _WEIGHT, _WEIGHT, Depth.TERM, (1920, 1080), LIGHT)
-    return SlideRange(found, look or Look())
+    return SlideRange(found, look or SlideLook())
 
 
 def members(content: bytes) -> dict[str, bytes]:
@@ -210,11 +210,17 @@ def _assert_in_order(root: Any) -> None:
 
 
 def test_dark_and_other_pages_make_decks_too() -> None:
-    for look in (Look(theme=DARK), Look(preset("slide-4x3")), Look(is_transparent=True)):
+    for look in (
+        SlideLook(theme=DARK),
+        SlideLook(preset("slide-4x3")),
+        SlideLook(is_transparent=True),
+    ):
         root = slides_of(deck_bytes(terms(look), ExportOptions()))[0]
         background = root.find(f"{_P}cSld/{_P}bg")
         assert (background is None) is look.is_transparent
-    wide = Presentation(io.BytesIO(deck_bytes(terms(Look(preset("slide-4x3"))), ExportOptions())))
+    wide = Presentation(
+        io.BytesIO(deck_bytes(terms(SlideLook(preset("slide-4x3"))), ExportOptions()))
+    )
     assert (wide.slide_width, wide.slide_height) == (9144000, 6858000)
 
 
@@ -231,7 +237,7 @@ def _some(found: SlideRange, count: int) -> Iterator[Slide]:
 
 
 def test_slides_of_two_sizes_are_refused(tmp_path: Path) -> None:
-    mixed = [terms().slide(0), terms(Look(preset("square"))).slide(0)]
+    mixed = [terms().slide(0), terms(SlideLook(preset("square"))).slide(0)]
     path = tmp_path / "mixed.pptx"
     with pytest.raises(UserError, match="one size"):
         write(mixed, 2, path, ExportOptions())
@@ -241,7 +247,7 @@ def test_slides_of_two_sizes_are_refused(tmp_path: Path) -> None:
 
 
 def test_names_are_inert() -> None:
-    part = Part('a"<&>', Box(0, 0, 10, 10), Drawing(()), "]]>")
+    part = SlidePart('a"<&>', Box(0, 0, 10, 10), Drawing(()), "]]>")
     slide = Slide(100, 100, "#FFFFFF", LIGHT, (part,), "<b>&amp;", notes="</a:t>\x07")
     content = deck_bytes([slide], ExportOptions())
     assert len(slides_of(content)) == 1

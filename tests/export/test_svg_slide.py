@@ -10,7 +10,7 @@ import pytest
 
 from backpropviz.export.svg import svg_of_slide
 from backpropviz.scene.marks import Box, Font, Text
-from backpropviz.scene.slide import Drawing, Part, Slide
+from backpropviz.scene.slide import Drawing, Slide, SlidePart
 from backpropviz.scene.text import text_width
 from tests.export.made_slides import made_slide
 
@@ -41,7 +41,7 @@ def test_a_part_that_has_not_changed_is_written_the_same() -> None:
 def test_equal_and_odd_names_become_identifiers_of_their_own() -> None:
     box, content = Box(0, 0, 1, 1), Drawing(())
     names = ("a b", "a-b", "4", "!!", "background", '"><x')
-    parts = tuple(Part(name, box, content) for name in names)
+    parts = tuple(SlidePart(name, box, content) for name in names)
     found = groups(replace(made_slide(), parts=parts))
     assert list(found)[1:] == ["a-b", "a-b-2", "part-4", "part", "background-2", "x"]
 
@@ -77,7 +77,7 @@ def test_text_as_text_keeps_the_length_it_was_laid_out_for() -> None:
 
 def test_text_without_a_bundled_glyph_stays_text() -> None:
     mark = Text(10, 20, "漢字", Font("Inter", 12), "#000000")
-    part = Part("words", Box(0, 0, 40, 20), Drawing((mark,)))
+    part = SlidePart("words", Box(0, 0, 40, 20), Drawing((mark,)))
     root = ET.fromstring(svg_of_slide(replace(made_slide(), parts=(part,))))
     assert [text.text for text in root.iter(f"{NAMESPACE}text")] == ["漢字"]
 

@@ -14,7 +14,7 @@ from backpropviz.export.formats import ExportOptions
 from backpropviz.export.pptx import write
 from backpropviz.figures.frames import frames
 from backpropviz.figures.slides.deck import SlideRange
-from backpropviz.figures.slides.look import Look
+from backpropviz.figures.slides.look import SlideLook
 from backpropviz.named_file import deck_named
 from backpropviz.scene.theme import LIGHT
 from backpropviz.ui import application
@@ -36,7 +36,7 @@ def deck(window: MainWindow, open_in: Open, tmp_path: Path) -> Path:
     assert opened is not None
     found = frames(opened.view, _FIRST, _LAST, Depth.TERM, (1920, 1080), LIGHT)
     path = tmp_path / "talk.pptx"
-    write(SlideRange(found, Look()), 16, path, ExportOptions(session=session_bytes(opened)))
+    write(SlideRange(found, SlideLook()), 16, path, ExportOptions(session=session_bytes(opened)))
     return path
 
 

@@ -185,7 +185,7 @@ def columns(padded: Array, kernel_width: int, stride: int, dilation: int, output
 
 
 @frozen(eq=False)
-class Slide:
+class KernelSlide:
     """What a kernel slides over, and how: the image in its frame, the groups, the steps."""
 
     image: Array
@@ -200,7 +200,7 @@ MOST_TERMS_BY_ROW = 600
 """Terms of one output value above which the full unfolding was measured to be faster."""
 
 
-def correlate(slide: Slide, weight: Array, output: Array) -> None:
+def correlate(slide: KernelSlide, weight: Array, output: Array) -> None:
     """Write Σ_cij X[n,c,y·s+i·d,…] · W[f,c,i,j] to the C-contiguous `output`, X framed."""
     groups, stride, dilation = slide.groups, slide.stride, slide.dilation
     _, c, kh, kw = weight.shape
@@ -215,7 +215,7 @@ def correlate(slide: Slide, weight: Array, output: Array) -> None:
         _by_block(slide, weight, output)
 
 
-def _by_row(slide: Slide, weight: Array, output: Array) -> None:
+def _by_row(slide: KernelSlide, weight: Array, output: Array) -> None:
     groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = weight.shape
     n, _, oh, ow = output.shape
@@ -246,7 +246,7 @@ def _stack_rows(held: Array, kernel_height: int, stride: int, count: int) -> Arr
     return np.ndarray(shape, held.dtype, held, 0, strides)
 
 
-def _by_block(slide: Slide, weight: Array, output: Array) -> None:
+def _by_block(slide: KernelSlide, weight: Array, output: Array) -> None:
     groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = weight.shape
     oh, ow = output.shape[2:]
@@ -262,7 +262,7 @@ def _by_block(slide: Slide, weight: Array, output: Array) -> None:
         output[samples, :, rows] = values.reshape(f, -1, part.shape[4], ow).swapaxes(0, 1)
 
 
-def gather(slide: Slide, upstream: Array, gradient: Array) -> None:
+def gather(slide: KernelSlide, upstream: Array, gradient: Array) -> None:
     """Write Σ_nyx upstream[n,f,y,x] · X[n,c,y·s+i·d,…], X framed, to `gradient`[f,c,i,j].
 
     At vertical stride 1 the image is unfolded along x only, since kernel row i then meets one run
@@ -281,7 +281,7 @@ def gather(slide: Slide, upstream: Array, gradient: Array) -> None:
     gradient.reshape(groups, f // groups, c, kh, kw)[...] = ordered
 
 
-def _by_kernel_row(slide: Slide, upstream: Array, gradient: Array) -> Array:
+def _by_kernel_row(slide: KernelSlide, upstream: Array, gradient: Array) -> Array:
     groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = gradient.shape
     n, _, oh, ow = upstream.shape
@@ -311,7 +311,7 @@ def _kernel_rows(held: Array, groups: int, kernel_height: int, dilation: int, ro
     return np.ndarray(shape, held.dtype, held, 0, strides)
 
 
-def _by_window(slide: Slide, upstream: Array, gradient: Array) -> Array:
+def _by_window(slide: KernelSlide, upstream: Array, gradient: Array) -> Array:
     groups, stride, dilation, buffers = slide.groups, slide.stride, slide.dilation, slide.buffers
     f, c, kh, kw = gradient.shape
     oh, ow = upstream.shape[2:]
@@ -402,7 +402,7 @@ def cross_correlate(
     frame = _frame(image.shape, window, output_size)
     shape = (image.shape[0], weight.shape[0], *output_size)
     output = buffers.result("output", shape, image.dtype)
-    slide = Slide(image, frame, groups, window.stride, window.dilation, buffers)
+    slide = KernelSlide(image, frame, groups, window.stride, window.dilation, buffers)
     correlate(slide, weight, output)
     if bias is not None:
         np.add(output, bias[:, None, None], out=output)
@@ -422,7 +422,7 @@ def weight_gradient(
     output_size = (upstream.shape[2], upstream.shape[3])
     frame = _frame(image.shape, window, output_size)
     gradient = buffers.result("weight_gradient", weight_shape, image.dtype)
-    slide = Slide(image, frame, groups, window.stride, window.dilation, buffers)
+    slide = KernelSlide(image, frame, groups, window.stride, window.dilation, buffers)
     gather(slide, np.ascontiguousarray(upstream), gradient)
     return gradient
 
@@ -465,7 +465,7 @@ def convolve_full(
     turned = weight.reshape(groups, f // groups, c, kh, kw)[:, :, :, ::-1, ::-1].swapaxes(1, 2)
     gradient = buffers.result("input_gradient", input_shape, upstream.dtype)
     turned = turned.reshape(groups * c, f // groups, kh, kw)
-    slide = Slide(upstream, frame, groups, (1, 1), window.dilation, buffers)
+    slide = KernelSlide(upstream, frame, groups, (1, 1), window.dilation, buffers)
     correlate(slide, turned, gradient)
     return gradient
 

@@ -20,7 +20,7 @@ from backpropviz.figures.explain.sentences import sentences
 from backpropviz.figures.explain.written_sum import TermOrder
 from backpropviz.figures.frames import steps_text
 from backpropviz.figures.slides.grids import PlacedGrid, grid_parts, placed_grids
-from backpropviz.figures.slides.look import PANELS, Look
+from backpropviz.figures.slides.look import PANELS, SlideLook
 from backpropviz.figures.slides.masks import with_mask
 from backpropviz.figures.slides.network import network_parts
 from backpropviz.figures.slides.wires import HEIGHT, wire_parts
@@ -40,7 +40,16 @@ from backpropviz.scene.equation import (
 )
 from backpropviz.scene.equation_layout import LETTERS, SIGNS, Laid, layout_lines
 from backpropviz.scene.marks import Anchor, Box, Group, Line, Mark, Rect, Stroke, Text
-from backpropviz.scene.slide import LOWERED, TITLE, Drawing, Equation, Part, Run, Slide, Words
+from backpropviz.scene.slide import (
+    LOWERED,
+    TITLE,
+    Drawing,
+    Equation,
+    Slide,
+    SlidePart,
+    TextLine,
+    TextRun,
+)
 from backpropviz.scene.text import centered_baseline, elide, text_width, wrap
 from backpropviz.scene.theme import Font
 
@@ -52,7 +61,7 @@ _SECONDS: Final = {Depth.TERM: 0.9, Depth.ELEMENT: 1.2, Depth.CHANNEL: 1.6}
 _LONG_LOOK: Final = 1.8
 
 
-def compose(view: View, look: Look) -> Slide:
+def compose(view: View, look: SlideLook) -> Slide:
     """The moment of a view as a slide."""
     return _Composer(view, look).slide()
 
@@ -60,7 +69,7 @@ def compose(view: View, look: Look) -> Slide:
 class _Composer:
     """Fills the page from its edges inwards; what is left is the stage's."""
 
-    def __init__(self, view: View, look: Look) -> None:
+    def __init__(self, view: View, look: SlideLook) -> None:
         self._view, self._look, self._colors = view, look, look.colors
         self._left_out: list[str] = []
         page, margin = look.page, look.em(_MARGIN)
@@ -84,7 +93,7 @@ class _Composer:
             look.background,
             self._colors,
             parts,
-            title.content.text if isinstance(title.content, Words) else "",
+            title.content.text if isinstance(title.content, TextLine) else "",
             self._notes(),
             "" if address is None else str(address),
             steps_text(view),
@@ -116,10 +125,10 @@ class _Composer:
             return _LONG_LOOK
         return _SECONDS.get(depth, 2.0)
 
-    def _title(self) -> Part:
+    def _title(self) -> SlidePart:
         look, size = self._look, self._look.em(_TITLE_SIZE)
         plain = look.font("Inter", _TITLE_SIZE, 600)
-        runs: list[Run] = []
+        runs: list[TextRun] = []
         address, words = self._address, self._title_words()
         if address is not None:
             runs += symbol_runs(address, self._view.notation, look, _TITLE_SIZE * 1.15)
@@ -128,14 +137,14 @@ class _Composer:
             if told:
                 text = ",".join(map(str, told))
                 small = look.font("JetBrains Mono", max(1.0 / LOWERED, _TITLE_SIZE))
-                runs.append(Run(text, small, look.theme.text, is_lowered=True))
+                runs.append(TextRun(text, small, look.theme.text, is_lowered=True))
             words = f"\u2002{words}"
         room = self._width - sum(text_width(r.text, r.drawn_font) for r in runs)
-        runs.append(Run(elide(words, plain, room - self._pips_width), plain, look.theme.text))
+        runs.append(TextRun(elide(words, plain, room - self._pips_width), plain, look.theme.text))
         baseline = look.em(_TITLE_BASELINE)
-        line = Words(self._left, baseline, tuple(runs))
+        line = TextLine(self._left, baseline, tuple(runs))
         box = Box(self._left, baseline - size, line.width, size * 1.35)
-        return Part(TITLE, box, line)
+        return SlidePart(TITLE, box, line)
 
     def _title_words(self) -> str:
         view, focus = self._view, self._view.focus
@@ -167,7 +176,7 @@ class _Composer:
         width, _, gap = _PIP
         return self._look.em((width + gap) * term.count + 1.0)
 
-    def _pips(self) -> Iterator[Part]:
+    def _pips(self) -> Iterator[SlidePart]:
         """A pip a term: those that have run, the current one, those to come."""
         term, look = self._view.term, self._look
         if term is None or not 2 <= term.count <= _MOST_PIPS:
@@ -189,9 +198,9 @@ class _Composer:
             marks.append(Rect(x, y, width, height, fill=color, radius=height / 4))
             x += width + gap
         box = Box(self._right - term.count * (width + gap), y, term.count * (width + gap), height)
-        yield Part("pips", box, Drawing(tuple(marks)), f"term {term.number} of {term.count}")
+        yield SlidePart("pips", box, Drawing(tuple(marks)), f"term {term.number} of {term.count}")
 
-    def _footer(self) -> Iterator[Part]:
+    def _footer(self) -> Iterator[SlidePart]:
         """A hairline; below it the address at the left, the step at the right."""
         look = self._look
         if not self._wants("footer"):
@@ -201,21 +210,23 @@ class _Composer:
         rule = Line(
             self._left, self._bottom, self._right, self._bottom, Stroke(look.theme.border, 2)
         )
-        yield Part("footer-rule", Box(self._left, self._bottom, self._width, 2), Drawing((rule,)))
+        yield SlidePart(
+            "footer-rule", Box(self._left, self._bottom, self._width, 2), Drawing((rule,))
+        )
         step, address, ink = steps_text(self._view), self._address, look.theme.text_secondary
         words, mono = look.font("Inter"), look.font("JetBrains Mono")
         room = self._width - text_width(step, words) - look.em(1.0)
         if address is not None and text_width(str(address), mono) <= room:
-            run = Run(str(address), mono, ink)
-            yield self._line("footer-address", Words(self._left, baseline, (run,)))
-        line = Words(self._right, baseline, (Run(step, words, ink),), Anchor.END)
+            run = TextRun(str(address), mono, ink)
+            yield self._line("footer-address", TextLine(self._left, baseline, (run,)))
+        line = TextLine(self._right, baseline, (TextRun(step, words, ink),), Anchor.END)
         yield self._line("footer-step", line)
 
-    def _line(self, name: str, line: Words) -> Part:
+    def _line(self, name: str, line: TextLine) -> SlidePart:
         size = max(run.font.size for run in line.runs)
-        return Part(name, Box(line.left, line.baseline - size, line.width, size * 1.35), line)
+        return SlidePart(name, Box(line.left, line.baseline - size, line.width, size * 1.35), line)
 
-    def _sentence(self) -> Iterator[Part]:
+    def _sentence(self) -> Iterator[SlidePart]:
         """What happens, in a line or two."""
         look, text = self._look, self._told.bold
         if not self._wants("sentence") or not text:
@@ -229,12 +240,12 @@ class _Composer:
         top = self._bottom - look.em(0.45) - height * len(lines)
         for number, words in enumerate(lines):
             baseline = round(centered_baseline(top + height * (number + 0.5), font))
-            run = Run(words, font, look.theme.text)
+            run = TextRun(words, font, look.theme.text)
             name = "sentence" if not number else f"sentence-{number + 1}"
-            yield self._line(name, Words(self._left, baseline, (run,)))
+            yield self._line(name, TextLine(self._left, baseline, (run,)))
         self._bottom = top - look.em(0.2)
 
-    def _formula(self) -> Iterator[Part]:
+    def _formula(self) -> Iterator[SlidePart]:
         """The value with its numbers, as many terms as fit."""
         derivation = self._view.explained.derivation
         if not self._wants("formula") or derivation is None:
@@ -249,7 +260,7 @@ class _Composer:
         box = Box(self._left, round(top), laid.width, height)
         marks = (Group(laid.marks, 0.0, laid.ascent),)
         content = Equation(tree, marks, self._look.equations.size)
-        yield Part("formula", box, content, equation_text(tree))
+        yield SlidePart("formula", box, content, equation_text(tree))
         self._bottom = top - self._look.em(0.3)
 
     def _fitting_formula(self) -> tuple[RowNode, Laid] | None:
@@ -268,7 +279,7 @@ class _Composer:
                 return tree, laid
         return None
 
-    def _stage(self, body: Box) -> Iterator[Part]:
+    def _stage(self, body: Box) -> Iterator[SlidePart]:
         if not self._wants("stage"):
             return
         view, focus = self._view, self._view.focus
@@ -302,7 +313,7 @@ class _Composer:
             band = Box(body.x, grids.bottom, body.width, wired)
             yield from wire_parts(view, focus, placed, band, self._look)
 
-    def _signs(self, placed: tuple[PlacedGrid, ...]) -> Iterator[Part]:
+    def _signs(self, placed: tuple[PlacedGrid, ...]) -> Iterator[SlidePart]:
         """× and = between the matrices, at their common middle."""
         look, font = self._look, self._look.font("Inter", 2.0)
         for number, (before, one) in enumerate(pairwise(placed), start=1):
@@ -314,7 +325,7 @@ class _Composer:
             mark: Mark = Text(x, y, sign, font, look.theme.text_secondary, Anchor.MIDDLE)
             width = text_width(sign, font)
             box = Box(x - width / 2, y - font.size, width, font.size * 1.3)
-            yield Part(f"sign-{number}", box, Drawing((mark,)), sign)
+            yield SlidePart(f"sign-{number}", box, Drawing((mark,)), sign)
 
     def _notes(self) -> str:
         """For the speaker: what happens and why, the formula as text, the address, the step."""
@@ -329,17 +340,28 @@ class _Composer:
         return "\n".join(lines)
 
 
-def symbol_runs(address: Address, notation: Notation, look: Look, share: float) -> list[Run]:
+def symbol_runs(
+    address: Address, notation: Notation, look: SlideLook, share: float
+) -> list[TextRun]:
     """∂L/∂W as pieces of a line: letters lean, signs stand."""
     letter = notation.letter(address)
     ink, size = look.theme.text, look.em(share)
     lean, sign = Font(LETTERS, size, italic=True), Font(SIGNS, size)
-    name = Run(letter.text, Font(LETTERS, size) if letter.is_word else lean, ink)
-    before = [Run(f"{letter.superscript} ", Font(LETTERS, size), ink)] if letter.superscript else []
+    name = TextRun(letter.text, Font(LETTERS, size) if letter.is_word else lean, ink)
+    before = (
+        [TextRun(f"{letter.superscript} ", Font(LETTERS, size), ink)] if letter.superscript else []
+    )
     if not address.is_gradient:
         return [*before, name]
-    slash = Run("/", Font(LETTERS, size), ink)
-    return [Run("∂", sign, ink), Run("L", lean, ink), slash, Run("∂", sign, ink), *before, name]
+    slash = TextRun("/", Font(LETTERS, size), ink)
+    return [
+        TextRun("∂", sign, ink),
+        TextRun("L", lean, ink),
+        slash,
+        TextRun("∂", sign, ink),
+        *before,
+        name,
+    ]
 
 
 def linear_symbol(address: Address, notation: Notation, tape: Tape) -> Node:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from backpropviz.figures.frames import FrameRange
 from backpropviz.figures.slides.compose import compose
-from backpropviz.figures.slides.look import Look
+from backpropviz.figures.slides.look import SlideLook
 from backpropviz.frozen import frozen
 from backpropviz.scene.slide import Slide, as_slide
 
@@ -16,7 +16,7 @@ class SlideRange:
     """The frames of a range, composed; without a look they are the stage as the window shows it."""
 
     frames: FrameRange
-    look: Look | None
+    look: SlideLook | None
 
     @property
     def count(self) -> int:

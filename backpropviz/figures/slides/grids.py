@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import count, product
 from typing import Final
 
-from backpropviz.figures.slides.look import Look
+from backpropviz.figures.slides.look import SlideLook
 from backpropviz.figures.stage.headings import symbol_marks
 from backpropviz.figures.stage.panel import (
     Panel,
@@ -27,7 +27,7 @@ from backpropviz.scene import theme as styles
 from backpropviz.scene.cells import framed
 from backpropviz.scene.flow import Grid
 from backpropviz.scene.marks import Anchor, Box, Group, Mark, Text
-from backpropviz.scene.slide import CellGrid, Drawing, Part
+from backpropviz.scene.slide import CellGrid, Drawing, SlidePart
 from backpropviz.scene.text import centered_baseline, text_width
 from backpropviz.scene.theme import Theme
 
@@ -44,7 +44,7 @@ _MOST_SPOKEN, _MOST_CLOSE, _MET = 36, 11, 2.0
 
 
 @frozen
-class Measured:
+class MeasuredGrid:
     """A matrix before it has a place: its logical cells, and whether they carry numbers."""
 
     slot: Slot
@@ -67,7 +67,7 @@ class Measured:
 class PlacedGrid:
     """A matrix on the slide: a logical point p lies at the box's corner + `scale` · p."""
 
-    measured: Measured
+    measured: MeasuredGrid
     box: Box
     scale: float
     heading_width: float
@@ -96,17 +96,17 @@ class PlacedGrid:
         return self.on_slide(grid.cell(place[0] + margins.top, place[1] + margins.left))
 
 
-def measured(slot: Slot, name: str, *, has_numbers: bool) -> Measured:
+def measured(slot: Slot, name: str, *, has_numbers: bool) -> MeasuredGrid:
     """A slot's matrix with cells as large as its numbers want them, or as small as a map's."""
     panel = _without_notes(slot.panel)
     if not has_numbers:
         is_table = max(panel.rows, panel.columns) <= _MOST_SINGLE
         side = _LEAST_HEIGHT if is_table else _MAP_CELL
-        return Measured(slot, panel, name, side, side, has_numbers=False)
+        return MeasuredGrid(slot, panel, name, side, side, has_numbers=False)
     longest = max((text_width(text, _NUMBER) for text in panel.texts), default=0.0)
     width = max(_LEAST_WIDTH, round(longest) + _PADDING)
     square = max(width, _SQUARE) if width <= _SQUARE else _SQUARE
-    return Measured(slot, panel, name, max(width, square), square, has_numbers=True)
+    return MeasuredGrid(slot, panel, name, max(width, square), square, has_numbers=True)
 
 
 def _without_notes(panel: Panel) -> Panel:
@@ -115,7 +115,7 @@ def _without_notes(panel: Panel) -> Panel:
     return replace(panel, moods=moods, notes={})
 
 
-def placed_grids(slots: Sequence[Slot], box: Box, look: Look) -> tuple[PlacedGrid, ...] | None:
+def placed_grids(slots: Sequence[Slot], box: Box, look: SlideLook) -> tuple[PlacedGrid, ...] | None:
     """The matrices in a row, those with numbers as far as they fit; None where not even maps do."""
     names = _names(slots)
     with_numbers = [_can_have_numbers(slot) for slot in slots]
@@ -157,7 +157,9 @@ def _can_have_numbers(slot: Slot) -> bool:
     return max(panel.rows, panel.columns) <= _MOST_SINGLE
 
 
-def _in_a_row(found: Sequence[Measured], box: Box, look: Look) -> tuple[PlacedGrid, ...] | None:
+def _in_a_row(
+    found: Sequence[MeasuredGrid], box: Box, look: SlideLook
+) -> tuple[PlacedGrid, ...] | None:
     """All side by side, the signs between them, with cells of one height; None: too narrow."""
     gap, heading = look.em(_SIGN), look.em(_HEADING)
     indices = [_index_width(one, look) for one in found]
@@ -185,7 +187,7 @@ def _in_a_row(found: Sequence[Measured], box: Box, look: Look) -> tuple[PlacedGr
 
 
 def _sizes(
-    found: Sequence[Measured], room: Box, look: Look
+    found: Sequence[MeasuredGrid], room: Box, look: SlideLook
 ) -> list[tuple[float, float, float]] | None:
     """Width, height and scale of each, as large as fits and can be read; None: nothing fits."""
     if room.height < look.em(_LOWEST):
@@ -203,12 +205,12 @@ def _sizes(
     return None
 
 
-def _size(one: Measured, scale: float, extent: float) -> tuple[float, float, float]:
+def _size(one: MeasuredGrid, scale: float, extent: float) -> tuple[float, float, float]:
     own = scale if one.has_numbers else min(extent / one.width, extent / one.height, scale * 1.4)
     return one.width * own, one.height * own, own
 
 
-def _index_width(one: Measured, look: Look) -> float:
+def _index_width(one: MeasuredGrid, look: SlideLook) -> float:
     if not _is_indexed(one):
         return 0.0
     plane = one.panel.plane
@@ -216,28 +218,28 @@ def _index_width(one: Measured, look: Look) -> float:
     return text_width(str(last), _index_font(look)) + look.em(_INDEX_GAP)
 
 
-def _is_indexed(one: Measured) -> bool:
+def _is_indexed(one: MeasuredGrid) -> bool:
     """Whether rows and columns are counted beside it: only where each cell has room for that."""
     plane = one.panel.plane
     return one.has_numbers and not plane.wrapped and max(plane.rows, plane.columns) > 1
 
 
-def _index_font(look: Look) -> styles.Font:
+def _index_font(look: SlideLook) -> styles.Font:
     return look.font("JetBrains Mono")
 
 
 def grid_parts(
-    placed: PlacedGrid, notation: Notation, look: Look, colors: Theme, top: float
-) -> Iterator[Part]:
+    placed: PlacedGrid, notation: Notation, look: SlideLook, colors: Theme, top: float
+) -> Iterator[SlidePart]:
     """Heading, cells, outlines and indices; the heading's baseline lies at `top`."""
     one = placed.measured
     yield _heading(placed, notation, look, top)
     if _is_table(one):
-        yield Part(one.name, placed.box, _cell_grid(placed), _spoken(one))
+        yield SlidePart(one.name, placed.box, _cell_grid(placed), _spoken(one))
     else:
         marks = panel_marks(one.panel, placed.grid, colors, is_tile=True)
         group = Group(marks, placed.box.x, placed.box.y, placed.scale)
-        yield Part(one.name, placed.box, Drawing((group,)), _spoken(one))
+        yield SlidePart(one.name, placed.box, Drawing((group,)), _spoken(one))
         return
     outlines = [
         mark
@@ -248,12 +250,12 @@ def grid_parts(
     ]
     if outlines:
         group = Group(tuple(outlines), placed.box.x, placed.box.y, placed.scale)
-        yield Part(f"{one.name}-outlines", placed.box, Drawing((group,)))
+        yield SlidePart(f"{one.name}-outlines", placed.box, Drawing((group,)))
     if _is_indexed(one):
-        yield Part(f"{one.name}-indices", placed.box, Drawing(tuple(_indices(placed, look))))
+        yield SlidePart(f"{one.name}-indices", placed.box, Drawing(tuple(_indices(placed, look))))
 
 
-def _is_table(one: Measured) -> bool:
+def _is_table(one: MeasuredGrid) -> bool:
     return max(one.panel.rows, one.panel.columns) <= _MOST_SINGLE
 
 
@@ -267,7 +269,7 @@ def _cell_grid(placed: PlacedGrid) -> CellGrid:
     return CellGrid(one.panel.rows, one.panel.columns, cells, placed.scale)
 
 
-def _indices(placed: PlacedGrid, look: Look) -> Iterator[Mark]:
+def _indices(placed: PlacedGrid, look: SlideLook) -> Iterator[Mark]:
     plane, font, color = placed.measured.panel.plane, _index_font(look), look.theme.text_secondary
     gap = look.em(_INDEX_GAP)
     if plane.rows > 1:
@@ -281,7 +283,7 @@ def _indices(placed: PlacedGrid, look: Look) -> Iterator[Mark]:
         yield Text(x, y, str(number), font, color, Anchor.MIDDLE)
 
 
-def _heading(placed: PlacedGrid, notation: Notation, look: Look, baseline: float) -> Part:
+def _heading(placed: PlacedGrid, notation: Notation, look: SlideLook, baseline: float) -> SlidePart:
     """Symbol and title, centered above the matrix."""
     slot, font = placed.measured.slot, look.font("Inter", weight=600)
     marks: list[Mark] = []
@@ -302,10 +304,10 @@ def _heading(placed: PlacedGrid, notation: Notation, look: Look, baseline: float
     if title:
         shifted.append(Text(x + width + look.em(0.3), baseline, title, font, look.theme.text))
     box = Box(x, baseline - look.em(1.0), total, look.em(1.4))
-    return Part(f"{placed.measured.name}-heading", box, Drawing(tuple(shifted)), slot.title)
+    return SlidePart(f"{placed.measured.name}-heading", box, Drawing(tuple(shifted)), slot.title)
 
 
-def _spoken(one: Measured) -> str:
+def _spoken(one: MeasuredGrid) -> str:
     """What a screen reader says: the title, the size, and the numbers of a small matrix."""
     plane = one.panel.plane
     about = f"{one.slot.title}, {plane.rows} by {plane.columns}"

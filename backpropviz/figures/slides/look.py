@@ -13,7 +13,7 @@ from backpropviz.scene.theme import LIGHT, Color, Font, Theme
 
 
 @frozen
-class Preset:
+class PagePreset:
     """A page: its size in pixels and in points, and the least size of its text in points."""
 
     name: str
@@ -39,11 +39,11 @@ class Preset:
 
 
 PRESETS: Final = (
-    Preset("slide", "Slide 16:9", 1920, 1080, 0.5, 18, "For a lecture hall: 18 pt and more."),
-    Preset("slide-4x3", "Slide 4:3", 1440, 1080, 0.5, 18, "For an older projector."),
-    Preset("paper", "Paper", 1600, 900, 0.2835, 8, "160 mm wide, in print: 8 pt and more."),
-    Preset("poster", "Poster", 2400, 1350, 0.7, 24, "59 cm wide: 24 pt and more."),
-    Preset("square", "Square", 1080, 1080, 0.5, 14, "For a feed or a page of two columns."),
+    PagePreset("slide", "Slide 16:9", 1920, 1080, 0.5, 18, "For a lecture hall: 18 pt and more."),
+    PagePreset("slide-4x3", "Slide 4:3", 1440, 1080, 0.5, 18, "For an older projector."),
+    PagePreset("paper", "Paper", 1600, 900, 0.2835, 8, "160 mm wide, in print: 8 pt and more."),
+    PagePreset("poster", "Poster", 2400, 1350, 0.7, 24, "59 cm wide: 24 pt and more."),
+    PagePreset("square", "Square", 1080, 1080, 0.5, 14, "For a feed or a page of two columns."),
 )
 
 PANELS: Final = {
@@ -55,7 +55,7 @@ PANELS: Final = {
 """What a slide can hold, by name: the title stands on each."""
 
 
-def preset(name: str) -> Preset:
+def preset(name: str) -> PagePreset:
     """The page of that name.
 
     Raises:
@@ -69,10 +69,10 @@ def preset(name: str) -> Preset:
 
 
 @frozen
-class Look:
+class SlideLook:
     """What a person chose for slides; `least_points` 0 is the preset's own."""
 
-    page: Preset = PRESETS[0]
+    page: PagePreset = PRESETS[0]
     theme: Theme = LIGHT
     is_transparent: bool = False
     panels: tuple[str, ...] = tuple(PANELS)

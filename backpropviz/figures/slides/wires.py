@@ -10,7 +10,7 @@ from backpropviz.engine.nest import NestRule
 from backpropviz.engine.value import Address
 from backpropviz.figures.numbers import group_texts
 from backpropviz.figures.slides.grids import PlacedGrid
-from backpropviz.figures.slides.look import Look
+from backpropviz.figures.slides.look import SlideLook
 from backpropviz.figures.stage.operation import product_equation
 from backpropviz.figures.stage.planes import Focus
 from backpropviz.figures.symbols import role_color, role_of
@@ -18,7 +18,7 @@ from backpropviz.figures.view import View
 from backpropviz.frozen import frozen
 from backpropviz.scene.equation_layout import Laid, layout
 from backpropviz.scene.marks import Anchor, Box, Color, Group, Mark, Path, Rect, Stroke, Text
-from backpropviz.scene.slide import Drawing, Part
+from backpropviz.scene.slide import Drawing, SlidePart
 from backpropviz.scene.text import text_width
 
 HEIGHT: Final = 4.6
@@ -36,8 +36,8 @@ class _End:
 
 
 def wire_parts(
-    view: View, focus: Focus, placed: Sequence[PlacedGrid], band: Box, look: Look
-) -> Iterator[Part]:
+    view: View, focus: Focus, placed: Sequence[PlacedGrid], band: Box, look: SlideLook
+) -> Iterator[SlidePart]:
     """The product of the current term below the matrices, with its wires."""
     factors = tuple(o.at(view.tape, focus.coordinates) for o in focus.loops.operands)
     laid = layout(product_equation(view, focus, factors), look.equations)
@@ -59,14 +59,14 @@ def wire_parts(
     chip = _chip(laid, sources, target, band, look)
     for number, end in enumerate(sources, start=1):
         path = _incoming(end, chip, number, look)
-        yield Part(f"wire-{number}", _extent(path), Drawing((path,)))
+        yield SlidePart(f"wire-{number}", _extent(path), Drawing((path,)))
     out = _outgoing(target, chip, band, look)
     if out is not None:
         adds = focus.nest.rule is NestRule.SUM
         product = math.prod(factor.value for factor in factors)
         told = group_texts([product], 4)[0]
         words = f"adds {told}" if adds else "gives"
-        yield Part("wire-result", _extent(out), Drawing((out, *_label(words, out, look))))
+        yield SlidePart("wire-result", _extent(out), Drawing((out, *_label(words, out, look))))
     yield from _product(chip, laid, look)
 
 
@@ -81,7 +81,7 @@ def _cell_of(placed: Sequence[PlacedGrid], address: Address) -> tuple[Box, Box] 
     return None
 
 
-def _chip(laid: Laid, sources: Sequence[_End], target: _End, band: Box, look: Look) -> Box:
+def _chip(laid: Laid, sources: Sequence[_End], target: _End, band: Box, look: SlideLook) -> Box:
     """The product's box: under the last operand, left of the result."""
     width = round(laid.width + look.em(1.6))
     height = round(max(look.em(_BOX), laid.height + look.em(0.7)))
@@ -92,7 +92,7 @@ def _chip(laid: Laid, sources: Sequence[_End], target: _End, band: Box, look: Lo
     return Box(round(x), round(band.bottom - height - look.em(0.4)), width, height)
 
 
-def _product(chip: Box, laid: Laid, look: Look) -> Iterator[Part]:
+def _product(chip: Box, laid: Laid, look: SlideLook) -> Iterator[SlidePart]:
     edge = Stroke(look.theme.border_strong, look.em(0.06))
     frame = Rect(
         *(chip.x, chip.y, chip.width, chip.height),
@@ -103,10 +103,10 @@ def _product(chip: Box, laid: Laid, look: Look) -> Iterator[Part]:
     left = chip.x + (chip.width - laid.width) / 2
     baseline = chip.y + (chip.height + laid.ascent - laid.descent) / 2
     marks: tuple[Mark, ...] = (frame, Group(laid.marks, round(left), round(baseline)))
-    yield Part("product", chip, Drawing(marks), "the product of this term")
+    yield SlidePart("product", chip, Drawing(marks), "the product of this term")
 
 
-def _incoming(end: _End, chip: Box, number: int, look: Look) -> Path:
+def _incoming(end: _End, chip: Box, number: int, look: SlideLook) -> Path:
     """Down from the cell along its border, into the product's top or its side."""
     box = end.box
     stroke = Stroke(end.color, look.em(_WIRE))
@@ -119,7 +119,7 @@ def _incoming(end: _End, chip: Box, number: int, look: Look) -> Path:
     return Path(points, stroke, corner_radius=look.em(_CORNER))
 
 
-def _outgoing(end: _End, chip: Box, band: Box, look: Look) -> Path | None:
+def _outgoing(end: _End, chip: Box, band: Box, look: SlideLook) -> Path | None:
     """From the product's right side to the result: into its last column from the right."""
     y, box, grid = chip.y + chip.height / 2, end.box, end.grid
     stroke = Stroke(end.color, look.em(_WIRE))
@@ -135,7 +135,7 @@ def _outgoing(end: _End, chip: Box, band: Box, look: Look) -> Path | None:
     return Path(points, stroke, corner_radius=look.em(_CORNER), arrow=True)
 
 
-def _label(words: str, path: Path, look: Look) -> tuple[Mark, ...]:
+def _label(words: str, path: Path, look: SlideLook) -> tuple[Mark, ...]:
     """Above the wire where it is long enough."""
     (left, y), (right, _) = path.points[:2]
     font = look.font("Inter")

@@ -17,7 +17,7 @@ from backpropviz.export.formats import FORMATS, ExportFormat, ExportOptions, Hol
 from backpropviz.export.frames import AS_SHOWN, FRAME_SIZES, export_slides, frame_size
 from backpropviz.figures.frames import END, START, FrameRange, frames, offered_ranges
 from backpropviz.figures.slides.deck import SlideRange
-from backpropviz.figures.slides.look import PRESETS, Look, preset
+from backpropviz.figures.slides.look import PRESETS, SlideLook, preset
 from backpropviz.frozen import Setting, frozen, setting, setting_of
 from backpropviz.scene.slide import Slide
 from backpropviz.scene.theme import DARK, LIGHT, Theme
@@ -312,7 +312,7 @@ class ExportDialog(FramedDialog):
             return SlideRange(self.frame_range(), None)
         told = [name for name, box in self._panels.controls.items() if box.isChecked()]  # type: ignore[union-attr]
         is_transparent = self._fields.value("theme") == _TRANSPARENT
-        look = Look(preset(page), self._theme, is_transparent, ("stage", *told))
+        look = SlideLook(preset(page), self._theme, is_transparent, ("stage", *told))
         return SlideRange(self.frame_range(), look)
 
     @property
