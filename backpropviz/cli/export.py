@@ -120,7 +120,7 @@ def _check_range(arguments: argparse.Namespace) -> None:
         if not given
     ]
     if missing:
-        raise UsageError(f"Which steps? {' and '.join(missing)} is missing (or give --value).")
+        raise UsageError(f"Which steps? Give {', '.join(missing)}, or --value in place of all.")
 
 
 def _look(arguments: argparse.Namespace, kind: ExportFormat) -> SlideLook | None:
@@ -135,7 +135,10 @@ def _look(arguments: argparse.Namespace, kind: ExportFormat) -> SlideLook | None
         return None
     if arguments.size:
         raise UsageError(f"--size is that of the stage; the page {name} has a size of its own.")
-    page = preset(name)
+    try:
+        page = preset(name)
+    except UsageError as error:
+        raise UsageError(str(error).removesuffix(".") + f", or {STAGE}.") from None
     panels = tuple(PANELS)
     if arguments.panels:
         panels = tuple(word.strip() for word in arguments.panels.split(","))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,7 @@ _MORPH: Final = (
     '<mc:Fallback><p:transition spd="slow"><p:fade/></p:transition></mc:Fallback>'
     "</mc:AlternateContent>"
 )
+_FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _CUSTOM_XML: Final = "application/xml"
 _LAYOUT: Final = "Title Only"
 _FONT: Final = "Inter"
@@ -79,7 +81,16 @@ def deck_bytes(slides: Iterable[Slide], options: ExportOptions) -> bytes:
         _add_moments(deck, moments, options.session)
     buffer = io.BytesIO()
     deck.save(buffer)
-    return buffer.getvalue()
+    return _undated(buffer)
+
+
+def _undated(written: io.BytesIO) -> bytes:
+    """The same without the time at which it was written: the same slides make the same file."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(written) as old, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(zipfile.ZipInfo(name, _FIRST_DAY), old.read(name), zipfile.ZIP_DEFLATED)
+    return result.getvalue()
 
 
 def _new_deck(first: Slide) -> Deck:

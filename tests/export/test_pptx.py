@@ -209,6 +209,10 @@ def _assert_in_order(root: Any) -> None:
         assert places == sorted(places), (node.tag, [c.tag for c in node])
 
 
+def test_the_same_slides_make_the_same_file(content: bytes) -> None:
+    assert deck_bytes(terms(), ExportOptions(session=b"a session")) == content
+
+
 def test_dark_and_other_pages_make_decks_too() -> None:
     for look in (
         SlideLook(theme=DARK),
