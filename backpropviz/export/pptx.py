@@ -20,8 +20,7 @@ from backpropviz.export.formats import ExportOptions
 from backpropviz.export.pptx_shapes import EMU_PER_POINT, SlideSheet
 from backpropviz.files.atomic import write_bytes
 from backpropviz.named_file import MOMENTS_NAMESPACE
-from backpropviz.scene.equation import Role
-from backpropviz.scene.equation_layout import EquationStyle
+from backpropviz.scene.equation_layout import EquationStyle, role_colors
 from backpropviz.scene.slide import Slide
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _add(deck: Deck, slide: Slide, options: ExportOptions) -> int:
         _, relation = added.part.get_or_add_image_part(io.BytesIO(content))
         return str(relation)
 
-    style = _equation_style(slide)
+    style = EquationStyle(role_colors(slide.theme), slide.theme.here_tint)
     sheet = SlideSheet(slide, add_picture, style, native_equations=options.native_equations)
     for shape in parse_xml(f"<p:all {_NAMESPACES}>{''.join(sheet.shapes())}</p:all>"):
         tree.append(shape)
@@ -157,21 +156,6 @@ def _add(deck: Deck, slide: Slide, options: ExportOptions) -> int:
         if frame is not None:
             frame.text = slide.notes
     return int(added.slide_id)
-
-
-def _equation_style(slide: Slide) -> EquationStyle:
-    """The colors of formulas on this slide."""
-    theme = slide.theme
-    colors = {
-        Role.INK: theme.text,
-        Role.FORWARD: theme.forward,
-        Role.BACKWARD: theme.backward,
-        Role.HERE: theme.here,
-        Role.UPDATE: theme.update,
-        Role.LOSS: theme.loss,
-        Role.MUTED: theme.text_tertiary,
-    }
-    return EquationStyle(colors, theme.here_tint)
 
 
 def _add_morph(element: Any) -> None:

@@ -26,10 +26,11 @@ from backpropviz.figures.ledger_rows import (
     waterfall,
 )
 from backpropviz.figures.numbers import counted, group_texts, round_spacing, round_values
-from backpropviz.figures.symbols import Notation, role_colors
+from backpropviz.figures.symbols import Notation
 from backpropviz.figures.view import ALL, TermProgress, View, arrow_words
 from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Role
+from backpropviz.scene.equation_layout import role_colors
 from backpropviz.scene.flow import baseline
 from backpropviz.scene.marks import Anchor, Box, Ellipse, Line, Mark, Path, Rect, Stroke, Text
 from backpropviz.scene.text import elide, text_width

@@ -21,7 +21,7 @@ from backpropviz.engine.tape import Phase, Tape
 from backpropviz.engine.value import GRADIENT, Address
 from backpropviz.frozen import frozen
 from backpropviz.scene.equation import Fraction, Indexed, Node, Role, RowNode, Symbol, indices, row
-from backpropviz.scene.equation_layout import EquationStyle
+from backpropviz.scene.equation_layout import EquationStyle, role_colors
 from backpropviz.scene.marks import Color
 from backpropviz.scene.theme import Theme
 
@@ -227,19 +227,6 @@ def role_of(address: Address) -> Role:
 def role_color(role: Role, theme: Theme) -> Color:
     """One color."""
     return role_colors(theme)[role]
-
-
-def role_colors(theme: Theme) -> dict[Role, Color]:
-    """The ink of every role."""
-    return {
-        Role.INK: theme.text,
-        Role.FORWARD: theme.forward,
-        Role.BACKWARD: theme.backward,
-        Role.HERE: theme.here,
-        Role.UPDATE: theme.update,
-        Role.LOSS: theme.loss,
-        Role.MUTED: theme.text_tertiary,
-    }
 
 
 def phase_colors(phase: Phase, theme: Theme) -> tuple[Color, Color]:

@@ -15,6 +15,7 @@ from backpropviz.frozen import frozen
 from backpropviz.scene import equation as eq
 from backpropviz.scene.marks import Color, Ellipse, Font, Mark, Path, Rect, Stroke, Text
 from backpropviz.scene.text import text_width
+from backpropviz.scene.theme import Theme
 
 Measure: TypeAlias = Callable[[str, Font], float]
 """The advance width of a text in a font, in pixels."""
@@ -42,6 +43,19 @@ class EquationStyle:
     result_size: float = 15.0
     remark_size: float = 12.0
     faded_opacity: float = 0.6
+
+
+def role_colors(theme: Theme) -> dict[eq.Role, Color]:
+    """The ink of every role."""
+    return {
+        eq.Role.INK: theme.text,
+        eq.Role.FORWARD: theme.forward,
+        eq.Role.BACKWARD: theme.backward,
+        eq.Role.HERE: theme.here,
+        eq.Role.UPDATE: theme.update,
+        eq.Role.LOSS: theme.loss,
+        eq.Role.MUTED: theme.text_tertiary,
+    }
 
 
 Draw: TypeAlias = Callable[[float, float], Mark]

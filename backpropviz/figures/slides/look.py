@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from backpropviz.errors import UsageError
-from backpropviz.figures.symbols import role_colors
 from backpropviz.frozen import frozen
-from backpropviz.scene.equation_layout import EquationStyle
+from backpropviz.scene.equation_layout import EquationStyle, role_colors
 from backpropviz.scene.theme import LIGHT, Color, Font, Theme
 
 
