@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -43,6 +44,7 @@ _MORPH: Final = (
 )
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 _CUSTOM_XML: Final = "application/xml"
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LAYOUT: Final = "Title Only"
 _FONT: Final = "Inter"
 
@@ -142,7 +144,8 @@ def _add(deck: Deck, slide: Slide, options: ExportOptions) -> int:
 
     style = EquationStyle(role_colors(slide.theme), slide.theme.here_tint)
     sheet = SlideSheet(slide, add_picture, style, native_equations=options.native_equations)
-    for shape in parse_xml(f"<p:all {_NAMESPACES}>{''.join(sheet.shapes())}</p:all>"):
+    shapes = _NOT_XML.sub("\ufffd", "".join(sheet.shapes()))
+    for shape in parse_xml(f"<p:all {_NAMESPACES}>{shapes}</p:all>"):
         tree.append(shape)
     if slide.background:
         fill = added.background.fill

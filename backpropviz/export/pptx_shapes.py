@@ -263,7 +263,9 @@ class SlideSheet:
     def _equation(self, part: SlidePart, equation: Equation) -> str:
         """An equation that can be edited; where that is not understood, its picture."""
         marks = tuple(part.marks(self._slide.theme))
-        if not self._native_equations:
+        # One on several lines would be stretched to one by some programs.
+        is_long = part.box.height > _ONE_LINE * equation.font_size
+        if is_long or not self._native_equations:
             return self._picture(part, marks, part.box)
         points = equation.font_size * self._slide.points_per_pixel
         math = office_math(equation.tree, self._style, points)
@@ -274,10 +276,7 @@ class SlideSheet:
         place = f"<p:spPr>{self._frame(part.box)}{geometry}</p:spPr>"
         left = '<m:oMathParaPr><m:jc m:val="left"/></m:oMathParaPr>'
         paragraph = f"<a14:m><m:oMathPara>{left}{math}</m:oMathPara></a14:m>"
-        # A formula on several lines is broken anew by whoever shows it.
-        is_long = part.box.height > _ONE_LINE * equation.font_size
-        bare = _BARE.replace("none", "square") if is_long else _BARE
-        text = f"{bare.format('ctr')}<a:lstStyle/><a:p>{paragraph}</a:p>"
+        text = f"{_BARE.format('ctr')}<a:lstStyle/><a:p>{paragraph}</a:p>"
         choice = f"<p:sp>{head}{place}<p:txBody>{text}</p:txBody></p:sp>"
         fallback = self._picture(part, marks, part.box)
         return (

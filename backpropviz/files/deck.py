@@ -23,6 +23,7 @@ from backpropviz.named_file import MOMENTS_NAMESPACE
 
 _PRESENTATION, _CUSTOM = "ppt/presentation.xml", re.compile(r"customXml/item\d+\.xml")
 _MOST_BYTES: Final = 400_000_000
+_MOST_PARTS, _HEAD = 20, 500
 _SLIDE_ID: Final = re.compile(rb'<p:sldId\b[^>]*?\bid="(\d{1,10})"')
 _SESSION: Final = re.compile(rb"<session>([A-Za-z0-9+/=\s]*)</session>")
 _SLIDE: Final = re.compile(rb'<slide id="(\d{1,10})">([^<]{0,10000})</slide>')
@@ -46,11 +47,11 @@ def deck_moment(path: Path, slide: int) -> DeckMoment:
         with zipfile.ZipFile(path) as archive:
             shown = [int(found) for found in _SLIDE_ID.findall(_member(archive, _PRESENTATION))]
             names = [name for name in archive.namelist() if _CUSTOM.fullmatch(name)]
-            kept = [_member(archive, name) for name in names[:20]]
+            ours = next((name for name in names[:_MOST_PARTS] if _is_ours(archive, name)), None)
+            kept = None if ours is None else _member(archive, ours)
     except DAMAGE as error:
         raise UserError(f"{path.name} is no PowerPoint file that can be read.") from error
-    ours = next((text for text in kept if MOMENTS_NAMESPACE.encode() in text), None)
-    if ours is None:
+    if kept is None:
         raise UserError(
             f"{path.name} does not know the moments of its slides: it was not exported by "
             "BackpropViz, or another program has saved it without them."
@@ -58,7 +59,7 @@ def deck_moment(path: Path, slide: int) -> DeckMoment:
     if not 1 <= slide <= len(shown):
         count = f"{len(shown):,} slide{'s' if len(shown) != 1 else ''}"
         raise UserError(f"{path.name} has {count}: there is no slide {slide:,}.")
-    return _moment(path, ours, shown[slide - 1], slide)
+    return _moment(path, kept, shown[slide - 1], slide)
 
 
 def _moment(path: Path, text: bytes, number: int, slide: int) -> DeckMoment:
@@ -79,6 +80,12 @@ def _moment(path: Path, text: bytes, number: int, slide: int) -> DeckMoment:
 def _unescaped(text: bytes) -> str:
     plain = text.decode("utf-8", "replace")
     return plain.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _is_ours(archive: zipfile.ZipFile, name: str) -> bool:
+    """Whether a part begins as ours does; the others may be of any size."""
+    with archive.open(name) as stream:
+        return MOMENTS_NAMESPACE.encode() in stream.read(_HEAD)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:

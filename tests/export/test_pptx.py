@@ -19,14 +19,16 @@ from backpropviz.errors import UserError
 from backpropviz.export.formats import ExportOptions
 from backpropviz.export.pptx import deck_bytes, write
 from backpropviz.figures.frames import frames
+from backpropviz.figures.slides.compose import compose
 from backpropviz.figures.slides.deck import SlideRange
 from backpropviz.figures.slides.look import SlideLook, preset
+from backpropviz.files import deck as deck_file
 from backpropviz.files.deck import deck_moment
 from backpropviz.paint.draw import painting_application
-from backpropviz.scene.marks import Box
+from backpropviz.scene.marks import Box, Text
 from backpropviz.scene.slide import Drawing, Slide, SlidePart
-from backpropviz.scene.theme import DARK, LIGHT
-from tests.figures.stages import of_network
+from backpropviz.scene.theme import DARK, LABEL, LIGHT
+from tests.figures.stages import at, of_network
 
 _P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -251,7 +253,8 @@ def test_slides_of_two_sizes_are_refused(tmp_path: Path) -> None:
 
 
 def test_names_are_inert() -> None:
-    part = SlidePart('a"<&>', Box(0, 0, 10, 10), Drawing(()), "]]>")
+    mark = Text(5, 5, "bell \x07", LABEL, "#000000")
+    part = SlidePart('a"<&>', Box(0, 0, 10, 10), Drawing((mark,)), "]]>\x00")
     slide = Slide(100, 100, "#FFFFFF", LIGHT, (part,), "<b>&amp;", notes="</a:t>\x07")
     content = deck_bytes([slide], ExportOptions())
     assert len(slides_of(content)) == 1
@@ -299,3 +302,31 @@ def test_damaged_decks_get_a_sentence(tmp_path: Path) -> None:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
         with suppress(UserError):
             assert deck_moment(path, 1).session
+
+
+def test_a_formula_of_several_lines_keeps_its_shape() -> None:
+    view = at(of_network("lenet"), "conv1.weight.grad", 5 * 784, Depth.ELEMENT)
+    slide = compose(view, SlideLook())
+    formula = next(part for part in slide.parts if part.name == "formula")
+    assert formula.box.height > 100
+    root = slides_of(deck_bytes([slide], ExportOptions()))[0]
+    assert not list(root.iter(f"{_M}oMath"))
+
+
+def test_parts_of_others_are_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "deck.pptx"
+    write(terms(), 4, path, ExportOptions(session=b"s"))
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("customXml/item2.xml", b" " * 10**7)
+    read: list[str] = []
+    whole = deck_file._member
+
+    def remembered(archive: zipfile.ZipFile, name: str) -> bytes:
+        read.append(name)
+        return whole(archive, name)
+
+    monkeypatch.setattr(deck_file, "_member", remembered)
+    assert deck_moment(path, 1).session == b"s"
+    assert read == ["ppt/presentation.xml", "customXml/item1.xml"]
